@@ -1,0 +1,186 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** What code asks of, and does to, the scope it runs in. */
+
+import { macrotask, runIn } from "./context.ts";
+import { currentScope, refused, Scope, Waiter } from "./scope.ts";
+
+/**
+ * Waits until cancelled, and then rejects with {@linkcode Cancelled}. Outside any switch it waits for ever.
+ *
+ * @returns A promise that is never fulfilled.
+ * @throws {Cancelled} When the current scope is cancelled, now or later.
+ *
+ * @example A branch that only ends when the other one does
+ * ```ts
+ * import { awaitCancel, first } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await first(() => awaitCancel(), () => Promise.resolve(1)), 1);
+ * ```
+ */
+export function awaitCancel(): Promise<never> {
+  return refused() ?? new Waiter<never>("awaitCancel").promise;
+}
+
+/**
+ * Lets everything else that is ready run, input included, and then goes on: a macrotask, so that a yielding loop starves nobody.
+ *
+ * @returns A promise that is fulfilled in a later turn of the event loop.
+ * @throws {Cancelled} When the current scope is cancelled, now or meanwhile.
+ *
+ * @example Sharing the thread
+ * ```ts
+ * import { yieldNow } from "@sluice/io";
+ *
+ * for (let i = 0; i < 3; i++) await yieldNow();
+ * ```
+ */
+export function yieldNow(): Promise<void> {
+  const refusal = refused();
+  if (refusal !== undefined) return refusal;
+  const waiter: Waiter<void> = new Waiter("yieldNow", (_, reason) => {
+    takeBack();
+    waiter.reject(reason);
+  });
+  const takeBack = macrotask(() => waiter.resolve());
+  return waiter.promise;
+}
+
+/**
+ * Throws if the current scope is cancelled: the check for long computations. It costs some nanoseconds and allocates nothing.
+ *
+ * @throws {Cancelled} When the current scope is cancelled.
+ *
+ * @example A loop that can be stopped
+ * ```ts
+ * import { checkCancelled } from "@sluice/io";
+ *
+ * for (let i = 0; i < 3; i++) checkCancelled();
+ * ```
+ */
+export function checkCancelled(): void {
+  const reason = currentScope()?.reason;
+  if (reason !== undefined) throw reason;
+}
+
+/**
+ * Whether the current scope is cancelled. Never true outside any switch.
+ *
+ * @returns Whether the next operation would be refused.
+ *
+ * @example Asking instead of throwing
+ * ```ts
+ * import { isCancelled } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(isCancelled(), false);
+ * ```
+ */
+export function isCancelled(): boolean {
+  return currentScope()?.reason !== undefined;
+}
+
+/**
+ * An `AbortSignal` that is aborted when the current scope is cancelled, for foreign code such as `fetch`. Its reason is the {@linkcode Cancelled}.
+ * It belongs to the scope in which it was asked for: once that scope has ended it is not aborted any more. Outside any switch it never is.
+ *
+ * @returns The signal of the current scope.
+ *
+ * @example Cancelling foreign code
+ * ```ts
+ * import { currentSignal, Switch } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await Switch.run(() => assertEquals(currentSignal().aborted, false));
+ * ```
+ */
+export function currentSignal(): AbortSignal {
+  return currentScope()?.signal ?? new AbortController().signal;
+}
+
+/**
+ * Runs `fn` shielded: cancelling the current scope does not reach it, and its value is delivered. It also starts in a cancelled scope.
+ * The next operation after it is refused as usual.
+ *
+ * @typeParam T What `fn` gives.
+ * @param fn What must not be interrupted. Called at once.
+ * @returns What `fn` gives.
+ *
+ * @example A commit that is finished once begun
+ * ```ts
+ * import { protect, yieldNow } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await protect(async () => (await yieldNow(), "committed")), "committed");
+ * ```
+ */
+export async function protect<T>(fn: () => T | Promise<T>): Promise<T> {
+  const scope = new Scope(currentScope(), "protect", true);
+  try {
+    return await runIn(scope, fn);
+  } finally {
+    scope.finish();
+  }
+}
+
+/** What waits on one promise: the promise is hooked once, however often it is waited on. */
+interface Hook {
+  settled: boolean;
+  readonly waiters: Set<Waiter<unknown>>;
+}
+
+const hooks: WeakMap<Promise<unknown>, Hook> = new WeakMap();
+
+/**
+ * Waits for a foreign promise, but not longer than the current scope lives: cancelling stops the waiting, while the promise itself goes on. A promise
+ * that was settled when the cancellation came wins. Waiting on one long-lived promise again and again leaks nothing.
+ *
+ * Where the foreign code takes an `AbortSignal`, {@linkcode currentSignal} is better: it stops the work too.
+ *
+ * @typeParam T What the promise gives.
+ * @param promise What to wait for. Its rejection counts as handled, even where nobody waits any more.
+ * @returns What `promise` gives.
+ * @throws {Cancelled} When the current scope is cancelled first.
+ *
+ * @example Waiting for a promise that may never settle
+ * ```ts
+ * import { first, interruptible } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const never = new Promise<string>(() => {});
+ * assertEquals(await first(() => interruptible(never), () => Promise.resolve("on time")), "on time");
+ * ```
+ */
+export function interruptible<T>(promise: Promise<T>): Promise<T> {
+  const refusal = refused();
+  if (refusal !== undefined) return refusal;
+  const target = Promise.resolve(promise);
+  const hook = hooks.get(target) ?? hookInto(target);
+  if (hook.settled) return target;
+  const waiter: Waiter<T> = new Waiter("interruptible", (_, reason) => {
+    // One microtask later, so that a promise that is settled already, whose reaction is queued before this, wins.
+    queueMicrotask(() => {
+      hook.waiters.delete(waiter as Waiter<unknown>);
+      waiter.reject(reason);
+    });
+  });
+  hook.waiters.add(waiter as Waiter<unknown>);
+  return waiter.promise;
+}
+
+function hookInto(promise: Promise<unknown>): Hook {
+  const hook: Hook = { settled: false, waiters: new Set() };
+  hooks.set(promise, hook);
+  const settle = (wake: (waiter: Waiter<unknown>) => void) => {
+    hook.settled = true;
+    const waiters = [...hook.waiters];
+    hook.waiters.clear();
+    waiters.forEach(wake);
+  };
+  promise.then(
+    (value) => settle((waiter) => waiter.resolve(value)),
+    (error) => settle((waiter) => waiter.reject(error)),
+  );
+  return hook;
+}

@@ -1,0 +1,77 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { yieldNow } from "./cancel.ts";
+import { open } from "./counter.ts";
+import { refused, Waiter } from "./scope.ts";
+
+/**
+ * The capability to tell and to wait for time. Every timeout and delay of the library runs on one, so that tests and simulations can use their own.
+ *
+ * @example A second, in a test that takes none
+ * ```ts
+ * import { mockClock } from "@sluice/io/net/testing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const clock = mockClock();
+ * const sleeping = clock.sleep(1000);
+ * clock.advance();
+ * await sleeping;
+ * assertEquals(clock.now(), 1000);
+ * ```
+ */
+export interface Clock {
+  /** The time in milliseconds since some fixed moment. It never goes backwards on the real clock. */
+  now(): number;
+  /**
+   * Waits for at least `ms` milliseconds. Any number will do, up to `Infinity`; 0, a negative number and NaN only let other work run.
+   *
+   * @param ms How long, in milliseconds.
+   * @throws {Cancelled} When the current scope is cancelled; the timer is gone then.
+   */
+  sleep(ms: number): Promise<void>;
+  /**
+   * Waits until {@linkcode Clock.now} is at least `time`. A time in the past only lets other work run.
+   *
+   * @param time When to go on, in the milliseconds of {@linkcode Clock.now}.
+   * @throws {Cancelled} When the current scope is cancelled; the timer is gone then.
+   */
+  sleepUntil(time: number): Promise<void>;
+}
+
+/** What one timer of a runtime can wait for at most: about 24 days. */
+const longestTimer = 2 ** 31 - 1;
+
+/** The real clock: milliseconds since 1970, monotonic within the process. */
+export const systemClock: Clock = Object.freeze({
+  now,
+  sleep: (ms: number): Promise<void> => sleepUntil(now() + ms),
+  sleepUntil,
+});
+
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+function sleepUntil(time: number): Promise<void> {
+  if (!(time > now())) return yieldNow();
+  const refusal = refused();
+  if (refusal !== undefined) return refusal;
+  const waiter: Waiter<void> = new Waiter("sleep", (_, reason) => {
+    clearTimeout(timer);
+    open.timers--;
+    waiter.reject(reason);
+  });
+  // A runtime's timer may be early by a fraction of a millisecond, and cannot be set for more than 24 days: look, and wait for the rest.
+  const arm = () => setTimeout(ring, Math.min(Math.ceil(time - now()), longestTimer));
+  const ring = () => {
+    if (time > now()) {
+      timer = arm();
+    } else {
+      open.timers--;
+      waiter.resolve();
+    }
+  };
+  let timer = arm();
+  open.timers++;
+  return waiter.promise;
+}

@@ -1,0 +1,105 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * The operation, or the scope it ran in, was cancelled. It tells code to stop; it is not a failure: it is never reported to error handlers and gives
+ * way to any real error.
+ *
+ * The `cause` is the root error or reason, for debugging: do not branch on it.
+ *
+ * @example Telling a cancellation from a failure
+ * ```ts
+ * import { Cancelled, Switch } from "@sluice/io";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const signal = AbortSignal.abort("enough");
+ * await assertRejects(() => Switch.run(() => 1, { signal }), Cancelled);
+ * ```
+ */
+export class Cancelled extends Error {
+  /**
+   * Makes a cancellation.
+   *
+   * @param cause The root error or reason. The cause of a `Cancelled` is taken over, so that the root stays in sight.
+   */
+  constructor(cause?: unknown) {
+    const root = cause instanceof Cancelled ? cause.cause : cause;
+    super(root instanceof Error ? `Operation was cancelled: ${root.message}` : "Operation was cancelled", {
+      cause: root,
+    });
+    this.name = "Cancelled";
+  }
+}
+
+/**
+ * Several real failures of one scope, in order of occurrence. None is itself a `MultipleErrors`, and none a {@linkcode Cancelled}.
+ *
+ * @example Two tasks that fail
+ * ```ts
+ * import { MultipleErrors, Switch } from "@sluice/io";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await assertRejects(
+ *   () =>
+ *     Switch.run((sw) => {
+ *       sw.onRelease(() => Promise.reject(new Error("Cannot clean up")));
+ *       throw new Error("Cannot work");
+ *     }),
+ *   MultipleErrors,
+ *   "Cannot work",
+ * );
+ * ```
+ */
+export class MultipleErrors extends AggregateError {
+  /**
+   * Makes one error of several.
+   *
+   * @param errors The failures, in order of occurrence. Members that are a `MultipleErrors` are replaced by what they hold.
+   */
+  constructor(errors: Iterable<unknown>) {
+    const flat = Array.from(errors).flatMap((error) => error instanceof MultipleErrors ? error.errors : [error]);
+    super(flat, `${flat.length} errors: ${flat.map(messageOf).join("; ")}`);
+    this.name = "MultipleErrors";
+  }
+}
+
+/** The failures of one scope: real errors in order of occurrence, and the first cancellation, which counts only where there is no error. */
+export class Failures {
+  #added: unknown[] = [];
+  #cancelled: Cancelled | undefined;
+
+  /** Adds `error`. The same object counts once. */
+  add(error: unknown): void {
+    if (error instanceof Cancelled) this.#cancelled ??= error;
+    else if (!isObject(error) || !this.#added.includes(error)) this.#added.push(error);
+  }
+
+  /** Whether anything was added. */
+  get any(): boolean {
+    return this.#added.length > 0 || this.#cancelled !== undefined;
+  }
+
+  /** Whether a real error was added. */
+  get real(): boolean {
+    return this.#added.length > 0;
+  }
+
+  /** What the scope throws. */
+  get error(): unknown {
+    if (this.#added.length === 0) return this.#cancelled;
+    if (this.#added.length === 1) return this.#added[0];
+    const flat: unknown[] = [];
+    for (const error of new MultipleErrors(this.#added).errors) {
+      if (!isObject(error) || !flat.includes(error)) flat.push(error);
+    }
+    return flat.length === 1 ? flat[0] : new MultipleErrors(flat);
+  }
+}
+
+/** The text by which a message names `error`. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function isObject(value: unknown): boolean {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
+}

@@ -1,0 +1,394 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** Fibers, and the combinators that start several and wait for all of them. */
+
+import { runIn } from "./context.ts";
+import { open } from "./counter.ts";
+import { Cancelled, Failures } from "./errors.ts";
+import { awaitCancel } from "./cancel.ts";
+import { currentScope, failureIn, refused, Scope } from "./scope.ts";
+
+/** How a fiber ended. */
+export interface FiberEnd<T> {
+  value(value: T): void;
+  error(error: unknown): void;
+}
+
+/**
+ * Starts a fiber in `parent`: calls `fn` at once, up to its first `await`. Only a synchronous throw ends it before this function returns.
+ */
+export function startFiber<T>(parent: Scope, kind: string, fn: () => T | Promise<T>, end: FiberEnd<T>): void {
+  const scope = new Scope(parent, kind);
+  open.fibers++;
+  const ended = () => {
+    open.fibers--;
+    scope.finish();
+  };
+  const failed = (error: unknown) => {
+    const failure = failureIn(scope, error);
+    ended();
+    end.error(failure);
+  };
+  let result: T | Promise<T>;
+  try {
+    result = runIn(scope, fn);
+  } catch (error) {
+    return failed(error);
+  }
+  Promise.resolve(result).then((value) => {
+    ended();
+    end.value(value);
+  }, failed);
+}
+
+/** Starts one more branch, unless the scope is cancelled already. A throw in it, or in `onValue`, cancels all. */
+type StartBranch = <T>(fn: () => T | Promise<T>, onValue: (value: T) => void) => void;
+
+/**
+ * Runs branches beside each other in one scope of their own, waits for all, and gives what `result` then makes of them, or throws what failed. A branch
+ * that is cancelled after the scope was is no failure; `result` throws the scope's reason where it misses something.
+ */
+export function branches<R>(
+  kind: string,
+  begin: (start: StartBranch, scope: Scope) => void,
+  result: (scope: Scope) => R,
+): Promise<R> {
+  const refusal = refused();
+  if (refusal !== undefined) return refusal;
+  return new Promise((resolve, reject) => {
+    const scope = new Scope(currentScope(), kind);
+    const failures = new Failures();
+    let running = 1; // one for `begin` itself
+    const fail = (error: unknown) => {
+      if (!(error instanceof Cancelled) || scope.reason === undefined) failures.add(error);
+      scope.cancel(error instanceof Cancelled ? error : new Cancelled(error));
+    };
+    const ended = () => {
+      if (--running > 0) return;
+      scope.finish();
+      try {
+        if (failures.any) throw failures.error;
+        resolve(result(scope));
+      } catch (error) {
+        reject(error);
+      }
+    };
+    begin((fn, onValue) => {
+      if (scope.reason !== undefined) return;
+      running++;
+      startFiber(scope, "fiber", fn, {
+        value(value) {
+          try {
+            onValue(value);
+          } catch (error) {
+            fail(error);
+          }
+          ended();
+        },
+        error(error) {
+          fail(error);
+          ended();
+        },
+      });
+    }, scope);
+    ended();
+  });
+}
+
+/** What each function of a tuple gives, once awaited. */
+export type Results<F extends readonly (() => unknown)[]> = { -readonly [K in keyof F]: Awaited<ReturnType<F[K]>> };
+
+/**
+ * Runs all functions beside each other and waits for all of them. The first throw cancels the others; when every one has ended, what failed is
+ * thrown. Each function is called at once, up to its first `await`; after a synchronous throw the rest are not started.
+ *
+ * @typeParam F The functions.
+ * @param fns What to run. An empty list gives an empty list.
+ * @returns What each gave, in the order of `fns`.
+ * @throws {TypeError} When a member is not a function; nothing is started then.
+ * @throws {Cancelled} When the current scope is cancelled; nothing is started if it was so before.
+ * @throws {MultipleErrors} When several fail. A single failure is thrown as it is.
+ *
+ * @example Two tasks at once
+ * ```ts
+ * import { all } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await all([() => Promise.resolve(1), () => "two"]), [1, "two"]);
+ * ```
+ */
+export async function all<const F extends readonly (() => unknown)[]>(fns: F): Promise<Results<F>> {
+  checkFunctions("run all", fns);
+  const values: unknown[] = new Array(fns.length);
+  let missing = fns.length;
+  return await branches("all", (start) => {
+    fns.forEach((fn, i) =>
+      start(fn, (value) => {
+        values[i] = value;
+        missing--;
+      })
+    );
+  }, (scope) => {
+    if (missing > 0) throw scope.reason;
+    return values as Results<F>;
+  });
+}
+
+/**
+ * {@linkcode all} of two functions.
+ *
+ * @typeParam A What `f` gives.
+ * @typeParam B What `g` gives.
+ * @param f The first function.
+ * @param g The second function.
+ * @returns What both gave.
+ * @throws {Cancelled} When the current scope is cancelled.
+ * @throws {MultipleErrors} When both fail. A single failure is thrown as it is.
+ *
+ * @example Both or nothing
+ * ```ts
+ * import { both } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await both(() => 1, () => 2), [1, 2]);
+ * ```
+ */
+export function both<A, B>(f: () => A | Promise<A>, g: () => B | Promise<B>): Promise<[A, B]> {
+  return all([f, g]) as Promise<[A, B]>;
+}
+
+/** Options for {@linkcode first} and {@linkcode any}. */
+export interface AnyOptions<T> {
+  /**
+   * Makes one value of two, where a second branch succeeded although it was told to stop, so that no value is lost.
+   *
+   * @default {(earlier) => earlier}
+   */
+  combine?: ((earlier: T, later: T) => T) | undefined;
+}
+
+/**
+ * Runs all functions beside each other; the first to give a value wins. The others are cancelled and awaited. Any real throw wins over values, even
+ * one that comes after another branch succeeded; a loser's {@linkcode Cancelled} is ignored.
+ *
+ * @typeParam T What the functions give.
+ * @param fns What to run. An empty list waits until cancelled.
+ * @param options What to do with a second value.
+ * @returns The first value, or what `combine` made of several. A value that is there is returned even if the current scope was cancelled meanwhile.
+ * @throws {TypeError} When a member is not a function; nothing is started then.
+ * @throws {Cancelled} When the current scope is cancelled before there is a value.
+ * @throws {MultipleErrors} When several fail. A single failure is thrown as it is.
+ *
+ * @example The quickest of several
+ * ```ts
+ * import { any, awaitCancel } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await any([awaitCancel, () => Promise.resolve("mirror 2")]), "mirror 2");
+ * ```
+ */
+export async function any<T>(fns: readonly (() => T | Promise<T>)[], options: AnyOptions<T> = {}): Promise<T> {
+  const { combine } = options;
+  const values = await race("any", fns, (values: T[], value) => {
+    if (values.length === 0) values.push(value);
+    else if (combine !== undefined) values[0] = combine(values[0] as T, value);
+  });
+  return values[0] as T;
+}
+
+/**
+ * {@linkcode any} of two functions.
+ *
+ * @typeParam A What `f` gives.
+ * @typeParam B What `g` gives.
+ * @param f The first function.
+ * @param g The second function.
+ * @param options What to do with a second value.
+ * @returns The first value.
+ * @throws {Cancelled} When the current scope is cancelled before there is a value.
+ * @throws {MultipleErrors} When both fail. A single failure is thrown as it is.
+ *
+ * @example Work that a stop ends
+ * ```ts
+ * import { awaitCancel, first } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await first(() => awaitCancel(), () => Promise.resolve("stopped")), "stopped");
+ * ```
+ */
+export function first<A, B>(
+  f: () => A | Promise<A>,
+  g: () => B | Promise<B>,
+  options: AnyOptions<A | B> = {},
+): Promise<A | B> {
+  return any<A | B>([f, g], options);
+}
+
+/**
+ * Like {@linkcode any}, but gives every value that there was, in order of completion, so that none is lost.
+ *
+ * @typeParam T What the functions give.
+ * @param fns What to run. An empty list waits until cancelled.
+ * @returns At least one value.
+ * @throws {TypeError} When a member is not a function; nothing is started then.
+ * @throws {Cancelled} When the current scope is cancelled before there is a value.
+ * @throws {MultipleErrors} When several fail. A single failure is thrown as it is.
+ *
+ * @example Taking from whatever is ready
+ * ```ts
+ * import { awaitCancel, nAny } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await nAny([() => Promise.resolve(1), awaitCancel, () => Promise.resolve(3)]), [1, 3]);
+ * ```
+ */
+export function nAny<T>(fns: readonly (() => T | Promise<T>)[]): Promise<T[]> {
+  return race("nAny", fns, (values: T[], value) => values.push(value));
+}
+
+/** Runs `fns` until one gives a value, and gives what `keep` kept: at least one value. */
+async function race<T>(
+  kind: string,
+  fns: readonly (() => T | Promise<T>)[],
+  keep: (values: T[], value: T) => unknown,
+): Promise<T[]> {
+  checkFunctions(`run ${kind}`, fns);
+  const values: T[] = [];
+  return await branches(kind, (start, scope) => {
+    if (fns.length === 0) start(awaitCancel, () => {});
+    for (const fn of fns) {
+      start(fn, (value) => {
+        keep(values, value);
+        scope.cancel(new Cancelled(new Error("Another branch was first")));
+      });
+    }
+  }, (scope) => {
+    if (values.length === 0) throw scope.reason;
+    return values;
+  });
+}
+
+/** Options for {@linkcode mapFibers}, {@linkcode filterFibers} and {@linkcode forEachFiber}. */
+export interface FiberListOptions {
+  /**
+   * How many fibers may run at once: a whole number of at least 1, or `Infinity`.
+   *
+   * @default {Infinity}
+   */
+  maxFibers?: number | undefined;
+}
+
+/**
+ * Maps each item in a fiber of its own, at most `maxFibers` at once. The first throw cancels the others and starts no more.
+ *
+ * @typeParam T An item.
+ * @typeParam R What an item is mapped to.
+ * @param items What to map. Read to its end before the first fiber starts.
+ * @param fn Maps one item.
+ * @param options How many fibers may run at once.
+ * @returns The results, in the order of `items`.
+ * @throws {RangeError} When `maxFibers` is not a whole number of at least 1 or `Infinity`; nothing is started then.
+ * @throws {Cancelled} When the current scope is cancelled.
+ * @throws {MultipleErrors} When several fail. A single failure is thrown as it is.
+ *
+ * @example At most two at once
+ * ```ts
+ * import { mapFibers } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await mapFibers([1, 2, 3], (n) => Promise.resolve(n * 2), { maxFibers: 2 }), [2, 4, 6]);
+ * ```
+ */
+export async function mapFibers<T, R>(
+  items: Iterable<T>,
+  fn: (item: T) => R | Promise<R>,
+  options: FiberListOptions = {},
+): Promise<R[]> {
+  const { maxFibers = Infinity } = options;
+  checkFunctions("map fibers", [fn]);
+  if (maxFibers !== Infinity && !Number.isInteger(maxFibers) || maxFibers < 1) {
+    throw new RangeError(`Cannot map fibers as maxFibers must be a whole number >= 1: current value is ${maxFibers}`);
+  }
+  const list = Array.from(items);
+  const results: R[] = new Array(list.length);
+  let next = 0;
+  let missing = list.length;
+  return await branches("mapFibers", (start, scope) => {
+    const startNext = () => {
+      if (next === list.length || scope.reason !== undefined) return;
+      const i = next++;
+      start(() => fn(list[i] as T), (value) => {
+        results[i] = value;
+        missing--;
+        startNext();
+      });
+    };
+    for (let i = 0; i < Math.min(maxFibers, list.length); i++) startNext();
+  }, (scope) => {
+    if (missing > 0) throw scope.reason;
+    return results;
+  });
+}
+
+/**
+ * Keeps the items for which `test`, run in a fiber for each, gives true. As {@linkcode mapFibers} otherwise.
+ *
+ * @typeParam T An item.
+ * @param items What to choose from.
+ * @param test Whether to keep one item.
+ * @param options How many fibers may run at once.
+ * @returns The items kept, in the order of `items`.
+ * @throws {RangeError} When `maxFibers` is not a whole number of at least 1 or `Infinity`.
+ * @throws {Cancelled} When the current scope is cancelled.
+ *
+ * @example Keeping what answers
+ * ```ts
+ * import { filterFibers } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await filterFibers([1, 2, 3], (n) => Promise.resolve(n !== 2)), [1, 3]);
+ * ```
+ */
+export async function filterFibers<T>(
+  items: Iterable<T>,
+  test: (item: T) => boolean | Promise<boolean>,
+  options: FiberListOptions = {},
+): Promise<T[]> {
+  const list = Array.from(items);
+  const kept = await mapFibers(list, test, options);
+  return list.filter((_, i) => kept[i]);
+}
+
+/**
+ * Calls `fn` for each item, in a fiber of its own. As {@linkcode mapFibers} otherwise.
+ *
+ * @typeParam T An item.
+ * @param items What to go through.
+ * @param fn What to do with one item. What it gives is awaited and dropped.
+ * @param options How many fibers may run at once.
+ * @throws {RangeError} When `maxFibers` is not a whole number of at least 1 or `Infinity`.
+ * @throws {Cancelled} When the current scope is cancelled.
+ *
+ * @example One fiber for each
+ * ```ts
+ * import { forEachFiber } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const seen: number[] = [];
+ * await forEachFiber([1, 2, 3], (n) => seen.push(n), { maxFibers: 1 });
+ * assertEquals(seen, [1, 2, 3]);
+ * ```
+ */
+export async function forEachFiber<T>(
+  items: Iterable<T>,
+  fn: (item: T) => unknown,
+  options: FiberListOptions = {},
+): Promise<void> {
+  await mapFibers(items, fn, options);
+}
+
+function checkFunctions(action: string, fns: readonly unknown[]): void {
+  for (const fn of fns) {
+    if (typeof fn !== "function") throw new TypeError(`Cannot ${action}: ${String(fn)} is not a function`);
+  }
+}

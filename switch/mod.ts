@@ -1,0 +1,37 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * Scopes that own fibers and resources, cancellation that reaches every waiting operation, and the combinators, clocks and timeouts that go with them.
+ *
+ * ```ts
+ * import { first, Switch } from "@sluice/io/switch";
+ *
+ * await Switch.run(async (sw) => {
+ *   sw.forkDaemon(() => new Promise(() => {}));
+ *   await first(() => Promise.resolve(1), () => Promise.resolve(2));
+ * }).catch(() => {});
+ * ```
+ *
+ * @module
+ */
+
+export { awaitCancel, checkCancelled, currentSignal, interruptible, isCancelled, protect, yieldNow } from "./cancel.ts";
+export type { Clock } from "./clock.ts";
+export { Cancelled, MultipleErrors } from "./errors.ts";
+export {
+  all,
+  any,
+  type AnyOptions,
+  both,
+  type FiberListOptions,
+  filterFibers,
+  first,
+  forEachFiber,
+  mapFibers,
+  nAny,
+  type Results,
+} from "./fiber.ts";
+export type { ReleaseHook } from "./release_hooks.ts";
+export { type Permit, Semaphore } from "./semaphore.ts";
+export { Switch, type SwitchOptions, type SwitchRunOptions } from "./switch.ts";
+export { TimeoutError, withTimeout } from "./timeout.ts";

@@ -1,0 +1,248 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * The tree of scopes and the operations that wait in them. A scope is what can be cancelled: a switch, a fiber, a branch of `first`, a shield.
+ * Cancelling marks the whole unshielded subtree first and then wakes what waits in it, all in the same turn.
+ */
+
+import { macrotask, storedScope } from "./context.ts";
+import { open } from "./counter.ts";
+import type { Cancelled } from "./errors.ts";
+
+/** Every so many refusals in one scope, a refusal waits for the event loop, so that a loop that swallows them starves nobody. */
+const refusalsPerTurn = 32;
+
+/** One node of the tree. Internal: users see switches, fibers and signals. */
+export class Scope {
+  /** Why this scope was cancelled; `undefined` while it is not. A plain field, for it is read at the start of every operation. */
+  reason: Cancelled | undefined;
+  /** The nearest enclosing scope that is not finished, once this one is. */
+  parent: Scope | undefined;
+  /** No longer governs anything: code that still carries it is governed by `parent`. */
+  finished = false;
+  /** What it is, for `Switch.dump`. */
+  readonly kind: string;
+  /** Cancelling the parent does not reach it. */
+  readonly shielded: boolean;
+  /** What this scope belongs to, if it is a switch's own. */
+  readonly owner: object | undefined;
+
+  #children: Scope | undefined;
+  #next: Scope | undefined;
+  #previous: Scope | undefined;
+  #waiters: Waiter<unknown> | undefined;
+  #controller: AbortController | undefined;
+  #refusals = 0;
+
+  constructor(parent: Scope | undefined, kind: string, shielded = false, owner?: object) {
+    this.kind = kind;
+    this.shielded = shielded;
+    this.owner = owner;
+    this.parent = parent;
+    if (parent === undefined) return;
+    parent.#adopt(this);
+    if (!shielded) this.reason = parent.reason;
+  }
+
+  /** Aborted when this scope is cancelled. Made only when somebody asks. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.reason !== undefined) this.#controller.abort(this.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Cancels everything in this scope but what is shielded. The first reason is kept; cancelling a finished scope does nothing. */
+  cancel(reason: Cancelled): void {
+    if (this.finished || this.reason !== undefined) return;
+    const cancelled: Scope[] = [];
+    this.#mark(reason, cancelled);
+    for (const scope of cancelled) scope.#wake();
+  }
+
+  /** A rejection for an operation that was begun in this cancelled scope. */
+  refuse(): Promise<never> {
+    const late = ++this.#refusals % refusalsPerTurn === 0;
+    const refusal = new Promise<never>((_, reject) =>
+      late ? macrotask(() => reject(this.reason)) : reject(this.reason)
+    );
+    refusal.catch(ignore);
+    return refusal;
+  }
+
+  /** Ends this scope. What still waits in it, or runs in it, is governed by the nearest live ancestor from now on. */
+  finish(): void {
+    if (this.finished) return;
+    this.finished = true;
+    if (this.parent !== undefined) this.parent.#remove(this);
+    const heir = this.parent = liveScope(this.parent);
+    while (this.#children !== undefined) {
+      const child = this.#children;
+      this.#remove(child);
+      child.parent = heir;
+      if (heir !== undefined) heir.#adopt(child);
+      if (heir?.reason !== undefined && !child.shielded) child.cancel(heir.reason);
+    }
+    const waiters = this.#waiters;
+    this.#waiters = undefined;
+    for (let waiter = waiters; waiter !== undefined;) {
+      const next: Waiter<unknown> | undefined = waiter.next;
+      waiter.scope = undefined;
+      heir?.add(waiter);
+      if (heir?.reason !== undefined) waiter.cancel(heir.reason);
+      waiter = next;
+    }
+  }
+
+  /** Adds an operation that waits in this scope. */
+  add(waiter: Waiter<unknown>): void {
+    waiter.scope = this;
+    waiter.previous = undefined;
+    waiter.next = this.#waiters;
+    if (this.#waiters !== undefined) this.#waiters.previous = waiter;
+    this.#waiters = waiter;
+  }
+
+  /** Takes away an operation that waits in this scope. */
+  remove(waiter: Waiter<unknown>): void {
+    if (waiter.previous === undefined) this.#waiters = waiter.next;
+    else waiter.previous.next = waiter.next;
+    if (waiter.next !== undefined) waiter.next.previous = waiter.previous;
+    waiter.scope = waiter.previous = waiter.next = undefined;
+  }
+
+  /** The scopes right under this one, oldest first. */
+  children(): Scope[] {
+    const found: Scope[] = [];
+    for (let child = this.#children; child !== undefined; child = child.#next) found.push(child);
+    return found.reverse();
+  }
+
+  /** The names of the operations that wait in this scope itself, oldest first. */
+  waiting(): string[] {
+    const found: string[] = [];
+    for (let waiter = this.#waiters; waiter !== undefined; waiter = waiter.next) found.push(waiter.operation);
+    return found.reverse();
+  }
+
+  #adopt(child: Scope): void {
+    child.#previous = undefined;
+    child.#next = this.#children;
+    if (this.#children !== undefined) this.#children.#previous = child;
+    this.#children = child;
+  }
+
+  #remove(child: Scope): void {
+    if (child.#previous === undefined) this.#children = child.#next;
+    else child.#previous.#next = child.#next;
+    if (child.#next !== undefined) child.#next.#previous = child.#previous;
+    child.#previous = child.#next = undefined;
+  }
+
+  #mark(reason: Cancelled, marked: Scope[]): void {
+    this.reason = reason;
+    marked.push(this);
+    for (let child = this.#children; child !== undefined; child = child.#next) {
+      if (!child.shielded && child.reason === undefined) child.#mark(reason, marked);
+    }
+  }
+
+  /** Wakes the waiters, then the listeners of the signal, which are foreign code. Whatever they do, the tree is marked already. */
+  #wake(): void {
+    const reason = this.reason as Cancelled;
+    while (this.#waiters !== undefined) {
+      const waiter = this.#waiters;
+      this.remove(waiter);
+      waiter.cancel(reason);
+    }
+    this.#controller?.abort(reason);
+  }
+}
+
+/** What an operation does when it is cancelled while it waits. It must reject the waiter, now or soon. */
+export type OnCancel<T> = (waiter: Waiter<T>, reason: Cancelled) => void;
+
+/**
+ * One operation that waits. It settles once: with a value, with an error, or by the cancellation of the scope in which it was begun, whichever comes
+ * first. Begin one only where {@linkcode refused} gave nothing.
+ */
+export class Waiter<T> {
+  /** What the operation's caller awaits. */
+  readonly promise: Promise<T>;
+  /** What it does, for `Switch.dump`: "reading from tcp:127.0.0.1:80". */
+  readonly operation: string;
+  /** The scope it waits in and its neighbours there: kept by {@linkcode Scope}. */
+  scope: Scope | undefined;
+  next: Waiter<unknown> | undefined;
+  previous: Waiter<unknown> | undefined;
+
+  #onCancel: OnCancel<T> | undefined;
+  #resolve!: (value: T) => void;
+  #reject!: (error: unknown) => void;
+  #settled = false;
+
+  constructor(operation: string, onCancel?: OnCancel<T>) {
+    this.operation = operation;
+    this.#onCancel = onCancel;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    open.operations++;
+    currentScope()?.add(this as Waiter<unknown>);
+  }
+
+  /** Settles with a value, if it has not settled yet. */
+  resolve(value: T): void {
+    if (this.#settle()) this.#resolve(value);
+  }
+
+  /** Settles with an error, if it has not settled yet. */
+  reject(error: unknown): void {
+    if (this.#settle()) this.#reject(error);
+  }
+
+  /** Called by the scope, which has let go of it already. A cancellation that nobody awaits is no unhandled rejection. */
+  cancel(reason: Cancelled): void {
+    this.promise.catch(ignore);
+    if (this.#onCancel === undefined) this.reject(reason);
+    else this.#onCancel(this, reason);
+  }
+
+  #settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    open.operations--;
+    this.scope?.remove(this as Waiter<unknown>);
+    return true;
+  }
+}
+
+/** The scope that governs the running code: the stored one, or its nearest ancestor that is not finished. */
+export function currentScope(): Scope | undefined {
+  return liveScope(storedScope());
+}
+
+/**
+ * The check with which every operation starts: nothing where it may go on, else the promise to return.
+ * Costs one look into the context and allocates nothing.
+ */
+export function refused(): Promise<never> | undefined {
+  const scope = currentScope();
+  return scope === undefined || scope.reason === undefined ? undefined : scope.refuse();
+}
+
+/** What `error` means in `scope`: an `AbortError` that foreign code made of our signal is that cancellation. */
+export function failureIn(scope: Scope | undefined, error: unknown): unknown {
+  const aborted = scope?.reason !== undefined && error instanceof Error && error.name === "AbortError";
+  return aborted ? scope.reason : error;
+}
+
+function liveScope(from: Scope | undefined): Scope | undefined {
+  let scope = from;
+  while (scope !== undefined && scope.finished) scope = scope.parent;
+  return scope;
+}
+
+function ignore(): void {}

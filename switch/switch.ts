@@ -1,0 +1,491 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { runIn } from "./context.ts";
+import { open } from "./counter.ts";
+import { Cancelled, Failures } from "./errors.ts";
+import { startFiber } from "./fiber.ts";
+import { type ReleaseHook, ReleaseHooks } from "./release_hooks.ts";
+import { currentScope, failureIn, refused, Scope } from "./scope.ts";
+
+/** Options for {@linkcode Switch.runProtected}. */
+export interface SwitchOptions {
+  /** A name for {@linkcode Switch.dump}. */
+  name?: string | undefined;
+}
+
+/** Options for {@linkcode Switch.run}. */
+export interface SwitchRunOptions extends SwitchOptions {
+  /** Cancels the switch when it is aborted. The cause of the {@linkcode Cancelled} is the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+const key: unique symbol = Symbol("Switch.run");
+let scopeOf: (sw: Switch) => Scope | undefined;
+let describe: (sw: Switch) => string[];
+let addHook: (sw: Switch, fn: () => unknown, label: string) => ReleaseHook;
+
+/**
+ * A scope that owns fibers and resources. When it ends, first its fibers end, then its release hooks run, newest first, one at a time, each awaited and
+ * shielded from cancellation. What was opened under it is closed, and what failed in it is thrown to its caller.
+ *
+ * A switch has no public constructor: {@linkcode Switch.run} makes one and hands it to a function.
+ *
+ * Source: Eio's `Switch`.
+ *
+ * @example A resource that is released whatever happens
+ * ```ts
+ * import { Switch } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const log: string[] = [];
+ * await Switch.run((sw) => {
+ *   sw.onRelease(() => log.push("released"));
+ *   sw.fork(() => log.push("forked"));
+ * });
+ * assertEquals(log, ["forked", "released"]);
+ * ```
+ */
+export class Switch {
+  static {
+    scopeOf = (sw) => typeof sw === "object" && sw !== null && #scope in sw ? sw.#scope : undefined;
+    describe = (sw) => sw.#hooks.labels();
+    addHook = (sw, fn, label) => sw.#addHook(fn, label);
+    Object.freeze(this.prototype);
+  }
+
+  /** The name given to {@linkcode Switch.run}. */
+  readonly name: string | undefined;
+
+  readonly #scope: Scope;
+  readonly #failures: Failures = new Failures();
+  readonly #hooks: ReleaseHooks = new ReleaseHooks();
+  #state: "on" | "releasing" | "finished" = "on";
+  #hooksDone = false;
+  #fibers = 1; // the main function
+  #daemons = 0;
+  #daemonScope: Scope | undefined;
+  #onFinish: (() => void) | undefined;
+
+  /**
+   * Not for users: {@linkcode Switch.run} makes a switch.
+   *
+   * @param permit What only this module has.
+   * @param options The name, and whether the caller's cancellation reaches the switch.
+   * @throws {TypeError} When called from outside.
+   */
+  constructor(permit: unknown, options: { name?: string | undefined; shielded: boolean }) {
+    if (permit !== key) throw new TypeError("Cannot construct a Switch: use Switch.run");
+    this.name = options.name;
+    this.#scope = new Scope(currentScope(), "switch", options.shielded, this);
+    Object.freeze(this);
+  }
+
+  /**
+   * Runs `fn` with a new switch, waits for every fiber of it, runs its release hooks, and gives what `fn` gave.
+   *
+   * When `fn`, a fiber or a hook throws, or somebody calls {@linkcode Switch.fail}, everything in the switch is cancelled, waited for and released, and
+   * what failed is thrown. Cancelling the caller cancels the switch too; a value that is there all the same is returned.
+   *
+   * @typeParam T What `fn` gives.
+   * @param fn The main function. It is called at once, up to its first `await`.
+   * @param options A name, and a signal that cancels the switch.
+   * @returns What `fn` gave.
+   * @throws {Cancelled} When the caller or the signal cancels it; if they did so before, `fn` is not called.
+   * @throws {MultipleErrors} When several things fail. A single failure is thrown as it is.
+   * @throws {TypeError} When `fn` is not a function.
+   *
+   * @example A scope with a value
+   * ```ts
+   * import { Switch } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(await Switch.run(() => 1), 1);
+   * ```
+   */
+  static run<T>(fn: (sw: Switch) => T | Promise<T>, options: SwitchRunOptions = {}): Promise<T> {
+    const { name, signal } = options;
+    const refusal = refused();
+    if (refusal !== undefined) return refusal;
+    if (signal?.aborted) return Promise.reject(new Cancelled(signal.reason));
+    return Switch.#run(fn, { name, shielded: false }, signal);
+  }
+
+  /**
+   * {@linkcode Switch.run}, but cancelling the caller does not reach the switch, and `fn` is called even in a cancelled scope. Calling
+   * {@linkcode Switch.fail} cancels it as usual.
+   *
+   * @typeParam T What `fn` gives.
+   * @param fn The main function. It is called at once, up to its first `await`.
+   * @param options A name.
+   * @returns What `fn` gave.
+   * @throws {MultipleErrors} When several things fail. A single failure is thrown as it is.
+   * @throws {TypeError} When `fn` is not a function.
+   *
+   * @example A shutdown that is always completed
+   * ```ts
+   * import { Switch, yieldNow } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(await Switch.runProtected(async () => (await yieldNow(), "saved")), "saved");
+   * ```
+   */
+  static runProtected<T>(fn: (sw: Switch) => T | Promise<T>, options: SwitchOptions = {}): Promise<T> {
+    return Switch.#run(fn, { name: options.name, shielded: true });
+  }
+
+  static #run<T>(
+    fn: (sw: Switch) => T | Promise<T>,
+    options: { name: string | undefined; shielded: boolean },
+    signal?: AbortSignal,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      checkFunction("run a switch", fn);
+      const sw = new Switch(key, options);
+      const onAbort = () => sw.#scope.cancel(new Cancelled(signal?.reason));
+      signal?.addEventListener("abort", onAbort, { once: true });
+      let value: T;
+      sw.#onFinish = () => {
+        signal?.removeEventListener("abort", onAbort);
+        if (sw.#failures.any) reject(sw.#failures.error);
+        else resolve(value);
+      };
+      const failed = (error: unknown) => {
+        sw.#fail(failureIn(sw.#scope, error));
+        sw.#ended();
+      };
+      let result: T | Promise<T>;
+      try {
+        result = runIn(sw.#scope, () => fn(sw));
+      } catch (error) {
+        return failed(error);
+      }
+      Promise.resolve(result).then((given) => {
+        value = given;
+        sw.#ended();
+      }, failed);
+    });
+  }
+
+  /**
+   * Aborted when the switch fails or is cancelled, with the {@linkcode Cancelled} as its reason. Made only when somebody asks.
+   *
+   * @returns The signal of this switch.
+   */
+  get signal(): AbortSignal {
+    return this.#scope.signal;
+  }
+
+  /**
+   * Starts a fiber that the switch waits for. `fn` is called at once, up to its first `await`; a throw in it fails the switch. The fiber is governed by
+   * the switch, whoever calls `fork`. On a switch that failed or was cancelled `fn` is not started.
+   *
+   * @param fn What to run beside the main function. What it gives is awaited and dropped.
+   * @throws {TypeError} When the switch is finished, or `fn` is not a function.
+   *
+   * @example A fiber beside the main function
+   * ```ts
+   * import { Switch } from "@sluice/io";
+   *
+   * await Switch.run((sw) => sw.fork(() => Promise.resolve()));
+   * ```
+   */
+  fork(fn: () => unknown): void {
+    this.#refuseFinished("fork a fiber");
+    checkFunction("fork a fiber", fn);
+    if (this.#scope.reason !== undefined) return;
+    this.#fibers++;
+    startFiber(this.#scope, "fiber", fn, {
+      value: () => this.#ended(),
+      error: (error) => {
+        this.#fail(error);
+        this.#ended();
+      },
+    });
+  }
+
+  /**
+   * {@linkcode Switch.fork}, but what `fn` gives or throws goes to the promise and does not fail the switch. An error that nobody awaits is lost, and is
+   * never an unhandled rejection.
+   *
+   * @typeParam T What `fn` gives.
+   * @param fn What to run beside the main function.
+   * @returns What `fn` gives. It is rejected with {@linkcode Cancelled} when the switch has failed or was cancelled, and with `TypeError` when it is
+   * finished or `fn` is not a function; it is never thrown.
+   *
+   * @example A value for later
+   * ```ts
+   * import { Switch } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(await Switch.run((sw) => sw.forkPromise(() => 1)), 1);
+   * ```
+   */
+  forkPromise<T>(fn: () => T | Promise<T>): Promise<T> {
+    const promise = new Promise<T>((resolve, reject) => {
+      this.#refuseFinished("fork a fiber");
+      checkFunction("fork a fiber", fn);
+      if (this.#scope.reason !== undefined) return resolve(this.#scope.refuse());
+      this.#fibers++;
+      startFiber(this.#scope, "fiber", fn, {
+        value: (value) => {
+          resolve(value);
+          this.#ended();
+        },
+        error: (error) => {
+          reject(error);
+          this.#ended();
+        },
+      });
+    });
+    promise.catch(() => {});
+    return promise;
+  }
+
+  /**
+   * {@linkcode Switch.fork}, but the switch does not wait for the fiber: when only daemons are left they are cancelled and awaited. That cancellation is
+   * no error; anything else that a daemon throws fails the switch. Once the switch is releasing no daemon is started.
+   *
+   * @param fn What to run for as long as the switch has other work.
+   * @throws {TypeError} When the switch is finished, or `fn` is not a function.
+   *
+   * @example Background work that holds nothing up
+   * ```ts
+   * import { awaitCancel, Switch } from "@sluice/io";
+   *
+   * await Switch.run((sw) => sw.forkDaemon(() => awaitCancel()));
+   * ```
+   */
+  forkDaemon(fn: () => unknown): void {
+    this.#refuseFinished("fork a daemon");
+    checkFunction("fork a daemon", fn);
+    // A scope of their own, so that ending the daemons does not look like a failure of the switch.
+    const scope = this.#daemonScope ??= new Scope(this.#scope, "daemons");
+    if (scope.reason !== undefined || this.#state !== "on") return;
+    this.#daemons++;
+    startFiber(scope, "daemon", fn, {
+      value: () => this.#daemonEnded(),
+      error: (error) => {
+        if (!(error instanceof Cancelled) || scope.reason === undefined) this.#fail(error);
+        this.#daemonEnded();
+      },
+    });
+  }
+
+  /**
+   * Registers what to do when the switch ends. Hooks run after all fibers have ended, newest first, one at a time, each awaited and shielded from
+   * cancellation; what one throws fails the switch, and the others still run.
+   *
+   * @param fn What to do. What it gives is awaited and dropped.
+   * @returns The way to take the hook back.
+   * @throws {TypeError} When the switch is releasing or finished: `fn` has been called at once then, and what it threw is the cause. What its promise
+   * rejects with fails the caller's own switch.
+   *
+   * @example Early release
+   * ```ts
+   * import { Switch } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await Switch.run((sw) => {
+   *   const hook = sw.onRelease(() => {});
+   *   assertEquals([hook.remove(), hook.remove()], [true, false]);
+   * });
+   * ```
+   */
+  onRelease(fn: () => unknown): ReleaseHook {
+    checkFunction("register a release hook", fn);
+    return this.#addHook(fn, fn.name || "release hook");
+  }
+
+  /**
+   * Makes the switch the owner of `resource`: it is disposed of when the switch ends, asynchronously where it can be.
+   *
+   * @typeParam R The resource.
+   * @param resource What has `Symbol.asyncDispose` or `Symbol.dispose`.
+   * @returns The same resource.
+   * @throws {TypeError} When the switch is releasing or finished (the resource has been disposed of at once then), or the resource has neither method.
+   *
+   * @example Owning a pipe
+   * ```ts
+   * import { pipe, Switch } from "@sluice/io";
+   *
+   * await Switch.run((sw) => pipe().map((end) => sw.use(end)));
+   * ```
+   */
+  use<R extends Disposable | AsyncDisposable>(resource: R): R {
+    const methods = resource as Partial<Disposable & AsyncDisposable> | null | undefined;
+    const dispose = methods?.[Symbol.asyncDispose] ?? methods?.[Symbol.dispose];
+    if (typeof dispose !== "function") {
+      throw new TypeError(`Cannot use a resource without Symbol.asyncDispose or Symbol.dispose: ${String(resource)}`);
+    }
+    this.#addHook(() => dispose.call(resource), resource.constructor?.name || "resource");
+    return resource;
+  }
+
+  /**
+   * Fails the switch: everything in it is cancelled in this very turn, and `error` is thrown to its owner once all has ended. The caller goes on until
+   * its next operation. Later errors are added.
+   *
+   * @param error What failed.
+   * @throws {TypeError} When the switch is finished.
+   *
+   * @example Failing from a fiber
+   * ```ts
+   * import { Switch } from "@sluice/io";
+   * import { assertRejects } from "@std/assert";
+   *
+   * await assertRejects(() => Switch.run((sw) => sw.fail(new Error("Cannot go on"))), Error, "Cannot go on");
+   * ```
+   */
+  fail(error: unknown): void {
+    this.#refuseFinished("fail a switch");
+    this.#fail(error);
+  }
+
+  /**
+   * Throws unless something may still be opened under the switch.
+   *
+   * @throws {Cancelled} When the switch has failed or was cancelled.
+   * @throws {TypeError} When the switch is finished.
+   */
+  check(): void {
+    this.#refuseFinished("use a switch");
+    if (this.#scope.reason !== undefined) throw this.#scope.reason;
+  }
+
+  /**
+   * The tree of live scopes, fibers (and what each waits in) and resources under this switch, as text for people: its form may change.
+   *
+   * @returns One line for each, indented by depth.
+   */
+  dump(): string {
+    return dumpScope(this.#scope, 0).join("\n");
+  }
+
+  #fail(error: unknown): void {
+    this.#failures.add(error);
+    this.#scope.cancel(error instanceof Cancelled ? error : new Cancelled(error));
+  }
+
+  #addHook(fn: () => unknown, label: string): ReleaseHook {
+    if (this.#state === "on") return this.#hooks.add(fn, label);
+    throw this.#releaseLate(fn);
+  }
+
+  /** Releases at once what came too late, and gives what to throw. */
+  #releaseLate(fn: () => unknown): TypeError {
+    const problem = `Cannot register a release hook: the switch is ${this.#state}`;
+    const shield = new Scope(currentScope(), "release", true);
+    try {
+      const work = Promise.resolve(runIn(shield, fn));
+      const owner = ownerOf(currentScope());
+      if (owner !== undefined) owner.#adopt(work, shield);
+      else work.catch(() => {}).then(() => shield.finish()); // nobody is left who could be told
+      return new TypeError(problem);
+    } catch (error) {
+      shield.finish();
+      return new TypeError(problem, { cause: error });
+    }
+  }
+
+  /** Waits for work that is under way already, as for a fiber. */
+  #adopt(work: Promise<unknown>, scope: Scope): void {
+    this.#fibers++;
+    open.fibers++;
+    const ended = () => {
+      open.fibers--;
+      scope.finish();
+      this.#ended();
+    };
+    work.then(ended, (error) => {
+      this.#fail(error);
+      ended();
+    });
+  }
+
+  #refuseFinished(action: string): void {
+    if (this.#state === "finished") throw new TypeError(`Cannot ${action}: the switch is finished`);
+  }
+
+  #daemonEnded(): void {
+    this.#daemons--;
+    if (this.#fibers === 0) this.#advance();
+  }
+
+  #ended(): void {
+    if (--this.#fibers === 0) this.#advance();
+  }
+
+  /** Takes the next step towards the end: the daemons, then the hooks, then whatever those forked. */
+  #advance(): void {
+    if (this.#daemons > 0) {
+      this.#daemonScope?.cancel(new Cancelled(new Error("Only daemons are left")));
+    } else if (this.#state === "on") {
+      this.#state = "releasing";
+      this.#release();
+    } else if (this.#hooksDone) {
+      this.#state = "finished";
+      this.#daemonScope?.finish();
+      this.#scope.finish();
+      this.#onFinish?.();
+    }
+  }
+
+  async #release(): Promise<void> {
+    let shield: Scope | undefined;
+    for (let hook = this.#hooks.pop(); hook !== undefined; hook = this.#hooks.pop()) {
+      shield ??= new Scope(this.#scope, "release", true);
+      try {
+        await runIn(shield, hook);
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+    shield?.finish();
+    this.#hooksDone = true;
+    if (this.#fibers === 0) this.#advance();
+  }
+}
+
+/**
+ * Registers a release hook that {@linkcode Switch.dump} shows as `label`, and checks that `sw` may own something new.
+ *
+ * @throws {TypeError} When `sw` is not a switch, or is finished.
+ */
+export function own(sw: Switch, action: string, fn: () => unknown, label: string): ReleaseHook {
+  checkSwitch(sw, action);
+  return addHook(sw, fn, label);
+}
+
+/** Throws unless `sw` is a switch under which something may be opened: `TypeError`, or {@linkcode Cancelled}. */
+export function checkSwitch(sw: Switch, action: string): void {
+  if (scopeOf(sw) === undefined) {
+    throw new TypeError(`Cannot ${action} as the owner must be a Switch: current value is ${String(sw)}`);
+  }
+  sw.check();
+}
+
+/** Whether `sw` has failed or was cancelled. */
+export function isSwitchCancelled(sw: Switch): boolean {
+  return scopeOf(sw)?.reason !== undefined;
+}
+
+function ownerOf(from: Scope | undefined): Switch | undefined {
+  let scope = from;
+  while (scope !== undefined && scope.owner === undefined) scope = scope.parent;
+  return scope?.owner as Switch | undefined;
+}
+
+function checkFunction(action: string, fn: unknown): void {
+  if (typeof fn !== "function") throw new TypeError(`Cannot ${action}: ${String(fn)} is not a function`);
+}
+
+function dumpScope(scope: Scope, depth: number): string[] {
+  const indent = "  ".repeat(depth);
+  const sw = scope.owner as Switch | undefined;
+  const state = scope.reason === undefined ? "" : " (cancelled)";
+  const lines = [`${indent}${scope.kind}${sw?.name === undefined ? "" : ` ${JSON.stringify(sw.name)}`}${state}`];
+  for (const operation of scope.waiting()) lines.push(`${indent}  waiting: ${operation}`);
+  if (sw !== undefined) { for (const label of describe(sw)) lines.push(`${indent}  resource: ${label}`); }
+  for (const child of scope.children()) lines.push(...dumpScope(child, depth + 1));
+  return lines;
+}

@@ -1,0 +1,77 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Clock } from "./clock.ts";
+import { Cancelled } from "./errors.ts";
+import { branches } from "./fiber.ts";
+
+/**
+ * What {@linkcode withTimeout} timed did not finish in time.
+ *
+ * @example Recognising a timeout
+ * ```ts
+ * import { awaitCancel, run, TimeoutError, withTimeout } from "@sluice/io";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await run((env) => assertRejects(() => withTimeout(env.clock, 1, awaitCancel), TimeoutError));
+ * ```
+ */
+export class TimeoutError extends Error {
+  /** How long it was given, in milliseconds. */
+  readonly ms: number;
+
+  /**
+   * Makes a timeout.
+   *
+   * @param ms How long it was given, in milliseconds.
+   */
+  constructor(ms: number) {
+    super(`Operation did not finish within ${ms} ms`);
+    this.name = "TimeoutError";
+    this.ms = ms;
+  }
+}
+
+/**
+ * Runs `fn`, but not for longer than `ms` milliseconds: then it is cancelled, and awaited. A value that it gives all the same is returned, so that
+ * nothing it opened is lost.
+ *
+ * @typeParam T What `fn` gives.
+ * @param clock The clock to time with.
+ * @param ms How long `fn` may take, in milliseconds: any number up to `Infinity`. With 0, a negative number or NaN only an `fn` that waits for nothing
+ * outside the process is in time.
+ * @param fn What to run. It is called at once.
+ * @returns What `fn` gave.
+ * @throws {TimeoutError} When `fn` was cancelled because of the time.
+ * @throws {Cancelled} When the current scope is cancelled.
+ * @throws {MultipleErrors} When the time ran out and `fn` failed on its way out.
+ *
+ * @example A timeout that really stops the work
+ * ```ts
+ * import { awaitCancel, run, TimeoutError, withTimeout } from "@sluice/io";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await run((env) => assertRejects(() => withTimeout(env.clock, 1, awaitCancel), TimeoutError));
+ * ```
+ */
+export async function withTimeout<T>(clock: Clock, ms: number, fn: () => T | Promise<T>): Promise<T> {
+  if (typeof ms !== "number") throw new TypeError(`Cannot set a timeout: ${String(ms)} is not a number`);
+  if (typeof fn !== "function") throw new TypeError(`Cannot set a timeout: ${String(fn)} is not a function`);
+  const timeout = new TimeoutError(ms);
+  let result: { value: T } | undefined;
+  try {
+    await branches("withTimeout", (start, scope) => {
+      start(() => clock.sleep(ms), () => {
+        if (scope.reason === undefined) throw timeout;
+      });
+      start(fn, (value) => {
+        result = { value };
+        scope.cancel(new Cancelled(new Error("The timed function has ended")));
+      });
+    }, (scope) => {
+      if (result === undefined) throw scope.reason;
+    });
+  } catch (error) {
+    if (result === undefined || error !== timeout) throw error;
+  }
+  return (result as { value: T }).value;
+}
