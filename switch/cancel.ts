@@ -2,6 +2,7 @@
 
 /** What code asks of, and does to, the scope it runs in. */
 
+import { checkFunction } from "./check.ts";
 import { macrotask, runIn } from "./context.ts";
 import { currentScope, refused, Scope, Waiter } from "./scope.ts";
 
@@ -106,6 +107,7 @@ export function currentSignal(): AbortSignal {
  * @typeParam T What `fn` gives.
  * @param fn What must not be interrupted. Called at once.
  * @returns What `fn` gives.
+ * @throws {TypeError} When `fn` is not a function.
  *
  * @example A commit that is finished once begun
  * ```ts
@@ -116,6 +118,7 @@ export function currentSignal(): AbortSignal {
  * ```
  */
 export async function protect<T>(fn: () => T | Promise<T>): Promise<T> {
+  checkFunction("protect", fn);
   const scope = new Scope(currentScope(), "protect", true);
   try {
     return await runIn(scope, fn);
@@ -126,8 +129,9 @@ export async function protect<T>(fn: () => T | Promise<T>): Promise<T> {
 
 /** What waits on one promise: the promise is hooked once, however often it is waited on. */
 interface Hook {
-  settled: boolean;
+  readonly target: Promise<unknown>;
   readonly waiters: Set<Waiter<unknown>>;
+  settled: boolean;
 }
 
 const hooks: WeakMap<Promise<unknown>, Hook> = new WeakMap();
@@ -153,24 +157,25 @@ const hooks: WeakMap<Promise<unknown>, Hook> = new WeakMap();
  * ```
  */
 export function interruptible<T>(promise: Promise<T>): Promise<T> {
+  // Before the check: what is refused is not waited for, and its rejection must count as handled too.
+  const hook = hooks.get(promise) ?? hookInto(promise);
   const refusal = refused();
   if (refusal !== undefined) return refusal;
-  const target = Promise.resolve(promise);
-  const hook = hooks.get(target) ?? hookInto(target);
-  if (hook.settled) return target;
-  const waiter: Waiter<T> = new Waiter("interruptible", (_, reason) => {
+  if (hook.settled) return hook.target as Promise<T>;
+  const waiter: Waiter<unknown> = new Waiter("interruptible", (_, reason) => {
     // One microtask later, so that a promise that is settled already, whose reaction is queued before this, wins.
     queueMicrotask(() => {
-      hook.waiters.delete(waiter as Waiter<unknown>);
+      hook.waiters.delete(waiter);
       waiter.reject(reason);
     });
   });
-  hook.waiters.add(waiter as Waiter<unknown>);
-  return waiter.promise;
+  hook.waiters.add(waiter);
+  return waiter.promise as Promise<T>;
 }
 
 function hookInto(promise: Promise<unknown>): Hook {
-  const hook: Hook = { settled: false, waiters: new Set() };
+  // A subclass or another thenable is not its own target, so it is the key, lest every wait hook into it again.
+  const hook: Hook = { target: Promise.resolve(promise), waiters: new Set(), settled: false };
   hooks.set(promise, hook);
   const settle = (wake: (waiter: Waiter<unknown>) => void) => {
     hook.settled = true;
@@ -178,7 +183,7 @@ function hookInto(promise: Promise<unknown>): Hook {
     hook.waiters.clear();
     waiters.forEach(wake);
   };
-  promise.then(
+  hook.target.then(
     (value) => settle((waiter) => waiter.resolve(value)),
     (error) => settle((waiter) => waiter.reject(error)),
   );

@@ -23,7 +23,7 @@ export class Cancelled extends Error {
    */
   constructor(cause?: unknown) {
     const root = cause instanceof Cancelled ? cause.cause : cause;
-    super(root instanceof Error ? `Operation was cancelled: ${root.message}` : "Operation was cancelled", {
+    super(root instanceof Error ? `Operation was cancelled: ${messageOf(root)}` : "Operation was cancelled", {
       cause: root,
     });
     this.name = "Cancelled";
@@ -97,7 +97,11 @@ export class Failures {
 
 /** The text by which a message names `error`. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "a value without text"; // an object without a prototype, say: it must not replace the failure that it is part of
+  }
 }
 
 function isObject(value: unknown): boolean {

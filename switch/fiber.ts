@@ -2,6 +2,7 @@
 
 /** Fibers, and the combinators that start several and wait for all of them. */
 
+import { checkFunction } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures } from "./errors.ts";
@@ -118,7 +119,7 @@ export type Results<F extends readonly (() => unknown)[]> = { -readonly [K in ke
  * ```
  */
 export async function all<const F extends readonly (() => unknown)[]>(fns: F): Promise<Results<F>> {
-  checkFunctions("run all", fns);
+  for (const fn of fns) checkFunction("run all", fn);
   const values: unknown[] = new Array(fns.length);
   let missing = fns.length;
   return await branches("all", (start) => {
@@ -175,7 +176,7 @@ export interface AnyOptions<T> {
  * @param fns What to run. An empty list waits until cancelled.
  * @param options What to do with a second value.
  * @returns The first value, or what `combine` made of several. A value that is there is returned even if the current scope was cancelled meanwhile.
- * @throws {TypeError} When a member is not a function; nothing is started then.
+ * @throws {TypeError} When a member or `combine` is not a function; nothing is started then.
  * @throws {Cancelled} When the current scope is cancelled before there is a value.
  * @throws {MultipleErrors} When several fail. A single failure is thrown as it is.
  *
@@ -189,6 +190,7 @@ export interface AnyOptions<T> {
  */
 export async function any<T>(fns: readonly (() => T | Promise<T>)[], options: AnyOptions<T> = {}): Promise<T> {
   const { combine } = options;
+  if (combine !== undefined) checkFunction("combine values", combine);
   const values = await race("any", fns, (values: T[], value) => {
     if (values.length === 0) values.push(value);
     else if (combine !== undefined) values[0] = combine(values[0] as T, value);
@@ -252,7 +254,7 @@ async function race<T>(
   fns: readonly (() => T | Promise<T>)[],
   keep: (values: T[], value: T) => unknown,
 ): Promise<T[]> {
-  checkFunctions(`run ${kind}`, fns);
+  for (const fn of fns) checkFunction(`run ${kind}`, fn);
   const values: T[] = [];
   return await branches(kind, (start, scope) => {
     if (fns.length === 0) start(awaitCancel, () => {});
@@ -305,7 +307,7 @@ export async function mapFibers<T, R>(
   options: FiberListOptions = {},
 ): Promise<R[]> {
   const { maxFibers = Infinity } = options;
-  checkFunctions("map fibers", [fn]);
+  checkFunction("map fibers", fn);
   if (maxFibers !== Infinity && !Number.isInteger(maxFibers) || maxFibers < 1) {
     throw new RangeError(`Cannot map fibers as maxFibers must be a whole number >= 1: current value is ${maxFibers}`);
   }
@@ -385,10 +387,4 @@ export async function forEachFiber<T>(
   options: FiberListOptions = {},
 ): Promise<void> {
   await mapFibers(items, fn, options);
-}
-
-function checkFunctions(action: string, fns: readonly unknown[]): void {
-  for (const fn of fns) {
-    if (typeof fn !== "function") throw new TypeError(`Cannot ${action}: ${String(fn)} is not a function`);
-  }
 }

@@ -4,12 +4,12 @@
  * Scopes that own fibers and resources, cancellation that reaches every waiting operation, and the combinators, clocks and timeouts that go with them.
  *
  * ```ts
- * import { first, Switch } from "@sluice/io/switch";
+ * import { awaitCancel, first, Switch } from "@sluice/io/switch";
  *
  * await Switch.run(async (sw) => {
- *   sw.forkDaemon(() => new Promise(() => {}));
+ *   sw.forkDaemon(awaitCancel);
  *   await first(() => Promise.resolve(1), () => Promise.resolve(2));
- * }).catch(() => {});
+ * });
  * ```
  *
  * @module

@@ -1,5 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { type Linked, List } from "./list.ts";
+
 /** What {@linkcode Switch.onRelease} gives: the way to take a release hook back. */
 export interface ReleaseHook {
   /**
@@ -10,54 +12,45 @@ export interface ReleaseHook {
   remove(): boolean;
 }
 
-interface Node extends ReleaseHook {
-  readonly fn: () => unknown;
+/** What tells a dump its name, when a dump is made. */
+export interface Labelled {
   readonly label: string;
-  older: Node | undefined;
-  newer: Node | undefined;
+}
+
+interface Entry extends Linked<Entry> {
+  readonly fn: () => unknown;
+  readonly subject: Labelled;
   listed: boolean;
 }
 
 /** The release hooks of one switch: a linked list, so that a hook of a long-lived switch is taken back in constant time. */
 export class ReleaseHooks {
-  #newest: Node | undefined;
+  readonly #entries: List<Entry> = new List();
 
   /** Adds a hook. It is run before all that were added earlier. */
-  add(fn: () => unknown, label: string): ReleaseHook {
-    const node: Node = {
-      fn,
-      label,
-      older: this.#newest,
-      newer: undefined,
-      listed: true,
-      remove: () => this.#unlink(node),
-    };
-    if (this.#newest !== undefined) this.#newest.newer = node;
-    this.#newest = node;
-    return { remove: node.remove };
+  add(fn: () => unknown, subject: Labelled): ReleaseHook {
+    const remove = () => this.#remove(entry);
+    const entry: Entry = { fn, subject, listed: true, older: undefined, newer: undefined };
+    this.#entries.add(entry);
+    return { remove };
   }
 
   /** Takes out the newest hook, which the caller runs. */
   pop(): (() => unknown) | undefined {
-    const node = this.#newest;
-    if (node !== undefined) this.#unlink(node);
-    return node?.fn;
+    const entry = this.#entries.newest;
+    if (entry !== undefined) this.#remove(entry);
+    return entry?.fn;
   }
 
   /** What the hooks release, oldest first. */
   labels(): string[] {
-    const found: string[] = [];
-    for (let node = this.#newest; node !== undefined; node = node.older) found.push(node.label);
-    return found.reverse();
+    return this.#entries.toArray().map((entry) => entry.subject.label);
   }
 
-  #unlink(node: Node): boolean {
-    if (!node.listed) return false;
-    node.listed = false;
-    if (node.newer === undefined) this.#newest = node.older;
-    else node.newer.older = node.older;
-    if (node.older !== undefined) node.older.newer = node.newer;
-    node.older = node.newer = undefined;
+  #remove(entry: Entry): boolean {
+    if (!entry.listed) return false;
+    entry.listed = false;
+    this.#entries.remove(entry);
     return true;
   }
 }

@@ -8,6 +8,7 @@
 import { macrotask, storedScope } from "./context.ts";
 import { open } from "./counter.ts";
 import type { Cancelled } from "./errors.ts";
+import { List } from "./list.ts";
 
 /** Every so many refusals in one scope, a refusal waits for the event loop, so that a loop that swallows them starves nobody. */
 const refusalsPerTurn = 32;
@@ -26,11 +27,12 @@ export class Scope {
   readonly shielded: boolean;
   /** What this scope belongs to, if it is a switch's own. */
   readonly owner: object | undefined;
+  /** Its neighbours under the parent. */
+  newer: Scope | undefined;
+  older: Scope | undefined;
 
-  #children: Scope | undefined;
-  #next: Scope | undefined;
-  #previous: Scope | undefined;
-  #waiters: Waiter<unknown> | undefined;
+  readonly #children: List<Scope> = new List();
+  readonly #waiters: List<Waiter<unknown>> = new List();
   #controller: AbortController | undefined;
   #refusals = 0;
 
@@ -40,7 +42,7 @@ export class Scope {
     this.owner = owner;
     this.parent = parent;
     if (parent === undefined) return;
-    parent.#adopt(this);
+    parent.#children.add(this);
     if (!shielded) this.reason = parent.reason;
   }
 
@@ -53,12 +55,20 @@ export class Scope {
     return this.#controller.signal;
   }
 
-  /** Cancels everything in this scope but what is shielded. The first reason is kept; cancelling a finished scope does nothing. */
+  /** Cancels everything in this scope but what is shielded, oldest first. The first reason is kept; cancelling a finished scope does nothing. */
   cancel(reason: Cancelled): void {
     if (this.finished || this.reason !== undefined) return;
-    const cancelled: Scope[] = [];
-    this.#mark(reason, cancelled);
-    for (const scope of cancelled) scope.#wake();
+    this.reason = reason;
+    const marked: Scope[] = [this];
+    // It grows while it is read; a recursion would overflow in a deep tree.
+    for (const scope of marked) {
+      for (let child = scope.#children.oldest; child !== undefined; child = child.newer) {
+        if (child.shielded || child.reason !== undefined) continue;
+        child.reason = reason;
+        marked.push(child);
+      }
+    }
+    for (const scope of marked) scope.#wake(reason);
   }
 
   /** A rejection for an operation that was begun in this cancelled scope. */
@@ -75,84 +85,46 @@ export class Scope {
   finish(): void {
     if (this.finished) return;
     this.finished = true;
-    if (this.parent !== undefined) this.parent.#remove(this);
+    if (this.parent !== undefined) this.parent.#children.remove(this);
     const heir = this.parent = liveScope(this.parent);
-    while (this.#children !== undefined) {
-      const child = this.#children;
-      this.#remove(child);
+    for (let child = this.#children.oldest; child !== undefined; child = this.#children.oldest) {
+      this.#children.remove(child);
       child.parent = heir;
-      if (heir !== undefined) heir.#adopt(child);
+      if (heir !== undefined) heir.#children.add(child);
       if (heir?.reason !== undefined && !child.shielded) child.cancel(heir.reason);
     }
-    const waiters = this.#waiters;
-    this.#waiters = undefined;
-    for (let waiter = waiters; waiter !== undefined;) {
-      const next: Waiter<unknown> | undefined = waiter.next;
-      waiter.scope = undefined;
-      heir?.add(waiter);
-      if (heir?.reason !== undefined) waiter.cancel(heir.reason);
-      waiter = next;
+    for (let waiter = this.#waiters.oldest; waiter !== undefined; waiter = this.#waiters.oldest) {
+      this.remove(waiter);
+      if (heir?.reason === undefined) heir?.add(waiter);
+      else waiter.cancel(heir.reason);
     }
   }
 
   /** Adds an operation that waits in this scope. */
   add(waiter: Waiter<unknown>): void {
     waiter.scope = this;
-    waiter.previous = undefined;
-    waiter.next = this.#waiters;
-    if (this.#waiters !== undefined) this.#waiters.previous = waiter;
-    this.#waiters = waiter;
+    this.#waiters.add(waiter);
   }
 
   /** Takes away an operation that waits in this scope. */
   remove(waiter: Waiter<unknown>): void {
-    if (waiter.previous === undefined) this.#waiters = waiter.next;
-    else waiter.previous.next = waiter.next;
-    if (waiter.next !== undefined) waiter.next.previous = waiter.previous;
-    waiter.scope = waiter.previous = waiter.next = undefined;
+    waiter.scope = undefined;
+    this.#waiters.remove(waiter);
   }
 
   /** The scopes right under this one, oldest first. */
   children(): Scope[] {
-    const found: Scope[] = [];
-    for (let child = this.#children; child !== undefined; child = child.#next) found.push(child);
-    return found.reverse();
+    return this.#children.toArray();
   }
 
   /** The names of the operations that wait in this scope itself, oldest first. */
   waiting(): string[] {
-    const found: string[] = [];
-    for (let waiter = this.#waiters; waiter !== undefined; waiter = waiter.next) found.push(waiter.operation);
-    return found.reverse();
-  }
-
-  #adopt(child: Scope): void {
-    child.#previous = undefined;
-    child.#next = this.#children;
-    if (this.#children !== undefined) this.#children.#previous = child;
-    this.#children = child;
-  }
-
-  #remove(child: Scope): void {
-    if (child.#previous === undefined) this.#children = child.#next;
-    else child.#previous.#next = child.#next;
-    if (child.#next !== undefined) child.#next.#previous = child.#previous;
-    child.#previous = child.#next = undefined;
-  }
-
-  #mark(reason: Cancelled, marked: Scope[]): void {
-    this.reason = reason;
-    marked.push(this);
-    for (let child = this.#children; child !== undefined; child = child.#next) {
-      if (!child.shielded && child.reason === undefined) child.#mark(reason, marked);
-    }
+    return this.#waiters.toArray().map((waiter) => waiter.operation);
   }
 
   /** Wakes the waiters, then the listeners of the signal, which are foreign code. Whatever they do, the tree is marked already. */
-  #wake(): void {
-    const reason = this.reason as Cancelled;
-    while (this.#waiters !== undefined) {
-      const waiter = this.#waiters;
+  #wake(reason: Cancelled): void {
+    for (let waiter = this.#waiters.oldest; waiter !== undefined; waiter = this.#waiters.oldest) {
       this.remove(waiter);
       waiter.cancel(reason);
     }
@@ -170,20 +142,23 @@ export type OnCancel<T> = (waiter: Waiter<T>, reason: Cancelled) => void;
 export class Waiter<T> {
   /** What the operation's caller awaits. */
   readonly promise: Promise<T>;
-  /** What it does, for `Switch.dump`: "reading from tcp:127.0.0.1:80". */
+  /** What it does, for `Switch.dump`: "read". */
   readonly operation: string;
+  /** What it waits on, for `Switch.dump`: "tcp:127.0.0.1:80". Asked for only when a dump is made. */
+  readonly subject: { readonly label: string } | undefined;
   /** The scope it waits in and its neighbours there: kept by {@linkcode Scope}. */
   scope: Scope | undefined;
-  next: Waiter<unknown> | undefined;
-  previous: Waiter<unknown> | undefined;
+  newer: Waiter<unknown> | undefined;
+  older: Waiter<unknown> | undefined;
 
   #onCancel: OnCancel<T> | undefined;
   #resolve!: (value: T) => void;
   #reject!: (error: unknown) => void;
   #settled = false;
 
-  constructor(operation: string, onCancel?: OnCancel<T>) {
+  constructor(operation: string, onCancel?: OnCancel<T>, subject?: { readonly label: string }) {
     this.operation = operation;
+    this.subject = subject;
     this.#onCancel = onCancel;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -191,6 +166,11 @@ export class Waiter<T> {
     });
     open.operations++;
     currentScope()?.add(this as Waiter<unknown>);
+  }
+
+  /** Whether the operation has its outcome. */
+  get settled(): boolean {
+    return this.#settled;
   }
 
   /** Settles with a value, if it has not settled yet. */

@@ -1,10 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkFunction } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures } from "./errors.ts";
 import { startFiber } from "./fiber.ts";
-import { type ReleaseHook, ReleaseHooks } from "./release_hooks.ts";
+import { type Labelled, type ReleaseHook, ReleaseHooks } from "./release_hooks.ts";
 import { currentScope, failureIn, refused, Scope } from "./scope.ts";
 
 /** Options for {@linkcode Switch.runProtected}. */
@@ -22,7 +23,7 @@ export interface SwitchRunOptions extends SwitchOptions {
 const key: unique symbol = Symbol("Switch.run");
 let scopeOf: (sw: Switch) => Scope | undefined;
 let describe: (sw: Switch) => string[];
-let addHook: (sw: Switch, fn: () => unknown, label: string) => ReleaseHook;
+let addHook: (sw: Switch, action: string, fn: () => unknown, subject: Labelled) => ReleaseHook;
 
 /**
  * A scope that owns fibers and resources. When it ends, first its fibers end, then its release hooks run, newest first, one at a time, each awaited and
@@ -49,7 +50,10 @@ export class Switch {
   static {
     scopeOf = (sw) => typeof sw === "object" && sw !== null && #scope in sw ? sw.#scope : undefined;
     describe = (sw) => sw.#hooks.labels();
-    addHook = (sw, fn, label) => sw.#addHook(fn, label);
+    addHook = (sw, action, fn, subject) => {
+      if (sw.#state !== "on") throw new TypeError(`Cannot ${action}: the switch is ${sw.#state}`);
+      return sw.#hooks.add(fn, subject);
+    };
     Object.freeze(this.prototype);
   }
 
@@ -293,7 +297,7 @@ export class Switch {
    */
   onRelease(fn: () => unknown): ReleaseHook {
     checkFunction("register a release hook", fn);
-    return this.#addHook(fn, fn.name || "release hook");
+    return this.#addHook(fn, { label: fn.name || "release hook" });
   }
 
   /**
@@ -317,7 +321,7 @@ export class Switch {
     if (typeof dispose !== "function") {
       throw new TypeError(`Cannot use a resource without Symbol.asyncDispose or Symbol.dispose: ${String(resource)}`);
     }
-    this.#addHook(() => dispose.call(resource), resource.constructor?.name || "resource");
+    this.#addHook(() => dispose.call(resource), { label: resource.constructor?.name || "resource" });
     return resource;
   }
 
@@ -366,8 +370,8 @@ export class Switch {
     this.#scope.cancel(error instanceof Cancelled ? error : new Cancelled(error));
   }
 
-  #addHook(fn: () => unknown, label: string): ReleaseHook {
-    if (this.#state === "on") return this.#hooks.add(fn, label);
+  #addHook(fn: () => unknown, subject: Labelled): ReleaseHook {
+    if (this.#state === "on") return this.#hooks.add(fn, subject);
     throw this.#releaseLate(fn);
   }
 
@@ -447,13 +451,13 @@ export class Switch {
 }
 
 /**
- * Registers a release hook that {@linkcode Switch.dump} shows as `label`, and checks that `sw` may own something new.
+ * Registers a release hook for what is about to be opened. Unlike {@linkcode Switch.onRelease} it never calls `fn` when it is too late.
  *
- * @throws {TypeError} When `sw` is not a switch, or is finished.
+ * @throws {TypeError} When `sw` is not a switch, or is releasing or finished.
  */
-export function own(sw: Switch, action: string, fn: () => unknown, label: string): ReleaseHook {
+export function own(sw: Switch, action: string, fn: () => unknown, subject: Labelled): ReleaseHook {
   checkSwitch(sw, action);
-  return addHook(sw, fn, label);
+  return addHook(sw, action, fn, subject);
 }
 
 /** Throws unless `sw` is a switch under which something may be opened: `TypeError`, or {@linkcode Cancelled}. */
@@ -475,10 +479,6 @@ function ownerOf(from: Scope | undefined): Switch | undefined {
   return scope?.owner as Switch | undefined;
 }
 
-function checkFunction(action: string, fn: unknown): void {
-  if (typeof fn !== "function") throw new TypeError(`Cannot ${action}: ${String(fn)} is not a function`);
-}
-
 function dumpScope(scope: Scope, depth: number): string[] {
   const indent = "  ".repeat(depth);
   const sw = scope.owner as Switch | undefined;
@@ -488,4 +488,9 @@ function dumpScope(scope: Scope, depth: number): string[] {
   if (sw !== undefined) { for (const label of describe(sw)) lines.push(`${indent}  resource: ${label}`); }
   for (const child of scope.children()) lines.push(...dumpScope(child, depth + 1));
   return lines;
+}
+
+/** Calls `fn`, governed by `sw` instead of by the caller's scope. */
+export function runUnder<T>(sw: Switch, fn: () => T): T {
+  return runIn(scopeOf(sw), fn);
 }

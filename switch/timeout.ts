@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkFunction } from "./check.ts";
 import type { Clock } from "./clock.ts";
 import { Cancelled } from "./errors.ts";
 import { branches } from "./fiber.ts";
@@ -55,7 +56,7 @@ export class TimeoutError extends Error {
  */
 export async function withTimeout<T>(clock: Clock, ms: number, fn: () => T | Promise<T>): Promise<T> {
   if (typeof ms !== "number") throw new TypeError(`Cannot set a timeout: ${String(ms)} is not a number`);
-  if (typeof fn !== "function") throw new TypeError(`Cannot set a timeout: ${String(fn)} is not a function`);
+  checkFunction("set a timeout", fn);
   const timeout = new TimeoutError(ms);
   let result: { value: T } | undefined;
   try {

@@ -1,0 +1,173 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * The flow ended where something more was required.
+ *
+ * @example A message cut short
+ * ```ts
+ * import { EndOfFlow, readExact, stringSource } from "@sluice/io";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await assertRejects(() => readExact(stringSource("ab"), new Uint8Array(3)), EndOfFlow);
+ * ```
+ */
+export class EndOfFlow extends Error {
+  /**
+   * Makes the error.
+   *
+   * @param message What was required.
+   */
+  constructor(message = "Cannot read on: the flow has ended") {
+    super(message);
+    this.name = "EndOfFlow";
+  }
+}
+
+/**
+ * More bytes were needed at once than the given limit.
+ *
+ * @example A body that is too large
+ * ```ts
+ * import { BufferLimitExceeded, readAll, stringSource } from "@sluice/io";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await assertRejects(() => readAll(stringSource("hello"), { maxSize: 4 }), BufferLimitExceeded);
+ * ```
+ */
+export class BufferLimitExceeded extends Error {
+  /** The limit, in bytes. */
+  readonly limit: number;
+
+  /**
+   * Makes the error.
+   *
+   * @param limit The limit, in bytes.
+   */
+  constructor(limit: number) {
+    super(`Cannot buffer more than ${limit} bytes`);
+    this.name = "BufferLimitExceeded";
+    this.limit = limit;
+  }
+}
+
+/** The writer that a flush waited for was aborted, or failed. */
+export class FlushAborted extends Error {
+  /**
+   * Makes the error.
+   *
+   * @param cause What ended the writer.
+   */
+  constructor(cause?: unknown) {
+    super("Cannot flush: the writer was aborted", { cause });
+    this.name = "FlushAborted";
+  }
+}
+
+/** What was read is not what a parser asked for. */
+export class ParseError extends Error {
+  /** Where, in bytes from the beginning of the stream. */
+  readonly offset: number;
+
+  /**
+   * Makes the error.
+   *
+   * @param message What was expected, and what was there.
+   * @param offset Where, in bytes from the beginning of the stream.
+   * @param cause What went wrong underneath.
+   */
+  constructor(message: string, offset: number, cause?: unknown) {
+    super(`${message} (at offset ${offset})`, { cause });
+    this.name = "ParseError";
+    this.offset = offset;
+  }
+}
+
+/**
+ * Our own side has ended what the operation needs: it closed the flow, or shut down sending.
+ *
+ * @example Writing after the end
+ * ```ts
+ * import { ClosedError, copyString, pipe } from "@sluice/io";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const [end] = pipe();
+ * await end.shutdown("send");
+ * await assertRejects(() => copyString("too late", end), ClosedError);
+ * ```
+ */
+export class ClosedError extends Error {
+  /** What was tried: "read", "write", "accept". */
+  readonly operation: string;
+
+  /**
+   * Makes the error.
+   *
+   * @param operation What was tried.
+   * @param state What our side did before.
+   */
+  constructor(operation: string, state = "closed by this side") {
+    super(`Cannot ${operation}: ${state}`);
+    this.name = "ClosedError";
+    this.operation = operation;
+  }
+}
+
+/**
+ * Two fibers read one flow at once, or write to it at once.
+ *
+ * @example Two readers
+ * ```ts
+ * import { BusyError, pipe } from "@sluice/io";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const [a, b] = pipe();
+ * const reading = a.read(new Uint8Array(1));
+ * await assertRejects(() => a.read(new Uint8Array(1)), BusyError);
+ * await b.close();
+ * await reading;
+ * ```
+ */
+export class BusyError extends Error {
+  /** What was tried: "read" or "write". */
+  readonly operation: string;
+
+  /**
+   * Makes the error.
+   *
+   * @param operation What was tried.
+   */
+  constructor(operation: string) {
+    super(`Cannot ${operation}: another ${operation} is under way`);
+    this.name = "BusyError";
+    this.operation = operation;
+  }
+}
+
+/**
+ * The other end of a pipe is closed, so nobody will ever read what is written.
+ *
+ * @example Writing to nobody
+ * ```ts
+ * import { BrokenPipeError, copyString, pipe } from "@sluice/io";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const [a, b] = pipe();
+ * await b.close();
+ * await assertRejects(() => copyString("hello", a), BrokenPipeError);
+ * ```
+ */
+export class BrokenPipeError extends Error {
+  /** What was tried: "write". */
+  readonly operation: string;
+
+  /**
+   * Makes the error.
+   *
+   * @param operation What was tried.
+   */
+  constructor(operation: string) {
+    super(`Cannot ${operation}: the other end is closed`);
+    this.name = "BrokenPipeError";
+    this.operation = operation;
+  }
+}

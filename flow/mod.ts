@@ -1,0 +1,45 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * Byte streams through two small interfaces: {@linkcode Source} and {@linkcode Sink}, what can be done with any of them, and some that live in memory.
+ *
+ * ```ts
+ * import { bufferSink, copy, stringSource } from "@sluice/io/flow";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const sink = bufferSink();
+ * await copy(stringSource("hello"), sink);
+ * assertEquals(sink.text(), "hello");
+ * ```
+ *
+ * @module
+ */
+
+export { copy, type CopyFailure } from "./copy.ts";
+export {
+  BrokenPipeError,
+  BufferLimitExceeded,
+  BusyError,
+  ClosedError,
+  EndOfFlow,
+  FlushAborted,
+  ParseError,
+} from "./errors.ts";
+export { pipe, type PipeEnd, type PipeOptions } from "./pipe.ts";
+export { proxy } from "./proxy.ts";
+export { readable, readAll, type ReadAllOptions, readExact } from "./read.ts";
+export { type BufferSink, bufferSink, nullFlow } from "./sinks.ts";
+export { bytesSource, cancellableSource, chunks, fromIterable, stringSource } from "./sources.ts";
+export {
+  type Borrower,
+  type Closable,
+  give,
+  type GivingSink,
+  lend,
+  type LendingSource,
+  type ShutdownHow,
+  type Sink,
+  type Source,
+  type TwoWay,
+} from "./types.ts";
+export { copyString, writeAll } from "./write.ts";

@@ -1,0 +1,64 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { Buffer } from "node:buffer";
+import type { Writable } from "node:stream";
+import { writeLimit } from "../stream_end.ts";
+
+const nothing = new Uint8Array(0);
+
+/** The sending half of a `StreamEnd` over a Node stream. It takes a write only when nothing older is queued. */
+export class Outgoing {
+  readonly #writable: Writable;
+  readonly #wake: () => void;
+  #ending = false;
+  #failure: { readonly error: unknown } | undefined;
+
+  /** `wake` is called whenever a write may be taken again, or {@linkcode Outgoing.flushed} became true, or an error came. */
+  constructor(writable: Writable, wake: () => void) {
+    this.#writable = writable;
+    this.#wake = wake;
+  }
+
+  /** What every later write throws. The first one counts. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#wake();
+  }
+
+  write(bytes: Uint8Array): number {
+    if (!this.#free()) return 0;
+    // Nothing takes back what the stream was given, so it gets memory of its own.
+    const copy = Buffer.from(bytes.length > writeLimit ? bytes.subarray(0, writeLimit) : bytes);
+    this.#writable.write(copy, this.#wake);
+    return copy.length;
+  }
+
+  give(buffers: readonly Uint8Array[]): number {
+    if (!this.#free()) return 0;
+    let size = 0;
+    this.#writable.cork();
+    for (const bytes of buffers) {
+      this.#writable.write(bytes);
+      size += bytes.length;
+    }
+    this.#writable.write(nothing, this.#wake);
+    this.#writable.uncork();
+    return size;
+  }
+
+  end(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#writable.end(this.#wake);
+  }
+
+  get flushed(): boolean {
+    if (this.#writable.destroyed || this.#failure !== undefined) return true;
+    return this.#writable.writableLength === 0 && (!this.#ending || this.#writable.writableFinished);
+  }
+
+  #free(): boolean {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return this.#writable.writableLength === 0;
+  }
+}

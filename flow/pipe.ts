@@ -1,0 +1,219 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { totalLength, unshared } from "./bytes.ts";
+import { BrokenPipeError } from "./errors.ts";
+import { Stream, type StreamEnd, type StreamNames, writeLimit } from "./stream_end.ts";
+import { give, lend } from "./types.ts";
+import type { Borrower, Closable, GivingSink, LendingSource, ShutdownHow, TwoWay } from "./types.ts";
+
+/** Options for {@linkcode pipe}. */
+export interface PipeOptions {
+  /**
+   * How many bytes each direction holds before its writer waits.
+   *
+   * @default {65536}
+   */
+  capacity?: number | undefined;
+}
+
+/** One end of a {@linkcode pipe}. */
+export interface PipeEnd extends TwoWay, Closable, LendingSource, GivingSink {}
+
+/**
+ * Two flows in memory, each of which reads what is written to the other. They own nothing of the system and need no switch.
+ *
+ * A closed end gives the other one what is buffered and then the end; writing to it is a {@linkcode BrokenPipeError}.
+ *
+ * @param options How much a direction may hold.
+ * @returns The two ends.
+ * @throws {RangeError} When the capacity is not a whole number of at least 1.
+ *
+ * @example A conversation in memory
+ * ```ts
+ * import { copyString, pipe, readAll } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [a, b] = pipe();
+ * await copyString("hello", a);
+ * await a.close();
+ * assertEquals(new TextDecoder().decode(await readAll(b)), "hello");
+ * ```
+ */
+export function pipe(options: PipeOptions = {}): [PipeEnd, PipeEnd] {
+  const { capacity = 64 * 1024 } = options;
+  if (!Number.isSafeInteger(capacity) || capacity < 1) {
+    throw new RangeError(`Cannot make a pipe as capacity must be a whole number >= 1: current value is ${capacity}`);
+  }
+  const there = new Channel(capacity);
+  const back = new Channel(capacity);
+  return [new PipeFlow(back, there), new PipeFlow(there, back)];
+}
+
+/** Bytes on their way in one direction. */
+class Channel {
+  readonly capacity: number;
+  /** Pieces in order; the last may have room after what it holds. */
+  readonly pieces: Piece[] = [];
+  size = 0;
+  ended = false;
+  /** The reader takes no interest: what is written is dropped. */
+  dropped = false;
+  /** The reader is gone: writing fails. */
+  broken = false;
+  reader: Stream | undefined;
+  writer: Stream | undefined;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
+
+  clear(): void {
+    this.pieces.length = 0;
+    this.size = 0;
+    this.writer?.writable();
+  }
+}
+
+interface Piece {
+  readonly memory: Uint8Array<ArrayBuffer>;
+  start: number;
+  end: number;
+}
+
+/** What a small write allocates at least, in bytes, so that the next ones find room. */
+const smallestPiece = 1024;
+
+const names: StreamNames = { label: "pipe", failure: (_, cause) => cause };
+
+/** Takes from one channel and puts into the other. */
+class MemoryEnd implements StreamEnd {
+  readonly flushed = true; // what a channel has taken has been passed on
+  readonly #in: Channel;
+  readonly #out: Channel;
+
+  constructor(from: Channel, to: Channel) {
+    this.#in = from;
+    this.#out = to;
+  }
+
+  attach(stream: Stream): void {
+    this.#in.reader = this.#out.writer = stream;
+  }
+
+  peek(): Uint8Array<ArrayBuffer> | null | undefined {
+    const piece = this.#in.pieces[0];
+    if (piece !== undefined) return piece.memory.subarray(piece.start, piece.end);
+    return this.#in.ended ? null : undefined;
+  }
+
+  consume(size: number): void {
+    const piece = this.#in.pieces[0] as Piece;
+    piece.start += size;
+    this.#in.size -= size;
+    if (piece.start === piece.end) this.#in.pieces.shift();
+    this.#in.writer?.writable();
+  }
+
+  write(bytes: Uint8Array): number {
+    return this.#put(bytes.length, (size) => this.#copy(bytes.subarray(0, size)));
+  }
+
+  give(buffers: readonly Uint8Array[]): number {
+    return this.#put(totalLength(buffers), (size) => {
+      let left = size;
+      for (const bytes of buffers) {
+        const part = bytes.subarray(0, left);
+        // A small part is copied: by reference it could keep memory alive that is many times its size.
+        if (part.length < smallestPiece) this.#copy(part);
+        else this.#out.pieces.push({ memory: unshared(part), start: 0, end: part.length });
+        left -= part.length;
+      }
+    });
+  }
+
+  end(): void {
+    this.#out.ended = true;
+    this.#out.reader?.readable();
+  }
+
+  drop(): void {
+    this.#in.dropped = true;
+    this.#in.clear();
+  }
+
+  close(): void {
+    this.#in.broken = true;
+    this.#in.clear();
+    this.end();
+  }
+
+  #put(wanted: number, add: (size: number) => void): number {
+    const out = this.#out;
+    if (out.broken) throw new BrokenPipeError("write");
+    if (out.dropped) return Math.min(wanted, writeLimit);
+    const size = Math.min(wanted, out.capacity - out.size, writeLimit);
+    if (size === 0) return 0;
+    add(size);
+    out.size += size;
+    out.reader?.readable();
+    return size;
+  }
+
+  #copy(bytes: Uint8Array): void {
+    const pieces = this.#out.pieces;
+    const last = pieces[pieces.length - 1];
+    if (last !== undefined && last.memory.length - last.end >= bytes.length) {
+      last.memory.set(bytes, last.end);
+      last.end += bytes.length;
+    } else {
+      const memory = new Uint8Array(Math.max(bytes.length, Math.min(smallestPiece, this.#out.capacity)));
+      memory.set(bytes);
+      pieces.push({ memory, start: 0, end: bytes.length });
+    }
+  }
+}
+
+class PipeFlow implements PipeEnd {
+  static {
+    Object.freeze(this.prototype);
+  }
+
+  readonly #end: MemoryEnd;
+  readonly #stream: Stream;
+
+  constructor(from: Channel, to: Channel) {
+    this.#end = new MemoryEnd(from, to);
+    this.#stream = new Stream(this.#end, names);
+    this.#end.attach(this.#stream);
+    Object.freeze(this);
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    return this.#stream.read(buffer);
+  }
+
+  [lend](use: Borrower): Promise<number | null> {
+    return this.#stream.lend(use);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#stream.write(bytes);
+  }
+
+  [give](buffers: readonly Uint8Array[]): Promise<number> {
+    return this.#stream.give(buffers);
+  }
+
+  shutdown(how: ShutdownHow): Promise<void> {
+    return this.#stream.shutdown(how);
+  }
+
+  close(): Promise<void> {
+    if (this.#stream.close()) this.#end.close();
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,76 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { runIn } from "../switch/context.ts";
+import { currentScope } from "../switch/scope.ts";
+import { unshared } from "./bytes.ts";
+import { Stream, type StreamEnd, type StreamNames } from "./stream_end.ts";
+import { lend, type LendingSource } from "./types.ts";
+
+/** Gives the next bytes, at once or later; null at the end. */
+export type Pull = () => Uint8Array | null | Promise<Uint8Array | null>;
+
+/** What is known of a {@linkcode Pull}. */
+export interface PullOptions {
+  /** Nobody will write to the memory that it gave. */
+  keep: boolean;
+  /** It may be called again after it threw. Otherwise every later read throws the same. */
+  retry: boolean;
+}
+
+const names: StreamNames = { label: "source", failure: (_, cause) => cause };
+const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
+/** The half of a stream's end that a source does not have. */
+const noSink = { write: () => 0, give: () => 0, end: () => {}, drop: () => {}, flushed: true };
+
+/**
+ * A source over a function that gives pieces. `pull` is called when a reader finds nothing left, and never again before its answer was read. It runs in
+ * the scope in which the source was made: a reader that is cancelled leaves the answer to the next one.
+ */
+export function pulledSource(pull: Pull, options: PullOptions): LendingSource {
+  const scope = currentScope();
+  let piece: Uint8Array<ArrayBuffer> | null = nothing;
+  let failure: { error: unknown } | undefined;
+  let pulling = false;
+
+  const accept = (next: Uint8Array | null) => {
+    piece = next === null ? null : unshared(next);
+  };
+  const refuse = (error: unknown) => {
+    failure = { error };
+  };
+  const start = () => {
+    try {
+      const next = runIn(scope, pull);
+      if (!(next instanceof Promise)) return accept(next);
+      pulling = true;
+      next.then(accept, refuse).then(() => {
+        pulling = false;
+        stream.readable();
+      });
+    } catch (error) {
+      refuse(error);
+    }
+  };
+
+  const end: StreamEnd = {
+    ...noSink,
+    peek() {
+      while (piece?.length === 0 && failure === undefined && !pulling) start();
+      if (pulling) return undefined;
+      if (failure === undefined) return piece;
+      const { error } = failure;
+      if (options.retry) failure = undefined;
+      throw error;
+    },
+    consume(size) {
+      const left = piece as Uint8Array<ArrayBuffer>;
+      piece = size === left.length ? nothing : left.subarray(size);
+    },
+  };
+  const stream = new Stream(end, names);
+  return Object.freeze<LendingSource>({
+    read: (buffer) => stream.read(buffer),
+    [lend]: (use) => stream.lend((bytes) => use(bytes, options.keep)),
+  });
+}

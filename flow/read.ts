@@ -1,0 +1,120 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { refused } from "../switch/scope.ts";
+import { checkBytes } from "./bytes.ts";
+import { BufferLimitExceeded, EndOfFlow } from "./errors.ts";
+import { lends, lendSome, readSome } from "./foreign.ts";
+import type { Source } from "./types.ts";
+
+/** What {@linkcode readAll} allocates at first, in bytes. */
+const firstSize = 16 * 1024;
+
+/** Options for {@linkcode readAll}. */
+export interface ReadAllOptions {
+  /**
+   * The most that may come, in bytes: a whole number of at least 0, or `Infinity`.
+   *
+   * @default {Infinity}
+   */
+  maxSize?: number | undefined;
+}
+
+/**
+ * Fills the whole buffer. Where that fails or is cancelled, what was read before is lost: {@linkcode BufReader} loses nothing.
+ *
+ * @param source Where to read. It is not touched when `buffer` is empty.
+ * @param buffer What to fill.
+ * @throws {EndOfFlow} When the source ends before the buffer is full.
+ * @throws {TypeError} When the source gives a count that cannot be.
+ * @throws {Cancelled} When the current scope is cancelled.
+ *
+ * @example A header of four bytes
+ * ```ts
+ * import { readExact, stringSource } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const header = new Uint8Array(4);
+ * await readExact(stringSource("SLUI and more"), header);
+ * assertEquals(new TextDecoder().decode(header), "SLUI");
+ * ```
+ */
+export async function readExact(source: Source, buffer: Uint8Array): Promise<void> {
+  const refusal = checkBytes(buffer) ?? refused();
+  if (refusal !== undefined) await refusal;
+  for (let filled = 0; filled < buffer.length;) {
+    const count = await readSome(source, buffer.subarray(filled));
+    if (count === null) throw new EndOfFlow(`Cannot read ${buffer.length} bytes: the flow ended after ${filled}`);
+    filled += count;
+  }
+}
+
+/**
+ * Reads up to the end, and gives all of it in one piece. Where that fails or is cancelled, what was read before is lost.
+ *
+ * Without `maxSize` the other side decides how much memory this takes.
+ *
+ * @param source Where to read.
+ * @param options How much may come.
+ * @returns Everything that was left in the source, in memory of its own.
+ * @throws {BufferLimitExceeded} When more than `maxSize` bytes come.
+ * @throws {RangeError} When `maxSize` is neither a whole number of at least 0 nor `Infinity`.
+ * @throws {TypeError} When the source gives a count that cannot be.
+ * @throws {Cancelled} When the current scope is cancelled.
+ *
+ * @example A short answer
+ * ```ts
+ * import { readAll, stringSource } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const all = await readAll(stringSource("hello"), { maxSize: 1024 });
+ * assertEquals(new TextDecoder().decode(all), "hello");
+ * ```
+ */
+export async function readAll(source: Source, options: ReadAllOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  const { maxSize = Infinity } = options;
+  if (maxSize !== Infinity && !Number.isSafeInteger(maxSize) || maxSize < 0) {
+    throw new RangeError(`Cannot read all as maxSize must be a whole number >= 0: current value is ${maxSize}`);
+  }
+  let buffer = new Uint8Array(Math.min(firstSize, maxSize + 1)); // one more, to see whether anything follows
+  let size = 0;
+  while (true) {
+    const count = await readSome(source, buffer.subarray(size));
+    if (count === null) return buffer.slice(0, size);
+    size += count;
+    if (size > maxSize) throw new BufferLimitExceeded(maxSize);
+    if (size === buffer.length) buffer = grown(buffer, maxSize + 1);
+  }
+}
+
+/**
+ * Waits until a read would not have to wait: until a byte is there, or the end. Nothing is read, and no buffer is held meanwhile, so that thousands of
+ * idle flows cost little.
+ *
+ * @param source What to wait for.
+ * @throws {TypeError} When the source does not lend: {@linkcode cancellableSource} makes one that does.
+ * @throws {Cancelled} When the current scope is cancelled.
+ *
+ * @example A buffer only when there is something to put into it
+ * ```ts
+ * import { copyString, pipe, readable } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [a, b] = pipe();
+ * const waiting = readable(a);
+ * await copyString("hello", b);
+ * await waiting;
+ * assertEquals(await a.read(new Uint8Array(16)), 5);
+ * ```
+ */
+export async function readable(source: Source): Promise<void> {
+  if (!lends(source)) {
+    throw new TypeError("Cannot wait for a source that does not lend: wrap it in cancellableSource");
+  }
+  await lendSome(source, () => 0);
+}
+
+function grown(buffer: Uint8Array<ArrayBuffer>, limit: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.min(buffer.length * 2, limit));
+  larger.set(buffer);
+  return larger;
+}

@@ -1,0 +1,173 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * Where bytes come from. It has the shape of Deno's reader, so `Deno.stdin`, files and `Deno.Conn` already are sources.
+ *
+ * @example Reading once
+ * ```ts
+ * import { type Source, stringSource } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const source: Source = stringSource("hello");
+ * const buffer = new Uint8Array(3);
+ * assertEquals(await source.read(buffer), 3);
+ * ```
+ */
+export interface Source {
+  /**
+   * Waits for at least one byte, and reads as many as are there and fit.
+   *
+   * A cancelled read has taken nothing: the bytes stay for the next reader. One read at a time.
+   *
+   * @param buffer Where the bytes go. It must not be empty, and belongs to the source until the promise settles.
+   * @returns How many bytes were read, at least 1; null at the end, now and ever after.
+   * @throws {RangeError} When `buffer` is empty.
+   * @throws {BusyError} When another read is under way.
+   * @throws {ClosedError} When this side has closed the flow.
+   * @throws {Cancelled} When the current scope is cancelled.
+   */
+  read(buffer: Uint8Array): Promise<number | null>;
+}
+
+/**
+ * Where bytes go. It has the shape of Deno's writer.
+ *
+ * @example Writing once
+ * ```ts
+ * import { bufferSink } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const sink = bufferSink();
+ * assertEquals(await sink.write(new TextEncoder().encode("hello")), 5);
+ * ```
+ */
+export interface Sink {
+  /**
+   * Waits until nothing older is queued, and then takes what it can at once: at least one byte, and perhaps not all. `writeAll` writes all.
+   *
+   * A cancelled write has taken nothing. One write at a time.
+   *
+   * @param bytes What to write. They may be changed again as soon as the promise settles.
+   * @returns How many bytes were taken, from the first on: at least 1, and 0 only of an empty buffer.
+   * @throws {BusyError} When another write is under way.
+   * @throws {ClosedError} When this side has closed the flow, or has shut down sending.
+   * @throws {Cancelled} When the current scope is cancelled.
+   */
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+/** Which directions {@linkcode TwoWay.shutdown} ends. */
+export type ShutdownHow = "receive" | "send" | "all";
+
+/**
+ * A source and a sink whose directions end on their own.
+ *
+ * @example Telling the other side that no more will come
+ * ```ts
+ * import { copyString, pipe, readAll } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [a, b] = pipe();
+ * await copyString("hello", a);
+ * await a.shutdown("send");
+ * assertEquals((await readAll(b)).length, 5);
+ * ```
+ */
+export interface TwoWay extends Source, Sink {
+  /**
+   * Ends one direction, or both. Ending it again does nothing, and a flow that is broken or closed is no error. Works in a cancelled scope.
+   *
+   * "send" gives the other side the end, after everything that was taken; it settles when that has been passed on, and this wait can be cancelled.
+   * After "receive" a waiting read gets the end, and what arrives later is dropped.
+   *
+   * @param how Which directions to end.
+   * @throws {Cancelled} When the current scope is cancelled during the wait. The direction has been ended all the same.
+   */
+  shutdown(how: ShutdownHow): Promise<void>;
+}
+
+/**
+ * What can be closed.
+ *
+ * @example Closing twice
+ * ```ts
+ * import { pipe } from "@sluice/io";
+ *
+ * const [end] = pipe();
+ * await end.close();
+ * await end.close();
+ * ```
+ */
+export interface Closable extends AsyncDisposable {
+  /**
+   * Closes it. Operations that wait are woken with {@linkcode ClosedError}. The second close does nothing but wait for the first. Works in a cancelled
+   * scope.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * The name of a source's fast path, {@linkcode LendingSource}: it lends its own buffers instead of copying them into the caller's.
+ */
+export const lend: unique symbol = Symbol.for("@sluice/io/lend");
+
+/**
+ * The name of a sink's fast path, {@linkcode GivingSink}: it takes buffers whose memory the caller gives up, instead of copying them.
+ */
+export const give: unique symbol = Symbol.for("@sluice/io/give");
+
+/**
+ * What a lender calls with bytes that have arrived.
+ *
+ * @param bytes At least one byte. They are for reading only, and for no longer than until the borrower's promise settles, except as `keep` says.
+ * @param keep Whether the borrower may keep the memory of the bytes that it takes, and pass it on, because nobody will write to it any more.
+ * @returns How many bytes were taken, from the first on; the others stay in the source. 0 takes nothing.
+ */
+export type Borrower = (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => number | Promise<number>;
+
+/**
+ * A source that lends its buffers. All sources of the library do. A wrapper around a source implements this itself, or hides it; it never forwards it
+ * uncounted.
+ *
+ * @example Looking at bytes where they are
+ * ```ts
+ * import { lend, stringSource } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await stringSource("hello")[lend]((bytes) => Math.min(bytes.length, 2)), 2);
+ * ```
+ */
+export interface LendingSource extends Source {
+  /**
+   * Waits for at least one byte, then calls `use` once with what has arrived. It counts as a read until `use` has settled: another read is a
+   * {@linkcode BusyError}, and a cancellation reaches only the wait before `use` and what `use` itself does.
+   *
+   * @param use Takes some of the bytes, or none. What it throws is thrown, and nothing has been taken then.
+   * @returns How many bytes `use` took; null at the end, without calling `use`.
+   * @throws {RangeError} When `use` says that it took more than there was.
+   * @throws {Cancelled} When the current scope is cancelled before there is a byte.
+   */
+  [lend](use: Borrower): Promise<number | null>;
+}
+
+/**
+ * A sink that takes buffers by reference.
+ *
+ * @example Giving memory away
+ * ```ts
+ * import { bufferSink, give } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await bufferSink()[give]([new Uint8Array(2), new Uint8Array(3)]), 5);
+ * ```
+ */
+export interface GivingSink extends Sink {
+  /**
+   * Waits until nothing older is queued, and then takes what it can at once, as {@linkcode Sink.write} does, but by reference: the memory of the bytes
+   * that were taken belongs to the sink from then on. The rest stays the caller's.
+   *
+   * @param buffers What to take, in order. Empty ones are skipped.
+   * @returns How many bytes were taken, counted over all buffers: at least 1, and 0 only where all are empty.
+   */
+  [give](buffers: readonly Uint8Array[]): Promise<number>;
+}

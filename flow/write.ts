@@ -1,0 +1,85 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { refused } from "../switch/scope.ts";
+import { checkBuffers, joined } from "./bytes.ts";
+import { giveSome, writeSome } from "./foreign.ts";
+import { writeLimit } from "./stream_end.ts";
+import type { Sink } from "./types.ts";
+
+/**
+ * Writes all of the buffers, in order. Small neighbours are joined, so that many of them are few writes; what is as large as a write is written where
+ * it lies, piece by piece.
+ *
+ * Where it fails or is cancelled, some of the bytes may have been taken. It is one write after another: a second writer of the same sink may get in
+ * between.
+ *
+ * @param sink Where to write. It is not touched where there are no bytes.
+ * @param bytes What to write. It must not change until the promise settles.
+ * @throws {TypeError} When a buffer is no byte array, or the sink gives a count that cannot be.
+ * @throws {Cancelled} When the current scope is cancelled.
+ *
+ * @example A head and a body
+ * ```ts
+ * import { bufferSink, writeAll } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const sink = bufferSink();
+ * await writeAll(sink, Uint8Array.of(1, 2), Uint8Array.of(3));
+ * assertEquals(sink.bytes(), Uint8Array.of(1, 2, 3));
+ * ```
+ */
+export async function writeAll(sink: Sink, ...bytes: readonly Uint8Array[]): Promise<void> {
+  const refusal = checkBuffers(bytes) ?? refused();
+  if (refusal !== undefined) await refusal;
+  for (const group of groups(bytes)) {
+    if (group.length === 1) await repeat(writeSome, sink, group[0]);
+    else await repeat(giveSome, sink, joined(group));
+  }
+}
+
+/**
+ * Writes all of a text, as UTF-8.
+ *
+ * @param text What to write.
+ * @param sink Where to write.
+ * @throws {TypeError} When `text` is no string, or the sink gives a count that cannot be.
+ * @throws {Cancelled} When the current scope is cancelled; some of the text may have been taken.
+ *
+ * @example A greeting
+ * ```ts
+ * import { bufferSink, copyString } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const sink = bufferSink();
+ * await copyString("grüß dich", sink);
+ * assertEquals(sink.text(), "grüß dich");
+ * ```
+ */
+export async function copyString(text: string, sink: Sink): Promise<void> {
+  if (typeof text !== "string") throw new TypeError(`Cannot copy ${String(text)}: must be a string`);
+  const refusal = refused();
+  if (refusal !== undefined) await refusal;
+  await repeat(giveSome, sink, new TextEncoder().encode(text));
+}
+
+/** The buffers that are not empty; neighbours that fit into one write come together. */
+function* groups(buffers: readonly Uint8Array[]): Generator<Uint8Array[]> {
+  let group: Uint8Array[] = [];
+  let size = 0;
+  for (const bytes of buffers) {
+    if (bytes.length === 0) continue;
+    if (group.length > 0 && size + bytes.length > writeLimit) {
+      yield group;
+      group = [];
+      size = 0;
+    }
+    group.push(bytes);
+    size += bytes.length;
+  }
+  if (group.length > 0) yield group;
+}
+
+/** Calls `put` until it has taken everything. */
+async function repeat(put: typeof writeSome, sink: Sink, bytes: Uint8Array): Promise<void> {
+  for (let left = bytes; left.length > 0;) left = left.subarray(await put(sink, left));
+}

@@ -1,0 +1,572 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { IpAddress, quoteText } from "./ip_address.ts";
+
+/**
+ * How many UTF-8 bytes a Unix path, or an abstract name after its NUL, can have: Linux's limit.
+ *
+ * @example The longest path
+ * ```ts
+ * import { checkUnixPath, maxUnixPathBytes } from "@sluice/io";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkUnixPath("x".repeat(maxUnixPathBytes));
+ * assertThrows(() => checkUnixPath("x".repeat(maxUnixPathBytes + 1)), TypeError);
+ * ```
+ */
+export const maxUnixPathBytes = 107;
+
+/**
+ * The address of a TCP socket; {@linkcode tcp} makes one.
+ *
+ * @example Reading the port
+ * ```ts
+ * import { type TcpAddress, tcp } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const address: TcpAddress = tcp("127.0.0.1", 80);
+ * assertEquals(address.port, 80);
+ * ```
+ */
+export interface TcpAddress {
+  /** Says that this is a TCP address. */
+  readonly transport: "tcp";
+  /** The IP address. */
+  readonly ip: IpAddress;
+  /** The port, 0 to 65535; a listener on port 0 is given a free one. */
+  readonly port: number;
+}
+
+/**
+ * The address of a UDP socket; {@linkcode udp} makes one.
+ *
+ * @example Reading the version of IP
+ * ```ts
+ * import { type UdpAddress, udp } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const address: UdpAddress = udp("::1", 53);
+ * assertEquals(address.ip.version, 6);
+ * ```
+ */
+export interface UdpAddress {
+  /** Says that this is a UDP address. */
+  readonly transport: "udp";
+  /** The IP address. */
+  readonly ip: IpAddress;
+  /** The port, 0 to 65535; a socket bound to port 0 is given a free one. */
+  readonly port: number;
+}
+
+/**
+ * The address of a Unix domain socket; {@linkcode unix} makes one.
+ *
+ * @example Reading the path
+ * ```ts
+ * import { type UnixAddress, unix } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const address: UnixAddress = unix("/run/x");
+ * assertEquals(address.path, "/run/x");
+ * ```
+ */
+export interface UnixAddress {
+  /** Says that this is a Unix domain address. */
+  readonly transport: "unix";
+  /** A path in the file system, an abstract name after a leading NUL, or `""` for a peer that has no name. */
+  readonly path: string;
+}
+
+/**
+ * A host by name, and a port: what can be connected to after a lookup. {@linkcode hostAddress} makes one.
+ *
+ * @example Reading the name
+ * ```ts
+ * import { type HostAddress, hostAddress } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const address: HostAddress = hostAddress("example.com", 80);
+ * assertEquals(address.name, "example.com");
+ * ```
+ */
+export interface HostAddress {
+  /** Says that this is a name that has yet to be looked up. */
+  readonly transport: "host";
+  /** A host name, or the literal of an IP address. */
+  readonly name: string;
+  /** The port, 0 to 65535. */
+  readonly port: number;
+}
+
+/**
+ * The address of a stream socket.
+ *
+ * @example Either kind
+ * ```ts
+ * import { formatAddress, type StreamAddress, tcp, unix } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const addresses: StreamAddress[] = [tcp("127.0.0.1", 80), unix("/run/x")];
+ * assertEquals(addresses.map(formatAddress), ["tcp:127.0.0.1:80", "unix:/run/x"]);
+ * ```
+ */
+export type StreamAddress = TcpAddress | UnixAddress;
+
+/**
+ * The address of a datagram socket.
+ *
+ * @example Either kind
+ * ```ts
+ * import { type DatagramAddress, formatAddress, udp, unix } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const addresses: DatagramAddress[] = [udp("127.0.0.1", 53), unix("/run/x")];
+ * assertEquals(addresses.map(formatAddress), ["udp:127.0.0.1:53", "unix:/run/x"]);
+ * ```
+ */
+export type DatagramAddress = UdpAddress | UnixAddress;
+
+/**
+ * The address of a socket.
+ *
+ * @example Telling them apart
+ * ```ts
+ * import { type Address, tcp, udp } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const addresses: Address[] = [tcp("127.0.0.1", 80), udp("127.0.0.1", 80)];
+ * assertEquals(addresses.map(({ transport }) => transport), ["tcp", "udp"]);
+ * ```
+ */
+export type Address = StreamAddress | DatagramAddress;
+
+/**
+ * Makes the address of a TCP socket.
+ *
+ * @param ip An IP address, or its text as {@linkcode IpAddress.parse} reads it; never a name.
+ * @param port The port.
+ * @returns The address, frozen.
+ * @throws {SyntaxError} When the text is not an IP address.
+ * @throws {TypeError} When `ip` is neither text nor an {@linkcode IpAddress}, or `port` is not a number.
+ * @throws {RangeError} When `port` is not an integer from 0 to 65535.
+ *
+ * @example Usage
+ * ```ts
+ * import { formatAddress, tcp } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(formatAddress(tcp("::1", 80)), "tcp:[::1]:80");
+ * ```
+ */
+export function tcp(ip: string | IpAddress, port: number): TcpAddress {
+  return Object.freeze({ transport: "tcp", ip: toIp(ip), port: checkPort(port) });
+}
+
+/**
+ * Makes the address of a UDP socket.
+ *
+ * @param ip An IP address, or its text as {@linkcode IpAddress.parse} reads it; never a name.
+ * @param port The port.
+ * @returns The address, frozen.
+ * @throws {SyntaxError} When the text is not an IP address.
+ * @throws {TypeError} When `ip` is neither text nor an {@linkcode IpAddress}, or `port` is not a number.
+ * @throws {RangeError} When `port` is not an integer from 0 to 65535.
+ *
+ * @example Usage
+ * ```ts
+ * import { formatAddress, udp } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(formatAddress(udp("127.0.0.1", 53)), "udp:127.0.0.1:53");
+ * ```
+ */
+export function udp(ip: string | IpAddress, port: number): UdpAddress {
+  return Object.freeze({ transport: "udp", ip: toIp(ip), port: checkPort(port) });
+}
+
+/**
+ * Makes the address of a Unix domain socket. Any path is an address, the empty one of an unnamed peer included; what
+ * can be listened on or connected to is for {@linkcode checkUnixPath} to say.
+ *
+ * @param path A path in the file system, an abstract name after a leading NUL, or `""`.
+ * @returns The address, frozen.
+ * @throws {TypeError} When `path` is not a string, or has a NUL that is not its first character.
+ *
+ * @example Usage
+ * ```ts
+ * import { formatAddress, unix } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(formatAddress(unix("/run/x")), "unix:/run/x");
+ * assertEquals(formatAddress(unix("\0x")), "unix:@x");
+ * ```
+ */
+export function unix(path: string): UnixAddress {
+  if (typeof path !== "string") {
+    throw new TypeError(`Cannot make a Unix address as path must be a string: current value is ${describe(path)}`);
+  }
+  if (path.includes("\0", 1)) {
+    throw new TypeError(
+      `Cannot make a Unix address as only its first character can be NUL: path is ${quoteText(path)}`,
+    );
+  }
+  return Object.freeze({ transport: "unix", path });
+}
+
+/**
+ * Makes the address of a host by name.
+ *
+ * @param name A host name, or the literal of an IP address, as {@linkcode checkHostName} allows it.
+ * @param port The port.
+ * @returns The address, frozen, with the name as it was given.
+ * @throws {SyntaxError} When `name` can be neither a host name nor the literal of an IP address.
+ * @throws {TypeError} When `name` is not a string, or `port` is not a number.
+ * @throws {RangeError} When `port` is not an integer from 0 to 65535.
+ *
+ * @example Usage
+ * ```ts
+ * import { formatAddress, hostAddress } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(formatAddress(hostAddress("example.com", 80)), "host:example.com:80");
+ * ```
+ */
+export function hostAddress(name: string, port: number): HostAddress {
+  checkHostName(name);
+  return Object.freeze({ transport: "host", name, port: checkPort(port) });
+}
+
+/**
+ * Writes an address as one line of text that {@linkcode parseAddress} reads as the same address: `tcp:127.0.0.1:80`,
+ * `tcp:[::1]:80`, `udp:…`, `host:example.com:80`, `unix:/run/x`, `unix:` for an unnamed peer and `unix:@x` for the
+ * abstract name `x`. So that a file is never taken for an abstract name, a relative path that begins with `@`, or with
+ * any number of `./` and then `@`, gets another `./` before it: the file `@x` is `unix:./@x`.
+ *
+ * A Unix path is written as it is, so escape the text before showing it where line breaks matter.
+ *
+ * @param address The address to write.
+ * @returns The text.
+ * @throws {TypeError} When `address` is not an address.
+ *
+ * @example Usage
+ * ```ts
+ * import { formatAddress, tcp, unix } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(formatAddress(tcp("fe80::1%eth0", 80)), "tcp:[fe80::1%eth0]:80");
+ * assertEquals(formatAddress(unix("@x")), "unix:./@x");
+ * ```
+ */
+export function formatAddress(address: Address | HostAddress): string {
+  switch (address?.transport) {
+    case "tcp":
+    case "udp":
+      return `${address.transport}:${bracket(`${address.ip}`)}:${address.port}`;
+    case "host":
+      return `host:${bracket(address.name)}:${address.port}`;
+    case "unix":
+      if (address.path.startsWith("\0")) return `unix:@${address.path.slice(1)}`;
+      return /^(?:\.\/)*@/.test(address.path) ? `unix:./${address.path}` : `unix:${address.path}`;
+    default:
+      throw new TypeError(`Cannot format address as it must be an address: current value is ${describe(address)}`);
+  }
+}
+
+/**
+ * Reads the text of an address, in exactly the form that {@linkcode formatAddress} writes.
+ *
+ * @param text The text to read.
+ * @returns The address, frozen.
+ * @throws {TypeError} When `text` is not a string.
+ * @throws {SyntaxError} When `text` is not an address; the message says which rule it breaks.
+ *
+ * @example Usage
+ * ```ts
+ * import { parseAddress, tcp, unix } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parseAddress("tcp:[::1]:80"), tcp("::1", 80));
+ * assertEquals(parseAddress("unix:@x"), unix("\0x"));
+ * ```
+ */
+export function parseAddress(text: string): Address | HostAddress {
+  if (typeof text !== "string") {
+    throw new TypeError(`Cannot parse address as text must be a string: current value is ${describe(text)}`);
+  }
+  const fail: Fail = (rule) => {
+    throw new SyntaxError(`Cannot parse address ${quoteText(text)}: ${rule}`);
+  };
+  const [, transport, rest] = /^(tcp|udp|unix|host):(.*)$/s.exec(text) ?? [];
+  if (transport === undefined) fail('an address begins with "tcp:", "udp:", "unix:" or "host:"');
+  if (transport === "unix") return unix(parsePath(rest, fail));
+  const [host, port] = splitPort(rest, fail);
+  try {
+    if (transport === "host") return hostAddress(host, port);
+    return transport === "tcp" ? tcp(host, port) : udp(host, port);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return fail(error.message.replace(/^Cannot/, "cannot"));
+  }
+}
+
+/**
+ * Whether two addresses are the same one. TCP and UDP differ, as do an IPv4 address and its IPv4-mapped form. Host
+ * names are compared without regard to the case of ASCII letters.
+ *
+ * @param a One address.
+ * @param b The other one.
+ * @returns `true` when they are the same.
+ *
+ * @example Usage
+ * ```ts
+ * import { sameAddress, tcp, udp } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(sameAddress(tcp("::1", 80), tcp("0::1", 80)), true);
+ * assertEquals(sameAddress(tcp("::1", 80), udp("::1", 80)), false);
+ * ```
+ */
+export function sameAddress(a: Address | HostAddress, b: Address | HostAddress): boolean {
+  if (a.transport === "unix" || b.transport === "unix") {
+    return a.transport === "unix" && b.transport === "unix" && a.path === b.path;
+  }
+  if (a.port !== b.port) return false;
+  if (a.transport === "host" || b.transport === "host") {
+    return a.transport === "host" && b.transport === "host" && a.name.toLowerCase() === b.name.toLowerCase();
+  }
+  return a.transport === b.transport && a.ip.equals(b.ip);
+}
+
+/**
+ * Checks that a path can be listened on or connected to: it has a name, and the name fits into what the system takes
+ * ({@linkcode maxUnixPathBytes}), so that no system can cut it short and use another file.
+ *
+ * @param path The path of a {@linkcode UnixAddress}.
+ * @throws {TypeError} When `path` is not a string, is empty, is an abstract name without characters, is too long, has a
+ * NUL that is not its first character, or is not well-formed Unicode and so would name another file.
+ *
+ * @example Usage
+ * ```ts
+ * import { checkUnixPath } from "@sluice/io";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkUnixPath("/run/x");
+ * assertThrows(() => checkUnixPath(""), TypeError);
+ * assertThrows(() => checkUnixPath("x".repeat(108)), TypeError);
+ * ```
+ */
+export function checkUnixPath(path: string): void {
+  const name = unix(path).path.replace(/^\0/, "");
+  const refuse = (rule: string): never => {
+    throw new TypeError(`Cannot use Unix path ${quoteText(path)}: ${rule}`);
+  };
+  if (name === "") refuse("it is empty");
+  if (/\p{Cs}/u.test(name)) refuse("it is not well-formed Unicode");
+  const { length } = new TextEncoder().encode(name);
+  if (length > maxUnixPathBytes) refuse(`it has ${length} bytes, and the system takes ${maxUnixPathBytes}`);
+}
+
+/**
+ * Checks that text can be a host name or is the literal of an IP address, and asks nobody about it.
+ *
+ * A host name has at most 253 characters, in labels of 1 to 63 ASCII letters, digits, `_` and `-`, which neither begin
+ * nor end with `-`; one dot may end it. Resolvers take a name whose last label is a number for an IPv4 address in one
+ * of its old spellings (`127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`), so such a name is allowed only as a
+ * canonical IPv4 address. An IPv6 address stands without brackets.
+ *
+ * @param name The name to check.
+ * @throws {TypeError} When `name` is not a string.
+ * @throws {SyntaxError} When `name` can be neither a host name nor the literal of an IP address.
+ *
+ * @example Usage
+ * ```ts
+ * import { checkHostName } from "@sluice/io";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkHostName("example.com");
+ * checkHostName("127.0.0.1");
+ * assertThrows(() => checkHostName("127.1"), SyntaxError);
+ * ```
+ */
+export function checkHostName(name: string): void {
+  if (typeof name !== "string") {
+    throw new TypeError(`Cannot use host name as it must be a string: current value is ${describe(name)}`);
+  }
+  const refuse = (rule: string): never => {
+    throw new SyntaxError(`Cannot use host name ${quoteText(name)}: ${rule}`);
+  };
+  if (name.includes(":")) return void IpAddress.parse(name);
+  const bare = name.endsWith(".") ? name.slice(0, -1) : name;
+  if (bare === "") refuse("it is empty");
+  if (bare.length > 253) refuse("a host name has at most 253 characters");
+  const strange = /[^A-Za-z0-9_.-]/u.exec(bare);
+  if (strange !== null) refuse(`the character ${quoteText(strange[0])} is not part of a host name`);
+  const labels = bare.split(".");
+  if (labels.some((label) => label === "" || label.length > 63)) refuse("a label has 1 to 63 characters");
+  if (labels.some((label) => label.startsWith("-") || label.endsWith("-"))) {
+    refuse('a label neither begins nor ends with "-"');
+  }
+  if (!/^(?:[0-9]+|0[xX][0-9A-Fa-f]*)$/.test(labels[labels.length - 1])) return;
+  if (!isCanonicalQuad(name)) refuse("a name that ends in a number must be a canonical IPv4 address");
+}
+
+/**
+ * Checks an address that a caller passed in, who may have written it as an object, and copies it: each field is read
+ * once, so what was judged stays what is used.
+ *
+ * @param value The value to check.
+ * @returns A frozen address with the same fields.
+ * @throws {TypeError} When `value` is not the address of a stream socket, or a field has the wrong type.
+ * @throws {RangeError} When the port is not an integer from 0 to 65535.
+ *
+ * @example Usage
+ * ```ts
+ * import { checkStreamAddress, tcp } from "@sluice/io";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * assertEquals(checkStreamAddress({ ...tcp("::1", 80) }), tcp("::1", 80));
+ * assertThrows(() => checkStreamAddress("tcp:[::1]:80"), TypeError);
+ * ```
+ */
+export function checkStreamAddress(value: unknown): StreamAddress {
+  const address = checkAddress(value);
+  if (address.transport === "tcp" || address.transport === "unix") return address;
+  throw wrongTransport(address, '"tcp" or "unix"');
+}
+
+/**
+ * Checks an address of a datagram socket as {@linkcode checkStreamAddress} does one of a stream socket.
+ *
+ * @param value The value to check.
+ * @returns A frozen address with the same fields.
+ * @throws {TypeError} When `value` is not the address of a datagram socket, or a field has the wrong type.
+ * @throws {RangeError} When the port is not an integer from 0 to 65535.
+ *
+ * @example Usage
+ * ```ts
+ * import { checkDatagramAddress, tcp, udp } from "@sluice/io";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * assertEquals(checkDatagramAddress({ ...udp("::1", 53) }), udp("::1", 53));
+ * assertThrows(() => checkDatagramAddress(tcp("::1", 80)), TypeError);
+ * ```
+ */
+export function checkDatagramAddress(value: unknown): DatagramAddress {
+  const address = checkAddress(value);
+  if (address.transport === "udp" || address.transport === "unix") return address;
+  throw wrongTransport(address, '"udp" or "unix"');
+}
+
+/**
+ * Checks what a caller wants to connect to, the address of a stream socket or a host by name, as
+ * {@linkcode checkStreamAddress} does.
+ *
+ * @param value The value to check.
+ * @returns A frozen address with the same fields.
+ * @throws {TypeError} When `value` is neither, or a field has the wrong type.
+ * @throws {SyntaxError} When the name can be neither a host name nor the literal of an IP address.
+ * @throws {RangeError} When the port is not an integer from 0 to 65535.
+ *
+ * @example Usage
+ * ```ts
+ * import { checkTargetAddress, hostAddress, udp } from "@sluice/io";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const target = hostAddress("example.com", 80);
+ * assertEquals(checkTargetAddress({ ...target }), target);
+ * assertThrows(() => checkTargetAddress(udp("::1", 53)), TypeError);
+ * ```
+ */
+export function checkTargetAddress(value: unknown): StreamAddress | HostAddress {
+  const address = checkAddress(value);
+  if (address.transport !== "udp") return address;
+  throw wrongTransport(address, '"tcp", "unix" or "host"');
+}
+
+function checkAddress(value: unknown): Address | HostAddress {
+  if (typeof value !== "object" || value === null) {
+    throw new TypeError(`Cannot use address as it must be an object: current value is ${describe(value)}`);
+  }
+  const address = value as { transport?: unknown; ip?: unknown; port?: unknown; path?: unknown; name?: unknown };
+  const { transport } = address;
+  switch (transport) {
+    case "tcp":
+      return tcp(checkIp(address.ip), address.port as number);
+    case "udp":
+      return udp(checkIp(address.ip), address.port as number);
+    case "unix":
+      return unix(address.path as string);
+    case "host":
+      return hostAddress(address.name as string, address.port as number);
+    default:
+      throw new TypeError(
+        `Cannot use address as transport must be "tcp", "udp", "unix" or "host": current value is ${
+          describe(transport)
+        }`,
+      );
+  }
+}
+
+function wrongTransport(address: Address | HostAddress, wanted: string): TypeError {
+  const text = quoteText(formatAddress(address));
+  return new TypeError(
+    `Cannot use address ${text} as transport must be ${wanted}: current value is "${address.transport}"`,
+  );
+}
+
+function toIp(ip: string | IpAddress): IpAddress {
+  return typeof ip === "string" ? IpAddress.parse(ip) : checkIp(ip);
+}
+
+function checkIp(ip: unknown): IpAddress {
+  if (IpAddress.isIpAddress(ip)) return ip;
+  throw new TypeError(`Cannot use address as ip must be an IpAddress: current value is ${describe(ip)}`);
+}
+
+function checkPort(port: number): number {
+  if (typeof port !== "number") {
+    throw new TypeError(`Cannot use address as port must be a number: current value is ${describe(port)}`);
+  }
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new RangeError(`Cannot use address as port must be an integer from 0 to 65535: current value is ${port}`);
+  }
+  return port + 0; // -0 is 0
+}
+
+function isCanonicalQuad(name: string): boolean {
+  try {
+    return IpAddress.parse(name).version === 4;
+  } catch {
+    return false;
+  }
+}
+
+function bracket(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+/** Throws a `SyntaxError` that names the whole text and the rule that it breaks. */
+type Fail = (rule: string) => never;
+
+/** Splits `host:port` or `[host]:port`. */
+function splitPort(text: string, fail: Fail): [host: string, port: number] {
+  const match = /^(?:\[([^\]]*:[^\]]*)\]|([^:[\]]*)):(0|[1-9][0-9]{0,4})$/.exec(text);
+  if (match === null || Number(match[3]) > 65535) {
+    return fail('after the transport come a host, in brackets if it has a colon, then ":" and a port from 0 to 65535');
+  }
+  return [match[1] ?? match[2], Number(match[3])];
+}
+
+function parsePath(text: string, fail: Fail): string {
+  if (text.includes("\0")) fail('a NUL is not part of the text: an abstract name begins with "@"');
+  if (text.startsWith("@")) return `\0${text.slice(1)}`;
+  return /^(?:\.\/)+@/.test(text) ? text.slice(2) : text;
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return quoteText(value);
+  if (value === null || value === undefined || typeof value === "number" || typeof value === "boolean") {
+    return `${value}`;
+  }
+  return `a ${typeof value}`;
+}

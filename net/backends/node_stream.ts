@@ -1,0 +1,118 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Socket } from "node:net";
+import { Incoming } from "../../flow/node/incoming.ts";
+import { Outgoing } from "../../flow/node/outgoing.ts";
+import { open } from "../../switch/counter.ts";
+import { type StreamAddress, tcp, unix } from "../address.ts";
+import { IpAddress } from "../ip_address.ts";
+import type { ProviderStream, ProviderStreamEvents } from "../provider.ts";
+
+/** A socket of `node:net` as a non-blocking stream. Made as soon as there is a socket, so that no `'error'` event is ever without a listener. */
+export class NodeStream implements ProviderStream {
+  readonly #socket: Socket;
+  readonly #incoming: Incoming;
+  readonly #outgoing: Outgoing;
+  #events: ProviderStreamEvents | undefined;
+  #local: StreamAddress = unnamed;
+  #peer: StreamAddress = unnamed;
+  #gone = false;
+  #error: unknown;
+
+  constructor(socket: Socket) {
+    open.sockets++;
+    this.#socket = socket;
+    this.#incoming = new Incoming(socket);
+    this.#outgoing = new Outgoing(socket, () => this.#events?.writable());
+    socket.on("error", (error) => this.#fail(error));
+    socket.on("close", () => {
+      open.sockets--;
+      this.#gone = true;
+      this.#fail(Object.assign(new Error("The socket was closed by the system"), { code: "ECONNRESET" }));
+      this.#events?.closed();
+    });
+  }
+
+  #fail(error: unknown): void {
+    this.#error ??= error;
+    this.#incoming.fail(error);
+    this.#outgoing.fail(error);
+  }
+
+  /** What broke the socket, if anything has. */
+  get error(): unknown {
+    return this.#error;
+  }
+
+  /** Whether the system has closed the socket already. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  get local(): StreamAddress {
+    return this.#local;
+  }
+
+  get peer(): StreamAddress {
+    return this.#peer;
+  }
+
+  /** Reads the addresses while the socket has them. Of a Unix socket the runtimes know none, so they are told. */
+  named(local: StreamAddress, peer: StreamAddress): this {
+    const { localAddress, localPort, remoteAddress, remotePort } = this.#socket;
+    this.#local = localAddress === undefined ? local : tcp(plainIp(localAddress), localPort as number);
+    this.#peer = remoteAddress === undefined ? peer : tcp(plainIp(remoteAddress), remotePort as number);
+    return this;
+  }
+
+  attach(events: ProviderStreamEvents): void {
+    this.#events = events;
+    if (this.#gone) events.closed();
+    else this.#incoming.start(() => events.readable());
+  }
+
+  peek(): Uint8Array<ArrayBuffer> | null | undefined {
+    return this.#incoming.peek();
+  }
+
+  consume(size: number): void {
+    this.#incoming.consume(size);
+  }
+
+  drop(): void {
+    this.#incoming.drop();
+  }
+
+  write(bytes: Uint8Array): number {
+    return this.#outgoing.write(bytes);
+  }
+
+  give(buffers: readonly Uint8Array[]): number {
+    return this.#outgoing.give(buffers);
+  }
+
+  end(): void {
+    this.#outgoing.end();
+  }
+
+  get flushed(): boolean {
+    return this.#gone || this.#outgoing.flushed;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  abort(): void {
+    if (this.#peer.transport === "tcp") this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+    this.#events?.writable(); // whoever waits for taken bytes to go out waits in vain
+  }
+}
+
+/** The address of a Unix socket without a name. */
+export const unnamed: StreamAddress = unix("");
+
+function plainIp(text: string): IpAddress {
+  return IpAddress.parse(text).unmapped();
+}

@@ -1,0 +1,5 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** Where real authority enters: {@linkcode run}. */
+
+export { type Env, run } from "./run.ts";

@@ -1,0 +1,94 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import process from "node:process";
+import type { Sink, Source } from "../../flow/mod.ts";
+import { type Clock, Switch } from "../../switch/mod.ts";
+import { systemProvider } from "../backends/auto.ts";
+import { createNet, type Net } from "../mod.ts";
+import { openInput, openOutput } from "./stdio.ts";
+
+/** What {@linkcode run} hands to a program: everything it can reach. To be taken apart at the top and passed on piece by piece. */
+export interface Env {
+  /** The system's network. */
+  readonly net: Net;
+  /** The system's clock. */
+  readonly clock: Clock;
+  /** Standard input. Read only when somebody asks for it. */
+  readonly stdin: Source;
+  /** Standard output. Everything that was written has gone out when `run` ends. */
+  readonly stdout: Sink;
+  /** Standard error. Everything that was written has gone out when `run` ends. */
+  readonly stderr: Sink;
+  /**
+   * Waits for the user, or the system, to end the program. A second signal ends the process at once.
+   *
+   * @returns A promise of the signal's name, "SIGINT" or "SIGTERM"; the same one for every call. It never settles when no signal comes.
+   */
+  stop(): Promise<string>;
+}
+
+/**
+ * Runs a program: the one place where real authority enters. `main` runs inside a switch, and nothing of it is left when `run` settles: no signal handler,
+ * no reader of standard input. It can be called again and again, also at once.
+ *
+ * On Deno the network needs `--allow-net`, and Unix sockets `--allow-read` and `--allow-write` too.
+ *
+ * @typeParam T What `main` gives.
+ * @param main The program.
+ * @returns What `main` gave.
+ *
+ * @example A whole program
+ * ```ts
+ * import { copyString, run } from "@sluice/io";
+ *
+ * await run((env) => copyString("hello\n", env.stdout));
+ * ```
+ */
+export function run<T>(main: (env: Env) => T | Promise<T>): Promise<T> {
+  return Switch.run(async (sw) => {
+    const net = createNet(systemProvider());
+    const lazily = <R>(open: () => R, close: (opened: R) => unknown): () => R => {
+      let opened: { readonly it: R } | undefined;
+      return () => {
+        if (opened !== undefined) return opened.it;
+        const it = open();
+        opened = { it };
+        sw.onRelease(() => close(it));
+        return it;
+      };
+    };
+    const stdin = lazily(() => openInput(process.stdin, "stdin"), (input) => input.close());
+    const stdout = lazily(() => openOutput(process.stdout, "stdout"), (output) => output.close());
+    const stderr = lazily(() => openOutput(process.stderr, "stderr"), (output) => output.close());
+    const signal = lazily(openSignal, ({ close }) => close());
+    return await main(Object.freeze({
+      net,
+      clock: net.clock,
+      get stdin() {
+        return stdin().source;
+      },
+      get stdout() {
+        return stdout().sink;
+      },
+      get stderr() {
+        return stderr().sink;
+      },
+      stop: () => signal().promise,
+    }));
+  }, { name: "run" });
+}
+
+/** Listens for the signals that end a program, until the first one: then the system's own way of ending is back. */
+function openSignal(): { readonly promise: Promise<string>; close(): void } {
+  let close = (): void => {};
+  const promise = new Promise<string>((resolve) => {
+    const heard = (name: string) => {
+      close();
+      resolve(name);
+    };
+    const names = ["SIGINT", "SIGTERM"] as const;
+    close = () => names.forEach((name) => process.off(name, heard));
+    for (const name of names) process.on(name, heard);
+  });
+  return { promise, close };
+}

@@ -1,0 +1,453 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** Control, format, lone surrogate, private and line-breaking characters: nothing for a log. */
+const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
+
+/**
+ * Makes untrusted text safe for a log line or an error message: unprintable characters are written as `\u{…}`, and
+ * what is longer than `maxLength` is cut and ends in `...`. Quotes and backslashes stay as they are.
+ *
+ * @param text The text to escape.
+ * @param maxLength How many characters of `text` are kept.
+ * @returns The text on one line.
+ *
+ * @example Usage
+ * ```ts
+ * import { escapeText } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(escapeText("one\ntwo"), "one\\u{a}two");
+ * ```
+ */
+export function escapeText(text: string, maxLength: number = 300): string {
+  const kept = text.length > maxLength ? `${text.slice(0, maxLength)}...` : text;
+  return kept.replace(unprintable, (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`);
+}
+
+/**
+ * Puts untrusted text in quotes for an error message, with quotes, backslashes and unprintable characters escaped, and
+ * what is longer than `maxLength` cut, which `...` after the closing quote shows.
+ *
+ * @param text The text to quote.
+ * @param maxLength How many characters of `text` are kept.
+ * @returns The quoted text, on one line.
+ *
+ * @example Usage
+ * ```ts
+ * import { quoteText } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(quoteText('say "hi"'), '"say \\"hi\\""');
+ * assertEquals(quoteText("a long name", 6), '"a long"...');
+ * ```
+ */
+export function quoteText(text: string, maxLength: number = 100): string {
+  const quoted = escapeText(JSON.stringify(text.slice(0, maxLength)), Infinity);
+  return text.length > maxLength ? `${quoted}...` : quoted;
+}
+
+/**
+ * An IPv4 or IPv6 address: a frozen value that holds its bytes and never asks anyone.
+ *
+ * Reading text is strict. An IPv4 address is four decimal numbers without leading zeros, so that the spellings that
+ * reach another host than they show (`127.1`, `0177.0.0.1`, `0x7f000001`) are refused. An IPv6 address has the text
+ * form of RFC 4291, and is printed as RFC 5952 says. An IPv4-mapped address (`::ffff:127.0.0.1`) is an IPv6 address
+ * until {@linkcode IpAddress.unmapped} is asked for.
+ *
+ * The class cannot be extended and neither its instances nor its prototype can be changed, so an address that
+ * {@linkcode IpAddress.isIpAddress} knows has the same bytes whenever it is asked for them.
+ *
+ * @example Usage
+ * ```ts
+ * import { IpAddress } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const ip = IpAddress.parse("2001:DB8:0:0:0:0:0:1");
+ * assertEquals(ip.version, 6);
+ * assertEquals(ip.toString(), "2001:db8::1");
+ * ```
+ */
+export class IpAddress {
+  readonly #bytes: Uint8Array<ArrayBuffer>;
+  readonly #zone: string | undefined;
+
+  /**
+   * The canonical text, as {@linkcode IpAddress.toString} gives it. It is the only own property, so that two addresses
+   * are deeply equal exactly when they are the same address.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(IpAddress.loopback6.text, "::1");
+   * ```
+   */
+  readonly text: string;
+
+  /**
+   * The IPv4 loopback address, `127.0.0.1`.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(IpAddress.loopback4.toString(), "127.0.0.1");
+   * ```
+   */
+  static readonly loopback4: IpAddress = new IpAddress(Uint8Array.of(127, 0, 0, 1));
+
+  /**
+   * The IPv6 loopback address, `::1`.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(IpAddress.loopback6.toString(), "::1");
+   * ```
+   */
+  static readonly loopback6: IpAddress = new IpAddress(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1));
+
+  /**
+   * The unspecified IPv4 address, `0.0.0.0`: a listener on it hears every IPv4 interface.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(IpAddress.any4.toString(), "0.0.0.0");
+   * ```
+   */
+  static readonly any4: IpAddress = new IpAddress(new Uint8Array(4));
+
+  /**
+   * The unspecified IPv6 address, `::`: a listener on it hears every interface.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(IpAddress.any6.toString(), "::");
+   * ```
+   */
+  static readonly any6: IpAddress = new IpAddress(new Uint8Array(16));
+
+  static {
+    Object.freeze(this.prototype);
+    Object.freeze(this);
+  }
+
+  /**
+   * Makes an address of its bytes and, for IPv6, its zone. {@linkcode IpAddress.parse} makes one of text.
+   *
+   * @param bytes 4 or 16 bytes in network order, which are copied.
+   * @param zone The zone of an IPv6 address, such as `"eth0"`.
+   * @throws {TypeError} When `bytes` is not a `Uint8Array`, `zone` is not a string, or a subclass is constructed.
+   * @throws {RangeError} When `bytes` has neither 4 nor 16 bytes.
+   * @throws {SyntaxError} When `zone` is not a zone, or the address is IPv4.
+   */
+  constructor(bytes: Uint8Array, zone?: string | undefined) {
+    if (new.target !== IpAddress) throw new TypeError("Cannot construct a subclass of IpAddress");
+    if (!(bytes instanceof Uint8Array)) {
+      throw new TypeError(
+        `Cannot make an IP address as bytes must be a Uint8Array: current value is a ${typeof bytes}`,
+      );
+    }
+    if (zone !== undefined && typeof zone !== "string") {
+      throw new TypeError(`Cannot make an IP address as zone must be a string: current value is a ${typeof zone}`);
+    }
+    this.#bytes = new Uint8Array(bytes);
+    const { length } = this.#bytes;
+    if (length !== 4 && length !== 16) {
+      throw new RangeError(`Cannot make an IP address as bytes must have length 4 or 16: current value is ${length}`);
+    }
+    const rule = zone === undefined ? undefined : brokenZoneRule(zone, length);
+    if (rule !== undefined) throw new SyntaxError(`Cannot use zone ${quoteText(zone!)}: ${rule}`);
+    this.#zone = zone;
+    this.text = length === 4 ? this.#bytes.join(".") : format6(this.#bytes) + (zone === undefined ? "" : `%${zone}`);
+    Object.freeze(this);
+  }
+
+  /**
+   * Reads an address: an IPv4 dotted quad in canonical decimal, or the text form of IPv6 in RFC 4291 with an optional
+   * zone (`fe80::1%eth0`). There are no brackets, no spaces and no other spellings; `%25` before a zone is how a URL
+   * writes `%`, and is refused here unless only digits follow, as they can be the number of an interface.
+   *
+   * @param text The text to read.
+   * @returns The address.
+   * @throws {TypeError} When `text` is not a string.
+   * @throws {SyntaxError} When `text` is not an address; the message says which rule it breaks.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals, assertThrows } from "@std/assert";
+   *
+   * assertEquals(IpAddress.parse("10.0.0.1").version, 4);
+   * assertEquals(IpAddress.parse("fe80::1%eth0").zone, "eth0");
+   * assertThrows(() => IpAddress.parse("127.1"), SyntaxError);
+   * ```
+   */
+  static parse(text: string): IpAddress {
+    if (typeof text !== "string") {
+      throw new TypeError(`Cannot parse IP address as text must be a string: current value is a ${typeof text}`);
+    }
+    const fail: Fail = (rule) => {
+      throw new SyntaxError(`Cannot parse IP address ${quoteText(text)}: ${rule}`);
+    };
+    const percent = text.indexOf("%");
+    if (percent < 0) return new IpAddress(parseLiteral(text, fail));
+    const bytes = parseLiteral(text.slice(0, percent), fail);
+    const zone = text.slice(percent + 1);
+    const rule = brokenZoneRule(zone, bytes.length);
+    return rule === undefined ? new IpAddress(bytes, zone) : fail(rule);
+  }
+
+  /**
+   * Makes an address of its bytes.
+   *
+   * @param bytes 4 or 16 bytes in network order, which are copied.
+   * @returns The address.
+   * @throws {TypeError} When `bytes` is not a `Uint8Array`.
+   * @throws {RangeError} When `bytes` has neither 4 nor 16 bytes.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(IpAddress.fromBytes(Uint8Array.of(10, 0, 0, 1)).toString(), "10.0.0.1");
+   * ```
+   */
+  static fromBytes(bytes: Uint8Array): IpAddress {
+    return new IpAddress(bytes);
+  }
+
+  /**
+   * Whether `value` was made by this class. What has merely its shape or its prototype was not.
+   *
+   * @param value The value to judge.
+   * @returns `true` for an address made by this class.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(IpAddress.isIpAddress(IpAddress.any4), true);
+   * assertEquals(IpAddress.isIpAddress(Object.create(IpAddress.any4)), false);
+   * ```
+   */
+  static isIpAddress(value: unknown): value is IpAddress {
+    return typeof value === "object" && value !== null && #bytes in value;
+  }
+
+  /**
+   * The version of the protocol, 4 or 6.
+   *
+   * @returns 4 or 6.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(IpAddress.parse("::ffff:10.0.0.1").version, 6);
+   * ```
+   */
+  get version(): 4 | 6 {
+    return this.#bytes.length === 4 ? 4 : 6;
+  }
+
+  /**
+   * A copy of the 4 or 16 bytes, in network order.
+   *
+   * @returns A new array at every access.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(IpAddress.loopback4.bytes, Uint8Array.of(127, 0, 0, 1));
+   * ```
+   */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#bytes);
+  }
+
+  /**
+   * The zone of an IPv6 address: the interface, by name or number, that a link-local address belongs to.
+   *
+   * @returns The zone, or `undefined` when there is none.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(IpAddress.parse("fe80::1%2").zone, "2");
+   * assertEquals(IpAddress.parse("fe80::1").zone, undefined);
+   * ```
+   */
+  get zone(): string | undefined {
+    return this.#zone;
+  }
+
+  /**
+   * Whether `other` is the same address: the same bytes and the same zone. An IPv4 address is not equal to its
+   * IPv4-mapped form; compare what {@linkcode IpAddress.unmapped} gives when that should not matter.
+   *
+   * @param other The address to compare with.
+   * @returns `true` when both are the same.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(IpAddress.parse("0:0::1").equals(IpAddress.loopback6), true);
+   * ```
+   */
+  equals(other: IpAddress): boolean {
+    return IpAddress.isIpAddress(other) && this.text === other.text;
+  }
+
+  /**
+   * The plain IPv4 address of an IPv4-mapped one (`::ffff:0:0/96`), and every other address itself. A zone is dropped
+   * with the mapping.
+   *
+   * @returns The IPv4 address, or this address.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(IpAddress.parse("::ffff:7f00:1").unmapped(), IpAddress.loopback4);
+   * ```
+   */
+  unmapped(): IpAddress {
+    return isMapped(this.#bytes) ? new IpAddress(this.#bytes.subarray(12)) : this;
+  }
+
+  /**
+   * The canonical text: dotted decimal for IPv4, RFC 5952 for IPv6, with a dotted tail for an IPv4-mapped address.
+   *
+   * @returns Text that {@linkcode IpAddress.parse} reads as this address.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(IpAddress.parse("1:0:0:2:0:0:0:3").toString(), "1:0:0:2::3");
+   * ```
+   */
+  toString(): string {
+    return this.text;
+  }
+
+  /**
+   * The canonical text, for `JSON.stringify`.
+   *
+   * @returns What {@linkcode IpAddress.toString} gives.
+   *
+   * @example Usage
+   * ```ts
+   * import { IpAddress } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(JSON.stringify([IpAddress.any6]), '["::"]');
+   * ```
+   */
+  toJSON(): string {
+    return this.text;
+  }
+}
+
+/** Throws a `SyntaxError` that names the whole text and the rule that it breaks. */
+type Fail = (rule: string) => never;
+
+function brokenZoneRule(zone: string, length: number): string | undefined {
+  if (length === 4) return "only an IPv6 address has a zone";
+  if (!/^[A-Za-z0-9._~-]+$/.test(zone)) return "a zone has one or more of the characters A-Z a-z 0-9 . _ ~ -";
+  // "25" and more digits can be the number of an interface.
+  return /^25.*[^0-9]/.test(zone) ? 'a zone is not percent-encoded: write "%" and not "%25"' : undefined;
+}
+
+function parseLiteral(text: string, fail: Fail): Uint8Array {
+  if (text === "") fail("it is empty");
+  const strange = /[^0-9A-Fa-f:.]/u.exec(text);
+  if (strange !== null) fail(`the character ${quoteText(strange[0])} is not part of an address`);
+  return new Uint8Array(text.includes(":") ? parse6(text, fail) : parse4(text, fail));
+}
+
+function parse4(text: string, fail: Fail): number[] {
+  const parts = text.split(".", 5);
+  if (parts.length !== 4) fail("an IPv4 address has four decimal numbers");
+  return parts.map((part) => {
+    if (!/^[0-9]+$/.test(part)) fail("an IPv4 address has four decimal numbers");
+    if (part.length > 1 && part.startsWith("0")) fail("a decimal number has no leading zero");
+    if (part.length > 3 || Number(part) > 255) fail("a decimal number is at most 255");
+    return Number(part);
+  });
+}
+
+function parse6(text: string, fail: Fail): number[] {
+  const longest = "0000:0000:0000:0000:0000:ffff:255.255.255.255".length;
+  if (text.length > longest) fail(`an IPv6 address has at most ${longest} characters`);
+  const [before, after, more] = text.split("::");
+  if (more !== undefined) fail('"::" occurs more than once');
+  if (after === undefined) {
+    const bytes = parseGroups(before, true, fail);
+    if (bytes.length !== 16) fail('an IPv6 address without "::" has eight groups');
+    return bytes;
+  }
+  const head = parseGroups(before, false, fail);
+  const tail = parseGroups(after, true, fail);
+  const zeros = 16 - head.length - tail.length;
+  if (zeros < 2) fail('"::" stands for at least one group of zeros');
+  return [...head, ...new Array<number>(zeros).fill(0), ...tail];
+}
+
+/** Reads the groups on one side of `::`; only the very last one of the address can be a dotted quad. */
+function parseGroups(text: string, last: boolean, fail: Fail): number[] {
+  if (text === "") return [];
+  const groups = text.split(":");
+  return groups.flatMap((group, index) => {
+    if (last && index === groups.length - 1 && group.includes(".")) return parse4(group, fail);
+    if (!/^[0-9A-Fa-f]{1,4}$/.test(group)) fail("a group of an IPv6 address has one to four hexadecimal digits");
+    const value = parseInt(group, 16);
+    return [value >> 8, value & 0xff];
+  });
+}
+
+function isMapped(bytes: Uint8Array): boolean {
+  return bytes.length === 16 && bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((b) => b === 0);
+}
+
+function format6(bytes: Uint8Array): string {
+  if (isMapped(bytes)) return `::ffff:${bytes.subarray(12).join(".")}`;
+  const groups = Array.from({ length: 8 }, (_, index) => (bytes[2 * index] << 8) | bytes[2 * index + 1]);
+  const { start, length } = longestZeroRun(groups);
+  const hex = groups.map((group) => group.toString(16));
+  if (length < 2) return hex.join(":");
+  return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}`;
+}
+
+/** The longest run of zero groups, the first one of several equally long. */
+function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
+  let longest = { start: 0, length: 0 };
+  let start = 0;
+  groups.forEach((group, index) => {
+    if (group !== 0) start = index + 1;
+    else if (index + 1 - start > longest.length) longest = { start, length: index + 1 - start };
+  });
+  return longest;
+}

@@ -1,0 +1,124 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { ClosedError } from "../flow/errors.ts";
+import type { Clock } from "../switch/clock.ts";
+import type { ReleaseHook } from "../switch/release_hooks.ts";
+import { refused, Waiter } from "../switch/scope.ts";
+import { checkSwitch, isSwitchCancelled, own, type Switch } from "../switch/switch.ts";
+import type { StreamAddress } from "./address.ts";
+import { NetError, netErrorFrom } from "./errors.ts";
+import { labelled, ownerGone } from "./open.ts";
+import type { ProviderListener, ProviderStream } from "./provider.ts";
+import { ProvidedSocket } from "./stream_socket.ts";
+import type { ListeningSocket, StreamSocket } from "./types.ts";
+
+/** Somebody who waits for a connection. */
+interface Acceptor {
+  readonly sw: Switch;
+  readonly waiter: Waiter<StreamSocket>;
+  readonly hook: ReleaseHook;
+  opened: StreamSocket | undefined;
+}
+
+/** A listener of a provider, with an owner. */
+export class ProvidedListener implements ListeningSocket {
+  static {
+    Object.freeze(this.prototype);
+  }
+
+  readonly #listener: ProviderListener;
+  readonly #clock: Clock;
+  readonly #linger: number;
+  readonly #hook: ReleaseHook;
+  readonly #acceptors: Set<Acceptor> = new Set();
+  #closing: Promise<void> | undefined;
+
+  constructor(listener: ProviderListener, terms: { clock: Clock; linger: number }, hook: ReleaseHook) {
+    this.#listener = listener;
+    this.#clock = terms.clock;
+    this.#linger = terms.linger;
+    this.#hook = hook;
+    listener.attach({ acceptable: () => this.#serve() });
+    Object.freeze(this);
+  }
+
+  get address(): StreamAddress {
+    return this.#listener.address;
+  }
+
+  get clock(): Clock {
+    return this.#clock;
+  }
+
+  get dropped(): number {
+    return this.#listener.dropped;
+  }
+
+  async accept(sw: Switch): Promise<StreamSocket> {
+    checkSwitch(sw, "accept");
+    await refused();
+    if (this.#closing !== undefined) throw new ClosedError("accept", "the listener was closed by this side");
+    const subject = labelled(this.address);
+    const hook = own(sw, "accept", () => {
+      if (acceptor.opened !== undefined) return acceptor.opened.close();
+      this.#refuse(acceptor, ownerGone(sw, "accept"));
+    }, subject);
+    const waiter: Waiter<StreamSocket> = new Waiter("accept", (_, reason) => this.#refuse(acceptor, reason), subject);
+    const acceptor: Acceptor = { sw, waiter, hook, opened: undefined };
+    this.#acceptors.add(acceptor);
+    this.#serve();
+    return await waiter.promise;
+  }
+
+  setOption(name: string, _value: boolean | number): void {
+    throw new NetError("not_supported", { operation: "setOption", address: name });
+  }
+
+  getOption(name: string): boolean | number {
+    throw new NetError("not_supported", { operation: "getOption", address: name });
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#hook.remove();
+    for (const acceptor of this.#acceptors) {
+      this.#refuse(acceptor, new ClosedError("accept", "the listener was closed by this side"));
+    }
+    await this.#listener.close();
+  }
+
+  /** Gives connections to those who wait, first come, first served, as long as there are both. */
+  #serve(): void {
+    for (const acceptor of this.#acceptors) {
+      if (isSwitchCancelled(acceptor.sw)) {
+        this.#refuse(acceptor, ownerGone(acceptor.sw, "accept"));
+        continue;
+      }
+      let taken: ProviderStream | undefined;
+      try {
+        taken = this.#listener.accept();
+      } catch (cause) {
+        this.#refuse(acceptor, netErrorFrom(cause, { operation: "accept", address: this.address }));
+        continue;
+      }
+      if (taken === undefined) return;
+      this.#acceptors.delete(acceptor);
+      const terms = { owner: acceptor.sw, clock: this.#clock, linger: this.#linger };
+      acceptor.opened = new ProvidedSocket(taken, terms, acceptor.hook);
+      acceptor.waiter.resolve(acceptor.opened);
+    }
+  }
+
+  #refuse(acceptor: Acceptor, reason: unknown): void {
+    this.#acceptors.delete(acceptor);
+    acceptor.hook.remove();
+    acceptor.waiter.reject(reason);
+  }
+}

@@ -1,0 +1,113 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { refused } from "../switch/scope.ts";
+import { checkSwitch, type Switch } from "../switch/switch.ts";
+import {
+  checkStreamAddress,
+  checkTargetAddress,
+  checkUnixPath,
+  type HostAddress,
+  sameAddress,
+  type StreamAddress,
+  type TcpAddress,
+  type UdpAddress,
+} from "./address.ts";
+import { connectInOrder, within } from "./connect.ts";
+import { NetError, netErrorFrom } from "./errors.ts";
+import { ProvidedListener } from "./listening_socket.ts";
+import { lookUp } from "./lookup.ts";
+import { labelled, openUnder } from "./open.ts";
+import { checkConnectOptions, checkListenOptions } from "./options.ts";
+import type { NetProvider, ProviderStream } from "./provider.ts";
+import { ProvidedSocket } from "./stream_socket.ts";
+import type { AddrInfoOptions, ConnectOptions, ListeningSocket, ListenOptions, Net, StreamSocket } from "./types.ts";
+
+/**
+ * Makes a network of what a backend supplies: adds ownership by switches, cancellation, checks of arguments, error context and closing, the same for
+ * every backend.
+ *
+ * @param provider The backend.
+ * @returns A frozen network. It gives no way back to the provider.
+ *
+ * @example Wrapping a backend
+ * ```ts ignore
+ * import { createNet, type NetProvider } from "@sluice/io";
+ *
+ * const net = createNet(myProvider satisfies NetProvider);
+ * ```
+ */
+export function createNet(provider: NetProvider): Net {
+  const { clock } = provider;
+
+  function dial(sw: Switch, address: StreamAddress, options: ConnectOptions, linger: number): Promise<StreamSocket> {
+    const failure = (cause: unknown) => netErrorFrom(cause, { operation: "connect", address });
+    return openUnder<ProviderStream, ProvidedSocket>({
+      sw,
+      operation: "connect",
+      subject: labelled(address),
+      begin: () => provider.connect(address, { bindTo: options.bindTo }),
+      wrap: (stream, hook) => new ProvidedSocket(stream, { owner: sw, clock, linger }, hook),
+      discard: (stream) => stream.abort(),
+      failure,
+    }).then((socket) => {
+      if (address.transport === "unix" || !sameAddress(socket.local, socket.peer)) return socket;
+      // The system chose the port that we connect to as our own, and connected the socket to itself.
+      socket.abort();
+      throw failure(new Error("The socket was connected to itself", { cause: { code: "ECONNREFUSED" } }));
+    });
+  }
+
+  async function connect(
+    sw: Switch,
+    target: StreamAddress | HostAddress,
+    options: ConnectOptions = {},
+  ): Promise<StreamSocket> {
+    const to = checkTargetAddress(target);
+    const { linger, timeout, ...checked } = checkConnectOptions(to, options);
+    checkSwitch(sw, "connect");
+    await refused();
+    return await within(clock, timeout, to, () => {
+      if (to.transport !== "host") return dial(sw, to, checked, linger);
+      return connectInOrder(to, () => getAddrInfo(to.name, { service: String(to.port), type: "stream" }), (address) => {
+        return dial(sw, address, checked, linger);
+      });
+    });
+  }
+
+  async function listen<A extends StreamAddress>(
+    sw: Switch,
+    address: A,
+    options: ListenOptions = {},
+  ): Promise<ListeningSocket<A>> {
+    const at = checkStreamAddress(address);
+    if (at.transport === "unix") checkUnixPath(at.path);
+    const { linger, ...checked } = checkListenOptions(at, options);
+    const listener = await openUnder({
+      sw,
+      operation: "listen",
+      subject: labelled(at),
+      begin: () => provider.listen(at, checked),
+      wrap: (given, hook) => new ProvidedListener(given, { clock, linger }, hook),
+      discard: (given) => given.close(),
+      failure: (cause) => netErrorFrom(cause, { operation: "listen", address: at }),
+    });
+    return listener as ListeningSocket as ListeningSocket<A>;
+  }
+
+  async function getAddrInfo(name: string, options: AddrInfoOptions = {}): Promise<(TcpAddress | UdpAddress)[]> {
+    await refused();
+    return await lookUp(provider, name, options);
+  }
+
+  const missing = (operation: string) => () => Promise.reject(new NetError("not_supported", { operation }));
+  return Object.freeze({
+    connect,
+    listen,
+    getAddrInfo,
+    datagramSocket: missing("open a datagram socket"),
+    getNameInfo: missing("look up an address"),
+    getServices: missing("look up a service"),
+    features: new Set(provider.features),
+    clock,
+  });
+}

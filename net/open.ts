@@ -1,0 +1,82 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** How everything that a switch owns is opened: the one place where ownership, cancellation and late success meet. */
+
+import type { Closable } from "../flow/types.ts";
+import type { Labelled, ReleaseHook } from "../switch/release_hooks.ts";
+import { refused, Waiter } from "../switch/scope.ts";
+import { checkSwitch, isSwitchCancelled, own, type Switch } from "../switch/switch.ts";
+import { Cancelled } from "../switch/errors.ts";
+import { formatAddress, type StreamAddress } from "./address.ts";
+import type { Attempt } from "./provider.ts";
+
+/** What to open, and for whom. */
+export interface OpenPlan<P, T extends Closable> {
+  /** The owner. */
+  readonly sw: Switch;
+  /** What is done, for dumps: "connect", "listen". */
+  readonly operation: string;
+  /** To what, for dumps. */
+  readonly subject: Labelled;
+  /** Begins. Not called in a cancelled scope, nor for a switch that may own nothing new. */
+  begin(): Attempt<P>;
+  /** Makes of what the provider gave what the user gets. */
+  wrap(given: P, hook: ReleaseHook): T;
+  /** Gives back at once what came too late. */
+  discard(given: P): void;
+  /** What is thrown for the provider's error. */
+  failure(cause: unknown): unknown;
+}
+
+/**
+ * Opens something under a switch. The switch owns it from the first moment: should it end while the attempt is under way, the attempt is given up. What
+ * comes too late is aborted.
+ */
+export async function openUnder<P, T extends Closable>(plan: OpenPlan<P, T>): Promise<T> {
+  const { sw, operation, subject } = plan;
+  checkSwitch(sw, operation);
+  await refused();
+  let opened: T | undefined;
+  let attempt: Attempt<P> | undefined;
+  const giveUp = (reason: unknown) => {
+    hook.remove();
+    attempt?.cancel();
+    waiter.reject(reason);
+  };
+  const release = () => opened === undefined ? giveUp(ownerGone(sw, operation)) : opened.close();
+  const hook = own(sw, operation, release, subject);
+  const waiter: Waiter<T> = new Waiter(operation, (_, reason) => giveUp(reason), subject);
+  try {
+    attempt = plan.begin();
+    attempt.result.then((given) => {
+      if (waiter.settled || isSwitchCancelled(sw)) {
+        plan.discard(given);
+        giveUp(ownerGone(sw, operation));
+      } else {
+        waiter.resolve(opened = plan.wrap(given, hook));
+      }
+    }, (cause) => giveUp(plan.failure(cause)));
+  } catch (cause) {
+    giveUp(plan.failure(cause));
+  }
+  return await waiter.promise;
+}
+
+/** What to throw when the switch that was to own something cannot any more. */
+export function ownerGone(sw: Switch, operation: string): unknown {
+  try {
+    sw.check();
+  } catch (reason) {
+    if (reason instanceof Cancelled) return reason;
+  }
+  return new TypeError(`Cannot ${operation}: the switch is finished`);
+}
+
+/** What calls `address` by its name in dumps. */
+export function labelled(address: StreamAddress): Labelled {
+  return {
+    get label() {
+      return formatAddress(address);
+    },
+  };
+}

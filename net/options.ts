@@ -1,0 +1,70 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** The checks of options, before any system call. */
+
+import { checkStreamAddress, checkUnixPath, formatAddress, type HostAddress, type StreamAddress } from "./address.ts";
+import { NetError } from "./errors.ts";
+import type { ProviderListenOptions } from "./provider.ts";
+import type { ConnectOptions, ListenOptions, SocketOptions } from "./types.ts";
+
+const defaultBacklog = 128;
+const defaultLinger = 1000;
+
+/** Checks what {@linkcode Net.connect} was given. */
+export function checkConnectOptions(
+  to: StreamAddress | HostAddress,
+  options: ConnectOptions,
+): { bindTo: StreamAddress | undefined; timeout: number; linger: number } {
+  const { timeout = Infinity, linger = defaultLinger, socketOptions } = options;
+  const action = `connect to ${formatAddress(to)}`;
+  if (to.transport === "unix") checkUnixPath(to.path);
+  else if (to.port === 0) throw new RangeError(`Cannot ${action}: port 0 can only be listened on`);
+  const bindTo = options.bindTo === undefined ? undefined : checkStreamAddress(options.bindTo);
+  if (bindTo !== undefined && (bindTo.transport === "unix") !== (to.transport === "unix")) {
+    throw new TypeError(`Cannot ${action} from ${formatAddress(bindTo)}: bindTo must be of the same transport`);
+  }
+  if (bindTo?.transport === "tcp" && to.transport === "tcp" && bindTo.ip.version !== to.ip.version) {
+    throw new TypeError(`Cannot ${action} from ${formatAddress(bindTo)}: bindTo must be of the same IP version`);
+  }
+  if (bindTo?.transport === "unix") throw new NetError("not_supported", { operation: "bind", address: bindTo });
+  checkMilliseconds(action, "timeout", timeout);
+  checkMilliseconds(action, "linger", linger);
+  refuseSocketOptions(socketOptions);
+  return { bindTo, timeout, linger };
+}
+
+/** Checks what {@linkcode Net.listen} was given. */
+export function checkListenOptions(
+  at: StreamAddress,
+  options: ListenOptions,
+): ProviderListenOptions & { linger: number } {
+  const { backlog = defaultBacklog, reuseAddr = false, reusePort = false, mode, linger = defaultLinger } = options;
+  const action = `listen on ${formatAddress(at)}`;
+  if (!Number.isSafeInteger(backlog) || backlog < 1) {
+    throw new RangeError(`Cannot ${action} as backlog must be a whole number >= 1: current value is ${backlog}`);
+  }
+  if (mode !== undefined && (!Number.isInteger(mode) || mode < 0 || mode > 0o777)) {
+    throw new RangeError(`Cannot ${action} as mode must be a number from 0 to 0o777: current value is ${mode}`);
+  }
+  if (mode !== undefined && at.transport !== "unix") {
+    throw new TypeError(`Cannot ${action} with a mode: only a Unix path has one`);
+  }
+  checkMilliseconds(action, "linger", linger);
+  refuseSocketOptions(options.socketOptions);
+  return { backlog, reuseAddr, reusePort, mode, linger };
+}
+
+/** Checks a number of milliseconds, which may be `Infinity`. */
+export function checkMilliseconds(action: string, name: string, value: unknown): void {
+  if (typeof value !== "number") {
+    throw new TypeError(`Cannot ${action} as ${name} must be a number: current value is ${String(value)}`);
+  }
+  if (!(value >= 0)) {
+    throw new RangeError(`Cannot ${action} as ${name} must be >= 0 milliseconds: current value is ${value}`);
+  }
+}
+
+function refuseSocketOptions(options: SocketOptions | undefined): void {
+  const [name] = Object.keys(options ?? {});
+  if (name !== undefined) throw new NetError("not_supported", { operation: "setOption", address: name });
+}

@@ -1,0 +1,17 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * What tests of programs written with the library need: clocks and networks that do as they are told, and a look at what is still open.
+ *
+ * ```ts
+ * import { mockClock } from "@sluice/io/net/testing";
+ *
+ * const clock = mockClock();
+ * clock.setTime(1000);
+ * ```
+ *
+ * @module
+ */
+
+export { type OpenCounts, openCounts } from "../../switch/counter.ts";
+export { type MockClock, mockClock } from "./mock_clock.ts";
