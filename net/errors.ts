@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { type Address, formatAddress, type HostAddress } from "./address.ts";
-import { escapeText, quoteText } from "./ip_address.ts";
+import { escapeText, quoteText } from "./text.ts";
 
 /**
  * What happened, the same on every runtime.
@@ -363,17 +363,6 @@ export function addContext<T>(error: T, step: string): T {
  * @param cause What the runtime threw.
  * @param source What was being done.
  * @returns The error, to be thrown.
- *
- * @example Usage
- * ```ts
- * import { netErrorFrom, unix } from "@sluice/io";
- * import { assertEquals } from "@std/assert";
- *
- * const cause = Object.assign(new Error("connect ENOENT /run/x"), { code: "ENOENT" });
- * const error = netErrorFrom(cause, { operation: "connect", address: unix("/run/x") });
- * assertEquals(error.code, "not_found");
- * assertEquals(error.cause, cause);
- * ```
  */
 export function netErrorFrom(cause: unknown, source: NetErrorSource): NetError {
   if (cause instanceof NetError) return cause;
@@ -393,15 +382,6 @@ export function netErrorFrom(cause: unknown, source: NetErrorSource): NetError {
  * @param error What the runtime threw.
  * @param operation What was being done, as {@linkcode NetErrorSource.operation}.
  * @returns The code, `unknown` when nothing is known.
- *
- * @example Usage
- * ```ts
- * import { codeOf } from "@sluice/io";
- * import { assertEquals } from "@std/assert";
- *
- * const error = Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
- * assertEquals(codeOf(error), "connection_reset");
- * ```
  */
 export function codeOf(error: unknown, operation: string = ""): NetErrorCode {
   if (error instanceof NetError) return error.code;
@@ -444,15 +424,6 @@ function classify(name: string): NetErrorCode {
  *
  * @param error What the lookup threw.
  * @returns The code, `UNKNOWN` when nothing is known.
- *
- * @example Usage
- * ```ts
- * import { lookupCodeOf } from "@sluice/io";
- * import { assertEquals } from "@std/assert";
- *
- * const error = Object.assign(new Error("queryA ESERVFAIL example.com"), { code: "ESERVFAIL" });
- * assertEquals(lookupCodeOf(error), "FAIL");
- * ```
  */
 export function lookupCodeOf(error: unknown): LookupCode {
   if (error instanceof NetError) return error.lookupCode ?? "UNKNOWN";

@@ -31,7 +31,6 @@ export {
 } from "./address.ts";
 export {
   addContext,
-  codeOf,
   type LookupCode,
   NetError,
   type NetErrorCode,

@@ -107,7 +107,9 @@ export function createNet(provider: NetProvider): Net {
     datagramSocket: missing("open a datagram socket"),
     getNameInfo: missing("look up an address"),
     getServices: missing("look up a service"),
-    features: new Set(provider.features),
+    get features() {
+      return new Set(provider.features); // a set of one's own: a Set cannot be frozen
+    },
     clock,
   });
 }

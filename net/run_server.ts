@@ -164,6 +164,7 @@ export async function runServer<T = never>(
   /** Ends what outlives the grace period. A daemon of the server: it ends itself when the handlers do. */
   async function force(handlers: Switch): Promise<void> {
     await clock.sleep(grace);
+    if (live.size === 0) return;
     forced = true;
     handlers.fail(new Cancelled(new Error(`The grace period of ${grace} ms is over`)));
     for (const flow of live) flow.abort();

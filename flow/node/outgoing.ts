@@ -4,8 +4,6 @@ import { Buffer } from "node:buffer";
 import type { Writable } from "node:stream";
 import { writeLimit } from "../stream_end.ts";
 
-const nothing = new Uint8Array(0);
-
 /** The sending half of a `StreamEnd` over a Node stream. It takes a write only when nothing older is queued. */
 export class Outgoing {
   readonly #writable: Writable;
@@ -35,14 +33,14 @@ export class Outgoing {
 
   give(buffers: readonly Uint8Array[]): number {
     if (!this.#free()) return 0;
+    const last = buffers.length - 1;
     let size = 0;
-    this.#writable.cork();
-    for (const bytes of buffers) {
-      this.#writable.write(bytes);
+    if (last > 0) this.#writable.cork();
+    buffers.forEach((bytes, i) => {
+      this.#writable.write(bytes, i === last ? this.#wake : undefined);
       size += bytes.length;
-    }
-    this.#writable.write(nothing, this.#wake);
-    this.#writable.uncork();
+    });
+    if (last > 0) this.#writable.uncork();
     return size;
   }
 

@@ -1,0 +1,26 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** Foreign programs on this machine. */
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import process from "node:process";
+
+/** The path of the program `name`, or `undefined` when the PATH has none. */
+export function findTool(name: string): string | undefined {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+/** Those of `names` that the PATH does not have. */
+export function missingTools(names: readonly string[]): string[] {
+  return names.filter((name) => findTool(name) === undefined);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,129 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
+import { BrokenPipeError, copyString, give, lend, pipe, readAll, writeAll } from "../../flow/mod.ts";
+import { checkFlow } from "../../net/testing/check_flow.ts";
+import { pattern } from "../../net/testing/random.ts";
+import { Switch } from "../../switch/mod.ts";
+import { test } from "../_test.ts";
+
+const options = { clogged: () => Promise.resolve(pipe({ capacity: 4000 })) };
+for (const check of checkFlow(() => Promise.resolve(pipe()), options)) test(`pipe() ${check.name}`, check.run);
+
+const narrow = { clogged: () => Promise.resolve(pipe({ capacity: 1 })) };
+for (const check of checkFlow(() => Promise.resolve(pipe({ capacity: 100 })), narrow)) {
+  test(`pipe() of 100 bytes ${check.name}`, check.run);
+}
+
+test("pipe() with a capacity that is none throws a RangeError", () => {
+  for (const capacity of [0, -1, 1.5, NaN, Infinity, "7" as unknown as number]) {
+    assertThrows(() => pipe({ capacity }), RangeError, "capacity must be a whole number >= 1");
+  }
+});
+
+test("pipe() with an undefined capacity holds 64 KiB in each direction", async () => {
+  const [a, b] = pipe({ capacity: undefined });
+  for (const end of [a, b]) assertEquals(await end.write(new Uint8Array(100_000)), 65_536);
+});
+
+test("pipe() holds no more than its capacity", async () => {
+  const [a] = pipe({ capacity: 10 });
+  assertEquals(await a.write(pattern(0, 7)), 7);
+  assertEquals(await a.write(pattern(7, 7)), 3);
+});
+
+test("pipe() takes at most 64 KiB in one write", async () => {
+  const [a] = pipe({ capacity: 1_000_000 });
+  assertEquals(await a.write(new Uint8Array(500_000)), 65_536);
+});
+
+test("pipe() breaks a write whose reader has closed", async () => {
+  const [a, b] = pipe();
+  await b.close();
+  const error = await assertRejects(() => a.write(Uint8Array.of(1)), BrokenPipeError);
+  assertEquals(error.operation, "write");
+});
+
+test("pipe() breaks a write that waits when its reader closes", async () => {
+  const [a, b] = pipe({ capacity: 1 });
+  await a.write(Uint8Array.of(1));
+  const broken = assertRejects(() => a.write(Uint8Array.of(2)), BrokenPipeError);
+  await b.close();
+  await broken;
+});
+
+test("pipe() gives the end, and nothing else, where the other end closed with unread data", async () => {
+  const [a, b] = pipe();
+  await copyString("unread", a);
+  await b.close();
+  assertEquals(await a.read(new Uint8Array(1)), null);
+});
+
+test("pipe() needs no switch, and outlives one", async () => {
+  const [a, b] = await Switch.run(() => pipe());
+  await copyString("hello", a);
+  await a.close();
+  assertEquals((await readAll(b)).length, 5);
+});
+
+test("pipe() gives ends that cannot be changed, nor their prototype", () => {
+  const [a] = pipe();
+  assert(Object.isFrozen(a) && Object.isFrozen(Object.getPrototypeOf(a)));
+});
+
+test("pipe() is named in a dump where somebody waits for it", async () => {
+  const [a, b] = pipe();
+  await Switch.run(async (sw) => {
+    sw.fork(() => a.read(new Uint8Array(1)));
+    assert(sw.dump().includes("waiting: read pipe"), sw.dump());
+    await b.close();
+  });
+});
+
+test("pipe() refuses what is no byte array", async () => {
+  const [a] = pipe();
+  for (const bad of ["text", [1, 2], new ArrayBuffer(3), undefined] as unknown as Uint8Array[]) {
+    await assertRejects(() => a.write(bad), TypeError, "must be a Uint8Array");
+    await assertRejects(() => a.read(bad), TypeError, "must be a Uint8Array");
+    await assertRejects(() => a[give]([bad]), TypeError, "must be a Uint8Array");
+  }
+});
+
+test("pipe() refuses a way to shut down that is none", async () => {
+  const [a] = pipe();
+  await assertRejects(() => a.shutdown("both" as "all"), TypeError, 'Cannot shut down "both"');
+});
+
+test("pipe() takes bytes from memory shared with other threads", async () => {
+  const [a, b] = pipe();
+  const shared = new Uint8Array(new SharedArrayBuffer(2000));
+  shared.set(pattern(0, 2000));
+  await writeAll(a, shared);
+  await a[give]([shared]);
+  await a.close();
+  await b[lend]((bytes) => (assertInstanceOf(bytes.buffer, ArrayBuffer), 0));
+  const all = await readAll(b);
+  assertEquals([all.subarray(0, 2000), all.subarray(2000)], [pattern(0, 2000), pattern(0, 2000)]);
+});
+
+test("[give]() passes large buffers on by reference", async () => {
+  const [a, b] = pipe();
+  const given = pattern(0, 5000);
+  await a[give]([given]);
+  await b[lend]((bytes) => (assert(bytes.buffer === given.buffer), bytes.length));
+});
+
+test("[give]() of a crumb does not keep the large memory that it lies in", async () => {
+  const [a, b] = pipe();
+  const large = new Uint8Array(1_000_000);
+  await a[give]([large.subarray(0, 10)]);
+  await b[lend]((bytes) => (assert(bytes.buffer.byteLength <= 1024), bytes.length));
+});
+
+test("[lend]() refuses a count that is no whole number", async () => {
+  const [a, b] = pipe();
+  await copyString("hello", b);
+  await assertRejects(() => a[lend](() => 1.5), RangeError, "the borrower took 1.5 of 5 bytes");
+  await assertRejects(() => a[lend](() => NaN), RangeError, "the borrower took NaN of 5 bytes");
+  assertEquals(await a.read(new Uint8Array(9)), 5);
+});

@@ -1,0 +1,200 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assertEquals } from "@std/assert";
+import { checkHouseRules } from "../tools/rules/mod.ts";
+import { test } from "./_test.ts";
+
+const header = "// Copyright 2026 the Sluice authors. MIT license.\n";
+
+test("checkHouseRules() finds nothing in good sources", () => {
+  assertRules({
+    "mod.ts": 'export * from "./switch/mod.ts";\nexport * from "./net/env/run.ts";',
+    "switch/mod.ts": "export class Switch { #x = 1; process(): number { return this.#x; } }",
+    "switch/context.ts": 'import { AsyncLocalStorage } from "node:async_hooks";\nexport { AsyncLocalStorage };',
+    "flow/mod.ts":
+      'import type { Switch } from "../switch/mod.ts";\n/** Deno and `process` in a comment. */\nexport type S = Switch;',
+    "net/backends/node.ts":
+      'import process from "node:process";\nimport "../../switch/counter.ts";\nimport "../net.ts";\nprocess.pid;',
+    "net/env/run.ts": 'import "../backends/auto.ts";\nimport "../mod.ts";\nimport "./env.ts";\nimport "../tls/mod.ts";',
+    "net/backends/auto.ts": 'export const isDeno = typeof Deno !== "undefined" && "Deno" in globalThis;',
+    "net/testing/check_flow.ts": 'import "../../switch/counter.ts";\nimport "../../flow/mod.ts";',
+    "tests/_test.ts": 'import "node:test";',
+    "tests/a.test.ts": 'import { test } from "./_test.ts";\nawait using x = f();\ntest("a", () => {});',
+    "bridge/std/mod.ts": '// @ts-ignore: untyped\nimport * as x from "x";\nexport const y = x as any;',
+  });
+});
+
+test("checkHouseRules() demands the licence", () => {
+  assertEquals(checkHouseRules({ "a.ts": "export {};\n" }).map(({ line }) => line), [1]);
+  assertEquals(checkHouseRules({ "a.mjs": `#!/usr/bin/env node\n${header}` }), []);
+});
+
+test("checkHouseRules() counts lines of code", () => {
+  const code = "f(\n  `a\n\n`);\n".repeat(75); // 4 lines each, the blank one being part of a text
+  const other = "// comment\n\n/**\n * @param x y\n */\n".repeat(200);
+  assertRules({ "flow/a.ts": other + code, "tests/b.ts": code + code });
+  assertRules({ "flow/a.ts": `${code}g();` }, "flow/a.ts:1: 301 lines of code: at most 300");
+});
+
+test("checkHouseRules() reports comments that switch checks off or put things off", () => {
+  assertRules(
+    { "tests/a.ts": "// @ts-ignore: x\nf();\n/* @ts-nocheck */\ng(/* TODO */ 1, `// FIXME`);\n// XXX\n" },
+    "tests/a.ts:2: No @ts-ignore",
+    "tests/a.ts:4: No @ts-nocheck",
+    "tests/a.ts:5: No TODO comment",
+    "tests/a.ts:6: No XXX comment",
+  );
+});
+
+test("checkHouseRules() reports syntax that is not used here", () => {
+  assertRules(
+    {
+      "flow/a.ts": [
+        "enum E {}",
+        "namespace N {}",
+        "declare global {}",
+        "const a = b as any;",
+        "class C { private x = 1; constructor(readonly y: number) {} protected z() {} }",
+        "function f() { using r = g(); }",
+        "async function h() { await using r = g(); }",
+      ].join("\n"),
+    },
+    "flow/a.ts:2: No enum",
+    "flow/a.ts:3: No namespace, module or global augmentation",
+    "flow/a.ts:4: No namespace, module or global augmentation",
+    "flow/a.ts:5: No cast to any",
+    "flow/a.ts:6: No private: use #fields",
+    "flow/a.ts:6: No parameter property",
+    "flow/a.ts:6: No protected: use #fields",
+    "flow/a.ts:7: No using in library sources",
+    "flow/a.ts:8: No using in library sources",
+  );
+});
+
+test("checkHouseRules() reports tests that are not plain", () => {
+  assertRules(
+    {
+      "tests/a.test.ts": 'import { test } from "node:test";\ntest.only("a", f);\nit.skip("b", f);\nDeno.test("c", f);',
+      "tests/b.test.ts": 'await import("bun:test");',
+    },
+    'tests/a.test.ts:2: Only tests/_test.ts imports "node:test"',
+    "tests/a.test.ts:3: No .only()",
+    "tests/a.test.ts:4: No .skip()",
+    "tests/a.test.ts:5: No Deno.test()",
+    'tests/b.test.ts:2: Only tests/_test.ts imports "bun:test"',
+  );
+});
+
+test("checkHouseRules() reports imports upwards and past public surfaces", () => {
+  assertRules(
+    {
+      "switch/a.ts": 'import type { F } from "../flow/mod.ts";',
+      "flow/a.ts": 'import "../net/mod.ts";\nimport "./node/mod.ts";\nlet x: import("../net/a.ts").X;',
+      "flow/node/a.ts": 'import "../pipe.ts";\nimport "../mod.ts";',
+      "net/a.ts": 'import "./backends/node.ts";\nimport "../mod.ts";\nexport * from "./testing/mod.ts";',
+      "net/testing/a.ts": 'import "../net.ts";\nimport "../backends/auto.ts";\nimport "../../switch/open.ts";',
+      "net/env/a.ts": 'import "../../switch/counter.ts";\nimport "../../tests/_test.ts";',
+      "net/backends/a.ts": 'import "../tls/mod.ts";',
+      "mod.ts": 'import "./net/tls/mod.ts";',
+    },
+    "switch/a.ts:2: switch/a.ts may not import flow/mod.ts",
+    "flow/a.ts:2: flow/a.ts may not import net/mod.ts",
+    "flow/a.ts:3: flow/a.ts may not import flow/node/mod.ts",
+    "flow/a.ts:4: flow/a.ts may not import net/a.ts",
+    "flow/node/a.ts:2: flow/node/a.ts may not import flow/pipe.ts",
+    "net/a.ts:2: net/a.ts may not import net/backends/node.ts",
+    "net/a.ts:3: net/a.ts may not import mod.ts",
+    "net/a.ts:4: net/a.ts may not import net/testing/mod.ts",
+    "net/testing/a.ts:2: net/testing/a.ts may not import net/net.ts",
+    "net/testing/a.ts:3: net/testing/a.ts may not import net/backends/auto.ts",
+    "net/testing/a.ts:4: net/testing/a.ts may not import switch/open.ts",
+    "net/env/a.ts:2: net/env/a.ts may not import switch/counter.ts",
+    "net/env/a.ts:3: net/env/a.ts may not import tests/_test.ts",
+    "net/backends/a.ts:2: net/backends/a.ts may not import net/tls/mod.ts",
+    "mod.ts:2: mod.ts may not import net/tls/mod.ts",
+  );
+});
+
+test("checkHouseRules() reports import cycles, but not those of types", () => {
+  assertRules({ "flow/a.ts": 'import type { B } from "./b.ts";', "flow/b.ts": 'import "./a.ts";' });
+  assertRules(
+    {
+      "flow/a.ts": 'import { type B } from "./b.ts";',
+      "flow/b.ts": 'export * from "./c.ts";',
+      "flow/c.ts": 'import "./a.ts";',
+    },
+    "flow/c.ts:2: Import cycle: flow/a.ts -> flow/b.ts -> flow/c.ts -> flow/a.ts",
+  );
+});
+
+test("checkHouseRules() reports imports from outside", () => {
+  assertRules(
+    {
+      "flow/a.ts": 'import "@std/assert";\nimport "node:net";\nimport "./b.js";\nawait import(name);',
+      "net/backends/a.ts": 'import "npm:x";\nimport "bun:ffi";',
+    },
+    'flow/a.ts:2: Published sources import nothing from outside: "@std/assert"',
+    'flow/a.ts:3: Only the rooms for it import "node:net"',
+    'flow/a.ts:4: Import "./b.js" does not end in .ts',
+    'flow/a.ts:5: Published sources import nothing from outside: "(computed)"',
+    'net/backends/a.ts:2: Published sources import nothing from outside: "npm:x"',
+  );
+});
+
+test("checkHouseRules() reports names of runtimes, and questions about them", () => {
+  const sniffing = "Only net/backends/auto.ts asks which runtime this is";
+  assertRules(
+    {
+      "net/a.ts": "Deno.pid;\nprocess.pid;\nBuffer.from(x);\nlet b: Bun.Socket;",
+      "net/backends/a.ts":
+        'typeof Bun;\nx["Deno"];\nglobalThis.process;\nprocess.versions.bun;\nnavigator.userAgent;\nDeno.pid;',
+    },
+    "net/a.ts:2: Only the rooms for it name Deno",
+    "net/a.ts:3: Only the rooms for it name process",
+    "net/a.ts:4: Only the rooms for it name Buffer",
+    "net/a.ts:5: Only the rooms for it name Bun",
+    ...[2, 3, 4, 5, 6].map((line) => `net/backends/a.ts:${line}: ${sniffing}`),
+  );
+  assertRules(
+    { "net/a.ts": "globalThis.Deno;" },
+    "net/a.ts:2: Only the rooms for it name Deno",
+    `net/a.ts:2: ${sniffing}`,
+  );
+});
+
+test("checkHouseRules() reports badly worded errors", () => {
+  assertRules(
+    {
+      "net/a.ts": [
+        'throw new TypeError("cannot x");',
+        "throw new RangeError(`Cannot take ${n} bytes.`);",
+        "throw new Halted(`${name} doesn't work`);",
+        'class Halted extends Stopped { constructor(message: string) { super("it\'s " + message); } }',
+        "class Stopped extends Error {}",
+        "class Coded extends Error { constructor(code: string, message: string) { super(`Cannot ${code}`); } }",
+        'throw new Coded("refused", "Cannot connect!");',
+        'throw new AggregateError(list, "all failed");',
+        'throw new Coded("refused", `Cannot connect to "${x}": connection refused`);',
+        'throw new NotOne("lower.");',
+        "throw new TypeError(`${x} is not a port`);",
+        'throw new DOMException("Cannot do it", "AbortError");',
+      ].join("\n"),
+    },
+    "net/a.ts:2: Error message does not start with a capital letter",
+    "net/a.ts:3: Error message ends with a full stop or the like",
+    "net/a.ts:4: Error message has a contraction",
+    "net/a.ts:5: Error message does not start with a capital letter",
+    "net/a.ts:5: Error message has a contraction",
+    "net/a.ts:8: Error message ends with a full stop or the like",
+    "net/a.ts:9: Error message does not start with a capital letter",
+  );
+});
+
+/** Checks `files`, each below the licence, so that its own first line is line 2. */
+function assertRules(files: Record<string, string>, ...expected: string[]): void {
+  const entries = Object.entries(files).map(([path, text]) => [path, `${header}${text}\n`]);
+  const problems = checkHouseRules(Object.fromEntries(entries));
+  const order = Object.keys(files);
+  problems.sort((a, b) => order.indexOf(a.path) - order.indexOf(b.path) || a.line - b.line);
+  assertEquals(problems.map(({ path, line, message }) => `${path}:${line}: ${message}`), expected);
+}

@@ -1,0 +1,68 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * Runs every `*.test.ts` under `tests/` on Deno, Bun and Node, then the packed library on Node 20.
+ *
+ *     deno run -A tests/run.ts [--runtime=deno|bun|node] [part of a file name …]
+ *
+ * With arguments it runs only what they name, and not the packed library. The last line is `N passed, N failed`.
+ * `SLUICE_TEST_LIMIT` is the time in milliseconds that a file has on a runtime, after which it is killed.
+ */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { killChildren, runChild } from "./_child.ts";
+import { runPacked } from "./_packed.ts";
+import { allRuntimes, root } from "./_runtimes.ts";
+import { type Job, runJobs, Suite, type SuiteOptions, summarize } from "./_suite.ts";
+
+const atOnce = 2;
+
+async function main(args: readonly string[]): Promise<number> {
+  const options: SuiteOptions = {
+    root,
+    limit: Number(process.env.SLUICE_TEST_LIMIT ?? 60_000),
+    print: (text) => console.log(text),
+  };
+  const deno = process.execPath;
+  const names = args.filter((arg) => arg.startsWith("--runtime=")).map((arg) => arg.slice("--runtime=".length));
+  const filters = args.filter((arg) => !arg.startsWith("--runtime="));
+  const runtimes = allRuntimes(deno).filter(({ name }) => names.length === 0 || names.includes(name));
+  const files = findTests().filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)));
+  if (files.length === 0 || runtimes.length === 0) {
+    options.print(`FAILED: no test file on any runtime matches "${args.join(" ")}"`);
+    options.print(summarize({ passed: 0, failed: 1 }, []));
+    return 1;
+  }
+
+  const suite = new Suite(options);
+  const jobs: Job[] = [() => checkTypes(deno, files, options), ...suite.jobs(files, runtimes)];
+  if (args.length === 0) jobs.push(() => runPacked(deno, options));
+  const tally = await runJobs(jobs, atOnce);
+  options.print(summarize(tally, suite.finish()));
+  return tally.failed === 0 ? 0 : 1;
+}
+
+function findTests(): string[] {
+  return readdirSync(join(root, "tests"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".test.ts"))
+    .map((path) => `tests/${path}`)
+    .sort();
+}
+
+/** Once for all files, so that no child has to. */
+async function checkTypes(deno: string, files: readonly string[], options: SuiteOptions): ReturnType<Job> {
+  const child = await runChild([deno, "check", "--quiet", ...files], { limit: options.limit, cwd: root });
+  const good = child.code === 0;
+  options.print(`${good ? "ok" : "FAILED"} types of ${files.length} files ${(child.ms / 1000).toFixed(1)}s`);
+  if (!good) options.print(child.output);
+  return { passed: 0, failed: good ? 0 : 1 };
+}
+
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => {
+    killChildren();
+    process.exit(130);
+  });
+}
+process.exit(await main(process.argv.slice(2)));

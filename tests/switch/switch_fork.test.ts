@@ -1,0 +1,283 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { awaitCancel, Cancelled, first, isCancelled, Switch, yieldNow } from "../../switch/mod.ts";
+import { openCounts } from "../../switch/counter.ts";
+import { test } from "../_test.ts";
+import { failuresOf, rejectionOf, throwing, turn } from "./_helpers.ts";
+
+const failure = new Error("Cannot go on");
+
+test("Switch.fork() calls the function at once, up to its first await", async () => {
+  const log: string[] = [];
+  await Switch.run((sw) => {
+    sw.fork(async () => {
+      log.push("fiber");
+      await null;
+      log.push("fiber goes on");
+    });
+    log.push("main");
+  });
+  assertEquals(log, ["fiber", "main", "fiber goes on"]);
+});
+
+test("Switch.fork() does not throw what the function throws, but fails the switch at once", async () => {
+  const log: unknown[] = [];
+  const running = Switch.run((sw) => {
+    sw.fork(() => {
+      throw failure;
+    });
+    log.push(isCancelled());
+  });
+  assertStrictEquals(await rejectionOf(running), failure);
+  assertEquals(log, [true]);
+});
+
+test("Switch.fork() fails the switch when the function rejects later", async () => {
+  let seen: unknown;
+  const running = Switch.run(async (sw) => {
+    sw.fork(async () => {
+      await yieldNow();
+      throw failure;
+    });
+    seen = await rejectionOf(awaitCancel());
+  });
+  assertStrictEquals(await rejectionOf(running), failure);
+  assertInstanceOf(seen, Cancelled);
+});
+
+test("Switch.fork() starts nothing on a failed switch, and the caller goes on", async () => {
+  const log: string[] = [];
+  const running = Switch.run((sw) => {
+    sw.fail(failure);
+    sw.fork(() => log.push("fiber"));
+    log.push("main");
+  });
+  assertStrictEquals(await rejectionOf(running), failure);
+  assertEquals(log, ["main"]);
+});
+
+test("Switch.fork() from another fiber is governed by the switch, not by its caller", async () => {
+  const log: unknown[] = [];
+  await Switch.run(async (outer) => {
+    await rejectionOf(Switch.run((inner) => {
+      outer.fork(async () => {
+        await yieldNow();
+        log.push(isCancelled());
+      });
+      inner.fail(failure);
+    }));
+  });
+  assertEquals(log, [false]);
+});
+
+test("Switch.fork() lets the fiber see its caller's AsyncLocalStorage values", async () => {
+  const local = new AsyncLocalStorage<string>();
+  const seen: unknown[] = [];
+  await Switch.run((sw) =>
+    local.run("caller", () => {
+      sw.fork(async () => {
+        await yieldNow();
+        seen.push(local.getStore());
+      });
+    })
+  );
+  assertEquals(seen, ["caller"]);
+});
+
+test("Switch.fork() rejects what is not a function with TypeError", async () => {
+  await Switch.run((sw) => {
+    assertThrows(() => sw.fork(1 as never), TypeError, "Cannot fork a fiber: 1 is not a function");
+    assertThrows(() => sw.forkDaemon(1 as never), TypeError, "Cannot fork a daemon: 1 is not a function");
+  });
+});
+
+test("Switch.fork() waits for fibers that fibers fork", async () => {
+  let depth = 0;
+  await Switch.run((sw) => {
+    const fiber = async () => {
+      await yieldNow();
+      if (++depth < 10) sw.fork(fiber);
+    };
+    sw.fork(fiber);
+  });
+  assertEquals(depth, 10);
+});
+
+test("Switch.fork() leaves nothing of an ended fiber in the switch", async () => {
+  await Switch.run(async (sw) => {
+    const before = sw.dump();
+    for (let i = 0; i < 10_000; i++) sw.fork(() => {});
+    await yieldNow();
+    assertEquals([sw.dump(), openCounts().fibers], [before, 0]);
+  });
+});
+
+test("Switch.fork() takes a rejection with undefined for an error", async () => {
+  const running = Switch.run((sw) => sw.fork(() => Promise.reject(undefined)));
+  assertEquals(await failuresOf(running), [undefined]);
+});
+
+test("Switch.forkPromise() gives what the function gives", async () => {
+  assertEquals(await Switch.run((sw) => sw.forkPromise(() => 1)), 1);
+  assertEquals(await Switch.run((sw) => sw.forkPromise(() => Promise.resolve(2))), 2);
+});
+
+test("Switch.forkPromise() rejects with what the function throws, and does not fail the switch", async () => {
+  const seen = await Switch.run(async (sw) => {
+    const now = await rejectionOf(sw.forkPromise(() => {
+      throw failure;
+    }));
+    const later = await rejectionOf(sw.forkPromise(() => Promise.reject(failure)));
+    return [now, later, sw.signal.aborted];
+  });
+  assertEquals(seen, [failure, failure, false]);
+});
+
+test("Switch.forkPromise() loses an error that nobody awaits", async () => {
+  await Switch.run(async (sw) => {
+    sw.forkPromise(() => Promise.reject(failure));
+    await yieldNow();
+  });
+  await turn();
+});
+
+test("Switch.forkPromise() keeps the switch open until its fiber ends", async () => {
+  let ended = false;
+  await Switch.run((sw) => {
+    sw.forkPromise(async () => {
+      await yieldNow();
+      ended = true;
+    });
+  });
+  assertEquals(ended, true);
+});
+
+test("Switch.forkPromise() is cancelled with the switch, not with its caller", async () => {
+  const log: unknown[] = [];
+  await Switch.run(async (outer) => {
+    let promise!: Promise<string>;
+    await first(() => {
+      promise = outer.forkPromise(async () => {
+        await yieldNow();
+        return "value";
+      });
+      return awaitCancel();
+    }, () => "winner");
+    log.push(await promise);
+  });
+  assertEquals(log, ["value"]);
+});
+
+test("Switch.forkPromise() rejects with Cancelled on a failed switch and starts nothing", async () => {
+  let started = false;
+  let refusal: unknown;
+  await rejectionOf(Switch.run(async (sw) => {
+    sw.fail(failure);
+    refusal = await rejectionOf(sw.forkPromise(() => started = true));
+  }));
+  assertInstanceOf(refusal, Cancelled);
+  assertEquals([refusal.cause, started], [failure, false]);
+});
+
+test("Switch.forkPromise() rejects with TypeError on a finished switch and for what is no function", async () => {
+  const sw = await Switch.run(async (sw) => {
+    await assertRejects(() => sw.forkPromise(1 as never), TypeError, "Cannot fork a fiber: 1 is not a function");
+    return sw;
+  });
+  await assertRejects(() => sw.forkPromise(() => {}), TypeError, "Cannot fork a fiber: the switch is finished");
+  sw.forkPromise(() => {}); // no unhandled rejection
+  await turn();
+});
+
+test("Switch.forkDaemon() runs beside the main function and is cancelled when that ends", async () => {
+  const log: string[] = [];
+  await Switch.run(async (sw) => {
+    sw.forkDaemon(async () => {
+      try {
+        for (;;) {
+          log.push("daemon");
+          await yieldNow();
+        }
+      } finally {
+        log.push("daemon ends");
+      }
+    });
+    log.push("main 1");
+    await yieldNow();
+    log.push("main 2");
+    await yieldNow();
+  });
+  assertEquals(log.filter((line) => line !== "daemon"), ["main 1", "main 2", "daemon ends"]);
+  assertEquals(log.slice(0, 4), ["daemon", "main 1", "daemon", "main 2"]);
+});
+
+test("Switch.forkDaemon() fails the switch with what a daemon throws", async () => {
+  const running = Switch.run((sw) => {
+    sw.forkDaemon(async () => {
+      await yieldNow();
+      throw failure;
+    });
+    return awaitCancel();
+  });
+  assertStrictEquals(await rejectionOf(running), failure);
+});
+
+test("Switch.forkDaemon() fails the switch with what a daemon throws on its way out", async () => {
+  const running = Switch.run((sw) => sw.forkDaemon(() => throwing(failure, awaitCancel)));
+  assertStrictEquals(await rejectionOf(running), failure);
+});
+
+test("Switch.forkDaemon() awaits the daemons, whose fibers and clean-up belong to the switch", async () => {
+  const log: string[] = [];
+  await Switch.run((sw) => {
+    sw.onRelease(() => log.push("hook"));
+    sw.forkDaemon(async () => {
+      await rejectionOf(awaitCancel());
+      sw.onRelease(() => log.push("late hook"));
+      sw.fork(async () => {
+        await yieldNow();
+        log.push("fiber");
+      });
+      await Switch.runProtected(yieldNow);
+      log.push("daemon ends");
+    });
+    log.push("main");
+  });
+  assertEquals(log.toSorted(), ["daemon ends", "fiber", "hook", "late hook", "main"]);
+  assertEquals(log.slice(-2), ["late hook", "hook"]);
+});
+
+test("Switch.forkDaemon() is no failure when the caller is cancelled", async () => {
+  let value: unknown;
+  await rejectionOf(Switch.run(async (outer) => {
+    value = await Switch.run((sw) => {
+      sw.forkDaemon(awaitCancel);
+      outer.fail(failure);
+      return "value";
+    });
+  }));
+  assertEquals(value, "value");
+});
+
+test("Switch.forkDaemon() starts nothing once only daemons are left", async () => {
+  const log: string[] = [];
+  await Switch.run((sw) => {
+    sw.forkDaemon(async () => {
+      await rejectionOf(awaitCancel());
+      sw.forkDaemon(() => log.push("daemon"));
+    });
+    sw.onRelease(() => sw.forkDaemon(() => log.push("daemon of a hook")));
+  });
+  assertEquals(log, []);
+});
+
+test("Switch.forkDaemon() starts nothing on a failed switch", async () => {
+  const log: string[] = [];
+  await rejectionOf(Switch.run((sw) => {
+    sw.fail(failure);
+    sw.forkDaemon(() => log.push("daemon"));
+  }));
+  assertEquals(log, []);
+});

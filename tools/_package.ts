@@ -1,0 +1,96 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** What the packed npm library must and must not hold. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import ts from "typescript";
+import { root } from "./_files.ts";
+import { importsOf } from "./rules/imports.ts";
+import { nodes, parseSource } from "./rules/source.ts";
+
+/** A `package.json`, as far as it matters here. */
+export type PackageJson = Record<string, unknown> & { exports?: Record<string, Record<string, string>> };
+
+/** Names that only a package with something to install has. */
+const dependencyFields = ["dependencies", "peerDependencies", "optionalDependencies", "bundleDependencies"];
+
+/** The only declarations that may use Node's types. */
+const nodeRoom = /^flow\/node\//;
+
+/** What is wrong with the package in `folder`; empty when it may be published. */
+export function checkPackage(folder: string): string[] {
+  const manifest: PackageJson = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8", withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+  return [
+    ...checkManifest(manifest, folder),
+    ...["README.md", "LICENSE"].filter((name) => !files.includes(name)).map((name) => `has no ${name}`),
+    ...files.filter((path) => /(?<!\.d)\.[cm]?ts$/.test(path)).map((path) =>
+      `${path}: no entry point reaches this source`
+    ),
+    ...files.filter((path) => /\.(js|d\.ts)$/.test(path)).flatMap((path) => checkModule(folder, path)),
+    ...checkTypes(folder, files.filter((path) => path.endsWith(".d.ts") && !nodeRoom.test(path)), []),
+    ...checkTypes(folder, files.filter((path) => path.endsWith(".d.ts") && nodeRoom.test(path)), ["node"]),
+  ];
+}
+
+function checkManifest(manifest: PackageJson, folder: string): string[] {
+  const wanted = [
+    "name",
+    "version",
+    "type",
+    "license",
+    "description",
+    "repository",
+    "engines",
+    "sideEffects",
+    "exports",
+  ];
+  const targets = Object.values(manifest.exports ?? {}).flatMap((conditions) => Object.values(conditions));
+  return [
+    ...wanted.filter((field) => manifest[field] === undefined).map((field) => `package.json has no ${field}`),
+    ...dependencyFields.filter((field) => manifest[field] !== undefined).map((field) => `package.json has ${field}`),
+    ...targets.filter((path) => !existsSync(join(folder, path))).map((path) =>
+      `package.json names ${path}: no such file`
+    ),
+  ];
+}
+
+function checkModule(folder: string, path: string): string[] {
+  const source = parseSource(path, readFileSync(join(folder, path), "utf8"));
+  const types = path.endsWith(".d.ts");
+  const problems: string[] = [];
+  for (const node of nodes(source.tree)) {
+    if (ts.isVariableDeclarationList(node) && (node.flags & ts.NodeFlags.Using) !== 0) problems.push(`${path}: using`);
+  }
+  for (const { specifier, target } of importsOf(source)) {
+    if (target === undefined) {
+      const allowed = /^node:/.test(specifier) && (!types || nodeRoom.test(path));
+      if (!allowed) problems.push(`${path}: imports "${specifier}"`);
+      continue;
+    }
+    const file = types ? specifier.replace(/\.js$/, ".d.ts") : specifier;
+    if (!existsSync(resolve(folder, dirname(path), file))) {
+      problems.push(`${path}: imports "${specifier}": no such file`);
+    }
+  }
+  return problems;
+}
+
+/** Compiles declarations as a strict user does who has only these `@types`. */
+function checkTypes(folder: string, paths: readonly string[], types: string[]): string[] {
+  const program = ts.createProgram(paths.map((path) => join(folder, path)), {
+    strict: true,
+    noEmit: true,
+    module: ts.ModuleKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+    lib: ["lib.esnext.d.ts", "lib.dom.d.ts"],
+    types,
+    typeRoots: [join(root, "node_modules/@types")],
+  });
+  return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => {
+    const message = ts.flattenDiagnosticMessageText(messageText, "\n");
+    return file === undefined ? message : `${relative(folder, file.fileName)}: ${message}`;
+  });
+}

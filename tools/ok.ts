@@ -1,0 +1,55 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * Everything that must hold, one step after the other, whatever became of those before: `deno run -A tools/ok.ts`.
+ * With `--test` the tests are the last step.
+ */
+import { spawnSync } from "node:child_process";
+import process from "node:process";
+import { runChild } from "../tests/_child.ts";
+import { readManifest, root } from "./_files.ts";
+
+const limit = 300_000;
+const published = ["mod.ts", "switch", "flow", "net"];
+
+/** The steps, by what they are called. */
+function steps(deno: string): Record<string, readonly string[]> {
+  const entries = Object.values(readManifest().exports);
+  const tool = (name: string) => [deno, "run", "-A", `tools/${name}.ts`];
+  return {
+    "format": [deno, "fmt", "--check"],
+    "lint": [deno, "lint"],
+    "house rules": tool("house_rules"),
+    "types, by Deno": [deno, "check", "--quiet"],
+    "types, by tsc with Node and Bun": [
+      deno,
+      "run",
+      "-A",
+      "node_modules/typescript/bin/tsc",
+      "-p",
+      "tools/tsconfig.json",
+    ],
+    "documentation": [deno, "doc", "--lint", ...entries],
+    "examples in the documentation": [deno, "test", "-A", "--doc", ...published],
+    "examples in the README": [deno, "check", "--quiet", "--doc-only", "README.md"],
+    "exports": tool("exports"),
+    "publish to JSR, dry run": [deno, "publish", "--dry-run", "--allow-dirty"],
+    "pack for npm": tool("pack"),
+  };
+}
+
+let failed = 0;
+for (const [name, command] of Object.entries(steps(process.execPath))) {
+  const child = await runChild(command, { limit, cwd: root, env: { NO_COLOR: "1" } });
+  const good = child.code === 0;
+  if (!good) failed++;
+  console.log(`${good ? "ok" : "FAILED"} ${name} ${(child.ms / 1000).toFixed(1)}s`);
+  if (child.timedOut) console.log(`  killed: still running after ${limit / 1000} s`);
+  if (!good) console.log(child.spawnError?.message ?? child.output);
+}
+console.log(failed === 0 ? "static checks ok" : `${failed} static checks failed`);
+if (process.argv.includes("--test")) {
+  const { status } = spawnSync(process.execPath, ["run", "-A", "tests/run.ts"], { cwd: root, stdio: "inherit" });
+  if (status !== 0) failed++;
+}
+process.exitCode = failed === 0 ? 0 : 1;
