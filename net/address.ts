@@ -5,15 +5,6 @@ import { quoteText } from "./text.ts";
 
 /**
  * How many UTF-8 bytes a Unix path, or an abstract name after its NUL, can have: Linux's limit.
- *
- * @example The longest path
- * ```ts
- * import { checkUnixPath, maxUnixPathBytes } from "@sluice/io";
- * import { assertThrows } from "@std/assert";
- *
- * checkUnixPath("x".repeat(maxUnixPathBytes));
- * assertThrows(() => checkUnixPath("x".repeat(maxUnixPathBytes + 1)), TypeError);
- * ```
  */
 export const maxUnixPathBytes = 107;
 

@@ -38,15 +38,6 @@ export type NetErrorCode =
  * What the resolver said when a lookup failed, in Eio's names: `NONAME` for a name that does not exist, `NODATA` for
  * one without addresses, `FAIL` when the server could not answer, `AGAIN` when no answer came and asking again may
  * help.
- *
- * @example What the resolver said
- * ```ts
- * import { type LookupCode, lookupCodeOf } from "@sluice/io";
- * import { assertEquals } from "@std/assert";
- *
- * const code: LookupCode = lookupCodeOf({ code: "EAI_AGAIN" });
- * assertEquals(code, "AGAIN");
- * ```
  */
 export type LookupCode =
   | "ADDRFAMILY"
@@ -159,16 +150,6 @@ const phrases: Readonly<Record<string, readonly [doing: string, action: string]>
 
 /**
  * Options for {@linkcode netErrorFrom}, and most of those for {@linkcode NetError}.
- *
- * @example What was being done
- * ```ts
- * import { netErrorFrom, type NetErrorSource, tcp } from "@sluice/io";
- * import { assertEquals } from "@std/assert";
- *
- * const source: NetErrorSource = { operation: "listen", address: tcp("127.0.0.1", 80) };
- * const error = netErrorFrom({ code: "EACCES" }, source);
- * assertEquals(error.message, "Cannot listen on tcp:127.0.0.1:80: permission denied");
- * ```
  */
 export interface NetErrorSource {
   /**

@@ -1,0 +1,160 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assertEquals, assertInstanceOf, assertStrictEquals, assertStringIncludes } from "@std/assert";
+import { awaitCancel, Cancelled, currentSignal, first, MultipleErrors, protect, Switch } from "../../switch/mod.ts";
+import { test } from "../_test.ts";
+import { failuresOf, rejectionOf, throwing } from "./_helpers.ts";
+
+const failure = new Error("Cannot go on");
+
+/** What a switch rejects with in which `errors` are thrown, one after the other. */
+function thrownBy(...errors: unknown[]): Promise<unknown> {
+  return rejectionOf(Switch.run((sw) => errors.forEach((error) => sw.fail(error))));
+}
+
+test("Cancelled carries its cause, and its message shows it", () => {
+  const error = new Cancelled(failure);
+  assertEquals([error.name, error.cause], ["Cancelled", failure]);
+  assertEquals(error.message, "Operation was cancelled: Cannot go on");
+  assertEquals(new Cancelled("stop").message, "Operation was cancelled");
+  assertEquals(new Cancelled().cause, undefined);
+});
+
+test("Cancelled takes over the cause of a Cancelled", () => {
+  assertStrictEquals(new Cancelled(new Cancelled(failure)).cause, failure);
+});
+
+test("MultipleErrors holds its errors and names them in its message", () => {
+  const error = new MultipleErrors([failure, "text", undefined]);
+  assertInstanceOf(error, AggregateError);
+  assertEquals([error.name, error.errors], ["MultipleErrors", [failure, "text", undefined]]);
+  assertEquals(error.message, "3 errors: Cannot go on; text; undefined");
+});
+
+test("MultipleErrors takes apart what is one itself", () => {
+  const error = new MultipleErrors(["a", new MultipleErrors(["b", "c"]), "d"]);
+  assertEquals(error.errors, ["a", "b", "c", "d"]);
+});
+
+test("MultipleErrors holds errors that cannot be made a text", () => {
+  const odd = Object.create(null);
+  assertStringIncludes(new MultipleErrors([odd, failure]).message, "Cannot go on");
+});
+
+test("A single failure is thrown as it is", async () => {
+  assertStrictEquals(await thrownBy(failure), failure);
+  const several = new MultipleErrors(["a", "b"]);
+  assertStrictEquals(await thrownBy(several), several);
+});
+
+test("Several failures are thrown as MultipleErrors, in order of occurrence", async () => {
+  const error = await thrownBy("a", failure, "b");
+  assertInstanceOf(error, MultipleErrors);
+  assertEquals(error.errors, ["a", failure, "b"]);
+});
+
+test("Failures of different kinds are thrown as a MultipleErrors", async () => {
+  class NetLike extends Error {}
+  const error = await thrownBy(new TypeError("plain"), new NetLike("io"));
+  assertInstanceOf(error, MultipleErrors);
+  assertEquals(error.errors.map((each: Error) => each.message), ["plain", "io"]);
+});
+
+test("The same error object counts once", async () => {
+  assertStrictEquals(await thrownBy(failure, failure), failure);
+  const running = Switch.run((sw) => {
+    sw.fork(() => throwing(failure, awaitCancel));
+    sw.onRelease(() => Promise.reject(failure));
+    throw failure;
+  });
+  assertStrictEquals(await rejectionOf(running), failure);
+});
+
+test("The same error object counts once inside MultipleErrors too", async () => {
+  const other = new Error("other");
+  const several = new MultipleErrors([failure, other]);
+  assertEquals((await thrownBy(failure, several) as MultipleErrors).errors, [failure, other]);
+  assertEquals((await thrownBy(several, other) as MultipleErrors).errors, [failure, other]);
+  const twice = new MultipleErrors([failure, failure]);
+  assertStrictEquals(await thrownBy(twice, failure), failure);
+});
+
+test("The failures of nested switches are flattened", async () => {
+  const failures = await failuresOf(Switch.run((outer) => {
+    outer.fork(() => Switch.run((sw) => ["a", "b"].forEach((error) => sw.fail(error))));
+    outer.fork(() => throwing("c", awaitCancel));
+    return throwing("d", awaitCancel);
+  }));
+  assertEquals(failures, ["a", "b", "c", "d"].toSorted((x, y) => failures.indexOf(x) - failures.indexOf(y)));
+  assertEquals(failures.toSorted(), ["a", "b", "c", "d"]);
+});
+
+test("undefined counts as an error, each time", async () => {
+  const error = await thrownBy(undefined, undefined);
+  assertInstanceOf(error, MultipleErrors);
+  assertEquals(error.errors, [undefined, undefined]);
+});
+
+test("Equal texts count each time", async () => {
+  assertEquals((await thrownBy("a", "a") as MultipleErrors).errors, ["a", "a"]);
+});
+
+test("A Cancelled gives way to an error, whichever came first", async () => {
+  const cancelled = new Cancelled("stop");
+  assertStrictEquals(await thrownBy(cancelled, failure), failure);
+  assertStrictEquals(await thrownBy(failure, cancelled), failure);
+  assertStrictEquals(await thrownBy(cancelled, new Cancelled("later")), cancelled);
+});
+
+test("Errors that cannot be made a text do not keep a switch from ending", async () => {
+  const odd = Object.create(null);
+  const error = await thrownBy(odd, failure);
+  assertInstanceOf(error, MultipleErrors);
+  assertStrictEquals(error.errors[0], odd);
+});
+
+test("A Cancelled that main throws although nobody cancelled is thrown", async () => {
+  const cancelled = new Cancelled("own");
+  assertStrictEquals(await rejectionOf(Switch.run(() => Promise.reject(cancelled))), cancelled);
+});
+
+test("An AbortError counts as the cancellation while the scope is cancelled", async () => {
+  const abortError = () => new DOMException("The operation was aborted", "AbortError");
+  const seen: unknown[] = [];
+  const running = Switch.run((sw) => {
+    sw.fork(() => throwing(abortError(), awaitCancel));
+    sw.forkDaemon(() => throwing(abortError(), awaitCancel));
+    sw.forkPromise(() => throwing(abortError(), awaitCancel)).catch((error) => seen.push(error));
+    sw.fork(() => first(() => throwing(abortError(), awaitCancel), awaitCancel));
+    sw.fork(() => Switch.run(() => throwing(abortError(), awaitCancel)));
+    sw.fail(failure);
+    throw abortError();
+  });
+  assertStrictEquals(await rejectionOf(running), failure);
+  assertInstanceOf(seen[0], Cancelled);
+});
+
+test("An AbortError of a loser counts as its cancellation", async () => {
+  const foreign = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(new DOMException("The operation was aborted", "AbortError")));
+    });
+  assertEquals(await first(() => foreign(currentSignal()), () => 1), 1);
+});
+
+test("An AbortError is a failure while the scope is not cancelled", async () => {
+  const error = new DOMException("The operation was aborted", "AbortError");
+  assertStrictEquals(await rejectionOf(Switch.run((sw) => sw.fork(() => Promise.reject(error)))), error);
+  assertStrictEquals(await rejectionOf(Switch.run(() => Promise.reject(error))), error);
+  assertStrictEquals(await rejectionOf(first(() => Promise.reject(error), awaitCancel)), error);
+});
+
+test("An AbortError inside a shield is a failure until it reaches a cancelled scope", async () => {
+  const error = new DOMException("The operation was aborted", "AbortError");
+  let seen: unknown;
+  await rejectionOf(Switch.run(async (sw) => {
+    sw.fail(failure);
+    seen = await rejectionOf(protect(() => Promise.reject(error)));
+  }));
+  assertStrictEquals(seen, error);
+});

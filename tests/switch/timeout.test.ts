@@ -1,0 +1,152 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  awaitCancel,
+  Cancelled,
+  isCancelled,
+  protect,
+  Switch,
+  TimeoutError,
+  withTimeout,
+  yieldNow,
+} from "../../switch/mod.ts";
+import { mockClock } from "../../net/testing/mod.ts";
+import { systemClock } from "../../switch/clock.ts";
+import { test } from "../_test.ts";
+import { failuresOf, rejectionOf, throwing } from "./_helpers.ts";
+
+const failure = new Error("Cannot go on");
+
+test("withTimeout() gives what the function gives, and takes the timer away", async () => {
+  const clock = mockClock();
+  assertEquals(await withTimeout(clock, 10, () => 1), 1);
+  assertEquals(await withTimeout(clock, 10, () => Promise.resolve()), undefined);
+  assertEquals(clock.tryAdvance(), false);
+});
+
+test("withTimeout() throws what the function throws", async () => {
+  const clock = mockClock();
+  assertStrictEquals(await rejectionOf(withTimeout(clock, 10, () => Promise.reject(failure))), failure);
+  assertEquals(clock.tryAdvance(), false);
+});
+
+test("withTimeout() throws TimeoutError when the time is up", async () => {
+  const clock = mockClock();
+  const timed = assertRejects(() => withTimeout(clock, 10, awaitCancel), TimeoutError);
+  clock.advance();
+  const error = await timed;
+  assertEquals([error.name, error.ms, clock.now()], ["TimeoutError", 10, 10]);
+  assertEquals(error.message, "Operation did not finish within 10 ms");
+});
+
+test("withTimeout() cancels the function and awaits it", async () => {
+  const clock = mockClock();
+  const log: unknown[] = [];
+  const timed = rejectionOf(withTimeout(clock, 10, async () => {
+    const error = await rejectionOf(awaitCancel());
+    log.push(isCancelled(), (error as Cancelled).cause instanceof TimeoutError);
+    await protect(yieldNow);
+    log.push("awaited");
+    throw error;
+  }));
+  clock.advance();
+  assertInstanceOf(await timed, TimeoutError);
+  assertEquals(log, [true, true, "awaited"]);
+});
+
+test("withTimeout() gives a value that the function gives although its time was up", async () => {
+  const clock = mockClock();
+  const timed = withTimeout(clock, 10, async () => {
+    await rejectionOf(awaitCancel());
+    return "value";
+  });
+  clock.advance();
+  assertEquals(await timed, "value");
+});
+
+test("withTimeout() gives a value that comes in the same turn as the timer", async () => {
+  for (const valueFirst of [true, false]) {
+    const clock = mockClock();
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const timed = withTimeout(clock, 10, () => promise);
+    if (valueFirst) resolve("value");
+    clock.advance();
+    resolve("value");
+    assertEquals(await timed, "value");
+  }
+});
+
+test("withTimeout() throws the timeout and what the function threw on its way out", async () => {
+  const clock = mockClock();
+  const timed = failuresOf(withTimeout(clock, 10, () => throwing(failure, awaitCancel)));
+  clock.advance();
+  const [timeout, other, ...rest] = await timed;
+  assertInstanceOf(timeout, TimeoutError);
+  assertEquals([other, rest], [failure, []]);
+});
+
+test("withTimeout() of no time still gives what needs no waiting", async () => {
+  for (const ms of [0, -1, NaN]) {
+    assertEquals(await withTimeout(mockClock(), ms, () => Promise.resolve(1)), 1);
+    await assertRejects(() => withTimeout(mockClock(), ms, awaitCancel), TimeoutError);
+  }
+});
+
+test("withTimeout() of Infinity never times out", async () => {
+  const clock = mockClock();
+  const value = await withTimeout(clock, Infinity, async () => {
+    assertEquals(clock.tryAdvance(), false);
+    await yieldNow();
+    return 1;
+  });
+  assertEquals(value, 1);
+});
+
+test("withTimeout() on the real clock times out after a fraction of a millisecond", async () => {
+  await assertRejects(() => withTimeout(systemClock, 0.1, awaitCancel), TimeoutError);
+});
+
+test("withTimeout() does not cancel its caller", async () => {
+  await Switch.run(async () => {
+    await rejectionOf(withTimeout(mockClock(), 0, awaitCancel));
+    assertEquals(isCancelled(), false);
+  });
+});
+
+test("withTimeout() rejects with Cancelled when its caller is cancelled", async () => {
+  const clock = mockClock();
+  let seen: unknown;
+  await rejectionOf(Switch.run((sw) => {
+    sw.fork(async () => seen = await rejectionOf(withTimeout(clock, 10, awaitCancel)));
+    sw.fail(failure);
+  }));
+  assertInstanceOf(seen, Cancelled);
+  assertEquals([seen.cause, clock.tryAdvance()], [failure, false]);
+});
+
+test("withTimeout() starts nothing in a cancelled scope", async () => {
+  const log: unknown[] = [];
+  await rejectionOf(Switch.run(async (sw) => {
+    sw.fail(failure);
+    log.push(await rejectionOf(withTimeout(mockClock(), 10, () => log.push("started"))) instanceof Cancelled);
+  }));
+  assertEquals(log, [true]);
+});
+
+test("withTimeout() can be nested, and the shorter time decides", async () => {
+  const clock = mockClock();
+  const timed = rejectionOf(withTimeout(clock, 10, () => withTimeout(clock, 20, awaitCancel)));
+  clock.advance();
+  const error = await timed;
+  assertInstanceOf(error, TimeoutError);
+  assertEquals(error.ms, 10);
+});
+
+test("withTimeout() rejects bad arguments with TypeError and starts nothing", async () => {
+  let started = false;
+  const start = () => started = true;
+  await assertRejects(() => withTimeout(mockClock(), "1" as never, start), TypeError, "Cannot set a timeout");
+  await assertRejects(() => withTimeout(mockClock(), 1, 1 as never), TypeError, "1 is not a function");
+  assertEquals(started, false);
+});
