@@ -2,7 +2,8 @@
 
 import { totalLength, unshared } from "./bytes.ts";
 import { BrokenPipeError } from "./errors.ts";
-import { Stream, type StreamEnd, type StreamNames, writeLimit } from "./stream_end.ts";
+import { Stream, type StreamNames } from "./stream.ts";
+import { type StreamEnd, writeLimit } from "./stream_end.ts";
 import { give, lend } from "./types.ts";
 import type { Borrower, Closable, GivingSink, LendingSource, ShutdownHow, TwoWay } from "./types.ts";
 

@@ -3,7 +3,8 @@
 import { runIn } from "../switch/context.ts";
 import { currentScope } from "../switch/scope.ts";
 import { unshared } from "./bytes.ts";
-import { Stream, type StreamEnd, type StreamNames } from "./stream_end.ts";
+import { Stream, type StreamNames } from "./stream.ts";
+import type { StreamEnd } from "./stream_end.ts";
 import { lend, type LendingSource } from "./types.ts";
 
 /** Gives the next bytes, at once or later; null at the end. */

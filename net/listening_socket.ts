@@ -56,7 +56,8 @@ export class ProvidedListener implements ListeningSocket {
 
   async accept(sw: Switch): Promise<StreamSocket> {
     checkSwitch(sw, "accept");
-    await refused();
+    const refusal = refused();
+    if (refusal !== undefined) return await refusal;
     if (this.#closing !== undefined) throw new ClosedError("accept", "the listener was closed by this side");
     const subject = labelled(this.address);
     const hook = own(sw, "accept", () => {

@@ -53,7 +53,8 @@ export function createNet(provider: NetProvider): Net {
       if (address.transport === "unix" || !sameAddress(socket.local, socket.peer)) return socket;
       // The system chose the port that we connect to as our own, and connected the socket to itself.
       socket.abort();
-      throw failure(new Error("The socket was connected to itself", { cause: { code: "ECONNREFUSED" } }));
+      const cause = new Error("The socket was connected to itself");
+      throw new NetError("connection_refused", { operation: "connect", address, cause });
     });
   }
 
@@ -65,7 +66,8 @@ export function createNet(provider: NetProvider): Net {
     const to = checkTargetAddress(target);
     const { linger, timeout, ...checked } = checkConnectOptions(to, options);
     checkSwitch(sw, "connect");
-    await refused();
+    const refusal = refused();
+    if (refusal !== undefined) return await refusal;
     return await within(clock, timeout, to, () => {
       if (to.transport !== "host") return dial(sw, to, checked, linger);
       return connectInOrder(to, () => getAddrInfo(to.name, { service: String(to.port), type: "stream" }), (address) => {
@@ -95,7 +97,8 @@ export function createNet(provider: NetProvider): Net {
   }
 
   async function getAddrInfo(name: string, options: AddrInfoOptions = {}): Promise<(TcpAddress | UdpAddress)[]> {
-    await refused();
+    const refusal = refused();
+    if (refusal !== undefined) return await refusal;
     return await lookUp(provider, name, options);
   }
 

@@ -35,7 +35,8 @@ export interface OpenPlan<P, T extends Closable> {
 export async function openUnder<P, T extends Closable>(plan: OpenPlan<P, T>): Promise<T> {
   const { sw, operation, subject } = plan;
   checkSwitch(sw, operation);
-  await refused();
+  const refusal = refused();
+  if (refusal !== undefined) return await refusal;
   let opened: T | undefined;
   let attempt: Attempt<P> | undefined;
   const giveUp = (reason: unknown) => {

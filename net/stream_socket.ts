@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { Stream, type StreamNames } from "../flow/stream_end.ts";
+import { Stream, type StreamNames } from "../flow/stream.ts";
 import { give, lend } from "../flow/types.ts";
 import type { Borrower, GivingSink, LendingSource, ShutdownHow } from "../flow/types.ts";
 import type { Clock } from "../switch/clock.ts";

@@ -62,7 +62,7 @@ function sleepUntil(time: number): Promise<void> {
     waiter.reject(reason);
   });
   // A runtime's timer may be early by a fraction of a millisecond, and cannot be set for more than 24 days: look, and wait for the rest.
-  const arm = () => setTimeout(ring, Math.min(Math.ceil(time - now()), longestTimer));
+  const arm = () => setTimeout(ring, Math.max(0, Math.min(Math.ceil(time - now()), longestTimer)));
   const ring = () => {
     if (time > now()) {
       timer = arm();

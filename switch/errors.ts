@@ -56,7 +56,7 @@ export class MultipleErrors extends AggregateError {
    * @param errors The failures, in order of occurrence. Members that are a `MultipleErrors` are replaced by what they hold.
    */
   constructor(errors: Iterable<unknown>) {
-    const flat = Array.from(errors).flatMap((error) => error instanceof MultipleErrors ? error.errors : [error]);
+    const flat = flatten(errors);
     super(flat, `${flat.length} errors: ${flat.map(messageOf).join("; ")}`);
     this.name = "MultipleErrors";
   }
@@ -67,10 +67,10 @@ export class Failures {
   #added: unknown[] = [];
   #cancelled: Cancelled | undefined;
 
-  /** Adds `error`. The same object counts once. */
+  /** Adds `error`. */
   add(error: unknown): void {
     if (error instanceof Cancelled) this.#cancelled ??= error;
-    else if (!isObject(error) || !this.#added.includes(error)) this.#added.push(error);
+    else this.#added.push(error);
   }
 
   /** Whether anything was added. */
@@ -83,16 +83,18 @@ export class Failures {
     return this.#added.length > 0;
   }
 
-  /** What the scope throws. */
+  /** What the scope throws. The same object counts once. */
   get error(): unknown {
     if (this.#added.length === 0) return this.#cancelled;
     if (this.#added.length === 1) return this.#added[0];
-    const flat: unknown[] = [];
-    for (const error of new MultipleErrors(this.#added).errors) {
-      if (!isObject(error) || !flat.includes(error)) flat.push(error);
-    }
-    return flat.length === 1 ? flat[0] : new MultipleErrors(flat);
+    const seen: Set<unknown> = new Set();
+    const errors = flatten(this.#added).filter((error) => !isObject(error) || seen.size < seen.add(error).size);
+    return errors.length === 1 ? errors[0] : new MultipleErrors(errors);
   }
+}
+
+function flatten(errors: Iterable<unknown>): unknown[] {
+  return Array.from(errors).flatMap((error) => error instanceof MultipleErrors ? error.errors : [error]);
 }
 
 /** The text by which a message names `error`. */

@@ -315,9 +315,9 @@ export async function mapFibers<T, R>(
   const results: R[] = new Array(list.length);
   let next = 0;
   let missing = list.length;
-  return await branches("mapFibers", (start, scope) => {
+  return await branches("mapFibers", (start) => {
     const startNext = () => {
-      if (next === list.length || scope.reason !== undefined) return;
+      if (next === list.length) return;
       const i = next++;
       start(() => fn(list[i] as T), (value) => {
         results[i] = value;

@@ -3,7 +3,8 @@
 import type { Readable, Writable } from "node:stream";
 import { Incoming } from "../../flow/node/incoming.ts";
 import { Outgoing } from "../../flow/node/outgoing.ts";
-import { Stream, type StreamEnd } from "../../flow/stream_end.ts";
+import { Stream } from "../../flow/stream.ts";
+import type { StreamEnd } from "../../flow/stream_end.ts";
 import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/mod.ts";
 
 /** Standard input as a source, and the way to give it back to the process. */

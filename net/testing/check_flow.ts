@@ -52,7 +52,7 @@ export interface CheckFlowOptions {
  *
  * Source: trio's `check_two_way_stream` and `check_half_closeable_stream`.
  *
- * @param make Makes a connection for a check.
+ * @param make Makes a connection for a check. Each of its directions must hold at least 100 bytes while nobody reads.
  * @param options What the flows can do, if not everything.
  * @returns The checks.
  *

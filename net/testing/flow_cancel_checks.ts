@@ -99,7 +99,7 @@ export const cancelChecks: readonly FlowCheck[] = [
     needs: ["clogged"],
     async run(a, b) {
       const random = seededRandom(6);
-      const size = 200_000;
+      const size = 50_000;
       const write = async () => {
         for (let done = 0; done < size;) {
           const bytes = pattern(done, Math.min(size - done, 1 + Math.floor(random() * 5000)));

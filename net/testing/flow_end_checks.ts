@@ -22,9 +22,9 @@ export const endChecks: readonly FlowCheck[] = [
     name: 'shutdown("send") gives the other end what was written, and then the end for ever',
     needs: ["halfClose"],
     async run(a, b) {
-      await writePieces(a, pattern(0, 1000));
+      await writePieces(a, pattern(0, 100));
       await a.shutdown("send");
-      await readPattern(b, 0, 1000);
+      await readPattern(b, 0, 100);
       await expectEnd(b);
     },
   },
@@ -34,9 +34,9 @@ export const endChecks: readonly FlowCheck[] = [
     async run(a, b) {
       await a.shutdown("send");
       await expectEnd(b);
-      await writePieces(b, pattern(0, 1000));
+      await writePieces(b, pattern(0, 100));
       await b.shutdown("send");
-      await readPattern(a, 0, 1000);
+      await readPattern(a, 0, 100);
       await expectEnd(a);
     },
   },
@@ -72,12 +72,12 @@ export const endChecks: readonly FlowCheck[] = [
     name: 'shutdown("receive") drops what arrives, so that the other end can go on',
     needs: ["halfClose"],
     async run(a, b) {
-      await writePieces(b, pattern(0, 1000));
+      await writePieces(b, pattern(0, 100));
       await a.shutdown("receive");
       await writePieces(b, pattern(0, 1024 * 1024));
       await expectEnd(a);
-      await writePieces(a, pattern(0, 1000));
-      await readPattern(b, 0, 1000);
+      await writePieces(a, pattern(0, 100));
+      await readPattern(b, 0, 100);
     },
   },
   {
@@ -120,8 +120,8 @@ export const endChecks: readonly FlowCheck[] = [
   {
     name: "close() gives the other end what was written, and then the end for ever",
     async run(a, b) {
-      await writePieces(a, pattern(0, 1000));
-      await both(() => a.close(), () => readPattern(b, 0, 1000));
+      await writePieces(a, pattern(0, 100));
+      await both(() => a.close(), () => readPattern(b, 0, 100));
       await expectEnd(b);
     },
   },
@@ -164,7 +164,7 @@ export const endChecks: readonly FlowCheck[] = [
     async run(a, b) {
       await clog((bytes) => a.write(bytes));
       const write = async () => {
-        while (true) await a.write(pattern(0, 1000));
+        while (true) await a.write(pattern(0, 100));
       };
       await both(() => expectClosed(write, "write"), async () => {
         await turns(5);
@@ -192,7 +192,7 @@ export const endChecks: readonly FlowCheck[] = [
   {
     name: "read() after the other end closed without reading is the end or an error, and stays so",
     async run(a, b) {
-      await writePieces(a, pattern(0, 1000));
+      await writePieces(a, pattern(0, 100));
       await b.close();
       const first = await outcome(a);
       expect(first === "end" || first === "broken", `Expected the end or an error: ${first}`);
@@ -206,7 +206,7 @@ export const endChecks: readonly FlowCheck[] = [
       await b.close();
       const write = async () => {
         for (let i = 0; i < 100_000; i++) {
-          await a.write(pattern(0, 1000));
+          await a.write(pattern(0, 100));
           await yieldNow();
         }
       };

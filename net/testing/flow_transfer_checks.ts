@@ -113,7 +113,7 @@ export const transferChecks: readonly FlowCheck[] = [
     needs: ["clogged"],
     async run(a, b) {
       const taken = await clog((bytes) => a.write(bytes));
-      const more = 300_000;
+      const more = 100_000;
       await both(() => readPattern(b, 0, taken + more), () => writePieces(a, pattern(taken, more)));
     },
   },

@@ -10,7 +10,7 @@ import { test } from "../_test.ts";
 const options = { clogged: () => Promise.resolve(pipe({ capacity: 4000 })) };
 for (const check of checkFlow(() => Promise.resolve(pipe()), options)) test(`pipe() ${check.name}`, check.run);
 
-const narrow = { clogged: () => Promise.resolve(pipe({ capacity: 1 })) };
+const narrow = { clogged: () => Promise.resolve(pipe({ capacity: 13 })) };
 for (const check of checkFlow(() => Promise.resolve(pipe({ capacity: 100 })), narrow)) {
   test(`pipe() of 100 bytes ${check.name}`, check.run);
 }

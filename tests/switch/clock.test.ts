@@ -118,6 +118,19 @@ test("Clock.sleep() sets no timer that a runtime cannot have", async () => {
   });
 });
 
+test("Clock.sleep() sets no negative timer when time passes meanwhile", async () => {
+  const { now } = performance;
+  await withFakeTimers(async (timers) => {
+    let time = 0;
+    performance.now = () => time += 2;
+    const sleeping = systemClock.sleep(3);
+    performance.now = now;
+    timers[0].ring();
+    await sleeping;
+    assertEquals(timers.map(({ ms }) => ms), [0]);
+  });
+});
+
 test("Clock.sleep() in a cancelled scope is refused without a timer", async () => {
   let seen: unknown[] = [];
   await rejectionOf(Switch.run(async (sw) => {

@@ -227,6 +227,11 @@ test("first() throws a Cancelled that nobody asked for", async () => {
   assertStrictEquals(await rejectionOf(first(() => fails(cancelled), awaitCancel)), cancelled);
 });
 
+test("first() throws a Cancelled that nobody asked for although the other gives a value", async () => {
+  const cancelled = new Cancelled("own");
+  assertStrictEquals(await rejectionOf(first(() => Promise.reject(cancelled), () => stubborn(1))), cancelled);
+});
+
 test("any() waits until cancelled where there is nothing to run", async () => {
   const log: unknown[] = [];
   await rejectionOf(Switch.run(async (sw) => {

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { Cancelled, first, interruptible, Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { rejectionOf, turn } from "./_helpers.ts";
@@ -136,7 +136,27 @@ test("interruptible() hooks once into a promise of a subclass too", async () => 
   assertEquals(hooked, 1);
 });
 
-test("interruptible() keeps nothing of a wait that was cancelled", async () => {
+test("interruptible() lets go of a wait that was cancelled, so that memory does not grow", async () => {
+  const promise = new Promise<never>(() => {});
+  const waits: WeakRef<object>[] = [];
+  for (let i = 0; i < 1000; i++) {
+    const waiting = () => {
+      const wait = interruptible(promise);
+      waits.push(new WeakRef(wait));
+      return wait;
+    };
+    await first(waiting, () => 1);
+  }
+  const isMostlyGone = () => waits.filter((wait) => wait.deref() === undefined).length > waits.length / 2;
+  for (let round = 0; round < 1000 && !isMostlyGone(); round++) {
+    new Array(2 ** 20).fill(round); // big enough to make the collector run
+    await turn();
+  }
+  assert(isMostlyGone());
+  assertEquals(await first(() => interruptible(promise), () => 1), 1);
+});
+
+test("interruptible() keeps nothing of a wait that was cancelled in its switch", async () => {
   await Switch.run(async (sw) => {
     const before = sw.dump();
     for (let i = 0; i < 100; i++) await first(() => interruptible(never), () => 1);

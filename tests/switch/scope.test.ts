@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** Which scope governs which code, and what a cancelled scope does with code that goes on in it. */
-import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import {
   all,
   awaitCancel,
@@ -88,6 +88,50 @@ test("A switch that outlives its parent is cancelled with the nearest live ances
     seen = await stray;
   }));
   assertInstanceOf(seen, Cancelled);
+});
+
+test("A switch that outlives its shield is cancelled if the scope around it was, and a shield in it is not", async () => {
+  const log: unknown[] = [];
+  await rejectionOf(Switch.run(async (sw) => {
+    const strays: Promise<unknown>[] = [];
+    await protect(() => {
+      strays.push(rejectionOf(Switch.run(awaitCancel)), protect(yieldNow));
+      sw.fail(failure);
+    });
+    for (const stray of strays) log.push(await stray);
+  }));
+  assertInstanceOf(log[0], Cancelled);
+  assertEquals(log[1], undefined);
+});
+
+test("What outlives its scope leaves nothing in its ancestors when it ends", async () => {
+  await Switch.run(async (outer) => {
+    const strays: Promise<unknown>[] = [];
+    await Switch.run(() => {
+      for (let i = 0; i < 3; i++) strays.push(Switch.run(yieldNow));
+    });
+    await Promise.all(strays);
+    assertEquals(outer.dump(), "switch");
+  });
+});
+
+test("What ends in a switch leaves nothing in it", async () => {
+  const finished = await Switch.run((sw) => sw);
+  await Switch.run(async (outer) => {
+    await Switch.run((sw) => {
+      sw.forkDaemon(awaitCancel);
+      sw.fork(() => first(awaitCancel, yieldNow));
+      sw.onRelease(() => protect(yieldNow));
+    });
+    await withTimeout(systemClock, 1000, () => all([yieldNow, yieldNow]));
+    await mapFibers([1, 2], yieldNow, { maxFibers: 1 });
+    for (const hook of [() => {}, yieldNow, () => Promise.reject(failure).catch(() => {})]) {
+      assertThrows(() => finished.onRelease(hook), TypeError);
+    }
+    await yieldNow();
+    await yieldNow();
+    assertEquals(outer.dump(), "switch");
+  });
 });
 
 test("An operation that outlives every switch goes on", async () => {

@@ -241,6 +241,18 @@ test("Switch.fail() keeps the first reason and adds the later errors", async () 
   assertStrictEquals(reason.cause, failure);
 });
 
+test("Switch.fail() keeps its reason when the caller is cancelled later", async () => {
+  const seen: unknown[] = [];
+  await rejectionOf(Switch.run((outer) =>
+    Switch.run((inner) => {
+      inner.fail("inner");
+      outer.fail("outer");
+      for (const sw of [inner, outer]) seen.push(assertThrows(() => sw.check(), Cancelled).cause);
+    })
+  ));
+  assertEquals(seen, ["inner", "outer"]);
+});
+
 test("Switch.fail() called by a listener of the signal adds its error", async () => {
   const later = new Error("later");
   const running = Switch.run((sw) => {

@@ -273,6 +273,23 @@ test("Switch.forkDaemon() starts nothing once only daemons are left", async () =
   assertEquals(log, []);
 });
 
+test("Switch.forkDaemon() starts nothing once the switch is releasing", async () => {
+  const log: string[] = [];
+  await Switch.run((sw) => {
+    sw.onRelease(() => sw.forkDaemon(() => log.push("daemon")));
+  });
+  assertEquals(log, []);
+});
+
+test("Switch.forkDaemon() fails the switch with a Cancelled that nobody asked for", async () => {
+  const cancelled = new Cancelled("own");
+  const running = Switch.run((sw) => {
+    sw.forkDaemon(() => Promise.reject(cancelled));
+    return awaitCancel();
+  });
+  assertStrictEquals(await rejectionOf(running), cancelled);
+});
+
 test("Switch.forkDaemon() starts nothing on a failed switch", async () => {
   const log: string[] = [];
   await rejectionOf(Switch.run((sw) => {

@@ -143,6 +143,18 @@ test("Switch.run() waits for what a hook forks", async () => {
   assertEquals(log, ["other hook", "late hook", "Cannot register a release hook: the switch is releasing"]);
 });
 
+test("Switch.run() waits for its hooks although a fiber that one forked has ended", async () => {
+  const log: string[] = [];
+  await Switch.run((sw) => {
+    sw.onRelease(async () => {
+      for (let i = 0; i < 3; i++) await yieldNow();
+      log.push("older");
+    });
+    sw.onRelease(() => sw.fork(() => log.push("fiber")));
+  });
+  assertEquals(log, ["fiber", "older"]);
+});
+
 test("Switch.onRelease() on a finished switch runs the hook at once and throws TypeError", async () => {
   const log: string[] = [];
   const sw = await Switch.run((sw) => sw);

@@ -150,3 +150,28 @@ test("withTimeout() rejects bad arguments with TypeError and starts nothing", as
   await assertRejects(() => withTimeout(mockClock(), 1, 1 as never), TypeError, "1 is not a function");
   assertEquals(started, false);
 });
+
+test("withTimeout() rejects with Cancelled when its caller is cancelled in the turn of the timer", async () => {
+  const clock = mockClock();
+  let seen: unknown;
+  await rejectionOf(Switch.run((sw) => {
+    sw.fork(async () => seen = await rejectionOf(withTimeout(clock, 10, awaitCancel)));
+    clock.advance();
+    sw.fail(failure);
+  }));
+  assertInstanceOf(seen, Cancelled);
+});
+
+test("withTimeout() throws only what the function threw before the timer", async () => {
+  const clock = mockClock();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timed = rejectionOf(withTimeout(clock, 10, () => promise));
+  reject(failure);
+  clock.advance();
+  assertStrictEquals(await timed, failure);
+});
+
+test("withTimeout() throws what its clock throws, although there is a value", async () => {
+  const clock = { ...mockClock(), sleep: () => throwing(failure, awaitCancel) };
+  assertStrictEquals(await rejectionOf(withTimeout(clock, 10, () => 1)), failure);
+});

@@ -25,9 +25,9 @@ const rooms = ["switch", "flow", "net"];
  * `flow/node` holds what backends and standard streams share, over the end of a stream that is no public thing.
  */
 const privileges: Record<string, RegExp> = {
-  "flow/node": /^flow\/stream_end\.ts$/,
+  "flow/node": /^flow\/stream(_end)?\.ts$/,
   "net/backends": /^((switch|flow|net)\/[^/]+|flow\/node\/.+)$/,
-  "net/env": /^(net\/backends\/.+|flow\/node\/.+|flow\/stream_end\.ts)$/,
+  "net/env": /^(net\/backends\/.+|flow\/node\/.+|flow\/stream(_end)?\.ts)$/,
   "net/testing": /^switch\/counter\.ts$/,
 };
 

@@ -1,0 +1,47 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { join } from "node:path";
+import { type Runtime, root } from "../tests/_runtimes.ts";
+import type { Bench, Row } from "./_bench.ts";
+import { cores, Program } from "./_process.ts";
+
+/** What a runtime needs to run a program in a special way. */
+export interface Special {
+  /** Arguments before the program's path, by runtime. */
+  readonly flags?: Readonly<Record<string, readonly string[]>>;
+  /** Variables. */
+  readonly env?: Record<string, string>;
+}
+
+/** A turn of code that runs in its own process needs no warm connections and no system: it may be so many times shorter. */
+const shorter = 5;
+
+/** A bench whose programs, below `bench/inner/`, measure themselves and print their rows. */
+export function innerBench(name: string, programs: Readonly<Record<string, Special>>): Bench {
+  return {
+    name,
+    async run(runtime, { rounds, ms }) {
+      const rows: Row[] = [];
+      for (const [file, special] of Object.entries(programs)) {
+        const args = [runtime.name, String(rounds), String(Math.ceil(ms / shorter))];
+        const command = [...commandOf(runtime, file, special.flags?.[runtime.name] ?? []), ...args];
+        rows.push(...await rowsOf(new Program(command, cores.server, special.env)));
+      }
+      return rows;
+    },
+  };
+}
+
+async function rowsOf(program: Program): Promise<Row[]> {
+  try {
+    const line = await program.line();
+    if (line === undefined) throw new Error(`${program.name} printed nothing`);
+    return JSON.parse(line);
+  } finally {
+    await program.stop();
+  }
+}
+
+function commandOf(runtime: Runtime, file: string, flags: readonly string[]): string[] {
+  return runtime.runCommand(join(root, "bench/inner", file)).toSpliced(-1, 0, ...flags);
+}

@@ -1,0 +1,25 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** A plain server of `node:net`. */
+import { createServer, type Socket } from "node:net";
+import { onStop, portArgument, sayReady } from "./_command.ts";
+
+/** Serves each connection by `handle`. A connection that breaks is dropped; its error is of no interest to the others. */
+export function serveNode(handle: (socket: Socket) => void): void {
+  const port = portArgument();
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => sockets.delete(socket));
+    handle(socket);
+  });
+  server.listen({ host: "127.0.0.1", port, backlog: 4096 }, () => {
+    const address = server.address();
+    sayReady(port, typeof address === "object" && address !== null ? address.port : port);
+  });
+  onStop(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+}

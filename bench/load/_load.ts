@@ -1,0 +1,118 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { Buffer } from "node:buffer";
+import { connect, type Socket } from "node:net";
+
+/** How long connections may take to end when they are told to, in milliseconds. */
+const patience = 10_000;
+
+/** What a connection does. What it throws fails the load. */
+export interface ConnectionEvents {
+  /** Bytes came back. */
+  data(chunk: Uint8Array): void;
+  /** The server has ended. */
+  end(): void;
+  /** The connection is gone, after a proper end. */
+  closed?(): void;
+}
+
+/** Connections to one server, and what they have done so far. A wrong reply, or a connection that breaks, fails all of it. */
+export class Load {
+  /** How many operations are complete: every reply of them was right. */
+  done = 0;
+  /** No new operation may begin, and every connection is to end properly. */
+  stopping = false;
+  /** Rejects at the first failure. Never fulfilled. */
+  readonly failed: Promise<never>;
+
+  readonly #port: number;
+  readonly #sockets: Set<Socket> = new Set();
+  #fail!: (error: unknown) => void;
+  #onIdle = (): void => {};
+
+  /** A load for the server on `port` of 127.0.0.1. */
+  constructor(port: number) {
+    this.#port = port;
+    this.failed = new Promise((_, reject) => this.#fail = reject);
+    this.failed.catch(() => {});
+  }
+
+  /** Opens one more connection. */
+  dial(on: ConnectionEvents): Socket {
+    const socket = connect({ host: "127.0.0.1", port: this.#port, allowHalfOpen: true, noDelay: true });
+    let failed = false;
+    const fail = (error: unknown) => {
+      failed = true;
+      this.#fail(error);
+      socket.destroy();
+    };
+    socket.on("error", fail);
+    socket.on("data", (chunk) => attempt(() => on.data(chunk), fail));
+    socket.on("end", () => attempt(() => on.end(), fail));
+    socket.on("close", () => {
+      this.#sockets.delete(socket);
+      if (!failed) on.closed?.();
+      if (this.#sockets.size === 0) this.#onIdle();
+    });
+    this.#sockets.add(socket);
+    return socket;
+  }
+
+  /** Ends every connection properly, checking what still comes. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    if (this.#sockets.size > 0) await this.#before(patience, new Promise<void>((resolve) => this.#onIdle = resolve));
+  }
+
+  /** Drops every connection. */
+  abandon(): void {
+    this.stopping = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async #before(ms: number, ended: Promise<void>): Promise<void> {
+    const expiry = Promise.withResolvers<never>();
+    const timer = setTimeout(() => expiry.reject(new Error(`Server did not end its connections in ${ms} ms`)), ms);
+    try {
+      await Promise.race([ended, this.failed, expiry.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** Bytes without a short period, of which every load takes its messages. */
+export const pattern: Uint8Array = makePattern(512 * 1024);
+
+/** Throws unless `chunk` is what `expected` holds from `offset` on, and no more than that. */
+export function check(chunk: Uint8Array, expected: Uint8Array, offset: number): void {
+  const end = offset + chunk.length;
+  if (end > expected.length) throw new Error(`Reply has ${end - expected.length} bytes that were not sent`);
+  if (Buffer.compare(chunk, expected.subarray(offset, end)) !== 0) throw new Error("Reply differs from what was sent");
+}
+
+/** Throws unless all that was sent has come back. */
+export function checkEnd(got: number, sent: number): void {
+  if (got !== sent) throw new Error(`Server ended after ${got} of ${sent} bytes`);
+}
+
+function attempt(fn: () => void, fail: (error: unknown) => void): void {
+  try {
+    fn();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** xorshift32: the same bytes in every run. */
+function makePattern(size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let state = 0x9e3779b9;
+  for (let i = 0; i < size; i++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    bytes[i] = state;
+  }
+  return bytes;
+}

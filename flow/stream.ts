@@ -1,0 +1,218 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { currentScope, refused, Waiter } from "../switch/scope.ts";
+import { checkBuffer, checkBuffers, checkBytes } from "./bytes.ts";
+import { BusyError, ClosedError } from "./errors.ts";
+import type { StreamEnd, StreamEvents } from "./stream_end.ts";
+import type { Borrower, ShutdownHow } from "./types.ts";
+
+/** How a stream names itself and its failures. */
+export interface StreamNames {
+  /** What the stream is called in dumps: "tcp:127.0.0.1:80". Asked for only when a dump is made. */
+  readonly label: string;
+  /** What is thrown for an error of the {@linkcode StreamEnd}. */
+  failure(operation: "read" | "write", cause: unknown): unknown;
+}
+
+/** One direction of a stream: at most one operation, which is tried now, and again whenever the end says so. */
+class Direction {
+  readonly #operation: "read" | "write";
+  readonly #names: StreamNames;
+  #waiter: Waiter<unknown> | undefined;
+  #attempt: (() => unknown) | undefined;
+
+  constructor(operation: "read" | "write", names: StreamNames) {
+    this.#operation = operation;
+    this.#names = names;
+  }
+
+  /** Whether an operation waits. */
+  get busy(): boolean {
+    return this.#waiter !== undefined;
+  }
+
+  /** Gives what `attempt` gives, as soon as that is not `undefined`. What is cancelled before has not been done. */
+  perform<T>(attempt: () => T | undefined): Promise<T> {
+    try {
+      const given = attempt();
+      if (given !== undefined) return Promise.resolve(given);
+    } catch (error) {
+      return Promise.reject(this.#names.failure(this.#operation, error));
+    }
+    const waiter: Waiter<T> = new Waiter(this.#operation, (_, reason) => this.refuse(reason), this.#names);
+    this.#waiter = waiter as Waiter<unknown>;
+    this.#attempt = attempt;
+    return waiter.promise;
+  }
+
+  /** Tries the operation that waits once more. */
+  retry(): void {
+    const attempt = this.#attempt;
+    if (attempt === undefined) return;
+    this.#attempt = undefined; // for what it consumes may bring the next event at once
+    try {
+      const given = attempt();
+      if (given !== undefined) this.#take()?.resolve(given);
+      else if (this.busy) this.#attempt = attempt;
+    } catch (error) {
+      this.refuse(this.#names.failure(this.#operation, error));
+    }
+  }
+
+  /** Fails the operation that waits. */
+  refuse(reason: unknown): void {
+    this.#take()?.reject(reason);
+  }
+
+  #take(): Waiter<unknown> | undefined {
+    const waiter = this.#waiter;
+    this.#waiter = this.#attempt = undefined;
+    return waiter;
+  }
+}
+
+/**
+ * Waiting, cancellation and checks over a {@linkcode StreamEnd}: the one place where reads and writes of pipes and sockets wait.
+ */
+export class Stream implements StreamEvents {
+  readonly #end: StreamEnd;
+  readonly #names: StreamNames;
+  readonly #receiving: Direction;
+  readonly #sending: Direction;
+  #closed = false;
+  #sendEnded = false;
+  #receiveEnded = false;
+  #lending = false;
+  #flushers: Set<Waiter<void>> | undefined;
+
+  constructor(end: StreamEnd, names: StreamNames) {
+    this.#end = end;
+    this.#names = names;
+    this.#receiving = new Direction("read", names);
+    this.#sending = new Direction("write", names);
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    const refusal = checkBuffer(buffer) ?? refused() ?? this.#refuseRead();
+    if (refusal !== undefined) return refusal;
+    return this.#receiving.perform(() => {
+      const bytes = this.#peek();
+      if (bytes === undefined || bytes === null) return bytes;
+      const size = Math.min(bytes.length, buffer.length);
+      buffer.set(size === bytes.length ? bytes : bytes.subarray(0, size));
+      this.#end.consume(size);
+      return size;
+    });
+  }
+
+  async lend(use: Borrower): Promise<number | null> {
+    const refusal = refused() ?? this.#refuseRead();
+    if (refusal !== undefined) return await refusal;
+    const bytes = await this.#receiving.perform(() => {
+      const bytes = this.#peek();
+      // Marked in the same turn, so that nobody else reads before the borrower is called.
+      this.#lending = bytes !== undefined && bytes !== null;
+      return bytes;
+    });
+    if (bytes === null) return null;
+    try {
+      const taken = await use(bytes, true);
+      if (!(Number.isInteger(taken) && taken >= 0 && taken <= bytes.length)) {
+        throw new RangeError(`Cannot lend: the borrower took ${taken} of ${bytes.length} bytes`);
+      }
+      if (taken > 0 && !this.#closed && !this.#receiveEnded) this.#end.consume(taken);
+      return taken;
+    } finally {
+      this.#lending = false;
+    }
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    const refusal = checkBytes(bytes) ?? refused() ?? this.#refuseWrite();
+    if (refusal !== undefined) return refusal;
+    if (bytes.length === 0) return Promise.resolve(0);
+    return this.#sending.perform(() => this.#end.write(bytes) || undefined);
+  }
+
+  give(buffers: readonly Uint8Array[]): Promise<number> {
+    const refusal = checkBuffers(buffers) ?? refused() ?? this.#refuseWrite();
+    if (refusal !== undefined) return refusal;
+    const full = buffers.filter((bytes) => bytes.length > 0);
+    if (full.length === 0) return Promise.resolve(0);
+    return this.#sending.perform(() => this.#end.give(full) || undefined);
+  }
+
+  shutdown(how: ShutdownHow): Promise<void> {
+    if (how !== "send" && how !== "receive" && how !== "all") {
+      return Promise.reject(
+        new TypeError(`Cannot shut down ${JSON.stringify(how)}: must be "send", "receive" or "all"`),
+      );
+    }
+    if (this.#closed) return Promise.resolve();
+    if (how !== "send" && !this.#receiveEnded) {
+      this.#receiveEnded = true;
+      this.#end.drop();
+      this.readable();
+    }
+    if (how === "receive") return Promise.resolve();
+    if (!this.#sendEnded) {
+      this.#sendEnded = true;
+      this.#end.end();
+      this.#sending.refuse(sendingEnded());
+    }
+    return currentScope()?.reason === undefined ? this.flush() : Promise.resolve();
+  }
+
+  /** Waits until all that was taken has been passed on, or never will be. */
+  flush(): Promise<void> {
+    if (this.#end.flushed) return Promise.resolve();
+    const flushers = this.#flushers ??= new Set();
+    const waiter: Waiter<void> = new Waiter("shutdown", (_, reason) => {
+      flushers.delete(waiter);
+      waiter.reject(reason);
+    }, this.#names);
+    flushers.add(waiter);
+    return waiter.promise;
+  }
+
+  /** Forbids new operations and wakes what waits. Whether this was the first time. */
+  close(): boolean {
+    if (this.#closed) return false;
+    this.#closed = true;
+    this.#receiving.refuse(new ClosedError("read"));
+    this.#sending.refuse(new ClosedError("write"));
+    return true;
+  }
+
+  readable(): void {
+    this.#receiving.retry();
+  }
+
+  writable(): void {
+    this.#sending.retry();
+    if (this.#flushers === undefined || !this.#end.flushed) return;
+    for (const waiter of this.#flushers) waiter.resolve();
+    this.#flushers = undefined;
+  }
+
+  #peek(): Uint8Array<ArrayBuffer> | null | undefined {
+    return this.#receiveEnded ? null : this.#end.peek();
+  }
+
+  #refuseRead(): Promise<never> | undefined {
+    if (this.#closed) return Promise.reject(new ClosedError("read"));
+    if (this.#receiving.busy || this.#lending) return Promise.reject(new BusyError("read"));
+    return undefined;
+  }
+
+  #refuseWrite(): Promise<never> | undefined {
+    if (this.#closed) return Promise.reject(new ClosedError("write"));
+    if (this.#sendEnded) return Promise.reject(sendingEnded());
+    if (this.#sending.busy) return Promise.reject(new BusyError("write"));
+    return undefined;
+  }
+}
+
+function sendingEnded(): ClosedError {
+  return new ClosedError("write", "sending was shut down by this side");
+}

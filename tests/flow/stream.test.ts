@@ -1,0 +1,134 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { BusyError } from "../../flow/errors.ts";
+import { Stream, type StreamNames } from "../../flow/stream.ts";
+import type { StreamEnd } from "../../flow/stream_end.ts";
+import { Cancelled } from "../../switch/mod.ts";
+import { test } from "../_test.ts";
+import { bytesOf, cancelling, inCancelledScope } from "./_helpers.ts";
+
+const names: StreamNames = {
+  label: "fake",
+  failure: (operation, cause) => new Error(`Cannot ${operation}: ${cause}`),
+};
+
+/** An end that does what it is told: `pieces` to read, and `room` to write. */
+class FakeEnd implements StreamEnd {
+  readonly pieces: (Uint8Array<ArrayBuffer> | null)[] = [];
+  readonly taken: number[] = [];
+  room = 0;
+  flushed = true;
+  onConsume: () => void = () => {};
+
+  peek() {
+    return this.pieces[0];
+  }
+  consume(size: number) {
+    const rest = (this.pieces.shift() as Uint8Array<ArrayBuffer>).subarray(size);
+    if (rest.length > 0) this.pieces.unshift(rest);
+    this.onConsume();
+  }
+  write(bytes: Uint8Array) {
+    const size = Math.min(this.room, bytes.length);
+    this.room -= size;
+    if (size > 0) this.taken.push(...bytes.subarray(0, size));
+    return size;
+  }
+  give(buffers: readonly Uint8Array[]) {
+    return this.write(buffers[0]);
+  }
+  end() {}
+  drop() {}
+}
+
+test("Stream read() may be told of more bytes while it consumes", async () => {
+  const end = new FakeEnd();
+  const stream = new Stream(end, names);
+  const buffer = new Uint8Array(2);
+  const reading = stream.read(buffer);
+  end.onConsume = () => stream.readable();
+  end.pieces.push(bytesOf("ab"), bytesOf("cd"));
+  stream.readable();
+  assertEquals([await reading, new TextDecoder().decode(buffer)], [2, "ab"]);
+  assertEquals([await stream.read(buffer), new TextDecoder().decode(buffer)], [2, "cd"]);
+});
+
+test("Stream read() is not disturbed by events that bring nothing", async () => {
+  const end = new FakeEnd();
+  const stream = new Stream(end, names);
+  const reading = stream.read(new Uint8Array(2));
+  stream.readable();
+  stream.readable();
+  end.pieces.push(null);
+  stream.readable();
+  assertEquals(await reading, null);
+});
+
+test("Stream write() is not disturbed by events that bring nothing", async () => {
+  const end = new FakeEnd();
+  const stream = new Stream(end, names);
+  const writing = stream.write(Uint8Array.of(1, 2, 3));
+  stream.writable();
+  end.room = 2;
+  stream.writable();
+  stream.writable();
+  assertEquals([await writing, end.taken], [2, [1, 2]]);
+});
+
+test("Stream write() takes what the buffer holds when there is room", async () => {
+  const end = new FakeEnd();
+  const stream = new Stream(end, names);
+  const buffer = Uint8Array.of(1);
+  const writing = stream.write(buffer);
+  await assertRejects(() => stream.write(buffer), BusyError);
+  end.room = 1;
+  stream.writable();
+  assertEquals(await writing, 1);
+});
+
+test("Stream read() turns what the end throws into the stream's own failure", async () => {
+  const stream = new Stream(
+    Object.assign(new FakeEnd(), {
+      peek() {
+        throw "reset";
+      },
+    }),
+    names,
+  );
+  await assertRejects(() => stream.read(new Uint8Array(1)), Error, "Cannot read: reset");
+});
+
+test("Stream shutdown() waits until everything was passed on", async () => {
+  const end = Object.assign(new FakeEnd(), { flushed: false });
+  const stream = new Stream(end, names);
+  let done = false;
+  const ending = stream.shutdown("send").then(() => done = true);
+  stream.writable();
+  await Promise.resolve();
+  assertEquals(done, false);
+  end.flushed = true;
+  stream.writable();
+  await ending;
+});
+
+test("Stream shutdown() can be cancelled while it waits, and has ended the direction all the same", async () => {
+  const end = Object.assign(new FakeEnd(), { flushed: false });
+  const stream = new Stream(end, names);
+  await cancelling(() => stream.shutdown("send"));
+  await assertRejects(() => stream.write(Uint8Array.of(1)), Error, "sending was shut down");
+});
+
+test("Stream shutdown() does not wait in a cancelled scope", async () => {
+  const end = Object.assign(new FakeEnd(), { flushed: false });
+  await inCancelledScope(() => new Stream(end, names).shutdown("send"));
+});
+
+test("Stream read() that is cancelled throws the scope's Cancelled, and leaves the bytes", async () => {
+  const end = new FakeEnd();
+  const stream = new Stream(end, names);
+  assertStrictEquals((await cancelling(() => stream.read(new Uint8Array(1)))).constructor, Cancelled);
+  end.pieces.push(bytesOf("a"));
+  stream.readable();
+  assertEquals(await stream.read(new Uint8Array(1)), 1);
+});

@@ -1,0 +1,288 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** A network in memory that does only what a test tells it to. */
+import {
+  type Attempt,
+  createNet,
+  IpAddress,
+  type ListeningSocket,
+  type Net,
+  type NetFeature,
+  type NetProvider,
+  type ProviderListener,
+  type ProviderListenerEvents,
+  type ProviderListenOptions,
+  type ProviderStream,
+  type ProviderStreamEvents,
+  type StreamAddress,
+  type StreamSocket,
+  type Switch,
+  tcp,
+} from "../../mod.ts";
+import { mockClock } from "../../net/testing/mod.ts";
+
+const clientAddress = tcp("10.0.0.1", 40_000);
+const serverAddress = tcp("10.0.0.2", 80);
+
+/** One end of a connection whose system is the test. */
+export class FakeStream implements ProviderStream {
+  local: StreamAddress = clientAddress;
+  peer: StreamAddress = serverAddress;
+  /** How many bytes one write takes. */
+  takes = Infinity;
+  /** Whether what was taken stays queued until {@linkcode FakeStream.passOn}. */
+  holds = false;
+  /** What was taken, as text. */
+  taken = "";
+  state: "open" | "closed" | "aborted" = "open";
+  ended = false;
+  dropping = false;
+  queued = false;
+  /** Whether the system tells at once that it has closed the socket. */
+  tellsClosed = true;
+  attached = 0;
+  readonly #arrived: Uint8Array<ArrayBuffer>[] = [];
+  #inputEnded = false;
+  #error: unknown;
+  #events: ProviderStreamEvents | undefined;
+
+  constructor(local?: StreamAddress, peer?: StreamAddress) {
+    if (local !== undefined) this.local = local;
+    if (peer !== undefined) this.peer = peer;
+  }
+
+  get flushed(): boolean {
+    return !this.queued || this.state === "aborted" || this.#error !== undefined;
+  }
+
+  attach(events: ProviderStreamEvents): void {
+    this.attached++;
+    this.#events = events;
+  }
+
+  peek(): Uint8Array<ArrayBuffer> | null | undefined {
+    const piece = this.#arrived[0];
+    if (piece !== undefined) return piece;
+    if (this.#inputEnded) return null;
+    if (this.#error !== undefined) throw this.#error;
+    return undefined;
+  }
+
+  consume(size: number): void {
+    const piece = this.#arrived[0];
+    if (size === piece.length) this.#arrived.shift();
+    else this.#arrived[0] = piece.subarray(size);
+  }
+
+  write(bytes: Uint8Array): number {
+    if (this.#error !== undefined) throw this.#error;
+    if (this.queued) return 0;
+    const size = Math.min(bytes.length, this.takes);
+    this.taken += new TextDecoder().decode(bytes.subarray(0, size));
+    this.queued = this.holds && size > 0;
+    return size;
+  }
+
+  give(buffers: readonly Uint8Array[]): number {
+    return this.write(buffers[0]);
+  }
+
+  end(): void {
+    this.ended = true;
+    this.queued ||= this.holds;
+  }
+
+  drop(): void {
+    this.dropping = true;
+    this.#arrived.length = 0;
+  }
+
+  close(): void {
+    this.#gone("closed");
+  }
+
+  abort(): void {
+    this.#gone("aborted");
+    this.#events?.writable();
+  }
+
+  #gone(state: "closed" | "aborted"): void {
+    if (this.state !== "open") return;
+    this.state = state;
+    if (this.tellsClosed) queueMicrotask(() => this.tellClosed());
+  }
+
+  /** The system has closed the socket. */
+  tellClosed(): void {
+    this.#events?.closed();
+  }
+
+  /** The system has passed on what was queued. */
+  passOn(): void {
+    this.queued = false;
+    this.#events?.writable();
+  }
+
+  /** Bytes arrive. */
+  arrive(text: string): void {
+    this.#arrived.push(new TextEncoder().encode(text));
+    this.#events?.readable();
+  }
+
+  /** The end arrives. */
+  arriveEnd(): void {
+    this.#inputEnded = true;
+    this.#events?.readable();
+  }
+
+  /** The connection breaks. */
+  break(error: unknown): void {
+    this.#error = error;
+    this.#events?.readable();
+    this.#events?.writable();
+  }
+}
+
+/** A listener whose system is the test. */
+export class FakeListener implements ProviderListener {
+  dropped = 0;
+  closes = 0;
+  readonly address: StreamAddress;
+  /** Connections that wait, and errors. */
+  readonly queue: (ProviderStream | { error: unknown })[] = [];
+  #events: ProviderListenerEvents | undefined;
+
+  constructor(address: StreamAddress) {
+    this.address = address;
+  }
+
+  attach(events: ProviderListenerEvents): void {
+    this.#events = events;
+  }
+
+  accept(): ProviderStream | undefined {
+    const next = this.queue.shift();
+    if (next !== undefined && "error" in next) throw next.error;
+    return next;
+  }
+
+  close(): Promise<void> {
+    this.closes++;
+    return Promise.resolve();
+  }
+
+  /** A connection comes in. */
+  arrive(stream: FakeStream = new FakeStream(this.address, clientAddress)): FakeStream {
+    this.queue.push(stream);
+    this.#events?.acceptable();
+    return stream;
+  }
+
+  /** Accepting fails once. */
+  fail(error: unknown): void {
+    this.queue.push({ error });
+    this.#events?.acceptable();
+  }
+}
+
+/** An attempt whose end the test decides. */
+export class FakeAttempt<T> implements Attempt<T> {
+  cancels = 0;
+  readonly #result: PromiseWithResolvers<T> = Promise.withResolvers();
+
+  get result(): Promise<T> {
+    return this.#result.promise;
+  }
+
+  cancel(): void {
+    this.cancels++;
+  }
+
+  succeed(value: T): T {
+    this.#result.resolve(value);
+    return value;
+  }
+
+  fail(error: unknown): void {
+    this.#result.reject(error);
+  }
+}
+
+/** A provider that records each call and answers it as told. */
+export class FakeProvider implements NetProvider {
+  readonly features: ReadonlySet<NetFeature> = new Set<NetFeature>(["pullAccept", "acceptErrors"]);
+  readonly clock: ReturnType<typeof mockClock> = mockClock();
+  /** What was asked of the system. */
+  readonly calls: string[] = [];
+  readonly connects: FakeAttempt<ProviderStream>[] = [];
+  readonly listens: FakeAttempt<ProviderListener>[] = [];
+  readonly lookups: FakeAttempt<readonly IpAddress[]>[] = [];
+  listenOptions: ProviderListenOptions | undefined;
+
+  connect(): Attempt<ProviderStream> {
+    this.calls.push("connect");
+    return added(this.connects);
+  }
+
+  listen(_address: StreamAddress, options: ProviderListenOptions): Attempt<ProviderListener> {
+    this.calls.push("listen");
+    this.listenOptions = options;
+    return added(this.listens);
+  }
+
+  lookup(name: string): Attempt<readonly IpAddress[]> {
+    this.calls.push(`lookup ${name}`);
+    return added(this.lookups);
+  }
+}
+
+function added<T>(attempts: FakeAttempt<T>[]): FakeAttempt<T> {
+  const attempt = new FakeAttempt<T>();
+  attempts.push(attempt);
+  return attempt;
+}
+
+/** A network over a fake provider. */
+export function fakeNet(): { net: Net; provider: FakeProvider; clock: FakeProvider["clock"] } {
+  const provider = new FakeProvider();
+  return { net: createNet(provider), provider, clock: provider.clock };
+}
+
+/** A socket over a fake connection. */
+export async function fakeSocket(
+  sw: Switch,
+  options: { linger?: number } = {},
+): Promise<{ socket: StreamSocket; stream: FakeStream; clock: FakeProvider["clock"] }> {
+  const { net, provider, clock } = fakeNet();
+  const connecting = net.connect(sw, serverAddress, options);
+  await called(() => provider.connects.length === 1);
+  const stream = new FakeStream();
+  provider.connects[0].succeed(stream);
+  return { socket: await connecting, stream, clock };
+}
+
+/** A listening socket over a fake one. */
+export async function fakeListener(
+  sw: Switch,
+): Promise<{ listener: ListeningSocket; system: FakeListener; clock: FakeProvider["clock"] }> {
+  const { net, provider, clock } = fakeNet();
+  const listening = net.listen(sw, serverAddress);
+  await called(() => provider.listens.length === 1);
+  const system = new FakeListener(serverAddress);
+  provider.listens[0].succeed(system);
+  return { listener: await listening, system, clock };
+}
+
+/** Lets microtasks run until `condition` holds. */
+export async function called(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 1000; i++) {
+    if (condition()) return;
+    await Promise.resolve();
+  }
+  throw new Error("Condition did not come to hold within 1000 microtasks");
+}
+
+/** Lets microtasks run. */
+export async function microtasks(count = 50): Promise<void> {
+  for (let i = 0; i < count; i++) await Promise.resolve();
+}
