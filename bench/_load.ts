@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { join } from "node:path";
-import { type Runtime, root } from "../tests/_runtimes.ts";
+import { root, type Runtime } from "../tests/_runtimes.ts";
 import type { Answer, Order } from "./load/generator.ts";
 import { cores, Program } from "./_process.ts";
 

@@ -2,7 +2,7 @@
 
 /** Benches of servers: each a process on one core, under a load from the other. The cost is the server's CPU time per operation. */
 import { join } from "node:path";
-import { type Runtime, root } from "../tests/_runtimes.ts";
+import { root, type Runtime } from "../tests/_runtimes.ts";
 import type { Bench, Row, Settings } from "./_bench.ts";
 import { compare, type Contestant } from "./_compare.ts";
 import { cores, Program } from "./_process.ts";

@@ -90,7 +90,8 @@ async function describeMachine(runtimes: readonly Runtime[]): Promise<Machine> {
 function describeRun({ date, cpu, cores, pinned, runtimes }: Machine, { rounds, ms }: Options): string {
   const versions = Object.entries(runtimes).map(([name, version]) => `${name} ${version}`).join(", ");
   const where = pinned ? "server on core 0, load on core 1" : "not pinned to cores";
-  return `${date.slice(0, 10)}, ${cpu}, ${cores} cores, ${where}\n${versions}; ${rounds} rounds of ${ms} ms; CPU time\n`;
+  const [day] = date.split("T");
+  return `${day}, ${cpu}, ${cores} cores, ${where}\n${versions}; ${rounds} rounds of ${ms} ms; CPU time\n`;
 }
 
 for (const signal of ["SIGINT", "SIGTERM"]) {

@@ -2,9 +2,9 @@
 
 import { Waiter } from "../switch/scope.ts";
 import { checkHostName, tcp, type TcpAddress, udp, type UdpAddress } from "./address.ts";
-import { lookupCodeOf, NetError } from "./errors.ts";
+import { NetError, netErrorFrom } from "./errors.ts";
 import { IpAddress } from "./ip_address.ts";
-import type { NetProvider } from "./provider.ts";
+import type { Attempt, NetProvider } from "./provider.ts";
 import type { AddrInfoOptions } from "./types.ts";
 
 /** The services that are known by name, for now: the whole table comes with the rest of names. */
@@ -18,6 +18,11 @@ export async function lookUp(
 ): Promise<(TcpAddress | UdpAddress)[]> {
   const { service, type } = options;
   if (typeof name !== "string") throw new TypeError(`Cannot look up ${String(name)}: must be a string`);
+  if (service !== undefined && typeof service !== "string") {
+    throw new TypeError(
+      `Cannot look up ${JSON.stringify(name)} as service must be a string: current value is ${String(service)}`,
+    );
+  }
   if (type !== undefined && type !== "stream" && type !== "datagram") {
     throw new TypeError(
       `Cannot look up ${JSON.stringify(name)} as type must be "stream" or "datagram": current value is ${String(type)}`,
@@ -55,21 +60,26 @@ async function resolve(
   name: string,
   service: string | undefined,
 ): Promise<readonly IpAddress[]> {
-  const failed = (lookupCode: ReturnType<typeof lookupCodeOf>, cause?: unknown) =>
-    new NetError("address_lookup_failed", { operation: "lookup", address: name, service, lookupCode, cause });
+  const query = { operation: "lookup", address: name, service };
+  const noName = (cause?: unknown) => new NetError("address_lookup_failed", { ...query, lookupCode: "NONAME", cause });
   try {
     checkHostName(name);
   } catch (cause) {
-    throw failed("NONAME", cause);
+    throw noName(cause);
   }
-  const attempt = provider.lookup(name);
+  let attempt: Attempt<readonly IpAddress[]>;
+  try {
+    attempt = provider.lookup(name);
+  } catch (cause) {
+    throw netErrorFrom(cause, query);
+  }
   const waiter: Waiter<readonly IpAddress[]> = new Waiter("lookup", (_, reason) => {
     attempt.cancel();
     waiter.reject(reason);
   }, { label: name });
   attempt.result.then(
-    (ips) => ips.length > 0 ? waiter.resolve(ips) : waiter.reject(failed("NONAME")),
-    (cause) => waiter.reject(cause instanceof NetError ? cause : failed(lookupCodeOf(cause), cause)),
+    (ips) => ips.length > 0 ? waiter.resolve(ips) : waiter.reject(noName()),
+    (cause) => waiter.reject(netErrorFrom(cause, query)),
   );
   return await waiter.promise;
 }

@@ -46,8 +46,8 @@ export function checkListenOptions(
   if (mode !== undefined && (!Number.isInteger(mode) || mode < 0 || mode > 0o777)) {
     throw new RangeError(`Cannot ${action} as mode must be a number from 0 to 0o777: current value is ${mode}`);
   }
-  if (mode !== undefined && at.transport !== "unix") {
-    throw new TypeError(`Cannot ${action} with a mode: only a Unix path has one`);
+  if (mode !== undefined && (at.transport !== "unix" || at.path.startsWith("\0"))) {
+    throw new TypeError(`Cannot ${action} with a mode: only the file of a Unix socket has one`);
   }
   checkMilliseconds(action, "linger", linger);
   refuseSocketOptions(options.socketOptions);

@@ -78,11 +78,6 @@ export class Failures {
     return this.#added.length > 0 || this.#cancelled !== undefined;
   }
 
-  /** Whether a real error was added. */
-  get real(): boolean {
-    return this.#added.length > 0;
-  }
-
   /** What the scope throws. The same object counts once. */
   get error(): unknown {
     if (this.#added.length === 0) return this.#cancelled;

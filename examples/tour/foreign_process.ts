@@ -6,25 +6,39 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { currentSignal } from "@sluice/io";
+import type { Payload } from "./payloads.ts";
 
 const program = fileURLToPath(new URL("foreign.ts", import.meta.url));
 
+/** Which clients a process runs: `count` from number `first` on, of all there are. */
+export interface ForeignClients {
+  readonly port: number;
+  readonly first: number;
+  readonly count: number;
+  readonly of: number;
+}
+
 /**
- * Runs some foreign clients and waits for them. Cancelling kills the process: it is given the signal of the current scope.
+ * Runs some foreign clients, which send `payloads`, and waits for them. `checked` is told the size of every reply that was right.
  *
- * @param numbers The port, the first client, how many clients, and of how many.
- * @param checked Told the size of every reply that was right.
+ * Cancelling kills the process, because it is given the signal of the current scope.
  */
-export async function runForeignClients(numbers: readonly number[], checked: (bytes: number) => void): Promise<void> {
+export async function runForeignClients(
+  { port, first, count, of }: ForeignClients,
+  payloads: readonly Payload[],
+  checked: (bytes: number) => void,
+): Promise<void> {
   const run = process.versions.deno === undefined ? [] : ["run", "-A"];
-  const child = spawn(process.execPath, [...run, program, ...numbers.map(String)], {
-    stdio: ["ignore", "pipe", "pipe"],
+  const child = spawn(process.execPath, [...run, program, ...[port, first, count, of].map(String)], {
     detached: true, // Ctrl-C is for the tour alone to answer
     signal: currentSignal(),
   });
   createInterface({ input: child.stdout }).on("line", (line) => checked(Number(line)));
   let complaint = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => complaint += text);
+  child.stdin.on("error", () => {}); // it has ended early, and its exit code tells more
+  for (const { bytes } of payloads) child.stdin.write(bytes);
+  child.stdin.end();
   await new Promise<void>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code, signal) => {

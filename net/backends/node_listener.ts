@@ -9,7 +9,7 @@ import { IpAddress } from "../ip_address.ts";
 import type { Attempt, ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../provider.ts";
 import { NodeStream, unnamed } from "./node_stream.ts";
 import type { Permit } from "./node.ts";
-import { removeDeadSocket } from "./unix_path.ts";
+import { bindError, removeDeadSocket } from "./unix_path.ts";
 
 /** Begins to listen by `node:net`. */
 export function listenNode(
@@ -25,9 +25,10 @@ export function listenNode(
     if (address.transport === "unix" && options.reuseAddr) await removeDeadSocket(address.path);
     if (cancelled) throw new Error("Listening was given up");
     return await new Promise<ProviderListener>((resolve, reject) => {
-      server.once("error", reject);
+      const failed = (error: Error) => reject(address.transport === "unix" ? bindError(address.path, error) : error);
+      server.once("error", failed);
       server.once("listening", () => {
-        server.off("error", reject);
+        server.off("error", failed);
         const listener = new NodeListener(server, address, options.backlog);
         try {
           if (address.transport === "unix" && options.mode !== undefined) chmodSync(address.path, options.mode);

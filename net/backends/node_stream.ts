@@ -84,11 +84,19 @@ export class NodeStream implements ProviderStream {
   }
 
   write(bytes: Uint8Array): number {
-    return this.#outgoing.write(bytes);
+    return this.#dying ? 0 : this.#outgoing.write(bytes);
   }
 
   give(buffers: readonly Uint8Array[]): number {
-    return this.#outgoing.give(buffers);
+    return this.#dying ? 0 : this.#outgoing.give(buffers);
+  }
+
+  /**
+   * Whether the socket is broken while the event that tells why has yet to come. What it is given now it drops, and it never is busy: a loop of writes
+   * would go on for ever, and would keep the event from coming.
+   */
+  get #dying(): boolean {
+    return this.#socket.destroyed && this.#error === undefined;
   }
 
   end(): void {
@@ -104,8 +112,12 @@ export class NodeStream implements ProviderStream {
   }
 
   abort(): void {
-    if (this.#peer.transport === "tcp") this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+    const { writableEnded, writableFinished, writableLength } = this.#socket;
+    if (this.#peer.transport !== "tcp") this.#socket.destroy();
+    // While the end is on its way to the system, Node cannot reset a socket, and would never close it then. It takes no longer than a turn.
+    else if (writableEnded && !writableFinished && writableLength === 0) {
+      this.#socket.once("finish", () => this.#socket.resetAndDestroy());
+    } else this.#socket.resetAndDestroy();
     this.#events?.writable(); // whoever waits for taken bytes to go out waits in vain
   }
 }

@@ -1,7 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { existsSync } from "node:fs";
 import { lstat, unlink } from "node:fs/promises";
 import { connect } from "node:net";
+import { dirname } from "node:path";
 
 /**
  * Removes the file of a Unix socket on which nobody answers. A live socket, and any other file, is left alone: binding to it fails then.
@@ -28,4 +30,10 @@ function isDead(path: string): Promise<boolean> {
       resolve(false);
     });
   });
+}
+
+/** What a failure to bind means: libuv turns "no such folder" into "access denied", as on Windows. */
+export function bindError(path: string, error: NodeJS.ErrnoException): Error {
+  if (error.code !== "EACCES" || path.startsWith("\0") || existsSync(dirname(path))) return error;
+  return Object.assign(new Error(`There is no folder for ${path}`, { cause: error }), { code: "ENOENT" });
 }

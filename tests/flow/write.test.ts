@@ -51,15 +51,15 @@ test("writeAll() gives the sink only memory that it has joined itself", async ()
   const sink = Object.assign(recordingSink(), {
     [give](buffers: readonly Uint8Array[]) {
       given.push(...buffers);
-      return Promise.resolve(3);
+      return Promise.resolve(Math.min(3, buffers[0].length));
     },
   });
   const [a, b, c] = [bytesOf("aa"), bytesOf("bb"), pattern(0, 100_000)];
   await writeAll(sink, a, b, c);
-  assertEquals(given.map((bytes) => new TextDecoder().decode(bytes)), ["aabb", "b"].slice(0, given.length));
+  assertEquals(given.map((bytes) => new TextDecoder().decode(bytes)), ["aabb", "b"]);
   for (const bytes of given) assertFalse([a.buffer, b.buffer, c.buffer].includes(bytes.buffer as ArrayBuffer));
-  assertStrictEquals(sink.writes.at(-1), c);
-}, {});
+  assertStrictEquals(sink.writes[0], c);
+});
 
 test("writeAll() of no bytes does not touch the sink", async () => {
   const sink = recordingSink();

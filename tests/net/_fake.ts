@@ -88,8 +88,8 @@ export class FakeStream implements ProviderStream {
   }
 
   end(): void {
+    if (!this.ended && this.holds) this.queued = true;
     this.ended = true;
-    this.queued ||= this.holds;
   }
 
   drop(): void {

@@ -42,6 +42,15 @@ test("accept() that is cancelled takes no connection", async () => {
   });
 });
 
+test("accept() is cancelled however soon after the call that comes", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system } = await fakeListener(sw);
+    for (let delay = 0; delay < 6; delay++) await first(() => listener.accept(sw), () => microtasks(delay));
+    system.arrive();
+    assertEquals(system.queue.length, 1);
+  });
+});
+
 test("accept() under a finished switch is a TypeError and takes no connection", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);

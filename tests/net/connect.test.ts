@@ -61,6 +61,16 @@ test("connect() gives the attempt up as soon as it is cancelled", async () => {
   });
 });
 
+test("connect() is cancelled however soon after the call that comes", async () => {
+  for (const target of [address, hostAddress("example.com", 80)]) {
+    for (let delay = 0; delay < 6; delay++) {
+      const { net, provider } = fakeNet();
+      await Switch.run((sw) => first(() => net.connect(sw, target), () => microtasks(delay)));
+      for (const attempt of [...provider.connects, ...provider.lookups]) assertEquals(attempt.cancels, 1);
+    }
+  }
+});
+
 test("connect() aborts a connection that comes after it was cancelled", async () => {
   const { net, provider } = fakeNet();
   const late = new FakeStream();

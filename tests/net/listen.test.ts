@@ -131,6 +131,14 @@ test("listen() gives the attempt up when it is cancelled, and closes what comes 
   assertEquals(late.closes, 1);
 });
 
+test("listen() is cancelled however soon after the call that comes", async () => {
+  for (let delay = 0; delay < 6; delay++) {
+    const { net, provider } = fakeNet();
+    await Switch.run((sw) => first(() => net.listen(sw, address), () => microtasks(delay)));
+    for (const attempt of provider.listens) assertEquals(attempt.cancels, 1);
+  }
+});
+
 test("listen() is given up when its switch ends meanwhile", async () => {
   const { net, provider } = fakeNet();
   const late = new FakeListener(address);

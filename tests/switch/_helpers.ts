@@ -1,6 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** What several tests of `switch/` use. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { AssertionError } from "@std/assert";
 import { MultipleErrors } from "../../switch/mod.ts";
 
@@ -29,4 +31,12 @@ export function turn(): Promise<void> {
 export async function throwing(error: unknown, fn: () => Promise<unknown>): Promise<never> {
   await fn().catch(() => {});
   throw error;
+}
+
+/** Makes the collector look at everything, or at least tempts it to. */
+export function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  const collect: (() => void) | undefined = runInNewContext("globalThis.gc");
+  if (collect !== undefined) collect();
+  else new Array(2 ** 20).fill(0); // where it cannot be asked, it comes after a big array
 }

@@ -1,0 +1,25 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { test } from "../_test.ts";
+import { startExample } from "./_program.ts";
+
+test("tour serves 204 connections, checks every reply and leaves nothing open", async () => {
+  await using program = startExample("tour");
+  const { status, errors } = await program.end;
+  assertEquals({ status, errors }, { status: 0, errors: "" }, program.output);
+  assertMatch(program.output, /^connections served +204 \(204 at once\)/m);
+  assertMatch(program.output, /^errors by code +Error 1, connection_reset 1$/m);
+  assertMatch(program.output, /^handlers forced +1$/m);
+  assertMatch(program.output, /\ndemo ok\n$/);
+  assertEquals(program.output.includes("\r"), false, "progress is for terminals only");
+}, { timeout: 55_000 });
+
+test("tour ends cleanly when it is stopped", async () => {
+  await using program = startExample("tour");
+  await program.until(/^serving on .*$/m);
+  program.signal("SIGTERM");
+  assertEquals((await program.end).status, 1);
+  assertMatch(program.output, /^open, by our count +0 sockets, 0 fibers, 0 others$/m);
+  assertMatch(program.output, /^demo failed: stopped by SIGTERM$/m);
+});

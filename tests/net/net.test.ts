@@ -1,0 +1,94 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assert, assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
+import { copyString, createNet, readAll, Switch, tcp, unix } from "../../mod.ts";
+import type { Net, StreamSocket } from "../../mod.ts";
+import { test } from "../_test.ts";
+import { fakeListener, fakeNet, FakeProvider, fakeSocket } from "./_fake.ts";
+import { anyPort, assertNetError, text, withNet } from "./_helpers.ts";
+
+test("createNet() gives a frozen network without a way back to the provider", () => {
+  const { net, provider } = fakeNet();
+  assert(Object.isFrozen(net));
+  assert(!Object.values(net).includes(provider as never));
+  assertStrictEquals(Object.getPrototypeOf(net), Object.prototype);
+});
+
+test("createNet() copies the features, so that nobody changes the provider's", () => {
+  const provider = new FakeProvider();
+  const net = createNet(provider);
+  assertEquals([...net.features], ["pullAccept", "acceptErrors"]);
+  assertNotStrictEquals(net.features, provider.features);
+});
+
+test("createNet() has the provider's clock", () => {
+  const { net, provider } = fakeNet();
+  assertStrictEquals(net.clock, provider.clock);
+});
+
+test("the methods of a network need no this", async () => {
+  await withNet(async (sw, { connect, listen }) => {
+    const listener = await listen(sw, anyPort);
+    await connect(sw, listener.address);
+    const { accept } = { accept: () => listener.accept(sw) };
+    await accept();
+  });
+});
+
+const missing: [string, (net: Net, sw: Switch) => Promise<unknown>][] = [
+  ["datagramSocket", (net, sw) => net.datagramSocket(sw, "udp4")],
+  ["getNameInfo", (net) => net.getNameInfo(tcp("127.0.0.1", 80))],
+  ["getServices", (net) => net.getServices("_http._tcp.example.com")],
+];
+
+for (const [name, call] of missing) {
+  test(`${name}() is not_supported for now`, async () => {
+    const { net, provider } = fakeNet();
+    await Switch.run((sw) => assertNetError(() => call(net, sw), "not_supported"));
+    assertEquals(provider.calls, []);
+  });
+}
+
+for (const name of ["setOption", "getOption"] as const) {
+  test(`${name}() is not_supported on sockets and listeners for now`, async () => {
+    await Switch.run(async (sw) => {
+      for (const thing of [(await fakeSocket(sw)).socket, (await fakeListener(sw)).listener]) {
+        const error = await assertNetError(() => Promise.try(() => thing[name]("TCP_NODELAY", true)), "not_supported");
+        assertEquals(error.address, "TCP_NODELAY");
+      }
+    });
+  });
+}
+
+test("the system's network says what it can do", async () => {
+  await withNet((_, net) => {
+    assertEquals([...net.features].sort(), ["abstractUnix", "reusePort"]);
+    return Promise.resolve();
+  });
+});
+
+test("a conversation goes through the system's network, both ways and both ends", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    const accepting = listener.accept(sw);
+    const client = await net.connect(sw, listener.address);
+    const server = await accepting;
+    const talk = async (from: StreamSocket, to: StreamSocket, words: string) => {
+      await copyString(words, from);
+      await from.shutdown("send");
+      assertEquals(text(await readAll(to)), words);
+    };
+    await talk(client, server, "hello");
+    await talk(server, client, "world");
+  });
+});
+
+test("Switch.dump() names the sockets of a switch, and who waits for them", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, unix(`\0sluice-dump-${Math.random()}`));
+    sw.forkDaemon(() => listener.accept(sw));
+    const dump = sw.dump();
+    assert(dump.includes("resource: unix:@sluice-dump-"), dump);
+    assert(dump.includes("waiting: accept"), dump);
+  });
+});

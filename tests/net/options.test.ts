@@ -1,0 +1,114 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { type ConnectOptions, type ListenOptions, NetError, Switch, tcp, udp, unix } from "../../mod.ts";
+import type { StreamAddress } from "../../mod.ts";
+import { test } from "../_test.ts";
+import { fakeNet } from "./_fake.ts";
+
+// deno-lint-ignore no-explicit-any
+type Refusal<Options> = [what: string, address: any, options: Partial<Record<keyof Options, unknown>>, error: any];
+
+const ip4 = tcp("127.0.0.1", 80);
+const path = unix("/run/socket");
+const port0 = tcp("127.0.0.1", 0);
+const longPath = unix("/" + "x".repeat(108));
+
+const connects: Refusal<ConnectOptions>[] = [
+  ["no address", undefined, {}, TypeError],
+  ["text for an address", "tcp:127.0.0.1:80", {}, TypeError],
+  ["an address of no transport", { ip: ip4.ip, port: 80 }, {}, TypeError],
+  ["a datagram address", udp("127.0.0.1", 80), {}, TypeError],
+  ["an IP address that is text", { transport: "tcp", ip: "127.0.0.1", port: 80 }, {}, TypeError],
+  ["a port of text", { ...ip4, port: "80" }, {}, TypeError],
+  ["port 65536", { ...ip4, port: 65536 }, {}, RangeError],
+  ["port -1", { ...ip4, port: -1 }, {}, RangeError],
+  ["port 1.5", { ...ip4, port: 1.5 }, {}, RangeError],
+  ["port NaN", { ...ip4, port: NaN }, {}, RangeError],
+  ["port 0", port0, {}, RangeError],
+  ["port 0 of a host", { transport: "host", name: "example.com", port: 0 }, {}, RangeError],
+  ["a host name that cannot be", { transport: "host", name: "a b", port: 80 }, {}, SyntaxError],
+  ["an empty Unix path", unix(""), {}, TypeError],
+  ["a Unix path that is too long", longPath, {}, TypeError],
+  ["a Unix path with a NUL", { transport: "unix", path: "/a\0b" }, {}, TypeError],
+  ["timeout NaN", ip4, { timeout: NaN }, RangeError],
+  ["timeout -1", ip4, { timeout: -1 }, RangeError],
+  ["timeout of text", ip4, { timeout: "9" }, TypeError],
+  ["linger NaN", ip4, { linger: NaN }, RangeError],
+  ["linger -1", ip4, { linger: -1 }, RangeError],
+  ["linger of text", ip4, { linger: "9" }, TypeError],
+  ["bindTo of another transport", ip4, { bindTo: path }, TypeError],
+  ["bindTo of another transport for a Unix path", path, { bindTo: port0 }, TypeError],
+  ["bindTo of another IP version", ip4, { bindTo: tcp("::1", 0) }, TypeError],
+  ["bindTo that is a host", ip4, { bindTo: { transport: "host", name: "localhost", port: 80 } }, TypeError],
+  ["bindTo of a Unix path, for now", path, { bindTo: unix("/run/other") }, NetError],
+  ["socket options, for now", ip4, { socketOptions: { TCP_NODELAY: true } }, NetError],
+  ["options that are null", ip4, null as unknown as object, TypeError],
+];
+
+for (const [what, address, options, expected] of connects) {
+  test(`connect() refuses ${what} before any system call`, async () => {
+    const { net, provider } = fakeNet();
+    await Switch.run((sw) => assertRejects(() => net.connect(sw, address, options as ConnectOptions), expected));
+    assertEquals(provider.calls, []);
+  });
+}
+
+const listens: Refusal<ListenOptions>[] = [
+  ["no address", null, {}, TypeError],
+  ["text for an address", "tcp:127.0.0.1:80", {}, TypeError],
+  ["a host", { transport: "host", name: "localhost", port: 80 }, {}, TypeError],
+  ["a datagram address", udp("127.0.0.1", 80), {}, TypeError],
+  ["port 65536", { ...port0, port: 65536 }, {}, RangeError],
+  ["a port of text", { ...port0, port: "80" }, {}, TypeError],
+  ["an empty Unix path", unix(""), {}, TypeError],
+  ["a Unix path that is too long", longPath, {}, TypeError],
+  ["an abstract name that is empty", unix("\0"), {}, TypeError],
+  ["backlog 0", port0, { backlog: 0 }, RangeError],
+  ["backlog -1", port0, { backlog: -1 }, RangeError],
+  ["backlog 1.5", port0, { backlog: 1.5 }, RangeError],
+  ["backlog NaN", port0, { backlog: NaN }, RangeError],
+  ["backlog Infinity", port0, { backlog: Infinity }, RangeError],
+  ["linger -1", port0, { linger: -1 }, RangeError],
+  ["linger NaN", port0, { linger: NaN }, RangeError],
+  ["mode -1", path, { mode: -1 }, RangeError],
+  ["mode 0o1000", path, { mode: 0o1000 }, RangeError],
+  ["mode 1.5", path, { mode: 1.5 }, RangeError],
+  ["mode NaN", path, { mode: NaN }, RangeError],
+  ["a mode for TCP", port0, { mode: 0o600 }, TypeError],
+  ["a mode for an abstract name", unix("\0name"), { mode: 0o600 }, TypeError],
+  ["socket options, for now", port0, { socketOptions: { SO_RCVBUF: 1 } }, NetError],
+];
+
+for (const [what, address, options, expected] of listens) {
+  test(`listen() refuses ${what} before any system call`, async () => {
+    const { net, provider } = fakeNet();
+    await Switch.run((sw) => assertRejects(() => net.listen(sw, address, options as ListenOptions), expected));
+    assertEquals(provider.calls, []);
+  });
+}
+
+test("an option that is undefined is an option that is absent", async () => {
+  const { net, provider } = fakeNet();
+  const options = { timeout: undefined, linger: undefined, bindTo: undefined, socketOptions: undefined };
+  await Switch.run((sw) => {
+    net.connect(sw, ip4, options).catch(() => {});
+  });
+  assertEquals(provider.calls, ["connect"]);
+});
+
+test("an address may be just an object, and is read once", async () => {
+  const { net, provider } = fakeNet();
+  let reads = 0;
+  const address = {
+    transport: "tcp",
+    ip: ip4.ip,
+    get port() {
+      return reads++ === 0 ? 80 : 0;
+    },
+  } as StreamAddress;
+  await Switch.run((sw) => {
+    net.connect(sw, address).catch(() => {});
+  });
+  assertEquals([provider.calls, reads], [["connect"], 1]);
+});

@@ -1,0 +1,416 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import {
+  BusyError,
+  Cancelled,
+  ClosedError,
+  copyString,
+  first,
+  lend,
+  type LendingSource,
+  Switch,
+  writeAll,
+  yieldNow,
+} from "../../mod.ts";
+import { test } from "../_test.ts";
+import { called, fakeSocket, FakeStream, microtasks } from "./_fake.ts";
+import { assertNetError, bytes, signal } from "./_helpers.ts";
+
+const reset = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+const brokenPipe = Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
+
+test("read() gives what has arrived, and then waits", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    const buffer = new Uint8Array(3);
+    stream.arrive("hello");
+    assertEquals([await socket.read(buffer), await socket.read(buffer)], [3, 2]);
+    const reading = socket.read(buffer);
+    stream.arrive("x");
+    assertEquals(await reading, 1);
+  });
+});
+
+test("read() gives null at the end, now and ever after", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.arrive("x");
+    stream.arriveEnd();
+    const buffer = new Uint8Array(9);
+    assertEquals([await socket.read(buffer), await socket.read(buffer), await socket.read(buffer)], [1, null, null]);
+  });
+});
+
+test("read() gives what arrived before a reset, and then connection_reset for ever", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    const buffer = new Uint8Array(9);
+    stream.arrive("x");
+    stream.break(reset);
+    assertEquals(await socket.read(buffer), 1);
+    for (let i = 0; i < 2; i++) {
+      const error = await assertNetError(() => socket.read(buffer), "connection_reset");
+      assertEquals([error.context, error.cause], [["reading from tcp:10.0.0.2:80"], reset]);
+    }
+  });
+});
+
+test("read() that is cancelled leaves the bytes to the next", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    const buffer = new Uint8Array(9);
+    await first(() => socket.read(buffer), () => yieldNow());
+    stream.arrive("x");
+    assertEquals(await socket.read(buffer), 1);
+  });
+});
+
+test("read() into an empty buffer is a RangeError", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.arrive("x");
+    await assertRejects(() => socket.read(new Uint8Array(0)), RangeError);
+    assertEquals(await socket.read(new Uint8Array(9)), 1);
+  });
+});
+
+test("two reads at once are a BusyError, and so are two writes", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    const reading = socket.read(new Uint8Array(9));
+    await assertRejects(() => socket.read(new Uint8Array(9)), BusyError);
+    stream.arrive("x");
+    await reading;
+    stream.holds = true;
+    await socket.write(bytes("a"));
+    const writing = socket.write(bytes("b"));
+    await assertRejects(() => socket.write(bytes("c")), BusyError);
+    stream.passOn();
+    await writing;
+    stream.holds = false;
+    stream.passOn();
+  });
+});
+
+test("write() tells how much the system took", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.takes = 3;
+    assertEquals(await socket.write(bytes("hello")), 3);
+    stream.taken = "";
+    await writeAll(socket, bytes("hello"));
+    assertEquals(stream.taken, "hello");
+  });
+});
+
+test("write() waits until nothing older is queued, and a cancel there takes nothing", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.holds = true;
+    await socket.write(bytes("a"));
+    await first(() => socket.write(bytes("b")), () => yieldNow());
+    const writing = socket.write(bytes("c"));
+    stream.passOn();
+    assertEquals(await writing, 1);
+    assertEquals(stream.taken, "ac");
+    stream.holds = false;
+    stream.passOn();
+  });
+});
+
+test("write() after the peer's reset is connection_reset again and again", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.break(brokenPipe);
+    for (let i = 0; i < 3; i++) await assertNetError(() => socket.write(bytes("x")), "connection_reset");
+  });
+});
+
+test("write() after shutdown('send') is a ClosedError", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    await socket.shutdown("send");
+    assert(stream.ended);
+    await assertRejects(() => socket.write(bytes("x")), ClosedError, "Cannot write");
+  });
+});
+
+test("shutdown('send') settles when what was taken has been passed on", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.holds = true;
+    await socket.write(bytes("a"));
+    let settled = false;
+    const ending = socket.shutdown("send").then(() => settled = true);
+    await microtasks();
+    assertEquals([stream.ended, settled], [true, false]);
+    stream.passOn();
+    await ending;
+  });
+});
+
+test("shutdown('send') can be cancelled, and sending has ended all the same", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.holds = true;
+    await socket.write(bytes("a"));
+    await first(() => socket.shutdown("send"), () => yieldNow());
+    assert(stream.ended);
+    await assertRejects(() => socket.write(bytes("x")), ClosedError);
+    stream.passOn();
+  });
+});
+
+test("shutdown('receive') ends a read that waits, and later bytes are dropped", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    const reading = socket.read(new Uint8Array(9));
+    await socket.shutdown("receive");
+    assertEquals(await reading, null);
+    assert(stream.dropping);
+    assertEquals(await socket.read(new Uint8Array(9)), null);
+    await socket.write(bytes("x"));
+  });
+});
+
+test("shutdown() and close() work in a cancelled scope", async () => {
+  const stream = new FakeStream();
+  const failed = Switch.run(async (sw) => {
+    const { socket, stream: given } = await fakeSocket(sw);
+    sw.fail(new Error("Cannot go on"));
+    await socket.shutdown("all");
+    await socket.close();
+    assertEquals([given.ended, given.state], [true, "aborted"]);
+    stream.abort();
+  });
+  await assertRejects(() => failed, Error, "Cannot go on");
+  assertEquals(stream.state, "aborted");
+});
+
+test("shutdown() refuses a direction that there is not", async () => {
+  await Switch.run(async (sw) => {
+    const { socket } = await fakeSocket(sw);
+    await assertRejects(() => socket.shutdown("both" as "all"), TypeError);
+  });
+});
+
+test("close() gives the socket back once, however often it is called", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    await Promise.all([socket.close(), socket.close(), socket[Symbol.asyncDispose]()]);
+    assertEquals([stream.state, stream.ended], ["closed", true]);
+  });
+});
+
+test("close() settles only when the system has closed the socket", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.tellsClosed = false;
+    let settled = 0;
+    const closing = [socket.close(), socket.close()].map((promise) => promise.then(() => settled++));
+    await microtasks();
+    assertEquals([stream.state, settled], ["closed", 0]);
+    stream.tellClosed();
+    await Promise.all(closing);
+  });
+});
+
+test("close() wakes a read and a write that wait with ClosedError", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.holds = true;
+    await socket.write(bytes("a"));
+    const waiting = [
+      assertRejects(() => socket.read(new Uint8Array(9)), ClosedError, "Cannot read"),
+      assertRejects(() => socket.write(bytes("b")), ClosedError, "Cannot write"),
+    ];
+    const closing = socket.close();
+    await Promise.all(waiting);
+    stream.passOn();
+    await closing;
+    assertEquals(stream.taken, "a");
+  });
+});
+
+test("close() lets bytes that were taken go out first", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.holds = true;
+    await socket.write(bytes("a"));
+    const closing = socket.close();
+    await microtasks();
+    assertEquals([stream.state, stream.ended], ["open", true]);
+    stream.passOn();
+    await closing;
+    assertEquals(stream.state, "closed");
+  });
+});
+
+test("close() resets the connection when bytes are not out after linger", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream, clock } = await fakeSocket(sw, { linger: 300 });
+    stream.holds = true;
+    await socket.write(bytes("a"));
+    const closing = socket.close();
+    await microtasks();
+    clock.advance();
+    await closing;
+    assertEquals([clock.now(), stream.state], [300, "aborted"]);
+  });
+});
+
+test("close() waits for 1000 ms where no linger is given", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream, clock } = await fakeSocket(sw);
+    stream.holds = true;
+    await socket.write(bytes("a"));
+    const closing = socket.close();
+    await microtasks();
+    clock.advance();
+    await closing;
+    assertEquals(clock.now(), 1000);
+  });
+});
+
+test("close() resets at once when the owner was cancelled", async () => {
+  const outcome = signal<FakeStream>();
+  const failed = Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.holds = true;
+    await socket.write(bytes("a"));
+    outcome.resolve(stream);
+    throw new Error("Cannot go on");
+  });
+  await assertRejects(() => failed, Error, "Cannot go on");
+  assertEquals((await outcome.promise).state, "aborted");
+});
+
+test("close() stops waiting when the owner is cancelled meanwhile", async () => {
+  const outcome = signal<FakeStream>();
+  const failed = Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.holds = true;
+    outcome.resolve(stream);
+    await socket.write(bytes("a"));
+    const closing = socket.close();
+    await microtasks();
+    assertEquals(stream.state, "open");
+    sw.fail(new Error("Cannot go on"));
+    await closing;
+  });
+  await assertRejects(() => failed, Error, "Cannot go on");
+  assertEquals((await outcome.promise).state, "aborted");
+});
+
+test("close() that its caller gives up goes on", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.holds = true;
+    await socket.write(bytes("a"));
+    const outcome = await Switch.run(async (inner) => {
+      const closing = socket.close();
+      inner.fail(new Error("Cannot wait"));
+      await microtasks();
+      assertEquals(stream.state, "open");
+      stream.passOn();
+      await closing;
+    }).catch((error) => error);
+    assertEquals([(outcome as Error).message, stream.state], ["Cannot wait", "closed"]);
+  });
+});
+
+test("close() drops unread input instead of waiting for somebody to read it", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.arrive("unread");
+    await socket.close();
+    assertEquals([stream.dropping, stream.state], [true, "closed"]);
+  });
+});
+
+test("close() takes the socket off its switch", async () => {
+  await Switch.run(async (sw) => {
+    const { socket } = await fakeSocket(sw);
+    const before = sw.dump();
+    await socket.close();
+    assert(before.includes("resource: tcp:10.0.0.2:80"));
+    assert(!sw.dump().includes("resource"));
+  });
+});
+
+test("abort() resets now, also while close() waits", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.holds = true;
+    await socket.write(bytes("a"));
+    const closing = socket.close();
+    await microtasks();
+    socket.abort();
+    assertEquals(stream.state, "aborted");
+    await closing;
+  });
+});
+
+test("abort() wakes what waits with ClosedError, and can be repeated", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    const reading = assertRejects(() => socket.read(new Uint8Array(1)), ClosedError);
+    socket.abort();
+    socket.abort();
+    await reading;
+    await assertRejects(() => socket.write(bytes("x")), ClosedError);
+    await socket.close();
+    assertEquals(stream.state, "aborted");
+  });
+});
+
+test("what waits for the peer is woken when the system closes the socket by itself", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    const reading = assertNetError(() => socket.read(new Uint8Array(1)), "connection_reset");
+    stream.break(reset);
+    stream.tellClosed();
+    await reading;
+    await socket.close();
+  });
+});
+
+test("a socket is frozen and gives no way to the provider's", async () => {
+  await Switch.run(async (sw) => {
+    const { socket } = await fakeSocket(sw);
+    assert(Object.isFrozen(socket));
+    assertEquals(Reflect.ownKeys(socket), []);
+    assert(Object.isFrozen(Object.getPrototypeOf(socket)));
+  });
+});
+
+test("an operation in a cancelled scope is refused, and takes nothing", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.arrive("x");
+    await Switch.run(async (inner) => {
+      inner.fail(new Error("Cannot go on"));
+      const lending = () => (socket as unknown as LendingSource)[lend](() => 1);
+      for (const operation of [() => socket.read(new Uint8Array(1)), () => socket.write(bytes("x")), lending]) {
+        assertInstanceOf(await operation().catch((error) => error), Cancelled);
+      }
+    }).catch(() => {});
+    assertEquals([stream.taken, await socket.read(new Uint8Array(9))], ["", 1]);
+  });
+});
+
+test("copyString() writes on over a system that takes a little at a time", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.takes = 2;
+    stream.holds = true;
+    const copying = copyString("hello", socket);
+    for (const expected of ["he", "hell", "hello"]) {
+      await called(() => stream.taken === expected);
+      stream.passOn();
+    }
+    await copying;
+    stream.holds = false;
+  });
+});
