@@ -30,6 +30,16 @@ export class Cancelled extends Error {
   }
 }
 
+let notNeeded: Cancelled | undefined;
+
+/**
+ * Why the losers of a race and the daemons of a switch are cancelled: what they did is not needed any more. Such a cancellation is no failure and happens
+ * all the time, so there is one for all of them, and its two stack traces are made once.
+ */
+export function noLongerNeeded(): Cancelled {
+  return notNeeded ??= Object.freeze(new Cancelled(new Error("The rest of the scope has its result")));
+}
+
 /**
  * Several real failures of one scope, in order of occurrence. None is itself a `MultipleErrors`, and none a {@linkcode Cancelled}.
  *

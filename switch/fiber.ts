@@ -5,7 +5,7 @@
 import { checkFunction } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
-import { Cancelled, Failures } from "./errors.ts";
+import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
 import { awaitCancel } from "./cancel.ts";
 import { currentScope, failureIn, refused, Scope } from "./scope.ts";
 
@@ -188,10 +188,18 @@ export interface AnyOptions<T> {
  * assertEquals(await any([awaitCancel, () => Promise.resolve("mirror 2")]), "mirror 2");
  * ```
  */
-export async function any<T>(fns: readonly (() => T | Promise<T>)[], options: AnyOptions<T> = {}): Promise<T> {
+export function any<T>(fns: readonly (() => T | Promise<T>)[], options: AnyOptions<T> = {}): Promise<T> {
+  return raceFor("any", fns, options);
+}
+
+async function raceFor<T>(
+  kind: string,
+  fns: readonly (() => T | Promise<T>)[],
+  options: AnyOptions<T>,
+): Promise<T> {
   const { combine } = options;
   if (combine !== undefined) checkFunction("combine values", combine);
-  const values = await race("any", fns, (values: T[], value) => {
+  const values = await race(kind, fns, (values: T[], value) => {
     if (values.length === 0) values.push(value);
     else if (combine !== undefined) values[0] = combine(values[0] as T, value);
   });
@@ -223,7 +231,7 @@ export function first<A, B>(
   g: () => B | Promise<B>,
   options: AnyOptions<A | B> = {},
 ): Promise<A | B> {
-  return any<A | B>([f, g], options);
+  return raceFor<A | B>("first", [f, g], options);
 }
 
 /**
@@ -261,7 +269,7 @@ async function race<T>(
     for (const fn of fns) {
       start(fn, (value) => {
         keep(values, value);
-        scope.cancel(new Cancelled(new Error("Another branch was first")));
+        scope.cancel(noLongerNeeded());
       });
     }
   }, (scope) => {

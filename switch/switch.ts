@@ -3,7 +3,7 @@
 import { checkFunction } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
-import { Cancelled, Failures } from "./errors.ts";
+import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
 import { startFiber } from "./fiber.ts";
 import { type Labelled, type ReleaseHook, ReleaseHooks } from "./release_hooks.ts";
 import { currentScope, failureIn, refused, Scope } from "./scope.ts";
@@ -422,7 +422,7 @@ export class Switch {
   /** Takes the next step towards the end: the daemons, then the hooks, then whatever those forked. */
   #advance(): void {
     if (this.#daemons > 0) {
-      this.#daemonScope?.cancel(new Cancelled(new Error("Only daemons are left")));
+      this.#daemonScope?.cancel(noLongerNeeded());
     } else if (this.#state === "on") {
       this.#state = "releasing";
       this.#release();

@@ -2,7 +2,7 @@
 
 import { checkFunction } from "./check.ts";
 import type { Clock } from "./clock.ts";
-import { Cancelled } from "./errors.ts";
+import { noLongerNeeded } from "./errors.ts";
 import { branches } from "./fiber.ts";
 
 /**
@@ -57,16 +57,16 @@ export class TimeoutError extends Error {
 export async function withTimeout<T>(clock: Clock, ms: number, fn: () => T | Promise<T>): Promise<T> {
   if (typeof ms !== "number") throw new TypeError(`Cannot set a timeout: ${String(ms)} is not a number`);
   checkFunction("set a timeout", fn);
-  const timeout = new TimeoutError(ms);
+  let timeout: TimeoutError | undefined;
   let result: { value: T } | undefined;
   try {
     await branches("withTimeout", (start, scope) => {
       start(() => clock.sleep(ms), () => {
-        if (scope.reason === undefined) throw timeout;
+        if (scope.reason === undefined) throw timeout = new TimeoutError(ms);
       });
       start(fn, (value) => {
         result = { value };
-        scope.cancel(new Cancelled(new Error("The timed function has ended")));
+        scope.cancel(noLongerNeeded());
       });
     }, (scope) => {
       if (result === undefined) throw scope.reason;

@@ -40,7 +40,7 @@ test("Switch.dump() shows the tree of switches, fibers and shields, what they wa
     daemon
       waiting: sleep
   fiber
-    any
+    first
       fiber
         waiting: acquire
       fiber
