@@ -1,9 +1,16 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { yieldNow } from "../switch/cancel.ts";
 import { Cancelled } from "../switch/errors.ts";
 import { giveSome, lends, lendSome, readSome, writeSome } from "./foreign.ts";
 import { writeLimit } from "./stream_end.ts";
 import type { Sink, Source } from "./types.ts";
+
+/**
+ * After so many turns a copy lets everything else run once: two ends that never wait would starve it, and the copy's
+ * own cancellation with it.
+ */
+const turnsPerYield = 256;
 
 /** What {@linkcode copy} adds to the error it throws. */
 export interface CopyFailure {
@@ -14,12 +21,12 @@ export interface CopyFailure {
 /**
  * Copies up to the end of the source. It closes nothing, and ends no direction: {@linkcode proxy} passes the end on.
  *
- * From a source that lends, as all of the library do, nothing is held in between: when the copy fails or is cancelled, every byte that the sink has not
- * taken is still in the source. From any other source up to 64 KiB are held, and lost then. A foreign source or sink that cannot be cancelled is
- * awaited.
+ * From a source that lends, as all of the library do, nothing is held in between: when the copy fails or is cancelled,
+ * every byte that the sink has not taken is still in the source. From any other source up to 64 KiB are held, and lost
+ * then. A foreign source or sink that cannot be cancelled is awaited.
  *
- * What it throws tells how much the sink took, as {@linkcode CopyFailure}: an error is given the property `copied`, and a cancellation is a
- * {@linkcode Cancelled} of its own.
+ * What it throws tells how much the sink took, as {@linkcode CopyFailure}: an error is given the property `copied`, and
+ * a cancellation is a {@linkcode Cancelled} of its own.
  *
  * @param source Where the bytes come from.
  * @param sink Where they go.
@@ -50,6 +57,7 @@ export interface CopyFailure {
  */
 export async function copy(source: Source, sink: Sink): Promise<number> {
   let copied = 0;
+  let turns = 0;
   try {
     if (lends(source)) {
       const pass = async (bytes: Uint8Array, keep: boolean) => {
@@ -57,7 +65,9 @@ export async function copy(source: Source, sink: Sink): Promise<number> {
         copied += taken;
         return taken;
       };
-      while (await lendSome(source, pass) !== null);
+      while (await lendSome(source, pass) !== null) {
+        if (++turns % turnsPerYield === 0) await yieldNow();
+      }
     } else {
       const buffer = new Uint8Array(writeLimit);
       for (let count; (count = await readSome(source, buffer)) !== null;) {
@@ -65,6 +75,7 @@ export async function copy(source: Source, sink: Sink): Promise<number> {
           const taken = await writeSome(sink, buffer.subarray(done, count));
           done += taken;
           copied += taken;
+          if (++turns % turnsPerYield === 0) await yieldNow();
         }
       }
     }

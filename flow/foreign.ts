@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * How the library calls sources and sinks that it may not have written: it looks at the current scope before each operation, for they may not, and
- * believes no count, so that a faulty one is an error and never an endless loop.
+ * How the library calls sources and sinks that it may not have written: it looks at the current scope before each
+ * operation, for they may not, and believes no count, so that a faulty one is an error and never an endless loop.
  */
 
 import { refused } from "../switch/scope.ts";

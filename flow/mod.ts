@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Byte streams through two small interfaces: {@linkcode Source} and {@linkcode Sink}, what can be done with any of them, and some that live in memory.
+ * Byte streams through two small interfaces: {@linkcode Source} and {@linkcode Sink}, what can be done with any of
+ * them, and some that live in memory.
  *
  * ```ts
  * import { bufferSink, copy, stringSource } from "@sluice/io/flow";

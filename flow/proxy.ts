@@ -5,12 +5,13 @@ import { copy } from "./copy.ts";
 import type { TwoWay } from "./types.ts";
 
 /**
- * Copies both ways between two flows, passing on the end of each direction, until both have ended. It closes neither flow.
+ * Copies both ways between two flows, passing on the end of each direction, until both have ended. It closes neither
+ * flow.
  *
  * @param a One flow.
  * @param b The other one.
- * @throws {MultipleErrors} When both directions fail. The first failure cancels the other direction, and is thrown as it is when it stays alone; as
- * with {@linkcode copy}, what was not taken is still in its source.
+ * @throws {MultipleErrors} When both directions fail. The first failure cancels the other direction, and is thrown as
+ * it is when it stays alone; as with {@linkcode copy}, what was not taken is still in its source.
  * @throws {Cancelled} When the current scope is cancelled.
  *
  * @example A connection through the middle

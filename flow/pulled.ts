@@ -25,8 +25,9 @@ const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 const noSink = { write: () => 0, give: () => 0, end: () => {}, drop: () => {}, flushed: true };
 
 /**
- * A source over a function that gives pieces. `pull` is called when a reader finds nothing left, and never again before its answer was read. It runs in
- * the scope in which the source was made: a reader that is cancelled leaves the answer to the next one.
+ * A source over a function that gives pieces. `pull` is called when a reader finds nothing left, and never again before
+ * its answer was read. It runs in the scope in which the source was made: a reader that is cancelled leaves the answer
+ * to the next one.
  */
 export function pulledSource(pull: Pull, options: PullOptions): LendingSource {
   const scope = currentScope();

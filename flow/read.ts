@@ -20,7 +20,7 @@ export interface ReadAllOptions {
 }
 
 /**
- * Fills the whole buffer. Where that fails or is cancelled, what was read before is lost: {@linkcode BufReader} loses nothing.
+ * Fills the whole buffer. Where that fails or is cancelled, how much was read before is not known, and lost.
  *
  * @param source Where to read. It is not touched when `buffer` is empty.
  * @param buffer What to fill.
@@ -49,7 +49,8 @@ export async function readExact(source: Source, buffer: Uint8Array): Promise<voi
 }
 
 /**
- * Reads up to the end, and gives all of it in one piece. Where that fails or is cancelled, what was read before is lost.
+ * Reads up to the end, and gives all of it in one piece. Where that fails or is cancelled, what was read before is
+ * lost.
  *
  * Without `maxSize` the other side decides how much memory this takes.
  *
@@ -87,8 +88,8 @@ export async function readAll(source: Source, options: ReadAllOptions = {}): Pro
 }
 
 /**
- * Waits until a read would not have to wait: until a byte is there, or the end. Nothing is read, and no buffer is held meanwhile, so that thousands of
- * idle flows cost little.
+ * Waits until a read would not have to wait: until a byte is there, or the end. Nothing is read, and no buffer is held
+ * meanwhile, so that thousands of idle flows cost little.
  *
  * @param source What to wait for.
  * @throws {TypeError} When the source does not lend: {@linkcode cancellableSource} makes one that does.

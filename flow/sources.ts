@@ -52,11 +52,12 @@ export function bytesSource(...bytes: readonly Uint8Array[]): LendingSource {
 /**
  * A source that gives what an iterable gives.
  *
- * Each piece is asked for when a read finds nothing left, in the scope in which the source was made, however the reader's scope fares. A cancelled read
- * loses nothing: the piece goes to the next reader. What the iterable throws is thrown by every later read. The iterable is never told to stop early,
- * as a source cannot be closed.
+ * Each piece is asked for when a read finds nothing left, in the scope in which the source was made, however the
+ * reader's scope fares. A cancelled read loses nothing: the piece goes to the next reader. What the iterable throws is
+ * thrown by every later read. The iterable is never told to stop early, as a source cannot be closed.
  *
- * @param chunks What gives the pieces. Empty ones are skipped; one that has been given must not change before it has been read.
+ * @param chunks What gives the pieces. Empty ones are skipped; one that has been given must not change before it has
+ * been read.
  * @returns The source. It lends.
  * @throws {TypeError} When `chunks` cannot be iterated over. A piece that is no byte array fails the read.
  *
@@ -83,10 +84,12 @@ export function fromIterable(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8A
 }
 
 /**
- * Goes through what a source gives. Nothing is read ahead, and leaving the loop closes nothing, so that the rest can be read by other means.
+ * Goes through what a source gives. Nothing is read ahead, and leaving the loop closes nothing, so that the rest can be
+ * read by other means.
  *
  * @param source Where to read.
- * @returns The pieces, as they come. Each is at most 64 KiB or as large as what the source lends, and lies in memory of its own.
+ * @returns The pieces, as they come. Each is at most 64 KiB or as large as what the source lends, and lies in memory of
+ * its own.
  * @throws {TypeError} When the source gives a count that cannot be.
  * @throws {Cancelled} When the scope of the loop is cancelled.
  *
@@ -105,11 +108,11 @@ export async function* chunks(source: Source): AsyncIterable<Uint8Array<ArrayBuf
 }
 
 /**
- * Makes a source cancellable that is not, such as standard input or a file: a read that is cancelled settles at once, while the underlying read goes
- * on, and what it gives is kept for the next reader.
+ * Makes a source cancellable that is not, such as standard input or a file: a read that is cancelled settles at once,
+ * while the underlying read goes on, and what it gives is kept for the next reader.
  *
- * The underlying reads run in the scope in which the source was made, one at a time, into a buffer of 64 KiB. Whoever reads `source` directly gets in
- * between.
+ * The underlying reads run in the scope in which the source was made, one at a time, into a buffer of 64 KiB. Whoever
+ * reads `source` directly gets in between.
  *
  * @param source What to wrap.
  * @returns The cancellable source. It lends.

@@ -7,11 +7,11 @@ import { writeLimit } from "./stream_end.ts";
 import type { Sink } from "./types.ts";
 
 /**
- * Writes all of the buffers, in order. Small neighbours are joined, so that many of them are few writes; what is as large as a write is written where
- * it lies, piece by piece.
+ * Writes all of the buffers, in order. Small neighbours are joined, so that many of them are few writes; what is as
+ * large as a write is written where it lies, piece by piece.
  *
- * Where it fails or is cancelled, some of the bytes may have been taken. It is one write after another: a second writer of the same sink may get in
- * between.
+ * Where it fails or is cancelled, some of the bytes may have been taken. It is one write after another: a second writer
+ * of the same sink may get in between.
  *
  * @param sink Where to write. It is not touched where there are no bytes.
  * @param bytes What to write. It must not change until the promise settles.

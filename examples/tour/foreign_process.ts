@@ -19,9 +19,9 @@ export interface ForeignClients {
 }
 
 /**
- * Runs some foreign clients, which send `payloads`, and waits for them. `checked` is told the size of every reply that was right.
+ * Runs some foreign clients, which send `payloads`, and waits until they are done. `checked` is told the size of every reply that was right.
  *
- * Cancelling kills the process, because it is given the signal of the current scope.
+ * Cancelling kills the process, because it is given the signal of the current scope, and waits for its end.
  */
 export async function runForeignClients(
   { port, first, count, of }: ForeignClients,
@@ -39,11 +39,12 @@ export async function runForeignClients(
   child.stdin.on("error", () => {}); // it has ended early, and its exit code tells more
   for (const { bytes } of payloads) child.stdin.write(bytes);
   child.stdin.end();
+  let failure: Error | undefined;
+  child.on("error", (error) => failure = error); // that it was killed, say; but it is not over before it is closed
   await new Promise<void>((resolve, reject) => {
-    child.on("error", reject);
     child.on("close", (code, signal) => {
-      if (code === 0) resolve();
-      else reject(new Error(`Foreign clients failed (${signal ?? `exit code ${code}`}): ${complaint.trim()}`));
+      if (failure === undefined && code === 0) return resolve();
+      reject(failure ?? new Error(`Foreign clients failed (${signal ?? `exit code ${code}`}): ${complaint.trim()}`));
     });
   });
 }

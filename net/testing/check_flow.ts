@@ -18,8 +18,8 @@ export type FlowMaker = (sw: Switch) => Promise<FlowPair>;
 /** Options for {@linkcode checkFlow}: what the flows can do. */
 export interface CheckFlowOptions {
   /**
-   * Makes a connection that holds little: its writes wait soon, at the latest after 64 MiB, while nobody reads. Without it the checks of waiting writes
-   * are left out.
+   * Makes a connection that holds little: its writes wait soon, at the latest after 64 MiB, while nobody reads. Without
+   * it the checks of waiting writes are left out.
    *
    * @default {undefined}
    */
@@ -45,8 +45,8 @@ export interface CheckFlowOptions {
 }
 
 /**
- * The contract of flows, as checks that any test runner can run: reading, writing, ending, closing, cancellation and the fast paths. Each check opens a
- * connection of its own, and closes it; and once more with the ends exchanged.
+ * The contract of flows, as checks that any test runner can run: reading, writing, ending, closing, cancellation and
+ * the fast paths. Each check opens a connection of its own, and closes it; and once more with the ends exchanged.
  *
  * A flow that breaks the contract fails a check, or makes it wait for ever: the runner's own time limit is needed.
  *

@@ -12,7 +12,7 @@ import {
   type Source,
   type TwoWay,
 } from "../../flow/mod.ts";
-import { first, Switch, yieldNow } from "../../switch/mod.ts";
+import { both, first, Switch, yieldNow } from "../../switch/mod.ts";
 import { expect, expectBytes, expectSame } from "./check.ts";
 import { pattern } from "./random.ts";
 
@@ -75,6 +75,19 @@ export async function readPattern(source: Source, from: number, size: number): P
   }
 }
 
+/**
+ * Reads what is left: exactly `size` bytes of the pattern. The other end closes meanwhile, so that a lost byte shows as
+ * an early end; and not at once, so that a byte too many has time to come.
+ */
+export async function readRest(source: Source, other: FlowEnd, from: number, size: number): Promise<void> {
+  const close = async () => {
+    await turns(20);
+    await other.close();
+  };
+  await both(close, () => readPattern(source, from, size));
+  await expectEnd(source);
+}
+
 /** What the next read gives. */
 export async function readOnce(source: Source, size = 64): Promise<Uint8Array | null> {
   const buffer = new Uint8Array(size);
@@ -105,7 +118,10 @@ export async function writePieces(sink: Sink, bytes: Uint8Array): Promise<void> 
   }
 }
 
-/** Puts the pattern from `from` on into a flow until it takes no more. Each try is cancelled in the end. Gives how much was taken. */
+/**
+ * Puts the pattern from `from` on into a flow until it takes no more. Each try is cancelled in the end. Gives how much
+ * was taken.
+ */
 export async function clog(put: (bytes: Uint8Array) => Promise<number>, from = 0): Promise<number> {
   let taken = 0;
   for (let refusals = 0; refusals < 3;) {

@@ -11,6 +11,7 @@ import {
   type FlowCheck,
   inCancelledScope,
   readPattern,
+  readRest,
   turns,
   writePieces,
 } from "./flow_check.ts";
@@ -23,15 +24,18 @@ export const fastPathChecks: readonly FlowCheck[] = [
     async run(a, b) {
       await writePieces(b, pattern(0, 100));
       const source = fast(a);
-      for (let done = 0; done < 100;) {
-        const taken = await source[lend]((bytes) => {
-          expect(bytes.length >= 1, "Expected at least one byte to be lent");
-          expectBytes(bytes, pattern(done, bytes.length), `what was lent from position ${done} on`);
-          return Math.min(bytes.length, 7);
-        });
-        expect(taken !== null && taken >= 1 && taken <= 7, `Expected [lend]() to give what was taken: ${taken}`);
-        done += taken;
-      }
+      const borrow = async () => {
+        for (let done = 0; done < 100;) {
+          const taken = await source[lend]((bytes) => {
+            expect(bytes.length >= 1, "Expected at least one byte to be lent");
+            expectBytes(bytes, pattern(done, bytes.length), `what was lent from position ${done} on`);
+            return Math.min(bytes.length, 7);
+          });
+          expect(taken !== null && taken >= 1 && taken <= 7, `Expected [lend]() to give what was taken: ${taken}`);
+          done += taken;
+        }
+      };
+      await both(() => b.close(), borrow);
     },
   },
   {
@@ -39,7 +43,7 @@ export const fastPathChecks: readonly FlowCheck[] = [
     async run(a, b) {
       await writePieces(b, pattern(0, 100));
       expectSame(await fast(a)[lend](() => 0), 0, "what [lend]() gives");
-      await readPattern(a, 0, 100);
+      await readRest(a, b, 0, 100);
     },
   },
   {
@@ -58,7 +62,7 @@ export const fastPathChecks: readonly FlowCheck[] = [
       await writePieces(b, pattern(0, 100));
       class Refused extends Error {}
       await expectError(() => fast(a)[lend](() => Promise.reject(new Refused())), Refused, "[lend]()");
-      await readPattern(a, 0, 100);
+      await readRest(a, b, 0, 100);
     },
   },
   {
@@ -67,7 +71,7 @@ export const fastPathChecks: readonly FlowCheck[] = [
       await writePieces(b, pattern(0, 100));
       await expectError(() => fast(a)[lend]((bytes) => bytes.length + 1), RangeError, "[lend]() of too much");
       await expectError(() => fast(a)[lend](() => -1), RangeError, "[lend]() of a negative count");
-      await readPattern(a, 0, 100);
+      await readRest(a, b, 0, 100);
     },
   },
   {
@@ -79,7 +83,7 @@ export const fastPathChecks: readonly FlowCheck[] = [
         await expectError(() => fast(a)[lend](() => 0), BusyError, "a loan beside a loan");
         return 0;
       });
-      await readPattern(a, 0, 100);
+      await readRest(a, b, 0, 100);
     },
   },
   {
@@ -112,7 +116,7 @@ export const fastPathChecks: readonly FlowCheck[] = [
       await inCancelledScope(async () => {
         await expectError(() => fast(a)[lend](() => 1), Cancelled, "[lend]() in a cancelled scope");
       });
-      await readPattern(a, 0, 10);
+      await readRest(a, b, 0, 10);
       await a.close();
       await expectError(() => fast(a)[lend](() => 1), ClosedError, "[lend]() after close()");
     },
@@ -159,14 +163,7 @@ export const fastPathChecks: readonly FlowCheck[] = [
     async run(a, b) {
       const sink = fast(a);
       const taken = await clog((bytes) => sink[give]([bytes.subarray(0, 5000), bytes.subarray(5000)]));
-      const finish = async () => {
-        await readPattern(b, 0, taken);
-        await expectEnd(b);
-      };
-      await both(finish, async () => {
-        await turns(5);
-        await a.close();
-      });
+      await readRest(b, a, 0, taken);
     },
   },
   {
@@ -182,7 +179,7 @@ export const fastPathChecks: readonly FlowCheck[] = [
         expect(!woken, "Expected readable() to wait while there is no byte");
         await writePieces(b, pattern(0, 10));
       });
-      await readPattern(a, 0, 10);
+      await readRest(a, b, 0, 10);
     },
   },
   {

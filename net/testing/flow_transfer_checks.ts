@@ -11,6 +11,7 @@ import {
   type FlowCheck,
   readOnce,
   readPattern,
+  readRest,
   turns,
   writePieces,
 } from "./flow_check.ts";
@@ -44,7 +45,7 @@ export const transferChecks: readonly FlowCheck[] = [
       const first = await readOnce(a, 7);
       expect(first !== null, "Expected read() to give bytes: it gave the end");
       expectBytes(first, pattern(0, first.length), "the first read");
-      await readPattern(a, first.length, 100 - first.length);
+      await readRest(a, b, first.length, 100 - first.length);
     },
   },
   {

@@ -1,10 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assertEquals } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
+import process from "node:process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { root, thisRuntime } from "../_runtimes.ts";
@@ -30,7 +32,8 @@ class Server {
 
   /** Sends SIGTERM, and gives the exit code. */
   async stop(): Promise<unknown> {
-    this.#child.kill("SIGTERM");
+    // Not by the child's own method: after it Deno reports any end as the work of the signal.
+    process.kill(this.#child.pid as number, "SIGTERM");
     const [code] = await this.#exit;
     return code;
   }
@@ -56,7 +59,7 @@ async function echo(port: number, bytes: Uint8Array): Promise<Uint8Array> {
   socket.end(bytes);
   const chunks: Uint8Array[] = [];
   for await (const chunk of socket) chunks.push(chunk);
-  return new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer());
+  return new Uint8Array(Buffer.concat(chunks));
 }
 
 /** A port that was free a moment ago. */
@@ -95,7 +98,7 @@ for (const name of ["echo", "copy"]) {
       idle.on("error", () => {}); // a reset, when the grace period is over
       idle.write("x");
       await once(idle, "data"); // it is being served
-      const gone = once(idle, "close");
+      const gone = new Promise<void>((resolve) => idle.on("close", () => resolve()));
       assertEquals(await server.stop(), 0);
       await gone;
     });

@@ -18,6 +18,7 @@ import {
   fromIterable,
   give,
   lend,
+  nullFlow,
   pipe,
   readAll,
   type Sink,
@@ -60,11 +61,9 @@ test("copy() from a foreign source to a sink that takes 3 and then 5 writes what
 
 test("copy() never writes an empty buffer, whatever pieces a source is made of", async () => {
   const empty = new Uint8Array(0);
-  for (const source of [bytesSource(empty, bytesOf("a"), empty, empty, bytesOf("b"), empty)]) {
-    const sink = shortSink([]);
-    await copy(source, sink);
-    assertEquals(sink.writes, ["a", "b"]);
-  }
+  const sink = shortSink([]);
+  await copy(bytesSource(empty, bytesOf("a"), empty, empty, bytesOf("b"), empty), sink);
+  assertEquals(sink.writes, ["a", "b"]);
 });
 
 test("copy() gives memory that may be kept, and writes what may not", async () => {
@@ -222,13 +221,13 @@ test("copy() awaits a foreign sink that is writing, and counts what it took", as
   assertEquals([copiedOf(thrown), await textOf(source)], [4, "ar"]);
 });
 
-test("copy() stops between two foreign reads", async () => {
-  let reads = 0;
-  const endless: Source = { read: () => Promise.resolve(++reads && 1) };
-  await cancelling(() => copy(endless, bufferSink()), yieldNow);
-  const before = reads;
-  await yieldNow();
-  assertEquals(reads, before);
+test("copy() between ends that never wait lets others run, and can be cancelled", async () => {
+  const endless = function* () {
+    while (true) yield Uint8Array.of(1);
+  };
+  for (const source of [fromIterable(endless()), { read: () => Promise.resolve(1) }]) {
+    await cancelling(() => copy(source, nullFlow), yieldNow);
+  }
 });
 
 test("copy() that is cancelled loses at most one buffer of a foreign source", async () => {
@@ -297,9 +296,15 @@ async function runScript(seed: number): Promise<void> {
   const calls: number[] = Array.from({ length: 1000 }, () => 1 + upTo(30));
   const stopAfter = random() < 0.3 ? upTo(10) : undefined;
 
-  for (const makeSource of [hidden(pieces), bytesSource(...pieces), fromIterable(pieces), await filledPipe(pieces)]) {
+  const makers = [
+    () => foreignSource(...pieces),
+    () => bytesSource(...pieces),
+    () => fromIterable(pieces),
+    () => filledPipe(pieces),
+  ];
+  for (const make of makers) {
     for (const giving of [false, true]) {
-      const source = giving ? bytesSource(...pieces) : makeSource;
+      const source = await make();
       const lossless = lend in source;
       const taken: number[] = [];
       const failure = new Error("Cannot write");
@@ -339,11 +344,6 @@ async function settle(source: Source, sink: Sink, stopAfter: number | undefined)
     for (let i = 0; stopAfter === undefined || i < stopAfter; i++) await yieldNow();
   });
   return outcome;
-}
-
-/** A source of the pieces without fast paths. */
-function hidden(pieces: readonly Uint8Array[]): Source {
-  return foreignSource(...pieces);
 }
 
 async function filledPipe(pieces: readonly Uint8Array[]): Promise<Source> {

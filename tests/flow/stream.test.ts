@@ -91,12 +91,12 @@ test("Stream read() turns what the end throws into the stream's own failure", as
   const stream = new Stream(
     Object.assign(new FakeEnd(), {
       peek() {
-        throw "reset";
+        throw new Error("reset");
       },
     }),
     names,
   );
-  await assertRejects(() => stream.read(new Uint8Array(1)), Error, "Cannot read: reset");
+  await assertRejects(() => stream.read(new Uint8Array(1)), Error, "Cannot read: Error: reset");
 });
 
 test("Stream shutdown() waits until everything was passed on", async () => {

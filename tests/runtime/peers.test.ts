@@ -23,7 +23,7 @@ import {
   writeAll,
 } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { anyPort, assertNetError, signal, text, withNet } from "../net/_helpers.ts";
+import { anyPort, assertNetError, text, withNet } from "../net/_helpers.ts";
 import { Peer } from "./_peers.ts";
 
 /** Runs `fn` with a server on `address`, and stops it afterwards. */
@@ -217,7 +217,8 @@ test("a write that waits for a peer that reads nothing is connection_reset when 
 });
 
 test("a write to a peer whose process was killed fails with connection_reset", async () => {
-  await withPeer("", async (flow, peer) => {
+  await withPeer(`say("accepted")`, async (flow, peer) => {
+    await peer.line();
     peer.kill("SIGKILL");
     await peer.ended;
     await assertNetError(async () => {
@@ -227,7 +228,8 @@ test("a write to a peer whose process was killed fails with connection_reset", a
 });
 
 test("a read ends when the peer's process is killed", async () => {
-  await withPeer("", async (flow, peer) => {
+  await withPeer(`say("accepted")`, async (flow, peer) => {
+    await peer.line();
     const reading = flow.read(new Uint8Array(1));
     peer.kill("SIGKILL");
     assertEquals(await reading, null);
@@ -318,7 +320,6 @@ test("abort() resets the connection", async () => {
 });
 
 test("close() resets the connection at once when the owning switch was cancelled", async () => {
-  const ended = signal<string | undefined>();
   await using peer = Peer.node(`
     net.createServer((socket) => {
       socket.on("error", (error) => say(error.code)).on("end", () => say("end")).resume();
@@ -332,6 +333,5 @@ test("close() resets the connection at once when the owning switch was cancelled
     throw new Error("Cannot go on");
   });
   await assertRejects(() => failed, Error, "Cannot go on");
-  ended.resolve(await peer.line());
-  assertEquals(await ended.promise, "ECONNRESET");
+  assertEquals(await peer.line(), "ECONNRESET");
 });

@@ -1,0 +1,339 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  Cancelled,
+  copy,
+  copyString,
+  first,
+  lend,
+  type LendingSource,
+  type NetError,
+  readAll,
+  runServer,
+  type StreamSocket,
+  Switch,
+  tcp,
+} from "../../mod.ts";
+import { openCounts } from "../../net/testing/mod.ts";
+import { test } from "../_test.ts";
+import { anyPort, assertNetError, signal, turn, until, withNet, withSockets } from "../net/_helpers.ts";
+import { descriptors, Peer } from "./_peers.ts";
+
+/**
+ * Connects `count` sockets of a foreign process to `port`, one after the other, lest the system's own backlog overflows. For each that ends it says a
+ * line: "end", or the code of the error.
+ */
+function crowd(port: number, count: number): Peer {
+  return Peer.node(
+    `
+    const next = (left) => {
+      if (left === 0) return;
+      const socket = net.connect(args[0], "127.0.0.1", () => next(left - 1));
+      socket.on("error", (error) => say(error.code)).on("end", () => say("end")).resume();
+    };
+    next(+args[1]);`,
+    port,
+    count,
+  );
+}
+
+/** The next lines that `peer` says. */
+async function lines(peer: Peer, count: number): Promise<(string | undefined)[]> {
+  const lines = [];
+  for (let i = 0; i < count; i++) lines.push(await peer.line());
+  return lines;
+}
+
+/** Waits until no more descriptors are open than `before`. */
+async function descriptorsBack(before: number): Promise<void> {
+  for (let i = 0; i < 200 && descriptors() > before; i++) await turn();
+  assert(descriptors() <= before, `${descriptors()} descriptors are open: there were ${before}`);
+}
+
+test("a listener that nobody accepts from holds no more than its backlog, and resets and counts the others", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort, { backlog: 2 });
+    await using peer = crowd(listener.address.port, 10);
+    await until(() => listener.dropped === 8);
+    assertEquals(await lines(peer, 8), Array(8).fill("ECONNRESET"));
+    for (let i = 0; i < 2; i++) await (await listener.accept(sw)).close();
+    assertEquals(listener.dropped, 8);
+  });
+});
+
+test("close() of a listener resets what nobody has accepted", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    await using peer = crowd(listener.address.port, 3);
+    await until(() => openCounts().sockets === 3);
+    await listener.close();
+    assertEquals(await lines(peer, 3), Array(3).fill("ECONNRESET"));
+  });
+});
+
+test("runServer() reports a burst that overflows the backlog once", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort, { backlog: 2 });
+    const finish = signal();
+    const stop = new AbortController();
+    const reported: NetError[] = [];
+    let served = 0;
+    const handler = async () => {
+      served++;
+      await finish.promise;
+    };
+    const options = {
+      onError: (error: unknown) => sw.fail(error),
+      onAcceptError: (error: unknown) => reported.push(error as NetError),
+      maxConnections: 1,
+      stop: stop.signal,
+    };
+    sw.fork(() => runServer(listener, handler, options));
+    await using _peer = crowd(listener.address.port, 10);
+    await until(() => listener.dropped === 7);
+    finish.resolve();
+    await until(() => served === 3);
+    stop.abort();
+    assertEquals(reported.map(({ code, operation }) => [code, operation]), [["quota_exceeded", "accept"]]);
+  });
+});
+
+test("maxConnections holds the others back, and serves them one after the other", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    const stop = new AbortController();
+    let running = 0;
+    let most = 0;
+    let served = 0;
+    const handler = async (flow: StreamSocket) => {
+      most = Math.max(most, ++running);
+      await copy(flow, flow);
+      running--;
+      served++;
+    };
+    sw.fork(() =>
+      runServer(listener, handler, { onError: (error) => sw.fail(error), maxConnections: 3, stop: stop.signal })
+    );
+    await Promise.all(Array.from({ length: 30 }, async () => {
+      const flow = await net.connect(sw, listener.address);
+      await copyString("hello", flow);
+      await flow.shutdown("send");
+      assertEquals((await readAll(flow)).length, 5);
+      await flow.close();
+    }));
+    await until(() => served === 30);
+    assertEquals(most, 3);
+    stop.abort();
+  });
+});
+
+test("accept() that is cancelled loses no connection, however often", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    const accepted: StreamSocket[] = [];
+    sw.forkDaemon(async () => {
+      for (;;) {
+        await first(async () => {
+          accepted.push(await listener.accept(sw));
+        }, turn);
+      }
+    });
+    for (let i = 0; i < 50; i++) await net.connect(sw, listener.address);
+    await until(() => accepted.length === 50);
+  });
+});
+
+test("connect() that is cancelled leaves no descriptor open", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    sw.forkDaemon(async () => {
+      for (;;) await (await listener.accept(sw)).close();
+    });
+    await turn();
+    const before = descriptors();
+    for (let i = 0; i < 30; i++) {
+      const hasty = () => Promise.resolve();
+      await first(() => net.connect(sw, listener.address).then((flow) => flow.close()), i % 2 === 0 ? hasty : turn);
+    }
+    await descriptorsBack(before);
+  });
+});
+
+/** Runs `fn` with an address on which connecting never ends: its backlog is full, and its process stands still. */
+async function withDeafPeer(fn: (port: number) => Promise<void>): Promise<void> {
+  await using peer = Peer.node(`
+    const server = net.createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => say(server.address().port));
+  `);
+  const port = Number(await peer.line());
+  peer.kill("SIGSTOP");
+  await using fill = Peer.node(
+    `
+    for (let i = 0; i < 8; i++) net.connect(args[0], "127.0.0.1", () => say("connected")).on("error", () => {});
+  `,
+    port,
+  );
+  for (let i = 0; i < 2; i++) await fill.line();
+  await fn(port);
+}
+
+test("connect() that nobody answers is connection_timeout, and leaves no descriptor open", async () => {
+  await withNet(async (sw, net) => {
+    await withDeafPeer(async (port) => {
+      const before = descriptors();
+      await assertNetError(() => net.connect(sw, tcp("127.0.0.1", port), { timeout: 30 }), "connection_timeout");
+      await descriptorsBack(before);
+    });
+  });
+});
+
+test("connect() that nobody answers is Cancelled promptly, and leaves no descriptor open", async () => {
+  await withNet(async (sw, net) => {
+    await withDeafPeer(async (port) => {
+      const before = descriptors();
+      await first(() => net.connect(sw, tcp("127.0.0.1", port)), turn);
+      await descriptorsBack(before);
+    });
+  });
+});
+
+test("connect() that nobody answers is given up when its switch fails", async () => {
+  await withNet(async (_, net) => {
+    await withDeafPeer(async (port) => {
+      const before = descriptors();
+      const failed = Switch.run(async (sw) => {
+        sw.fork(() => net.connect(sw, tcp("127.0.0.1", port)));
+        await turn();
+        sw.fail(new Error("Cannot wait any longer"));
+      });
+      const error = await assertRejects(() => failed, Error, "Cannot wait any longer");
+      assert(!(error instanceof Cancelled));
+      await descriptorsBack(before);
+    });
+  });
+});
+
+test("connect() refuses to be connected to itself", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    await listener.close();
+    const self = listener.address;
+    await assertNetError(() => net.connect(sw, self, { bindTo: self }), "connection_refused");
+  });
+});
+
+test("a thousand connections leave no descriptor and no count behind", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    const stop = new AbortController();
+    sw.fork(() =>
+      runServer(listener, (flow) => copy(flow, flow), { onError: (error) => sw.fail(error), stop: stop.signal })
+    );
+    const visit = () =>
+      Switch.run(async (own) => {
+        const flow = await net.connect(own, listener.address);
+        await copyString("x", flow);
+        assertEquals(await flow.read(new Uint8Array(9)), 1);
+      });
+    await visit();
+    await until(() => openCounts().sockets === 0);
+    const [before, counts] = [descriptors(), openCounts()];
+    for (let i = 0; i < 50; i++) await Promise.all(Array.from({ length: 20 }, visit));
+    await until(() => openCounts().sockets === 0);
+    await descriptorsBack(before);
+    assertEquals(openCounts(), counts);
+    stop.abort();
+  });
+});
+
+test("memory that a socket has lent for keeps is not written to again", async () => {
+  await withSockets(async ({ client, server }) => {
+    const kept: Uint8Array[] = [];
+    const source = server as unknown as LendingSource;
+    const reading = (async () => {
+      const keep = (bytes: Uint8Array, mine: boolean) => {
+        kept.push(mine ? bytes : bytes.slice());
+        return bytes.length;
+      };
+      while (await source[lend](keep) !== null);
+    })();
+    for (let i = 0; i < 200; i++) await client.write(new Uint8Array(1000).fill(i));
+    await client.shutdown("send");
+    await reading;
+    const all = kept.flatMap((bytes) => [...bytes]);
+    assertEquals(all.length, 200_000);
+    assertEquals(all.findIndex((byte, i) => byte !== Math.floor(i / 1000)), -1);
+  });
+});
+
+test("close() with unread input ends the connection, and loses no reply", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    await using peer = Peer.node(
+      `
+      const socket = net.connect(args[0], "127.0.0.1", () => socket.write("x".repeat(60_000), () => say("sent")));
+      let text = "";
+      socket.on("data", (data) => text += data).on("end", () => say("end " + text)).on("error", (error) => say(error.code));
+    `,
+      listener.address.port,
+    );
+    const flow = await listener.accept(sw);
+    assertEquals(await peer.line(), "sent");
+    await copyString("bye", flow);
+    await flow.close();
+    assertEquals(await peer.line(), "end bye");
+  });
+});
+
+test("close() is not held up by a peer that sends without end", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort, { linger: Infinity });
+    await using _peer = Peer.node(
+      `
+      const socket = net.connect(args[0], "127.0.0.1", () => more());
+      const more = () => { while (socket.write("x".repeat(65536))); };
+      socket.on("drain", more).on("error", () => {});
+    `,
+      listener.address.port,
+    );
+    const flow = await listener.accept(sw);
+    await flow.read(new Uint8Array(1));
+    await flow.close();
+  });
+});
+
+test("close() wakes a read that waits and a write that is blocked", async () => {
+  await withSockets(async ({ client }) => {
+    const reading = client.read(new Uint8Array(1)).catch((error) => error.name);
+    const blocked = signal();
+    const writing = (async () => {
+      for (;;) {
+        const writing = client.write(new Uint8Array(65536));
+        const settled = await Promise.race([writing.then(() => true), turn().then(turn).then(() => false)]);
+        if (!settled) blocked.resolve();
+        await writing;
+      }
+    })().catch((error) => error.name);
+    await blocked.promise;
+    client.abort();
+    assertEquals([await reading, await writing], ["ClosedError", "ClosedError"]);
+  });
+});
+
+test("shutdown('send') waits for a peer that reads nothing, and can be cancelled", async () => {
+  await withSockets(async ({ client, server }) => {
+    let taken = 0;
+    await first(async () => {
+      for (;;) taken += await client.write(new Uint8Array(65536));
+    }, async () => {
+      for (let before = -1; before !== taken;) {
+        before = taken;
+        for (let i = 0; i < 20; i++) await turn();
+      }
+    });
+    await first(() => client.shutdown("send"), turn);
+    const ending = client.shutdown("send");
+    assertEquals((await readAll(server)).length, taken);
+    await ending;
+  });
+});
