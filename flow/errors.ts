@@ -164,9 +164,10 @@ export class BrokenPipeError extends Error {
    * Makes the error.
    *
    * @param operation What was tried.
+   * @param options The runtime's own error as the cause, if there is one.
    */
-  constructor(operation: string) {
-    super(`Cannot ${operation}: the other end is closed`);
+  constructor(operation: string, options?: ErrorOptions) {
+    super(`Cannot ${operation}: the other end is closed`, options);
     this.name = "BrokenPipeError";
     this.operation = operation;
   }

@@ -96,7 +96,18 @@ type Outcome<T> = { readonly value: T } | { readonly error: unknown };
  * );
  * ```
  */
-export async function runServer<T = never>(
+export function runServer(
+  listener: ListeningSocket,
+  handler: ConnectionHandler,
+  options: RunServerOptions<undefined> & { stop: AbortSignal },
+): Promise<undefined>;
+/** Serves connections until a stop promise settles, or for ever. */
+export function runServer<T = never>(
+  listener: ListeningSocket,
+  handler: ConnectionHandler,
+  options: RunServerOptions<T>,
+): Promise<T>;
+export async function runServer<T>(
   listener: ListeningSocket,
   handler: ConnectionHandler,
   options: RunServerOptions<T>,

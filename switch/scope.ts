@@ -119,7 +119,9 @@ export class Scope {
 
   /** The names of the operations that wait in this scope itself, oldest first. */
   waiting(): string[] {
-    return this.#waiters.toArray().map((waiter) => waiter.operation);
+    return this.#waiters.toArray().map(({ operation, subject }) =>
+      subject === undefined ? operation : `${operation} ${subject.label}`
+    );
   }
 
   /** Wakes the waiters, then the listeners of the signal, which are foreign code. Whatever they do, the tree is marked already. */

@@ -55,8 +55,12 @@ export class Outgoing {
     return this.#writable.writableLength === 0 && (!this.#ending || this.#writable.writableFinished);
   }
 
+  /**
+   * Whether nothing older is queued. A destroyed stream drops what it is given and is never busy, while the event that tells why has yet to come: a loop
+   * of writes would go on for ever, and keep the event from coming.
+   */
   #free(): boolean {
     if (this.#failure !== undefined) throw this.#failure.error;
-    return this.#writable.writableLength === 0;
+    return !this.#writable.destroyed && this.#writable.writableLength === 0;
   }
 }

@@ -84,19 +84,11 @@ export class NodeStream implements ProviderStream {
   }
 
   write(bytes: Uint8Array): number {
-    return this.#dying ? 0 : this.#outgoing.write(bytes);
+    return this.#outgoing.write(bytes);
   }
 
   give(buffers: readonly Uint8Array[]): number {
-    return this.#dying ? 0 : this.#outgoing.give(buffers);
-  }
-
-  /**
-   * Whether the socket is broken while the event that tells why has yet to come. What it is given now it drops, and it never is busy: a loop of writes
-   * would go on for ever, and would keep the event from coming.
-   */
-  get #dying(): boolean {
-    return this.#socket.destroyed && this.#error === undefined;
+    return this.#outgoing.give(buffers);
   }
 
   end(): void {

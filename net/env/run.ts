@@ -2,7 +2,7 @@
 
 import process from "node:process";
 import type { Sink, Source } from "../../flow/mod.ts";
-import { type Clock, Switch } from "../../switch/mod.ts";
+import { Cancelled, type Clock, interruptible, Switch } from "../../switch/mod.ts";
 import { systemProvider } from "../backends/auto.ts";
 import { createNet, type Net } from "../mod.ts";
 import { openInput, openOutput } from "./stdio.ts";
@@ -22,7 +22,8 @@ export interface Env {
   /**
    * Waits for the user, or the system, to end the program. A second signal ends the process at once.
    *
-   * @returns A promise of the signal's name, "SIGINT" or "SIGTERM"; the same one for every call. It never settles when no signal comes.
+   * @returns A promise of the signal's name, "SIGINT" or "SIGTERM". Nobody needs to await it.
+   * @throws {Cancelled} When the current scope is cancelled first, or `run` ends.
    */
   stop(): Promise<string>;
 }
@@ -60,7 +61,7 @@ export function run<T>(main: (env: Env) => T | Promise<T>): Promise<T> {
     const stdin = lazily(() => openInput(process.stdin, "stdin"), (input) => input.close());
     const stdout = lazily(() => openOutput(process.stdout, "stdout"), (output) => output.close());
     const stderr = lazily(() => openOutput(process.stderr, "stderr"), (output) => output.close());
-    const signal = lazily(openSignal, ({ close }) => close());
+    const signal = lazily(openSignal, (opened) => opened.close());
     return await main(Object.freeze({
       net,
       clock: net.clock,
@@ -73,22 +74,30 @@ export function run<T>(main: (env: Env) => T | Promise<T>): Promise<T> {
       get stderr() {
         return stderr().sink;
       },
-      stop: () => signal().promise,
+      stop: () => {
+        const stopped = interruptible(signal().heard);
+        stopped.catch(() => {}); // often handed on, and awaited late or never
+        return stopped;
+      },
     }));
   }, { name: "run" });
 }
 
 /** Listens for the signals that end a program, until the first one: then the system's own way of ending is back. */
-function openSignal(): { readonly promise: Promise<string>; close(): void } {
+function openSignal(): { readonly heard: Promise<string>; close(): void } {
+  const names = ["SIGINT", "SIGTERM"] as const;
   let close = (): void => {};
-  const promise = new Promise<string>((resolve) => {
-    const heard = (name: string) => {
-      close();
+  const heard = new Promise<string>((resolve, reject) => {
+    const forget = () => names.forEach((name) => process.off(name, hear));
+    const hear = (name: string) => {
+      forget();
       resolve(name);
     };
-    const names = ["SIGINT", "SIGTERM"] as const;
-    close = () => names.forEach((name) => process.off(name, heard));
-    for (const name of names) process.on(name, heard);
+    close = () => {
+      forget();
+      reject(new Cancelled(new Error("The program has ended")));
+    };
+    names.forEach((name) => process.on(name, hear));
   });
-  return { promise, close };
+  return { heard, close: () => close() };
 }

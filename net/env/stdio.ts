@@ -5,7 +5,8 @@ import { Incoming } from "../../flow/node/incoming.ts";
 import { Outgoing } from "../../flow/node/outgoing.ts";
 import { Stream } from "../../flow/stream.ts";
 import type { StreamEnd } from "../../flow/stream_end.ts";
-import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/mod.ts";
+import { type Borrower, BrokenPipeError, give, type GivingSink, lend, type LendingSource } from "../../flow/mod.ts";
+import { Semaphore } from "../../switch/mod.ts";
 
 /** Standard input as a source, and the way to give it back to the process. */
 export interface Input {
@@ -49,7 +50,10 @@ export interface Output {
   close(): Promise<void>;
 }
 
-/** Begins to write to a standard stream of the process. The process's stream itself is never ended. */
+/**
+ * Begins to write to a standard stream of the process, which itself is never ended. The whole program shares it, so writes take turns instead of being a
+ * `BusyError`.
+ */
 export function openOutput(writable: Writable, label: string): Output {
   const outgoing = new Outgoing(writable, () => stream.writable());
   const end: StreamEnd = {
@@ -63,13 +67,22 @@ export function openOutput(writable: Writable, label: string): Output {
       return outgoing.flushed;
     },
   };
-  const stream = new Stream(end, { label, failure: (_, cause) => cause });
+  const stream = new Stream(end, { label, failure: brokenPipe });
   const onError = (error: unknown) => outgoing.fail(error);
   writable.on("error", onError);
+  const turn = new Semaphore(1);
+  const inTurn = async (write: () => Promise<number>) => {
+    const permit = await turn.acquire();
+    try {
+      return await write();
+    } finally {
+      permit.release();
+    }
+  };
   return {
     sink: Object.freeze({
-      write: (bytes: Uint8Array) => stream.write(bytes),
-      [give]: (buffers: readonly Uint8Array[]) => stream.give(buffers),
+      write: (bytes: Uint8Array) => inTurn(() => stream.write(bytes)),
+      [give]: (buffers: readonly Uint8Array[]) => inTurn(() => stream.give(buffers)),
     }),
     close: async () => {
       await stream.flush();
@@ -77,4 +90,11 @@ export function openOutput(writable: Writable, label: string): Output {
       writable.off("error", onError);
     },
   };
+}
+
+/** The reader of a standard stream may go away, as that of any pipe. */
+function brokenPipe(operation: "read" | "write", cause: unknown): unknown {
+  return (cause as { code?: unknown } | undefined)?.code === "EPIPE"
+    ? new BrokenPipeError(operation, { cause })
+    : cause;
 }

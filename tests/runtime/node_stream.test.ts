@@ -1,0 +1,49 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { NetError, readExact, run, runServer, Switch, tcp, withTimeout, writeAll } from "@sluice/io";
+import { test } from "../_test.ts";
+
+test("write() to a connection that was reset fails, and does not take bytes for ever", () =>
+  run((env) =>
+    Switch.run(async (sw) => {
+      const listener = await env.net.listen(sw, tcp("127.0.0.1", 0));
+      const accepting = sw.forkPromise(() => listener.accept(sw));
+      const flow = await env.net.connect(sw, listener.address);
+      const other = await accepting;
+      const bytes = new Uint8Array(64 * 1024);
+      await assertRejects(() =>
+        withTimeout(env.clock, 200, async () => {
+          while (true) await flow.write(bytes);
+        })
+      );
+      sw.fork(async () => {
+        await env.clock.sleep(50);
+        other.abort();
+      });
+      await assertRejects(() =>
+        flow.write(bytes).then(async () => {
+          for (let i = 0; i < 1000; i++) await flow.write(bytes);
+          throw new Error("taken");
+        }), NetError);
+    })
+  ));
+
+test(
+  "close() of a cancelled connection ends while the end of stream is on its way",
+  () =>
+    run((env) =>
+      Switch.run(async (sw) => {
+        const listener = await env.net.listen(sw, tcp("127.0.0.1", 0));
+        const accepting = sw.forkPromise(() => listener.accept(sw));
+        await withTimeout(env.clock, 2000, () =>
+          Switch.run(async (inner) => {
+            const flow = await env.net.connect(inner, listener.address);
+            await accepting;
+            inner.fork(() => flow.shutdown("send"));
+            inner.fail(new Error("enough"));
+          }).catch((error) => assertEquals(error.message, "enough")));
+      })
+    ),
+  { timeout: 3000 },
+);
