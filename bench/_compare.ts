@@ -8,6 +8,8 @@ import { estimate } from "./_stats.ts";
 export interface Contestant {
   /** How it is called in the table. */
   readonly api: string;
+  /** The one bare contestant that it is compared with; the default is every one. */
+  readonly against?: string;
   /** One turn: the cost of one operation. */
   turn(): Promise<number>;
 }
@@ -21,7 +23,7 @@ export interface Subject {
 
 /**
  * Gives everybody one turn in each round, forwards and then backwards, so that a drift of the machine falls on all alike. Each of `ours` is compared with
- * each of `bare`, turn by turn of the same round.
+ * each of `bare` that it says, turn by turn of the same round.
  */
 export async function compare(
   subject: Subject,
@@ -36,7 +38,10 @@ export async function compare(
       costs.get(contestant)?.push(await contestant.turn());
     }
   }
-  return ours.flatMap((our) => bare.map((other) => rowOf(subject, our, other, costs)));
+  return ours.flatMap((our) =>
+    bare.filter(({ api }) => our.against === undefined || our.against === api)
+      .map((other) => rowOf(subject, our, other, costs))
+  );
 }
 
 function rowOf(

@@ -65,7 +65,10 @@ async function run(plan: ServedPlan, runtime: Runtime, settings: Settings): Prom
     const bare: Contestant[] = [];
     for (const server of plan.ours.filter(here)) ours.push(await enlist(server));
     for (const server of plan.bare.filter(here)) bare.push(await enlist(server));
-    if (settings.twice) ours.push({ ...await enlist(plan.bare[0]), api: `${plan.bare[0].api} again` });
+    if (settings.twice) {
+      const [first] = plan.bare;
+      ours.push({ ...await enlist(first), api: `${first.api} again`, against: first.api });
+    }
     return await compare({ name: plan.name, runtime: runtime.name, unit: plan.unit }, ours, bare, settings.rounds);
   } finally {
     await Promise.all(started.map((program) => program.stop()));

@@ -77,13 +77,14 @@ export class Peer implements AsyncDisposable {
     this.child.stdin.end();
   }
 
-  /** Sends it a signal. */
+  /** Sends it a signal, if it still runs. */
   kill(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
+    // Not by the child's own kill(): on Deno that works only once.
+    if (!this.#over && this.child.pid !== undefined) process.kill(this.child.pid, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.child.kill("SIGKILL");
+    this.kill("SIGKILL");
     await this.ended.catch(() => {});
   }
 }

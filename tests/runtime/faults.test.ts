@@ -29,8 +29,10 @@ function crowd(port: number, count: number): Peer {
     `
     const next = (left) => {
       if (left === 0) return;
-      const socket = net.connect(args[0], "127.0.0.1", () => next(left - 1));
+      const socket = net.connect(args[0], "127.0.0.1");
       socket.on("error", (error) => say(error.code)).on("end", () => say("end")).resume();
+      const go = () => { socket.off("connect", go).off("close", go); next(left - 1) };
+      socket.on("connect", go).on("close", go);
     };
     next(+args[1]);`,
     port,

@@ -1,0 +1,95 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** Programs that the tests of `run` start, by name. */
+import process from "node:process";
+import { copy, copyString, type Env, NetError, readAll, readExact, run, Switch, tcp } from "../../../mod.ts";
+
+const decoder = new TextDecoder();
+const handlers = () => process.listenerCount("SIGINT") + process.listenerCount("SIGTERM");
+
+async function take(env: Env, count: number): Promise<string> {
+  const buffer = new Uint8Array(count);
+  await readExact(env.stdin, buffer);
+  return decoder.decode(buffer);
+}
+
+async function remaining(env: Env): Promise<string> {
+  return decoder.decode(await readAll(env.stdin));
+}
+
+const programs: Record<string, () => Promise<unknown>> = {
+  cat: () => run((env) => copy(env.stdin, env.stdout)),
+  complain: () => run((env) => copyString("too bad\n", env.stderr)),
+  large: () => run((env) => copyString("x".repeat(8 << 20), env.stdout)),
+  nothing: () => run(() => 1),
+  async take() {
+    console.log("took", await run((env) => take(env, 5)));
+  },
+  async takeThenRest() {
+    console.log("took", await run((env) => take(env, 5)));
+    console.log("then", await run(remaining));
+    console.log("then", JSON.stringify(await run(remaining)));
+  },
+  async giveUp() {
+    await Switch.run(async (sw) => {
+      sw.fork(() => run((env) => env.stdin.read(new Uint8Array(1))));
+      await run((env) => env.clock.sleep(20));
+      sw.fail(new Error("Cannot wait any longer"));
+    }).catch(() => console.log("gave up"));
+    console.log("then", await run((env) => take(env, 5)));
+  },
+  atOnce: () => Promise.all(Array.from({ length: 30 }, (_, i) => run((env) => copyString(`${i}\n`, env.stdout)))),
+  again: async () => {
+    for (let i = 0; i < 30; i++) await run((env) => copyString(`${i}\n`, env.stdout));
+  },
+  async stop() {
+    await run(async (env) => {
+      const stopped = env.stop();
+      console.log("ready", handlers(), stopped === env.stop());
+      console.log(await stopped, handlers(), await env.stop());
+    });
+    console.log("after", handlers());
+  },
+  async stopNever() {
+    await run((env) => void env.stop());
+    console.log("after", handlers());
+  },
+  async stopTwice() {
+    await run(async (env) => {
+      const stopped = env.stop();
+      console.log("ready");
+      console.log(await stopped);
+      await env.clock.sleep(20_000);
+    });
+  },
+  async deaf() {
+    await run(async (env) => {
+      let error: unknown;
+      while (error === undefined) {
+        error = await copyString("x".repeat(65536), env.stdout).then(() => undefined, (e) => e);
+      }
+      await copyString(`${(error as { code?: string }).code}\n`, env.stderr);
+    });
+    await run((env) => copyString("x", env.stdout)).catch((error) => console.error("again", error.code));
+  },
+  async denied() {
+    await run((env) =>
+      Switch.run(async (sw) => {
+        const code = (error: unknown) => error instanceof NetError ? error.code : String(error);
+        const tries = process.argv.slice(3).map((text) => [text, ...text.split(" ")]);
+        for (const [text, action, ip, port] of tries) {
+          const address = ip.startsWith("/") ? { transport: "unix", path: ip } as const : tcp(ip, Number(port));
+          const attempt = action === "listen" ? env.net.listen(sw, address) : env.net.connect(sw, address);
+          console.log(`${text}: ${await attempt.then(() => "ok", code)}`);
+        }
+        console.log(`lookup: ${await env.net.getAddrInfo("localhost").then(() => "ok", code)}`);
+      })
+    );
+  },
+};
+
+process.on("unhandledRejection", (error) => {
+  console.error("unhandled", error);
+  process.exit(99);
+});
+await programs[process.argv[2]]();

@@ -1,0 +1,148 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
+import { join } from "node:path";
+import process from "node:process";
+import { Cancelled, copyString, type Env, formatAddress, run, Switch, tcp } from "../../../mod.ts";
+import { root, thisRuntime } from "../../_runtimes.ts";
+import { test } from "../../_test.ts";
+import { Peer } from "../../runtime/_peers.ts";
+
+/** Starts a program of `_program.ts` on this runtime. */
+function start(name: string): Peer {
+  const [program, ...args] = thisRuntime().runCommand(join(root, "tests/net/env/_program.ts"));
+  return new Peer(program, [...args, name]);
+}
+
+/** Starts a program, and gives what it wrote once it has ended well. */
+async function outputOf(name: string, input = ""): Promise<string> {
+  await using peer = start(name);
+  peer.say(input);
+  peer.endInput();
+  const ending = await peer.ended;
+  assertEquals([ending, peer.errors], [{ code: 0, signal: null }, ""]);
+  return peer.output;
+}
+
+test("run() gives what main gives, and throws what it throws", async () => {
+  assertEquals(await run(() => 1), 1);
+  await assertRejects(() => run(() => Promise.reject(new Error("Cannot go on"))), Error, "Cannot go on");
+});
+
+test("run() runs main in a switch, with an environment that is frozen and lazy", async () => {
+  const before = process.stdin.listenerCount("data");
+  const env = await run((env) => env);
+  assert(Object.isFrozen(env));
+  assertStrictEquals(env.clock, env.net.clock);
+  assertEquals(process.stdin.listenerCount("data"), before);
+});
+
+test("run() is cancelled with its caller", async () => {
+  const failed = Switch.run(async (sw) => {
+    sw.fork(async () => {
+      assertInstanceOf(await run((env) => env.clock.sleep(60_000)).catch((error) => error), Cancelled);
+    });
+    await run((env) => env.clock.sleep(1));
+    sw.fail(new Error("Cannot wait any longer"));
+  });
+  await assertRejects(() => failed, Error, "Cannot wait any longer");
+});
+
+test("run() ends the program by itself when there is nothing left to do, though standard input is open", async () => {
+  await using peer = start("nothing");
+  assertEquals(await peer.ended, { code: 0, signal: null });
+});
+
+test("stdin and stdout carry bytes to the end", async () => {
+  const text = "hello\n".repeat(20_000);
+  assertEquals((await outputOf("cat", text)).length, text.length);
+});
+
+test("stdin that has been read from lets the program end by itself, though it is open", async () => {
+  await using peer = start("take");
+  peer.say("hello and more");
+  assertEquals(await peer.ended, { code: 0, signal: null });
+  assertEquals(peer.output, "took hello\n");
+});
+
+test("stdin keeps what one run has not read for the next, and its end too", async () => {
+  assertEquals(await outputOf("takeThenRest", "hello and more"), 'took hello\nthen  and more\nthen ""\n');
+});
+
+test("stdin gives the bytes of a read that was given up to the next", async () => {
+  await using peer = start("giveUp");
+  assertEquals(await peer.line(), "gave up");
+  peer.say("hello");
+  assertEquals(await peer.line(), "then hello");
+  assertEquals((await peer.ended).code, 0);
+});
+
+test("stdout has passed on everything when the run ends", async () => {
+  assertEquals((await outputOf("large")).length, 8 << 20);
+});
+
+test("stdout can be used by many runs at once, and one after the other, without a warning", async () => {
+  const expected = Array.from({ length: 30 }, (_, i) => `${i}\n`);
+  assertEquals((await outputOf("atOnce")).split(/(?<=\n)/).sort(), expected.sort());
+  assertEquals((await outputOf("again")).length, expected.join("").length);
+});
+
+test("stdout whose reader has gone is an error, and no end of the program", async () => {
+  await using peer = start("deaf");
+  peer.child.stdout.destroy();
+  assertEquals(await peer.ended, { code: 0, signal: null });
+  assertEquals(peer.errors, "EPIPE\nagain EPIPE\n");
+});
+
+test("stderr carries what is written to it", async () => {
+  await using peer = start("complain");
+  assertEquals((await peer.ended).code, 0);
+  assertEquals([peer.output, peer.errors], ["", "too bad\n"]);
+});
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  test(`stop() gives ${signal} when that comes, and leaves no handler behind`, async () => {
+    await using peer = start("stop");
+    assertEquals(await peer.line(), "ready 2 true");
+    peer.kill(signal);
+    assertEquals(await peer.line(), `${signal} 0 ${signal}`);
+    assertEquals(await peer.line(), "after 0");
+    assertEquals(await peer.ended, { code: 0, signal: null });
+  });
+}
+
+test("stop() leaves no handler behind when no signal comes, and lets the program end", async () => {
+  assertEquals(await outputOf("stopNever"), "after 0\n");
+});
+
+test("a second signal after stop() ends the program", async () => {
+  await using peer = start("stopTwice");
+  assertEquals(await peer.line(), "ready");
+  peer.kill("SIGTERM");
+  assertEquals(await peer.line(), "SIGTERM");
+  peer.kill("SIGTERM");
+  assertEquals((await peer.ended).signal, "SIGTERM");
+});
+
+test("the network of run() closes what main leaves open with its switch", async () => {
+  const { env, closed } = await run((env) =>
+    Switch.run(async (sw) => {
+      const listener = await env.net.listen(sw, tcp("127.0.0.1", 0));
+      return { env, closed: listener.address };
+    })
+  );
+  const error = await run(() =>
+    Switch.run((sw) => env.net.connect(sw, closed).then(() => "connected", (error) => error.message))
+  );
+  assertEquals(error, `Cannot connect to ${formatAddress(closed)}: connection refused`);
+});
+
+test("the environment cannot be changed, and its streams are frozen", async () => {
+  await run(async (env) => {
+    assertEquals(Reflect.set(env, "net", undefined), false);
+    for (const stream of [env.stdin, env.stdout, env.stderr]) assert(Object.isFrozen(stream));
+    await copyString("", env.stdout);
+    const names: (keyof Env)[] = ["net", "clock", "stdin", "stdout", "stderr", "stop"];
+    assertEquals(Object.keys(env).sort(), [...names].sort());
+  });
+});
