@@ -58,8 +58,13 @@ async function run(plan: ServedPlan, runtime: Runtime, settings: Settings): Prom
       },
     };
   };
-  const order = (shape: Order["shape"], { program, port }: Running, warmup: number, ms: number) =>
-    settings.load.make({ shape, port, pid: program.pid, connections: plan.connections, warmup, ms });
+  const order = async (shape: Order["shape"], { program, port }: Running, warmup: number, ms: number) => {
+    try {
+      return await settings.load.make({ shape, port, pid: program.pid, connections: plan.connections, warmup, ms });
+    } catch (cause) {
+      throw new Error(`${shape} of ${program.name}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    }
+  };
   try {
     const ours: Contestant[] = [];
     const bare: Contestant[] = [];

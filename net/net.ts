@@ -90,7 +90,7 @@ export function createNet(provider: NetProvider): Net {
       subject: labelled(at),
       begin: () => provider.listen(at, checked),
       wrap: (given, hook) => new ProvidedListener(given, { clock, linger }, hook),
-      discard: (given) => given.close(),
+      discard: (given) => void given.close().catch(() => {}), // nobody is left who could be told
       failure: (cause) => netErrorFrom(cause, { operation: "listen", address: at }),
     });
     return listener as ListeningSocket as ListeningSocket<A>;

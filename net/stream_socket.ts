@@ -132,6 +132,7 @@ export class ProvidedSocket implements StreamSocket, LendingSource, GivingSink {
   async #giveBack(): Promise<void> {
     const { owner, clock, linger } = this.#terms;
     if (isSwitchCancelled(owner)) return this.#end.abort();
+    if (this.#end.flushed && this.#nothingUnread()) return this.#end.close();
     // Ended and read on, so that the system closes with an end of stream and not with a reset because of unread input.
     this.#end.drop();
     this.#end.end();
@@ -144,5 +145,14 @@ export class ProvidedSocket implements StreamSocket, LendingSource, GivingSink {
     }
     if (this.#end.flushed) this.#end.close();
     else this.#end.abort();
+  }
+
+  /** Whether the other side has ended, and all that it sent was read; or nothing can be read any more. */
+  #nothingUnread(): boolean {
+    try {
+      return this.#end.peek() === null;
+    } catch {
+      return true;
+    }
   }
 }

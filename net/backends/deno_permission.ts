@@ -31,7 +31,7 @@ export function denoPermit(permissions: DenoPermissions): (action: string, addre
 function needed(address: StreamAddress): Descriptor[] {
   if (address.transport === "tcp") {
     const host = address.ip.version === 6 ? `[${address.ip}]` : String(address.ip);
-    return [{ name: "net", host: address.port === 0 ? host : `${host}:${address.port}` }];
+    return [{ name: "net", host: `${host}:${address.port}` }];
   }
   if (address.path.startsWith("\0")) return [{ name: "net" }];
   return [{ name: "read", path: address.path }, { name: "write", path: address.path }];

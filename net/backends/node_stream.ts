@@ -28,7 +28,7 @@ export class NodeStream implements ProviderStream {
     socket.on("close", () => {
       open.sockets--;
       this.#gone = true;
-      this.#fail(Object.assign(new Error("The socket was closed by the system"), { code: "ECONNRESET" }));
+      this.#fail(closedBySystem);
       this.#events?.closed();
     });
   }
@@ -113,6 +113,11 @@ export class NodeStream implements ProviderStream {
     this.#events?.writable(); // whoever waits for taken bytes to go out waits in vain
   }
 }
+
+/** What every closed socket has to say at last, which nobody hears as a rule: one for all, so that closing makes no stack trace. */
+const closedBySystem: Error = Object.freeze(
+  Object.assign(new Error("The socket was closed by the system"), { code: "ECONNRESET" }),
+);
 
 /** The address of a Unix socket without a name. */
 export const unnamed: StreamAddress = unix("");

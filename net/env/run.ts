@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import process from "node:process";
+import { clearInterval, setInterval } from "node:timers";
 import type { Sink, Source } from "../../flow/mod.ts";
 import { Cancelled, type Clock, interruptible, Switch } from "../../switch/mod.ts";
 import { systemProvider } from "../backends/auto.ts";
@@ -37,6 +38,7 @@ export interface Env {
  * @typeParam T What `main` gives.
  * @param main The program.
  * @returns What `main` gave.
+ * @throws {Error} When something that was written to a standard stream did not go out, and no write has told so.
  *
  * @example A whole program
  * ```ts
@@ -88,7 +90,11 @@ function openSignal(): { readonly heard: Promise<string>; close(): void } {
   const names = ["SIGINT", "SIGTERM"] as const;
   let close = (): void => {};
   const heard = new Promise<string>((resolve, reject) => {
-    const forget = () => names.forEach((name) => process.off(name, hear));
+    const alive = setInterval(() => {}, 2 ** 30); // on Node waiting for a signal alone keeps no program running
+    const forget = () => {
+      clearInterval(alive);
+      names.forEach((name) => process.off(name, hear));
+    };
     const hear = (name: string) => {
       forget();
       resolve(name);

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Readable, Writable } from "node:stream";
+import { setImmediate } from "node:timers";
 import { Incoming } from "../../flow/node/incoming.ts";
 import { Outgoing } from "../../flow/node/outgoing.ts";
 import { Stream } from "../../flow/stream.ts";
@@ -8,15 +9,51 @@ import type { StreamEnd } from "../../flow/stream_end.ts";
 import { type Borrower, BrokenPipeError, give, type GivingSink, lend, type LendingSource } from "../../flow/mod.ts";
 import { Semaphore } from "../../switch/mod.ts";
 
+/** What all runs that use a standard stream have in common: the process has only one of it. */
+interface Shared<Half extends { fail(error: unknown): void }> {
+  readonly half: Half;
+  readonly users: Set<Stream>;
+  readonly onError: (error: unknown) => void;
+}
+
+interface SharedOutput extends Shared<Outgoing> {
+  readonly turn: Semaphore;
+  /** The stream has yet to call back for what it was given: nothing else it says can be relied on, on every runtime. */
+  busy: boolean;
+}
+
+/** Kept between runs, for what has arrived and nobody has read yet. */
+const inputs: WeakMap<Readable, Shared<Incoming>> = new WeakMap();
+const outputs: WeakMap<Writable, SharedOutput> = new WeakMap();
+
+function shared<Half extends { fail(error: unknown): void }>(makeHalf: (users: Set<Stream>) => Half): Shared<Half> {
+  const users = new Set<Stream>();
+  const half = makeHalf(users);
+  return { half, users, onError: (error) => half.fail(error) };
+}
+
+function shareOutput(writable: Writable): SharedOutput {
+  const common = shared((users) =>
+    new Outgoing(writable, () => {
+      output.busy = false;
+      users.forEach((user) => user.writable());
+    })
+  );
+  const output: SharedOutput = { ...common, turn: new Semaphore(1), busy: false };
+  return output;
+}
+
 /** Standard input as a source, and the way to give it back to the process. */
 export interface Input {
   readonly source: LendingSource;
   close(): void;
 }
 
-/** Begins to read a standard stream of the process. */
+/** Begins to read a standard stream of the process. What is not read is there for whoever reads next. */
 export function openInput(readable: Readable, label: string): Input {
-  const incoming = new Incoming(readable);
+  const input = inputs.get(readable) ?? shared(() => new Incoming(readable));
+  inputs.set(readable, input);
+  const { half: incoming, users, onError } = input;
   const end: StreamEnd = {
     peek: () => incoming.peek(),
     consume: (size) => incoming.consume(size),
@@ -27,9 +64,11 @@ export function openInput(readable: Readable, label: string): Input {
     flushed: true,
   };
   const stream = new Stream(end, { label, failure: (_, cause) => cause });
-  const onError = (error: unknown) => incoming.fail(error);
-  readable.on("error", onError);
-  incoming.start(() => stream.readable());
+  users.add(stream);
+  if (users.size === 1) {
+    readable.on("error", onError);
+    incoming.start(() => users.forEach((user) => user.readable()));
+  }
   return {
     source: Object.freeze({
       read: (buffer: Uint8Array) => stream.read(buffer),
@@ -37,6 +76,8 @@ export function openInput(readable: Readable, label: string): Input {
     }),
     close: () => {
       stream.close();
+      users.delete(stream);
+      if (users.size > 0) return;
       incoming.stop();
       readable.off("error", onError);
     },
@@ -46,7 +87,7 @@ export function openInput(readable: Readable, label: string): Input {
 /** Standard output or error as a sink, and the way to give it back to the process. */
 export interface Output {
   readonly sink: GivingSink;
-  /** Waits until everything that was taken has been passed on, and then lets go. */
+  /** Waits until everything that was taken has been passed on, and then lets go. Rejects with what was not told to any writer. */
   close(): Promise<void>;
 }
 
@@ -55,22 +96,43 @@ export interface Output {
  * `BusyError`.
  */
 export function openOutput(writable: Writable, label: string): Output {
-  const outgoing = new Outgoing(writable, () => stream.writable());
+  const output = outputs.get(writable) ?? shareOutput(writable);
+  outputs.set(writable, output);
+  const { half: outgoing, users, onError, turn } = output;
+  let untold = false; // something was taken, and if it is lost nobody knows yet
+  const failure = (operation: "read" | "write", cause: unknown) => {
+    untold = false;
+    return brokenPipe(operation, cause);
+  };
+  const once = (write: () => number) => {
+    if (output.busy) return 0;
+    output.busy = true; // now, for the call back may come at once
+    let taken = 0;
+    try {
+      taken = write();
+      untold ||= taken > 0;
+      return taken;
+    } catch (error) {
+      outgoing.fail(error); // Deno throws what others tell by an event
+      throw error;
+    } finally {
+      if (taken === 0) output.busy = false;
+    }
+  };
   const end: StreamEnd = {
     peek: () => null,
     consume: () => {},
     drop: () => {},
-    write: (bytes) => outgoing.write(bytes),
-    give: (buffers) => outgoing.give(buffers),
+    write: (bytes) => once(() => outgoing.write(bytes)),
+    give: (buffers) => once(() => outgoing.give(buffers)),
     end: () => {},
     get flushed() {
-      return outgoing.flushed;
+      return outgoing.flushed && !output.busy;
     },
   };
-  const stream = new Stream(end, { label, failure: brokenPipe });
-  const onError = (error: unknown) => outgoing.fail(error);
-  writable.on("error", onError);
-  const turn = new Semaphore(1);
+  const stream = new Stream(end, { label, failure });
+  users.add(stream);
+  if (users.size === 1) writable.on("error", onError);
   const inTurn = async (write: () => Promise<number>) => {
     const permit = await turn.acquire();
     try {
@@ -86,8 +148,15 @@ export function openOutput(writable: Writable, label: string): Output {
     }),
     close: async () => {
       await stream.flush();
+      await new Promise((resolve) => setImmediate(resolve)); // an error of the last write is still to come
       stream.close();
-      writable.off("error", onError);
+      users.delete(stream);
+      if (users.size === 0) writable.off("error", onError);
+      try {
+        outgoing.check();
+      } catch (error) {
+        if (untold) throw failure("write", error);
+      }
     },
   };
 }

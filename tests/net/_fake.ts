@@ -4,7 +4,7 @@
 import {
   type Attempt,
   createNet,
-  IpAddress,
+  type IpAddress,
   type ListeningSocket,
   type Net,
   type NetFeature,

@@ -19,6 +19,14 @@ test("connect() gives a socket that knows both addresses", async () => {
   });
 });
 
+test("connect() to a host by name reaches a listener on loopback", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    const flow = await net.connect(sw, hostAddress("localhost", listener.address.port));
+    assertEquals(flow.peer, listener.address);
+  });
+});
+
 test("connect() to a missing Unix path is not_found and says what it was doing", async () => {
   await withNet(async (sw, net) => {
     const error = await assertNetError(() => net.connect(sw, unix("/nonexistent/socket")), "not_found");

@@ -2,9 +2,10 @@
 
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { Cancelled, ClosedError, first, Switch, tcp } from "../../mod.ts";
+import { openCounts } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
 import { called, FakeListener, fakeListener, fakeNet, microtasks } from "./_fake.ts";
-import { anyPort, assertNetError, finishedSwitch, signal, withNet } from "./_helpers.ts";
+import { anyPort, assertNetError, finishedSwitch, signal, turn, until, withNet } from "./_helpers.ts";
 
 const address = tcp("10.0.0.2", 80);
 
@@ -137,6 +138,18 @@ test("listen() is cancelled however soon after the call that comes", async () =>
     await Switch.run((sw) => first(() => net.listen(sw, address), () => microtasks(delay)));
     for (const attempt of provider.listens) assertEquals(attempt.cancels, 1);
   }
+});
+
+test("listen() on the system that is cancelled frees the port again", async () => {
+  await withNet(async (sw, net) => {
+    const { address } = await Switch.run((inner) => net.listen(inner, anyPort));
+    for (let delay = 0; delay < 6; delay++) {
+      await first(() => net.listen(sw, address).then((listener) => listener.close()), () => microtasks(delay));
+      await until(() => openCounts().listeners === 0);
+    }
+    await turn();
+    await net.listen(sw, address);
+  });
 });
 
 test("listen() is given up when its switch ends meanwhile", async () => {

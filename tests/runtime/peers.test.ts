@@ -16,7 +16,7 @@ import {
   runServer,
   type StreamAddress,
   type StreamSocket,
-  Switch,
+  type Switch,
   tcp,
   type TcpAddress,
   unix,

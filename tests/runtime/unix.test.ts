@@ -6,9 +6,10 @@ import { existsSync, lstatSync, mkdtempSync, readFileSync, rmSync, statSync, unl
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { copyString, type Net, readAll, Switch, unix } from "../../mod.ts";
+import { copyString, first, type Net, readAll, Switch, unix } from "../../mod.ts";
+import { openCounts } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
-import { assertNetError, text, withNet } from "../net/_helpers.ts";
+import { assertNetError, text, turn, until, withNet } from "../net/_helpers.ts";
 import { nodeProgram } from "./_peers.ts";
 
 /** Runs `fn` with a path for a Unix socket in a folder of its own. */
@@ -189,6 +190,39 @@ test("listen() on an abstract name makes no file, and is known to the system by 
     await assertNetError(() => net.listen(sw, unix(`\0${name}`)), "address_in_use");
     await listener.close();
     await assertNetError(() => net.connect(sw, unix(`\0${name}`)), "connection_refused");
+  });
+});
+
+test("close() of a Unix socket gives a peer that reads nothing up after linger", async () => {
+  await withPath(async (path, sw, net) => {
+    const listener = await net.listen(sw, unix(path));
+    const client = await net.connect(sw, unix(path), { linger: 20 });
+    await listener.accept(sw);
+    await first(async () => {
+      for (;;) await client.write(new Uint8Array(65536));
+    }, turn);
+    await client.close();
+  });
+});
+
+test("abort() of a Unix socket ends the other side's reading", async () => {
+  await withPath(async (path, sw, net) => {
+    const listener = await net.listen(sw, unix(path));
+    const client = await net.connect(sw, unix(path));
+    const server = await listener.accept(sw);
+    const reading = server.read(new Uint8Array(1)).catch((error) => error.code);
+    client.abort();
+    assert([null, "connection_reset"].includes(await reading));
+    await assertNetError(async () => {
+      for (;;) await server.write(new Uint8Array(1));
+    }, "connection_reset");
+  });
+});
+
+test("listen() on a Unix path that is cancelled removes it again", async () => {
+  await withPath(async (path, sw, net) => {
+    await first(() => net.listen(sw, unix(path)), () => Promise.resolve());
+    await until(() => openCounts().listeners === 0 && !existsSync(path));
   });
 });
 

@@ -45,7 +45,7 @@ const programs: Record<string, () => Promise<unknown>> = {
   async stop() {
     await run(async (env) => {
       const stopped = env.stop();
-      console.log("ready", handlers(), stopped === env.stop());
+      console.log("ready", handlers(), stopped instanceof Promise);
       console.log(await stopped, handlers(), await env.stop());
     });
     console.log("after", handlers());
@@ -63,14 +63,28 @@ const programs: Record<string, () => Promise<unknown>> = {
     });
   },
   async deaf() {
+    for (let i = 0; i < 2; i++) {
+      await run(async (env) => {
+        let error: unknown;
+        while (error === undefined) {
+          error = await copyString("x".repeat(65536), env.stdout).then(() => undefined, (error) => error);
+        }
+        const { name, cause } = error as Error;
+        await copyString(`${name} ${(cause as { code?: string }).code}\n`, env.stderr);
+      });
+    }
+  },
+  async lost() {
+    await run((env) => copyString("x".repeat(65536), env.stdout)).catch((error) => console.error(error.name));
+  },
+  async push() {
+    const before = process.memoryUsage().rss;
+    const chunk = new Uint8Array(65536);
     await run(async (env) => {
-      let error: unknown;
-      while (error === undefined) {
-        error = await copyString("x".repeat(65536), env.stdout).then(() => undefined, (e) => e);
-      }
-      await copyString(`${(error as { code?: string }).code}\n`, env.stderr);
+      for (let sent = 0; sent < 256 << 20;) sent += await env.stdout.write(chunk);
     });
-    await run((env) => copyString("x", env.stdout)).catch((error) => console.error("again", error.code));
+    const grown = process.resourceUsage().maxRSS * 1024 - before;
+    console.error(grown < 160 << 20 ? "small" : `grown by ${grown} bytes`);
   },
   async denied() {
     await run((env) =>

@@ -1,28 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
-import { join } from "node:path";
 import process from "node:process";
 import { Cancelled, copyString, type Env, formatAddress, run, Switch, tcp } from "../../../mod.ts";
-import { root, thisRuntime } from "../../_runtimes.ts";
 import { test } from "../../_test.ts";
-import { Peer } from "../../runtime/_peers.ts";
-
-/** Starts a program of `_program.ts` on this runtime. */
-function start(name: string): Peer {
-  const [program, ...args] = thisRuntime().runCommand(join(root, "tests/net/env/_program.ts"));
-  return new Peer(program, [...args, name]);
-}
-
-/** Starts a program, and gives what it wrote once it has ended well. */
-async function outputOf(name: string, input = ""): Promise<string> {
-  await using peer = start(name);
-  peer.say(input);
-  peer.endInput();
-  const ending = await peer.ended;
-  assertEquals([ending, peer.errors], [{ code: 0, signal: null }, ""]);
-  return peer.output;
-}
+import { outputOf, start } from "./_start.ts";
 
 test("run() gives what main gives, and throws what it throws", async () => {
   assertEquals(await run(() => 1), 1);
@@ -51,53 +33,6 @@ test("run() is cancelled with its caller", async () => {
 test("run() ends the program by itself when there is nothing left to do, though standard input is open", async () => {
   await using peer = start("nothing");
   assertEquals(await peer.ended, { code: 0, signal: null });
-});
-
-test("stdin and stdout carry bytes to the end", async () => {
-  const text = "hello\n".repeat(20_000);
-  assertEquals((await outputOf("cat", text)).length, text.length);
-});
-
-test("stdin that has been read from lets the program end by itself, though it is open", async () => {
-  await using peer = start("take");
-  peer.say("hello and more");
-  assertEquals(await peer.ended, { code: 0, signal: null });
-  assertEquals(peer.output, "took hello\n");
-});
-
-test("stdin keeps what one run has not read for the next, and its end too", async () => {
-  assertEquals(await outputOf("takeThenRest", "hello and more"), 'took hello\nthen  and more\nthen ""\n');
-});
-
-test("stdin gives the bytes of a read that was given up to the next", async () => {
-  await using peer = start("giveUp");
-  assertEquals(await peer.line(), "gave up");
-  peer.say("hello");
-  assertEquals(await peer.line(), "then hello");
-  assertEquals((await peer.ended).code, 0);
-});
-
-test("stdout has passed on everything when the run ends", async () => {
-  assertEquals((await outputOf("large")).length, 8 << 20);
-});
-
-test("stdout can be used by many runs at once, and one after the other, without a warning", async () => {
-  const expected = Array.from({ length: 30 }, (_, i) => `${i}\n`);
-  assertEquals((await outputOf("atOnce")).split(/(?<=\n)/).sort(), expected.sort());
-  assertEquals((await outputOf("again")).length, expected.join("").length);
-});
-
-test("stdout whose reader has gone is an error, and no end of the program", async () => {
-  await using peer = start("deaf");
-  peer.child.stdout.destroy();
-  assertEquals(await peer.ended, { code: 0, signal: null });
-  assertEquals(peer.errors, "EPIPE\nagain EPIPE\n");
-});
-
-test("stderr carries what is written to it", async () => {
-  await using peer = start("complain");
-  assertEquals((await peer.ended).code, 0);
-  assertEquals([peer.output, peer.errors], ["", "too bad\n"]);
 });
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -1,0 +1,26 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** Starts the programs of the tests of `run`. */
+import { assertEquals } from "@std/assert";
+import { join } from "node:path";
+import { root, thisRuntime } from "../../_runtimes.ts";
+import { Peer } from "../../runtime/_peers.ts";
+
+/** The command that runs a program of `_program.ts` on this runtime; the name follows. */
+export const command: readonly string[] = thisRuntime().runCommand(join(root, "tests/net/env/_program.ts"));
+
+/** Starts a program of `_program.ts` on this runtime. */
+export function start(name: string): Peer {
+  const [program, ...args] = command;
+  return new Peer(program, [...args, name]);
+}
+
+/** Starts a program, and gives what it wrote once it has ended well. */
+export async function outputOf(name: string, input: string = ""): Promise<string> {
+  await using peer = start(name);
+  peer.say(input);
+  peer.endInput();
+  const ending = await peer.ended;
+  assertEquals([ending, peer.errors], [{ code: 0, signal: null }, ""]);
+  return peer.output;
+}

@@ -1,0 +1,77 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** Deno's refusals, which its own `node:net` throws where nobody can catch them. */
+import { assertEquals } from "@std/assert";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { root } from "../_runtimes.ts";
+import { test } from "../_test.ts";
+import { Peer } from "./_peers.ts";
+
+const deno = process.versions.deno === undefined ? "deno" : process.execPath;
+
+/** What becomes of `tries` (as "listen 127.0.0.1 0") and then of a lookup in a Deno that has only `permissions`. */
+async function outcomes(permissions: readonly string[], ...tries: string[]): Promise<string[]> {
+  const program = join(root, "tests/net/env/_program.ts");
+  const args = ["--no-check", "--no-prompt", ...permissions, program, "denied", ...tries];
+  // By a shell, and by a variable: where Deno sees its own path among the arguments of a child, it gives that child all permissions.
+  await using peer = new Peer("sh", ["-c", 'exec "$PROGRAM" run "$@"', "sh", ...args], { PROGRAM: deno });
+  assertEquals([(await peer.ended).code, peer.errors], [0, ""]);
+  return peer.output.trimEnd().split("\n").map((line) => line.slice(line.lastIndexOf(" ") + 1));
+}
+
+const refused = "connection_refused"; // the system was asked
+const denied = "permission_denied";
+
+/** A port on which nobody listens. */
+const closedPort = 9;
+
+test("run() on Deno without --allow-net is permission_denied for everything, and survives", async () => {
+  const tries = [`connect 127.0.0.1 ${closedPort}`, "listen 127.0.0.1 0", "listen :: 0", "connect /nonexistent 0"];
+  assertEquals(await outcomes([], ...tries), [denied, denied, denied, denied, denied]);
+}, { peers: ["deno"] });
+
+test("run() on Deno with --allow-net=127.0.0.1 can use that address, and no other", async () => {
+  assertEquals(
+    await outcomes(
+      ["--allow-net=127.0.0.1"],
+      `connect 127.0.0.1 ${closedPort}`,
+      "listen 127.0.0.1 0",
+      `connect 127.0.0.2 ${closedPort}`,
+      "listen 0.0.0.0 0",
+      `connect ::1 ${closedPort}`,
+      "connect /nonexistent 0",
+    ),
+    [refused, "ok", denied, denied, denied, denied, denied],
+  );
+}, { peers: ["deno"] });
+
+test("run() on Deno with one port can use that port, and no other", async () => {
+  assertEquals(
+    await outcomes(
+      [`--allow-net=127.0.0.1:${closedPort},127.0.0.1:0,[::1]:${closedPort}`],
+      `connect 127.0.0.1 ${closedPort}`,
+      "listen 127.0.0.1 0",
+      `connect 127.0.0.1 ${closedPort + 1}`,
+      `connect ::1 ${closedPort}`,
+    ),
+    [refused, "ok", denied, refused, denied],
+  );
+}, { peers: ["deno"] });
+
+test("run() on Deno with --allow-net has the whole network, but no Unix path", async () => {
+  const tries = [`connect ::1 ${closedPort}`, "listen :: 0", "listen /nonexistent/x 0", "connect /nonexistent/x 0"];
+  assertEquals(await outcomes(["--allow-net"], ...tries), [refused, "ok", denied, denied, "ok"]);
+}, { peers: ["deno"] });
+
+test("run() on Deno uses a Unix path when it may use the network, and read and write there", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-deno-"));
+  const tries = [`listen ${folder}/a 0`, `connect ${folder}/b 0`, "connect /nonexistent 0"];
+  const files = [`--allow-read=${folder}`, `--allow-write=${folder}`];
+  assertEquals(await outcomes([...files, "--allow-net"], ...tries), ["ok", "not_found", denied, "ok"]);
+  assertEquals(await outcomes([`--allow-read=${folder}`, "--allow-net"], ...tries), [denied, denied, denied, "ok"]);
+  assertEquals(await outcomes(files, ...tries), [denied, denied, denied, denied]);
+  rmSync(folder, { recursive: true });
+}, { peers: ["deno"] });
