@@ -55,12 +55,19 @@ export class Outgoing {
     return this.#writable.writableLength === 0 && (!this.#ending || this.#writable.writableFinished);
   }
 
+  /** Throws what broke the stream, if anything has. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    const { errored } = this.#writable;
+    if (errored !== null && errored !== undefined) throw errored;
+  }
+
   /**
-   * Whether nothing older is queued. A destroyed stream drops what it is given and is never busy, while the event that tells why has yet to come: a loop
+   * Whether nothing older is queued. A broken stream drops what it is given and is never busy, while the event that tells why has yet to come: a loop
    * of writes would go on for ever, and keep the event from coming.
    */
   #free(): boolean {
-    if (this.#failure !== undefined) throw this.#failure.error;
+    this.check();
     return !this.#writable.destroyed && this.#writable.writableLength === 0;
   }
 }

@@ -79,8 +79,12 @@ export class Peer implements AsyncDisposable {
 
   /** Sends it a signal, if it still runs. */
   kill(signal: NodeJS.Signals): void {
-    // Not by the child's own kill(): on Deno that works only once.
-    if (!this.#over && this.child.pid !== undefined) process.kill(this.child.pid, signal);
+    if (this.#over || this.child.pid === undefined) return;
+    try {
+      process.kill(this.child.pid, signal); // not by the child's own kill(): on Deno that works only once
+    } catch {
+      // ESRCH: it has ended, and that is not known here yet
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
