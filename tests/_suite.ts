@@ -3,6 +3,7 @@
 /** Runs test files on the runtimes, one child for each pair, and compares what the runtimes say. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import process from "node:process";
 import { join, resolve } from "node:path";
 import { type ChildResult, runChild } from "./_child.ts";
 import { type Case, type Outcome, parseJunit } from "./_junit.ts";
@@ -97,7 +98,7 @@ export class Suite {
     const child = await runChild(runtime.testCommand(resolve(root, file), report), {
       limit,
       cwd: root,
-      env: { NO_COLOR: "1", FORCE_COLOR: undefined, NODE_TEST_CONTEXT: undefined },
+      env: { SLUICE_DENO: process.execPath, NO_COLOR: "1", FORCE_COLOR: undefined, NODE_TEST_CONTEXT: undefined },
     });
     const cases = existsSync(report) ? parseJunit(readFileSync(report, "utf8")) : undefined;
     if (cases !== undefined) reports.push({ runtime: runtime.name, cases });

@@ -5,8 +5,10 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 
-/** The path of the program `name`, or `undefined` when the PATH has none. */
+/** The path of the program `name`: what the variable `SLUICE_NAME` says, else what the PATH has, else `undefined`. */
 export function findTool(name: string): string | undefined {
+  const told = process.env[`SLUICE_${name.toUpperCase()}`];
+  if (told !== undefined) return told;
   const folders = (process.env.PATH ?? "").split(delimiter);
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }

@@ -8,9 +8,10 @@ import { join } from "node:path";
 import process from "node:process";
 import { root } from "../_runtimes.ts";
 import { test } from "../_test.ts";
+import { findTool } from "../_tools.ts";
 import { Peer } from "./_peers.ts";
 
-const deno = process.versions.deno === undefined ? "deno" : process.execPath;
+const deno = findTool("deno") ?? process.execPath;
 
 /** What becomes of `tries` (as "listen 127.0.0.1 0") and then of a lookup in a Deno that has only `permissions`. */
 async function outcomes(permissions: readonly string[], ...tries: string[]): Promise<string[]> {
