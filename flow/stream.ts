@@ -158,7 +158,7 @@ export class Stream implements StreamEvents {
     if (!this.#sendEnded) {
       this.#sendEnded = true;
       this.#end.end();
-      this.#sending.refuse(sendingEnded());
+      if (this.#sending.busy) this.#sending.refuse(sendingEnded());
     }
     return currentScope()?.reason === undefined ? this.flush() : Promise.resolve();
   }
@@ -179,8 +179,8 @@ export class Stream implements StreamEvents {
   close(): boolean {
     if (this.#closed) return false;
     this.#closed = true;
-    this.#receiving.refuse(new ClosedError("read"));
-    this.#sending.refuse(new ClosedError("write"));
+    if (this.#receiving.busy) this.#receiving.refuse(new ClosedError("read"));
+    if (this.#sending.busy) this.#sending.refuse(new ClosedError("write"));
     return true;
   }
 

@@ -72,7 +72,8 @@ export class Load {
 
   async #before(ms: number, ended: Promise<void>): Promise<void> {
     const expiry = Promise.withResolvers<never>();
-    const timer = setTimeout(() => expiry.reject(new Error(`Server did not end its connections in ${ms} ms`)), ms);
+    const open = () => `${this.#sockets.size} connections after ${this.done} operations`;
+    const timer = setTimeout(() => expiry.reject(new Error(`Server did not end ${open()} within ${ms} ms`)), ms);
     try {
       await Promise.race([ended, this.failed, expiry.promise]);
     } finally {
