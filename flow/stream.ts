@@ -145,7 +145,7 @@ export class Stream implements StreamEvents {
   shutdown(how: ShutdownHow): Promise<void> {
     if (how !== "send" && how !== "receive" && how !== "all") {
       return Promise.reject(
-        new TypeError(`Cannot shut down ${JSON.stringify(how)}: must be "send", "receive" or "all"`),
+        new TypeError(`Cannot shut down "${String(how)}": must be "send", "receive" or "all"`),
       );
     }
     if (this.#closed) return Promise.resolve();

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkCancelled } from "../switch/cancel.ts";
-import { Cancelled } from "../switch/errors.ts";
+import { Cancelled, Failures } from "../switch/errors.ts";
 import { currentScope, failureIn } from "../switch/scope.ts";
 import type { Switch } from "../switch/switch.ts";
 import { formatAddress, type StreamAddress } from "./address.ts";
@@ -76,19 +76,19 @@ export async function serve(
   onError: (error: unknown) => unknown,
 ): Promise<void> {
   const { peer } = flow;
-  try {
-    await handler(flow, peer);
-    await flow.close();
-  } catch (error) {
-    await flow.close();
-    const failure = failureIn(currentScope(), error);
-    if (failure instanceof Cancelled) {
-      // Not ours to report; and where nobody has cancelled this fiber, not ours to fail with.
-      checkCancelled();
-      return;
+  const failures = new Failures();
+  for (const step of [() => handler(flow, peer), () => flow.close()]) {
+    try {
+      await step();
+    } catch (error) {
+      failures.add(failureIn(currentScope(), error));
     }
-    await onError(addContext(failure, `handling connection from ${formatAddress(peer)}`));
   }
+  if (!failures.any) return;
+  const { error } = failures;
+  // A cancellation is not ours to report; and where nobody has cancelled this fiber, not ours to fail with.
+  if (error instanceof Cancelled) checkCancelled();
+  else await onError(addContext(error, `handling connection from ${formatAddress(peer)}`));
 }
 
 /** Refuses callbacks that cannot be called. */

@@ -2,8 +2,8 @@
 
 import type { Clock } from "../switch/clock.ts";
 import { TimeoutError, withTimeout } from "../switch/timeout.ts";
-import type { HostAddress, StreamAddress, TcpAddress, UdpAddress } from "./address.ts";
-import { NetError } from "./errors.ts";
+import { formatAddress, type HostAddress, type StreamAddress, type TcpAddress, type UdpAddress } from "./address.ts";
+import { addContext, NetError } from "./errors.ts";
 import type { StreamSocket } from "./types.ts";
 
 /** Runs `fn`, for at most `timeout` milliseconds; then it fails with `connection_timeout`. */
@@ -29,7 +29,10 @@ export async function connectInOrder(
   dial: (address: TcpAddress) => Promise<StreamSocket>,
 ): Promise<StreamSocket> {
   const failures: NetError[] = [];
-  for (const address of await lookUp()) {
+  const addresses = await lookUp().catch((error) => {
+    throw addContext(error, `connecting to ${formatAddress(target)}`);
+  });
+  for (const address of addresses) {
     try {
       return await dial(address as TcpAddress);
     } catch (error) {

@@ -4,7 +4,7 @@ import { ClosedError } from "../flow/errors.ts";
 import type { Clock } from "../switch/clock.ts";
 import type { ReleaseHook } from "../switch/release_hooks.ts";
 import { refused, Waiter } from "../switch/scope.ts";
-import { checkSwitch, isSwitchCancelled, own, type Switch } from "../switch/switch.ts";
+import { isSwitchCancelled, own, refusedFor, type Switch } from "../switch/switch.ts";
 import type { StreamAddress } from "./address.ts";
 import { NetError, netErrorFrom } from "./errors.ts";
 import { labelled, ownerGone } from "./open.ts";
@@ -31,6 +31,9 @@ export class ProvidedListener implements ListeningSocket {
   readonly #linger: number;
   readonly #hook: ReleaseHook;
   readonly #acceptors: Set<Acceptor> = new Set();
+  readonly #watchers: Set<Waiter<void>> = new Set();
+  /** Whether connections are being reset because the backlog is full, and whether somebody knows. */
+  #burst: "none" | "untold" | "told" = "none";
   #closing: Promise<void> | undefined;
 
   constructor(listener: ProviderListener, terms: { clock: Clock; linger: number }, hook: ReleaseHook) {
@@ -38,7 +41,7 @@ export class ProvidedListener implements ListeningSocket {
     this.#clock = terms.clock;
     this.#linger = terms.linger;
     this.#hook = hook;
-    listener.attach({ acceptable: () => this.#serve() });
+    listener.attach({ acceptable: () => this.#serve(), overflowing: () => this.#overflowing() });
     Object.freeze(this);
   }
 
@@ -55,10 +58,9 @@ export class ProvidedListener implements ListeningSocket {
   }
 
   async accept(sw: Switch): Promise<StreamSocket> {
-    checkSwitch(sw, "accept");
-    const refusal = refused();
+    const refusal = refusedFor(sw, "accept");
     if (refusal !== undefined) return await refusal;
-    if (this.#closing !== undefined) throw new ClosedError("accept", "the listener was closed by this side");
+    if (this.#closing !== undefined) throw closedListener();
     const subject = labelled(this.address);
     const hook = own(sw, "accept", () => {
       if (acceptor.opened !== undefined) return acceptor.opened.close();
@@ -69,6 +71,29 @@ export class ProvidedListener implements ListeningSocket {
     this.#acceptors.add(acceptor);
     this.#serve();
     return await waiter.promise;
+  }
+
+  overflow(): Promise<void> {
+    const refusal = refused();
+    if (refusal !== undefined) return refusal;
+    if (this.#closing !== undefined) return Promise.reject(closedListener());
+    if (this.#burst === "untold") {
+      this.#burst = "told";
+      return Promise.resolve();
+    }
+    const watcher: Waiter<void> = new Waiter("overflow", (_, reason) => {
+      this.#watchers.delete(watcher);
+      watcher.reject(reason);
+    }, labelled(this.address));
+    this.#watchers.add(watcher);
+    return watcher.promise;
+  }
+
+  #overflowing(): void {
+    if (this.#burst !== "none") return;
+    this.#burst = this.#watchers.size > 0 ? "told" : "untold";
+    for (const watcher of this.#watchers) watcher.resolve();
+    this.#watchers.clear();
   }
 
   setOption(name: string, _value: boolean | number): void {
@@ -89,9 +114,12 @@ export class ProvidedListener implements ListeningSocket {
 
   async #close(): Promise<void> {
     this.#hook.remove();
+    const closed = closedListener(); // one for all: who accepts and watches has failed once
     for (const acceptor of this.#acceptors) {
-      this.#refuse(acceptor, new ClosedError("accept", "the listener was closed by this side"));
+      this.#refuse(acceptor, closed);
     }
+    for (const watcher of this.#watchers) watcher.reject(closed);
+    this.#watchers.clear();
     await this.#listener.close();
   }
 
@@ -111,6 +139,7 @@ export class ProvidedListener implements ListeningSocket {
       }
       if (taken === undefined) return;
       this.#acceptors.delete(acceptor);
+      if (this.#burst === "told") this.#burst = "none"; // there is room again
       const terms = { owner: acceptor.sw, clock: this.#clock, linger: this.#linger };
       acceptor.opened = new ProvidedSocket(taken, terms, acceptor.hook);
       acceptor.waiter.resolve(acceptor.opened);
@@ -122,4 +151,8 @@ export class ProvidedListener implements ListeningSocket {
     acceptor.hook.remove();
     acceptor.waiter.reject(reason);
   }
+}
+
+function closedListener(): ClosedError {
+  return new ClosedError("accept", "the listener was closed by this side");
 }

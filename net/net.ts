@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { refused } from "../switch/scope.ts";
-import { checkSwitch, type Switch } from "../switch/switch.ts";
+import { refusedFor, type Switch } from "../switch/switch.ts";
 import {
   checkStreamAddress,
   checkTargetAddress,
@@ -16,7 +16,7 @@ import { connectInOrder, within } from "./connect.ts";
 import { NetError, netErrorFrom } from "./errors.ts";
 import { ProvidedListener } from "./listening_socket.ts";
 import { lookUp } from "./lookup.ts";
-import { labelled, openUnder } from "./open.ts";
+import { labelled, openUnder, whileOwned } from "./open.ts";
 import { checkConnectOptions, checkListenOptions } from "./options.ts";
 import type { NetProvider, ProviderStream } from "./provider.ts";
 import { ProvidedSocket } from "./stream_socket.ts";
@@ -65,14 +65,13 @@ export function createNet(provider: NetProvider): Net {
   ): Promise<StreamSocket> {
     const to = checkTargetAddress(target);
     const { linger, timeout, ...checked } = checkConnectOptions(to, options);
-    checkSwitch(sw, "connect");
-    const refusal = refused();
+    const refusal = refusedFor(sw, "connect");
     if (refusal !== undefined) return await refusal;
     return await within(clock, timeout, to, () => {
       if (to.transport !== "host") return dial(sw, to, checked, linger);
-      return connectInOrder(to, () => getAddrInfo(to.name, { service: String(to.port), type: "stream" }), (address) => {
-        return dial(sw, address, checked, linger);
-      });
+      const resolve = () => getAddrInfo(to.name, { service: String(to.port), type: "stream" });
+      const attempt = () => connectInOrder(to, resolve, (address) => dial(sw, address, checked, linger));
+      return whileOwned(sw, "connect", labelled(to), attempt);
     });
   }
 
@@ -107,7 +106,10 @@ export function createNet(provider: NetProvider): Net {
     connect,
     listen,
     getAddrInfo,
-    datagramSocket: missing("open a datagram socket"),
+    datagramSocket: async (sw: Switch) => {
+      await refusedFor(sw, "open a datagram socket");
+      throw new NetError("not_supported", { operation: "open a datagram socket" });
+    },
     getNameInfo: missing("look up an address"),
     getServices: missing("look up a service"),
     get features() {

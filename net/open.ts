@@ -4,10 +4,10 @@
 
 import type { Closable } from "../flow/types.ts";
 import type { Labelled, ReleaseHook } from "../switch/release_hooks.ts";
-import { refused, Waiter } from "../switch/scope.ts";
-import { checkSwitch, isSwitchCancelled, own, type Switch } from "../switch/switch.ts";
+import { Waiter } from "../switch/scope.ts";
+import { isSwitchCancelled, own, refusedFor, Switch } from "../switch/switch.ts";
 import { Cancelled } from "../switch/errors.ts";
-import { formatAddress, type StreamAddress } from "./address.ts";
+import { formatAddress, type HostAddress, type StreamAddress } from "./address.ts";
 import type { Attempt } from "./provider.ts";
 
 /** What to open, and for whom. */
@@ -34,8 +34,7 @@ export interface OpenPlan<P, T extends Closable> {
  */
 export async function openUnder<P, T extends Closable>(plan: OpenPlan<P, T>): Promise<T> {
   const { sw, operation, subject } = plan;
-  checkSwitch(sw, operation);
-  const refusal = refused();
+  const refusal = refusedFor(sw, operation);
   if (refusal !== undefined) return await refusal;
   let opened: T | undefined;
   let attempt: Attempt<P> | undefined;
@@ -63,6 +62,24 @@ export async function openUnder<P, T extends Closable>(plan: OpenPlan<P, T>): Pr
   return await waiter.promise;
 }
 
+/** Runs `fn` for as long as `sw` can own what comes of it: when the switch ends, `fn` is cancelled. */
+export async function whileOwned<T>(
+  sw: Switch,
+  operation: string,
+  subject: Labelled,
+  fn: () => Promise<T>,
+): Promise<T> {
+  const gone = new AbortController();
+  const hook = own(sw, operation, () => gone.abort(), subject);
+  try {
+    return await Switch.run(fn, { signal: gone.signal });
+  } catch (error) {
+    throw gone.signal.aborted && error instanceof Cancelled ? ownerGone(sw, operation) : error;
+  } finally {
+    hook.remove();
+  }
+}
+
 /** What to throw when the switch that was to own something cannot any more. */
 export function ownerGone(sw: Switch, operation: string): unknown {
   try {
@@ -74,7 +91,7 @@ export function ownerGone(sw: Switch, operation: string): unknown {
 }
 
 /** What calls `address` by its name in dumps. */
-export function labelled(address: StreamAddress): Labelled {
+export function labelled(address: StreamAddress | HostAddress): Labelled {
   return {
     get label() {
       return formatAddress(address);

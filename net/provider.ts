@@ -58,6 +58,8 @@ export interface ProviderStream extends StreamEnd {
 export interface ProviderListenerEvents {
   /** {@linkcode ProviderListener.accept} has something new to give or to throw. */
   acceptable(): void;
+  /** A connection was reset because nobody took it in time, and {@linkcode ProviderListener.dropped} counts it. */
+  overflowing(): void;
 }
 
 /** A listening socket, as a backend has it. */

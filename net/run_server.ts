@@ -1,10 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { ClosedError } from "../flow/errors.ts";
-import { interruptible, isCancelled } from "../switch/cancel.ts";
+import { awaitCancel, interruptible, isCancelled } from "../switch/cancel.ts";
 import { systemClock } from "../switch/clock.ts";
 import { Cancelled } from "../switch/errors.ts";
-import { first } from "../switch/fiber.ts";
+import { any } from "../switch/fiber.ts";
 import { refused } from "../switch/scope.ts";
 import { Semaphore } from "../switch/semaphore.ts";
 import { Switch } from "../switch/switch.ts";
@@ -129,7 +129,8 @@ export async function runServer<T>(
       let outcome: Outcome<T> | undefined;
       try {
         await Switch.run(async (handlers) => {
-          outcome = stopping.settled() ?? await first(stopping.wait, () => acceptAll(handlers));
+          outcome = stopping.settled() ??
+            await any<Outcome<T>>([stopping.wait, () => acceptAll(handlers), reportOverflows]);
           if (grace < Infinity) server.forkDaemon(() => force(handlers));
         });
       } catch (error) {
@@ -144,7 +145,6 @@ export async function runServer<T>(
 
   async function acceptAll(handlers: Switch): Promise<never> {
     let backoff = shortestBackoff;
-    let dropped = listener.dropped ?? 0;
     for (;;) {
       const slot = await slots.acquire();
       try {
@@ -166,9 +166,15 @@ export async function runServer<T>(
         await clock.sleep(backoff);
         backoff = Math.min(backoff * 2, longestBackoff);
       }
-      const lost = (listener.dropped ?? 0) - dropped;
-      if (lost > 0) await onAcceptError(overflow(listener, lost));
-      dropped += lost;
+    }
+  }
+
+  /** Tells of connections that are turned away while there is no slot, and sees the listener close meanwhile. */
+  async function reportOverflows(): Promise<never> {
+    for (;;) {
+      await (listener.overflow?.() ?? awaitCancel());
+      const cause = new Error(`The backlog is full and connections are reset: ${listener.dropped} up to now`);
+      await onAcceptError(new NetError("quota_exceeded", { operation: "accept", address: listener.address, cause }));
     }
   }
 
@@ -190,11 +196,6 @@ export async function runServer<T>(
 /** Whether accepting can never succeed again: the listener is closed, we are cancelled, or the program is wrong. */
 function isFinal(error: unknown): boolean {
   return error instanceof Cancelled || error instanceof ClosedError || error instanceof TypeError;
-}
-
-function overflow(listener: ListeningSocket, lost: number): NetError {
-  const cause = new Error(`Backlog was full: ${lost} connections were reset`);
-  return new NetError("quota_exceeded", { operation: "accept", address: listener.address, cause });
 }
 
 /** Follows a stop promise or signal. */

@@ -159,6 +159,14 @@ export interface ListeningSocket<A extends StreamAddress = StreamAddress> extend
    */
   readonly dropped?: number | undefined;
   /**
+   * Waits until connections are being reset because the backlog is full: once for each burst, which lasts until a connection is accepted. A server that
+   * is too busy to accept learns by it that it turns clients away, and that its listener was closed.
+   *
+   * @throws {ClosedError} When the listener is closed, now or meanwhile.
+   * @throws {Cancelled} When the current scope is cancelled.
+   */
+  overflow?(): Promise<void>;
+  /**
    * Waits for a connection. Concurrent calls are served in order.
    *
    * @param sw The switch that owns the connection.

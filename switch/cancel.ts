@@ -157,6 +157,9 @@ const hooks: WeakMap<Promise<unknown>, Hook> = new WeakMap();
  * ```
  */
 export function interruptible<T>(promise: Promise<T>): Promise<T> {
+  if (typeof (promise as Partial<Promise<T>> | undefined)?.then !== "function") {
+    return Promise.reject(new TypeError(`Cannot wait for ${String(promise)}: it is not a promise`));
+  }
   // Before the check: what is refused is not waited for, and its rejection must count as handled too.
   const hook = hooks.get(promise) ?? hookInto(promise);
   const refusal = refused();

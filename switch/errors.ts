@@ -30,14 +30,14 @@ export class Cancelled extends Error {
   }
 }
 
-let notNeeded: Cancelled | undefined;
+let notNeeded: Error | undefined;
 
 /**
- * Why the losers of a race and the daemons of a switch are cancelled: what they did is not needed any more. Such a cancellation is no failure and happens
- * all the time, so there is one for all of them, and its two stack traces are made once.
+ * Why the losers of a race and the daemons of a switch are cancelled: what they did is not needed any more. It happens all the time, so the cause and its
+ * stack trace are made once.
  */
 export function noLongerNeeded(): Cancelled {
-  return notNeeded ??= Object.freeze(new Cancelled(new Error("The rest of the scope has its result")));
+  return new Cancelled(notNeeded ??= Object.freeze(new Error("The rest of the scope has its result")));
 }
 
 /**

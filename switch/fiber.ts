@@ -18,28 +18,28 @@ export interface FiberEnd<T> {
 /**
  * Starts a fiber in `parent`: calls `fn` at once, up to its first `await`. Only a synchronous throw ends it before this function returns.
  */
-export function startFiber<T>(parent: Scope, kind: string, fn: () => T | Promise<T>, end: FiberEnd<T>): void {
+export async function startFiber<T>(
+  parent: Scope,
+  kind: string,
+  fn: () => T | Promise<T>,
+  end: FiberEnd<T>,
+): Promise<void> {
   const scope = new Scope(parent, kind);
   open.fibers++;
   const ended = () => {
     open.fibers--;
     scope.finish();
   };
-  const failed = (error: unknown) => {
+  let value: T;
+  try {
+    value = await runIn(scope, fn);
+  } catch (error) {
     const failure = failureIn(scope, error);
     ended();
-    end.error(failure);
-  };
-  let result: T | Promise<T>;
-  try {
-    result = runIn(scope, fn);
-  } catch (error) {
-    return failed(error);
+    return end.error(failure);
   }
-  Promise.resolve(result).then((value) => {
-    ended();
-    end.value(value);
-  }, failed);
+  ended();
+  end.value(value);
 }
 
 /** Starts one more branch, unless the scope is cancelled already. A throw in it, or in `onValue`, cancels all. */
@@ -319,7 +319,7 @@ export async function mapFibers<T, R>(
   if (maxFibers !== Infinity && !Number.isInteger(maxFibers) || maxFibers < 1) {
     throw new RangeError(`Cannot map fibers as maxFibers must be a whole number >= 1: current value is ${maxFibers}`);
   }
-  const list = Array.from(items);
+  const list = [...items];
   const results: R[] = new Array(list.length);
   let next = 0;
   let missing = list.length;
@@ -364,7 +364,7 @@ export async function filterFibers<T>(
   test: (item: T) => boolean | Promise<boolean>,
   options: FiberListOptions = {},
 ): Promise<T[]> {
-  const list = Array.from(items);
+  const list = [...items];
   const kept = await mapFibers(list, test, options);
   return list.filter((_, i) => kept[i]);
 }

@@ -25,6 +25,11 @@ export interface Permit extends Disposable {
  * ```
  */
 export class Semaphore {
+  static {
+    Object.freeze(this.prototype);
+    Object.freeze(this);
+  }
+
   #available: number;
   #queue: Set<Waiter<Permit>> = new Set();
 

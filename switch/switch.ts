@@ -23,6 +23,7 @@ export interface SwitchRunOptions extends SwitchOptions {
 const key: unique symbol = Symbol("Switch.run");
 let scopeOf: (sw: Switch) => Scope | undefined;
 let describe: (sw: Switch) => string[];
+let takesHooks: (sw: Switch) => boolean;
 let addHook: (sw: Switch, action: string, fn: () => unknown, subject: Labelled) => ReleaseHook;
 
 /**
@@ -50,11 +51,13 @@ export class Switch {
   static {
     scopeOf = (sw) => typeof sw === "object" && sw !== null && #scope in sw ? sw.#scope : undefined;
     describe = (sw) => sw.#hooks.labels();
+    takesHooks = (sw) => sw.#state === "on";
     addHook = (sw, action, fn, subject) => {
       if (sw.#state !== "on") throw new TypeError(`Cannot ${action}: the switch is ${sw.#state}`);
       return sw.#hooks.add(fn, subject);
     };
     Object.freeze(this.prototype);
+    Object.freeze(this);
   }
 
   /** The name given to {@linkcode Switch.run}. */
@@ -108,6 +111,9 @@ export class Switch {
    */
   static run<T>(fn: (sw: Switch) => T | Promise<T>, options: SwitchRunOptions = {}): Promise<T> {
     const { name, signal } = options;
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      return Promise.reject(new TypeError(`Cannot run a switch as signal must be an AbortSignal: ${String(signal)}`));
+    }
     const refusal = refused();
     if (refusal !== undefined) return refusal;
     if (signal?.aborted) return Promise.reject(new Cancelled(signal.reason));
@@ -153,20 +159,14 @@ export class Switch {
         if (sw.#failures.any) reject(sw.#failures.error);
         else resolve(value);
       };
-      const failed = (error: unknown) => {
-        sw.#fail(failureIn(sw.#scope, error));
+      (async () => {
+        try {
+          value = await runIn(sw.#scope, () => fn(sw));
+        } catch (error) {
+          sw.#fail(failureIn(sw.#scope, error));
+        }
         sw.#ended();
-      };
-      let result: T | Promise<T>;
-      try {
-        result = runIn(sw.#scope, () => fn(sw));
-      } catch (error) {
-        return failed(error);
-      }
-      Promise.resolve(result).then((given) => {
-        value = given;
-        sw.#ended();
-      }, failed);
+      })();
     });
   }
 
@@ -460,12 +460,34 @@ export function own(sw: Switch, action: string, fn: () => unknown, subject: Labe
   return addHook(sw, action, fn, subject);
 }
 
+/**
+ * Registers a release hook with the switch that governs the running code, or the nearest one around it that still takes hooks; `undefined` where there
+ * is none.
+ */
+export function ownHere(fn: () => unknown, subject: Labelled): ReleaseHook | undefined {
+  for (let sw = ownerOf(currentScope()); sw !== undefined; sw = ownerOf(scopeOf(sw)?.parent)) {
+    if (takesHooks(sw)) return addHook(sw, "register a release hook", fn, subject);
+  }
+  return undefined;
+}
+
 /** Throws unless `sw` is a switch under which something may be opened: `TypeError`, or {@linkcode Cancelled}. */
 export function checkSwitch(sw: Switch, action: string): void {
   if (scopeOf(sw) === undefined) {
     throw new TypeError(`Cannot ${action} as the owner must be a Switch: current value is ${String(sw)}`);
   }
   sw.check();
+}
+
+/**
+ * The check with which everything starts that opens something under `sw`: nothing where it may go on, else the promise to return.
+ *
+ * @throws {TypeError} When `sw` is not a switch, or is finished.
+ */
+export function refusedFor(sw: Switch, action: string): Promise<never> | undefined {
+  const scope = scopeOf(sw);
+  if (scope?.reason === undefined || scope.finished) checkSwitch(sw, action);
+  return scope?.reason === undefined ? refused() : scope.refuse();
 }
 
 /** Whether `sw` has failed or was cancelled. */

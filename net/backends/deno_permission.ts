@@ -34,5 +34,6 @@ function needed(address: StreamAddress): Descriptor[] {
     return [{ name: "net", host: `${host}:${address.port}` }];
   }
   if (address.path.startsWith("\0")) return [{ name: "net" }];
-  return [{ name: "read", path: address.path }, { name: "write", path: address.path }];
+  const { path } = address;
+  return [{ name: "read", path }, { name: "write", path }, { name: "net", host: `unix:${path}` }];
 }

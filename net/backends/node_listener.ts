@@ -107,13 +107,22 @@ class NodeListener implements ProviderListener {
 
   #keep(socket: Socket): void {
     const stream = new NodeStream(socket).named(this.address, unnamed);
+    // Reset by the other side before it was accepted, and so without an address: there is nothing to serve.
+    if (this.address.transport === "tcp" && stream.peer.transport === "unix") return stream.abort();
+    if (this.#unclaimed.size >= this.#backlog) this.#dropGone();
     if (this.#unclaimed.size < this.#backlog) {
       this.#unclaimed.add(stream);
       this.#events?.acceptable();
     } else {
       this.#dropped++;
       stream.abort();
+      this.#events?.overflowing();
     }
+  }
+
+  /** What the other side has reset meanwhile takes no place. */
+  #dropGone(): void {
+    for (const stream of this.#unclaimed) if (stream.gone) this.#unclaimed.delete(stream);
   }
 }
 

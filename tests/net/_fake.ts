@@ -178,6 +178,12 @@ export class FakeListener implements ProviderListener {
     return stream;
   }
 
+  /** Connections are reset because nobody took them in time. */
+  overflow(count: number): void {
+    this.dropped += count;
+    this.#events?.overflowing();
+  }
+
   /** Accepting fails once. */
   fail(error: unknown): void {
     this.queue.push({ error });

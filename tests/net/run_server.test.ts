@@ -206,7 +206,7 @@ test("runServer() reports an error of accepting to onError where there is no onA
   });
 });
 
-test("runServer() reports connections that were reset once for each burst", async () => {
+test("runServer() reports once for each burst that connections are reset", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     const errors: NetError[] = [];
@@ -214,29 +214,46 @@ test("runServer() reports connections that were reset once for each burst", asyn
     const onAcceptError = (error: unknown) => errors.push(error as NetError);
     const server = runServer(listener, () => {}, { onError: rethrow, onAcceptError, stop: stop.signal });
     await microtasks();
-    for (const lost of [3, 0, 2]) {
-      system.dropped += lost;
+    for (const lost of [3, 2]) {
+      system.overflow(lost);
+      await microtasks();
+      system.overflow(1); // the same burst: nobody has been accepted since
+      await microtasks();
       system.arrive();
       await microtasks();
     }
     stop.abort();
     await server;
     assertEquals(errors.map(({ code }) => code), ["quota_exceeded", "quota_exceeded"]);
-    assertMatch(String(errors[0].cause), /3 connections/);
-    assertMatch(String(errors[1].cause), /2 connections/);
+    assertMatch(String(errors[0].cause), /: 3 up to now/);
+    assertMatch(String(errors[1].cause), /: 6 up to now/);
   });
 });
 
-test("runServer() does not report what was reset before it began", async () => {
+test("runServer() reports connections that are reset while every slot is taken", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
-    system.dropped = 7;
-    system.arrive();
-    const served = signal();
+    const reported = signal();
     const stop = new AbortController();
-    const server = runServer(listener, () => served.resolve(), { onError: rethrow, stop: stop.signal });
-    await served.promise;
+    const options = { onError: () => reported.resolve(), maxConnections: 1, stop: stop.signal, grace: 0 };
+    const server = runServer(listener, () => awaitCancel(), options);
+    system.arrive();
+    await microtasks();
+    system.overflow(1);
+    await reported.promise;
     stop.abort();
+    await server;
+  });
+});
+
+test("runServer() whose listener is closed while every slot is taken is a ClosedError", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system } = await fakeListener(sw);
+    const options = { onError: rethrow, maxConnections: 1 };
+    const server = assertRejects(() => runServer(listener, () => awaitCancel(), options), ClosedError);
+    system.arrive();
+    await microtasks();
+    await listener.close();
     await server;
   });
 });
