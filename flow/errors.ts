@@ -50,7 +50,21 @@ export class BufferLimitExceeded extends Error {
   }
 }
 
-/** The writer that a flush waited for was aborted, or failed. */
+/**
+ * The writer that a flush waited for was aborted, or its sink failed.
+ *
+ * @example A writer that is given up
+ * ```ts
+ * import { BufWriter, FlushAborted } from "@sluice/io";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const writer = new BufWriter();
+ * writer.string("hello");
+ * const flushing = writer.flush();
+ * writer.abort();
+ * await assertRejects(() => flushing, FlushAborted);
+ * ```
+ */
 export class FlushAborted extends Error {
   /**
    * Makes the error.
@@ -63,7 +77,18 @@ export class FlushAborted extends Error {
   }
 }
 
-/** What was read is not what a parser asked for. */
+/**
+ * What was read is not what a parser asked for.
+ *
+ * @example Where it went wrong
+ * ```ts
+ * import { parse, ParseError } from "@sluice/io";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const error = await assertRejects(() => parse("ab", (r) => r.byte(97)), ParseError);
+ * assertEquals(error.offset, 1);
+ * ```
+ */
 export class ParseError extends Error {
   /** Where, in bytes from the beginning of the stream. */
   readonly offset: number;
@@ -104,9 +129,10 @@ export class ClosedError extends Error {
    *
    * @param operation What was tried.
    * @param state What our side did before.
+   * @param options Why, as the cause, if there is a reason.
    */
-  constructor(operation: string, state = "closed by this side") {
-    super(`Cannot ${operation}: ${state}`);
+  constructor(operation: string, state = "closed by this side", options?: ErrorOptions) {
+    super(`Cannot ${operation}: ${state}`, options);
     this.name = "ClosedError";
     this.operation = operation;
   }

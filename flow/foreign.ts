@@ -6,6 +6,7 @@
  */
 
 import { refused } from "../switch/scope.ts";
+import { totalLength } from "./bytes.ts";
 import { type Borrower, give, type GivingSink, lend, type LendingSource, type Sink, type Source } from "./types.ts";
 
 /** Whether `source` has the fast path {@linkcode lend}. */
@@ -45,10 +46,14 @@ export async function writeSome(sink: Sink, bytes: Uint8Array): Promise<number> 
 
 /** One write of bytes whose memory the sink may keep. */
 export async function giveSome(sink: Sink, bytes: Uint8Array): Promise<number> {
-  if (!gives(sink)) return await writeSome(sink, bytes);
+  return await (gives(sink) ? giveAll(sink, [bytes]) : writeSome(sink, bytes));
+}
+
+/** One write of several buffers whose memory the sink may keep. */
+export async function giveAll(sink: GivingSink, buffers: readonly Uint8Array[]): Promise<number> {
   const refusal = refused();
   if (refusal !== undefined) return await refusal;
-  return checkCount("write", "sink", await sink[give]([bytes]), bytes.length);
+  return checkCount("write", "sink", await sink[give](buffers), totalLength(buffers));
 }
 
 function checkCount(operation: string, who: string, count: unknown, limit: number): number {

@@ -4,7 +4,7 @@ import { runIn } from "../switch/context.ts";
 import { currentScope } from "../switch/scope.ts";
 import { unshared } from "./bytes.ts";
 import { Stream, type StreamNames } from "./stream.ts";
-import type { StreamEnd } from "./stream_end.ts";
+import { noSink, type StreamEnd } from "./stream_end.ts";
 import { lend, type LendingSource } from "./types.ts";
 
 /** Gives the next bytes, at once or later; null at the end. */
@@ -21,15 +21,17 @@ export interface PullOptions {
 const names: StreamNames = { label: "source", failure: (_, cause) => cause };
 const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
-/** The half of a stream's end that a source does not have. */
-const noSink = { write: () => 0, give: () => 0, end: () => {}, drop: () => {}, flushed: true };
-
 /**
  * A source over a function that gives pieces. `pull` is called when a reader finds nothing left, and never again before
  * its answer was read. It runs in the scope in which the source was made: a reader that is cancelled leaves the answer
  * to the next one.
  */
 export function pulledSource(pull: Pull, options: PullOptions): LendingSource {
+  return openPulled(pull, options).source;
+}
+
+/** A {@linkcode pulledSource}, and the way to close it: whether that was the first time. */
+export function openPulled(pull: Pull, options: PullOptions): { source: LendingSource; close(): boolean } {
   const scope = currentScope();
   let piece: Uint8Array<ArrayBuffer> | null = nothing;
   let failure: { error: unknown } | undefined;
@@ -71,8 +73,9 @@ export function pulledSource(pull: Pull, options: PullOptions): LendingSource {
     },
   };
   const stream = new Stream(end, names);
-  return Object.freeze<LendingSource>({
+  const source = Object.freeze<LendingSource>({
     read: (buffer) => stream.read(buffer),
     [lend]: (use) => stream.lend((bytes) => use(bytes, options.keep)),
   });
+  return { source, close: () => stream.close() };
 }

@@ -42,3 +42,19 @@ export interface StreamEnd {
 
 /** The most that one write copies, in bytes. */
 export const writeLimit: number = 64 * 1024;
+
+/** The sending half of an end that only receives. */
+export const noSink: Pick<StreamEnd, "write" | "give" | "end" | "drop" | "flushed"> = {
+  write: () => 0,
+  give: () => 0,
+  end: () => {},
+  drop: () => {},
+  flushed: true,
+};
+
+/** The receiving half of an end that only sends. */
+export const noSource: Pick<StreamEnd, "peek" | "consume" | "drop"> = {
+  peek: () => null,
+  consume: () => {},
+  drop: () => {},
+};

@@ -171,3 +171,46 @@ export interface GivingSink extends Sink {
    */
   [give](buffers: readonly Uint8Array[]): Promise<number>;
 }
+
+/**
+ * A source that can be closed before its end: what a bridge makes of a foreign stream.
+ *
+ * @example Closing early
+ * ```ts
+ * import { fromReadableStream } from "@sluice/io";
+ *
+ * await using source = fromReadableStream(new Blob(["hello"]).stream());
+ * await source.read(new Uint8Array(2));
+ * ```
+ */
+export interface ClosableSource extends LendingSource, Closable {}
+
+/**
+ * A sink that has an end: what a bridge makes of a foreign stream.
+ *
+ * @example Ending a stream
+ * ```ts
+ * import { copyString, fromWritableStream } from "@sluice/io";
+ *
+ * const sink = fromWritableStream(new WritableStream());
+ * await copyString("hello", sink);
+ * await sink.close();
+ * ```
+ */
+export interface ClosableSink extends GivingSink, Closable {
+  /**
+   * Ends the stream after everything that was taken, and waits until it has passed that on. Operations that wait are woken with {@linkcode ClosedError}.
+   * The second close does nothing but wait for the first.
+   *
+   * Where the caller's scope, or the one in which the sink was made, is cancelled before or meanwhile, the stream is aborted instead.
+   *
+   * @throws What broke the stream, if no write has thrown it.
+   */
+  close(): Promise<void>;
+  /**
+   * Gives the stream up at once, and what was taken with it. After a close it does nothing but end the wait of that.
+   *
+   * @param reason What the stream is told.
+   */
+  abort(reason?: unknown): void;
+}

@@ -2,9 +2,17 @@
 
 import type { Buffer } from "node:buffer";
 import type { Readable } from "node:stream";
+import { setTimeout } from "node:timers";
 
 /** How many bytes that nobody has read are kept before the stream is paused. */
 const receiveLimit = 64 * 1024;
+
+/** And how many pieces, for each costs memory beside its bytes: a peer that sends single bytes must not cost a hundred times what it sends. */
+const pieceLimit = 128;
+
+/** When what has arrived counts as read. The first turn may be over before any input is looked for. */
+const quietTurns = 2;
+const mostTurns = 50;
 
 /** The receiving half of a `StreamEnd` over a Node stream: one persistent listener and a bounded buffer of our own. */
 export class Incoming {
@@ -12,6 +20,7 @@ export class Incoming {
   #wake: (() => void) | undefined;
   #pieces: Uint8Array<ArrayBuffer>[] = [];
   #size = 0;
+  #received = 0;
   #paused = false;
   #ended = false;
   #dropping = false;
@@ -31,7 +40,8 @@ export class Incoming {
     this.#wake = wake;
     this.#readable.on("data", this.#onData);
     this.#readable.on("end", this.#onEnd);
-    this.#readable.resume();
+    if (this.#readable.readableEnded) this.#onEnd();
+    else this.#readable.resume();
   }
 
   /** Takes the listeners away again. What has arrived stays here. */
@@ -39,6 +49,19 @@ export class Incoming {
     this.#readable.off("data", this.#onData);
     this.#readable.off("end", this.#onEnd);
     this.#readable.pause();
+  }
+
+  /**
+   * Waits until what the system has received is read, as far as can be told: until some turns have brought nothing, or
+   * there were too many. For a socket that is closed with unread input is reset, and the other side may lose what it was
+   * sent before.
+   */
+  async settled(): Promise<void> {
+    for (let turn = 0, quiet = 0; turn < mostTurns && quiet < quietTurns && !this.#ended; turn++) {
+      const before = this.#received;
+      await new Promise((resolve) => setTimeout(resolve, 1)); // a turn without time is too short on Deno
+      quiet = this.#received === before ? quiet + 1 : 0;
+    }
   }
 
   /** What is thrown once everything that arrived before is consumed. The first one counts. */
@@ -60,7 +83,7 @@ export class Incoming {
     if (size === piece.length) this.#pieces.shift();
     else this.#pieces[0] = piece.subarray(size);
     this.#size -= size;
-    if (!this.#paused || this.#size >= receiveLimit / 2) return;
+    if (!this.#paused || this.#size >= receiveLimit / 2 || this.#pieces.length >= pieceLimit / 2) return;
     this.#paused = false;
     this.#readable.resume();
   }
@@ -74,12 +97,17 @@ export class Incoming {
   }
 
   readonly #onData = (chunk: Buffer<ArrayBuffer>): void => {
-    if (this.#dropping) return;
+    if (!((chunk as unknown) instanceof Uint8Array)) {
+      this.stop();
+      return this.fail(new TypeError(`Cannot read from a stream of ${typeof chunk}s: it must give bytes`));
+    }
+    this.#received += chunk.length;
+    if (this.#dropping || chunk.length === 0) return;
     // Not a Buffer, whose slice() means something else.
     this.#pieces.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
     this.#size += chunk.length;
     this.#wake?.();
-    if (this.#size < receiveLimit || this.#paused) return;
+    if (this.#paused || (this.#size < receiveLimit && this.#pieces.length < pieceLimit)) return;
     this.#paused = true;
     this.#readable.pause();
   };

@@ -2,19 +2,27 @@
 
 import { Buffer } from "node:buffer";
 import type { Writable } from "node:stream";
+import { ClosedError } from "../mod.ts";
 import { writeLimit } from "../stream_end.ts";
 
 /** The sending half of a `StreamEnd` over a Node stream. It takes a write only when nothing older is queued. */
 export class Outgoing {
   readonly #writable: Writable;
   readonly #wake: () => void;
+  readonly #patient: boolean;
+  #busy = false;
   #ending = false;
   #failure: { readonly error: unknown } | undefined;
 
-  /** `wake` is called whenever a write may be taken again, or {@linkcode Outgoing.flushed} became true, or an error came. */
-  constructor(writable: Writable, wake: () => void) {
+  /**
+   * `wake` is called whenever a write may be taken again, or {@linkcode Outgoing.flushed} became true, or an error came.
+   * Unless `patient`, a stream is believed when it says that nothing is queued. A socket can be; on Bun the standard
+   * streams of this process and of its children cannot, and then only their call back tells. That costs a turn for each write.
+   */
+  constructor(writable: Writable, wake: () => void, patient = false) {
     this.#writable = writable;
     this.#wake = wake;
+    this.#patient = patient;
   }
 
   /** What every later write throws. The first one counts. */
@@ -27,7 +35,8 @@ export class Outgoing {
     if (!this.#free()) return 0;
     // Nothing takes back what the stream was given, so it gets memory of its own.
     const copy = Buffer.from(bytes.length > writeLimit ? bytes.subarray(0, writeLimit) : bytes);
-    this.#writable.write(copy, this.#wake);
+    this.#busy = this.#patient; // now, for the call back may come at once
+    this.#writable.write(copy, this.#onWritten);
     return copy.length;
   }
 
@@ -35,9 +44,10 @@ export class Outgoing {
     if (!this.#free()) return 0;
     const last = buffers.length - 1;
     let size = 0;
+    this.#busy = this.#patient;
     if (last > 0) this.#writable.cork();
     buffers.forEach((bytes, i) => {
-      this.#writable.write(bytes, i === last ? this.#wake : undefined);
+      this.#writable.write(bytes, i === last ? this.#onWritten : undefined);
       size += bytes.length;
     });
     if (last > 0) this.#writable.uncork();
@@ -52,7 +62,7 @@ export class Outgoing {
 
   get flushed(): boolean {
     if (this.#writable.destroyed || this.#failure !== undefined) return true;
-    return this.#writable.writableLength === 0 && (!this.#ending || this.#writable.writableFinished);
+    return !this.#busy && this.#writable.writableLength === 0 && (!this.#ending || this.#writable.writableFinished);
   }
 
   /** Throws what broke the stream, if anything has. */
@@ -68,6 +78,12 @@ export class Outgoing {
    */
   #free(): boolean {
     this.check();
-    return !this.#writable.destroyed && this.#writable.writableLength === 0;
+    if (this.#writable.writableEnded && !this.#ending) throw new ClosedError("write", "the stream was ended");
+    return !this.#busy && !this.#writable.destroyed && this.#writable.writableLength === 0;
   }
+
+  readonly #onWritten = (): void => {
+    this.#busy = false;
+    this.#wake();
+  };
 }

@@ -8,12 +8,14 @@ import {
   chunks,
   copyString,
   fromIterable,
+  fromReadableStream,
   lend,
   type LendingSource,
   pipe,
   readAll,
   type Source,
   stringSource,
+  toReadableStream,
 } from "../../flow/mod.ts";
 import { pattern } from "../../net/testing/random.ts";
 import { Cancelled, checkCancelled, Switch, yieldNow } from "../../switch/mod.ts";
@@ -27,7 +29,19 @@ const foobars: Record<string, () => LendingSource> = {
   "fromIterable of an array": () => fromIterable([bytesOf("foo"), bytesOf("bar")]),
   "fromIterable of an async generator": () => fromIterable(stepsOf("foo", "bar")),
   cancellableSource: () => cancellableSource(foreignSource("foo", "bar")),
+  fromReadableStream: () => fromReadableStream(streamOf("foo", "bar")),
+  "fromReadableStream of a byte stream": () => fromReadableStream(toReadableStream(foreignSource("foo", "bar"))),
 };
+
+function streamOf(...texts: string[]): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    pull(controller) {
+      const text = texts.shift();
+      if (text === undefined) controller.close();
+      else controller.enqueue(bytesOf(text));
+    },
+  });
+}
 
 async function* stepsOf(...steps: Step[]): AsyncGenerator<Uint8Array> {
   for (const step of steps) {

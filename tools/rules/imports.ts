@@ -22,10 +22,10 @@ const rooms = ["switch", "flow", "net"];
 
 /**
  * What optional layers may also import, beside their own folder and public surfaces: backends are a part of their room;
- * `flow/node` holds what backends and standard streams share, over the end of a stream that is no public thing.
+ * `flow/node` holds what backends and standard streams share, over the end of a stream that is no public thing, and bridges with a home.
  */
 const privileges: Record<string, RegExp> = {
-  "flow/node": /^flow\/stream(_end)?\.ts$/,
+  "flow/node": /^flow\/(stream|stream_end|home)\.ts$/,
   "net/backends": /^((switch|flow|net)\/[^/]+|flow\/node\/.+)$/,
   "net/env": /^(net\/backends\/.+|flow\/node\/.+|flow\/stream(_end)?\.ts)$/,
   "net/testing": /^switch\/counter\.ts$/,

@@ -1,0 +1,199 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { bytesProblem, unshared } from "./bytes.ts";
+import { Home, onCancel } from "./home.ts";
+import { openPulled } from "./pulled.ts";
+import { Stream, type StreamNames } from "./stream.ts";
+import { noSource, type StreamEnd, writeLimit } from "./stream_end.ts";
+import { type ClosableSink, type ClosableSource, give } from "./types.ts";
+
+/**
+ * A web stream as a source. The stream stays locked.
+ *
+ * It asks for the next chunk when a read finds nothing left, in the scope in which it was made. A cancelled read loses
+ * nothing: what was asked for goes to the next reader. An error of the stream is thrown by every later read.
+ *
+ * Closing the source cancels the stream; its end needs no closing.
+ *
+ * @param stream What to read.
+ * @returns The source. It lends; what a byte stream gave may be kept.
+ * @throws {TypeError} When the stream is locked. A chunk that is no byte array fails the read.
+ *
+ * @example The body of a response
+ * ```ts
+ * import { fromReadableStream, readAll } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { body } = new Response("hello");
+ * if (body !== null) assertEquals((await readAll(fromReadableStream(body))).length, 5);
+ * ```
+ */
+export function fromReadableStream(stream: ReadableStream<Uint8Array>): ClosableSource {
+  refuseLocked(stream, "source");
+  const home = new Home();
+  // Only a byte stream gives its chunks away; another may have given one to somebody else too, as tee() does.
+  const keep = isByteStream(stream);
+  const reader = stream.getReader();
+  let broken = false;
+  reader.closed.catch(() => broken = true);
+  const pull = async () => {
+    const { done, value } = await reader.read();
+    if (done) return null;
+    const problem = bytesProblem(value);
+    if (problem !== undefined) throw problem;
+    return value;
+  };
+  const pulled = openPulled(pull, { keep, retry: false });
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    pulled.close();
+    try {
+      await home.call(() => reader.cancel());
+    } catch (error) {
+      if (!broken) throw error; // for a stream that was broken before has nothing to cancel, and says so
+    }
+  };
+  return Object.freeze<ClosableSource>({
+    ...pulled.source,
+    close: () => closing ??= close(),
+    [Symbol.asyncDispose]: () => closing ??= close(),
+  });
+}
+
+/**
+ * A web stream as a sink. The stream stays locked.
+ *
+ * A write waits until the stream is ready for more, and then gives it a copy, for the stream keeps what it gets; `give`
+ * passes buffers on as they are. So the stream holds no more than its own strategy allows, and one chunk. An error of
+ * the stream is thrown by every later write.
+ *
+ * Closing the sink closes the stream, and waits until it has taken care of everything.
+ *
+ * @param stream Where the bytes go.
+ * @returns The sink.
+ * @throws {TypeError} When the stream is locked.
+ *
+ * @example Compressing
+ * ```ts
+ * import { copyString, fromReadableStream, fromWritableStream, readAll } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { readable, writable } = new CompressionStream("gzip");
+ * const sink = fromWritableStream(writable);
+ * const compressed = readAll(fromReadableStream(readable));
+ * await copyString("hello", sink);
+ * await sink.close();
+ * assertEquals((await compressed).subarray(0, 2), Uint8Array.of(0x1f, 0x8b));
+ * ```
+ */
+export function fromWritableStream(stream: WritableStream<Uint8Array<ArrayBuffer>>): ClosableSink {
+  refuseLocked(stream, "sink");
+  const sink = new StreamSink(stream);
+  return Object.freeze<ClosableSink>({
+    write: (bytes) => sink.stream.write(bytes),
+    [give]: (buffers) => sink.stream.give(buffers),
+    close: () => sink.close(),
+    abort: (reason) => sink.abort(reason),
+    [Symbol.asyncDispose]: () => sink.close(),
+  });
+}
+
+/** The end of a stream that a {@linkcode fromWritableStream} writes to. */
+class StreamSink implements StreamEnd, StreamNames {
+  readonly peek = noSource.peek;
+  readonly consume = noSource.consume;
+  readonly drop = noSource.drop;
+  readonly flushed = true; // there is no shutdown that would ask
+  readonly label = "sink";
+  readonly stream: Stream;
+  readonly #home: Home = new Home();
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  #failure: { readonly error: unknown } | undefined;
+  #told = false;
+  #aborting: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(stream: WritableStream<Uint8Array<ArrayBuffer>>) {
+    this.stream = new Stream(this, this);
+    this.#writer = stream.getWriter();
+    this.#writer.closed.catch((error) => {
+      this.#failure = { error };
+      this.stream.writable();
+    });
+  }
+
+  failure(_: string, cause: unknown): unknown {
+    this.#told = true;
+    return cause;
+  }
+
+  write(bytes: Uint8Array): number {
+    return this.#free() ? this.#put(new Uint8Array(bytes.subarray(0, writeLimit))) : 0;
+  }
+
+  give(buffers: readonly Uint8Array[]): number {
+    let size = 0;
+    for (const bytes of buffers) {
+      if (!this.#free()) break;
+      size += this.#put(bytes);
+    }
+    return size;
+  }
+
+  end(): void {}
+
+  /** Whether the stream wants more. If not, it is tried again when it does. */
+  #free(): boolean {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if ((this.#writer.desiredSize ?? 0) > 0) return true;
+    this.#writer.ready.then(() => this.stream.writable(), ignore);
+    return false;
+  }
+
+  #put(bytes: Uint8Array): number {
+    this.#home.call(() => this.#writer.write(unshared(bytes))).catch(ignore); // the stream is broken then, and says so
+    return bytes.length;
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  abort(reason?: unknown): void {
+    this.stream.close();
+    this.#giveUp(reason);
+    this.#closing ??= this.#aborting;
+  }
+
+  async #close(): Promise<void> {
+    this.stream.close();
+    const giveUp = (reason: unknown) => this.#giveUp(reason);
+    const forget = [onCancel("close", giveUp), this.#home.onCancel("close", giveUp)];
+    try {
+      await (this.#aborting ?? this.#home.call(() => this.#writer.close()));
+    } catch (error) {
+      if (!this.#told && this.#aborting === undefined) throw error;
+    } finally {
+      forget.forEach((each) => each());
+    }
+  }
+
+  #giveUp(reason: unknown): void {
+    this.#aborting ??= this.#home.call(() => this.#writer.abort(reason)).catch(ignore);
+  }
+}
+
+function isByteStream(stream: ReadableStream<Uint8Array>): boolean {
+  try {
+    stream.getReader({ mode: "byob" }).releaseLock();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function refuseLocked(stream: { readonly locked: boolean }, what: string): void {
+  if (stream.locked) throw new TypeError(`Cannot make a ${what} of a stream that is locked`);
+}
+
+function ignore(): void {}

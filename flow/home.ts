@@ -1,0 +1,94 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { currentSignal } from "../switch/cancel.ts";
+import { runIn } from "../switch/context.ts";
+import { Cancelled } from "../switch/errors.ts";
+import { currentScope, refused, Scope, Waiter } from "../switch/scope.ts";
+import type { Labelled, ReleaseHook } from "../switch/release_hooks.ts";
+import { checkSwitch, ownHere, runUnder, type Switch } from "../switch/switch.ts";
+
+/**
+ * The scope in which a bridge was made. The bridge does its I/O there, whoever calls the foreign stream, so that a
+ * caller who gives up breaks nothing that others share.
+ */
+export class Home {
+  readonly #scope: Scope | undefined;
+  readonly #running: Map<Scope, Promise<unknown>> = new Map();
+  #stopped: Cancelled | undefined;
+
+  /**
+   * The home is `owner`, or else the current scope.
+   *
+   * @throws {TypeError} When `owner` is no switch, or is finished.
+   */
+  constructor(owner?: Switch) {
+    if (owner !== undefined) checkOwner(owner);
+    this.#scope = owner === undefined ? currentScope() : runUnder(owner, currentScope);
+  }
+
+  /** Calls `fn` at home. */
+  call<T>(fn: () => T): T {
+    return runIn(this.#scope, fn);
+  }
+
+  /** Runs an operation at home, unless that is cancelled; {@linkcode Home.stop} cancels it. */
+  async run<T>(operation: () => Promise<T>): Promise<T> {
+    const scope = new Scope(this.call(currentScope), "bridge");
+    if (this.#stopped !== undefined) scope.cancel(this.#stopped);
+    const running = runIn(scope, async () => await (refused() ?? operation()));
+    this.#running.set(scope, running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(scope);
+      scope.finish();
+    }
+  }
+
+  /** Cancels what runs and whatever would, and waits for it. */
+  async stop(reason?: unknown): Promise<void> {
+    this.#stopped ??= new Cancelled(reason);
+    const ended = Promise.allSettled(this.#running.values());
+    for (const scope of this.#running.keys()) scope.cancel(this.#stopped);
+    await ended;
+  }
+
+  /** Registers what to do when the switch of the home ends, if there is one. */
+  onRelease(fn: () => unknown, subject: Labelled): ReleaseHook | undefined {
+    return this.call(() => ownHere(fn, subject));
+  }
+
+  /** Calls `stop` when the home is cancelled, at once if it is, until the answer is called. */
+  onCancel(operation: string, stop: (reason: Cancelled) => void): () => void {
+    return this.call(() => onCancel(operation, stop));
+  }
+
+  /** The same by the home's own signal, which does not keep alive what nobody uses any more once the home has ended. */
+  onSignal(stop: (reason: unknown) => void): () => void {
+    const signal = this.call(currentSignal);
+    const onAbort = () => stop(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    return () => signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Calls `stop` when the current scope is cancelled, at once if it is, until the answer is called. */
+export function onCancel(operation: string, stop: (reason: Cancelled) => void): () => void {
+  const reason = currentScope()?.reason;
+  if (reason !== undefined) {
+    stop(reason);
+    return () => {};
+  }
+  const waiter: Waiter<void> = new Waiter(operation, (_, reason) => stop(reason));
+  return () => waiter.resolve();
+}
+
+/** A cancelled owner will do: what a bridge does there is refused. */
+function checkOwner(owner: Switch): void {
+  try {
+    checkSwitch(owner, "make a bridge");
+  } catch (error) {
+    if (!(error instanceof Cancelled)) throw error;
+  }
+}

@@ -1,0 +1,86 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { finished, type Readable, type Writable } from "node:stream";
+import { Buffer } from "node:buffer";
+import { type Home, onCancel } from "../home.ts";
+import { BrokenPipeError } from "../mod.ts";
+
+/** What a stream without an error of its own is said to be broken by. */
+const prematureClose = "ERR_STREAM_PREMATURE_CLOSE";
+
+/** The codes of errors that say no more than that nobody is there any more. */
+const brokenCodes: readonly unknown[] = ["EPIPE", "ERR_STREAM_DESTROYED", prematureClose];
+
+/** What is thrown for an error of a stream: the reader may go away, as that of any pipe. */
+export function brokenPipe(operation: "read" | "write", cause: unknown): unknown {
+  const code = (cause as { code?: unknown } | null | undefined)?.code;
+  return brokenCodes.includes(code) ? new BrokenPipeError(operation, { cause }) : cause;
+}
+
+/**
+ * Listens for what breaks a stream, so that no `'error'` event ends the process: an error, or a close, which after an end
+ * is of no interest to `fail`. Gives what settles when the stream has closed.
+ */
+export function watch(stream: Readable | Writable, fail: (error: unknown) => void): Promise<void> {
+  const broken = () =>
+    fail(stream.errored ?? Object.assign(new Error("The stream was closed before its end"), { code: prematureClose }));
+  stream.on("error", fail);
+  if (stream.destroyed) broken();
+  if (stream.closed) return Promise.resolve();
+  return new Promise((resolve) => {
+    stream.once("close", () => {
+      broken();
+      resolve();
+    });
+  });
+}
+
+/** Ends a stream for writing, or gives it up. */
+export class Ending {
+  readonly #writable: Writable;
+  readonly #home: Home;
+  #givenUp = false;
+  #wake = () => {};
+
+  constructor(writable: Writable, home: Home) {
+    this.#writable = writable;
+    this.#home = home;
+  }
+
+  /** Whether somebody did. */
+  get givenUp(): boolean {
+    return this.#givenUp;
+  }
+
+  /** Destroys the stream, now. */
+  giveUp(reason?: unknown): void {
+    if (this.#givenUp) return;
+    this.#givenUp = true;
+    this.#writable.destroy(reason instanceof Error ? reason : undefined);
+    this.#wake();
+  }
+
+  /**
+   * Ends the stream after everything that it was given, and waits until that has gone out, or until it was given up: where
+   * the caller's scope, or the home, is cancelled. Gives what broke it.
+   */
+  async end(end: () => void): Promise<unknown> {
+    const giveUp = (reason: unknown) => this.giveUp(reason);
+    const forget = [onCancel("close", giveUp), this.#home.onCancel("close", giveUp)];
+    try {
+      if (this.#givenUp) return;
+      return await new Promise((resolve) => {
+        this.#wake = () => resolve(undefined);
+        finished(this.#writable, { readable: false }, resolve);
+        end();
+      });
+    } finally {
+      forget.forEach((each) => each());
+    }
+  }
+}
+
+/** Bytes as Node has them, in the same memory. */
+export function bufferOf(bytes: Uint8Array<ArrayBuffer>): Buffer<ArrayBuffer> {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}

@@ -1,0 +1,148 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Duplex } from "node:stream";
+import { Home } from "../home.ts";
+import {
+  type Borrower,
+  type Closable,
+  give,
+  type GivingSink,
+  lend,
+  type LendingSource,
+  type ShutdownHow,
+  type TwoWay,
+} from "../mod.ts";
+import { Stream } from "../stream.ts";
+import type { StreamEnd } from "../stream_end.ts";
+import { brokenPipe, Ending, watch } from "./foreign.ts";
+import { Incoming } from "./incoming.ts";
+import { Outgoing } from "./outgoing.ts";
+
+/** What {@linkcode fromDuplex} makes. */
+export interface DuplexFlow extends TwoWay, Closable, LendingSource, GivingSink {
+  /**
+   * Lets everything that was taken go out, without a limit in time, and then destroys the stream; whoever else holds it sees it closed. It reads and
+   * drops what arrives meanwhile. Where the caller's scope, or the one in which the flow was made, is cancelled before or meanwhile, the stream is
+   * destroyed at once. The second close does nothing but wait for the first.
+   */
+  close(): Promise<void>;
+  /**
+   * Destroys the stream at once, and what was taken with it.
+   *
+   * @param reason The error that the stream is destroyed with, if it is one.
+   */
+  abort(reason?: unknown): void;
+}
+
+/**
+ * A stream of Node that goes both ways as a flow: a socket, a TLS connection, a `Transform`. Nobody else may read or
+ * write the stream from now on, and its `'error'` events are listened to. Each direction ends on its own: the stream's
+ * `allowHalfOpen` is set.
+ *
+ * Receiving is as with {@linkcode fromReadable}, sending as with {@linkcode fromWritable}.
+ *
+ * @param duplex The stream.
+ * @returns The flow.
+ *
+ * @example A stream of Node as a flow
+ * ```ts
+ * import { copyString, readAll } from "@sluice/io";
+ * import { fromDuplex } from "@sluice/io/flow/node";
+ * import { PassThrough } from "node:stream";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const flow = fromDuplex(new PassThrough());
+ * await copyString("hello", flow);
+ * const [echo] = await Promise.all([readAll(flow), flow.shutdown("send")]);
+ * assertEquals(new TextDecoder().decode(echo), "hello");
+ * await flow.close();
+ * ```
+ */
+export function fromDuplex(duplex: Duplex): DuplexFlow {
+  return new NodeFlow(duplex);
+}
+
+class NodeFlow implements DuplexFlow {
+  static {
+    Object.freeze(this.prototype);
+  }
+
+  readonly #duplex: Duplex;
+  readonly #incoming: Incoming;
+  readonly #outgoing: Outgoing;
+  readonly #stream: Stream;
+  readonly #ending: Ending;
+  readonly #gone: Promise<void>;
+  #closing: Promise<void> | undefined;
+
+  constructor(duplex: Duplex) {
+    duplex.allowHalfOpen = true;
+    this.#duplex = duplex;
+    this.#ending = new Ending(duplex, new Home());
+    const incoming = this.#incoming = new Incoming(duplex);
+    const outgoing = this.#outgoing = new Outgoing(duplex, () => stream.writable(), true);
+    const end: StreamEnd = {
+      peek: () => incoming.peek(),
+      consume: (size) => incoming.consume(size),
+      drop: () => incoming.drop(),
+      write: (bytes) => outgoing.write(bytes),
+      give: (buffers) => outgoing.give(buffers),
+      end: () => outgoing.end(),
+      get flushed() {
+        return outgoing.flushed;
+      },
+    };
+    const stream = this.#stream = new Stream(end, { label: "duplex", failure: brokenPipe });
+    this.#gone = watch(duplex, (error) => {
+      incoming.fail(error);
+      outgoing.fail(error);
+    });
+    incoming.start(() => stream.readable());
+    Object.freeze(this);
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    return this.#stream.read(buffer);
+  }
+
+  [lend](use: Borrower): Promise<number | null> {
+    return this.#stream.lend(use);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#stream.write(bytes);
+  }
+
+  [give](buffers: readonly Uint8Array[]): Promise<number> {
+    return this.#stream.give(buffers);
+  }
+
+  shutdown(how: ShutdownHow): Promise<void> {
+    return this.#stream.shutdown(how);
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  abort(reason?: unknown): void {
+    this.#stream.close();
+    this.#ending.giveUp(reason);
+    this.#closing ??= this.#gone;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#stream.close();
+    await this.#ending.end(() => {
+      this.#incoming.drop();
+      this.#outgoing.end();
+    });
+    if (!this.#ending.givenUp) await this.#incoming.settled();
+    this.#duplex.destroy();
+    await this.#gone;
+  }
+}

@@ -1,0 +1,74 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Writable } from "node:stream";
+import { Home } from "../home.ts";
+import { type ClosableSink, give } from "../mod.ts";
+import { Stream } from "../stream.ts";
+import { noSource, type StreamEnd } from "../stream_end.ts";
+import { brokenPipe, Ending, watch } from "./foreign.ts";
+import { Outgoing } from "./outgoing.ts";
+
+/**
+ * A writable stream of Node as a sink: a file, the input of a child process, a request. Its `'error'` events are
+ * listened to.
+ *
+ * A write waits until the stream has taken care of all that it was given, and then gives it a copy; so it holds one write
+ * at a time. An error of the stream is thrown by every later write. A stream that is closed already, or whose reader
+ * is gone, is a {@linkcode BrokenPipeError}.
+ *
+ * Closing the sink ends the stream and waits until everything has gone out; of a file, until it is closed.
+ *
+ * @param writable Where the bytes go.
+ * @returns The sink.
+ *
+ * @example A file, packed
+ * ```ts
+ * import { copyString, readAll } from "@sluice/io";
+ * import { fromReadable, fromWritable } from "@sluice/io/flow/node";
+ * import { createGzip, gunzipSync } from "node:zlib";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const gzip = createGzip();
+ * const sink = fromWritable(gzip);
+ * const packed = readAll(fromReadable(gzip)); // or gzip.pipe(createWriteStream(path))
+ * await copyString("hello", sink);
+ * await sink.close();
+ * assertEquals(gunzipSync(await packed).toString(), "hello");
+ * ```
+ */
+export function fromWritable(writable: Writable): ClosableSink {
+  const ending = new Ending(writable, new Home());
+  const outgoing: Outgoing = new Outgoing(writable, () => stream.writable(), true);
+  let told = false;
+  const failure = (operation: "read" | "write", cause: unknown) => {
+    told = true;
+    return brokenPipe(operation, cause);
+  };
+  const end: StreamEnd = {
+    ...noSource,
+    write: (bytes) => outgoing.write(bytes),
+    give: (buffers) => outgoing.give(buffers),
+    end: () => {}, // for there is no shutdown
+    flushed: true,
+  };
+  const stream = new Stream(end, { label: "sink", failure });
+  watch(writable, (error) => outgoing.fail(error));
+  const finish = async () => {
+    stream.close();
+    const error = await ending.end(() => outgoing.end());
+    if (error !== undefined && error !== null && !told && !ending.givenUp) throw brokenPipe("write", error);
+  };
+  let closing: Promise<void> | undefined;
+  const close = () => closing ??= finish();
+  return Object.freeze<ClosableSink>({
+    write: (bytes) => stream.write(bytes),
+    [give]: (buffers) => stream.give(buffers),
+    close,
+    abort: (reason) => {
+      stream.close();
+      ending.giveUp(reason);
+      closing ??= Promise.resolve();
+    },
+    [Symbol.asyncDispose]: close,
+  });
+}

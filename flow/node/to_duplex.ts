@@ -1,0 +1,211 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { Buffer } from "node:buffer";
+import { nextTick } from "node:process";
+import { Duplex } from "node:stream";
+import type { Switch } from "../../switch/mod.ts";
+import { Home } from "../home.ts";
+import { cancellableSource, ClosedError, lend, type LendingSource, type TwoWay, writeAll } from "../mod.ts";
+import { bufferOf } from "./foreign.ts";
+import { IdleTimer } from "./idle_timer.ts";
+import { asSocket, type SocketDuplex, type SocketState } from "./socket_duplex.ts";
+
+/** Options for {@linkcode toDuplex}. */
+export interface ToDuplexOptions {
+  /**
+   * The switch that owns the stream. A client that opens connections when it needs them must name one, or the first
+   * caller who needs a connection owns it.
+   *
+   * @default {the switch in which the stream is made}
+   */
+  sw?: Switch | undefined;
+  /**
+   * Whether the stream can still be written to once the other side has ended. With `false` it ends itself then, and so
+   * closes, as the sockets that clients make do, and some of them wait for it.
+   *
+   * @default {true}
+   */
+  allowHalfOpen?: boolean | undefined;
+}
+
+/** What the bridge uses of a flow, as far as it is there. */
+interface BridgedFlow extends TwoWay {
+  readonly local?: unknown;
+  readonly peer?: unknown;
+  [lend]?: LendingSource[typeof lend];
+  close?(): Promise<void>;
+  abort?(): void;
+  setOption?(name: string, value: boolean | number): void;
+}
+
+type Done = (error?: Error | null) => void;
+
+/**
+ * A flow as a stream of Node, for clients and servers that take a socket: `pg`, `ioredis`, `undici`, `ws`, `node:http`.
+ *
+ * The stream does its I/O, and emits its events, in the scope in which it was made, or in that of `options.sw`: a caller
+ * who gives up, because of a timeout say, does not break a connection that others share. When that scope is cancelled,
+ * the stream is destroyed with the {@linkcode Cancelled}; when its switch ends, with a {@linkcode ClosedError}.
+ *
+ * Ending the stream ends the sending direction of the flow by `shutdown("send")`. When it is destroyed, also because both
+ * directions have ended, it closes the flow; destroyed with an error, it aborts the flow, where that can be aborted. A
+ * flow that can be neither is shut down. `'close'` is emitted when that is done. Bytes that the stream has read ahead, at
+ * most its `readableHighWaterMark` and one piece, are lost then.
+ *
+ * Where the flow is yet to come, the stream is `connecting` until then, and `'connect'` follows; if it does not come, the
+ * stream is destroyed with that error. A flow that comes too late is closed.
+ *
+ * An `'error'` event without a listener does not end the process.
+ *
+ * @param flow What carries the bytes, or a promise of it. Nobody else uses it from now on.
+ * @param options Whose it is, and how it ends.
+ * @returns The stream, with the members of a socket that clients use: see {@linkcode SocketDuplex}.
+ * @throws {TypeError} When `options.sw` is no switch, or is finished.
+ *
+ * @example A client of `node:http` over a pipe
+ * ```ts
+ * import { pipe, Switch } from "@sluice/io";
+ * import { toDuplex } from "@sluice/io/flow/node";
+ * import { createServer, get, type IncomingMessage } from "node:http";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await Switch.run(async () => {
+ *   const [client, server] = pipe();
+ *   createServer((_, response) => response.end("hello")).emit("connection", toDuplex(server));
+ *   const response = await new Promise<IncomingMessage>((resolve, reject) => {
+ *     get({ createConnection: () => toDuplex(client) }, resolve).on("error", reject);
+ *   });
+ *   for await (const text of response.setEncoding("utf8")) assertEquals(text, "hello");
+ * });
+ * ```
+ */
+export function toDuplex(flow: TwoWay | Promise<TwoWay>, options: ToDuplexOptions = {}): SocketDuplex {
+  return new Bridge(flow, options).duplex;
+}
+
+class Bridge implements SocketState {
+  readonly duplex: SocketDuplex;
+  readonly idle: IdleTimer = new IdleTimer(() => this.later(() => this.duplex.emit("timeout")));
+  flow: BridgedFlow | undefined;
+  bytesRead = 0;
+  bytesWritten = 0;
+
+  readonly #home: Home;
+  readonly #arriving: Promise<BridgedFlow>;
+  readonly #gone: Promise<void>;
+  #onGone = () => {};
+  #source: LendingSource | undefined;
+  #switchEnded = false;
+
+  constructor(flow: TwoWay | Promise<TwoWay>, { sw, allowHalfOpen = true }: ToDuplexOptions) {
+    this.#home = new Home(sw);
+    const duplex = new Duplex({
+      allowHalfOpen,
+      read: () => this.#read(),
+      write: (chunk, _, done) => this.#write([chunk], done),
+      writev: (chunks, done) => this.#write(chunks.map(({ chunk }) => chunk), done),
+      final: (done) => this.#run((flow) => flow.shutdown("send"), done),
+      destroy: (error, done) => this.#destroy(error, done),
+    });
+    duplex.on("error", () => {});
+    this.duplex = asSocket(duplex, this);
+    this.#gone = new Promise((resolve) => this.#onGone = resolve);
+    this.#arriving = this.#arrive(flow);
+    this.#arriving.catch((error) => this.#fail(error));
+    const hook = this.#home.onRelease(() => this.#endWithSwitch(), { label: "duplex" });
+    const forget = this.#home.onCancel("duplex", (reason) => this.#fail(reason));
+    this.#gone.then(() => {
+      hook?.remove();
+      forget();
+    });
+  }
+
+  later(fn: () => void): void {
+    this.#home.call(() => nextTick(fn));
+  }
+
+  setOption(name: string, value: boolean | number): void {
+    this.#arriving.then((flow) => flow.setOption?.(name, value)).catch(() => {});
+  }
+
+  async #arrive(flow: TwoWay | Promise<TwoWay>): Promise<BridgedFlow> {
+    // What is there is there at once, so that the stream is not connecting.
+    if (!(flow instanceof Promise)) return this.flow = flow;
+    this.flow = await flow;
+    this.duplex.connect();
+    return this.flow;
+  }
+
+  #read(): void {
+    let chunk: Buffer | null = null;
+    const take = (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => {
+      chunk = keep ? bufferOf(bytes) : Buffer.from(bytes);
+      this.bytesRead += bytes.length;
+      return bytes.length;
+    };
+    this.#run(async (flow) => void await this.#lender(flow)[lend](take), (error) => {
+      if (error) this.duplex.destroy(error);
+      else if (!this.duplex.destroyed) this.duplex.push(chunk);
+    });
+  }
+
+  /** One whose reads can be cancelled, even where those of the flow cannot. */
+  #lender(flow: BridgedFlow): LendingSource {
+    if (typeof flow[lend] === "function") return flow as LendingSource;
+    return this.#source ??= this.#home.call(() => cancellableSource(flow));
+  }
+
+  #write(chunks: readonly Uint8Array[], done: Done): void {
+    this.#run(async (flow) => {
+      await writeAll(flow, ...chunks);
+      this.bytesWritten += chunks.reduce((sum, { length }) => sum + length, 0);
+    }, done);
+  }
+
+  /** Runs an operation at home. What follows is a turn of its own, so that what it throws does not end up here. */
+  #run(operation: (flow: BridgedFlow) => Promise<void>, done: Done): void {
+    const ended = (error?: Error) => {
+      this.idle.touch();
+      this.later(() => done(error));
+    };
+    this.idle.touch();
+    this.#home.run(async () => await operation(await this.#arriving)).then(() => ended(), (e) => ended(asError(e)));
+  }
+
+  #fail(reason: unknown): void {
+    this.#home.call(() => this.duplex.destroy(asError(reason)));
+  }
+
+  #endWithSwitch(): Promise<void> {
+    this.#switchEnded = !this.duplex.destroyed;
+    this.#fail(new ClosedError("use the stream", "its switch has ended"));
+    return this.#gone;
+  }
+
+  #destroy(error: Error | null, done: Done): void {
+    this.idle.stop();
+    this.#home.stop(error); // not awaited: an operation of a foreign flow may settle only when the flow is closed
+    const abort = error !== null && !this.#switchEnded;
+    const closed = (failure?: Error | null) => {
+      this.#onGone();
+      this.later(() => done(failure));
+    };
+    this.#home.call(() => this.#close(abort)).then(() => closed(error), (failure) => closed(error ?? asError(failure)));
+  }
+
+  async #close(abort: boolean): Promise<void> {
+    let flow: BridgedFlow;
+    try {
+      flow = await this.#arriving;
+    } catch {
+      return; // there is nothing to close, and the stream is destroyed with that error
+    }
+    if (abort && typeof flow.abort === "function") flow.abort();
+    await (typeof flow.close === "function" ? flow.close() : flow.shutdown("all"));
+  }
+}
+
+function asError(reason: unknown): Error {
+  if (reason instanceof Error) return reason;
+  return new Error(`Cannot use the stream: ${String(reason)}`, { cause: reason });
+}

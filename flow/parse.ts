@@ -1,0 +1,75 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { BufReader } from "./buf_reader.ts";
+import { BufferLimitExceeded, EndOfFlow, ParseError } from "./errors.ts";
+import { bytesSource, stringSource } from "./sources.ts";
+import type { Source } from "./types.ts";
+
+const defaultMaxSize = 1024 * 1024;
+
+/** Options for {@linkcode parse}. */
+export interface ParseOptions {
+  /**
+   * The most that is buffered, in bytes: a whole number of at least 1. What is in memory already has no limit unless one is given.
+   *
+   * @default {1048576}
+   */
+  maxSize?: number | undefined;
+}
+
+/**
+ * Parses all of what a source gives: `parser` must read up to the end.
+ *
+ * What the input is to blame for is a {@linkcode ParseError} that says where: something else than the parser asked for, an early end (the cause is an
+ * {@linkcode EndOfFlow}), too much that must be seen at once (a {@linkcode BufferLimitExceeded}), or something after what was parsed. Other errors, such
+ * as those of a connection, are thrown as they are. The source is not closed.
+ *
+ * @typeParam T What the parser gives.
+ * @param source What to parse: a source, or what is in memory.
+ * @param parser Reads from the reader that it is given.
+ * @param options How much may be buffered.
+ * @returns What the parser gave.
+ * @throws {ParseError} When the input is not what the parser asks for.
+ * @throws {RangeError} When `maxSize` is not a whole number of at least 1.
+ * @throws {TypeError} When `source` is nothing that can be read, or `parser` is not a function.
+ * @throws {Cancelled} When the current scope is cancelled.
+ *
+ * @example A version
+ * ```ts
+ * import { type BufReader, parse, ParseError } from "@sluice/io";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * async function version(r: BufReader): Promise<number> {
+ *   await r.string("v");
+ *   return await r.anyByte() - 48;
+ * }
+ * assertEquals(await parse("v2", version), 2);
+ * await assertRejects(() => parse("v2 beta", version), ParseError, "(at offset 2)");
+ * ```
+ */
+export async function parse<T>(
+  source: Source | Uint8Array | string,
+  parser: (r: BufReader) => Promise<T>,
+  options: ParseOptions = {},
+): Promise<T> {
+  if (typeof parser !== "function") throw new TypeError(`Cannot parse: ${String(parser)} is not a function`);
+  const reader = readerOf(source, options.maxSize);
+  try {
+    const value = await parser(reader);
+    await reader.endOfInput();
+    return value;
+  } catch (error) {
+    if (!(error instanceof EndOfFlow || error instanceof BufferLimitExceeded)) throw error;
+    throw new ParseError(error.message, reader.consumed, error);
+  }
+}
+
+function readerOf(source: Source | Uint8Array | string, maxSize: number | undefined): BufReader {
+  if (typeof source === "string") {
+    return maxSize === undefined ? BufReader.of(source) : new BufReader(stringSource(source), { maxSize });
+  }
+  if (source instanceof Uint8Array) {
+    return maxSize === undefined ? BufReader.of(source) : new BufReader(bytesSource(source), { maxSize });
+  }
+  return new BufReader(source, { maxSize: maxSize ?? defaultMaxSize });
+}

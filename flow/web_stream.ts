@@ -1,0 +1,116 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { lends, lendSome } from "./foreign.ts";
+import { Home } from "./home.ts";
+import { cancellableSource } from "./sources.ts";
+import { writeLimit } from "./stream_end.ts";
+import type { Sink, Source, TwoWay } from "./types.ts";
+import { writeAll } from "./write.ts";
+
+/**
+ * A source as a web stream: a byte stream, for default readers and for readers that bring their own buffer.
+ *
+ * It reads only while somebody reads from it, so nothing is read ahead, and no buffer waits. Its reads are done in the
+ * scope in which it was made: when that is cancelled, the next chunk is an error, a {@linkcode Cancelled}.
+ *
+ * Cancelling the stream stops the read that is under way and takes nothing more; neither that nor its end closes the
+ * source. From a source that does not lend, up to 64 KiB that were being read are lost then.
+ *
+ * @param source Where the bytes come from. Nobody else reads it meanwhile.
+ * @returns The stream. Its chunks are at most 64 KiB, in memory of their own.
+ *
+ * @example A source as the body of a response
+ * ```ts
+ * import { stringSource, toReadableStream } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const response = new Response(toReadableStream(stringSource("hello")));
+ * assertEquals(await response.text(), "hello");
+ * ```
+ */
+export function toReadableStream(source: Source): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const home = new Home();
+  const lender = lends(source) ? source : cancellableSource(source);
+  let cancelled = false;
+  return new ReadableStream({
+    type: "bytes",
+    async pull(controller) {
+      const taken = await home.run(() =>
+        lendSome(lender, (bytes) => {
+          if (cancelled) return 0;
+          const request = controller.byobRequest;
+          const view = request?.view as Uint8Array | null | undefined;
+          const size = Math.min(bytes.length, view?.length ?? writeLimit);
+          const chunk = bytes.subarray(0, size);
+          // Without a buffer of the reader's, it gets one that is no larger than needed.
+          if (view === null || view === undefined) controller.enqueue(new Uint8Array(chunk));
+          else {
+            view.set(chunk);
+            request?.respond(size);
+          }
+          return size;
+        })
+      );
+      if (taken !== null || cancelled) return;
+      controller.close();
+      controller.byobRequest?.respond(0);
+    },
+    cancel(reason) {
+      cancelled = true;
+      return home.stop(reason);
+    },
+  });
+}
+
+/**
+ * A sink as a web stream. A chunk counts as written when the sink has taken all of it; the next one waits until then.
+ *
+ * Its writes are done in the scope in which it was made. When that is cancelled, the stream errors at once with the
+ * {@linkcode Cancelled}. It closes nothing:
+ *
+ * - closing it ends the sending direction of a {@linkcode TwoWay}, by `shutdown("send")`, and of a plain sink nothing;
+ * - aborting it cancels the write that is under way, and ends nothing, lest the other side takes what it got for all.
+ *
+ * @param sink Where the bytes go. Nobody else writes to it meanwhile.
+ * @returns The stream.
+ *
+ * @example The end of a pipeline of web streams
+ * ```ts
+ * import { bufferSink, toWritableStream } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const sink = bufferSink();
+ * await new Blob(["hello"]).stream().pipeTo(toWritableStream(sink));
+ * assertEquals(sink.text(), "hello");
+ * ```
+ */
+export function toWritableStream(sink: Sink): WritableStream<Uint8Array> {
+  const home = new Home();
+  let forget = () => {};
+  const perform = async (operation: () => Promise<void>) => {
+    try {
+      await home.run(operation);
+    } catch (error) {
+      forget(); // the stream errors, and nothing of it is called any more
+      throw error;
+    }
+  };
+  return new WritableStream<Uint8Array>({
+    start(controller) {
+      forget = home.onSignal((reason) => controller.error(reason));
+      // Not every runtime's types know of it.
+      const { signal } = controller as WritableStreamDefaultController & { readonly signal: AbortSignal };
+      signal.addEventListener("abort", () => home.stop(signal.reason), { once: true });
+    },
+    write: (chunk) => perform(() => writeAll(sink, chunk)),
+    async close() {
+      if (isTwoWay(sink)) await perform(() => sink.shutdown("send"));
+      forget();
+    },
+    abort: () => forget(),
+  });
+}
+
+function isTwoWay(sink: Sink): sink is TwoWay {
+  return typeof (sink as Partial<TwoWay>).shutdown === "function";
+}

@@ -1,0 +1,65 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** The contract of flows over the bridges to streams of Node. */
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { pipe, type TwoWay } from "../../../flow/mod.ts";
+import { fromDuplex, toDuplex } from "../../../flow/node/mod.ts";
+import { checkFlow, type FlowPair } from "../../../net/testing/mod.ts";
+import type { Switch } from "../../../switch/mod.ts";
+import { test } from "../../_test.ts";
+
+function bridged(capacity?: number): Promise<FlowPair> {
+  const [a, b] = pipe({ capacity });
+  return Promise.resolve([fromDuplex(toDuplex(a)), fromDuplex(toDuplex(b))]);
+}
+
+for (const check of checkFlow(() => bridged(), { clogged: () => bridged(1000) })) {
+  test(`fromDuplex(toDuplex(pipe)) ${check.name}`, () => check.run());
+}
+
+/** One end bare: what the other does can be seen. */
+function halfBridged(capacity?: number): Promise<FlowPair> {
+  const [a, b] = pipe({ capacity });
+  return Promise.resolve([fromDuplex(toDuplex(a)), b]);
+}
+
+for (const check of checkFlow(() => halfBridged(), { clogged: () => halfBridged(1000) })) {
+  test(`fromDuplex(toDuplex(pipe)) with a pipe ${check.name}`, () => check.run());
+}
+
+/** Without fast paths, as flows that others have written. */
+function plain(flow: TwoWay & { close(): Promise<void> }): TwoWay & AsyncDisposable & { close(): Promise<void> } {
+  return {
+    read: (buffer) => flow.read(buffer),
+    write: (bytes) => flow.write(bytes),
+    shutdown: (how) => flow.shutdown(how),
+    close: () => flow.close(),
+    [Symbol.asyncDispose]: () => flow.close(),
+  };
+}
+
+function plainBridged(capacity?: number): Promise<FlowPair> {
+  const [a, b] = pipe({ capacity });
+  return Promise.resolve([fromDuplex(toDuplex(plain(a))), b]);
+}
+
+for (const check of checkFlow(() => plainBridged(), { clogged: () => plainBridged(1000) })) {
+  test(`fromDuplex(toDuplex(plain flow)) ${check.name}`, () => check.run());
+}
+
+/** Sockets as clients make them, which end themselves with the other side unless told otherwise. */
+async function sockets(sw: Switch): Promise<FlowPair> {
+  const server: Server = createServer({ allowHalfOpen: true });
+  const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const client = connect((server.address() as { port: number }).port, "127.0.0.1");
+  await new Promise<void>((resolve, reject) => client.once("connect", resolve).once("error", reject));
+  const other = await accepted;
+  const closed = new Promise((resolve) => server.close(resolve));
+  sw.onRelease(() => closed);
+  return [fromDuplex(client), fromDuplex(other)];
+}
+
+for (const check of checkFlow(sockets, { clogged: sockets })) {
+  test(`fromDuplex(socket) ${check.name}`, () => check.run());
+}

@@ -1,0 +1,428 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { Duplex, PassThrough, Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import {
+  BrokenPipeError,
+  bufferSink,
+  ClosedError,
+  copyString,
+  pipe,
+  readAll,
+  type TwoWay,
+  writeAll,
+} from "../../../flow/mod.ts";
+import { toDuplex } from "../../../flow/node/mod.ts";
+import { NetError, tcp } from "../../../net/mod.ts";
+import { socketPair } from "../../../net/testing/mod.ts";
+import { pattern } from "../../../net/testing/random.ts";
+import { Cancelled, Switch, yieldNow } from "../../../switch/mod.ts";
+import { test } from "../../_test.ts";
+import { bytesOf, cancelling, inCancelledScope, textOf } from "../_helpers.ts";
+import { turns, until } from "./_helpers.ts";
+
+/** What a stream was destroyed with, once it has closed. */
+function closed(stream: Duplex): Promise<unknown> {
+  if (stream.closed) return Promise.resolve(stream.errored);
+  return new Promise((resolve) => stream.once("close", () => resolve(stream.errored)));
+}
+
+async function allOf(stream: Readable): Promise<Uint8Array> {
+  return new Uint8Array(Buffer.concat(await stream.toArray()));
+}
+
+test("toDuplex() carries bytes both ways, and each end on its own", async () => {
+  const [a, b] = pipe();
+  const duplex = toDuplex(a);
+  const close = closed(duplex);
+  duplex.end("ping");
+  assertEquals(await textOf(b), "ping");
+  assertEquals(duplex.destroyed, false);
+  await copyString("pong", b);
+  await b.shutdown("send");
+  assertEquals((await allOf(duplex)).toString(), bytesOf("pong").toString());
+  assertEquals(await close, null);
+  await assertRejects(() => a.read(new Uint8Array(1)), ClosedError);
+});
+
+test("toDuplex() can still be written to when the other side has ended", async () => {
+  const [a, b] = pipe();
+  const duplex = toDuplex(a);
+  await b.shutdown("send");
+  await new Promise<void>((resolve) => duplex.once("end", resolve).resume());
+  await turns(3);
+  duplex.end("still here");
+  assertEquals(await textOf(b), "still here");
+});
+
+test("toDuplex() with allowHalfOpen false ends and closes itself with the other side", async () => {
+  const [a, b] = pipe();
+  const duplex = toDuplex(a, { allowHalfOpen: false });
+  const close = closed(duplex);
+  await b.shutdown("send");
+  duplex.resume();
+  assertEquals(await close, null);
+  assertEquals(await textOf(b), "");
+});
+
+test("toDuplex() reads no further than its buffer while nobody reads", async () => {
+  const [a, b] = pipe({ capacity: 1000 });
+  const duplex = toDuplex(a);
+  const most = duplex.readableHighWaterMark + 3000;
+  let written = 0;
+  const writing = (async () => {
+    for (; written < 500_000; written += await b.write(pattern(written, 1000)));
+    await b.close();
+  })();
+  duplex.once("readable", () => {});
+  for (let before = -1; before < written;) {
+    before = written;
+    await turns(10);
+  }
+  assert(written <= most, `${written} bytes were read ahead`);
+  let read = 0;
+  for await (const chunk of duplex) {
+    assertEquals(new Uint8Array(chunk), pattern(read, chunk.length));
+    read += chunk.length;
+    assert(written - read <= most + 1000, `${written} bytes were written, ${read} read`);
+  }
+  await writing;
+  assertEquals(read, written);
+});
+
+test("toDuplex() makes its writer wait while the flow does", async () => {
+  const [a, b] = pipe({ capacity: 1000 });
+  const duplex = toDuplex(a);
+  let calls = 0;
+  while (duplex.write(pattern(0, 10_000), () => calls++)) await turns(1);
+  await turns(3);
+  assertEquals([calls, duplex.bytesWritten], [0, 0]);
+  const length = duplex.writableLength;
+  const drained = new Promise<void>((resolve) => duplex.once("drain", resolve));
+  duplex.end();
+  assertEquals((await readAll(b)).length, length);
+  await Promise.race([drained, turns(5)]);
+  assertEquals(duplex.bytesWritten, length);
+  duplex.destroy();
+});
+
+test("toDuplex() joins small writes that wait", async () => {
+  const [a] = pipe();
+  const sizes: number[] = [];
+  const flow: TwoWay = {
+    read: (buffer) => a.read(buffer),
+    shutdown: (how) => a.shutdown(how),
+    write(bytes) {
+      sizes.push(bytes.length);
+      return a.write(bytes);
+    },
+  };
+  const duplex = toDuplex(flow);
+  for (let i = 0; i < 50; i++) duplex.write("x");
+  await until(() => duplex.writableLength === 0);
+  assertEquals(sizes, [1, 49]);
+  duplex.destroy();
+  await closed(duplex);
+});
+
+test("pipeline() goes through toDuplex(), with backpressure and the end", async () => {
+  const [a, b] = pipe();
+  const [there, back] = [toDuplex(a), toDuplex(b)];
+  const size = 1_000_000;
+  const out = new PassThrough();
+  const [all] = await Promise.all([
+    allOf(out),
+    pipeline(Readable.from([Buffer.from(pattern(0, size))]), there),
+    pipeline(back, out).then(() => back.end()),
+    closed(there.resume()),
+  ]);
+  assertEquals(all, pattern(0, size));
+});
+
+test("toDuplex() that is destroyed closes the flow, and then emits 'close'", async () => {
+  const [a, b] = pipe();
+  const duplex = toDuplex(a);
+  duplex.destroy();
+  assertEquals(await closed(duplex), null);
+  assertEquals(await b.read(new Uint8Array(1)), null);
+  await assertRejects(() => a.write(bytesOf("late")), ClosedError);
+});
+
+test("toDuplex() that is destroyed while it reads and writes leaves nothing behind", async () => {
+  const [a, b] = pipe({ capacity: 10 });
+  const duplex = toDuplex(a);
+  duplex.resume();
+  const error = new Promise((resolve) => duplex.write(pattern(0, 100), resolve));
+  await turns(1);
+  duplex.destroy();
+  assert(await error instanceof Error);
+  await closed(duplex);
+  await b.close();
+});
+
+test("toDuplex() that is destroyed with an error aborts the flow", async () => {
+  const [a, b] = socketPair();
+  const error = new Error("enough");
+  const duplex = toDuplex(a).destroy(error);
+  assertStrictEquals(await closed(duplex), error);
+  assertEquals((await assertRejects(() => b.read(new Uint8Array(1)), NetError)).code, "connection_reset");
+});
+
+test("toDuplex() that is destroyed shuts down a flow that cannot be closed", async () => {
+  const [a, b] = pipe();
+  const flow: TwoWay = {
+    read: (buffer) => a.read(buffer),
+    write: (bytes) => a.write(bytes),
+    shutdown: (how) => a.shutdown(how),
+  };
+  await closed(toDuplex(flow).destroy());
+  assertEquals(await b.read(new Uint8Array(1)), null);
+});
+
+test("toDuplex() is destroyed with what reading throws, once all that came before is read", async () => {
+  const [a, b] = socketPair();
+  const duplex = toDuplex(a);
+  const error = new Promise((resolve) => duplex.once("error", resolve));
+  duplex.resume();
+  await copyString("hello", b);
+  await until(() => duplex.bytesRead === 5);
+  b.abort();
+  assertInstanceOf(await error, NetError);
+  await closed(duplex);
+});
+
+test("toDuplex() is destroyed with what writing throws, and tells the write", async () => {
+  const [a, b] = pipe();
+  await b.close();
+  const duplex = toDuplex(a);
+  const close = closed(duplex);
+  const told = await new Promise((resolve) => duplex.write("x", resolve));
+  assertInstanceOf(told, BrokenPipeError);
+  assertStrictEquals(await close, told);
+});
+
+test("toDuplex() is destroyed when the scope in which it was made is cancelled, even while it is idle", async () => {
+  const [a, b] = socketPair();
+  const error = new Error("enough");
+  let duplex: Duplex | undefined;
+  const failed = Switch.run(async (sw) => {
+    duplex = toDuplex(a);
+    sw.fork(() => closed(duplex as Duplex));
+    await yieldNow();
+    throw error;
+  });
+  assertStrictEquals(await failed.catch((thrown) => thrown), error);
+  assertInstanceOf(duplex?.errored, Cancelled);
+  await assertRejects(() => b.read(new Uint8Array(1)), NetError);
+});
+
+test("toDuplex() is destroyed when its switch ends, before that settles, and nothing hangs", async () => {
+  const [a, b] = socketPair();
+  const source = new PassThrough(); // which never ends
+  let duplex: Duplex | undefined;
+  let result: Promise<unknown> | undefined;
+  await Switch.run(async (sw) => {
+    sw.use(a);
+    duplex = toDuplex(a);
+    result = pipeline(source, duplex).catch((error) => error);
+    source.write("hello");
+    await b.read(new Uint8Array(9));
+  });
+  assertInstanceOf(duplex?.errored, ClosedError);
+  assert(await result instanceof Error);
+  assertEquals(await b.read(new Uint8Array(1)), null);
+  source.destroy();
+});
+
+test("toDuplex() in a cancelled scope is destroyed at once", () =>
+  inCancelledScope(async () => {
+    const [a, b] = pipe();
+    assertInstanceOf(await closed(toDuplex(a)), Cancelled);
+    await b.close();
+  }));
+
+test("toDuplex() does not mind that its callers are cancelled", async () => {
+  const [a, b] = pipe({ capacity: 3 });
+  const duplex = toDuplex(a);
+  await cancelling(async () => {
+    const written = new Promise((resolve) => duplex.write("foobar", resolve));
+    const read = new Promise((resolve) => duplex.once("data", resolve));
+    await Promise.all([yieldNow(), yieldNow()]);
+    await yieldNow();
+    await Promise.race([written, read, new Promise<never>((_, reject) => setTimeout(reject, 5, new Cancelled()))]);
+  }, () => turns(1));
+  await copyString("pong", b);
+  duplex.end();
+  assertEquals(await textOf(b), "foobar");
+  assertEquals(duplex.destroyed, false);
+  duplex.destroy();
+  await closed(duplex);
+});
+
+test("toDuplex() emits its events in the scope in which it was made", async () => {
+  const [a, b] = pipe();
+  const duplex = toDuplex(a);
+  const [c, d] = pipe();
+  await inCancelledScope(() => {
+    // Whoever listens is cancelled; what is done on 'data' is not governed by that.
+    duplex.on("data", (chunk) => writeAll(c, chunk).then(() => c.close()));
+  });
+  await copyString("hello", b);
+  assertEquals(await textOf(d), "hello");
+  duplex.destroy();
+  await closed(duplex);
+});
+
+test("toDuplex() with a switch belongs to that, whoever makes it", async () => {
+  const [a, b] = pipe();
+  await Switch.run(async (sw) => {
+    const duplex = await Switch.run(() => toDuplex(a, { sw }));
+    await inCancelledScope(() => void toDuplex(pipe()[0], { sw }));
+    assertEquals(duplex.destroyed, false);
+    duplex.end("hello");
+    assertEquals(await textOf(b), "hello");
+  });
+  await assertRejects(() => a.read(new Uint8Array(1)), ClosedError);
+});
+
+test("toDuplex() with what is no switch, or has ended, is a TypeError", async () => {
+  const ended = await Switch.run((sw) => sw);
+  const [a] = pipe();
+  assertThrows(() => toDuplex(a, { sw: ended }), TypeError, "the switch is finished");
+  assertThrows(() => toDuplex(a, { sw: {} as Switch }), TypeError, "must be a Switch");
+});
+
+test("toDuplex() of a flow that is yet to come is connecting, and then emits 'connect'", async () => {
+  const [a, b] = socketPair();
+  const { promise, resolve } = Promise.withResolvers<TwoWay>();
+  const duplex = toDuplex(promise);
+  duplex.write("early ");
+  const connected = new Promise<void>((resolve) => duplex.connect(1234, "nowhere").once("connect", resolve));
+  await turns(1);
+  assertEquals([duplex.connecting, duplex.pending, duplex.readyState], [true, true, "opening"]);
+  assertEquals([duplex.remoteAddress, duplex.address()], [undefined, {}]);
+  resolve(a);
+  await connected;
+  assertEquals([duplex.connecting, duplex.pending, duplex.readyState], [false, false, "open"]);
+  duplex.end("bird");
+  assertEquals(await textOf(b), "early bird");
+  duplex.destroy();
+  await closed(duplex);
+});
+
+test("toDuplex() of a flow that does not come is destroyed with that error", async () => {
+  const error = new Error("Cannot connect");
+  const duplex = toDuplex(Promise.reject(error));
+  assertStrictEquals(await closed(duplex), error);
+});
+
+test("toDuplex() that is destroyed before the flow comes closes it when it does", async () => {
+  const [a, b] = pipe();
+  const { promise, resolve } = Promise.withResolvers<TwoWay>();
+  const duplex = toDuplex(promise);
+  const close = closed(duplex.destroy());
+  resolve(a);
+  await close;
+  assertEquals(await b.read(new Uint8Array(1)), null);
+});
+
+test("toDuplex() has the addresses of the flow, and its counts", async () => {
+  const [a, b] = socketPair({ local: tcp("10.0.0.1", 1), peer: tcp("::1", 2) });
+  const duplex = toDuplex(a);
+  assertEquals([duplex.localAddress, duplex.localFamily, duplex.localPort], ["10.0.0.1", "IPv4", 1]);
+  assertEquals([duplex.remoteAddress, duplex.remoteFamily, duplex.remotePort], ["::1", "IPv6", 2]);
+  assertEquals(duplex.address(), { address: "10.0.0.1", family: "IPv4", port: 1 });
+  await copyString("hello", b);
+  await b.close();
+  await new Promise<void>((resolve) => duplex.once("end", resolve).resume());
+  assertEquals([duplex.bytesRead, duplex.bytesWritten, duplex.readyState], [5, 0, "writeOnly"]);
+  duplex.destroy();
+  await closed(duplex);
+  assertEquals(duplex.readyState, "closed");
+});
+
+test("toDuplex() of what is no socket has no addresses", async () => {
+  const [a] = pipe();
+  const duplex = toDuplex(a);
+  assertEquals([duplex.localAddress, duplex.remotePort, duplex.address()], [undefined, undefined, {}]);
+  await closed(duplex.destroy());
+});
+
+test("toDuplex() emits 'connect' after connect(), for clients that wait for it", async () => {
+  const [a] = pipe();
+  const duplex = toDuplex(a);
+  const log: string[] = [];
+  for (const event of ["connect", "ready"]) duplex.on(event, () => log.push(event));
+  assertStrictEquals(duplex.connect({ port: 1, host: "nowhere" }), duplex);
+  await turns(1);
+  assertEquals(log, ["connect", "ready"]);
+  await closed(duplex.destroy());
+});
+
+test("toDuplex() passes on the options of a socket, and goes on where the flow has none", async () => {
+  const [a] = pipe();
+  const set: unknown[] = [];
+  const flow = {
+    read: (buffer: Uint8Array) => a.read(buffer),
+    write: (bytes: Uint8Array) => a.write(bytes),
+    shutdown: () => a.shutdown("all"),
+    setOption: (name: string, value: unknown) => void set.push(name, value),
+  };
+  const duplex = toDuplex(flow);
+  assertStrictEquals(duplex.setNoDelay().setKeepAlive(true, 1000).ref().unref(), duplex);
+  await turns(1);
+  assertEquals(set, ["TCP_NODELAY", true, "SO_KEEPALIVE", true]);
+  await closed(duplex.destroy());
+  const [b] = socketPair();
+  const other = toDuplex(b).setNoDelay(false);
+  await turns(1);
+  await closed(other.destroy());
+});
+
+test("toDuplex() emits 'timeout' when nothing happens, and again after something has", async () => {
+  const [a, b] = pipe();
+  const duplex = toDuplex(a);
+  const silence = () => new Promise<void>((resolve) => duplex.setTimeout(5, resolve));
+  await silence();
+  assertEquals([duplex.timeout, duplex.destroyed], [5, false]);
+  const again = new Promise<void>((resolve) => duplex.once("timeout", resolve));
+  duplex.resume();
+  await copyString("hello", b);
+  await again;
+  duplex.setTimeout(0);
+  assertEquals([duplex.timeout, duplex.listenerCount("timeout")], [0, 0]);
+  duplex.setTimeout(5, () => {
+    throw new Error("A destroyed stream has no timeout");
+  });
+  await closed(duplex.destroy());
+  await new Promise((resolve) => setTimeout(resolve, 20));
+});
+
+test("toDuplex() is destroyed by destroySoon() when everything has gone out", async () => {
+  const [a, b] = pipe({ capacity: 10 });
+  const duplex = toDuplex(a);
+  const close = closed(duplex);
+  duplex.write(pattern(0, 1000));
+  duplex.destroySoon();
+  assertEquals(await readAll(b), pattern(0, 1000));
+  assertEquals(await close, null);
+});
+
+test("toDuplex() reads a flow that cannot be cancelled, and closing that ends the read", async () => {
+  const woken = Promise.withResolvers<number | null>();
+  const sink = bufferSink();
+  const flow = {
+    read: () => woken.promise,
+    write: (bytes: Uint8Array) => sink.write(bytes),
+    shutdown: () => Promise.resolve(),
+    close: () => Promise.resolve(woken.resolve(null)),
+  };
+  const duplex = toDuplex(flow).resume();
+  await turns(1);
+  duplex.write("hello");
+  await turns(1);
+  duplex.destroy();
+  await closed(duplex);
+  assertEquals(sink.text(), "hello");
+});
