@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { NetError, run, runServer, Switch, tcp, withTimeout } from "@sluice/io";
+import { NetError, run, Switch, tcp, withTimeout } from "@sluice/io";
 import { test } from "../_test.ts";
 
 test("write() to a connection that was reset fails, and does not take bytes for ever", () =>
