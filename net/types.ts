@@ -133,7 +133,7 @@ export interface Socket extends Closable {
  * A connection. It closes when its switch ends, unless closed first.
  *
  * `close` lets bytes that were taken go out for at most the time of `linger`, and then resets the connection; it resets at once if the owning switch has
- * failed or was cancelled. Unread input never delays it.
+ * failed or was cancelled. Unread input is dropped, which takes some 50 ms at the most.
  */
 export interface StreamSocket extends TwoWay, Socket {
   /** Our own address. An unnamed Unix socket has the path "". */

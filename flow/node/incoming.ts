@@ -35,6 +35,11 @@ export class Incoming {
     return this.#ended;
   }
 
+  /** Whether something has arrived that nobody has read. */
+  get unread(): boolean {
+    return this.#size > 0;
+  }
+
   /** Begins to read, and calls `wake` whenever {@linkcode Incoming.peek} has something new to say. */
   start(wake: () => void): void {
     this.#wake = wake;

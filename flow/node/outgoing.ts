@@ -35,8 +35,7 @@ export class Outgoing {
     if (!this.#free()) return 0;
     // Nothing takes back what the stream was given, so it gets memory of its own.
     const copy = Buffer.from(bytes.length > writeLimit ? bytes.subarray(0, writeLimit) : bytes);
-    this.#busy = this.#patient; // now, for the call back may come at once
-    this.#writable.write(copy, this.#onWritten);
+    this.#put(copy, this.#onWritten);
     return copy.length;
   }
 
@@ -44,10 +43,9 @@ export class Outgoing {
     if (!this.#free()) return 0;
     const last = buffers.length - 1;
     let size = 0;
-    this.#busy = this.#patient;
     if (last > 0) this.#writable.cork();
     buffers.forEach((bytes, i) => {
-      this.#writable.write(bytes, i === last ? this.#onWritten : undefined);
+      this.#put(bytes, i === last ? this.#onWritten : undefined);
       size += bytes.length;
     });
     if (last > 0) this.#writable.uncork();
@@ -80,6 +78,16 @@ export class Outgoing {
     this.check();
     if (this.#writable.writableEnded && !this.#ending) throw new ClosedError("write", "the stream was ended");
     return !this.#busy && !this.#writable.destroyed && this.#writable.writableLength === 0;
+  }
+
+  #put(bytes: Uint8Array, onWritten: (() => void) | undefined): void {
+    this.#busy = this.#patient; // now, for the call back may come at once
+    try {
+      this.#writable.write(bytes, onWritten);
+    } catch (error) {
+      this.fail(error); // Deno's standard streams throw what others tell by an event
+      throw error;
+    }
   }
 
   readonly #onWritten = (): void => {

@@ -184,7 +184,8 @@ class Bridge implements SocketState {
 
   #destroy(error: Error | null, done: Done): void {
     this.idle.stop();
-    this.#home.stop(error); // not awaited: an operation of a foreign flow may settle only when the flow is closed
+    // Not awaited: an operation of a foreign flow may settle only when the flow is closed.
+    this.#home.stop(error ?? new ClosedError("use the stream", "it was destroyed"));
     const abort = error !== null && !this.#switchEnded;
     const closed = (failure?: Error | null) => {
       this.#onGone();

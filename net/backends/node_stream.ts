@@ -17,6 +17,7 @@ export class NodeStream implements ProviderStream {
   #local: StreamAddress = unnamed;
   #peer: StreamAddress = unnamed;
   #gone = false;
+  #unread = false;
   #error: unknown;
 
   constructor(socket: Socket) {
@@ -80,6 +81,7 @@ export class NodeStream implements ProviderStream {
   }
 
   drop(): void {
+    this.#unread ||= this.#incoming.unread;
     this.#incoming.drop();
   }
 
@@ -100,7 +102,9 @@ export class NodeStream implements ProviderStream {
   }
 
   close(): void {
-    this.#socket.destroy();
+    if (!this.#unread) this.#socket.destroy();
+    // With unread input the system would reset the connection, and the other side lose what it was sent before.
+    else this.#incoming.settled().then(() => this.#socket.destroy());
   }
 
   abort(): void {

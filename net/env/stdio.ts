@@ -2,11 +2,12 @@
 
 import type { Readable, Writable } from "node:stream";
 import { setImmediate } from "node:timers";
+import { brokenPipe } from "../../flow/node/foreign.ts";
 import { Incoming } from "../../flow/node/incoming.ts";
 import { Outgoing } from "../../flow/node/outgoing.ts";
 import { Stream } from "../../flow/stream.ts";
-import type { StreamEnd } from "../../flow/stream_end.ts";
-import { type Borrower, BrokenPipeError, give, type GivingSink, lend, type LendingSource } from "../../flow/mod.ts";
+import { noSink, noSource, type StreamEnd } from "../../flow/stream_end.ts";
+import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/mod.ts";
 import { Semaphore } from "../../switch/mod.ts";
 
 /** What all runs that use a standard stream have in common: the process has only one of it. */
@@ -18,8 +19,6 @@ interface Shared<Half extends { fail(error: unknown): void }> {
 
 interface SharedOutput extends Shared<Outgoing> {
   readonly turn: Semaphore;
-  /** The stream has yet to call back for what it was given: nothing else it says can be relied on, on every runtime. */
-  busy: boolean;
 }
 
 /** Kept between runs, for what has arrived and nobody has read yet. */
@@ -33,14 +32,8 @@ function shared<Half extends { fail(error: unknown): void }>(makeHalf: (users: S
 }
 
 function shareOutput(writable: Writable): SharedOutput {
-  const common = shared((users) =>
-    new Outgoing(writable, () => {
-      output.busy = false;
-      users.forEach((user) => user.writable());
-    })
-  );
-  const output: SharedOutput = { ...common, turn: new Semaphore(1), busy: false };
-  return output;
+  const common = shared((users) => new Outgoing(writable, () => users.forEach((user) => user.writable()), true));
+  return { ...common, turn: new Semaphore(1) };
 }
 
 /** Standard input as a source, and the way to give it back to the process. */
@@ -55,13 +48,9 @@ export function openInput(readable: Readable, label: string): Input {
   inputs.set(readable, input);
   const { half: incoming, users, onError } = input;
   const end: StreamEnd = {
+    ...noSink,
     peek: () => incoming.peek(),
     consume: (size) => incoming.consume(size),
-    drop: () => incoming.drop(),
-    write: () => 0,
-    give: () => 0,
-    end: () => {},
-    flushed: true,
   };
   const stream = new Stream(end, { label, failure: (_, cause) => cause });
   users.add(stream);
@@ -104,30 +93,17 @@ export function openOutput(writable: Writable, label: string): Output {
     untold = false;
     return brokenPipe(operation, cause);
   };
-  const once = (write: () => number) => {
-    if (output.busy) return 0;
-    output.busy = true; // now, for the call back may come at once
-    let taken = 0;
-    try {
-      taken = write();
-      untold ||= taken > 0;
-      return taken;
-    } catch (error) {
-      outgoing.fail(error); // Deno throws what others tell by an event
-      throw error;
-    } finally {
-      if (taken === 0) output.busy = false;
-    }
+  const taking = (taken: number) => {
+    untold ||= taken > 0;
+    return taken;
   };
   const end: StreamEnd = {
-    peek: () => null,
-    consume: () => {},
-    drop: () => {},
-    write: (bytes) => once(() => outgoing.write(bytes)),
-    give: (buffers) => once(() => outgoing.give(buffers)),
+    ...noSource,
+    write: (bytes) => taking(outgoing.write(bytes)),
+    give: (buffers) => taking(outgoing.give(buffers)),
     end: () => {},
     get flushed() {
-      return outgoing.flushed && !output.busy;
+      return outgoing.flushed;
     },
   };
   const stream = new Stream(end, { label, failure });
@@ -159,11 +135,4 @@ export function openOutput(writable: Writable, label: string): Output {
       }
     },
   };
-}
-
-/** The reader of a standard stream may go away, as that of any pipe. */
-function brokenPipe(operation: "read" | "write", cause: unknown): unknown {
-  return (cause as { code?: unknown } | undefined)?.code === "EPIPE"
-    ? new BrokenPipeError(operation, { cause })
-    : cause;
 }

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { NetError, run, Switch, tcp, withTimeout } from "@sluice/io";
+import { NetError, readable, readAll, run, Switch, tcp, withTimeout, writeAll } from "@sluice/io";
 import { test } from "../_test.ts";
 
 test("write() to a connection that was reset fails, and does not take bytes for ever", () =>
@@ -47,3 +47,19 @@ test(
     ),
   { timeout: 3000 },
 );
+
+test("close() delivers what was taken although there is input that nobody has read", () =>
+  run((env) =>
+    Switch.run(async (sw) => {
+      const listener = await env.net.listen(sw, tcp("127.0.0.1", 0));
+      const accepting = sw.forkPromise(() => listener.accept(sw));
+      const client = await env.net.connect(sw, listener.address);
+      const server = await accepting;
+      await writeAll(server, new Uint8Array(100_000));
+      const received = sw.forkPromise(() => readAll(server));
+      await readable(client);
+      await writeAll(client, new Uint8Array(1_000_000));
+      await client.close();
+      assertEquals((await received).length, 1_000_000);
+    })
+  ));
