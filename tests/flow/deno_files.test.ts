@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../_runtimes.ts";
 import { test } from "../_test.ts";
+import { findTool } from "../_tools.ts";
 import { Peer } from "../runtime/_peers.ts";
 
 /** Runs `script` on Deno, with the library's names, in a folder of its own; `input` is its standard input. */
@@ -16,7 +17,7 @@ async function onDeno(script: string, input = ""): Promise<string> {
     const equal = (a, b) => { if (String(a) !== String(b)) throw new Error(a + " is not " + b) };
     const big = new Uint8Array(1_000_000).map((_, i) => (i * 2654435761) >>> 13);`;
   try {
-    await using peer = new Peer("deno", ["eval", `${prelude}\n${script}`]);
+    await using peer = new Peer(findTool("deno") ?? "deno", ["eval", `${prelude}\n${script}`]);
     peer.say(input);
     peer.endInput();
     assertEquals([await peer.ended, peer.errors], [{ code: 0, signal: null }, ""]);
