@@ -6,11 +6,8 @@ import { systemClock } from "../../switch/clock.ts";
 import type { StreamAddress } from "../address.ts";
 import { IpAddress } from "../ip_address.ts";
 import type { Attempt, NetProvider, ProviderConnectOptions, ProviderStream } from "../provider.ts";
-import { listenNode } from "./node_listener.ts";
+import { listenNode, type Permit } from "./node_listener.ts";
 import { NodeStream, unnamed } from "./node_stream.ts";
-
-/** Throws the runtime's own error when the program may not do something. */
-export type Permit = (action: "connect" | "listen", address: StreamAddress) => void;
 
 /**
  * The system's network through `node:net` and `node:dns`, which all three runtimes have.

@@ -8,8 +8,10 @@ import { type StreamAddress, tcp } from "../address.ts";
 import { IpAddress } from "../ip_address.ts";
 import type { Attempt, ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../provider.ts";
 import { NodeStream, unnamed } from "./node_stream.ts";
-import type { Permit } from "./node.ts";
 import { bindError, removeDeadSocket } from "./unix_path.ts";
+
+/** Throws the runtime's own error when the program may not do something. */
+export type Permit = (action: "connect" | "listen", address: StreamAddress) => void;
 
 /** Begins to listen by `node:net`. */
 export function listenNode(
