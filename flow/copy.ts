@@ -2,9 +2,9 @@
 
 import { yieldNow } from "../switch/cancel.ts";
 import { Cancelled } from "../switch/errors.ts";
-import { giveSome, lends, lendSome, readSome, writeSome } from "./foreign.ts";
+import { giveNow, giveSome, lends, lendSome, pumped, pumps, pumpSome, readSome, writeSome } from "./foreign.ts";
 import { writeLimit } from "./stream_end.ts";
-import type { Sink, Source } from "./types.ts";
+import type { LendingSource, PumpedSink, PumpingSource, Sink, Source } from "./types.ts";
 
 /**
  * After so many turns a copy lets everything else run once: two ends that never wait would starve it, and the copy's
@@ -56,33 +56,59 @@ export interface CopyFailure {
  * ```
  */
 export async function copy(source: Source, sink: Sink): Promise<number> {
-  let copied = 0;
-  let turns = 0;
+  const progress: CopyFailure = { copied: 0 };
   try {
-    if (lends(source)) {
-      const pass = async (bytes: Uint8Array, keep: boolean) => {
-        const taken = await (keep ? giveSome(sink, bytes) : writeSome(sink, bytes));
-        copied += taken;
-        return taken;
-      };
-      while (await lendSome(source, pass) !== null) {
-        if (++turns % turnsPerYield === 0) await yieldNow();
-      }
-    } else {
-      const buffer = new Uint8Array(writeLimit);
-      for (let count; (count = await readSome(source, buffer)) !== null;) {
-        for (let done = 0; done < count;) {
-          const taken = await writeSome(sink, buffer.subarray(done, count));
-          done += taken;
-          copied += taken;
-          if (++turns % turnsPerYield === 0) await yieldNow();
-        }
-      }
-    }
-    return copied;
+    if (!lends(source)) await throughBuffer(source, sink, progress);
+    else if (pumps(source) && pumped(sink)) await pumping(source, sink, progress);
+    else await lending(source, sink, progress);
+    return progress.copied;
   } catch (error) {
-    throw withCount(error, copied);
+    throw withCount(error, progress.copied);
   }
+}
+
+/** From a source that must be read: through a buffer of ours. */
+async function throughBuffer(source: Source, sink: Sink, progress: CopyFailure): Promise<void> {
+  const buffer = new Uint8Array(writeLimit);
+  let turns = 0;
+  for (let count; (count = await readSome(source, buffer)) !== null;) {
+    for (let done = 0; done < count;) {
+      const taken = await writeSome(sink, buffer.subarray(done, count));
+      done += taken;
+      progress.copied += taken;
+      if (++turns % turnsPerYield === 0) await yieldNow();
+    }
+  }
+}
+
+/** From the source's own buffers, each of which the sink may take all or in part. */
+async function lending(source: LendingSource, sink: Sink, progress: CopyFailure): Promise<void> {
+  for (let turns = 1; await lendTo(source, sink, progress); turns++) {
+    if (turns % turnsPerYield === 0) await yieldNow();
+  }
+}
+
+/** The same without a promise for each piece, for as long as the sink takes everything at once. */
+async function pumping(source: PumpingSource, sink: PumpedSink, progress: CopyFailure): Promise<void> {
+  const pass = (bytes: Uint8Array) => {
+    const taken = giveNow(sink, bytes);
+    progress.copied += taken;
+    return taken;
+  };
+  for (let turns = 1; !await pumpSome(source, pass); turns++) {
+    if (!await lendTo(source, sink, progress)) return; // waits until the sink takes something again
+    if (turns % turnsPerYield === 0) await yieldNow();
+  }
+}
+
+/** One loan. Whether the source has not ended. */
+async function lendTo(source: LendingSource, sink: Sink, progress: CopyFailure): Promise<boolean> {
+  const count = await lendSome(source, async (bytes, keep) => {
+    const taken = await (keep ? giveSome(sink, bytes) : writeSome(sink, bytes));
+    progress.copied += taken;
+    return taken;
+  });
+  return count !== null;
 }
 
 /** Adds the count to what is thrown. The `Cancelled` of a scope is everybody's, so that is replaced. */

@@ -7,7 +7,8 @@
 
 import { refused } from "../switch/scope.ts";
 import { totalLength } from "./bytes.ts";
-import { type Borrower, give, type GivingSink, lend, type LendingSource, type Sink, type Source } from "./types.ts";
+import { type Borrower, give, lend, type PromptBorrower, pump, tryGive } from "./types.ts";
+import type { GivingSink, LendingSource, PumpedSink, PumpingSource, Sink, Source } from "./types.ts";
 
 /** Whether `source` has the fast path {@linkcode lend}. */
 export function lends(source: Source): source is LendingSource {
@@ -17,6 +18,16 @@ export function lends(source: Source): source is LendingSource {
 /** Whether `sink` has the fast path {@linkcode give}. */
 export function gives(sink: Sink): sink is GivingSink {
   return typeof (sink as Partial<GivingSink>)[give] === "function";
+}
+
+/** Whether `source` has the fast path {@linkcode pump}. */
+export function pumps(source: Source): source is PumpingSource {
+  return typeof (source as Partial<PumpingSource>)[pump] === "function";
+}
+
+/** Whether `sink` has the fast path {@linkcode tryGive}. */
+export function pumped(sink: Sink): sink is PumpedSink {
+  return typeof (sink as Partial<PumpedSink>)[tryGive] === "function";
 }
 
 /** One read. */
@@ -35,6 +46,19 @@ export async function lendSome(source: LendingSource, use: Borrower): Promise<nu
   const count = await source[lend](async (bytes, keep) => taken = await use(bytes, keep));
   if (count === null || count === taken) return count;
   throw new TypeError(`Cannot read: the source lent ${String(count)} bytes where ${taken ?? "none"} were taken`);
+}
+
+/** As many loans as come without waiting for a promise. Whether the source has ended. */
+export async function pumpSome(source: PumpingSource, use: PromptBorrower): Promise<boolean> {
+  const refusal = refused();
+  if (refusal !== undefined) return await refusal;
+  return await source[pump](use);
+}
+
+/** One write of bytes whose memory the sink may keep, without waiting; 0 while something older is queued. */
+export function giveNow(sink: PumpedSink, bytes: Uint8Array): number {
+  const count = sink[tryGive]([bytes]);
+  return count === 0 ? 0 : checkCount("write", "sink", count, bytes.length);
 }
 
 /** One write. */

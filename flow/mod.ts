@@ -45,9 +45,14 @@ export {
   type GivingSink,
   lend,
   type LendingSource,
+  type PromptBorrower,
+  pump,
+  type PumpedSink,
+  type PumpingSource,
   type ShutdownHow,
   type Sink,
   type Source,
+  tryGive,
   type TwoWay,
 } from "./types.ts";
 export { toReadableStream, toWritableStream } from "./web_stream.ts";

@@ -4,7 +4,10 @@ import { currentScope, refused, Waiter } from "../switch/scope.ts";
 import { checkBuffer, checkBuffers, checkBytes } from "./bytes.ts";
 import { BusyError, ClosedError } from "./errors.ts";
 import type { StreamEnd, StreamEvents } from "./stream_end.ts";
-import type { Borrower, ShutdownHow } from "./types.ts";
+import type { Borrower, PromptBorrower, ShutdownHow } from "./types.ts";
+
+/** After so many pieces a pump lets others run, for ends that never wait would keep it going for ever. */
+const piecesPerTurn = 256;
 
 /** How a stream names itself and its failures. */
 export interface StreamNames {
@@ -105,6 +108,34 @@ export class Stream implements StreamEvents {
     });
   }
 
+  /** Lends as long as all is taken, without a promise for each piece. Whether it came to the end. */
+  async pump(use: PromptBorrower): Promise<boolean> {
+    const refusal = refused() ?? this.#refuseRead();
+    if (refusal !== undefined) return await refusal;
+    let failure: { readonly error: unknown } | undefined;
+    const ended = await this.#receiving.perform(() => {
+      for (let pieces = 0; pieces < piecesPerTurn; pieces++) {
+        const bytes = this.#peek();
+        if (bytes === undefined || bytes === null) return bytes === null || undefined;
+        this.#lending = true;
+        try {
+          const taken = checkTaken(use(bytes, true), bytes);
+          this.#consume(taken);
+          if (this.#closed) throw new ClosedError("read");
+          if (taken < bytes.length) return false;
+        } catch (error) {
+          failure = { error }; // no failure of the end, so it is thrown as it is
+          return false;
+        } finally {
+          this.#lending = false;
+        }
+      }
+      return false;
+    });
+    if (failure !== undefined) throw failure.error;
+    return ended;
+  }
+
   async lend(use: Borrower): Promise<number | null> {
     const refusal = refused() ?? this.#refuseRead();
     if (refusal !== undefined) return await refusal;
@@ -116,11 +147,8 @@ export class Stream implements StreamEvents {
     });
     if (bytes === null) return null;
     try {
-      const taken = await use(bytes, true);
-      if (!(Number.isInteger(taken) && taken >= 0 && taken <= bytes.length)) {
-        throw new RangeError(`Cannot lend: the borrower took ${taken} of ${bytes.length} bytes`);
-      }
-      if (taken > 0 && !this.#closed && !this.#receiveEnded) this.#end.consume(taken);
+      const taken = checkTaken(await use(bytes, true), bytes);
+      this.#consume(taken);
       return taken;
     } finally {
       this.#lending = false;
@@ -140,6 +168,17 @@ export class Stream implements StreamEvents {
     const full = buffers.filter((bytes) => bytes.length > 0);
     if (full.length === 0) return Promise.resolve(0);
     return this.#sending.perform(() => this.#end.give(full) || undefined);
+  }
+
+  /** {@linkcode Stream.give} without the wait: 0 while something older is queued. It looks at no scope. */
+  tryGive(buffers: readonly Uint8Array[]): number {
+    const problem = this.#writeProblem();
+    if (problem !== undefined) throw problem;
+    try {
+      return this.#end.give(buffers);
+    } catch (error) {
+      throw this.#names.failure("write", error);
+    }
   }
 
   shutdown(how: ShutdownHow): Promise<void> {
@@ -199,6 +238,11 @@ export class Stream implements StreamEvents {
     return this.#receiveEnded ? null : this.#end.peek();
   }
 
+  /** Drops what was taken, unless the borrower has ended this direction meanwhile. */
+  #consume(size: number): void {
+    if (size > 0 && !this.#closed && !this.#receiveEnded) this.#end.consume(size);
+  }
+
   #refuseRead(): Promise<never> | undefined {
     if (this.#closed) return Promise.reject(new ClosedError("read"));
     if (this.#receiving.busy || this.#lending) return Promise.reject(new BusyError("read"));
@@ -206,13 +250,23 @@ export class Stream implements StreamEvents {
   }
 
   #refuseWrite(): Promise<never> | undefined {
-    if (this.#closed) return Promise.reject(new ClosedError("write"));
-    if (this.#sendEnded) return Promise.reject(sendingEnded());
-    if (this.#sending.busy) return Promise.reject(new BusyError("write"));
+    const problem = this.#writeProblem();
+    return problem === undefined ? undefined : Promise.reject(problem);
+  }
+
+  #writeProblem(): Error | undefined {
+    if (this.#closed) return new ClosedError("write");
+    if (this.#sendEnded) return sendingEnded();
+    if (this.#sending.busy) return new BusyError("write");
     return undefined;
   }
 }
 
 function sendingEnded(): ClosedError {
   return new ClosedError("write", "sending was shut down by this side");
+}
+
+function checkTaken(taken: number, bytes: Uint8Array): number {
+  if (Number.isInteger(taken) && taken >= 0 && taken <= bytes.length) return taken;
+  throw new RangeError(`Cannot lend: the borrower took ${taken} of ${bytes.length} bytes`);
 }

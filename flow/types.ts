@@ -117,6 +117,16 @@ export const lend: unique symbol = Symbol.for("@sluice/io/lend");
 export const give: unique symbol = Symbol.for("@sluice/io/give");
 
 /**
+ * The name of a source's fast path, {@linkcode PumpingSource}: it lends again and again, without a promise for each piece.
+ */
+export const pump: unique symbol = Symbol.for("@sluice/io/pump");
+
+/**
+ * The name of a sink's fast path, {@linkcode PumpedSink}: it takes buffers without waiting, and without a promise.
+ */
+export const tryGive: unique symbol = Symbol.for("@sluice/io/tryGive");
+
+/**
  * What a lender calls with bytes that have arrived.
  *
  * @param bytes At least one byte. They are for reading only, and for no longer than until the borrower's promise settles, except as `keep` says.
@@ -170,6 +180,62 @@ export interface GivingSink extends Sink {
    * @returns How many bytes were taken, counted over all buffers: at least 1, and 0 only where all are empty.
    */
   [give](buffers: readonly Uint8Array[]): Promise<number>;
+}
+
+/** A {@linkcode Borrower} that takes at once what it takes, and never waits. It may be called in any scope, so it looks at none. */
+export type PromptBorrower = (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => number;
+
+/**
+ * A source that tells of its bytes as they come, such as a socket. `copy` joins it to a {@linkcode PumpedSink}, and only waits for a promise where the
+ * sink is full. A wrapper around a source implements this itself, or hides it.
+ *
+ * @example Reading without a promise for each piece
+ * ```ts
+ * import { type LendingSource, pump, type PumpingSource } from "@sluice/io";
+ *
+ * async function size(source: LendingSource & Partial<PumpingSource>): Promise<number> {
+ *   let size = 0;
+ *   const count = (bytes: Uint8Array) => (size += bytes.length, bytes.length);
+ *   while (source[pump] !== undefined && !await source[pump](count)) { // not yet at the end
+ *   }
+ *   return size;
+ * }
+ * ```
+ */
+export interface PumpingSource extends LendingSource {
+  /**
+   * Calls `use` with what has arrived and then whenever more arrives, for as long as it takes everything. It counts as one read, from beginning to end.
+   *
+   * @param use Takes some of the bytes, or none. What it throws is thrown, and nothing has been taken then of what it was called with.
+   * @returns Whether this is the end. If not, `use` has not taken all, and the rest is still in the source; or it has gone on for so long without
+   * waiting that something else should have its turn.
+   * @throws {RangeError} When `use` says that it took more than there was.
+   * @throws {Cancelled} When the current scope is cancelled while no byte is there.
+   */
+  [pump](use: PromptBorrower): Promise<boolean>;
+}
+
+/**
+ * A sink that can be filled without waiting.
+ *
+ * @example Writing only what needs no waiting
+ * ```ts
+ * import { type GivingSink, type PumpedSink, tryGive } from "@sluice/io";
+ *
+ * function writeNow(sink: GivingSink & Partial<PumpedSink>, bytes: Uint8Array): number {
+ *   return sink[tryGive]?.([bytes]) ?? 0;
+ * }
+ * ```
+ */
+export interface PumpedSink extends GivingSink {
+  /**
+   * {@linkcode GivingSink} without the wait, and without a look at the current scope: whoever calls it is cancelled by other means.
+   *
+   * @param buffers What to take, in order: byte arrays, none of them empty.
+   * @returns How many bytes were taken; 0 while something older is queued.
+   * @throws What {@linkcode GivingSink} would reject with.
+   */
+  [tryGive](buffers: readonly Uint8Array[]): number;
 }
 
 /**

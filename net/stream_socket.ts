@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { Stream, type StreamNames } from "../flow/stream.ts";
-import { give, lend } from "../flow/types.ts";
-import type { Borrower, GivingSink, LendingSource, ShutdownHow } from "../flow/types.ts";
+import { give, lend, pump, tryGive } from "../flow/types.ts";
+import type { Borrower, PromptBorrower, PumpedSink, PumpingSource, ShutdownHow } from "../flow/types.ts";
 import type { Clock } from "../switch/clock.ts";
 import { first } from "../switch/fiber.ts";
 import type { ReleaseHook } from "../switch/release_hooks.ts";
@@ -38,7 +38,7 @@ class PeerNames implements StreamNames {
 }
 
 /** A connection of a provider, with an owner. */
-export class ProvidedSocket implements StreamSocket, LendingSource, GivingSink {
+export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
   static {
     Object.freeze(this.prototype);
   }
@@ -92,6 +92,14 @@ export class ProvidedSocket implements StreamSocket, LendingSource, GivingSink {
 
   [give](buffers: readonly Uint8Array[]): Promise<number> {
     return this.#stream.give(buffers);
+  }
+
+  [pump](use: PromptBorrower): Promise<boolean> {
+    return this.#stream.pump(use);
+  }
+
+  [tryGive](buffers: readonly Uint8Array[]): number {
+    return this.#stream.tryGive(buffers);
   }
 
   shutdown(how: ShutdownHow): Promise<void> {
