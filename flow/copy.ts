@@ -21,9 +21,14 @@ export interface CopyFailure {
 /**
  * Copies up to the end of the source. It closes nothing, and ends no direction: {@linkcode proxy} passes the end on.
  *
- * From a source that lends, as all of the library do, nothing is held in between: when the copy fails or is cancelled,
- * every byte that the sink has not taken is still in the source. From any other source up to 64 KiB are held, and lost
- * then. A foreign source or sink that cannot be cancelled is awaited.
+ * From a source that lends, as all of the library do, the copy itself holds nothing: when it fails or is cancelled,
+ * every byte that the sink has not taken is still in the source. From any other source it holds at most 64 KiB, and
+ * loses them then. What the two ends hold is bounded by themselves: a pipe holds its capacity, a socket up to 64 KiB of
+ * unread input and the piece that crosses that mark, and one piece of output, the one that the system has yet to take.
+ *
+ * Where the source tells of its bytes as they come and the sink can be filled without waiting, as two sockets, no
+ * promise is made for each piece ({@linkcode PumpingSource}, {@linkcode PumpedSink}). A foreign source or sink that
+ * cannot be cancelled is awaited.
  *
  * What it throws tells how much the sink took, as {@linkcode CopyFailure}: an error is given the property `copied`, and
  * a cancellation is a {@linkcode Cancelled} of its own.

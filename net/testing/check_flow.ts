@@ -7,6 +7,7 @@ import { cancelChecks } from "./flow_cancel_checks.ts";
 import type { FlowCheck, FlowNeed } from "./flow_check.ts";
 import { endChecks } from "./flow_end_checks.ts";
 import { fastPathChecks } from "./flow_fast_path_checks.ts";
+import { pumpChecks } from "./flow_pump_checks.ts";
 import { transferChecks } from "./flow_transfer_checks.ts";
 
 /** The two ends of one connection: what is written to one is read from the other. */
@@ -42,6 +43,12 @@ export interface CheckFlowOptions {
    * @default {true}
    */
   fastPaths?: boolean | undefined;
+  /**
+   * Whether the flows have the fast paths `pump` and `tryGive`, as those of a push-style transport may.
+   *
+   * @default {false}
+   */
+  pumps?: boolean | undefined;
 }
 
 /**
@@ -68,10 +75,10 @@ export interface CheckFlowOptions {
  * ```
  */
 export function checkFlow(make: FlowMaker, options: CheckFlowOptions = {}): readonly Check[] {
-  const { clogged, halfClose = true, brokenWrites = true, fastPaths = true } = options;
+  const { clogged, halfClose = true, brokenWrites = true, fastPaths = true, pumps = false } = options;
   const can: Record<FlowNeed, boolean> = { clogged: clogged !== undefined, halfClose, brokenWrites, fastPaths };
-  const checks = [...transferChecks, ...endChecks, ...cancelChecks, ...(fastPaths ? fastPathChecks : [])];
-  return checks
+  const checks = [transferChecks, endChecks, cancelChecks, fastPaths ? fastPathChecks : [], pumps ? pumpChecks : []];
+  return checks.flat()
     .filter(({ needs = [] }) => needs.every((need) => can[need]))
     .map((check) => checkOf(check, check.needs?.includes("clogged") ? clogged as FlowMaker : make));
 }

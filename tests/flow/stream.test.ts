@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { BusyError } from "../../flow/errors.ts";
+import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { BusyError, ClosedError } from "../../flow/errors.ts";
 import { Stream, type StreamNames } from "../../flow/stream.ts";
 import type { StreamEnd } from "../../flow/stream_end.ts";
 import { Cancelled } from "../../switch/mod.ts";
@@ -131,4 +131,76 @@ test("Stream read() that is cancelled throws the scope's Cancelled, and leaves t
   end.pieces.push(bytesOf("a"));
   stream.readable();
   assertEquals(await stream.read(new Uint8Array(1)), 1);
+});
+
+test("Stream pump() lends what comes until the end, without a promise for each piece", async () => {
+  const end = new FakeEnd();
+  const stream = new Stream(end, names);
+  const pieces: string[] = [];
+  const pumping = stream.pump((bytes) => pieces.push(new TextDecoder().decode(bytes)) && bytes.length);
+  for (const text of ["one", "two"]) {
+    end.pieces.push(bytesOf(text));
+    stream.readable();
+    assertEquals(pieces[pieces.length - 1], text); // in the same turn
+  }
+  end.pieces.push(null);
+  stream.readable();
+  assertEquals([await pumping, pieces], [true, ["one", "two"]]);
+});
+
+test("Stream pump() whose borrower closes the stream is a ClosedError", async () => {
+  const end = new FakeEnd();
+  const stream = new Stream(end, names);
+  end.pieces.push(bytesOf("one"), bytesOf("two"));
+  const use = (bytes: Uint8Array) => (stream.close(), bytes.length);
+  await assertRejects(() => stream.pump(use), ClosedError, "Cannot read");
+});
+
+test("Stream pump() throws what its borrower throws as it is, and keeps the bytes", async () => {
+  const end = new FakeEnd();
+  const stream = new Stream(end, names);
+  const error = new Error("Cannot take this");
+  end.pieces.push(bytesOf("one"));
+  const thrown = await assertRejects(() =>
+    stream.pump(() => {
+      throw error;
+    })
+  );
+  assertStrictEquals(thrown, error);
+  assertEquals(await stream.read(new Uint8Array(9)), 3);
+});
+
+test("Stream pump() of an end that never waits stops now and then, so that others have their turn", async () => {
+  const end = Object.assign(new FakeEnd(), { consume: () => {} });
+  end.pieces.push(bytesOf("endless"));
+  assertEquals(await new Stream(end, names).pump((bytes) => bytes.length), false);
+});
+
+test("Stream pump() may be told of more bytes while its borrower takes some", async () => {
+  const end = new FakeEnd();
+  const stream = new Stream(end, names);
+  let size = 0;
+  const pumping = stream.pump((bytes) => {
+    if (size === 0) end.pieces.push(bytesOf("two"), null);
+    stream.readable();
+    return size += bytes.length, bytes.length;
+  });
+  end.pieces.push(bytesOf("one"));
+  stream.readable();
+  assertEquals([await pumping, size], [true, 6]);
+});
+
+test("Stream tryGive() throws the stream's own failure, and BusyError beside a write that waits", async () => {
+  const end = new FakeEnd();
+  const stream = new Stream(end, names);
+  assertEquals(stream.tryGive([Uint8Array.of(1)]), 0);
+  const writing = stream.write(Uint8Array.of(1));
+  assertThrows(() => stream.tryGive([Uint8Array.of(2)]), BusyError);
+  end.room = 1;
+  stream.writable();
+  await writing;
+  end.write = () => {
+    throw new Error("reset");
+  };
+  assertThrows(() => stream.tryGive([Uint8Array.of(2)]), Error, "Cannot write: Error: reset");
 });
