@@ -10,7 +10,10 @@ import type { SuiteOptions, Tally } from "./_suite.ts";
 
 const name = "tests/node20.mjs";
 
-/** Packs the library with `deno`, installs the tarball in an empty folder and runs `node20.mjs` there. */
+/**
+ * Packs the library with `deno`, installs the tarball in an empty folder and runs `node20.mjs` there, which has the clients that
+ * it tries from `root`.
+ */
 export async function runPacked(deno: string, { limit, print }: SuiteOptions): Promise<Tally> {
   const folder = mkdtempSync(join(tmpdir(), "sluice-packed-"));
   try {
@@ -45,5 +48,5 @@ async function packAndRun(deno: string, folder: string, limit: number): Promise<
     const child = await runChild(command, { limit, cwd: root });
     if (child.code !== 0) return child;
   }
-  return await runChild([oldNode(), "node20.mjs"], { limit, cwd: folder });
+  return await runChild([oldNode(), "node20.mjs", root], { limit, cwd: folder });
 }

@@ -5,9 +5,14 @@
  * line for each check; `run.ts` counts them.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { join } from "node:path";
 import process from "node:process";
 import { Cancelled, copy, first, readAll, run, runServer, Switch, tcp, writeAll, yieldNow } from "@sluice/io";
+import { toDuplex } from "@sluice/io/flow/node";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -63,6 +68,45 @@ const checks = {
       assert.equal(await exchange(net, listener.address, "before"), "before");
       tell("told");
       assert.equal(await server, "told");
+    });
+  },
+
+  async "undici and ws talk to node:http and ws over our sockets"(net) {
+    const require = createRequire(join(process.argv[2], "package.json"));
+    const { Client } = require("undici");
+    const { WebSocket, WebSocketServer } = require("ws");
+    await Switch.run(async (sw) => {
+      const listener = await net.listen(sw, tcp("127.0.0.1", 0));
+      const server = createServer((request, response) => request.pipe(response));
+      const sockets = new WebSocketServer({ noServer: true });
+      server.on(
+        "upgrade",
+        (...upgrade) =>
+          sockets.handleUpgrade(...upgrade, (socket) => socket.on("message", (data) => socket.send(data))),
+      );
+      const serve = async (flow) => {
+        const stream = toDuplex(flow);
+        server.emit("connection", stream);
+        await new Promise((resolve) => stream.once("close", resolve));
+      };
+      sw.forkDaemon(() => runServer(listener, serve, { onError: fail(sw) }));
+
+      const open = () => toDuplex(() => net.connect(sw, listener.address), { sw, allowHalfOpen: false });
+      const connect = (_, done) => {
+        const stream = open();
+        once(stream, "connect").then(() => done(null, stream), done);
+      };
+      const client = new Client("http://127.0.0.1", { connect });
+      const { body } = await client.request({ path: "/", method: "POST", body: "hello" });
+      assert.equal(await body.text(), "hello");
+      await client.close();
+
+      const socket = new WebSocket("ws://127.0.0.1", { createConnection: open });
+      await once(socket, "open");
+      socket.send("hello");
+      assert.equal(String((await once(socket, "message"))[0]), "hello");
+      socket.close();
+      await once(socket, "close");
     });
   },
 };

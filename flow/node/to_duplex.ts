@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { nextTick } from "node:process";
 import { Duplex } from "node:stream";
-import type { Switch } from "../../switch/mod.ts";
+import { Cancelled, type Switch } from "../../switch/mod.ts";
 import { Home } from "../home.ts";
 import { cancellableSource, ClosedError, lend, type LendingSource, type TwoWay, writeAll } from "../mod.ts";
 import { bufferOf } from "./foreign.ts";
@@ -14,7 +14,7 @@ import { asSocket, type SocketDuplex, type SocketState } from "./socket_duplex.t
 export interface ToDuplexOptions {
   /**
    * The switch that owns the stream. A client that opens connections when it needs them must name one, or the first
-   * caller who needs a connection owns it.
+   * caller who needs a connection owns it. The flow, too, is to be opened by a function then, or that caller waits for it.
    *
    * @default {the switch in which the stream is made}
    */
@@ -27,6 +27,8 @@ export interface ToDuplexOptions {
    */
   allowHalfOpen?: boolean | undefined;
 }
+
+type Opening = Parameters<typeof toDuplex>[0];
 
 /** What the bridge uses of a flow, as far as it is there. */
 interface BridgedFlow extends TwoWay {
@@ -45,19 +47,22 @@ type Done = (error?: Error | null) => void;
  *
  * The stream does its I/O, and emits its events, in the scope in which it was made, or in that of `options.sw`: a caller
  * who gives up, because of a timeout say, does not break a connection that others share. When that scope is cancelled,
- * the stream is destroyed with the {@linkcode Cancelled}; when its switch ends, with a {@linkcode ClosedError}.
+ * the stream is destroyed with the {@linkcode Cancelled}; when its switch ends, with a {@linkcode ClosedError}; and
+ * without an error where it was ended before, for its client has done its part.
  *
  * Ending the stream ends the sending direction of the flow by `shutdown("send")`. When it is destroyed, also because both
- * directions have ended, it closes the flow; destroyed with an error, it aborts the flow, where that can be aborted. A
+ * directions have ended, it closes the flow, so that what the flow has taken goes out. Where its scope is cancelled, or the
+ * flow has not taken all that was written, it aborts the flow, if that can be aborted: nobody is to take a part for the whole. A
  * flow that can be neither is shut down. `'close'` is emitted when that is done. Bytes that the stream has read ahead, at
  * most its `readableHighWaterMark` and one piece, are lost then.
  *
  * Where the flow is yet to come, the stream is `connecting` until then, and `'connect'` follows; if it does not come, the
- * stream is destroyed with that error. A flow that comes too late is closed.
+ * stream is destroyed with that error. A flow that comes too late is closed. A function that opens the flow is called at
+ * once, in the scope of the stream, and is cancelled when the stream is destroyed.
  *
  * An `'error'` event without a listener does not end the process.
  *
- * @param flow What carries the bytes, or a promise of it. Nobody else uses it from now on.
+ * @param flow What carries the bytes, a promise of it, or a function that opens it. Nobody else uses it from now on.
  * @param options Whose it is, and how it ends.
  * @returns The stream, with the members of a socket that clients use: see {@linkcode SocketDuplex}.
  * @throws {TypeError} When `options.sw` is no switch, or is finished.
@@ -79,7 +84,10 @@ type Done = (error?: Error | null) => void;
  * });
  * ```
  */
-export function toDuplex(flow: TwoWay | Promise<TwoWay>, options: ToDuplexOptions = {}): SocketDuplex {
+export function toDuplex(
+  flow: TwoWay | Promise<TwoWay> | (() => TwoWay | Promise<TwoWay>),
+  options: ToDuplexOptions = {},
+): SocketDuplex {
   return new Bridge(flow, options).duplex;
 }
 
@@ -95,9 +103,10 @@ class Bridge implements SocketState {
   readonly #gone: Promise<void>;
   #onGone = () => {};
   #source: LendingSource | undefined;
-  #switchEnded = false;
+  /** Bytes of the write that is under way. */
+  #writing = 0;
 
-  constructor(flow: TwoWay | Promise<TwoWay>, { sw, allowHalfOpen = true }: ToDuplexOptions) {
+  constructor(flow: Opening, { sw, allowHalfOpen = true }: ToDuplexOptions) {
     this.#home = new Home(sw);
     const duplex = new Duplex({
       allowHalfOpen,
@@ -113,7 +122,7 @@ class Bridge implements SocketState {
     this.#arriving = this.#arrive(flow);
     this.#arriving.catch((error) => this.#fail(error));
     const hook = this.#home.onRelease(() => this.#endWithSwitch(), { label: "duplex" });
-    const forget = this.#home.onCancel("duplex", (reason) => this.#fail(reason));
+    const forget = this.#home.onCancel("duplex", (reason) => this.#leave(reason));
     this.#gone.then(() => {
       hook?.remove();
       forget();
@@ -128,10 +137,11 @@ class Bridge implements SocketState {
     this.#arriving.then((flow) => flow.setOption?.(name, value)).catch(() => {});
   }
 
-  async #arrive(flow: TwoWay | Promise<TwoWay>): Promise<BridgedFlow> {
+  async #arrive(flow: Opening): Promise<BridgedFlow> {
     // What is there is there at once, so that the stream is not connecting.
-    if (!(flow instanceof Promise)) return this.flow = flow;
-    this.flow = await flow;
+    if (typeof flow === "function") this.flow = await this.#home.run(async () => await flow());
+    else if (flow instanceof Promise) this.flow = await flow;
+    else return this.flow = flow;
     this.duplex.connect();
     return this.flow;
   }
@@ -156,20 +166,25 @@ class Bridge implements SocketState {
   }
 
   #write(chunks: readonly Uint8Array[], done: Done): void {
+    const size = this.#writing = chunks.reduce((sum, { length }) => sum + length, 0);
     this.#run(async (flow) => {
       await writeAll(flow, ...chunks);
-      this.bytesWritten += chunks.reduce((sum, { length }) => sum + length, 0);
+      this.bytesWritten += size;
+      this.#writing = 0;
     }, done);
   }
 
-  /** Runs an operation at home. What follows is a turn of its own, so that what it throws does not end up here. */
+  /** Runs an operation at home, now if the flow is there. What follows is a turn of its own, so that what it throws does not end up here. */
   #run(operation: (flow: BridgedFlow) => Promise<void>, done: Done): void {
     const ended = (error?: Error) => {
       this.idle.touch();
       this.later(() => done(error));
     };
     this.idle.touch();
-    this.#home.run(async () => await operation(await this.#arriving)).then(() => ended(), (e) => ended(asError(e)));
+    this.#home.run(async () => await operation(this.flow ?? await this.#arriving)).then(
+      () => ended(),
+      (e) => ended(asError(e)),
+    );
   }
 
   #fail(reason: unknown): void {
@@ -177,30 +192,40 @@ class Bridge implements SocketState {
   }
 
   #endWithSwitch(): Promise<void> {
-    this.#switchEnded = !this.duplex.destroyed;
-    this.#fail(new ClosedError("use the stream", "its switch has ended"));
+    this.#leave(new ClosedError("use the stream", "its switch has ended"));
     return this.#gone;
+  }
+
+  /** Destroys the stream because its home ends. To a client that has ended it, and only waits for the close, that is no error. */
+  #leave(reason: unknown): void {
+    if (this.duplex.writableEnded) this.#home.call(() => this.duplex.destroy());
+    else this.#fail(reason);
   }
 
   #destroy(error: Error | null, done: Done): void {
     this.idle.stop();
     // Not awaited: an operation of a foreign flow may settle only when the flow is closed.
     this.#home.stop(error ?? new ClosedError("use the stream", "it was destroyed"));
-    const abort = error !== null && !this.#switchEnded;
+    const waiting = this.duplex.writableLength - this.#writing;
     const closed = (failure?: Error | null) => {
       this.#onGone();
       this.later(() => done(failure));
     };
-    this.#home.call(() => this.#close(abort)).then(() => closed(error), (failure) => closed(error ?? asError(failure)));
+    this.#home.call(() => this.#close(error, waiting)).then(
+      () => closed(error),
+      (failure) => closed(error ?? asError(failure)),
+    );
   }
 
-  async #close(abort: boolean): Promise<void> {
+  async #close(error: Error | null, waiting: number): Promise<void> {
     let flow: BridgedFlow;
     try {
       flow = await this.#arriving;
     } catch {
       return; // there is nothing to close, and the stream is destroyed with that error
     }
+    await new Promise<void>((resolve) => nextTick(resolve)); // by then it is known what the flow has taken
+    const abort = error instanceof Cancelled || waiting + this.#writing > 0;
     if (abort && typeof flow.abort === "function") flow.abort();
     await (typeof flow.close === "function" ? flow.close() : flow.shutdown("all"));
   }

@@ -17,7 +17,7 @@ import { toDuplex } from "../../../flow/node/mod.ts";
 import { NetError, tcp } from "../../../net/mod.ts";
 import { socketPair } from "../../../net/testing/mod.ts";
 import { pattern } from "../../../net/testing/random.ts";
-import { Cancelled, interruptible, Switch, yieldNow } from "../../../switch/mod.ts";
+import { awaitCancel, Cancelled, interruptible, Switch, yieldNow } from "../../../switch/mod.ts";
 import { test } from "../../_test.ts";
 import { bytesOf, cancelling, inCancelledScope, textOf } from "../_helpers.ts";
 import { turns, until } from "./_helpers.ts";
@@ -162,12 +162,71 @@ test("toDuplex() that is destroyed while it reads and writes leaves nothing behi
   await b.close();
 });
 
-test("toDuplex() that is destroyed with an error aborts the flow", async () => {
+test("toDuplex() that is destroyed with an error lets out what was written before, as a socket does", async () => {
   const [a, b] = socketPair();
   const error = new Error("enough");
-  const duplex = toDuplex(a).destroy(error);
+  const duplex = toDuplex(a);
+  duplex.write("400 Bad Request");
+  duplex.destroy(error);
   assertStrictEquals(await closed(duplex), error);
-  assertEquals((await assertRejects(() => b.read(new Uint8Array(1)), NetError)).code, "connection_reset");
+  assertEquals(await textOf(b), "400 Bad Request");
+});
+
+test("toDuplex() that is destroyed before the flow has taken everything aborts the flow", async () => {
+  for (const [first, second] of [[1, 300_000], [300_000, 0]]) {
+    const [a, b] = socketPair();
+    const duplex = toDuplex(a);
+    duplex.write(pattern(0, first));
+    if (second > 0) duplex.write(pattern(0, second));
+    await closed(duplex.destroy());
+    assertEquals((await assertRejects(() => readAll(b), NetError)).code, "connection_reset");
+  }
+});
+
+test("toDuplex() that was ended and waits for its close is destroyed without an error when its switch ends", async () => {
+  const [a, b] = socketPair();
+  let duplex: Duplex | undefined;
+  await Switch.run(async () => {
+    duplex = toDuplex(a);
+    await new Promise<void>((resolve) => duplex?.end("bye", resolve));
+  });
+  assertEquals(await closed(duplex as Duplex), null);
+  assertEquals(await textOf(b), "bye");
+});
+
+test("toDuplex() opens a flow at once in its own scope, whatever becomes of its caller", async () => {
+  const [a, b] = socketPair();
+  const { promise, resolve } = Promise.withResolvers<TwoWay>();
+  await Switch.run(async (sw) => {
+    let duplex: Duplex | undefined;
+    await inCancelledScope(() => {
+      duplex = toDuplex(() => interruptible(promise), { sw });
+    });
+    resolve(a);
+    await new Promise<void>((resolve) => duplex?.once("connect", resolve));
+    duplex?.end("hello");
+    assertEquals(await textOf(b), "hello");
+  });
+});
+
+test("toDuplex() that is destroyed while it opens a flow cancels that", async () => {
+  const opening = Promise.withResolvers<unknown>();
+  const duplex = toDuplex(() =>
+    awaitCancel().catch((error) => {
+      opening.resolve(error);
+      throw error;
+    })
+  );
+  await closed(duplex.destroy());
+  assertInstanceOf(await opening.promise, Cancelled);
+});
+
+test("toDuplex() is destroyed with what opening a flow throws", async () => {
+  const error = new Error("Cannot connect");
+  const duplex = toDuplex(() => {
+    throw error;
+  });
+  assertStrictEquals(await closed(duplex), error);
 });
 
 test("toDuplex() that is destroyed shuts down a flow that cannot be closed", async () => {
