@@ -41,8 +41,8 @@ export interface Row {
   readonly bare?: { readonly api: string; readonly value: number } | undefined;
   /** Ours divided by the bare one: the median over the rounds, and its 95 % interval. */
   readonly ratio?: { readonly median: number; readonly low: number; readonly high: number } | undefined;
-  /** What the value may be at most, where the design says so, and whether it is. */
-  readonly goal?: { readonly atMost: number; readonly met: boolean } | undefined;
+  /** What the value, or the ratio, may be at most, where the design says so, and whether it is. */
+  readonly goal?: { readonly of?: "ratio" | undefined; readonly atMost: number; readonly met: boolean } | undefined;
   /** How many rounds. */
   readonly rounds: number;
 }

@@ -8,8 +8,10 @@ import { estimate } from "./_stats.ts";
 export interface Contestant {
   /** How it is called in the table. */
   readonly api: string;
-  /** The one bare contestant that it is compared with; the default is every one. */
-  readonly against?: string;
+  /** The bare contestants that it is compared with; the default is every one. */
+  readonly against?: readonly string[] | undefined;
+  /** What its ratio to a bare contestant may be at most, where the design says so. */
+  readonly goals?: Readonly<Record<string, number>> | undefined;
   /** One turn: the cost of one operation. */
   turn(): Promise<number>;
 }
@@ -39,7 +41,7 @@ export async function compare(
     }
   }
   return ours.flatMap((our) =>
-    bare.filter(({ api }) => our.against === undefined || our.against === api)
+    bare.filter(({ api }) => our.against === undefined || our.against.includes(api))
       .map((other) => rowOf(subject, our, other, costs))
   );
 }
@@ -52,6 +54,8 @@ function rowOf(
 ): Row {
   const mine = costs.get(our) ?? [];
   const theirs = costs.get(other) ?? [];
+  const ratio = estimate(mine.map((cost, round) => cost / theirs[round]));
+  const atMost = our.goals?.[other.api];
   return {
     name,
     runtime,
@@ -59,7 +63,8 @@ function rowOf(
     value: estimate(mine).median,
     unit,
     bare: { api: other.api, value: estimate(theirs).median },
-    ratio: estimate(mine.map((cost, round) => cost / theirs[round])),
+    ratio,
+    goal: atMost === undefined ? undefined : { of: "ratio", atMost, met: ratio.median <= atMost },
     rounds: mine.length,
   };
 }

@@ -16,6 +16,9 @@ export interface Special {
 /** A turn of code that runs in its own process needs no warm connections and no system: it may be so many times shorter. */
 const shorter = 5;
 
+/** What a program may take that prints nothing before its end, in milliseconds. */
+const patience = 600_000;
+
 /** A bench whose programs, below `bench/inner/`, measure themselves and print their rows. */
 export function innerBench(name: string, programs: Readonly<Record<string, Special>>): Bench {
   return {
@@ -34,7 +37,7 @@ export function innerBench(name: string, programs: Readonly<Record<string, Speci
 
 async function rowsOf(program: Program): Promise<Row[]> {
   try {
-    const line = await program.line();
+    const line = await program.line(patience);
     if (line === undefined) throw new Error(`${program.name} printed nothing`);
     return JSON.parse(line);
   } finally {

@@ -21,8 +21,8 @@ export const usage = `usage: bench/run.ts [options] [part of a name …]
 
   --runtime NAME  only on deno, bun or node; may be repeated
   --rounds N      how often everybody has a turn (7)
-  --ms N          how long a turn is, in milliseconds (500)
-  --warmup N      how long to go before the first turn, in milliseconds (1000)
+  --ms N          how long a turn is, in milliseconds (300)
+  --warmup N      how long to go before the first turn, in milliseconds (500)
   --twice         also the bare program against itself, to show the noise
   --json FILE     also write the results as JSON`;
 
@@ -34,8 +34,8 @@ export function readOptions(args: readonly string[]): Options {
     options: {
       runtime: { type: "string", multiple: true, default: [] },
       rounds: { type: "string", default: "7" },
-      ms: { type: "string", default: "500" },
-      warmup: { type: "string", default: "1000" },
+      ms: { type: "string", default: "300" },
+      warmup: { type: "string", default: "500" },
       twice: { type: "boolean", default: false },
       json: { type: "string" },
     },

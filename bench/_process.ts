@@ -44,13 +44,10 @@ export class Program {
     return this.#child.pid ?? -1;
   }
 
-  /** The next line that it prints; `undefined` when it has ended. */
-  async line(): Promise<string | undefined> {
+  /** The next line that it prints, within `limit` milliseconds; `undefined` when it has ended. */
+  async line(limit: number = patience): Promise<string | undefined> {
     const expiry = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => expiry.reject(new Error(`Nothing from ${this.name} for ${patience} ms`)),
-      patience,
-    );
+    const timer = setTimeout(() => expiry.reject(new Error(`Nothing from ${this.name} for ${limit} ms`)), limit);
     try {
       const { value, done } = await Promise.race([this.#lines.next(), expiry.promise]);
       return done === true ? undefined : value;

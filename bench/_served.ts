@@ -8,7 +8,7 @@ import { compare, type Contestant } from "./_compare.ts";
 import { cores, Program } from "./_process.ts";
 import type { Order } from "./load/generator.ts";
 
-/** A program that serves an echo on the port it is given, and prints `ready`. */
+/** A program that serves on the port it is given, and prints `ready`. */
 export interface ServerProgram {
   /** How it is called in the table. */
   readonly api: string;
@@ -16,6 +16,8 @@ export interface ServerProgram {
   readonly path: string;
   /** The one runtime that it runs on; the default is every one. */
   readonly runtime?: string | undefined;
+  /** What its ratio to a bare program may be at most, where the design says so. */
+  readonly goals?: Readonly<Record<string, number>> | undefined;
 }
 
 /** What a bench of servers is made of. */
@@ -23,12 +25,21 @@ export interface ServedPlan {
   readonly name: string;
   readonly shape: Order["shape"];
   readonly connections: number;
+  /** Whether the servers give back what they get, and are asked to before they are timed. Others are checked only by what the shape itself checks. */
+  readonly echo?: boolean | undefined;
   /** What the cost is told in, and how many of the shape's operations times nanoseconds that is. */
   readonly unit: string;
   readonly scale: number;
   readonly ours: readonly ServerProgram[];
   readonly bare: readonly ServerProgram[];
 }
+
+/** The design's goal for a copy between sockets, beside the best that each runtime has. */
+export const withinFivePercent: Readonly<Record<string, number>> = {
+  "node:net pipe": 1.05,
+  "Deno.listen": 1.05,
+  "Bun.listen": 1.05,
+};
 
 /** A server that runs. */
 interface Running {
@@ -48,10 +59,11 @@ async function run(plan: ServedPlan, runtime: Runtime, settings: Settings): Prom
     const program = new Program([...runtime.runCommand(join(root, "bench", server.path)), "0"], cores.server);
     started.push(program);
     const running = { program, port: await waitUntilReady(program) };
-    await order("validate", running, 0, 0);
+    if (plan.echo !== false) await order("validate", running, 0, 0);
     await order(plan.shape, running, 0, settings.warmup);
     return {
       api: server.api,
+      goals: server.goals,
       async turn() {
         const { cpu, operations } = await order(plan.shape, running, settings.warmup / 5, settings.ms);
         return cpu / operations * plan.scale;
@@ -72,7 +84,7 @@ async function run(plan: ServedPlan, runtime: Runtime, settings: Settings): Prom
     for (const server of plan.bare.filter(here)) bare.push(await enlist(server));
     if (settings.twice) {
       const [first] = plan.bare;
-      ours.push({ ...await enlist(first), api: `${first.api} again`, against: first.api });
+      ours.push({ ...await enlist(first), api: `${first.api} again`, against: [first.api] });
     }
     return await compare({ name: plan.name, runtime: runtime.name, unit: plan.unit }, ours, bare, settings.rounds);
   } finally {

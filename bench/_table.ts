@@ -22,7 +22,8 @@ export function formatTable(rows: readonly Row[]): string {
 
 function cellsOf({ name, runtime, api, value, unit, bare, ratio, goal }: Row): string[] {
   const spread = ratio === undefined ? "" : `${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)}`;
-  const verdict = goal === undefined ? "" : `${goal.met ? "met" : "MISSED"}: at most ${goal.atMost} ${unit}`;
+  const limit = goal?.of === "ratio" ? goal.atMost.toFixed(2) : `${goal?.atMost} ${unit}`;
+  const verdict = goal === undefined ? "" : `${goal.met ? "met" : "MISSED"}: at most ${limit}`;
   return [
     name,
     runtime,

@@ -49,3 +49,8 @@ export function joined(buffers: readonly Uint8Array[]): Uint8Array<ArrayBuffer> 
 export function totalLength(buffers: readonly Uint8Array[]): number {
   return buffers.reduce((sum, bytes) => sum + bytes.length, 0);
 }
+
+/** The same bytes without what a subclass makes of them: the `slice` of Node's `Buffer` is something else. */
+export function plain(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}

@@ -13,6 +13,9 @@ const carriageReturn = 13;
 const mostAhead = 4096;
 const firstAhead = 256;
 
+/** How many bytes of lines one batch has at most, but for one line that is longer. */
+const batchSize = 64 * 1024;
+
 /**
  * Cuts lines from a buffer. Decoding a line alone costs more than everything else about it, so a reader that asks for line after line gets them from
  * text that was decoded ahead; nothing is consumed ahead. A line feed is a byte of its own in UTF-8, even after invalid bytes, so that the text has as
@@ -40,6 +43,18 @@ export class LineSplitter {
     return this.#decodeAhead(input);
   }
 
+  /** All lines whose ends are buffered, as far as they fit into a batch, which are consumed; `undefined` when there is none. */
+  takeBatch(input: ReadBuffer): string[] | undefined {
+    const first = this.#firstEnd(input);
+    if (first === undefined) return undefined;
+    const { memory, start } = input;
+    const last = lastEnd(input, first, batchSize);
+    const text = decode(memory.subarray(start, last));
+    input.consume(last + 1 - start);
+    const lines = text.split("\n");
+    return text.includes("\r") ? lines.map(withoutReturn) : lines;
+  }
+
   /** What is buffered, as the last line, which is consumed. */
   takeRest(input: ReadBuffer): string {
     const line = decode(input.peek());
@@ -56,18 +71,15 @@ export class LineSplitter {
     if (this.#at === text.length) this.#text = "";
     input.consume(size);
     this.#offset = input.consumed;
+    // Looked for in the whole text: looking into the line itself makes JSC copy it.
     return text.substring(from, to > from && text.charCodeAt(to - 1) === carriageReturn ? to - 1 : to);
   }
 
   #decodeAhead(input: ReadBuffer): string | undefined {
-    const { memory, start, end } = input;
-    const first = memory.indexOf(lineFeed, start + Math.max(0, this.#searched - input.consumed));
-    if (first < 0 || first >= end) {
-      this.#searched = input.consumed + input.size;
-      return undefined;
-    }
-    const limit = Math.min(end, start + this.#ahead);
-    const last = first < limit - 1 ? memory.lastIndexOf(lineFeed, limit - 1) : first;
+    const first = this.#firstEnd(input);
+    if (first === undefined) return undefined;
+    const { memory, start } = input;
+    const last = lastEnd(input, first, this.#ahead);
     this.#ahead = Math.min(mostAhead, Math.max(firstAhead, this.#ahead * 2));
     if (last > first) {
       this.#text = decode(memory.subarray(start, last + 1));
@@ -75,10 +87,28 @@ export class LineSplitter {
       this.#exact = this.#text.length === last + 1 - start;
       return this.#cut(input);
     }
-    const to = first > start && memory[first - 1] === carriageReturn ? first - 1 : first;
-    const line = decode(memory.subarray(start, to));
+    const line = withoutReturn(decode(memory.subarray(start, first)));
     input.consume(first + 1 - start);
     this.#offset = input.consumed;
     return line;
   }
+
+  /** Where the first line ends; `undefined` when its end is not buffered. */
+  #firstEnd(input: ReadBuffer): number | undefined {
+    const { memory, start, end } = input;
+    const first = memory.indexOf(lineFeed, start + Math.max(0, this.#searched - input.consumed));
+    if (first >= 0 && first < end) return first;
+    this.#searched = input.consumed + input.size;
+    return undefined;
+  }
+}
+
+/** Where the last line ends that is within the first `size` bytes; else `first`, where the first one ends. */
+function lastEnd({ memory, start, end }: ReadBuffer, first: number, size: number): number {
+  const limit = Math.min(end, start + size);
+  return first < limit - 1 ? memory.lastIndexOf(lineFeed, limit - 1) : first;
+}
+
+function withoutReturn(line: string): string {
+  return line.charCodeAt(line.length - 1) === carriageReturn ? line.slice(0, -1) : line;
 }

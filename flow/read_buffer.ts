@@ -232,7 +232,7 @@ export class ReadBuffer {
         this.adopt(bytes.subarray(0, this.maxSize), true);
         return this.size;
       }
-      this.#makeRoom(Math.max(wanted, Math.min(this.size + bytes.length, this.maxSize, writeLimit)), wanted);
+      this.#makeRoom(Math.max(wanted, Math.min(this.size + Math.min(bytes.length, writeLimit), this.maxSize)), wanted);
       const part = bytes.subarray(0, this.memory.length - this.end);
       this.memory.set(part, this.end);
       this.end += part.length;

@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { currentScope, refused, Waiter } from "../switch/scope.ts";
-import { checkBuffer, checkBuffers, checkBytes } from "./bytes.ts";
+import { checkBuffer, checkBuffers, checkBytes, plain } from "./bytes.ts";
+import { Direction } from "./direction.ts";
 import { BusyError, ClosedError } from "./errors.ts";
 import type { StreamEnd, StreamEvents } from "./stream_end.ts";
 import type { Borrower, PromptBorrower, ShutdownHow } from "./types.ts";
@@ -13,65 +14,8 @@ const piecesPerTurn = 256;
 export interface StreamNames {
   /** What the stream is called in dumps: "tcp:127.0.0.1:80". Asked for only when a dump is made. */
   readonly label: string;
-  /** What is thrown for an error of the {@linkcode StreamEnd}. */
-  failure(operation: "read" | "write", cause: unknown): unknown;
-}
-
-/** One direction of a stream: at most one operation, which is tried now, and again whenever the end says so. */
-class Direction {
-  readonly #operation: "read" | "write";
-  readonly #names: StreamNames;
-  #waiter: Waiter<unknown> | undefined;
-  #attempt: (() => unknown) | undefined;
-
-  constructor(operation: "read" | "write", names: StreamNames) {
-    this.#operation = operation;
-    this.#names = names;
-  }
-
-  /** Whether an operation waits. */
-  get busy(): boolean {
-    return this.#waiter !== undefined;
-  }
-
-  /** Gives what `attempt` gives, as soon as that is not `undefined`. What is cancelled before has not been done. */
-  perform<T>(attempt: () => T | undefined): Promise<T> {
-    try {
-      const given = attempt();
-      if (given !== undefined) return Promise.resolve(given);
-    } catch (error) {
-      return Promise.reject(this.#names.failure(this.#operation, error));
-    }
-    const waiter: Waiter<T> = new Waiter(this.#operation, (_, reason) => this.refuse(reason), this.#names);
-    this.#waiter = waiter as Waiter<unknown>;
-    this.#attempt = attempt;
-    return waiter.promise;
-  }
-
-  /** Tries the operation that waits once more. */
-  retry(): void {
-    const attempt = this.#attempt;
-    if (attempt === undefined) return;
-    this.#attempt = undefined; // for what it consumes may bring the next event at once
-    try {
-      const given = attempt();
-      if (given !== undefined) this.#take()?.resolve(given);
-      else if (this.busy) this.#attempt = attempt;
-    } catch (error) {
-      this.refuse(this.#names.failure(this.#operation, error));
-    }
-  }
-
-  /** Fails the operation that waits. */
-  refuse(reason: unknown): void {
-    this.#take()?.reject(reason);
-  }
-
-  #take(): Waiter<unknown> | undefined {
-    const waiter = this.#waiter;
-    this.#waiter = this.#attempt = undefined;
-    return waiter;
-  }
+  /** What is thrown for an error of what is under it; the operation is "read", "write", "receive". */
+  failure(operation: string, cause: unknown): unknown;
 }
 
 /**
@@ -93,6 +37,11 @@ export class Stream implements StreamEvents {
     this.#names = names;
     this.#receiving = new Direction("read", names);
     this.#sending = new Direction("write", names);
+  }
+
+  /** Whether it was closed by this side. */
+  get closed(): boolean {
+    return this.#closed;
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
@@ -119,7 +68,7 @@ export class Stream implements StreamEvents {
         if (bytes === undefined || bytes === null) return bytes === null || undefined;
         this.#lending = true;
         try {
-          const taken = checkTaken(use(bytes, true), bytes);
+          const taken = checkTaken(use(plain(bytes), true), bytes);
           this.#consume(taken);
           if (this.#closed) throw new ClosedError("read");
           if (taken < bytes.length) return false;
@@ -147,7 +96,7 @@ export class Stream implements StreamEvents {
     });
     if (bytes === null) return null;
     try {
-      const taken = checkTaken(await use(bytes, true), bytes);
+      const taken = checkTaken(await use(plain(bytes), true), bytes);
       this.#consume(taken);
       return taken;
     } finally {

@@ -23,3 +23,16 @@ export function serveNode(handle: (socket: Socket) => void): void {
     for (const socket of sockets) socket.destroy();
   });
 }
+
+/** Joins connections in pairs, as they come. */
+export function servePairs(join: (a: Socket, b: Socket) => void): void {
+  let waiting: Socket | undefined;
+  serveNode((socket) => {
+    const partner = waiting;
+    waiting = partner === undefined ? socket : undefined;
+    if (partner !== undefined) return join(partner, socket);
+    socket.on("close", () => {
+      if (waiting === socket) waiting = undefined;
+    });
+  });
+}

@@ -3,15 +3,22 @@
 /** The kinds of load. Each begins by opening its connections; every byte that comes back is checked. */
 import { check, checkEnd, type Load, pattern } from "./_load.ts";
 
-const messageSize = 64;
-const messageCount = pattern.length / messageSize;
 const pieceSize = 64 * 1024;
 
 /** Sends a message of 64 bytes on each connection, waits for it to come back, and sends the next. An operation is one round trip. */
 export function roundTrip(load: Load, connections: number): void {
-  const converse = (i: number) => {
+  converse(load, connections, 64);
+}
+
+/** The same with messages of 1 KiB. */
+export function kilobyteRoundTrip(load: Load, connections: number): void {
+  converse(load, connections, 1024);
+}
+
+function converse(load: Load, connections: number, messageSize: number): void {
+  const begin = (i: number) => {
     let sequence = i;
-    let message = messageAt(sequence);
+    let message = messageAt(sequence, messageSize);
     let got = 0;
     const socket = load.dial({
       data(chunk) {
@@ -20,7 +27,7 @@ export function roundTrip(load: Load, connections: number): void {
         if (got < messageSize) return;
         load.done++;
         if (load.stopping) return void socket.end();
-        message = messageAt(++sequence);
+        message = messageAt(++sequence, messageSize);
         got = 0;
         socket.write(message);
       },
@@ -28,39 +35,62 @@ export function roundTrip(load: Load, connections: number): void {
     });
     socket.write(message);
   };
-  for (let i = 0; i < connections; i++) converse(i);
+  for (let i = 0; i < connections; i++) begin(i);
+}
+
+/** What connections have sent and got together. */
+interface Totals {
+  sent: number;
+  got: number;
+  /** How many have not got the end. */
+  open: number;
 }
 
 /** Sends as fast as it can on each connection, and reads what comes back. An operation is one byte that came back. */
 export function bulk(load: Load, connections: number): void {
-  const flood = () => {
-    let sent = 0;
-    let got = 0;
-    const send = () => {
-      for (let free = true; free;) {
-        if (load.stopping) return void socket.end();
-        const offset = sent % pattern.length;
-        free = socket.write(pattern.subarray(offset, offset + pieceSize));
-        sent += pieceSize;
-      }
-    };
-    const socket = load.dial({
-      data(chunk) {
-        for (let from = 0, part; from < chunk.length; from += part.length) {
-          const offset = got % pattern.length;
-          part = chunk.subarray(from, from + pattern.length - offset);
-          check(part, pattern, offset);
-          got += part.length;
-        }
-        if (got > sent) throw new Error(`Reply has ${got - sent} bytes that were not sent`);
-        load.done += chunk.length;
-      },
-      end: () => checkEnd(load.stopping ? got : -1, sent),
-    });
-    socket.on("drain", send);
-    send();
+  for (let i = 0; i < connections; i++) flood(load, { sent: 0, got: 0, open: 1 });
+}
+
+/**
+ * The same for a server that joins connections in pairs, so that what is sent on one comes out on another. Which they are does not matter, as all send
+ * the same bytes. An operation is one byte that came out.
+ */
+export function relay(load: Load, connections: number): void {
+  const totals = { sent: 0, got: 0, open: connections };
+  for (let i = 0; i < connections; i++) flood(load, totals);
+}
+
+function flood(load: Load, totals: Totals): void {
+  let sent = 0;
+  let got = 0;
+  const send = () => {
+    for (let free = true; free;) {
+      if (load.stopping) return void socket.end();
+      const offset = sent % pattern.length;
+      free = socket.write(pattern.subarray(offset, offset + pieceSize));
+      sent += pieceSize;
+      totals.sent += pieceSize;
+    }
   };
-  for (let i = 0; i < connections; i++) flood();
+  const socket = load.dial({
+    data(chunk) {
+      for (let from = 0, part; from < chunk.length; from += part.length) {
+        const offset = got % pattern.length;
+        part = chunk.subarray(from, from + pattern.length - offset);
+        check(part, pattern, offset);
+        got += part.length;
+      }
+      totals.got += chunk.length;
+      if (totals.got > totals.sent) throw new Error(`Reply has ${totals.got - totals.sent} bytes that were not sent`);
+      load.done += chunk.length;
+    },
+    end() {
+      totals.open--;
+      if (!load.stopping || totals.open === 0) checkEnd(load.stopping ? totals.got : -1, totals.sent);
+    },
+  });
+  socket.on("drain", send);
+  send();
 }
 
 /**
@@ -69,15 +99,15 @@ export function bulk(load: Load, connections: number): void {
  */
 export function connectClose(load: Load, connections: number): void {
   const visit = (sequence: number) => {
-    const message = messageAt(sequence);
+    const message = messageAt(sequence, 64);
     let got = 0;
     const socket = load.dial({
       data(chunk) {
         check(chunk, message, got);
         got += chunk.length;
-        if (got === messageSize) socket.end();
+        if (got === message.length) socket.end();
       },
-      end: () => checkEnd(got, messageSize),
+      end: () => checkEnd(got, message.length),
       closed() {
         load.done++;
         if (!load.stopping) visit(sequence + connections);
@@ -113,7 +143,7 @@ export function validate(load: Load, connections: number): void {
 }
 
 /** Another message each time, and another one on each connection. */
-function messageAt(sequence: number): Uint8Array {
-  const offset = (sequence * 7919 % messageCount) * messageSize;
-  return pattern.subarray(offset, offset + messageSize);
+function messageAt(sequence: number, size: number): Uint8Array {
+  const offset = (sequence * 7919 % (pattern.length / size)) * size;
+  return pattern.subarray(offset, offset + size);
 }

@@ -9,9 +9,9 @@ import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { cpuBetween, readCpu } from "./_cpu.ts";
 import { Load } from "./_load.ts";
-import { bulk, connectClose, roundTrip, validate } from "./_shapes.ts";
+import { bulk, connectClose, kilobyteRoundTrip, relay, roundTrip, validate } from "./_shapes.ts";
 
-const shapes = { roundTrip, bulk, connectClose, validate };
+const shapes = { roundTrip, kilobyteRoundTrip, bulk, relay, connectClose, validate };
 
 /** What one load is to be. */
 export interface Order {

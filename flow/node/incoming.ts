@@ -108,8 +108,7 @@ export class Incoming {
     }
     this.#received += chunk.length;
     if (this.#dropping || chunk.length === 0) return;
-    // Not a Buffer, whose slice() means something else.
-    this.#pieces.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
+    this.#pieces.push(chunk);
     this.#size += chunk.length;
     this.#wake?.();
     if (this.#paused || (this.#size < receiveLimit && this.#pieces.length < pieceLimit)) return;

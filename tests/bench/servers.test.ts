@@ -104,3 +104,13 @@ for (const name of ["echo", "copy"]) {
     });
   });
 }
+
+test("bench/servers/relay.ts gives each of two connections what the other sends, and the end", async () => {
+  await withServer("relay", 0, async (server) => {
+    const port = Number((await server.line()).split(":").at(-1));
+    await server.line();
+    const [first, second] = [Uint8Array.of(1, 2, 3), new Uint8Array(300_000).fill(7)];
+    assertEquals(await Promise.all([echo(port, first), echo(port, second)]), [second, first]);
+    assertEquals(await server.stop(), 0);
+  });
+});

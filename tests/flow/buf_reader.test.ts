@@ -300,6 +300,7 @@ function operationsOf(reader: BufReader): (() => Promise<unknown>)[] {
   return [
     () => reader.line(),
     () => reader.lines()[Symbol.asyncIterator]().next(),
+    () => reader.lineBatches()[Symbol.asyncIterator]().next(),
     () => reader.take(1),
     () => reader.takeAll(),
     () => reader.takeWhile(() => false),

@@ -109,6 +109,61 @@ test("BufReader.lines() throws what line() throws, and ends for good", async () 
   assertEquals([(await iterator.next()).done, (await iterator.next()).done], [true, true]);
 });
 
+test("BufReader.lineBatches() gives the lines that have arrived together, and reads nothing ahead", async () => {
+  const source = foreignSource("one\ntwo\r\nth", "ree\n", "\nfour");
+  const reader = new BufReader(source, { maxSize: 100 });
+  const seen: unknown[] = [];
+  for await (const lines of reader.lineBatches()) seen.push([lines, source.reads, reader.consumed, reader.buffered]);
+  assertEquals(seen, [
+    [["one", "two"], 1, 9, 2],
+    [["three"], 2, 15, 0],
+    [[""], 3, 16, 4],
+    [["four"], 4, 20, 0],
+  ]);
+});
+
+test("BufReader.lineBatches() leaves the rest to other operations when the loop is left", async () => {
+  const reader = new BufReader(foreignSource("head\nsize 3", "\nabc", "d"), { maxSize: 100 });
+  assertEquals(await reader.line(), "head");
+  for await (const lines of reader.lineBatches()) {
+    assertEquals(lines, ["size 3"]);
+    break;
+  }
+  assertEquals([await reader.take(3), await reader.line(), await reader.line()], [bytesOf("abc"), "d", null]);
+});
+
+test("BufReader.lineBatches() goes on after line(), which has decoded ahead", async () => {
+  const reader = BufReader.of("é\n".repeat(500));
+  for (let i = 0; i < 10; i++) await reader.line();
+  let count = 10;
+  for await (const lines of reader.lineBatches()) count += lines.length;
+  assertEquals([count, reader.consumed], [500, 1500]);
+});
+
+test("BufReader.lineBatches() gives at most 64 KiB at once, and a longer line alone", async () => {
+  const long = "x".repeat(100_000);
+  const reader = BufReader.of(`${"abcdefg\n".repeat(20_000)}${long}\n${"b\n".repeat(3)}`);
+  const batches = await Array.fromAsync(reader.lineBatches());
+  assertEquals(batches.map((lines) => lines.length), [8192, 8192, 3616, 1, 3]);
+  assertEquals(batches[3][0] === long, true);
+});
+
+test("BufReader.lineBatches() throws at a line that is too long, after the lines before it", async () => {
+  const reader = new BufReader(foreignSource("a\nb\nccccccc\n"), { maxSize: 6 });
+  const iterator = reader.lineBatches()[Symbol.asyncIterator]();
+  assertEquals(await iterator.next(), { done: false, value: ["a", "b"] });
+  await assertRejects(() => iterator.next(), BufferLimitExceeded);
+  assertEquals(reader.consumed, 4);
+  await reader.skip(8);
+  assertEquals([(await iterator.next()).done, (await iterator.next()).done], [true, true]);
+});
+
+test("BufReader.lineBatches() decodes each line as if it were alone", async () => {
+  const bytes = Uint8Array.of(0xff, 10, 0xe2, 0x82, 10, 0xc3, 13, 10, 97, 0xf0, 0x9f, 13, 13, 10, 13, 98, 10, 13, 10);
+  const batches = await Array.fromAsync(BufReader.of(bytes).lineBatches());
+  assertEquals(batches, [["\ufffd", "\ufffd", "\ufffd", "a\ufffd\r", "\rb", ""]]);
+});
+
 test("BufReader.byte() names what is there instead, and consumes nothing", async () => {
   const reader = BufReader.of("ba");
   await reader.skip(1);

@@ -1,0 +1,96 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * A plain server of `Bun.listen`, by callbacks, that gives each connection what another one, or it itself, sends. Bun only.
+ *
+ * A pair ends when both have ended: after a half-close by `shutdown()` Bun did not go on reading.
+ */
+import { onStop, portArgument, sayReady } from "./_command.ts";
+
+/** What is used of Bun, for the compilers that do not know it. */
+export interface Socket {
+  data: Side;
+  write(bytes: Uint8Array): number;
+  pause(): void;
+  resume(): void;
+  end(): void;
+  terminate(): void;
+}
+interface Handlers {
+  open(socket: Socket): void;
+  data(socket: Socket, chunk: Uint8Array): void;
+  drain(socket: Socket): void;
+  end(socket: Socket): void;
+  close(socket: Socket): void;
+  error(socket: Socket, error: Error): void;
+}
+const { Bun } = globalThis as unknown as {
+  Bun: {
+    listen(options: { hostname: string; port: number; allowHalfOpen: boolean; socket: Handlers }): {
+      readonly port: number;
+      stop(closeConnections: boolean): void;
+    };
+  };
+};
+
+/** What is known of a connection. */
+interface Side {
+  /** Who gets what it sends, and sends what it gets. */
+  partner: Socket | undefined;
+  /** What is on its way to it, and the system has not taken yet. */
+  chunks: Uint8Array[];
+  /** Whether it has ended. */
+  ended: boolean;
+}
+
+/** Serves connections. `partnerOf` says who is joined with a new one; where nobody is, it waits. */
+export function serveBun(partnerOf: (socket: Socket) => Socket | undefined): void {
+  const port = portArgument();
+  const server = Bun.listen({ hostname: "127.0.0.1", port, allowHalfOpen: true, socket: handlers(partnerOf) });
+  onStop(() => server.stop(true));
+  sayReady(port, server.port);
+}
+
+function handlers(partnerOf: (socket: Socket) => Socket | undefined): Handlers {
+  return {
+    open(socket) {
+      const partner = partnerOf(socket);
+      socket.data = { partner, chunks: [], ended: false };
+      if (partner === undefined) socket.pause();
+      else if (partner !== socket) {
+        partner.data.partner = socket;
+        partner.resume();
+      }
+    },
+    data(socket, chunk) {
+      const { partner } = socket.data;
+      if (partner === undefined) throw new Error("Cannot pass data on: it came while the connection was paused");
+      const { chunks } = partner.data;
+      const sent = chunks.length > 0 ? 0 : Math.max(0, partner.write(chunk));
+      if (sent === chunk.length) return;
+      chunks.push(chunk.slice(sent)); // a copy: the memory of the chunk is used again
+      socket.pause();
+    },
+    drain(socket) {
+      const { partner, chunks, ended } = socket.data;
+      for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) {
+        const sent = Math.max(0, socket.write(chunk));
+        if (sent === chunk.length) continue;
+        chunks.unshift(chunk.subarray(sent));
+        return;
+      }
+      if (ended && partner?.data.ended) socket.end();
+      else partner?.resume();
+    },
+    end(socket) {
+      const { partner } = socket.data;
+      socket.data.ended = true;
+      if (!partner?.data.ended) return;
+      for (const side of new Set([socket, partner])) if (side.data.chunks.length === 0) side.end();
+    },
+    close() {},
+    error(socket) {
+      socket.terminate();
+    },
+  };
+}

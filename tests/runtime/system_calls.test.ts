@@ -1,0 +1,56 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** What writing costs in system calls, as `strace` sees it. */
+import { assertEquals } from "@std/assert";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { runChild } from "../_child.ts";
+import { root, thisRuntime } from "../_runtimes.ts";
+import { test } from "../_test.ts";
+
+const fixture = join(root, "tests/fixtures/fifty_writes.ts");
+const expected = Array.from({ length: 50 }, (_, i) => `text ${i}\n`).join("");
+
+const cases: [name: string, way: string, calls: number][] = [
+  ["withBufWriter() makes one system call of fifty small writes", "gathered", 1],
+  ["BufWriter.flush() makes one system call of fifty small writes", "flushed", 1],
+  ["copyString() fifty times makes fifty system calls, so that the other tests can fail", "each", 50],
+];
+for (const [name, way, calls] of cases) {
+  test(name, async () => {
+    const received = Promise.withResolvers<string>();
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      received.resolve(text(socket).finally(() => socket.end()));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    try {
+      const { port } = server.address() as AddressInfo;
+      assertEquals([await callsOf(port, way), await received.promise], [calls, expected]);
+    } finally {
+      server.close();
+    }
+  }, { peers: ["strace"] });
+}
+
+/** How many calls that write to `port` the fixture makes on this runtime. */
+async function callsOf(port: number, way: string): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), "sluice-"));
+  try {
+    const report = join(folder, "calls");
+    // -yy: each line names the addresses of the socket, as write(19<TCP:[127.0.0.1:50000->127.0.0.1:40000]>, …
+    const tracing = ["strace", "-f", "-yy", "-e", "trace=write,writev,sendto,sendmsg,sendmmsg,sendfile", "-o", report];
+    const { code, output } = await runChild([...tracing, ...thisRuntime().runCommand(fixture), String(port), way], {
+      limit: 25_000,
+    });
+    if (code !== 0) throw new Error(`The program ended with ${code}: ${output}`);
+    const lines = (await readFile(report, "utf8")).split("\n");
+    return lines.filter((line) => line.includes(`->127.0.0.1:${port}]>`)).length;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
