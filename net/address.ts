@@ -412,6 +412,20 @@ export function checkDatagramAddress(value: unknown): DatagramAddress {
 }
 
 /**
+ * Checks the address of an IP socket of either kind as {@linkcode checkStreamAddress} does one of a stream socket.
+ *
+ * @param value The value to check.
+ * @returns A frozen address with the same fields.
+ * @throws {TypeError} When `value` is neither a TCP nor a UDP address, or a field has the wrong type.
+ * @throws {RangeError} When the port is not an integer from 0 to 65535.
+ */
+export function checkIpEndpoint(value: unknown): TcpAddress | UdpAddress {
+  const address = checkAddress(value);
+  if (address.transport === "tcp" || address.transport === "udp") return address;
+  throw wrongTransport(address, '"tcp" or "udp"');
+}
+
+/**
  * Checks what a caller wants to connect to, the address of a stream socket or a host by name, as
  * {@linkcode checkStreamAddress} does.
  *

@@ -85,7 +85,9 @@ const systemCodes: Readonly<Record<string, NetErrorCode>> = {
   ERR_ACCESS_DENIED: "permission_denied",
   PermissionDenied: "permission_denied",
   NotCapable: "permission_denied",
+  EROFS: "permission_denied",
   ENOENT: "not_found",
+  ENOTDIR: "not_found",
   NotFound: "not_found",
   EMFILE: "too_many_open_files",
   ENFILE: "too_many_open_files",
@@ -357,8 +359,11 @@ export function netErrorFrom(cause: unknown, source: NetErrorSource): NetError {
  * Finds what a runtime's error means: the one table for Deno, Bun and Node.
  *
  * A few errors mean different things in different operations. In a lookup, everything that is not a lack of permission
- * or of open files is `address_lookup_failed`. `EINVAL` is `address_not_available` when it was `bind` or `listen` that
- * failed (so Deno says it), and `invalid_option` of an option. `ENOTCONN` is `connection_reset` on what was connected.
+ * or of open files is `address_lookup_failed`. `EINVAL` is `address_not_available` when it was `bind`, `listen` or
+ * `connect` that failed (so Deno says it; the system says it of a route that is a black hole, and of an address that
+ * lacks its zone), and `invalid_option` of an option. `ENOTCONN` is `connection_reset` on what was connected. `EAGAIN`
+ * and `EPROTOTYPE` are `connection_refused` of a connect: a Unix socket whose backlog is full, and one that is not for
+ * streams; Bun calls both refused itself.
  *
  * @param error What the runtime threw.
  * @param operation What was being done, as {@linkcode NetErrorSource.operation}.
@@ -374,10 +379,15 @@ export function codeOf(error: unknown, operation: string = ""): NetErrorCode {
   switch (errorCode(error) || errorText(error, "name")) {
     case "EINVAL":
       if (operation === "setOption" || operation === "getOption") return "invalid_option";
-      return /^(?:bind|listen)$/.test(errorText(error, "syscall") || operation) ? "address_not_available" : "unknown";
+      return /^(?:bind|listen|connect)$/.test(errorText(error, "syscall") || operation)
+        ? "address_not_available"
+        : "unknown";
     case "ENOTCONN":
     case "NotConnected":
       return /^(?:read|write|shutdown)$/.test(operation) ? "connection_reset" : "unknown";
+    case "EAGAIN":
+    case "EPROTOTYPE":
+      return operation === "connect" ? "connection_refused" : "unknown";
     default:
       return "unknown";
   }

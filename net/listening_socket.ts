@@ -6,9 +6,11 @@ import type { ReleaseHook } from "../switch/release_hooks.ts";
 import { refused, Waiter } from "../switch/scope.ts";
 import { isSwitchCancelled, own, refusedFor, type Switch } from "../switch/switch.ts";
 import type { StreamAddress } from "./address.ts";
-import { NetError, netErrorFrom } from "./errors.ts";
+import { netErrorFrom } from "./errors.ts";
 import { labelled, ownerGone } from "./open.ts";
 import type { ProviderListener, ProviderStream } from "./provider.ts";
+import type { SocketOptionEntry, SocketOptionName, SocketOptionTypes } from "./socket_option.ts";
+import { SocketSettings } from "./socket_settings.ts";
 import { ProvidedSocket } from "./stream_socket.ts";
 import type { ListeningSocket, StreamSocket } from "./types.ts";
 
@@ -20,6 +22,20 @@ interface Acceptor {
   opened: StreamSocket | undefined;
 }
 
+/** How a listener accepts. */
+export interface ListenerTerms {
+  readonly clock: Clock;
+  /** The `linger` of its connections, in milliseconds. */
+  readonly linger: number;
+  /** The options that can be set. */
+  readonly reach: {
+    readonly ofListener: ReadonlySet<SocketOptionName>;
+    readonly ofConnections: ReadonlySet<SocketOptionName>;
+  };
+  /** What its connections inherit from the start. */
+  readonly given: readonly SocketOptionEntry[];
+}
+
 /** A listener of a provider, with an owner. */
 export class ProvidedListener implements ListeningSocket {
   static {
@@ -27,8 +43,8 @@ export class ProvidedListener implements ListeningSocket {
   }
 
   readonly #listener: ProviderListener;
-  readonly #clock: Clock;
-  readonly #linger: number;
+  readonly #terms: ListenerTerms;
+  readonly #settings: SocketSettings;
   readonly #hook: ReleaseHook;
   readonly #acceptors: Set<Acceptor> = new Set();
   readonly #watchers: Set<Waiter<void>> = new Set();
@@ -36,10 +52,10 @@ export class ProvidedListener implements ListeningSocket {
   #burst: "none" | "untold" | "told" = "none";
   #closing: Promise<void> | undefined;
 
-  constructor(listener: ProviderListener, terms: { clock: Clock; linger: number }, hook: ReleaseHook) {
+  constructor(listener: ProviderListener, terms: ListenerTerms, hook: ReleaseHook) {
     this.#listener = listener;
-    this.#clock = terms.clock;
-    this.#linger = terms.linger;
+    this.#terms = terms;
+    this.#settings = new SocketSettings(listener.address, terms.reach.ofListener, {}, terms.given);
     this.#hook = hook;
     listener.attach({ acceptable: () => this.#serve(), overflowing: () => this.#overflowing() });
     Object.freeze(this);
@@ -50,7 +66,7 @@ export class ProvidedListener implements ListeningSocket {
   }
 
   get clock(): Clock {
-    return this.#clock;
+    return this.#terms.clock;
   }
 
   get dropped(): number {
@@ -96,12 +112,14 @@ export class ProvidedListener implements ListeningSocket {
     this.#watchers.clear();
   }
 
-  setOption(name: string, _value: boolean | number): void {
-    throw new NetError("not_supported", { operation: "setOption", address: name });
+  setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
+    if (this.#closing !== undefined) throw new ClosedError("setOption");
+    this.#settings.set(name, value);
   }
 
-  getOption(name: string): boolean | number {
-    throw new NetError("not_supported", { operation: "getOption", address: name });
+  getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
+    if (this.#closing !== undefined) throw new ClosedError("getOption");
+    return this.#settings.get(name);
   }
 
   close(): Promise<void> {
@@ -140,10 +158,24 @@ export class ProvidedListener implements ListeningSocket {
       if (taken === undefined) return;
       this.#acceptors.delete(acceptor);
       if (this.#burst === "told") this.#burst = "none"; // there is room again
-      const terms = { owner: acceptor.sw, clock: this.#clock, linger: this.#linger };
-      acceptor.opened = new ProvidedSocket(taken, terms, acceptor.hook);
+      acceptor.opened = this.#opened(taken, acceptor);
       acceptor.waiter.resolve(acceptor.opened);
     }
+  }
+
+  /** A connection with the listener's options. One that cannot have them fits another kind of address, or is broken, which its first operation will say. */
+  #opened(taken: ProviderStream, { sw, hook }: Acceptor): StreamSocket {
+    const { clock, linger, reach } = this.#terms;
+    const socket = new ProvidedSocket(taken, { owner: sw, clock, linger, reach: reach.ofConnections, given: [] }, hook);
+    for (const [name, value] of this.#settings.entries) {
+      if (!reach.ofConnections.has(name)) continue;
+      try {
+        socket.setOption(name, value);
+      } catch {
+        // Said above.
+      }
+    }
+    return socket;
   }
 
   #refuse(acceptor: Acceptor, reason: unknown): void {

@@ -1,16 +1,26 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { Waiter } from "../switch/scope.ts";
-import { checkHostName, tcp, type TcpAddress, udp, type UdpAddress } from "./address.ts";
-import { NetError, netErrorFrom } from "./errors.ts";
-import { IpAddress } from "./ip_address.ts";
-import type { Attempt, NetProvider } from "./provider.ts";
+/** What {@linkcode Net.getAddrInfo} does, over the resolver of a provider. */
+
+import {
+  checkHostName,
+  formatAddress,
+  type HostAddress,
+  tcp,
+  type TcpAddress,
+  udp,
+  type UdpAddress,
+} from "./address.ts";
+import { ask, type Query } from "./ask.ts";
+import { literalOf } from "./domain_name.ts";
+import { addContext, NetError } from "./errors.ts";
+import type { IpAddress } from "./ip_address.ts";
+import type { NetProvider } from "./provider.ts";
+import { servicePort } from "./services.ts";
+import { quoteText } from "./text.ts";
 import type { AddrInfoOptions } from "./types.ts";
 
-/** The services that are known by name, for now: the whole table comes with the rest of names. */
-const services: Readonly<Record<string, number>> = { ftp: 21, ssh: 22, domain: 53, http: 80, https: 443 };
-
-/** What {@linkcode Net.getAddrInfo} does, over the resolver of a provider. */
+/** Looks up the addresses of a name, in the resolver's order, with the port of a service. */
 export async function lookUp(
   provider: NetProvider,
   name: string,
@@ -18,68 +28,64 @@ export async function lookUp(
 ): Promise<(TcpAddress | UdpAddress)[]> {
   const { service, type } = options;
   if (typeof name !== "string") throw new TypeError(`Cannot look up ${String(name)}: must be a string`);
-  if (service !== undefined && typeof service !== "string") {
-    throw new TypeError(
-      `Cannot look up ${JSON.stringify(name)} as service must be a string: current value is ${String(service)}`,
-    );
-  }
+  const refuse = (rule: string, value: unknown): never => {
+    throw new TypeError(`Cannot look up ${quoteText(name)} as ${rule}: current value is ${String(value)}`);
+  };
+  if (service !== undefined && typeof service !== "string") refuse("service must be a string", service);
   if (type !== undefined && type !== "stream" && type !== "datagram") {
-    throw new TypeError(
-      `Cannot look up ${JSON.stringify(name)} as type must be "stream" or "datagram": current value is ${String(type)}`,
-    );
+    refuse('type must be "stream" or "datagram"', type);
   }
-  const port = portOf(name, service);
-  const ips = literal(name) ?? await resolve(provider, name, service);
-  return ips.flatMap((ip) => {
-    if (type === "stream") return [tcp(ip, port)];
-    if (type === "datagram") return [udp(ip, port)];
-    return [tcp(ip, port), udp(ip, port)];
-  });
+  const query: Query = { operation: "lookup", address: name, service };
+  const portOver = (transport: "tcp" | "udp") => service === undefined ? 0 : servicePort(service, transport);
+  const tcpPort = type === "datagram" ? undefined : portOver("tcp");
+  const udpPort = type === "stream" ? undefined : portOver("udp");
+  if (tcpPort === undefined && udpPort === undefined) {
+    throw new NetError("address_lookup_failed", { ...query, lookupCode: "SERVICE" });
+  }
+  const ips = await resolve(provider, query, () => {});
+  return ips.flatMap((ip) => [
+    ...(tcpPort === undefined ? [] : [tcp(ip, tcpPort)]),
+    ...(udpPort === undefined ? [] : [udp(ip, udpPort)]),
+  ]);
 }
 
-function portOf(name: string, service: string | undefined): number {
-  if (service === undefined) return 0;
-  const port = /^\d{1,5}$/.test(service) ? Number(service) : Object.hasOwn(services, service) ? services[service] : -1;
-  if (port === undefined || port < 0 || port > 65535) {
-    throw new NetError("address_lookup_failed", { operation: "lookup", address: name, service, lookupCode: "SERVICE" });
-  }
-  return port;
-}
-
-function literal(name: string): IpAddress[] | undefined {
+/** Finds the addresses of a host to connect to. `found` is called with those that come before the others. */
+export async function findHost(
+  provider: NetProvider,
+  host: HostAddress,
+  found: (addresses: readonly TcpAddress[]) => void,
+): Promise<readonly TcpAddress[]> {
+  const { name, port } = host;
+  const withPort = (ips: readonly IpAddress[]) => ips.map((ip) => tcp(ip, port));
+  const query: Query = { operation: "lookup", address: name, service: String(port) };
   try {
-    return [IpAddress.parse(name)];
-  } catch {
-    return undefined;
+    return withPort(await resolve(provider, query, (ips) => found(withPort(ips))));
+  } catch (error) {
+    throw addContext(error, `connecting to ${formatAddress(host)}`);
   }
 }
 
-/** Asks the resolver, unless the name cannot be one. */
+/**
+ * Finds the addresses of a name: a literal is its own, and what can be no name is nobody's, without asking.
+ *
+ * @param found Called with those that come before the others.
+ * @returns All of them, at least one.
+ */
 async function resolve(
   provider: NetProvider,
-  name: string,
-  service: string | undefined,
+  query: Query,
+  found: (ips: readonly IpAddress[]) => void,
 ): Promise<readonly IpAddress[]> {
-  const query = { operation: "lookup", address: name, service };
+  const name = query.address;
+  const literal = literalOf(name);
+  if (literal !== undefined) return [literal];
   const noName = (cause?: unknown) => new NetError("address_lookup_failed", { ...query, lookupCode: "NONAME", cause });
   try {
     checkHostName(name);
   } catch (cause) {
     throw noName(cause);
   }
-  let attempt: Attempt<readonly IpAddress[]>;
-  try {
-    attempt = provider.lookup(name);
-  } catch (cause) {
-    throw netErrorFrom(cause, query);
-  }
-  const waiter: Waiter<readonly IpAddress[]> = new Waiter("lookup", (_, reason) => {
-    attempt.cancel();
-    waiter.reject(reason);
-  }, { label: name });
-  attempt.result.then(
-    (ips) => ips.length > 0 ? waiter.resolve(ips) : waiter.reject(noName()),
-    (cause) => waiter.reject(netErrorFrom(cause, query)),
-  );
-  return await waiter.promise;
+  const ips = await ask(query, () => provider.lookup(name, found));
+  if (ips.length === 0) throw noName();
+  return ips;
 }

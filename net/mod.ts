@@ -29,6 +29,8 @@ export {
   unix,
   type UnixAddress,
 } from "./address.ts";
+export { getAddrInfoDatagram, getAddrInfoStream } from "./addr_info.ts";
+export { connectAny } from "./connect_any.ts";
 export {
   addContext,
   type LookupCode,
@@ -43,25 +45,41 @@ export type {
   Attempt,
   NetProvider,
   ProviderConnectOptions,
+  ProviderDatagram,
+  ProviderDatagramEvents,
+  ProviderDatagramOptions,
   ProviderListener,
   ProviderListenerEvents,
   ProviderListenOptions,
+  ProviderOptions,
   ProviderStream,
   ProviderStreamEvents,
+  SocketKind,
 } from "./provider.ts";
 export type { StreamEnd, StreamEvents } from "../flow/stream_end.ts";
 export { runServer, type RunServerOptions } from "./run_server.ts";
+export {
+  type GroupMembership,
+  type SocketOptionName,
+  socketOptionNames,
+  type SocketOptions,
+  type SocketOptionTypes,
+  type SocketOptionValue,
+  type SourceMembership,
+} from "./socket_option.ts";
 export type {
   AddrInfoOptions,
   ConnectOptions,
+  Datagram,
   DatagramOptions,
   DatagramSocket,
   ListeningSocket,
   ListenOptions,
   Net,
   NetFeature,
+  ReceivedDatagram,
   ServiceRecord,
   Socket,
-  SocketOptions,
   StreamSocket,
 } from "./types.ts";
+export { type TcpConnectOptions, withTcpConnect } from "./with_tcp_connect.ts";

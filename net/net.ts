@@ -6,21 +6,35 @@ import {
   checkStreamAddress,
   checkTargetAddress,
   checkUnixPath,
+  type DatagramAddress,
   type HostAddress,
   sameAddress,
   type StreamAddress,
   type TcpAddress,
   type UdpAddress,
 } from "./address.ts";
-import { connectInOrder, within } from "./connect.ts";
+import { connectToAny, within } from "./connect.ts";
+import { openDatagramSocket } from "./datagram.ts";
 import { NetError, netErrorFrom } from "./errors.ts";
 import { ProvidedListener } from "./listening_socket.ts";
-import { lookUp } from "./lookup.ts";
+import { findHost, lookUp } from "./lookup.ts";
+import { nameInfo } from "./name_info.ts";
 import { labelled, openUnder, whileOwned } from "./open.ts";
 import { checkConnectOptions, checkListenOptions } from "./options.ts";
 import type { NetProvider, ProviderStream } from "./provider.ts";
+import type { SocketOptionEntry } from "./socket_option.ts";
+import { checkSocketOptions, fitting, reachOf } from "./socket_settings.ts";
+import { lookUpServices } from "./srv.ts";
 import { ProvidedSocket } from "./stream_socket.ts";
-import type { AddrInfoOptions, ConnectOptions, ListeningSocket, ListenOptions, Net, StreamSocket } from "./types.ts";
+import type {
+  AddrInfoOptions,
+  ConnectOptions,
+  DatagramOptions,
+  ListeningSocket,
+  ListenOptions,
+  Net,
+  StreamSocket,
+} from "./types.ts";
 
 /**
  * Makes a network of what a backend supplies: adds ownership by switches, cancellation, checks of arguments, error context and closing, the same for
@@ -39,14 +53,21 @@ import type { AddrInfoOptions, ConnectOptions, ListeningSocket, ListenOptions, N
 export function createNet(provider: NetProvider): Net {
   const { clock } = provider;
 
-  function dial(sw: Switch, address: StreamAddress, options: ConnectOptions, linger: number): Promise<StreamSocket> {
+  function dial(
+    sw: Switch,
+    address: StreamAddress,
+    options: { bindTo: StreamAddress | undefined; linger: number; given: readonly SocketOptionEntry[] },
+  ): Promise<StreamSocket> {
+    const { linger } = options;
+    const reach = reachOf(provider, "tcp", address);
+    const given = fitting(options.given, address);
     const failure = (cause: unknown) => netErrorFrom(cause, { operation: "connect", address });
     return openUnder<ProviderStream, ProvidedSocket>({
       sw,
       operation: "connect",
       subject: labelled(address),
       begin: () => provider.connect(address, { bindTo: options.bindTo }),
-      wrap: (stream, hook) => new ProvidedSocket(stream, { owner: sw, clock, linger }, hook),
+      wrap: (stream, hook) => new ProvidedSocket(stream, { owner: sw, clock, linger, reach, given }, hook),
       discard: (stream) => stream.abort(),
       failure,
     }).then((socket) => {
@@ -64,13 +85,22 @@ export function createNet(provider: NetProvider): Net {
     options: ConnectOptions = {},
   ): Promise<StreamSocket> {
     const to = checkTargetAddress(target);
-    const { linger, timeout, ...checked } = checkConnectOptions(to, options);
+    const checked = {
+      ...checkConnectOptions(to, options),
+      given: checkSocketOptions(options.socketOptions, to, reachOf(provider, "tcp", to)),
+    };
     const refusal = refusedFor(sw, "connect");
     if (refusal !== undefined) return await refusal;
-    return await within(clock, timeout, to, () => {
-      if (to.transport !== "host") return dial(sw, to, checked, linger);
-      const resolve = () => getAddrInfo(to.name, { service: String(to.port), type: "stream" });
-      const attempt = () => connectInOrder(to, resolve, (address) => dial(sw, address, checked, linger));
+    return await within(clock, checked.timeout, to, () => {
+      if (to.transport !== "host") return dial(sw, to, checked);
+      const attempt = () =>
+        connectToAny({
+          clock,
+          target: to,
+          bindTo: checked.bindTo,
+          find: (found) => findHost(provider, to, found),
+          dial: (address) => dial(sw, address, checked),
+        });
       return whileOwned(sw, "connect", labelled(to), attempt);
     });
   }
@@ -82,36 +112,37 @@ export function createNet(provider: NetProvider): Net {
   ): Promise<ListeningSocket<A>> {
     const at = checkStreamAddress(address);
     if (at.transport === "unix") checkUnixPath(at.path);
-    const { linger, ...checked } = checkListenOptions(at, options);
+    const reach = { ofListener: reachOf(provider, "tcpListener", at), ofConnections: reachOf(provider, "tcp", at) };
+    const { linger, given: settings, ...checked } = checkListenOptions(at, options, reach.ofListener);
     const listener = await openUnder({
       sw,
       operation: "listen",
       subject: labelled(at),
-      begin: () => provider.listen(at, checked),
-      wrap: (given, hook) => new ProvidedListener(given, { clock, linger }, hook),
+      begin: () => {
+        if (checked.reusePort && !provider.features.has("reusePort")) {
+          throw new NetError("not_supported", { operation: "setOption", address: "SO_REUSEPORT" });
+        }
+        return provider.listen(at, checked);
+      },
+      wrap: (given, hook) => new ProvidedListener(given, { clock, linger, reach, given: settings }, hook),
       discard: (given) => void given.close().catch(() => {}), // nobody is left who could be told
       failure: (cause) => netErrorFrom(cause, { operation: "listen", address: at }),
     });
     return listener as ListeningSocket as ListeningSocket<A>;
   }
 
-  async function getAddrInfo(name: string, options: AddrInfoOptions = {}): Promise<(TcpAddress | UdpAddress)[]> {
-    const refusal = refused();
-    if (refusal !== undefined) return await refusal;
-    return await lookUp(provider, name, options);
-  }
-
-  const missing = (operation: string) => () => Promise.reject(new NetError("not_supported", { operation }));
   return Object.freeze({
     connect,
     listen,
-    getAddrInfo,
-    datagramSocket: async (sw: Switch) => {
-      await refusedFor(sw, "open a datagram socket");
-      throw new NetError("not_supported", { operation: "open a datagram socket" });
-    },
-    getNameInfo: missing("look up an address"),
-    getServices: missing("look up a service"),
+    getAddrInfo: async (name: string, options: AddrInfoOptions = {}) =>
+      await (refused() ?? lookUp(provider, name, options)),
+    getNameInfo: async (address: TcpAddress | UdpAddress) => await (refused() ?? nameInfo(provider, address)),
+    getServices: async (name: string) => await (refused() ?? lookUpServices(provider, name)),
+    datagramSocket: <A extends DatagramAddress>(
+      sw: Switch,
+      address: A | "udp4" | "udp6",
+      options: DatagramOptions = {},
+    ) => openDatagramSocket(provider, sw, address, options),
     get features() {
       return new Set(provider.features); // a set of one's own: a Set cannot be frozen
     },

@@ -7,7 +7,7 @@ import type { Labelled, ReleaseHook } from "../switch/release_hooks.ts";
 import { Waiter } from "../switch/scope.ts";
 import { isSwitchCancelled, own, refusedFor, Switch } from "../switch/switch.ts";
 import { Cancelled } from "../switch/errors.ts";
-import { formatAddress, type HostAddress, type StreamAddress } from "./address.ts";
+import { type Address, formatAddress, type HostAddress } from "./address.ts";
 import type { Attempt } from "./provider.ts";
 
 /** What to open, and for whom. */
@@ -20,7 +20,7 @@ export interface OpenPlan<P, T extends Closable> {
   readonly subject: Labelled;
   /** Begins. Not called in a cancelled scope, nor for a switch that may own nothing new. */
   begin(): Attempt<P>;
-  /** Makes of what the provider gave what the user gets. */
+  /** Makes of what the provider gave what the user gets. Should it throw, what was given is discarded. */
   wrap(given: P, hook: ReleaseHook): T;
   /** Gives back at once what came too late. */
   discard(given: P): void;
@@ -53,7 +53,12 @@ export async function openUnder<P, T extends Closable>(plan: OpenPlan<P, T>): Pr
         plan.discard(given);
         giveUp(ownerGone(sw, operation));
       } else {
-        waiter.resolve(opened = plan.wrap(given, hook));
+        try {
+          waiter.resolve(opened = plan.wrap(given, hook));
+        } catch (cause) {
+          plan.discard(given);
+          giveUp(plan.failure(cause));
+        }
       }
     }, (cause) => giveUp(plan.failure(cause)));
   } catch (cause) {
@@ -74,7 +79,9 @@ export async function whileOwned<T>(
   try {
     return await Switch.run(fn, { signal: gone.signal });
   } catch (error) {
-    throw gone.signal.aborted && error instanceof Cancelled ? ownerGone(sw, operation) : error;
+    // A switch that fails cancels what runs in it before it releases anything.
+    const { aborted, reason } = gone.signal;
+    throw aborted && error instanceof Cancelled && error.cause === reason ? ownerGone(sw, operation) : error;
   } finally {
     hook.remove();
   }
@@ -91,7 +98,7 @@ export function ownerGone(sw: Switch, operation: string): unknown {
 }
 
 /** What calls `address` by its name in dumps. */
-export function labelled(address: StreamAddress | HostAddress): Labelled {
+export function labelled(address: Address | HostAddress): Labelled {
   return {
     get label() {
       return formatAddress(address);

@@ -5,17 +5,19 @@
 import { checkStreamAddress, checkUnixPath, formatAddress, type HostAddress, type StreamAddress } from "./address.ts";
 import { NetError } from "./errors.ts";
 import type { ProviderListenOptions } from "./provider.ts";
-import type { ConnectOptions, ListenOptions, SocketOptions } from "./types.ts";
+import type { SocketOptionEntry, SocketOptionName } from "./socket_option.ts";
+import { checkSocketOptions, givenOption } from "./socket_settings.ts";
+import type { ConnectOptions, ListenOptions } from "./types.ts";
 
 const defaultBacklog = 128;
 const defaultLinger = 1000;
 
-/** Checks what {@linkcode Net.connect} was given. */
+/** Checks what {@linkcode Net.connect} was given, but for socket options. */
 export function checkConnectOptions(
   to: StreamAddress | HostAddress,
   options: ConnectOptions,
 ): { bindTo: StreamAddress | undefined; timeout: number; linger: number } {
-  const { timeout = Infinity, linger = defaultLinger, socketOptions } = options;
+  const { timeout = Infinity, linger = defaultLinger } = options;
   const action = `connect to ${formatAddress(to)}`;
   if (to.transport === "unix") checkUnixPath(to.path);
   else if (to.port === 0) throw new RangeError(`Cannot ${action}: port 0 can only be listened on`);
@@ -29,7 +31,6 @@ export function checkConnectOptions(
   if (bindTo?.transport === "unix") throw new NetError("not_supported", { operation: "bind", address: bindTo });
   checkMilliseconds(action, "timeout", timeout);
   checkMilliseconds(action, "linger", linger);
-  refuseSocketOptions(socketOptions);
   return { bindTo, timeout, linger };
 }
 
@@ -37,7 +38,8 @@ export function checkConnectOptions(
 export function checkListenOptions(
   at: StreamAddress,
   options: ListenOptions,
-): ProviderListenOptions & { linger: number } {
+  reach: ReadonlySet<SocketOptionName>,
+): ProviderListenOptions & { linger: number; given: readonly SocketOptionEntry[] } {
   const { backlog = defaultBacklog, reuseAddr = false, reusePort = false, mode, linger = defaultLinger } = options;
   const action = `listen on ${formatAddress(at)}`;
   if (!Number.isSafeInteger(backlog) || backlog < 1) {
@@ -50,8 +52,9 @@ export function checkListenOptions(
     throw new TypeError(`Cannot ${action} with a mode: only the file of a Unix socket has one`);
   }
   checkMilliseconds(action, "linger", linger);
-  refuseSocketOptions(options.socketOptions);
-  return { backlog, reuseAddr, reusePort, mode, linger };
+  const given = checkSocketOptions(options.socketOptions, at, reach);
+  const ipv6Only = givenOption(given, "IPV6_V6ONLY") ?? false;
+  return { backlog, reuseAddr, reusePort, mode, ipv6Only, linger, given };
 }
 
 /** Checks a number of milliseconds, which may be `Infinity`. */
@@ -62,9 +65,4 @@ export function checkMilliseconds(action: string, name: string, value: unknown):
   if (!(value >= 0)) {
     throw new RangeError(`Cannot ${action} as ${name} must be >= 0 milliseconds: current value is ${value}`);
   }
-}
-
-function refuseSocketOptions(options: SocketOptions | undefined): void {
-  const [name] = Object.keys(options ?? {});
-  if (name !== undefined) throw new NetError("not_supported", { operation: "setOption", address: name });
 }

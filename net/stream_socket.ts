@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { ClosedError } from "../flow/errors.ts";
 import { Stream, type StreamNames } from "../flow/stream.ts";
 import { give, lend, pump, tryGive } from "../flow/types.ts";
 import type { Borrower, PromptBorrower, PumpedSink, PumpingSource, ShutdownHow } from "../flow/types.ts";
@@ -8,8 +9,10 @@ import { first } from "../switch/fiber.ts";
 import type { ReleaseHook } from "../switch/release_hooks.ts";
 import { isSwitchCancelled, runUnder, type Switch } from "../switch/switch.ts";
 import { formatAddress, type StreamAddress } from "./address.ts";
-import { NetError, netErrorFrom } from "./errors.ts";
+import { netErrorFrom } from "./errors.ts";
 import type { ProviderStream, ProviderStreamEvents } from "./provider.ts";
+import type { SocketOptionEntry, SocketOptionName, SocketOptionTypes } from "./socket_option.ts";
+import { SocketSettings } from "./socket_settings.ts";
 import type { StreamSocket } from "./types.ts";
 
 /** Who a socket belongs to, and how it closes. */
@@ -18,6 +21,10 @@ export interface SocketTerms {
   readonly clock: Clock;
   /** How long closing waits for taken bytes to go out, in milliseconds. */
   readonly linger: number;
+  /** The options that can be set on it. */
+  readonly reach: ReadonlySet<SocketOptionName>;
+  /** What to set now. */
+  readonly given: readonly SocketOptionEntry[];
 }
 
 /** How a connection is called in dumps and errors. */
@@ -32,7 +39,7 @@ class PeerNames implements StreamNames {
     return formatAddress(this.#peer);
   }
 
-  failure(operation: "read" | "write", cause: unknown): unknown {
+  failure(operation: string, cause: unknown): unknown {
     return netErrorFrom(cause, { operation, address: this.#peer });
   }
 }
@@ -47,6 +54,7 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
   readonly #stream: Stream;
   readonly #terms: SocketTerms;
   readonly #hook: ReleaseHook;
+  #options: SocketSettings | undefined;
   #gone = false;
   #onGone: (() => void) | undefined;
   #closing: Promise<void> | undefined;
@@ -67,6 +75,7 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
       },
     };
     end.attach(events);
+    if (terms.given.length > 0) this.#settings();
     Object.freeze(this);
   }
 
@@ -106,12 +115,14 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
     return this.#stream.shutdown(how);
   }
 
-  setOption(name: string, _value: boolean | number): void {
-    throw new NetError("not_supported", { operation: "setOption", address: name });
+  setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
+    if (this.#stream.closed) throw new ClosedError("setOption");
+    this.#settings().set(name, value);
   }
 
-  getOption(name: string): boolean | number {
-    throw new NetError("not_supported", { operation: "getOption", address: name });
+  getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
+    if (this.#stream.closed) throw new ClosedError("getOption");
+    return this.#settings().get(name);
   }
 
   abort(): void {
@@ -126,6 +137,11 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #settings(): SocketSettings {
+    const { reach, given } = this.#terms;
+    return this.#options ??= new SocketSettings(this.#end.local, reach, this.#end, given);
   }
 
   async #close(): Promise<void> {

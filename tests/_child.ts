@@ -28,7 +28,7 @@ export interface ChildOptions {
   env?: Record<string, string | undefined> | undefined;
 }
 
-const outputLimit = 1 << 20;
+const outputLimit = 1 << 23; // `deno doc --json mod.ts` alone writes more than 1 MiB
 
 /** Groups of the children that run now. */
 const running = new Set<number>();

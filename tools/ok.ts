@@ -33,6 +33,7 @@ function steps(deno: string): Record<string, readonly string[]> {
     "examples in the documentation": [deno, "test", "-A", "--doc", ...published],
     "examples in the README": [deno, "check", "--quiet", "--doc-only", "README.md"],
     "exports": tool("exports"),
+    "features in the README": tool("features"),
     "publish to JSR, dry run": [deno, "publish", "--dry-run", "--allow-dirty"],
     "pack for npm": tool("pack"),
   };

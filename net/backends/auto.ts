@@ -2,12 +2,30 @@
 
 /** The one place that asks which runtime this is. */
 
+import type { UdpAddress } from "../address.ts";
 import type { NetProvider } from "../provider.ts";
 import { type DenoPermissions, denoPermit } from "./deno_permission.ts";
 import { nodeProvider } from "./node.ts";
+import { serverNames, systemNames } from "./node_dns.ts";
+import { bunGaps, denoGaps, noGaps, oldNodeGaps } from "./node_gaps.ts";
 
-/** The backend for this runtime. */
-export function systemProvider(): NetProvider {
-  const { Deno } = globalThis as { Deno?: { permissions: DenoPermissions } };
-  return nodeProvider(Deno === undefined ? () => {} : denoPermit(Deno.permissions));
+/**
+ * The backend for this runtime.
+ *
+ * @param nameServers Who is asked for names. Without them it is the system.
+ */
+export function systemProvider(nameServers?: readonly UdpAddress[]): NetProvider {
+  const { Deno, Bun, process } = globalThis as Globals;
+  const permit = Deno === undefined ? () => {} : denoPermit(Deno.permissions);
+  const names = nameServers === undefined ? systemNames(permit) : serverNames(nameServers, permit);
+  const [major, minor] = (process?.versions.node ?? "").split(".").map(Number);
+  const isOldNode = major < 22 || (major === 22 && minor < 12);
+  const gaps = Deno !== undefined ? denoGaps : Bun !== undefined ? bunGaps : isOldNode ? oldNodeGaps : noGaps;
+  return nodeProvider(permit, names, gaps);
+}
+
+interface Globals {
+  readonly Deno?: { permissions: DenoPermissions };
+  readonly Bun?: unknown;
+  readonly process?: { versions: { node: string } };
 }

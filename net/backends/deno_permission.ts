@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { formatAddress, type StreamAddress } from "../address.ts";
+import { type Address, formatAddress } from "../address.ts";
 
 /** The part of Deno that is used here. */
 export interface DenoPermissions {
@@ -12,15 +12,18 @@ type Descriptor = { name: "net"; host?: string } | { name: "read" | "write"; pat
 
 /**
  * Makes the check that Deno's own `node:net` does too late: there a refusal is thrown where nobody can catch it, and ends the process.
- * Like Deno's own calls it asks the user where permissions are asked for.
+ * Like Deno's own calls it asks the user where permissions are asked for, unless it is told to be quiet.
  */
-export function denoPermit(permissions: DenoPermissions): (action: string, address: StreamAddress) => void {
-  const granted = (descriptor: Descriptor) => {
+export function denoPermit(
+  permissions: DenoPermissions,
+): (action: string, address: Address, quietly?: boolean) => void {
+  const granted = (descriptor: Descriptor, quietly: boolean) => {
     const { state } = permissions.querySync(descriptor);
-    return state === "granted" || (state === "prompt" && permissions.requestSync(descriptor).state === "granted");
+    if (state !== "prompt" || quietly) return state === "granted";
+    return permissions.requestSync(descriptor).state === "granted";
   };
-  return (action, address) => {
-    const missing = needed(address).find((descriptor) => !granted(descriptor));
+  return (action, address, quietly = false) => {
+    const missing = needed(address).find((descriptor) => !granted(descriptor, quietly));
     if (missing === undefined) return;
     const error = new Error(`Cannot ${action} ${formatAddress(address)}: Deno has not granted --allow-${missing.name}`);
     error.name = "NotCapable";
@@ -28,8 +31,8 @@ export function denoPermit(permissions: DenoPermissions): (action: string, addre
   };
 }
 
-function needed(address: StreamAddress): Descriptor[] {
-  if (address.transport === "tcp") {
+function needed(address: Address): Descriptor[] {
+  if (address.transport !== "unix") {
     const host = address.ip.version === 6 ? `[${address.ip}]` : String(address.ip);
     return [{ name: "net", host: `${host}:${address.port}` }];
   }

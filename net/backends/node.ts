@@ -1,27 +1,43 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
 import { systemClock } from "../../switch/clock.ts";
-import type { StreamAddress } from "../address.ts";
-import { IpAddress } from "../ip_address.ts";
+import type { StreamAddress, UdpAddress } from "../address.ts";
 import type { Attempt, NetProvider, ProviderConnectOptions, ProviderStream } from "../provider.ts";
+import type { NetFeature } from "../types.ts";
+import { datagramNode } from "./node_datagram.ts";
+import type { NameProvider } from "./node_dns.ts";
+import type { NodeGaps } from "./node_gaps.ts";
 import { listenNode, type Permit } from "./node_listener.ts";
+import { reachableOptions } from "./node_option.ts";
 import { NodeStream, unnamed } from "./node_stream.ts";
+
+const features: readonly NetFeature[] = [
+  "reusePort",
+  "ipv6Only",
+  "abstractUnix",
+  "datagrams",
+  "datagramReusePort",
+  "datagramErrors",
+  "multicast",
+];
 
 /**
  * The system's network through `node:net` and `node:dns`, which all three runtimes have.
  *
  * @param permit Asked before each system call, for a runtime whose `node:net` throws its refusals where nobody can catch them.
+ * @param names Whom it asks for names.
+ * @param gaps What this runtime says it does, and does not.
  */
-export function nodeProvider(permit: Permit): NetProvider {
+export function nodeProvider(permit: Permit, names: NameProvider, gaps: NodeGaps): NetProvider {
   return {
-    features: new Set(["reusePort", "abstractUnix"] as const),
+    features: new Set(features.filter((feature) => !gaps.features.includes(feature))),
+    socketOptions: reachableOptions(gaps),
     clock: systemClock,
     connect: (address, options) => connectNode(address, options, permit),
-    listen: (address, options) => listenNode(address, options, permit),
-    // getaddrinfo cannot be stopped: what it finds too late is dropped.
-    lookup: (name) => ({ result: lookupNode(name), cancel: () => {} }),
+    listen: (address, options) => listenNode(address, options, permit, gaps),
+    datagram: (address, options) => datagramNode(address as UdpAddress, options, permit, gaps.sendsAtOnce), // for there are no unixDatagrams
+    ...names,
   };
 }
 
@@ -53,9 +69,4 @@ function connectNode(
 function bound(from: StreamAddress | undefined): { localAddress?: string; localPort?: number } {
   if (from?.transport !== "tcp") return {};
   return { localAddress: from.ip.toString(), localPort: from.port };
-}
-
-async function lookupNode(name: string): Promise<readonly IpAddress[]> {
-  const answers = await lookup(name, { all: true, verbatim: true });
-  return answers.map(({ address }) => IpAddress.parse(address));
 }

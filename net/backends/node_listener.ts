@@ -1,51 +1,37 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { chmodSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { setImmediate } from "node:timers";
+import { clearInterval, setImmediate, setInterval } from "node:timers";
 import { open } from "../../switch/counter.ts";
-import { type StreamAddress, tcp } from "../address.ts";
+import { type Address, type StreamAddress, tcp, unix } from "../address.ts";
 import { IpAddress } from "../ip_address.ts";
 import type { Attempt, ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../provider.ts";
+import type { NodeGaps } from "./node_gaps.ts";
 import { NodeStream, unnamed } from "./node_stream.ts";
-import { bindError, removeDeadSocket } from "./unix_path.ts";
+import { bindError, SocketFile } from "./unix_path.ts";
+import { findDeadSocket } from "./unix_probe.ts";
 
-/** Throws the runtime's own error when the program may not do something. */
-export type Permit = (action: "connect" | "listen", address: StreamAddress) => void;
+/** How long a listener may be deaf, in milliseconds. */
+const reviveInterval = 500;
+
+/** Throws the runtime's own error when the program may not do something; told to be quiet, without asking the user. */
+export type Permit = (action: string, address: Address, quietly?: boolean) => void;
 
 /** Begins to listen by `node:net`. */
 export function listenNode(
   address: StreamAddress,
   options: ProviderListenOptions,
   permit: Permit,
+  gaps: NodeGaps,
 ): Attempt<ProviderListener> {
   permit("listen", address);
-  // pauseOnConnect: a connection that nobody has taken is not read. allowHalfOpen: the end of input is not the end of the connection.
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
   let cancelled = false;
   const result = (async () => {
-    if (address.transport === "unix" && options.reuseAddr) await removeDeadSocket(address.path);
+    if (address.transport !== "unix" || address.path.startsWith("\0")) return await start(address, options, gaps);
+    const dead = options.reuseAddr ? await findDeadSocket(address.path, gaps.isDead) : undefined;
     if (cancelled) throw new Error("Listening was given up");
-    return await new Promise<ProviderListener>((resolve, reject) => {
-      const failed = (error: Error) => reject(address.transport === "unix" ? bindError(address.path, error) : error);
-      server.once("error", failed);
-      server.once("listening", () => {
-        server.off("error", failed);
-        const listener = new NodeListener(server, address, options.backlog);
-        try {
-          if (address.transport === "unix" && options.mode !== undefined) chmodSync(address.path, options.mode);
-          resolve(listener);
-        } catch (error) {
-          listener.close().then(() => reject(error));
-        }
-      });
-      if (address.transport === "unix") {
-        server.listen({ path: address.path, backlog: options.backlog });
-      } else {
-        const { backlog, reusePort } = options;
-        server.listen({ host: address.ip.toString(), port: address.port, backlog, reusePort, exclusive: true });
-      }
-    });
+    const allows = (path: string) => isAllowed(() => permit("listen", unix(path), true));
+    return await start(address, options, gaps, new SocketFile(address.path, { mode: options.mode, dead, allows }));
   })();
   return {
     result,
@@ -55,21 +41,77 @@ export function listenNode(
   };
 }
 
+function isAllowed(ask: () => void): boolean {
+  try {
+    ask();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function start(
+  address: StreamAddress,
+  options: ProviderListenOptions,
+  gaps: NodeGaps,
+  file?: SocketFile,
+): Promise<ProviderListener> {
+  // pauseOnConnect: a connection that nobody has taken is not read. allowHalfOpen: the end of input is not the end of the connection.
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error) => {
+      file?.close(() => {});
+      reject(file === undefined ? error : bindError(file.bindPath, error));
+    };
+    server.once("error", failed);
+    server.once("listening", () => {
+      server.off("error", failed);
+      const listener = new NodeListener(server, address, options.backlog, file, gaps.revive);
+      try {
+        file?.publish();
+        resolve(listener);
+      } catch (error) {
+        listener.close().then(() => reject(error));
+      }
+    });
+    const { backlog, reusePort, ipv6Only } = options;
+    // exclusive: in a worker of node:cluster too, the listener is our own.
+    if (address.transport === "unix") {
+      server.listen({ path: file?.bindPath ?? address.path, backlog, exclusive: true });
+    } else {
+      server.listen({ host: address.ip.toString(), port: address.port, backlog, reusePort, ipv6Only, exclusive: true });
+    }
+  });
+}
+
 /** A server of `node:net`. It accepts by itself, so what nobody has taken yet is kept here, paused, up to the backlog. */
 class NodeListener implements ProviderListener {
   readonly address: StreamAddress;
   readonly #server: Server;
   readonly #backlog: number;
+  readonly #file: SocketFile | undefined;
   readonly #unclaimed: Set<NodeStream> = new Set();
+  #reviving: NodeJS.Timeout | undefined;
   #events: ProviderListenerEvents | undefined;
   #error: unknown;
   #dropped = 0;
 
-  constructor(server: Server, asked: StreamAddress, backlog: number) {
+  constructor(
+    server: Server,
+    asked: StreamAddress,
+    backlog: number,
+    file: SocketFile | undefined,
+    revive: NodeGaps["revive"],
+  ) {
     this.#server = server;
     this.#backlog = backlog;
+    this.#file = file;
     this.address = asked.transport === "unix" ? asked : boundTo(server);
     open.listeners++;
+    if (asked.transport === "tcp" && revive !== undefined) {
+      this.#reviving = setInterval(() => revive(server, backlog), reviveInterval);
+      this.#reviving.unref();
+    }
     server.on("error", (error) => {
       this.#error = error;
       this.#events?.acceptable();
@@ -99,7 +141,12 @@ class NodeListener implements ProviderListener {
   }
 
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    clearInterval(this.#reviving);
+    const closed = new Promise<void>((resolve) => {
+      const stop = () => void this.#server.close(() => resolve());
+      if (this.#file === undefined) stop();
+      else this.#file.close(stop);
+    });
     for (const stream of this.#unclaimed) stream.abort();
     this.#unclaimed.clear();
     open.listeners--;

@@ -7,6 +7,8 @@ import { open } from "../../switch/counter.ts";
 import { type StreamAddress, tcp, unix } from "../address.ts";
 import { IpAddress } from "../ip_address.ts";
 import type { ProviderStream, ProviderStreamEvents } from "../provider.ts";
+import type { SocketOptionName, SocketOptionValue } from "../socket_option.ts";
+import { NodeTcpOptions } from "./node_option.ts";
 
 /** A socket of `node:net` as a non-blocking stream. Made as soon as there is a socket, so that no `'error'` event is ever without a listener. */
 export class NodeStream implements ProviderStream {
@@ -16,6 +18,7 @@ export class NodeStream implements ProviderStream {
   #events: ProviderStreamEvents | undefined;
   #local: StreamAddress = unnamed;
   #peer: StreamAddress = unnamed;
+  #options: NodeTcpOptions | undefined;
   #gone = false;
   #unread = false;
   #error: unknown;
@@ -95,6 +98,14 @@ export class NodeStream implements ProviderStream {
 
   end(): void {
     this.#outgoing.end();
+  }
+
+  setOption(name: SocketOptionName, value: SocketOptionValue): void {
+    (this.#options ??= new NodeTcpOptions(this.#socket)).setOption(name, value);
+  }
+
+  getOption(name: SocketOptionName): number | undefined {
+    return (this.#options ??= new NodeTcpOptions(this.#socket)).getOption(name);
   }
 
   get flushed(): boolean {

@@ -2,4 +2,4 @@
 
 /** Where real authority enters: {@linkcode run}. */
 
-export { type Env, run } from "./run.ts";
+export { type Env, run, type RunOptions } from "./run.ts";

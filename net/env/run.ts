@@ -5,7 +5,7 @@ import { clearInterval, setInterval } from "node:timers";
 import type { Sink, Source } from "../../flow/mod.ts";
 import { Cancelled, type Clock, interruptible, Switch } from "../../switch/mod.ts";
 import { systemProvider } from "../backends/auto.ts";
-import { createNet, type Net } from "../mod.ts";
+import { createNet, type Net, type UdpAddress } from "../mod.ts";
 import { openInput, openOutput } from "./stdio.ts";
 
 /** What {@linkcode run} hands to a program: everything it can reach. To be taken apart at the top and passed on piece by piece. */
@@ -29,6 +29,17 @@ export interface Env {
   stop(): Promise<string>;
 }
 
+/** Options for {@linkcode run}. */
+export interface RunOptions {
+  /**
+   * The DNS servers to ask for names, instead of the system: in this order, the next one when one does not answer. Nobody else is asked then, neither the hosts
+   * file nor a search list. Only `localhost` is not asked for.
+   *
+   * @default {undefined}
+   */
+  nameServers?: readonly UdpAddress[] | undefined;
+}
+
 /**
  * Runs a program: the one place where real authority enters. `main` runs inside a switch, and nothing of it is left when `run` settles: no signal handler,
  * no reader of standard input. It can be called again and again, also at once.
@@ -37,7 +48,10 @@ export interface Env {
  *
  * @typeParam T What `main` gives.
  * @param main The program.
+ * @param options Where names come from.
  * @returns What `main` gave.
+ * @throws {TypeError} When `nameServers` is not a list of UDP addresses, or one has a zone.
+ * @throws {RangeError} When `nameServers` is empty, or a port is 0.
  * @throws {Error} When something that was written to a standard stream did not go out, and no write has told so.
  *
  * @example A whole program
@@ -47,9 +61,9 @@ export interface Env {
  * await run((env) => copyString("hello\n", env.stdout));
  * ```
  */
-export function run<T>(main: (env: Env) => T | Promise<T>): Promise<T> {
+export function run<T>(main: (env: Env) => T | Promise<T>, options: RunOptions = {}): Promise<T> {
   return Switch.run(async (sw) => {
-    const net = createNet(systemProvider());
+    const net = createNet(systemProvider(options.nameServers));
     const lazily = <R>(open: () => R, close: (opened: R) => unknown): () => R => {
       let opened: { readonly it: R } | undefined;
       return () => {

@@ -1,7 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { type Borrower, BrokenPipeError, give, lend, pipe, type PipeEnd, type ShutdownHow } from "../../flow/mod.ts";
-import { NetError, type StreamAddress, type StreamSocket, tcp } from "../mod.ts";
+import {
+  NetError,
+  type SocketOptionName,
+  type SocketOptionTypes,
+  type StreamAddress,
+  type StreamSocket,
+  tcp,
+} from "../mod.ts";
 
 /** Options for {@linkcode socketPair}. */
 export interface SocketPairOptions {
@@ -114,11 +121,11 @@ class PairedSocket implements StreamSocket {
     return this.#end.shutdown(how);
   }
 
-  setOption(name: string, _value: boolean | number): void {
+  setOption<N extends SocketOptionName>(name: N, _value: SocketOptionTypes[N]): void {
     throw new NetError("not_supported", { operation: "setOption", address: name });
   }
 
-  getOption(name: string): boolean | number {
+  getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
     throw new NetError("not_supported", { operation: "getOption", address: name });
   }
 

@@ -4,16 +4,24 @@
 import {
   type Attempt,
   createNet,
-  type IpAddress,
+  type DatagramAddress,
+  formatAddress,
+  IpAddress,
   type ListeningSocket,
   type Net,
   type NetFeature,
   type NetProvider,
+  type ProviderDatagram,
+  type ProviderDatagramOptions,
   type ProviderListener,
   type ProviderListenerEvents,
   type ProviderListenOptions,
   type ProviderStream,
   type ProviderStreamEvents,
+  type ServiceRecord,
+  type SocketKind,
+  type SocketOptionName,
+  type SocketOptionValue,
   type StreamAddress,
   type StreamSocket,
   type Switch,
@@ -23,6 +31,23 @@ import { mockClock } from "../../net/testing/mod.ts";
 
 const clientAddress = tcp("10.0.0.1", 40_000);
 const serverAddress = tcp("10.0.0.2", 80);
+
+/** The options of a fake socket. */
+export class FakeSettings {
+  /** What was set, in order, as text. */
+  readonly calls: string[] = [];
+  /** What the system says by itself. */
+  readonly known: Map<SocketOptionName, SocketOptionValue> = new Map();
+  /** What setting throws. */
+  error: unknown;
+
+  set(name: SocketOptionName, value: SocketOptionValue): void {
+    if (this.error !== undefined) throw this.error;
+    this.calls.push(
+      `${name} ${typeof value === "object" && !(value instanceof IpAddress) ? JSON.stringify(value) : value}`,
+    );
+  }
+}
 
 /** One end of a connection whose system is the test. */
 export class FakeStream implements ProviderStream {
@@ -41,6 +66,7 @@ export class FakeStream implements ProviderStream {
   /** Whether the system tells at once that it has closed the socket. */
   tellsClosed = true;
   attached = 0;
+  readonly settings: FakeSettings = new FakeSettings();
   readonly #arrived: Uint8Array<ArrayBuffer>[] = [];
   #inputEnded = false;
   #error: unknown;
@@ -72,6 +98,14 @@ export class FakeStream implements ProviderStream {
     const piece = this.#arrived[0];
     if (size === piece.length) this.#arrived.shift();
     else this.#arrived[0] = piece.subarray(size);
+  }
+
+  setOption(name: SocketOptionName, value: SocketOptionValue): void {
+    this.settings.set(name, value);
+  }
+
+  getOption(name: SocketOptionName): SocketOptionValue | undefined {
+    return this.settings.known.get(name);
   }
 
   write(bytes: Uint8Array): number {
@@ -223,10 +257,25 @@ export class FakeProvider implements NetProvider {
   readonly connects: FakeAttempt<ProviderStream>[] = [];
   readonly listens: FakeAttempt<ProviderListener>[] = [];
   readonly lookups: FakeAttempt<readonly IpAddress[]>[] = [];
+  readonly nameLookups: FakeAttempt<readonly string[]>[] = [];
+  readonly serviceLookups: FakeAttempt<readonly ServiceRecord[]>[] = [];
+  /** Tells of answers of the last lookup that come before the others. */
+  found: (ips: readonly IpAddress[]) => void = () => {};
+  /** Where the attempts in {@linkcode FakeProvider.connects} connect to. */
+  readonly targets: string[] = [];
+  readonly datagrams: FakeAttempt<ProviderDatagram>[] = [];
   listenOptions: ProviderListenOptions | undefined;
+  datagramOptions: ProviderDatagramOptions | undefined;
+  /** The options that its sockets have. */
+  readonly socketOptions: Record<SocketKind, Set<SocketOptionName>> = {
+    tcp: new Set(["TCP_NODELAY", "SO_KEEPALIVE", "IP_TOS", "IPV6_TCLASS"]),
+    tcpListener: new Set(["TCP_NODELAY", "SO_KEEPALIVE", "IP_TOS", "IPV6_TCLASS", "IPV6_V6ONLY"]),
+    udp: new Set(["SO_BROADCAST", "IP_TTL", "IP_ADD_MEMBERSHIP", "IP_MULTICAST_IF", "IPV6_V6ONLY"]),
+  };
 
-  connect(): Attempt<ProviderStream> {
+  connect(address: StreamAddress): Attempt<ProviderStream> {
     this.calls.push("connect");
+    this.targets.push(formatAddress(address));
     return added(this.connects);
   }
 
@@ -236,9 +285,26 @@ export class FakeProvider implements NetProvider {
     return added(this.listens);
   }
 
-  lookup(name: string): Attempt<readonly IpAddress[]> {
+  lookup(name: string, found: (ips: readonly IpAddress[]) => void): Attempt<readonly IpAddress[]> {
     this.calls.push(`lookup ${name}`);
+    this.found = found;
     return added(this.lookups);
+  }
+
+  datagram(_address: DatagramAddress, options: ProviderDatagramOptions): Attempt<ProviderDatagram> {
+    this.calls.push("datagram");
+    this.datagramOptions = options;
+    return added(this.datagrams);
+  }
+
+  lookupName(ip: IpAddress): Attempt<readonly string[]> {
+    this.calls.push(`lookupName ${ip}`);
+    return added(this.nameLookups);
+  }
+
+  lookupServices(name: string): Attempt<readonly ServiceRecord[]> {
+    this.calls.push(`lookupServices ${name}`);
+    return added(this.serviceLookups);
   }
 }
 

@@ -204,6 +204,8 @@ test("codeOf() knows the codes of system errors", () => {
     ENOTFOUND: "address_lookup_failed",
     EAI_AGAIN: "address_lookup_failed",
     EAI_WHATEVER: "address_lookup_failed",
+    ENOTDIR: "not_found",
+    EROFS: "permission_denied",
     ENOBUFS: "unknown",
     ENOMEM: "unknown",
     EINVAL: "unknown",
@@ -241,12 +243,20 @@ test("codeOf() knows two errors of Deno that have neither code nor name", () => 
   assertEquals(codeOf(systemError({ message: "Message too long (os error 90)" }), "send"), "message_too_large");
 });
 
-test("codeOf() takes EINVAL of bind and listen for an address that is not available", () => {
+test("codeOf() takes EINVAL of bind, listen and connect for an address that is not available", () => {
   assertEquals(codeOf(systemError({ code: "EINVAL" }), "listen"), "address_not_available");
   assertEquals(codeOf(systemError({ code: "EINVAL" }), "bind"), "address_not_available");
   assertEquals(codeOf(systemError({ code: "EINVAL", syscall: "bind" }), "connect"), "address_not_available");
-  assertEquals(codeOf(systemError({ code: "EINVAL", syscall: "connect" }), "connect"), "unknown");
-  assertEquals(codeOf(systemError({ code: "EINVAL" }), "connect"), "unknown");
+  assertEquals(codeOf(systemError({ code: "EINVAL", syscall: "connect" }), "connect"), "address_not_available");
+  assertEquals(codeOf(systemError({ code: "EINVAL" }), "connect"), "address_not_available");
+  assertEquals(codeOf(systemError({ code: "EINVAL" }), "read"), "unknown");
+});
+
+test("codeOf() takes what a Unix socket says that takes no connection for a refusal, of a connect only", () => {
+  for (const code of ["EAGAIN", "EPROTOTYPE"]) {
+    assertEquals(codeOf(systemError({ code }), "connect"), "connection_refused");
+    assertEquals(codeOf(systemError({ code }), "read"), "unknown");
+  }
 });
 
 test("codeOf() takes EINVAL of an option for an invalid option", () => {

@@ -1,7 +1,16 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { type ConnectOptions, type ListenOptions, NetError, Switch, tcp, udp, unix } from "../../mod.ts";
+import {
+  type ConnectOptions,
+  type DatagramOptions,
+  type ListenOptions,
+  NetError,
+  Switch,
+  tcp,
+  udp,
+  unix,
+} from "../../mod.ts";
 import type { StreamAddress } from "../../mod.ts";
 import { test } from "../_test.ts";
 import { fakeNet } from "./_fake.ts";
@@ -42,7 +51,12 @@ const connects: Refusal<ConnectOptions>[] = [
   ["bindTo of another IP version", ip4, { bindTo: tcp("::1", 0) }, TypeError],
   ["bindTo that is a host", ip4, { bindTo: { transport: "host", name: "localhost", port: 80 } }, TypeError],
   ["bindTo of a Unix path, for now", path, { bindTo: unix("/run/other") }, NetError],
-  ["socket options, for now", ip4, { socketOptions: { TCP_NODELAY: true } }, NetError],
+  ["a socket option that it does not reach", ip4, { socketOptions: { TCP_CORK: true } }, NetError],
+  ["a socket option that there is not", ip4, { socketOptions: { SO_NOTHING: true } }, NetError],
+  ["a socket option of another IP version", ip4, { socketOptions: { IPV6_TCLASS: 1 } }, NetError],
+  ["a socket option of the wrong kind", ip4, { socketOptions: { TCP_NODELAY: 1 } }, TypeError],
+  ["a socket option out of range", ip4, { socketOptions: { IP_TOS: 256 } }, RangeError],
+  ["a socket option for a Unix path", path, { socketOptions: { SO_KEEPALIVE: true } }, NetError],
   ["options that are null", ip4, null as unknown as object, TypeError],
 ];
 
@@ -77,13 +91,43 @@ const listens: Refusal<ListenOptions>[] = [
   ["mode NaN", path, { mode: NaN }, RangeError],
   ["a mode for TCP", port0, { mode: 0o600 }, TypeError],
   ["a mode for an abstract name", unix("\0name"), { mode: 0o600 }, TypeError],
-  ["socket options, for now", port0, { socketOptions: { SO_RCVBUF: 1 } }, NetError],
+  ["a socket option that it does not reach", port0, { socketOptions: { SO_RCVBUF: 1 } }, NetError],
+  ["reusePort, where it is not a feature", port0, { reusePort: true }, NetError],
+  ["IPV6_V6ONLY for IPv4", port0, { socketOptions: { IPV6_V6ONLY: true } }, NetError],
 ];
 
 for (const [what, address, options, expected] of listens) {
   test(`listen() refuses ${what} before any system call`, async () => {
     const { net, provider } = fakeNet();
     await Switch.run((sw) => assertRejects(() => net.listen(sw, address, options as ListenOptions), expected));
+    assertEquals(provider.calls, []);
+  });
+}
+
+const datagrams: Refusal<DatagramOptions>[] = [
+  ["no address", undefined, {}, TypeError],
+  ["a family that is not udp4 or udp6", "udp", {}, TypeError],
+  ["a stream address", port0, {}, TypeError],
+  ["an empty Unix path", unix(""), {}, TypeError],
+  ["a Unix path that is too long", longPath, {}, TypeError],
+  ["a Unix path", path, {}, NetError],
+  ["port 65536", { ...udp("::1", 0), port: 65536 }, {}, RangeError],
+  ["remote of another transport", "udp4", { remote: path }, TypeError],
+  ["remote that is a stream address", "udp4", { remote: ip4 }, TypeError],
+  ["remote of IPv6 for an IPv4 socket", "udp4", { remote: udp("::1", 9) }, TypeError],
+  ["remote with port 0", "udp4", { remote: udp("127.0.0.1", 0) }, RangeError],
+  ["reusePort, where it is not a feature", "udp4", { reusePort: true }, NetError],
+  ["a socket option that it does not reach", "udp4", { socketOptions: { SO_DEBUG: true } }, NetError],
+  ["a socket option of TCP", "udp4", { socketOptions: { TCP_NODELAY: true } }, NetError],
+  ["IPV6_V6ONLY for IPv4", "udp4", { socketOptions: { IPV6_V6ONLY: true } }, NetError],
+];
+
+for (const [what, address, options, expected] of datagrams) {
+  test(`datagramSocket() refuses ${what} before any system call`, async () => {
+    const { net, provider } = fakeNet();
+    await Switch.run((sw) =>
+      assertRejects(() => net.datagramSocket(sw, address, options as DatagramOptions), expected)
+    );
     assertEquals(provider.calls, []);
   });
 }

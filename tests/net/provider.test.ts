@@ -177,6 +177,8 @@ function loopNet(): { net: Net; listener: LoopListener } {
     },
     listen: () => done<ProviderListener>(listener),
     lookup: () => done([IpAddress.parse("10.0.0.2")]),
+    lookupName: () => done(["server.example"]),
+    lookupServices: () => done([{ name: "server.example", port: 80, priority: 0, weight: 0 }]),
   };
   return { net: createNet(provider), listener };
 }
@@ -244,11 +246,14 @@ test("createNet() refuses what a provider throws at once, as a NetError", async 
   const denied = () => {
     throw Object.assign(new Error("Requires net access"), { name: "NotCapable" });
   };
-  const net = createNet({ features: new Set(), clock: mockClock(), connect: denied, listen: denied, lookup: denied });
+  const names = { lookup: denied, lookupName: denied, lookupServices: denied };
+  const net = createNet({ features: new Set(), clock: mockClock(), connect: denied, listen: denied, ...names });
   await Switch.run(async (sw) => {
     await assertNetError(() => net.connect(sw, server), "permission_denied");
     await assertNetError(() => net.listen(sw, server), "permission_denied");
     await assertNetError(() => net.getAddrInfo("example.com"), "permission_denied");
+    await assertNetError(() => net.getNameInfo(server), "permission_denied");
+    await assertNetError(() => net.getServices("_http._tcp.example.com"), "permission_denied");
   });
 });
 

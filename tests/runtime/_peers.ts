@@ -5,7 +5,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { root } from "../_runtimes.ts";
+import { root, thisRuntime } from "../_runtimes.ts";
 
 /** The program of Node, which runs the scripts of peers. */
 export const nodeProgram: string = join(root, `node_modules/node-linux-${process.arch}/bin/node`);
@@ -93,7 +93,28 @@ export class Peer implements AsyncDisposable {
   }
 }
 
+/** The command that runs a program of the tests on the runtime that runs this very code. */
+export function thisCommand(path: string, ...args: string[]): [program: string, ...args: string[]] {
+  const [program, ...rest] = thisRuntime().runCommand(join(root, path));
+  return [program, ...rest, ...args];
+}
+
+/** Runs such a program. */
+export function runThis(path: string, ...args: string[]): Peer {
+  const [program, ...rest] = thisCommand(path, ...args);
+  return new Peer(program, rest);
+}
+
 /** How many descriptors this process has open. */
 export function descriptors(): number {
   return readdirSync("/proc/self/fd").length;
+}
+
+/** Does something twice, and waits until no more descriptors are open than before the second time: the first opens what a runtime opens late. */
+export async function leavesNoDescriptor(action: () => Promise<unknown>): Promise<void> {
+  await action();
+  const before = descriptors();
+  await action();
+  for (let i = 0; i < 200 && descriptors() > before; i++) await new Promise((resolve) => setTimeout(resolve, 2));
+  if (descriptors() > before) throw new Error(`${descriptors()} descriptors are open: there were ${before}`);
 }

@@ -2,21 +2,27 @@
 
 /** Deno's refusals, which its own `node:net` throws where nobody can catch them. */
 import { assertEquals } from "@std/assert";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { root } from "../_runtimes.ts";
 import { test } from "../_test.ts";
 import { findTool } from "../_tools.ts";
+import { withNameServer } from "./_dnsmasq.ts";
 import { Peer } from "./_peers.ts";
 
 const deno = findTool("deno") ?? process.execPath;
 
 /** What becomes of `tries` (as "listen 127.0.0.1 0") and then of a lookup in a Deno that has only `permissions`. */
-async function outcomes(permissions: readonly string[], ...tries: string[]): Promise<string[]> {
+function outcomes(permissions: readonly string[], ...tries: string[]): Promise<string[]> {
+  return outcomesOf(permissions, "denied", ...tries);
+}
+
+/** What a program of `tests/net/env/_program.ts` says at the end of its lines, in a Deno that has only `permissions`. */
+async function outcomesOf(permissions: readonly string[], name: string, ...rest: string[]): Promise<string[]> {
   const program = join(root, "tests/net/env/_program.ts");
-  const args = ["--no-check", "--no-prompt", ...permissions, program, "denied", ...tries];
+  const args = ["--no-check", "--no-prompt", ...permissions, program, name, ...rest];
   // By a shell, and by a variable: where Deno sees its own path among the arguments of a child, it gives that child all permissions.
   await using peer = new Peer("sh", ["-c", 'exec "$PROGRAM" run "$@"', "sh", ...args], { PROGRAM: deno });
   assertEquals([(await peer.ended).code, peer.errors], [0, ""]);
@@ -49,6 +55,16 @@ test("run() on Deno with --allow-net=127.0.0.1 can use that address, and no othe
   );
 }, { peers: ["deno"] });
 
+test(
+  "datagramSocket() and send() on Deno are permission_denied where the permission is missing, and survive",
+  async () => {
+    const tries = ["bind 127.0.0.1 0", "bind 127.0.0.2 0", "send 127.0.0.1 9", "send 127.0.0.2 9"];
+    assertEquals(await outcomes([], ...tries), [denied, denied, denied, denied, denied]);
+    assertEquals(await outcomes(["--allow-net=127.0.0.1"], ...tries), ["ok", denied, "ok", denied, denied]);
+  },
+  { peers: ["deno"] },
+);
+
 test("run() on Deno with one port can use that port, and no other", async () => {
   assertEquals(
     await outcomes(
@@ -74,5 +90,24 @@ test("run() on Deno uses a Unix path when it may use the network, and read and w
   assertEquals(await outcomes([...files, "--allow-net"], ...tries), ["ok", "not_found", denied, "ok"]);
   assertEquals(await outcomes([`--allow-read=${folder}`, "--allow-net"], ...tries), [denied, denied, denied, "ok"]);
   assertEquals(await outcomes(files, ...tries), [denied, denied, denied, denied]);
+  rmSync(folder, { recursive: true });
+}, { peers: ["deno"] });
+
+test("run() on Deno asks its name servers when it may use them and a port of its own", async () => {
+  const nxdomain = 3;
+  await withNameServer(() => nxdomain, async ({ port }) => {
+    const names = (...permissions: string[]) => outcomesOf(permissions, "names", String(port));
+    assertEquals(await names(`--allow-net=127.0.0.1:${port},0.0.0.0:0`), ["NONAME", "ok", "NONAME"]);
+    assertEquals(await names(`--allow-net=127.0.0.1:${port}`), [denied, denied, denied]);
+    assertEquals(await names("--allow-net=0.0.0.0:0"), [denied, denied, denied]);
+  });
+}, { peers: ["deno"] });
+
+test("run() on Deno can listen on a Unix path when it is granted that path and nothing beside it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-deno-"));
+  const path = join(folder, "a");
+  const grants = [`--allow-read=${path}`, `--allow-write=${path}`, `--allow-net=unix:${path}`];
+  assertEquals(await outcomes(grants, `listen ${path} 0`), ["ok", denied]);
+  assertEquals(readdirSync(folder), []);
   rmSync(folder, { recursive: true });
 }, { peers: ["deno"] });

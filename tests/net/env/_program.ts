@@ -2,7 +2,7 @@
 
 /** Programs that the tests of `run` start, by name. */
 import process from "node:process";
-import { copy, copyString, type Env, NetError, readAll, readExact, run, Switch, tcp } from "../../../mod.ts";
+import { copy, copyString, type Env, NetError, readAll, readExact, run, Switch, tcp, udp } from "../../../mod.ts";
 
 const decoder = new TextDecoder();
 const handlers = () => process.listenerCount("SIGINT") + process.listenerCount("SIGTERM");
@@ -86,6 +86,15 @@ const programs: Record<string, () => Promise<unknown>> = {
     const grown = process.resourceUsage().maxRSS * 1024 - before;
     console.error(grown < 160 << 20 ? "small" : `grown by ${grown} bytes`);
   },
+  async names() {
+    const code = (error: unknown) => error instanceof NetError ? error.lookupCode ?? error.code : String(error);
+    const nameServers = [udp("127.0.0.1", Number(process.argv[3]))];
+    await run(async ({ net }) => {
+      console.log(`lookup: ${await net.getAddrInfo("a.test").then(() => "ok", code)}`);
+      console.log(`name: ${await net.getNameInfo(tcp("10.0.0.1", 80)).then(() => "ok", code)}`);
+      console.log(`services: ${await net.getServices("_http._tcp.test").then(() => "ok", code)}`);
+    }, { nameServers });
+  },
   async denied() {
     await run((env) =>
       Switch.run(async (sw) => {
@@ -93,8 +102,14 @@ const programs: Record<string, () => Promise<unknown>> = {
         const tries = process.argv.slice(3).map((text) => [text, ...text.split(" ")]);
         for (const [text, action, ip, port] of tries) {
           const address = ip.startsWith("/") ? { transport: "unix", path: ip } as const : tcp(ip, Number(port));
-          const attempt = action === "listen" ? env.net.listen(sw, address) : env.net.connect(sw, address);
-          console.log(`${text}: ${await attempt.then(() => "ok", code)}`);
+          const bind = (host: string, local: string) => env.net.datagramSocket(sw, udp(host, Number(local)));
+          const attempts: Record<string, () => Promise<unknown>> = {
+            listen: () => env.net.listen(sw, address),
+            connect: () => env.net.connect(sw, address),
+            bind: () => bind(ip, port),
+            send: async () => (await bind("127.0.0.1", "0")).send(new Uint8Array(1), udp(ip, Number(port))),
+          };
+          console.log(`${text}: ${await attempts[action]().then(() => "ok", code)}`);
         }
         console.log(`lookup: ${await env.net.getAddrInfo("localhost").then(() => "ok", code)}`);
       })

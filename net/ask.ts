@@ -1,0 +1,32 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { Waiter } from "../switch/scope.ts";
+import { netErrorFrom } from "./errors.ts";
+import type { Attempt } from "./provider.ts";
+
+/** What a resolver is asked for, as an error says it. */
+export interface Query {
+  readonly operation: "lookup";
+  /** The name, or the address as text. */
+  readonly address: string;
+  readonly service?: string | undefined;
+}
+
+/** Waits for a resolver's answer. Cancelling gives the question up; an answer that comes later is dropped, for it holds nothing. */
+export async function ask<T>(query: Query, begin: () => Attempt<T>): Promise<T> {
+  let attempt: Attempt<T>;
+  try {
+    attempt = begin();
+  } catch (cause) {
+    throw netErrorFrom(cause, query);
+  }
+  const waiter: Waiter<T> = new Waiter("lookup", (_, reason) => {
+    attempt.cancel();
+    waiter.reject(reason);
+  }, { label: query.address });
+  attempt.result.then(
+    (answer) => waiter.resolve(answer),
+    (cause) => waiter.reject(netErrorFrom(cause, query)),
+  );
+  return await waiter.promise;
+}

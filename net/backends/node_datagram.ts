@@ -1,0 +1,250 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { setImmediate } from "node:timers";
+import { open } from "../../switch/counter.ts";
+import { sameAddress, udp, type UdpAddress } from "../address.ts";
+import { netErrorFrom } from "../errors.ts";
+import { IpAddress } from "../ip_address.ts";
+import type { Attempt, ProviderDatagram, ProviderDatagramEvents, ProviderDatagramOptions } from "../provider.ts";
+import type { SocketOptionName, SocketOptionValue } from "../socket_option.ts";
+import type { Datagram } from "../types.ts";
+import { DatagramQueue } from "./datagram_queue.ts";
+import type { Permit } from "./node_listener.ts";
+import { getDatagramOption, setDatagramOption } from "./node_option.ts";
+
+/** How many datagrams the system is given in one turn of the event loop, for a sender must not starve the others. */
+const sendsPerTurn = 64;
+
+/** How often a datagram is sent again whose sending failed for another one. */
+const mostRepeats = 8;
+
+/** What the answers of routers and hosts to earlier datagrams are called. */
+const answers: readonly unknown[] = [
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EHOSTDOWN",
+  "ENOPROTOOPT",
+  "EMSGSIZE",
+];
+
+/** Begins to bind a socket of `node:dgram`, and to connect it. */
+export function datagramNode(
+  address: UdpAddress,
+  options: ProviderDatagramOptions,
+  permit: Permit,
+  sendsAtOnce: number,
+): Attempt<ProviderDatagram> {
+  const { reuseAddr, reusePort, ipv6Only } = options;
+  const remote = options.remote as UdpAddress | undefined;
+  permit("bind to", address);
+  if (remote !== undefined) permit("send to", remote);
+  const type = address.ip.version === 4 ? "udp4" : "udp6";
+  const family = address.ip.version;
+  const socket = createSocket({
+    type,
+    reuseAddr,
+    reusePort,
+    ipv6Only,
+    // Only literals come here. They need no resolver, which would take a turn.
+    lookup: (literal, _, found) => found(null, literal, family),
+  });
+  open.sockets++;
+  let closed = false;
+  socket.on("close", () => {
+    closed = true;
+    open.sockets--;
+  });
+  socket.on("error", () => {}); // there is never an 'error' event without a listener
+  const result = (async () => {
+    try {
+      await opening(socket, "listening", () => {
+        socket.bind({ address: address.ip.toString(), port: address.port, exclusive: true });
+      });
+      if (remote !== undefined) await connecting(socket, remote, family);
+      return new NodeDatagram(socket, remote, permit, sendsAtOnce);
+    } catch (error) {
+      if (!closed) socket.close();
+      throw error;
+    }
+  })();
+  return {
+    result,
+    // What comes of it is discarded, or fails and is closed.
+    cancel: () => {},
+  };
+}
+
+async function connecting(socket: Socket, remote: UdpAddress, family: 4 | 6): Promise<void> {
+  try {
+    await opening(socket, "connect", () => socket.connect(remote.port, hostFor(remote, family)));
+  } catch (error) {
+    throw netErrorFrom(error, { operation: "connect", address: remote });
+  }
+}
+
+/** Begins something, and waits for its event or an error. */
+function opening(socket: Socket, event: "listening" | "connect", begin: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (outcome: () => void) => {
+      socket.off("error", failed);
+      socket.off(event, succeeded);
+      outcome();
+    };
+    const failed = (error: Error) => settle(() => reject(error));
+    const succeeded = () => settle(resolve);
+    socket.on("error", failed);
+    socket.on(event, succeeded);
+    begin();
+  });
+}
+
+/** A socket of `node:dgram`. It reads without being asked, so what nobody has received is kept here, within bounds. */
+class NodeDatagram implements ProviderDatagram {
+  readonly local: UdpAddress;
+  readonly #socket: Socket;
+  readonly #remote: UdpAddress | undefined;
+  readonly #permit: Permit;
+  readonly #sendsAtOnce: number;
+  readonly #arrived: DatagramQueue = new DatagramQueue();
+  #events: ProviderDatagramEvents | undefined;
+  #error: unknown;
+  #leaving = 0;
+  #sentThisTurn = 0;
+  #closed = false;
+  /** Who sent last: most often the same as before. */
+  #sender: UdpAddress;
+  #senderText = "";
+
+  constructor(socket: Socket, remote: UdpAddress | undefined, permit: Permit, sendsAtOnce: number) {
+    const { address, port } = socket.address();
+    this.local = this.#sender = udp(IpAddress.parse(address), port);
+    this.#socket = socket;
+    this.#remote = remote;
+    this.#permit = permit;
+    this.#sendsAtOnce = sendsAtOnce;
+    socket.on("message", (bytes, info) => this.#keep(bytes, info));
+    socket.on("error", (error) => this.#fail(error));
+    socket.on("close", () => this.#events?.closed());
+  }
+
+  get queued(): number {
+    return this.#arrived.length;
+  }
+
+  get dropped(): number {
+    return this.#arrived.dropped;
+  }
+
+  attach(events: ProviderDatagramEvents): void {
+    this.#events = events;
+  }
+
+  take(): Datagram | undefined {
+    for (let arrived = this.#arrived.take(); arrived !== undefined; arrived = this.#arrived.take()) {
+      const from = this.#senderOf(arrived.address, arrived.port);
+      // What others sent before the socket was connected is not for us.
+      if (this.#remote === undefined || sameAddress(from, this.#remote)) return { data: arrived.data, from };
+    }
+    this.#throwError();
+    return undefined;
+  }
+
+  send(data: readonly Uint8Array[], to: UdpAddress | undefined, done: (error?: unknown) => void): boolean {
+    this.#throwError();
+    if (this.#leaving >= this.#sendsAtOnce || this.#sentThisTurn >= sendsPerTurn) return false;
+    this.#leaving++;
+    if (++this.#sentThisTurn === sendsPerTurn) {
+      setImmediate(() => {
+        this.#sentThisTurn = 0;
+        this.#events?.sendable();
+      });
+    }
+    this.#give(data, to, 0, (error) => {
+      if (this.#closed) return;
+      this.#leaving--;
+      done(error);
+      if (this.#leaving === this.#sendsAtOnce - 1) this.#events?.sendable();
+    });
+    return true;
+  }
+
+  setOption(name: SocketOptionName, value: SocketOptionValue): void {
+    setDatagramOption(this.#socket, name, value);
+  }
+
+  getOption(name: SocketOptionName): number | undefined {
+    return getDatagramOption(this.#socket, name);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#arrived.clear();
+    this.#socket.close();
+  }
+
+  #give(
+    data: readonly Uint8Array[],
+    to: UdpAddress | undefined,
+    repeats: number,
+    done: (error?: unknown) => void,
+  ): void {
+    const sent = (error: NodeJS.ErrnoException | null) => {
+      if (error === null || error === undefined) return done();
+      // Bun asks the system for ICMP errors on every socket, so that the port of one peer fails the next send, to whomever it goes.
+      const another = to !== undefined && error.code === "ECONNREFUSED";
+      if (another && repeats < mostRepeats && !this.#closed) return this.#give(data, to, repeats + 1, done);
+      done(this.#explained(error, to ?? this.#remote));
+    };
+    try {
+      if (to === undefined) this.#socket.send(data, sent);
+      else this.#socket.send(data, to.port, hostFor(to, this.local.ip.version), sent);
+    } catch (error) {
+      queueMicrotask(() => sent(error as Error));
+    }
+  }
+
+  /** Deno calls a missing permission `UNKNOWN`, as many other things. */
+  #explained(error: NodeJS.ErrnoException, to: UdpAddress | undefined): unknown {
+    try {
+      if (error.code === "UNKNOWN" && to !== undefined) this.#permit("send to", to);
+    } catch (refusal) {
+      return refusal;
+    }
+    return error;
+  }
+
+  #keep(bytes: Uint8Array, { address, port }: RemoteInfo): void {
+    if (this.#closed) return;
+    this.#arrived.add(bytes, address, port);
+    this.#events?.receivable();
+  }
+
+  #fail(error: NodeJS.ErrnoException): void {
+    // An unconnected socket talks to many, and what one of them answered is no failure of it. EMSGSIZE was told to the sender.
+    if (error.code === "EMSGSIZE" || (this.#remote === undefined && answers.includes(error.code))) return;
+    this.#error = error;
+    this.#events?.receivable();
+  }
+
+  #throwError(): void {
+    if (this.#error === undefined) return;
+    const error = this.#error;
+    this.#error = undefined;
+    throw error;
+  }
+
+  #senderOf(text: string, port: number): UdpAddress {
+    if (text !== this.#senderText || port !== this.#sender.port) {
+      this.#sender = udp(IpAddress.parse(text).unmapped(), port);
+      this.#senderText = text;
+    }
+    return this.#sender;
+  }
+}
+
+/** An address as a socket of that IP version wants it. */
+function hostFor({ ip }: UdpAddress, family: 4 | 6): string {
+  return family === 6 && ip.version === 4 ? `::ffff:${ip}` : ip.unmapped().toString();
+}

@@ -1,0 +1,51 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Server } from "node:net";
+import type { SocketKind } from "../provider.ts";
+import type { SocketOptionName } from "../socket_option.ts";
+import type { NetFeature } from "../types.ts";
+import { type DeadTest, isRefused, isRefusedOnBun } from "./unix_probe.ts";
+
+/** What a runtime's `node:net` and `node:dgram` accept and do not do, or do wrong: measured, for they say nothing. */
+export interface NodeGaps {
+  readonly features: readonly NetFeature[];
+  readonly options: Readonly<Partial<Record<SocketKind, readonly SocketOptionName[]>>>;
+  /** How to tell that nobody listens on a Unix path. */
+  readonly isDead: DeadTest;
+  /**
+   * Makes a TCP listener accept again that has stopped for good, and without a word, at an error of accepting; done now and then to all. Undefined where none
+   * does that.
+   */
+  readonly revive: ((server: Server, backlog: number) => unknown) | undefined;
+  /** How many datagrams of one socket it can be given at once. */
+  readonly sendsAtOnce: number;
+}
+
+/** A runtime that does what it says. */
+export const noGaps: NodeGaps = { features: [], options: {}, isDead: isRefused, revive: undefined, sendsAtOnce: 64 };
+
+/** Node before 22.12: nobody asks for `reusePort`. */
+export const oldNodeGaps: NodeGaps = { ...noGaps, features: ["reusePort", "datagramReusePort"] };
+
+/** Bun 1.4: a Unix socket that takes no connection just now is "refused" like a dead one. */
+export const bunGaps: NodeGaps = { ...noGaps, isDead: isRefusedOnBun };
+
+/**
+ * Deno 2.9: the sizes of buffers are only remembered; on an IPv6 socket `setTTL` sets that of IPv4, and `setMulticastTTL` none; TCP's `ipv6Only` is ignored; a
+ * second UDP socket with `reusePort` is `EADDRINUSE`, a connected one hears no ICMP errors, and datagrams that are given at once go out in reverse. A
+ * listener is deaf after the first error of accepting, as when descriptors run out; one of TCP hears again when its handle is told to listen once more.
+ */
+export const denoGaps: NodeGaps = {
+  features: ["ipv6Only", "datagramReusePort", "datagramErrors"],
+  options: {
+    tcpListener: ["IPV6_V6ONLY"],
+    udp: ["SO_RCVBUF", "SO_SNDBUF", "IPV6_UNICAST_HOPS", "IPV6_MULTICAST_HOPS"],
+  },
+  isDead: isRefused,
+  revive: (server, backlog) => (server as unknown as ServerWithHandle)._handle?.listen?.(backlog),
+  sendsAtOnce: 1,
+};
+
+interface ServerWithHandle {
+  _handle?: { listen?(backlog: number): number } | null;
+}

@@ -1,0 +1,45 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { lstatSync } from "node:fs";
+import { connect } from "node:net";
+import type { FileId } from "./unix_path.ts";
+
+/** Whether nobody listens on the socket file at a path. Whoever does sees one connection, which is closed at once. */
+export type DeadTest = (path: string) => Promise<boolean>;
+
+/** Finds the file of a Unix socket on which nobody listens. A live one, and any other file, is `undefined`. */
+export async function findDeadSocket(path: string, isDead: DeadTest): Promise<FileId | undefined> {
+  try {
+    const file = lstatSync(path, { bigint: true });
+    return file.isSocket() && await isDead(path) ? file : undefined;
+  } catch {
+    return undefined; // nothing is there, or nothing that we may see: binding will tell
+  }
+}
+
+/** The test by what `node:net` says. */
+export function isRefused(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.on("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
+    probe.on("connect", () => {
+      probe.destroy();
+      resolve(false);
+    });
+  });
+}
+
+/**
+ * The test on Bun, whose `node:net` calls it refused too when a live socket has a full backlog, and when it is one for datagrams. Its `fetch` tells the
+ * truth; it is asked only then, lest a live server that speaks something else gets a request.
+ */
+export async function isRefusedOnBun(path: string): Promise<boolean> {
+  if (!await isRefused(path)) return false;
+  try {
+    const init = { unix: path, method: "HEAD", signal: AbortSignal.timeout(1000) };
+    await fetch("http://localhost/", init);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ECONNREFUSED";
+  }
+}

@@ -1,0 +1,67 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Switch } from "../switch/switch.ts";
+import { checkDatagramAddress, checkUnixPath, type DatagramAddress, formatAddress, udp } from "./address.ts";
+import { checkReachable, plain, ProvidedDatagramSocket } from "./datagram_socket.ts";
+import { NetError, netErrorFrom } from "./errors.ts";
+import { IpAddress } from "./ip_address.ts";
+import { labelled, openUnder } from "./open.ts";
+import type { NetProvider, ProviderDatagramOptions } from "./provider.ts";
+import type { SocketOptionEntry, SocketOptionName } from "./socket_option.ts";
+import { checkSocketOptions, givenOption, reachOf, SocketSettings } from "./socket_settings.ts";
+import type { DatagramOptions, DatagramSocket } from "./types.ts";
+
+/** {@linkcode Net.datagramSocket} over a provider. */
+export async function openDatagramSocket<A extends DatagramAddress>(
+  provider: NetProvider,
+  sw: Switch,
+  address: A | "udp4" | "udp6",
+  options: DatagramOptions,
+): Promise<DatagramSocket<A>> {
+  const at = whereTo(address);
+  const reach = reachOf(provider, "udp", at);
+  const { given, ...checked } = checkDatagramOptions(at, options, reach);
+  const socket = await openUnder({
+    sw,
+    operation: "bind",
+    subject: labelled(at),
+    begin: () => {
+      if (provider.datagram === undefined || (at.transport === "unix" && !provider.features.has("unixDatagrams"))) {
+        throw new NetError("not_supported", { operation: "bind", address: at });
+      }
+      if (checked.reusePort && !provider.features.has("datagramReusePort")) {
+        throw new NetError("not_supported", { operation: "setOption", address: "SO_REUSEPORT" });
+      }
+      return provider.datagram(at, checked);
+    },
+    wrap: (end, hook) => {
+      const settings = new SocketSettings(end.local, reach, end, given);
+      return new ProvidedDatagramSocket(end, checked.remote, settings, hook);
+    },
+    discard: (end) => end.close(),
+    failure: (cause) => netErrorFrom(cause, { operation: "bind", address: at }),
+  });
+  return socket as DatagramSocket as DatagramSocket<A>;
+}
+
+function whereTo(address: DatagramAddress | "udp4" | "udp6"): DatagramAddress {
+  if (address === "udp4") return udp(IpAddress.any4, 0);
+  if (address === "udp6") return udp(IpAddress.any6, 0);
+  const at = checkDatagramAddress(address);
+  if (at.transport === "unix") checkUnixPath(at.path);
+  return at;
+}
+
+function checkDatagramOptions(
+  at: DatagramAddress,
+  options: DatagramOptions,
+  reach: ReadonlySet<SocketOptionName>,
+): ProviderDatagramOptions & { given: readonly SocketOptionEntry[] } {
+  const { reuseAddr = false, reusePort = false, socketOptions } = options;
+  const remote = options.remote === undefined ? undefined : plain(checkDatagramAddress(options.remote));
+  if (remote !== undefined && (remote.transport !== "unix" || at.transport !== "unix")) {
+    checkReachable(`bind to ${formatAddress(at)} and connect to`, remote, at);
+  }
+  const given = checkSocketOptions(socketOptions, at, reach);
+  return { reuseAddr, reusePort, ipv6Only: givenOption(given, "IPV6_V6ONLY") ?? false, remote, given };
+}

@@ -1,0 +1,258 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { bytesProblem } from "../flow/bytes.ts";
+import { Direction } from "../flow/direction.ts";
+import { BusyError, ClosedError } from "../flow/errors.ts";
+import type { StreamNames } from "../flow/stream.ts";
+import { macrotask } from "../switch/context.ts";
+import type { ReleaseHook } from "../switch/release_hooks.ts";
+import { refused, Waiter } from "../switch/scope.ts";
+import {
+  checkDatagramAddress,
+  type DatagramAddress,
+  formatAddress,
+  sameAddress,
+  udp,
+  type UdpAddress,
+} from "./address.ts";
+import { NetError, netErrorFrom } from "./errors.ts";
+import { labelled } from "./open.ts";
+import type { ProviderDatagram } from "./provider.ts";
+import type { SocketOptionName, SocketOptionTypes } from "./socket_option.ts";
+import type { SocketSettings } from "./socket_settings.ts";
+import type { Datagram, DatagramSocket, ReceivedDatagram } from "./types.ts";
+
+/** The most bytes of one datagram, by the IP version: what 16 bits can say, without the headers that count. */
+const largest = { 4: 65_507, 6: 65_527 } as const;
+
+/** A datagram on its way. */
+interface Sending {
+  readonly data: readonly Uint8Array[];
+  readonly to: UdpAddress | undefined;
+  readonly waiter: Waiter<void>;
+}
+
+/** A datagram socket of a provider, with an owner. */
+export class ProvidedDatagramSocket implements DatagramSocket {
+  static {
+    Object.freeze(this.prototype);
+  }
+
+  readonly remote: DatagramAddress | undefined;
+  readonly #end: ProviderDatagram;
+  readonly #settings: SocketSettings;
+  readonly #hook: ReleaseHook;
+  readonly #receiving: Direction;
+  /** What waits for room, and what the system is being given. */
+  readonly #queued: Set<Sending> = new Set();
+  readonly #leaving: Set<Sending> = new Set();
+  /** Whether the one who receives takes all there are, and whether it is about to. */
+  #gathers = false;
+  #gathering = false;
+  #closing: Promise<void> | undefined;
+  #gone = false;
+  #onGone: (() => void) | undefined;
+
+  constructor(
+    end: ProviderDatagram,
+    remote: DatagramAddress | undefined,
+    settings: SocketSettings,
+    hook: ReleaseHook,
+  ) {
+    this.#end = end;
+    this.remote = remote;
+    this.#settings = settings;
+    this.#hook = hook;
+    this.#receiving = new Direction("receive", namesOf(end.local, remote));
+    end.attach({
+      receivable: () => this.#receivable(),
+      sendable: () => this.#sendQueued(),
+      closed: () => {
+        this.#gone = true;
+        this.#onGone?.();
+      },
+    });
+    Object.freeze(this);
+  }
+
+  get local(): DatagramAddress {
+    return this.#end.local;
+  }
+
+  get dropped(): number {
+    return this.#end.dropped;
+  }
+
+  async send(data: Uint8Array | readonly Uint8Array[], to?: DatagramAddress): Promise<void> {
+    const pieces = checkPieces(data);
+    const target = this.#checkTarget(to);
+    checkSize(pieces, target);
+    const refusal = refused();
+    if (refusal !== undefined) return await refusal;
+    if (this.#closing !== undefined) throw new ClosedError("send");
+    const waiter: Waiter<void> = new Waiter("send", (_, reason) => {
+      // Once the system is being given it, only the system knows what becomes of it.
+      if (this.#queued.delete(sending)) waiter.reject(reason);
+    }, labelled(target));
+    const sending: Sending = { data: pieces, to: this.remote === undefined ? target : undefined, waiter };
+    this.#queued.add(sending);
+    if (this.#queued.size === 1) this.#sendQueued(); // else there is no room
+    return await waiter.promise;
+  }
+
+  async recv(buffer: Uint8Array): Promise<ReceivedDatagram> {
+    const problem = bytesProblem(buffer);
+    if (problem !== undefined) throw problem;
+    return await (refused() ?? this.#refuseReceive() ?? this.#receiving.perform(() => {
+      this.#gathers = false;
+      const datagram = this.#end.take();
+      if (datagram === undefined) return undefined;
+      const { data, from } = datagram;
+      const size = Math.min(data.length, buffer.length);
+      buffer.set(size === data.length ? data : data.subarray(0, size));
+      return { size, from, truncated: size < data.length };
+    }));
+  }
+
+  async recvMany(): Promise<Datagram[]> {
+    return await (refused() ?? this.#refuseReceive() ?? this.#receiving.perform(() => {
+      this.#gathers = true;
+      const datagrams: Datagram[] = [];
+      // At least one try, which may throw; then no more than there are, for an error is for the next caller.
+      do {
+        const datagram = this.#end.take();
+        if (datagram === undefined) break;
+        datagrams.push(datagram);
+      } while (this.#end.queued > 0);
+      return datagrams.length === 0 ? undefined : datagrams;
+    }));
+  }
+
+  setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
+    if (this.#closing !== undefined) throw new ClosedError("setOption");
+    this.#settings.set(name, value);
+  }
+
+  getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
+    if (this.#closing !== undefined) throw new ClosedError("getOption");
+    return this.#settings.get(name);
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#hook.remove();
+    this.#receiving.refuse(new ClosedError("receive"));
+    for (const sendings of [this.#queued, this.#leaving]) {
+      for (const { waiter } of sendings) waiter.reject(new ClosedError("send"));
+      sendings.clear();
+    }
+    this.#end.close();
+    if (!this.#gone) await new Promise<void>((resolve) => this.#onGone = resolve);
+  }
+
+  /** Gives the system what waits, first come, first served, as long as there is room. */
+  #sendQueued(): void {
+    for (const sending of this.#queued) {
+      const { data, to, waiter } = sending;
+      const done = (error?: unknown) => {
+        this.#leaving.delete(sending);
+        if (error === undefined) waiter.resolve();
+        else waiter.reject(netErrorFrom(error, { operation: "send", address: to ?? this.remote }));
+      };
+      try {
+        if (!this.#end.send(data, to, done)) return;
+        this.#leaving.add(sending);
+      } catch (error) {
+        done(error);
+      }
+      this.#queued.delete(sending);
+    }
+  }
+
+  #receivable(): void {
+    if (!this.#gathers) return this.#receiving.retry();
+    // Runtimes run what waits after every datagram: a turn later, all that came with it are there too.
+    if (this.#gathering) return;
+    this.#gathering = true;
+    macrotask(() => {
+      this.#gathering = false;
+      this.#receiving.retry();
+    });
+  }
+
+  #refuseReceive(): Promise<never> | undefined {
+    if (this.#closing !== undefined) return Promise.reject(new ClosedError("receive"));
+    if (this.#receiving.busy) return Promise.reject(new BusyError("receive"));
+    return undefined;
+  }
+
+  #checkTarget(to: DatagramAddress | undefined): UdpAddress {
+    if (to === undefined) {
+      if (this.remote === undefined) throw new TypeError("Cannot send: neither an address nor a connected socket");
+      return this.remote as UdpAddress;
+    }
+    const target = plain(checkDatagramAddress(to));
+    if (this.remote !== undefined && !sameAddress(target, this.remote)) {
+      const remote = formatAddress(this.remote);
+      throw new TypeError(`Cannot send to ${formatAddress(target)}: the socket is connected to ${remote}`);
+    }
+    checkReachable("send to", target, this.local);
+    return target;
+  }
+}
+
+/** Refuses an address that a datagram socket at `local` cannot send to. */
+export function checkReachable(
+  action: string,
+  target: DatagramAddress,
+  local: DatagramAddress,
+): asserts target is UdpAddress {
+  const subject = `${action} ${formatAddress(target)}`;
+  if (target.transport !== local.transport || target.transport !== "udp" || local.transport !== "udp") {
+    throw new TypeError(`Cannot ${subject}: the socket is bound to ${formatAddress(local)}`);
+  }
+  if (target.ip.version === 6 && local.ip.version === 4) {
+    throw new TypeError(`Cannot ${subject}: the socket is one for IPv4`);
+  }
+  if (target.port === 0) throw new RangeError(`Cannot ${subject}: port 0 can only be bound to`);
+}
+
+/** An IPv4 address in IPv6 clothes as plain IPv4, as senders show. */
+export function plain(address: DatagramAddress): DatagramAddress {
+  return address.transport === "udp" ? udp(address.ip.unmapped(), address.port) : address;
+}
+
+function checkPieces(data: Uint8Array | readonly Uint8Array[]): readonly Uint8Array[] {
+  const pieces = Array.isArray(data) ? [...data] : [data];
+  for (const piece of pieces) {
+    const problem = bytesProblem(piece);
+    if (problem !== undefined) throw problem;
+  }
+  return pieces;
+}
+
+function checkSize(pieces: readonly Uint8Array[], to: UdpAddress): void {
+  let size = 0;
+  for (const { length } of pieces) size += length;
+  const most = largest[to.ip.version];
+  if (size <= most) return;
+  const cause = new RangeError(`A datagram to ${to.ip} has at most ${most} bytes: current value is ${size}`);
+  throw new NetError("message_too_large", { operation: "send", address: to, cause });
+}
+
+/** How the receiving half of a socket is called in dumps and errors. */
+function namesOf(local: DatagramAddress, remote: DatagramAddress | undefined): StreamNames {
+  return {
+    get label() {
+      return formatAddress(local);
+    },
+    failure: (operation, cause) => netErrorFrom(cause, { operation, address: remote ?? local }),
+  };
+}

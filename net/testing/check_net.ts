@@ -1,0 +1,81 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { Switch } from "../../switch/mod.ts";
+import { IpAddress, type Net, unix, type UnixAddress } from "../mod.ts";
+import type { Check } from "./check.ts";
+import { checkFlow } from "./check_flow.ts";
+import { connected, listening, type NetCheck, type NetSubject } from "./net_check.ts";
+import { acceptChecks } from "./net_accept_checks.ts";
+import { datagramChecks } from "./net_datagram_checks.ts";
+import { nameChecks } from "./net_name_checks.ts";
+import { socketChecks } from "./net_socket_checks.ts";
+import { streamChecks } from "./net_stream_checks.ts";
+import { unixChecks } from "./net_unix_checks.ts";
+
+/** Options for {@linkcode checkNet}: what is known of the network. What it can do, it says itself, by {@linkcode Net.features}. */
+export interface CheckNetOptions {
+  /**
+   * An address of the network's own host, at which it can be reached from itself.
+   *
+   * @default {IpAddress.loopback4}
+   */
+  ip?: IpAddress | undefined;
+  /**
+   * Gives a Unix path that nobody uses, another one on each call. Without it most checks of Unix sockets are left out.
+   *
+   * @default {undefined}
+   */
+  unixPath?: (() => UnixAddress) | undefined;
+  /**
+   * A host name that leads to `ip`, be it among others. Without it the checks of connecting to names are left out.
+   *
+   * @default {undefined}
+   */
+  name?: string | undefined;
+  /**
+   * Whether connections have the fast paths `pump` and `tryGive`.
+   *
+   * @default {false}
+   */
+  pumps?: boolean | undefined;
+}
+
+/**
+ * The contract of networks, as checks that any test runner can run: connecting, listening, accepting, closing, ownership by switches, cancellation,
+ * error codes, Unix sockets, names, datagrams, and {@linkcode checkFlow} over the connections. Each check makes a network of its own.
+ *
+ * A network that lacks a feature must say so: what depends on it is checked to be `not_supported` then, or left out. One that breaks the contract fails
+ * a check, or makes it wait for ever: the runner's own time limit is needed.
+ *
+ * @param make Makes the network for a check. What it opens itself belongs to the switch.
+ * @param options What is known of the network.
+ * @returns The checks.
+ *
+ * @example The contract over the real network
+ * ```ts
+ * import { run } from "@sluice/io";
+ * import { checkNet } from "@sluice/io/net/testing";
+ *
+ * await run(async ({ net }) => {
+ *   const checks = checkNet(() => Promise.resolve(net), { name: "localhost" });
+ *   for (const check of checks.slice(0, 3)) await check.run(); // or: test(check.name, () => check.run())
+ * });
+ * ```
+ */
+export function checkNet(make: (sw: Switch) => Promise<Net>, options: CheckNetOptions = {}): readonly Check[] {
+  const { ip = IpAddress.loopback4, unixPath = () => unix(""), name = "", pumps } = options;
+  const subject = async (sw: Switch): Promise<NetSubject> => ({ net: await make(sw), sw, ip, unixPath, name });
+  const run = (check: NetCheck) => Switch.run(async (sw) => await check.run(await subject(sw)));
+  const pair = async (sw: Switch) => {
+    const network = await subject(sw);
+    return await connected(network, await listening(network));
+  };
+  const known = { unixPath: options.unixPath !== undefined, name: options.name !== undefined };
+  return [
+    ...[streamChecks, acceptChecks, socketChecks, unixChecks, nameChecks, datagramChecks].flat()
+      .filter(({ needs }) => needs === undefined || known[needs])
+      .map((check) => ({ name: check.name, run: () => run(check) })),
+    ...checkFlow(pair, { clogged: pair, pumps })
+      .map((check) => ({ name: `a connection: ${check.name}`, run: () => check.run() })),
+  ];
+}

@@ -1,0 +1,89 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { Switch } from "../switch/switch.ts";
+import { getAddrInfoStream } from "./addr_info.ts";
+import { addContext, NetError } from "./errors.ts";
+import type { Net, StreamSocket } from "./types.ts";
+
+/** What {@linkcode withTcpConnect} connects to. */
+export interface TcpConnectOptions {
+  /** A host name, or the literal of an IP address. */
+  host: string;
+  /** A service by name, or its port as text. */
+  service: string;
+  /**
+   * How long each attempt may take, in milliseconds. The lookup is not counted.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number | undefined;
+}
+
+/**
+ * Looks a host up once, connects to its addresses strictly in the resolver's order until one answers, and runs `fn` with the connection. It is closed when
+ * `fn` ends. A failed attempt is closed at once.
+ *
+ * {@linkcode Net.connect} to a {@linkcode hostAddress} races the addresses instead, and is usually what you want.
+ *
+ * Source: Eio's `Net.with_tcp_connect`.
+ *
+ * @typeParam T What `fn` gives.
+ * @param net The network.
+ * @param options What to connect to.
+ * @param fn What to do with the connection.
+ * @returns What `fn` gave.
+ * @throws {NetError} `address_lookup_failed` when there is no such host or service; else the error of the last attempt. Its context says what was connected
+ * to. What `fn` throws is thrown as it is.
+ * @throws {TypeError} When an argument is of the wrong kind.
+ * @throws {RangeError} When `timeout` is negative or not a number, or the port is 0.
+ * @throws {Cancelled} When the current scope is cancelled; the connection is closed then.
+ *
+ * @example Asking a server for all it has
+ * ```ts
+ * import { copyString, readAll, run, Switch, tcp, withTcpConnect } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await run(({ net }) =>
+ *   Switch.run(async (sw) => {
+ *     const listener = await net.listen(sw, tcp("127.0.0.1", 0));
+ *     sw.fork(async () => {
+ *       const flow = await listener.accept(sw);
+ *       await copyString("hello", flow);
+ *       await flow.close();
+ *     });
+ *     const target = { host: "127.0.0.1", service: String(listener.address.port), timeout: 1000 };
+ *     const bytes = await withTcpConnect(net, target, (flow) => readAll(flow));
+ *     assertEquals(new TextDecoder().decode(bytes), "hello");
+ *   })
+ * );
+ * ```
+ */
+export async function withTcpConnect<T>(
+  net: Net,
+  options: TcpConnectOptions,
+  fn: (flow: StreamSocket) => T | Promise<T>,
+): Promise<T> {
+  const { host, service, timeout } = options;
+  return await Switch.run(async (sw) => await fn(await connectInOrder(net, sw, { host, service, timeout })));
+}
+
+async function connectInOrder(
+  net: Net,
+  sw: Switch,
+  { host, service, timeout }: TcpConnectOptions,
+): Promise<StreamSocket> {
+  let last: unknown;
+  try {
+    for (const address of await getAddrInfoStream(net, host, { service })) {
+      try {
+        return await net.connect(sw, address, { timeout });
+      } catch (error) {
+        if (!(error instanceof NetError)) throw error;
+        last = error;
+      }
+    }
+    throw last;
+  } catch (error) {
+    throw addContext(error, `connecting to ${host}:${service}`);
+  }
+}

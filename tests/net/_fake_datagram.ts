@@ -1,0 +1,108 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** A datagram socket whose system is the test. */
+import {
+  type Datagram,
+  type DatagramAddress,
+  type DatagramOptions,
+  type DatagramSocket,
+  type ProviderDatagram,
+  type ProviderDatagramEvents,
+  type SocketOptionName,
+  type SocketOptionValue,
+  type Switch,
+  udp,
+  type UdpAddress,
+} from "../../mod.ts";
+import { called, fakeNet, type FakeProvider, FakeSettings } from "./_fake.ts";
+import { bytes, text } from "./_helpers.ts";
+
+/** Who sends to a fake socket. */
+export const peer: UdpAddress = udp("10.0.0.2", 53);
+
+/** A datagram socket that does only what a test tells it to. */
+export class FakeDatagram implements ProviderDatagram {
+  local: DatagramAddress = udp("10.0.0.1", 40_000);
+  dropped = 0;
+  closes = 0;
+  /** How many datagrams `send` takes; then it takes none. */
+  room = Infinity;
+  /** What was given to the system, as text, and what tells how it ended. */
+  readonly given: { text: string; to: UdpAddress | undefined; done: (error?: unknown) => void }[] = [];
+  readonly settings: FakeSettings = new FakeSettings();
+  readonly #arrived: Datagram[] = [];
+  #error: unknown;
+  #events: ProviderDatagramEvents | undefined;
+
+  get queued(): number {
+    return this.#arrived.length;
+  }
+
+  attach(events: ProviderDatagramEvents): void {
+    this.#events = events;
+  }
+
+  take(): Datagram | undefined {
+    const datagram = this.#arrived.shift();
+    if (datagram === undefined) this.#throw();
+    return datagram;
+  }
+
+  send(data: readonly Uint8Array[], to: UdpAddress | undefined, done: (error?: unknown) => void): boolean {
+    this.#throw();
+    if (this.room === 0) return false;
+    this.room--;
+    this.given.push({ text: data.map(text).join(""), to, done });
+    return true;
+  }
+
+  setOption(name: SocketOptionName, value: SocketOptionValue): void {
+    this.settings.set(name, value);
+  }
+
+  getOption(name: SocketOptionName): SocketOptionValue | undefined {
+    return this.settings.known.get(name);
+  }
+
+  close(): void {
+    this.closes++;
+    queueMicrotask(() => this.#events?.closed());
+  }
+
+  /** A datagram arrives. */
+  arrive(content: string, from: DatagramAddress = peer): void {
+    this.#arrived.push({ data: bytes(content), from });
+    this.#events?.receivable();
+  }
+
+  /** The system reports something about the socket. */
+  report(error: unknown): void {
+    this.#error = error;
+    this.#events?.receivable();
+  }
+
+  /** There is room for so many more. */
+  makeRoom(count: number): void {
+    this.room = count;
+    this.#events?.sendable();
+  }
+
+  #throw(): void {
+    const error = this.#error;
+    this.#error = undefined;
+    if (error !== undefined) throw error;
+  }
+}
+
+/** A datagram socket over a fake one. */
+export async function fakeDatagramSocket(
+  sw: Switch,
+  options: DatagramOptions = {},
+): Promise<{ socket: DatagramSocket; system: FakeDatagram; provider: FakeProvider }> {
+  const { net, provider } = fakeNet();
+  const opening = net.datagramSocket(sw, "udp4", options);
+  await called(() => provider.datagrams.length === 1);
+  const system = new FakeDatagram();
+  provider.datagrams[0].succeed(system);
+  return { socket: await opening, system, provider };
+}

@@ -1,0 +1,367 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assert, assertEquals, assertFalse, assertRejects, assertStrictEquals } from "@std/assert";
+import { BusyError, Cancelled, ClosedError, type DatagramSocket, first, Switch, tcp, udp, unix } from "../../mod.ts";
+import { test } from "../_test.ts";
+import { called, fakeNet, microtasks } from "./_fake.ts";
+import { FakeDatagram, fakeDatagramSocket, peer } from "./_fake_datagram.ts";
+import { assertNetError, bytes, finishedSwitch, text } from "./_helpers.ts";
+
+const econnrefused = Object.assign(new Error("recvmsg ECONNREFUSED"), { code: "ECONNREFUSED" });
+
+/** Runs `fn` with a datagram socket over a fake one. */
+function withSocket(
+  fn: (socket: DatagramSocket, system: FakeDatagram, sw: Switch) => Promise<unknown>,
+  remote?: typeof peer,
+): Promise<unknown> {
+  return Switch.run(async (sw) => {
+    const { socket, system } = await fakeDatagramSocket(sw, { remote });
+    await fn(socket, system, sw);
+  });
+}
+
+/** What a call of `recv` with room for so many bytes says, as text. */
+async function received(socket: DatagramSocket, room = 100): Promise<string> {
+  const buffer = new Uint8Array(room);
+  const { size, from, truncated } = await socket.recv(buffer);
+  assertStrictEquals(from, peer);
+  return `${text(buffer.subarray(0, size))}${truncated ? "…" : ""}`;
+}
+
+test("datagramSocket() is closed by its switch", async () => {
+  const { system } = await Switch.run((sw) => fakeDatagramSocket(sw));
+  assertEquals(system.closes, 1);
+});
+
+test("datagramSocket() that comes too late is given back", async () => {
+  const { net, provider } = fakeNet();
+  await Switch.run(async (sw) => {
+    await first(() => net.datagramSocket(sw, "udp4"), () => microtasks());
+    assertEquals(provider.datagrams[0].cancels, 1);
+    const late = provider.datagrams[0].succeed(new FakeDatagram()) as FakeDatagram;
+    await called(() => late.closes === 1);
+  });
+});
+
+test("datagramSocket() is given up when its switch ends", async () => {
+  const { net, provider } = fakeNet();
+  let opening: Promise<unknown> = Promise.resolve();
+  await Switch.run((sw) => {
+    opening = assertRejects(() => net.datagramSocket(sw, "udp6"), TypeError, "finished");
+  });
+  await opening;
+  assertEquals(provider.datagrams[0].cancels, 1);
+});
+
+test("datagramSocket() for a finished switch asks nothing of the system", async () => {
+  const { net, provider } = fakeNet();
+  await assertRejects(async () => net.datagramSocket(await finishedSwitch(), "udp4"), TypeError, "finished");
+  assertEquals(provider.calls, []);
+});
+
+test("datagramSocket() says what the system said", async () => {
+  const { net, provider } = fakeNet();
+  await Switch.run(async (sw) => {
+    const opening = net.datagramSocket(sw, udp("10.0.0.1", 53));
+    provider.datagrams[0].fail(Object.assign(new Error("bind"), { code: "EADDRINUSE" }));
+    const error = await assertNetError(() => opening, "address_in_use");
+    assertEquals(error.message, "Cannot bind to udp:10.0.0.1:53: address in use");
+  });
+});
+
+test("datagramSocket() of an option that fails leaves nothing open", async () => {
+  const { net, provider } = fakeNet();
+  await Switch.run(async (sw) => {
+    const opening = net.datagramSocket(sw, "udp4", { socketOptions: { IP_TTL: 9 } });
+    const system = new FakeDatagram();
+    system.settings.error = Object.assign(new Error("setTTL"), { code: "EINVAL" });
+    provider.datagrams[0].succeed(system);
+    const error = await assertNetError(() => opening, "invalid_option");
+    assertEquals([error.address, system.closes], ["IP_TTL", 1]);
+  });
+  assertEquals(provider.datagrams[0].cancels, 1);
+});
+
+test("datagramSocket() sets its options in order, before it is handed out", async () => {
+  await Switch.run(async (sw) => {
+    const socketOptions = { IP_TTL: 9, SO_BROADCAST: true, IP_MULTICAST_IF: "10.0.0.1" };
+    const { system } = await fakeDatagramSocket(sw, { socketOptions });
+    assertEquals(system.settings.calls, ["IP_TTL 9", "SO_BROADCAST true", "IP_MULTICAST_IF 10.0.0.1"]);
+  });
+});
+
+test("datagramSocket() tells the system what cannot be set later", async () => {
+  const { net, provider } = fakeNet();
+  await Switch.run((sw) => {
+    net.datagramSocket(sw, "udp6", { reuseAddr: true, remote: peer, socketOptions: { IPV6_V6ONLY: true } }).catch(
+      () => {},
+    );
+  });
+  assertEquals(provider.datagramOptions, { reuseAddr: true, reusePort: false, ipv6Only: true, remote: peer });
+});
+
+test("recv() takes what has arrived, in order, with its sender", async () => {
+  await withSocket(async (socket, system) => {
+    for (const content of ["foo", "bar", "", "cellar door"]) system.arrive(content);
+    assertEquals(await received(socket), "foo");
+    assertEquals(await received(socket), "bar");
+    assertEquals(await received(socket), "");
+    assertEquals(await received(socket), "cellar door");
+  });
+});
+
+test("recv() waits for a datagram", async () => {
+  await withSocket(async (socket, system) => {
+    const receiving = received(socket);
+    await microtasks();
+    system.arrive("late");
+    assertEquals(await receiving, "late");
+  });
+});
+
+test("recv() cuts off what does not fit, says so, and loses no other datagram", async () => {
+  await withSocket(async (socket, system) => {
+    for (const content of ["foobar", "foo", "x"]) system.arrive(content);
+    assertEquals(await received(socket, 3), "foo…");
+    assertEquals(await received(socket, 3), "foo");
+    assertEquals(await received(socket, 0), "…");
+  });
+});
+
+test("recv() that is cancelled loses no datagram", async () => {
+  await withSocket(async (socket, system) => {
+    await first(() => received(socket), () => microtasks());
+    system.arrive("kept");
+    assertEquals(await received(socket), "kept");
+  });
+});
+
+test("recv() in a cancelled scope takes nothing", async () => {
+  await withSocket(async (socket, system, sw) => {
+    system.arrive("kept");
+    await assertRejects(() =>
+      Switch.run(async (inner) => {
+        inner.fail(new Cancelled());
+        await socket.recv(new Uint8Array(9));
+      }), Cancelled);
+    assertEquals(await received(socket), "kept");
+    sw.check();
+  });
+});
+
+for (const operation of ["recv", "recvMany"] as const) {
+  test(`${operation}() beside another receive is a BusyError`, async () => {
+    await withSocket(async (socket, system) => {
+      const receiving = socket.recvMany();
+      await assertRejects(() => socket[operation](new Uint8Array(9)), BusyError);
+      system.arrive("one");
+      assertEquals((await receiving).length, 1);
+    });
+  });
+
+  test(`${operation}() is woken by close()`, async () => {
+    await withSocket(async (socket) => {
+      const receiving = assertRejects(() => socket[operation](new Uint8Array(9)), ClosedError, "receive");
+      await microtasks();
+      await socket.close();
+      await receiving;
+      await assertRejects(() => socket[operation](new Uint8Array(9)), ClosedError, "receive");
+    });
+  });
+
+  test(`${operation}() throws what the system reported, once`, async () => {
+    await withSocket(async (socket, system) => {
+      const receiving = assertNetError(() => socket[operation](new Uint8Array(9)), "connection_refused");
+      system.report(econnrefused);
+      assertEquals((await receiving).message, "Cannot receive on udp:10.0.0.2:53: connection refused");
+      system.arrive("on");
+      assertEquals(await received(socket), "on");
+    }, peer);
+  });
+}
+
+test("recv() refuses what is no byte array", async () => {
+  await withSocket((socket) => assertRejects(() => socket.recv([] as unknown as Uint8Array), TypeError));
+});
+
+test("recvMany() takes all that have arrived, whole", async () => {
+  await withSocket(async (socket, system) => {
+    for (const content of ["foo", "", "bar"]) system.arrive(content);
+    const datagrams = await socket.recvMany();
+    assertEquals(datagrams.map(({ data }) => text(data)), ["foo", "", "bar"]);
+    assertStrictEquals(datagrams[0].from, peer);
+  });
+});
+
+test("recvMany() leaves an error to the next receive", async () => {
+  await withSocket(async (socket, system) => {
+    system.arrive("foo");
+    system.report(econnrefused);
+    assertEquals((await socket.recvMany()).length, 1);
+    await assertNetError(() => socket.recvMany(), "connection_refused");
+  });
+});
+
+test("recvMany() that is cancelled loses no datagram", async () => {
+  await withSocket(async (socket, system) => {
+    await first(() => socket.recvMany(), () => microtasks());
+    system.arrive("kept");
+    assertEquals((await socket.recvMany()).length, 1);
+  });
+});
+
+test("send() gives the pieces of one datagram, and settles when the system has it", async () => {
+  await withSocket(async (socket, system) => {
+    let sent = false;
+    const sending = socket.send([bytes("foo"), bytes("bar")], peer).then(() => sent = true);
+    await microtasks();
+    assertEquals([system.given.map(({ text }) => text), sent], [["foobar"], false]);
+    system.given[0].done();
+    await sending;
+  });
+});
+
+test("send() to nobody is a TypeError", async () => {
+  await withSocket(async (socket, system) => {
+    await assertRejects(() => socket.send(bytes("x")), TypeError, "neither");
+    assertEquals(system.given, []);
+  });
+});
+
+// deno-lint-ignore no-explicit-any
+const badTargets: [what: string, to: any, error: any][] = [
+  ["a stream address", tcp("10.0.0.2", 53), TypeError],
+  ["a Unix path", unix("/run/socket"), TypeError],
+  ["IPv6 from an IPv4 socket", udp("::1", 53), TypeError],
+  ["port 0", udp("10.0.0.2", 0), RangeError],
+  ["text", "udp:10.0.0.2:53", TypeError],
+];
+
+for (const [what, to, error] of badTargets) {
+  test(`send() to ${what} is refused before any system call`, async () => {
+    await withSocket(async (socket, system) => {
+      await assertRejects(() => socket.send(bytes("x"), to), error);
+      assertEquals(system.given, []);
+    });
+  });
+}
+
+test("send() refuses pieces that are no byte arrays", async () => {
+  await withSocket(async (socket) => {
+    await assertRejects(() => socket.send("text" as unknown as Uint8Array, peer), TypeError);
+    await assertRejects(() => socket.send([bytes("a"), 1 as unknown as Uint8Array], peer), TypeError);
+  });
+});
+
+test("send() of more than a datagram holds is message_too_large before any system call", async () => {
+  await withSocket(async (socket, system) => {
+    const error = await assertNetError(
+      () => socket.send([new Uint8Array(65_507), bytes("x")], peer),
+      "message_too_large",
+    );
+    assertEquals(error.message, "Cannot send to udp:10.0.0.2:53: message too large");
+    assertEquals(system.given, []);
+    const sending = socket.send([new Uint8Array(65_507)], peer);
+    system.given[0].done();
+    await sending;
+  });
+});
+
+test("send() on a connected socket needs no address, and takes only its own", async () => {
+  await withSocket(async (socket, system) => {
+    const sending = [socket.send(bytes("a")), socket.send(bytes("b"), udp("::ffff:10.0.0.2", 53))];
+    for (const { to, done } of system.given) {
+      assertEquals(to, undefined);
+      done();
+    }
+    await Promise.all(sending);
+    await assertRejects(() => socket.send(bytes("c"), udp("10.0.0.3", 53)), TypeError, "connected to udp:10.0.0.2:53");
+  }, peer);
+});
+
+test("send() says what the system said", async () => {
+  await withSocket(async (socket, system) => {
+    const sending = assertNetError(() => socket.send(bytes("x"), peer), "permission_denied");
+    system.given[0].done(Object.assign(new Error("send EPERM"), { code: "EPERM" }));
+    assertEquals((await sending).message, "Cannot send to udp:10.0.0.2:53: permission denied");
+  });
+});
+
+test("send() throws what the system reported before, and the next one goes out", async () => {
+  await withSocket(async (socket, system) => {
+    system.report(econnrefused);
+    await assertNetError(() => socket.send(bytes("lost")), "connection_refused");
+    const sending = socket.send(bytes("sent"));
+    system.given[0].done();
+    await sending;
+    assertEquals(system.given.map(({ text }) => text), ["sent"]);
+  }, peer);
+});
+
+test("send() waits for room, first come, first served", async () => {
+  await withSocket(async (socket, system) => {
+    system.room = 0;
+    const sendings = ["a", "b", "c"].map((content) => socket.send(bytes(content), peer));
+    assertEquals(system.given, []);
+    system.makeRoom(2);
+    assertEquals(system.given.map(({ text }) => text), ["a", "b"]);
+    system.makeRoom(9);
+    for (const { done } of system.given) done();
+    await Promise.all(sendings);
+    assertEquals(system.given.map(({ text }) => text), ["a", "b", "c"]);
+  });
+});
+
+test("send() that is cancelled while it waits for room sends nothing", async () => {
+  await withSocket(async (socket, system) => {
+    system.room = 0;
+    await first(() => socket.send(bytes("x"), peer), () => microtasks());
+    system.makeRoom(9);
+    assertEquals(system.given, []);
+  });
+});
+
+test("send() that the system is being given is not cancelled, but ends as the system says", async () => {
+  await withSocket(async (socket, system) => {
+    const outcome = first(async () => {
+      await socket.send(bytes("x"), peer);
+      return "sent";
+    }, async () => {
+      await microtasks();
+      return "cancelled";
+    }, { combine: (a, b) => `${a} and ${b}` });
+    await microtasks(200);
+    system.given[0].done();
+    assertEquals(await outcome, "cancelled and sent");
+  });
+});
+
+test("send() is woken by close(), wherever it waits", async () => {
+  await withSocket(async (socket, system) => {
+    system.room = 1;
+    const sendings = ["a", "b"].map((content) =>
+      assertRejects(() => socket.send(bytes(content), peer), ClosedError, "send")
+    );
+    await socket.close();
+    await Promise.all(sendings);
+    await assertRejects(() => socket.send(bytes("c"), peer), ClosedError, "send");
+    assertEquals(system.given.length, 1);
+  });
+});
+
+test("close() closes once, and lets go of the switch", async () => {
+  await withSocket(async (socket, system, sw) => {
+    await Promise.all([socket.close(), socket.close(), socket[Symbol.asyncDispose]()]);
+    assertEquals(system.closes, 1);
+    assertFalse(sw.dump().includes("udp:"));
+  });
+});
+
+test("a datagram socket is frozen, and says how many datagrams it dropped", async () => {
+  await withSocket((socket, system) => {
+    assert(Object.isFrozen(socket));
+    system.dropped = 3;
+    assertEquals([socket.dropped, socket.remote], [3, undefined]);
+    return Promise.resolve();
+  });
+});

@@ -1,0 +1,462 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** Datagram sockets of the system, and foreign programs that talk to them. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { readFileSync } from "node:fs";
+import {
+  ClosedError,
+  type DatagramOptions,
+  type DatagramSocket,
+  first,
+  formatAddress,
+  type Net,
+  Switch,
+  TimeoutError,
+  udp,
+  type UdpAddress,
+  withTimeout,
+} from "../../mod.ts";
+import { test } from "../_test.ts";
+import { assertNetError, bytes, text, turn, until, withNet } from "../net/_helpers.ts";
+import { descriptors, Peer } from "./_peers.ts";
+
+const any4 = udp("127.0.0.1", 0);
+const group = "239.83.76.85";
+
+/** Runs `fn` with two sockets on loopback. */
+function withPair(
+  fn: (a: DatagramSocket<UdpAddress>, b: DatagramSocket<UdpAddress>, sw: Switch, net: Net) => Promise<unknown>,
+): Promise<unknown> {
+  return withNet(async (sw, net) =>
+    await fn(await net.datagramSocket(sw, any4), await net.datagramSocket(sw, any4), sw, net)
+  );
+}
+
+/** The text of the next datagram, and who sent it. */
+async function next(socket: DatagramSocket): Promise<string> {
+  const buffer = new Uint8Array(2000);
+  const { size, from } = await socket.recv(buffer);
+  return `${text(buffer.subarray(0, size))} from ${formatAddress(from)}`;
+}
+
+/** An address at which nobody receives. */
+async function deadAddress(net: Net): Promise<UdpAddress> {
+  return await Switch.run(async (sw) => (await net.datagramSocket(sw, any4)).local);
+}
+
+for (const family of ["udp4", "udp6"] as const) {
+  test(`datagramSocket("${family}") sends from a port that the system chose`, async () => {
+    await withNet(async (sw, net) => {
+      const ip = family === "udp4" ? "127.0.0.1" : "::1";
+      const receiver = await net.datagramSocket(sw, udp(ip, 0));
+      const sender = await net.datagramSocket<UdpAddress>(sw, family);
+      assert(sender.local.port > 0);
+      await sender.send(bytes("hello"), receiver.local);
+      assertEquals(await next(receiver), `hello from ${formatAddress(udp(ip, sender.local.port))}`);
+    });
+  });
+}
+
+test("recv() keeps the boundaries of datagrams, and the empty ones", async () => {
+  await withPair(async (a, b) => {
+    for (const content of ["foo", "bar", "foobar", "cellar door", ""]) {
+      await b.send(bytes(content), a.local);
+      assertEquals(await next(a), `${content} from ${formatAddress(b.local)}`);
+    }
+    await b.send([], a.local);
+    await b.send([bytes("fo"), new Uint8Array(0), bytes("o")], a.local);
+    assertEquals(await next(a), ` from ${formatAddress(b.local)}`);
+    assertEquals(await next(a), `foo from ${formatAddress(b.local)}`);
+  });
+});
+
+test("recv() cuts off what does not fit, and the next call gets the next datagram", async () => {
+  await withPair(async (a, b) => {
+    await b.send(bytes("foobar"), a.local);
+    await b.send(bytes("next"), a.local);
+    const buffer = new Uint8Array(3);
+    assertEquals(await a.recv(buffer), { size: 3, from: b.local, truncated: true });
+    assertEquals(text(buffer), "foo");
+    assertEquals(await next(a), `next from ${formatAddress(b.local)}`);
+  });
+});
+
+test("send() takes 65507 bytes over IPv4, and refuses 65508", async () => {
+  await withPair(async (a, b) => {
+    const big = new Uint8Array(65_507).map((_, i) => i % 251);
+    await b.send([big.subarray(0, 1000), big.subarray(1000)], a.local);
+    const [{ data }] = await a.recvMany();
+    assertEquals(data, big);
+    assertEquals(data.buffer.byteLength, big.length); // it pins no more memory
+    await assertNetError(() => b.send(new Uint8Array(65_508), a.local), "message_too_large");
+    await b.send(bytes("on"), a.local);
+    assertEquals(await next(a), `on from ${formatAddress(b.local)}`);
+  });
+});
+
+test("send() takes 65527 bytes over IPv6, and refuses 65528", async () => {
+  await withNet(async (sw, net) => {
+    const a = await net.datagramSocket(sw, udp("::1", 0));
+    const b = await net.datagramSocket(sw, udp("::1", 0));
+    await assertNetError(() => b.send(new Uint8Array(65_528), a.local), "message_too_large");
+    await b.send(new Uint8Array(65_527), a.local);
+    assertEquals((await a.recvMany())[0].data.length, 65_527);
+  });
+});
+
+test("recv() that is cancelled again and again loses no datagram", async () => {
+  await withPair(async (a, b) => {
+    const buffer = new Uint8Array(1);
+    for (let i = 0; i < 300; i++) {
+      await first(() => a.recv(buffer), () => Promise.resolve());
+      await b.send(new Uint8Array([i % 256]), a.local);
+      await first(() => a.recv(buffer), turn, { combine: (taken) => taken }) ?? await a.recv(buffer);
+      assertEquals(buffer[0], i % 256);
+    }
+  });
+});
+
+test("recvMany() takes what came in one turn", async () => {
+  await withPair(async (a, b) => {
+    for (let i = 0; i < 20; i++) await b.send(new Uint8Array([i]), a.local);
+    const seen: number[] = [];
+    let calls = 0;
+    for (; seen.length < 20; calls++) seen.push(...(await a.recvMany()).map(({ data }) => data[0]));
+    assertEquals(seen, Array.from({ length: 20 }, (_, i) => i));
+    assert(calls < 20, `${calls} calls for 20 datagrams`);
+  });
+});
+
+test("a datagram socket keeps at most 1024 datagrams, and counts what it drops", async () => {
+  await withPair(async (a, b) => {
+    while (a.dropped === 0) {
+      for (let i = 0; i < 32; i++) await b.send(bytes("x"), a.local);
+      await turn();
+    }
+    const kept = await a.recvMany();
+    assertEquals(kept.length, 1024);
+    await b.send(bytes("room"), a.local);
+    let last = kept;
+    while (text(last.at(-1)!.data) !== "room") last = await a.recvMany();
+  });
+});
+
+test("a datagram socket keeps at most 1 MiB", async () => {
+  await withPair(async (a, b) => {
+    const big = new Uint8Array(60_000);
+    while (a.dropped === 0) {
+      await b.send(big, a.local);
+      await turn();
+    }
+    const kept = await a.recvMany();
+    assertEquals(kept.length, 17);
+  });
+});
+
+test("send() without end leaves others their turn", async () => {
+  await withPair(async (a, b, _, net) => {
+    await assertRejects(() =>
+      withTimeout(net.clock, 30, async () => {
+        for (;;) await b.send(bytes("x"), a.local);
+      }), TimeoutError);
+  });
+});
+
+test("send() many at once sends each, in order", async () => {
+  await withPair(async (a, b) => {
+    const sendings = Promise.all(Array.from({ length: 150 }, (_, i) => b.send(new Uint8Array([i]), a.local)));
+    const seen: number[] = [];
+    while (seen.length < 150) seen.push(...(await a.recvMany()).map(({ data }) => data[0]));
+    await sendings;
+    assertEquals(seen, Array.from({ length: 150 }, (_, i) => i));
+  });
+});
+
+test("remote makes a socket that hears nobody else", async () => {
+  await withPair(async (peer, stranger, sw, net) => {
+    const opening = net.datagramSocket(sw, any4, { remote: peer.local });
+    const socket = await opening;
+    assertEquals(socket.remote, peer.local);
+    await stranger.send(bytes("strange"), socket.local);
+    await peer.send(bytes("familiar"), socket.local);
+    assertEquals(await next(socket), `familiar from ${formatAddress(peer.local)}`);
+    await socket.send(bytes("answer"));
+    await socket.send(bytes("again"), peer.local);
+    assertEquals(await next(peer), `answer from ${formatAddress(socket.local)}`);
+    assertEquals(await next(peer), `again from ${formatAddress(socket.local)}`);
+    await assertRejects(() => socket.send(bytes("x"), stranger.local), TypeError, "connected");
+  });
+});
+
+test("remote hears nobody else of what came before it was connected", async () => {
+  await withPair(async (peer, stranger, sw, net) => {
+    const port = (await deadAddress(net)).port;
+    let over = false;
+    const flood = sw.forkPromise(async () => {
+      while (!over) {
+        await stranger.send(bytes("strange"), udp("127.0.0.1", port));
+        await turn();
+      }
+    });
+    for (let i = 0; i < 20; i++) {
+      const socket = await net.datagramSocket(sw, udp("127.0.0.1", port), { remote: peer.local });
+      await peer.send(bytes("familiar"), socket.local);
+      assertEquals(await next(socket), `familiar from ${formatAddress(peer.local)}`);
+      await socket.close();
+    }
+    over = true;
+    await flood;
+  });
+});
+
+test("a datagram to a dead port fails no other one of the same socket", async () => {
+  await withPair(async (a, b, _, net) => {
+    const dead = await deadAddress(net);
+    for (let i = 0; i < 50; i++) {
+      await b.send(bytes("lost"), dead);
+      if (i % 2 === 0) await turn();
+      await b.send(bytes(`${i}`), a.local);
+      assertEquals(await next(a), `${i} from ${formatAddress(b.local)}`);
+    }
+    await a.send(bytes("answer"), b.local);
+    assertEquals(await next(b), `answer from ${formatAddress(a.local)}`);
+  });
+});
+
+test("a socket on :: takes IPv4, shows it plain, and answers it", async () => {
+  await withNet(async (sw, net) => {
+    const dual = await net.datagramSocket<UdpAddress>(sw, "udp6");
+    const four = await net.datagramSocket(sw, any4);
+    await four.send(bytes("ping"), udp("127.0.0.1", dual.local.port));
+    const buffer = new Uint8Array(9);
+    const { from } = await dual.recv(buffer);
+    assertEquals(from, four.local);
+    await dual.send(bytes("pong"), from);
+    assertEquals(await next(four), `pong from ${formatAddress(udp("127.0.0.1", dual.local.port))}`);
+    const connected = await net.datagramSocket<UdpAddress>(sw, "udp6", { remote: four.local });
+    await connected.send(bytes("over IPv6"));
+    await four.send(bytes("back"), udp("127.0.0.1", connected.local.port));
+    assertEquals(await next(connected), `back from ${formatAddress(four.local)}`);
+  });
+});
+
+test("IPV6_V6ONLY keeps IPv4 out", async () => {
+  await withNet(async (sw, net) => {
+    const six = await net.datagramSocket<UdpAddress>(sw, "udp6", { socketOptions: { IPV6_V6ONLY: true } });
+    const port = six.local.port;
+    const four = await net.datagramSocket(sw, udp("127.0.0.1", port)); // which is free for IPv4
+    assertEquals(six.getOption("IPV6_V6ONLY"), true);
+    const sender = await net.datagramSocket(sw, "udp4");
+    await sender.send(bytes("four"), four.local);
+    await (await net.datagramSocket(sw, "udp6")).send(bytes("six"), udp("::1", port));
+    assert((await next(six)).startsWith("six"));
+    assert((await next(four)).startsWith("four"));
+  });
+});
+
+test("datagramSocket() at an address in use is address_in_use, and reuseAddr lets those share it who agree", async () => {
+  await withPair(async (a, _, sw, net) => {
+    await assertNetError(() => net.datagramSocket(sw, a.local), "address_in_use");
+    await assertNetError(() => net.datagramSocket(sw, a.local, { reuseAddr: true }), "address_in_use");
+    const first = await net.datagramSocket(sw, any4, { reuseAddr: true });
+    const second = await net.datagramSocket(sw, first.local, { reuseAddr: true });
+    assertEquals(first.local, second.local);
+  });
+});
+
+test("datagramSocket() at an address of another host is address_not_available", async () => {
+  await withNet(async (sw, net) => {
+    const error = await assertNetError(() => net.datagramSocket(sw, udp("192.0.2.1", 0)), "address_not_available");
+    assertEquals(error.message, "Cannot bind to udp:192.0.2.1:0: address not available");
+  });
+});
+
+test("datagramSocket() that fails or is cancelled leaves no descriptor", async () => {
+  await withNet(async (sw, net) => {
+    const taken = (await net.datagramSocket(sw, any4)).local;
+    const remote = taken;
+    const attempts: [UdpAddress, DatagramOptions][] = [
+      [taken, {}],
+      [any4, { socketOptions: { IP_MULTICAST_IF: "192.0.2.1" } }],
+      [any4, { remote }],
+    ];
+    const round = async () => {
+      for (const [address, options] of attempts) {
+        await Switch.run((inner) => net.datagramSocket(inner, address, options)).catch(() => {});
+        await first(() => net.datagramSocket(sw, address, options).catch(() => {}), () => Promise.resolve());
+      }
+      await turn();
+    };
+    await round();
+    const before = descriptors();
+    for (let i = 0; i < 100; i++) await round();
+    await until(() => descriptors() <= before + 3);
+  });
+});
+
+test("close() wakes what waits, frees the port at once, and is done when the system is", async () => {
+  await withPair(async (a, _, sw, net) => {
+    for (let i = 0; i < 100; i++) {
+      const socket = await net.datagramSocket(sw, any4);
+      const waiting = assertRejects(() => socket.recv(new Uint8Array(1)), ClosedError);
+      const sending = socket.send(bytes("x"), a.local).catch((error) => assert(error instanceof ClosedError));
+      await socket.close();
+      await Promise.all([waiting, sending]);
+      await (await net.datagramSocket(sw, socket.local)).close();
+    }
+  });
+});
+
+test("a broadcast needs SO_BROADCAST", async () => {
+  await withNet(async (sw, net) => {
+    const receiver = await net.datagramSocket<UdpAddress>(sw, "udp4");
+    const to = udp("127.255.255.255", receiver.local.port);
+    const sender = await net.datagramSocket(sw, "udp4");
+    const error = await assertNetErrorOf(() => sender.send(bytes("x"), to));
+    // Deno's node:dgram has one code for most failures of a send.
+    assert(error === "permission_denied" || (isDeno && error === "unknown"), error);
+    sender.setOption("SO_BROADCAST", true);
+    await sender.send(bytes("to all"), to);
+    assert((await next(receiver)).startsWith("to all from udp:127.0.0.1"));
+  });
+});
+
+const isDeno = "Deno" in globalThis;
+
+async function assertNetErrorOf(fn: () => Promise<unknown>): Promise<string> {
+  return (await assertRejects(fn) as { code?: string }).code ?? "none";
+}
+
+/** Two sockets that send multicast over loopback. */
+async function onLoopback(sw: Switch, net: Net): Promise<[DatagramSocket<UdpAddress>, DatagramSocket]> {
+  const socketOptions = { IP_MULTICAST_IF: "127.0.0.1", IP_MULTICAST_LOOP: true };
+  return [await net.datagramSocket<UdpAddress>(sw, "udp4"), await net.datagramSocket(sw, "udp4", { socketOptions })];
+}
+
+/** Whether the system has joined the group on the loopback interface. */
+function isJoined(): boolean {
+  const hex = group.split(".").reverse().map((part) => Number(part).toString(16).padStart(2, "0")).join("");
+  return readFileSync("/proc/net/igmp", "utf8").toUpperCase().includes(hex.toUpperCase());
+}
+
+test("IP_ADD_MEMBERSHIP joins a group, and IP_DROP_MEMBERSHIP leaves it", async () => {
+  await withNet(async (sw, net) => {
+    const [member, sender] = await onLoopback(sw, net);
+    const to = udp(group, member.local.port);
+    const marker = udp("127.0.0.1", member.local.port);
+    const membership = { group, interface: "127.0.0.1" };
+    member.setOption("IP_ADD_MEMBERSHIP", membership);
+    assert(isJoined());
+    await sender.send(bytes("to the group"), to);
+    assert((await next(member)).startsWith("to the group"));
+    // A second time is refused, and so is leaving twice; Deno has one code for both.
+    await assertNetErrorIn(() => member.setOption("IP_ADD_MEMBERSHIP", membership), [
+      "address_in_use",
+      "invalid_option",
+    ]);
+    member.setOption("IP_DROP_MEMBERSHIP", membership);
+    assert(!isJoined());
+    await sender.send(bytes("to nobody"), to);
+    await sender.send(bytes("to the member"), marker);
+    assert((await next(member)).startsWith("to the member"));
+    await assertNetErrorIn(() => member.setOption("IP_DROP_MEMBERSHIP", membership), [
+      "address_not_available",
+      "invalid_option",
+    ]);
+  });
+});
+
+async function assertNetErrorIn(fn: () => unknown, codes: readonly string[]): Promise<void> {
+  const code = await assertNetErrorOf(() => Promise.try(fn));
+  assert(codes.includes(code), code);
+}
+
+test("a group is left when the socket closes", async () => {
+  await withNet(async (sw, net) => {
+    const [member] = await onLoopback(sw, net);
+    member.setOption("IP_ADD_MEMBERSHIP", { group, interface: "127.0.0.1" });
+    assert(isJoined());
+    await member.close();
+    await until(() => !isJoined());
+  });
+});
+
+test("IP_ADD_SOURCE_MEMBERSHIP joins a group for one sender", async () => {
+  await withNet(async (sw, net) => {
+    const [member, sender] = await onLoopback(sw, net);
+    const to = udp("232.83.76.85", member.local.port);
+    const from = (source: string) => ({ group: to.ip, source, interface: "127.0.0.1" });
+    member.setOption("IP_ADD_SOURCE_MEMBERSHIP", from("127.0.0.9"));
+    await sender.send(bytes("not from there"), to);
+    member.setOption("IP_DROP_SOURCE_MEMBERSHIP", from("127.0.0.9"));
+    member.setOption("IP_ADD_SOURCE_MEMBERSHIP", from("127.0.0.1"));
+    await sender.send(bytes("from here"), to);
+    assert((await next(member)).startsWith("from here"));
+  });
+});
+
+test("IPV6_JOIN_GROUP joins a group on an interface, and IPV6_LEAVE_GROUP leaves it", async () => {
+  await withNet(async (sw, net) => {
+    const member = await net.datagramSocket(sw, "udp6");
+    const joined = () => readFileSync("/proc/net/igmp6", "utf8").includes("ff0200000000000000000000534c5543");
+    const membership = { group: "ff02::534c:5543", interface: "lo" };
+    member.setOption("IPV6_JOIN_GROUP", membership);
+    assert(joined());
+    member.setOption("IPV6_LEAVE_GROUP", membership);
+    assert(!joined());
+  });
+});
+
+const clients: [name: string, program: string, args: (port: number) => string[]][] = [
+  ["nc", "nc", (port) => ["-u", "127.0.0.1", String(port)]],
+  ["socat", "socat", (port) => ["-", `UDP4:127.0.0.1:${port}`]],
+];
+
+for (const [name, program, args] of clients) {
+  test(`recv() hears ${name}, which hears the answer`, async () => {
+    await withNet(async (sw, net) => {
+      const socket = await net.datagramSocket(sw, any4);
+      await using peer = new Peer(program, args(socket.local.port));
+      peer.say("hello\n");
+      const buffer = new Uint8Array(100);
+      const { size, from } = await socket.recv(buffer);
+      assertEquals(text(buffer.subarray(0, size)), "hello\n");
+      await socket.send([bytes("you said "), buffer.subarray(0, size)], from);
+      assertEquals(await peer.line(), "you said hello");
+    });
+  }, { peers: [program] });
+}
+
+test("recv() hears socat over IPv6, which hears the answer", async () => {
+  await withNet(async (sw, net) => {
+    const socket = await net.datagramSocket(sw, udp("::1", 0));
+    await using peer = new Peer("socat", ["-", `UDP6:[::1]:${socket.local.port}`]);
+    peer.say("hello\n");
+    const { from } = await socket.recv(new Uint8Array(1));
+    await socket.send(bytes("answer\n"), from);
+    assertEquals(await peer.line(), "answer");
+  });
+}, { peers: ["socat"] });
+
+test("a connected socket talks to a foreign server, and hears that it has gone where that can be heard", async () => {
+  await withNet(async (sw, net) => {
+    await using peer = Peer.node(`
+      const server = require("node:dgram").createSocket("udp4");
+      server.on("message", (bytes, from) => server.send(bytes, from.port, from.address, () => bytes.length === 0 && server.close()));
+      server.bind(0, "127.0.0.1", () => say(server.address().port));`);
+    const remote = udp("127.0.0.1", Number(await peer.line()));
+    const socket = await net.datagramSocket(sw, "udp4", { remote });
+    for (const content of ["hello", "x".repeat(1400), ""]) {
+      await socket.send(bytes(content));
+      assertEquals(await next(socket), `${content} from ${formatAddress(remote)}`);
+    }
+    await peer.ended;
+    if (!net.features.has("datagramErrors")) return;
+    const receiving = assertNetError(() => socket.recv(new Uint8Array(1)), "connection_refused");
+    await socket.send(bytes("anybody there?"));
+    await receiving;
+    // The socket can be used on. Each answer is told once, to whoever asks first.
+    await socket.send(bytes("again"));
+    await assertNetError(() => socket.recv(new Uint8Array(1)), "connection_refused");
+  });
+});
