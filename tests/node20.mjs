@@ -13,6 +13,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { Cancelled, copy, first, readAll, run, runServer, Switch, tcp, writeAll, yieldNow } from "@sluice/io";
 import { toDuplex } from "@sluice/io/flow/node";
+import { tlsClient, TlsError, tlsServer } from "@sluice/io/net/tls";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -68,6 +69,36 @@ const checks = {
       assert.equal(await exchange(net, listener.address, "before"), "before");
       tell("told");
       assert.equal(await server, "told");
+    });
+  },
+
+  async "TLS runs over sockets, ends both directions on their own, and refuses a wrong name"(net) {
+    const pem = (name) => readFileSync(join(process.argv[2], "tests/fixtures/tls", name));
+    const certificate = { chain: pem("localhost.crt"), key: pem("localhost.key") };
+    const authorities = pem("authority.crt");
+    const serve = (flow) =>
+      Switch.run(async (sw) => {
+        const tls = await tlsServer(sw, flow, { certificate: () => certificate, protocols: ["echo"] });
+        await copy(tls, tls);
+      });
+    await Switch.run(async (sw) => {
+      const listener = await net.listen(sw, tcp("127.0.0.1", 0));
+      sw.forkDaemon(() => runServer(listener, serve, { onError: () => {} }));
+      const start = async (serverName) => {
+        const flow = await net.connect(sw, listener.address);
+        return await tlsClient(sw, flow, { serverName, authorities, protocols: ["echo"] });
+      };
+      for (const serverName of ["localhost", "127.0.0.1"]) {
+        const tls = await start(serverName);
+        assert.equal(tls.protocol, "echo");
+        await writeAll(tls, encoder.encode("hello"));
+        await tls.shutdown("send");
+        assert.equal(decoder.decode(await readAll(tls)), "hello");
+      }
+      await assert.rejects(
+        () => start("example.com"),
+        (error) => error instanceof TlsError && error.code === "name_mismatch",
+      );
     });
   },
 

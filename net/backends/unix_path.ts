@@ -54,6 +54,7 @@ export class SocketFile {
   publish(): void {
     const { mode, dead } = this.#terms;
     const made = this.#room === undefined ? this.#path : `${this.#room}/s`;
+    if (mode !== undefined) chmodSync(made, mode);
     const { dev, ino } = lstatSync(made, { bigint: true });
     if (this.#room !== undefined) {
       if (dead !== undefined) removeName(this.#path, dead);
@@ -61,7 +62,6 @@ export class SocketFile {
       ignoreErrors(() => unlinkSync(made));
       leaveRoom(this.#room);
     }
-    if (mode !== undefined) chmodSync(this.#path, mode);
     this.#own = { dev, ino };
   }
 

@@ -22,12 +22,15 @@ const rooms = ["switch", "flow", "net"];
 
 /**
  * What optional layers may also import, beside their own folder and public surfaces: backends are a part of their room;
- * `flow/node` holds what backends and standard streams share, over the end of a stream that is no public thing, and bridges with a home.
+ * `flow/node` holds what backends and standard streams share, over the end of a stream that is no public thing, and bridges with a home;
+ * `net/tls` opens and closes what it makes as sockets are, and is a bridge.
  */
 const privileges: Record<string, RegExp> = {
   "flow/node": /^flow\/(stream|stream_end|home)\.ts$/,
   "net/backends": /^((switch|flow|net)\/[^/]+|flow\/node\/.+)$/,
   "net/env": /^(net\/backends\/.+|flow\/node\/.+|flow\/stream(_end)?\.ts)$/,
+  "net/tls":
+    /^(switch\/(switch|clock)\.ts|flow\/(stream|stream_end|home)\.ts|flow\/node\/(foreign|incoming)\.ts|net\/(open|options)\.ts)$/,
   "net/testing": /^switch\/counter\.ts$/,
 };
 

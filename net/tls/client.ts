@@ -1,0 +1,86 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { isIP } from "node:net";
+import { connect, type ConnectionOptions } from "node:tls";
+import type { TwoWay } from "../../flow/mod.ts";
+import type { Switch } from "../../switch/mod.ts";
+import { hostAddress } from "../mod.ts";
+import { tlsErrorFrom } from "./errors.ts";
+import { certificateSettings, checkAuthorities, checkCertificate, checkProtocols } from "./checks.ts";
+import { openTls } from "./open_tls.ts";
+import type { TlsClientOptions } from "./options.ts";
+import type { Begin } from "./session.ts";
+import type { TlsFlow } from "./tls_flow.ts";
+
+/**
+ * Starts TLS over a flow, as its client: at once, or in the midst of another protocol (STARTTLS).
+ *
+ * The server must show a certificate that an authority vouches for, that is valid, and that names `serverName`. Otherwise, and when the handshake fails or is cancelled,
+ * the flow is closed. From the call on it belongs to the TLS connection, which belongs to `sw`; only arguments that are wrong, and a call that is refused, leave it alone.
+ *
+ * @param sw The switch that owns the connection.
+ * @param flow What carries the encrypted bytes: a socket, a pipe, another TLS connection. Nobody else uses it from now on.
+ * @param options Whom to expect, and how.
+ * @returns The connection, when the handshake is done.
+ * @throws {TlsError} When the handshake fails: the code says why. A flow that breaks meanwhile throws its own error.
+ * @throws {TypeError} When `sw` is finished, or an argument is of the wrong kind.
+ * @throws {SyntaxError} When `serverName` can be neither a host name nor an IP address.
+ * @throws {RangeError} When a number of milliseconds is out of range.
+ * @throws {Cancelled} When the current scope, or `sw`, is cancelled.
+ *
+ * @example HTTPS by hand
+ * ```ts ignore
+ * import { copyString, hostAddress, readAll, run, Switch } from "@sluice/io";
+ * import { tlsClient } from "@sluice/io/net/tls";
+ *
+ * await run((env) =>
+ *   Switch.run(async (sw) => {
+ *     const flow = await env.net.connect(sw, hostAddress("example.com", 443));
+ *     const tls = await tlsClient(sw, flow, { serverName: "example.com" });
+ *     await copyString("GET / HTTP/1.0\r\nHost: example.com\r\n\r\n", tls);
+ *     console.log(new TextDecoder().decode(await readAll(tls)));
+ *   })
+ * );
+ * ```
+ */
+export async function tlsClient(sw: Switch, flow: TwoWay, options: TlsClientOptions): Promise<TlsFlow> {
+  const { serverName, authorities, certificate, verification } = options;
+  hostAddress(serverName, 0);
+  if (verification !== undefined && verification !== "dangerously-off") {
+    throw new TypeError(
+      `Cannot start TLS with verification "${String(verification)}": it can only be "dangerously-off"`,
+    );
+  }
+  if (certificate !== undefined) checkCertificate(certificate);
+  const settings: ConnectionOptions = {
+    host: serverName,
+    servername: isIP(serverName) ? "" : serverName, // which is for names only (RFC 6066)
+    ca: checkAuthorities(authorities),
+    ...(certificate === undefined ? {} : certificateSettings(certificate)),
+    ALPNProtocols: checkProtocols(options.protocols),
+    minVersion: "TLSv1.2",
+    rejectUnauthorized: verification === undefined,
+  };
+  return await openTls({
+    sw,
+    flow,
+    options,
+    label: `TLS with ${serverName}`,
+    prepare: () => Promise.resolve({ begin: begin(settings), serverName }),
+  });
+}
+
+function begin(settings: ConnectionOptions): Begin {
+  return (stream, { secured, failed }) => {
+    const socket = connect({ ...settings, socket: stream, allowHalfOpen: true } as ConnectionOptions);
+    const fail = (error: unknown) => failed(tlsErrorFrom("start TLS", error));
+    socket.on("error", fail);
+    socket.on("close", () => fail("ECONNRESET"));
+    socket.once("secureConnect", () => {
+      // The runtime has refused what it should. This is for the day on which one does not.
+      if (settings.rejectUnauthorized && !socket.authorized) fail(socket.authorizationError);
+      else secured(socket);
+    });
+    return () => socket.destroy();
+  };
+}

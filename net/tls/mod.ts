@@ -1,0 +1,21 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * TLS over any flow that goes both ways, on both sides, through the runtime's own `node:tls`: {@linkcode tlsClient} and {@linkcode tlsServer}.
+ *
+ * ```ts ignore
+ * import { tlsClient } from "@sluice/io/net/tls";
+ *
+ * const tls = await tlsClient(sw, flow, { serverName: "example.com", protocols: ["h2"] });
+ * console.log(tls.protocol, tls.peerCertificate?.subject);
+ * ```
+ *
+ * @module
+ */
+
+export { tlsClient } from "./client.ts";
+export { TlsError, type TlsErrorCode } from "./errors.ts";
+export type { Pem, TlsCertificate, TlsClientOptions, TlsOptions, TlsServerOptions } from "./options.ts";
+export type { PeerCertificate } from "./peer_certificate.ts";
+export { tlsServer } from "./server.ts";
+export type { TlsFlow } from "./tls_flow.ts";

@@ -1,0 +1,95 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Clock } from "../../switch/mod.ts";
+
+/** Certificates or a key in the PEM format: text, or its bytes. */
+export type Pem = string | Uint8Array;
+
+/**
+ * A certificate and its key: what one side shows of itself.
+ *
+ * @example From files
+ * ```ts ignore
+ * const certificate: TlsCertificate = {
+ *   chain: await readFile("fullchain.pem"),
+ *   key: await readFile("privkey.pem"),
+ * };
+ * ```
+ */
+export interface TlsCertificate {
+  /** The certificate, and after it those that lead to an authority, which need not be among them. */
+  readonly chain: Pem;
+  /** The private key. */
+  readonly key: Pem;
+  /** What the key is encrypted with, if it is. */
+  readonly passphrase?: string | undefined;
+}
+
+/** What both sides may set. */
+export interface TlsOptions {
+  /**
+   * The protocols that may be spoken inside, the best one first (ALPN): `["h2", "http/1.1"]`. Where both sides name some and have none in common, the handshake
+   * fails.
+   *
+   * @default {[]}
+   */
+  protocols?: readonly string[] | undefined;
+  /**
+   * How long the handshake may take, in milliseconds.
+   *
+   * @default {10_000}
+   */
+  handshakeTimeout?: number | undefined;
+  /**
+   * How long `close` lets bytes that were taken go out, in milliseconds, before it breaks the connection.
+   *
+   * @default {1000}
+   */
+  linger?: number | undefined;
+  /**
+   * What these times run on.
+   *
+   * @default {the real clock}
+   */
+  clock?: Clock | undefined;
+}
+
+/** Options for `tlsClient`. */
+export interface TlsClientOptions extends TlsOptions {
+  /** Whom the server's certificate must name: a host name, which is also told to the server (SNI), or an IP address. */
+  serverName: string;
+  /**
+   * The certificates of the authorities to trust, instead of those that the runtime knows.
+   *
+   * @default {those of the runtime}
+   */
+  authorities?: Pem | readonly Pem[] | undefined;
+  /**
+   * What to show to a server that asks who we are.
+   *
+   * @default {nothing}
+   */
+  certificate?: TlsCertificate | undefined;
+  /**
+   * `"dangerously-off"` accepts every certificate, for every name. Whoever is between us and the server can then read and change everything.
+   *
+   * @default {the certificate is verified}
+   */
+  verification?: "dangerously-off" | undefined;
+}
+
+/** Options for `tlsServer`. */
+export interface TlsServerOptions extends TlsOptions {
+  /**
+   * What to show, or who says so: a function is asked in each handshake, with the name that the client asks for in lower case (SNI), if it gives one. So one server has many
+   * names, and a new certificate is used from the next handshake on. What the function throws fails the handshake; it is cancelled when the handshake is.
+   */
+  certificate: TlsCertificate | ((serverName: string | undefined) => TlsCertificate | Promise<TlsCertificate>);
+  /**
+   * The certificates of the authorities that vouch for clients. With them, a client must show a certificate, or the handshake fails. With TLS 1.3 the client
+   * learns of that only from its first read, for its own handshake is over by then.
+   *
+   * @default {clients are not asked who they are}
+   */
+  authorities?: Pem | readonly Pem[] | undefined;
+}

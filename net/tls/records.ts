@@ -1,0 +1,166 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { Buffer } from "node:buffer";
+import { Duplex } from "node:stream";
+import { bufferOf } from "../../flow/node/foreign.ts";
+import { cancellableSource, lend, type LendingSource, type TwoWay, writeAll } from "../../flow/mod.ts";
+import type { Home } from "../../flow/home.ts";
+import { yieldNow } from "../../switch/mod.ts";
+
+/** The most that is held of what is yet to be decrypted, in bytes. */
+const pieceSize = 64 * 1024;
+
+/** Kind, version and size of a record (RFC 8446, section 5.1). */
+const headerSize = 5;
+
+/** What {@linkcode Records} tells. */
+export interface RecordsEvents {
+  /** Whether the next record is to be decrypted. */
+  hungry(): boolean;
+  /** All that was encrypted has been passed on. */
+  sent(): void;
+  /** The flow has ended, and all that came before has been decrypted. */
+  ended(): void;
+  /** `node:tls` sends nothing any more. */
+  finished(): void;
+  /** The flow is broken. */
+  failed(operation: "read" | "write", error: unknown): void;
+}
+
+/**
+ * The encrypted side of a connection: a stream for `node:tls` to read from and write to, over a flow. The runtimes differ in when they stop reading, what they say
+ * was written, and when they destroy a stream under them, and none shows whether the other side took its leave. So nothing is queued inside the stream, and the stream's end is
+ * not the flow's: what is written is kept here until the flow takes it, and records are decrypted one at a time, when somebody waits for what is in them. That
+ * bounds the memory; and on Bun, which ends both directions when it decrypts a farewell, a server can answer whom it has not yet read to the end.
+ */
+export class Records {
+  /** What `node:tls` takes for a socket. It never ends. */
+  readonly stream: Duplex;
+  readonly #flow: TwoWay;
+  readonly #home: Home;
+  readonly #events: RecordsEvents;
+  #source: LendingSource;
+  #wanted = false;
+  #rest: Buffer<ArrayBuffer> = Buffer.alloc(0);
+  #header: number[] = [];
+  #left = 0;
+  #reading = false;
+  #over = false;
+  #broken = false;
+  #sending = false;
+  #queue: Uint8Array[] = [];
+
+  constructor(flow: TwoWay, home: Home, events: RecordsEvents) {
+    this.#flow = flow;
+    this.#home = home;
+    this.#events = events;
+    this.#source = lendingSource(flow, home);
+    this.stream = new Duplex({
+      read: () => {
+        this.#wanted = true;
+        queueMicrotask(() => this.pull()); // what is pushed in a call to read() comes out later
+      },
+      write: (chunk: Buffer, _, done) => {
+        this.#put(chunk);
+        done();
+      },
+      final: (done) => {
+        done();
+        events.finished();
+      },
+    });
+    this.stream.on("error", () => {});
+  }
+
+  /** Where the encrypted bytes come from. Another source takes over what was read from it already. */
+  get source(): LendingSource {
+    return this.#source;
+  }
+
+  set source(source: LendingSource) {
+    this.#source = source;
+  }
+
+  /** Whether all that was encrypted has been passed on, or never will be. */
+  get idle(): boolean {
+    return !this.#sending;
+  }
+
+  /** Gives the next record to be decrypted, or a part of it, if that is wanted. */
+  pull(): void {
+    if (!this.#wanted || !this.#events.hungry()) return;
+    if (this.#rest.length === 0) {
+      if (!this.#reading && !this.#over) this.#read();
+      return;
+    }
+    this.#wanted = false;
+    const size = this.#sizeOfPart();
+    const part = this.#rest.subarray(0, size);
+    this.#rest = this.#rest.subarray(size);
+    this.stream.push(part);
+  }
+
+  /** How much of the rest belongs to the record that it begins with. */
+  #sizeOfPart(): number {
+    let size = 0;
+    if (this.#left === 0) {
+      while (this.#header.length < headerSize && size < this.#rest.length) this.#header.push(this.#rest[size++]);
+      if (this.#header.length < headerSize) return size;
+      this.#left = this.#header[3] * 256 + this.#header[4];
+      this.#header = [];
+    }
+    const part = Math.min(this.#left, this.#rest.length - size);
+    this.#left -= part;
+    return size + part;
+  }
+
+  async #read(): Promise<void> {
+    this.#reading = true;
+    const take = (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => {
+      const piece = bytes.subarray(0, pieceSize);
+      this.#rest = bufferOf(keep ? piece : piece.slice());
+      return piece.length;
+    };
+    try {
+      const count = await this.#home.run(() => this.#source[lend](take));
+      if (count === null) {
+        this.#over = true;
+        await this.#home.run(yieldNow); // what was decrypted last is told in this turn
+        this.#events.ended();
+      }
+    } catch (error) {
+      this.#over = true;
+      this.#events.failed("read", error);
+    }
+    this.#reading = false;
+    this.pull();
+  }
+
+  #put(chunk: Uint8Array): void {
+    if (this.#broken || chunk.length === 0) return;
+    this.#queue.push(chunk);
+    if (!this.#sending) this.#send();
+  }
+
+  async #send(): Promise<void> {
+    this.#sending = true;
+    try {
+      while (this.#queue.length > 0) {
+        const chunks = this.#queue;
+        this.#queue = [];
+        await this.#home.run(() => writeAll(this.#flow, ...chunks));
+      }
+    } catch (error) {
+      this.#broken = true;
+      this.#queue = [];
+      this.#events.failed("write", error);
+    }
+    this.#sending = false;
+    this.#events.sent();
+  }
+}
+
+/** The flow as a source whose reads can be cancelled, even where those of the flow cannot. */
+function lendingSource(flow: TwoWay & Partial<LendingSource>, home: Home): LendingSource {
+  return typeof flow[lend] === "function" ? flow as LendingSource : home.call(() => cancellableSource(flow));
+}

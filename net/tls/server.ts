@@ -1,0 +1,134 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { createServer, type TlsOptions, type TLSSocket } from "node:tls";
+import { BufReader, type TwoWay } from "../../flow/mod.ts";
+import type { Switch } from "../../switch/mod.ts";
+import { certificateSettings, checkAuthorities, checkCertificate, checkProtocols } from "./checks.ts";
+import { tlsErrorFrom } from "./errors.ts";
+import { openTls } from "./open_tls.ts";
+import type { TlsServerOptions } from "./options.ts";
+import { maxHello, readServerName } from "./server_name.ts";
+import type { Begin } from "./session.ts";
+import type { TlsFlow } from "./tls_flow.ts";
+
+/** The runtime sets no limit of its own then. Deno would keep the timer, and all that hangs on it, after a handshake that failed. */
+const noHandshakeTimeout = -1;
+
+/**
+ * Starts TLS over a flow, as its server: at once, or in the midst of another protocol (STARTTLS).
+ *
+ * When the handshake fails or is cancelled, the flow is closed. From the call on it belongs to the TLS connection, which belongs to `sw`; only arguments that are
+ * wrong, and a call that is refused, leave it alone.
+ *
+ * Where something was read from the flow through a `BufReader` before, hand over its `asSource()` in place of the flow's own reading half, as in the example, lest the
+ * beginning of the handshake is lost in its buffer. Whatever else is in that buffer counts as a part of the handshake too, which fails then: plaintext that somebody has slipped in
+ * is never taken for something that came under TLS (CVE-2011-0411). So throw no buffer away, and read nothing more through the old reader.
+ *
+ * Where the runtime is Bun, a connection whose client has ended its sending half can be written to only until that end is read.
+ *
+ * @param sw The switch that owns the connection.
+ * @param flow What carries the encrypted bytes: a socket, a pipe, another TLS connection. Nobody else uses it from now on.
+ * @param options What to show, and what to ask for.
+ * @returns The connection, when the handshake is done.
+ * @throws {TlsError} When the handshake fails: the code says why. A flow that breaks meanwhile throws its own error.
+ * @throws {TypeError} When `sw` is finished, or an argument is of the wrong kind.
+ * @throws {RangeError} When a number of milliseconds is out of range.
+ * @throws {Cancelled} When the current scope, or `sw`, is cancelled.
+ *
+ * @example STARTTLS, on both sides
+ * ```ts
+ * import { BufReader, both, copyString, pipe, Switch, type TwoWay } from "@sluice/io";
+ * import { tlsClient, tlsServer } from "@sluice/io/net/tls";
+ * import { assertEquals } from "@std/assert";
+ * import { readFileSync } from "node:fs";
+ *
+ * const pem = (name: string) => readFileSync(`tests/fixtures/tls/${name}`);
+ * const certificate = { chain: pem("localhost.crt"), key: pem("localhost.key") };
+ *
+ * // The flow, but what the reader has in its buffer comes first.
+ * function goOn(reader: BufReader, flow: TwoWay): TwoWay {
+ *   const source = reader.asSource();
+ *   return {
+ *     read: (buffer) => source.read(buffer),
+ *     write: (bytes) => flow.write(bytes),
+ *     shutdown: (how) => flow.shutdown(how),
+ *   };
+ * }
+ *
+ * await Switch.run(async (sw) => {
+ *   const [a, b] = pipe();
+ *   const client = async () => {
+ *     await copyString("STARTTLS\r\n", a);
+ *     const reader = new BufReader(a, { maxSize: 1024 });
+ *     assertEquals(await reader.line(), "220 go ahead");
+ *     const tls = await tlsClient(sw, goOn(reader, a), { serverName: "localhost", authorities: pem("authority.crt") });
+ *     await copyString("hello\r\n", tls);
+ *   };
+ *   const server = async () => {
+ *     const reader = new BufReader(b, { maxSize: 1024 });
+ *     assertEquals(await reader.line(), "STARTTLS");
+ *     await copyString("220 go ahead\r\n", b);
+ *     const tls = await tlsServer(sw, goOn(reader, b), { certificate });
+ *     assertEquals(await new BufReader(tls, { maxSize: 1024 }).line(), "hello");
+ *   };
+ *   await both(client, server);
+ * });
+ * ```
+ *
+ * @example A server whose certificate can be exchanged while it runs
+ * ```ts ignore
+ * let certificate = await readCertificate();
+ * process.on("SIGHUP", async () => certificate = await readCertificate());
+ *
+ * await runServer(listener, (flow) =>
+ *   Switch.run(async (sw) => {
+ *     const tls = await tlsServer(sw, flow, { certificate: () => certificate });
+ *     await copy(tls, tls);
+ *   }), { onError: console.error });
+ * ```
+ */
+export async function tlsServer(sw: Switch, flow: TwoWay, options: TlsServerOptions): Promise<TlsFlow> {
+  const { certificate, authorities } = options;
+  if (typeof certificate !== "function") checkCertificate(certificate);
+  const ca = checkAuthorities(authorities);
+  const settings: TlsOptions = {
+    ca,
+    ALPNProtocols: checkProtocols(options.protocols),
+    minVersion: "TLSv1.2",
+    requestCert: ca !== undefined,
+    rejectUnauthorized: false, // by the runtime, which does not say why
+    allowHalfOpen: true,
+    handshakeTimeout: noHandshakeTimeout,
+  };
+  return await openTls({
+    sw,
+    flow,
+    options,
+    label: "TLS with a client",
+    async prepare({ records }) {
+      const reader = new BufReader(records.source, { maxSize: maxHello });
+      records.source = reader.asSource();
+      const serverName = await readServerName(reader);
+      const shown = typeof certificate === "function" ? checkCertificate(await certificate(serverName)) : certificate;
+      return { begin: begin({ ...settings, ...certificateSettings(shown) }), serverName };
+    },
+  });
+}
+
+function begin(settings: TlsOptions): Begin {
+  return (stream, { secured, failed }) => {
+    const server = createServer(settings);
+    const fail = (error: unknown, socket?: TLSSocket) => {
+      socket?.on("error", () => {});
+      failed(tlsErrorFrom("start TLS", error));
+    };
+    server.on("tlsClientError", fail);
+    server.on("error", fail);
+    server.on("secureConnection", (socket) => {
+      if (settings.requestCert && !socket.authorized) fail(socket.authorizationError, socket);
+      else secured(socket);
+    });
+    server.emit("connection", stream);
+    return () => {}; // its socket goes with the stream
+  };
+}
