@@ -11,6 +11,7 @@ import {
   type Net,
   type NetFeature,
   type NetProvider,
+  type ProviderConnectOptions,
   type ProviderDatagram,
   type ProviderDatagramOptions,
   type ProviderListener,
@@ -273,8 +274,8 @@ export class FakeProvider implements NetProvider {
     udp: new Set(["SO_BROADCAST", "IP_TTL", "IP_ADD_MEMBERSHIP", "IP_MULTICAST_IF", "IPV6_V6ONLY"]),
   };
 
-  connect(address: StreamAddress): Attempt<ProviderStream> {
-    this.calls.push("connect");
+  connect(address: StreamAddress, { bindTo }: ProviderConnectOptions): Attempt<ProviderStream> {
+    this.calls.push(bindTo === undefined ? "connect" : `connect from ${formatAddress(bindTo)}`);
     this.targets.push(formatAddress(address));
     return added(this.connects);
   }

@@ -61,6 +61,22 @@ test("connect() uses the local address that bindTo names", async () => {
   });
 });
 
+test("connect() asks for the local address, then sets the options in order, and closes with its switch", async () => {
+  const { net, provider } = fakeNet();
+  const stream = new FakeStream();
+  await Switch.run(async (sw) => {
+    const socketOptions = { TCP_NODELAY: true, SO_KEEPALIVE: true, IP_TOS: 16 };
+    const connecting = net.connect(sw, address, { bindTo: tcp("10.0.0.1", 4000), socketOptions });
+    await called(() => provider.connects.length === 1);
+    provider.connects[0].succeed(stream);
+    await connecting;
+    assertEquals(provider.calls, ["connect from tcp:10.0.0.1:4000"]);
+    assertEquals(stream.settings.calls, ["TCP_NODELAY true", "SO_KEEPALIVE true", "IP_TOS 16"]);
+    assertEquals(stream.state, "open");
+  });
+  assertEquals(stream.state, "closed");
+});
+
 test("connect() gives the attempt up as soon as it is cancelled", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
