@@ -125,7 +125,7 @@ export class IpAddress {
     const rule = zone === undefined ? undefined : brokenZoneRule(zone, length);
     if (rule !== undefined) throw new SyntaxError(`Cannot use zone ${quoteText(zone!)}: ${rule}`);
     this.#zone = zone;
-    this.text = length === 4 ? this.#bytes.join(".") : format6(this.#bytes) + (zone === undefined ? "" : `%${zone}`);
+    this.text = length === 4 ? format4(this.#bytes) : format6(this.#bytes) + (zone === undefined ? "" : `%${zone}`);
     Object.freeze(this);
   }
 
@@ -327,6 +327,8 @@ export class IpAddress {
   }
 }
 
+const zero = "0".charCodeAt(0);
+
 /** Throws a `SyntaxError` that names the whole text and the rule that it breaks. */
 type Fail = (rule: string) => never;
 
@@ -345,14 +347,23 @@ function parseLiteral(text: string, fail: Fail): Uint8Array {
 }
 
 function parse4(text: string, fail: Fail): number[] {
-  const parts = text.split(".", 5);
-  if (parts.length !== 4) fail("an IPv4 address has four decimal numbers");
-  return parts.map((part) => {
-    if (!/^[0-9]+$/.test(part)) fail("an IPv4 address has four decimal numbers");
-    if (part.length > 1 && part.startsWith("0")) fail("a decimal number has no leading zero");
-    if (part.length > 3 || Number(part) > 255) fail("a decimal number is at most 255");
-    return Number(part);
-  });
+  const numbers: number[] = [];
+  for (let start = 0; numbers.length < 4;) {
+    const dot = text.indexOf(".", start);
+    const end = numbers.length < 3 ? dot : text.length;
+    if (end <= start) fail("an IPv4 address has four decimal numbers");
+    let number = 0;
+    for (let at = start; at < end; at++) {
+      const digit = text.charCodeAt(at) - zero;
+      if (!(digit >= 0 && digit <= 9)) fail("an IPv4 address has four decimal numbers");
+      number = number * 10 + digit;
+    }
+    if (end - start > 1 && text.charCodeAt(start) === zero) fail("a decimal number has no leading zero");
+    if (number > 255) fail("a decimal number is at most 255");
+    numbers.push(number);
+    start = end + 1;
+  }
+  return numbers;
 }
 
 function parse6(text: string, fail: Fail): number[] {
@@ -386,6 +397,10 @@ function parseGroups(text: string, last: boolean, fail: Fail): number[] {
 
 function isMapped(bytes: Uint8Array): boolean {
   return bytes.length === 16 && bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((b) => b === 0);
+}
+
+function format4([a, b, c, d]: Uint8Array): string {
+  return `${a}.${b}.${c}.${d}`;
 }
 
 function format6(bytes: Uint8Array): string {

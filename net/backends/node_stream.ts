@@ -61,12 +61,20 @@ export class NodeStream implements ProviderStream {
     return this.#peer;
   }
 
-  /** Reads the addresses while the socket has them. Of a Unix socket the runtimes know none, so they are told. */
+  /**
+   * Reads the addresses while the socket has them. Of a Unix socket the runtimes know none, so they are told; and so is the local one where it can be no
+   * other, which spares a system call for each connection.
+   */
   named(local: StreamAddress, peer: StreamAddress): this {
-    const { localAddress, localPort, remoteAddress, remotePort } = this.#socket;
-    this.#local = localAddress === undefined ? local : tcp(plainIp(localAddress), localPort as number);
+    const { remoteAddress, remotePort } = this.#socket;
     this.#peer = remoteAddress === undefined ? peer : tcp(plainIp(remoteAddress), remotePort as number);
+    this.#local = local.transport === "unix" || isAny(local.ip) ? this.#ownAddress() ?? local : local;
     return this;
+  }
+
+  #ownAddress(): StreamAddress | undefined {
+    const { localAddress, localPort } = this.#socket;
+    return localAddress === undefined ? undefined : tcp(plainIp(localAddress), localPort as number);
   }
 
   attach(events: ProviderStreamEvents): void {
@@ -136,6 +144,10 @@ const closedBySystem: Error = Object.freeze(
 
 /** The address of a Unix socket without a name. */
 export const unnamed: StreamAddress = unix("");
+
+function isAny(ip: IpAddress): boolean {
+  return ip.equals(IpAddress.any4) || ip.equals(IpAddress.any6);
+}
 
 function plainIp(text: string): IpAddress {
   return IpAddress.parse(text).unmapped();
