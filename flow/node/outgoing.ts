@@ -5,6 +5,14 @@ import type { Writable } from "node:stream";
 import { ClosedError } from "../mod.ts";
 import { writeLimit } from "../stream_end.ts";
 
+/**
+ * Large copies for sockets are made in memory that is used again, for making it costs as much as the copy: 0.8 of the time of a loop that reads and
+ * writes 64 KiB (Node; Bun 0.9).
+ */
+const pool: Buffer[] = [];
+const poolLimit = 16;
+const leastPooled = 8 * 1024;
+
 /** The sending half of a `StreamEnd` over a Node stream. It takes a write only when nothing older is queued. */
 export class Outgoing {
   readonly #writable: Writable;
@@ -16,8 +24,9 @@ export class Outgoing {
 
   /**
    * `wake` is called whenever a write may be taken again, or {@linkcode Outgoing.flushed} became true, or an error came.
-   * Unless `patient`, a stream is believed when it says that nothing is queued. A socket can be; on Bun the standard
-   * streams of this process and of its children cannot, and then only their call back tells. That costs a turn for each write.
+   * Unless `patient`, the stream is a socket of the system: it is believed when it says that nothing is queued, and has done with the memory of a write when
+   * it calls back. Other streams may keep it; and on Bun the standard streams of this process and of its children are not to be believed, so that only their
+   * call back tells. That costs a turn for each write.
    */
   constructor(writable: Writable, wake: () => void, patient = false) {
     this.#writable = writable;
@@ -34,9 +43,10 @@ export class Outgoing {
   write(bytes: Uint8Array): number {
     if (!this.#free()) return 0;
     // Nothing takes back what the stream was given, so it gets memory of its own.
-    const copy = Buffer.from(bytes.length > writeLimit ? bytes.subarray(0, writeLimit) : bytes);
-    this.#put(copy, this.#onWritten);
-    return copy.length;
+    const part = bytes.length > writeLimit ? bytes.subarray(0, writeLimit) : bytes;
+    if (this.#patient || part.length < leastPooled) this.#put(Buffer.from(part), this.#onWritten);
+    else this.#putPooled(part);
+    return part.length;
   }
 
   give(buffers: readonly Uint8Array[]): number {
@@ -80,7 +90,17 @@ export class Outgoing {
     return !this.#busy && !this.#writable.destroyed && this.#writable.writableLength === 0;
   }
 
-  #put(bytes: Uint8Array, onWritten: (() => void) | undefined): void {
+  #putPooled(bytes: Uint8Array): void {
+    const memory = pool.pop() ?? Buffer.allocUnsafeSlow(writeLimit);
+    memory.set(bytes);
+    this.#put(memory.subarray(0, bytes.length), (error) => {
+      // After an error the system may be reading it still.
+      if (!error && pool.length < poolLimit) pool.push(memory);
+      this.#onWritten();
+    });
+  }
+
+  #put(bytes: Uint8Array, onWritten: ((error?: Error | null) => void) | undefined): void {
     this.#busy = this.#patient; // now, for the call back may come at once
     try {
       this.#writable.write(bytes, onWritten);
