@@ -2,7 +2,7 @@
 
 import { ClosedError } from "../flow/errors.ts";
 import type { Clock } from "../switch/clock.ts";
-import type { ReleaseHook } from "../switch/release_hooks.ts";
+import type { Labelled, ReleaseHook } from "../switch/release_hooks.ts";
 import { refused, Waiter } from "../switch/scope.ts";
 import { isSwitchCancelled, own, refusedFor, type Switch } from "../switch/switch.ts";
 import type { StreamAddress } from "./address.ts";
@@ -45,6 +45,7 @@ export class ProvidedListener implements ListeningSocket {
   readonly #listener: ProviderListener;
   readonly #terms: ListenerTerms;
   readonly #settings: SocketSettings;
+  readonly #subject: Labelled;
   readonly #hook: ReleaseHook;
   readonly #acceptors: Set<Acceptor> = new Set();
   readonly #watchers: Set<Waiter<void>> = new Set();
@@ -56,6 +57,7 @@ export class ProvidedListener implements ListeningSocket {
     this.#listener = listener;
     this.#terms = terms;
     this.#settings = new SocketSettings(listener.address, terms.reach.ofListener, {}, terms.given);
+    this.#subject = labelled(listener.address);
     this.#hook = hook;
     listener.attach({ acceptable: () => this.#serve(), overflowing: () => this.#overflowing() });
     Object.freeze(this);
@@ -77,12 +79,12 @@ export class ProvidedListener implements ListeningSocket {
     const refusal = refusedFor(sw, "accept");
     if (refusal !== undefined) return await refusal;
     if (this.#closing !== undefined) throw closedListener();
-    const subject = labelled(this.address);
     const hook = own(sw, "accept", () => {
       if (acceptor.opened !== undefined) return acceptor.opened.close();
       this.#refuse(acceptor, ownerGone(sw, "accept"));
-    }, subject);
-    const waiter: Waiter<StreamSocket> = new Waiter("accept", (_, reason) => this.#refuse(acceptor, reason), subject);
+    }, this.#subject);
+    const refuse = (_: unknown, reason: unknown) => this.#refuse(acceptor, reason);
+    const waiter: Waiter<StreamSocket> = new Waiter("accept", refuse, this.#subject);
     const acceptor: Acceptor = { sw, waiter, hook, opened: undefined };
     this.#acceptors.add(acceptor);
     this.#serve();
@@ -100,7 +102,7 @@ export class ProvidedListener implements ListeningSocket {
     const watcher: Waiter<void> = new Waiter("overflow", (_, reason) => {
       this.#watchers.delete(watcher);
       watcher.reject(reason);
-    }, labelled(this.address));
+    }, this.#subject);
     this.#watchers.add(watcher);
     return watcher.promise;
   }
