@@ -34,13 +34,15 @@ export function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return bytes.buffer instanceof ArrayBuffer ? bytes as Uint8Array<ArrayBuffer> : new Uint8Array(bytes);
 }
 
-/** All buffers in one, in new memory. */
-export function joined(buffers: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(totalLength(buffers));
+/** All buffers in one, in new memory; at most the first `limit` bytes. */
+export function joined(buffers: readonly Uint8Array[], limit = Infinity): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(Math.min(totalLength(buffers), limit));
   let end = 0;
   for (const bytes of buffers) {
-    whole.set(bytes, end);
+    const left = whole.length - end;
+    whole.set(bytes.length > left ? bytes.subarray(0, left) : bytes, end);
     end += bytes.length;
+    if (end >= whole.length) break;
   }
   return whole;
 }

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { bytesProblem, unshared } from "./bytes.ts";
+import { bytesProblem, joined } from "./bytes.ts";
+import { checkMethods } from "./check.ts";
 import { Home, onCancel } from "./home.ts";
 import { openPulled } from "./pulled.ts";
 import { Stream, type StreamNames } from "./stream.ts";
@@ -17,7 +18,7 @@ import { type ClosableSink, type ClosableSource, give } from "./types.ts";
  *
  * @param stream What to read.
  * @returns The source. It lends; what a byte stream gave may be kept.
- * @throws {TypeError} When the stream is locked. A chunk that is no byte array fails the read.
+ * @throws {TypeError} When `stream` is no readable stream, or is locked. A chunk that is no byte array fails the read.
  *
  * @example The body of a response
  * ```ts
@@ -29,6 +30,7 @@ import { type ClosableSink, type ClosableSource, give } from "./types.ts";
  * ```
  */
 export function fromReadableStream(stream: ReadableStream<Uint8Array>): ClosableSource {
+  checkMethods("make a source", stream, "a ReadableStream", "getReader");
   refuseLocked(stream, "source");
   const home = new Home();
   // Only a byte stream gives its chunks away; another may have given one to somebody else too, as tee() does.
@@ -63,15 +65,16 @@ export function fromReadableStream(stream: ReadableStream<Uint8Array>): Closable
 /**
  * A web stream as a sink. The stream stays locked.
  *
- * A write waits until the stream is ready for more, and then gives it a copy, for the stream keeps what it gets; `give`
- * passes buffers on as they are. So the stream holds no more than its own strategy allows, and one chunk. An error of
- * the stream is thrown by every later write.
+ * A write waits until the stream is ready for more, and then gives it a copy of at most 64 KiB, for the stream keeps what
+ * it gets, and may transfer the memory to others; so does `give`. The stream holds no more than its own strategy allows,
+ * and one chunk. An error of the stream is thrown by every later write.
  *
- * Closing the sink closes the stream, and waits until it has taken care of everything.
+ * Closing the sink closes the stream, and waits until it has taken care of everything. Aborting it waits for nothing: the
+ * standard has the stream learn of that when the chunk it is at is done with, which may be never.
  *
  * @param stream Where the bytes go.
  * @returns The sink.
- * @throws {TypeError} When the stream is locked.
+ * @throws {TypeError} When `stream` is no writable stream, or is locked.
  *
  * @example Compressing
  * ```ts
@@ -87,6 +90,7 @@ export function fromReadableStream(stream: ReadableStream<Uint8Array>): Closable
  * ```
  */
 export function fromWritableStream(stream: WritableStream<Uint8Array<ArrayBuffer>>): ClosableSink {
+  checkMethods("make a sink", stream, "a WritableStream", "getWriter");
   refuseLocked(stream, "sink");
   const sink = new StreamSink(stream);
   return Object.freeze<ClosableSink>({
@@ -110,7 +114,8 @@ class StreamSink implements StreamEnd, StreamNames {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #failure: { readonly error: unknown } | undefined;
   #told = false;
-  #aborting: Promise<void> | undefined;
+  #givenUp = false;
+  #wake = () => {};
   #closing: Promise<void> | undefined;
 
   constructor(stream: WritableStream<Uint8Array<ArrayBuffer>>) {
@@ -128,15 +133,15 @@ class StreamSink implements StreamEnd, StreamNames {
   }
 
   write(bytes: Uint8Array): number {
-    return this.#free() ? this.#put(new Uint8Array(bytes.subarray(0, writeLimit))) : 0;
+    return this.give([bytes]);
   }
 
   give(buffers: readonly Uint8Array[]): number {
-    let size = 0;
-    for (const bytes of buffers) {
-      if (!this.#free()) break;
-      size += this.#put(bytes);
-    }
+    if (!this.#free()) return 0;
+    // A copy, even of what is given: the stream may transfer the memory, and other parts of it may be somebody else's.
+    const chunk = joined(buffers, writeLimit);
+    const size = chunk.length; // it is 0 once that has happened
+    this.#home.call(() => this.#writer.write(chunk)).catch(ignore); // the stream is broken then, and says so
     return size;
   }
 
@@ -150,11 +155,6 @@ class StreamSink implements StreamEnd, StreamNames {
     return false;
   }
 
-  #put(bytes: Uint8Array): number {
-    this.#home.call(() => this.#writer.write(unshared(bytes))).catch(ignore); // the stream is broken then, and says so
-    return bytes.length;
-  }
-
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
@@ -162,7 +162,7 @@ class StreamSink implements StreamEnd, StreamNames {
   abort(reason?: unknown): void {
     this.stream.close();
     this.#giveUp(reason);
-    this.#closing ??= this.#aborting;
+    this.#closing ??= Promise.resolve();
   }
 
   async #close(): Promise<void> {
@@ -170,16 +170,24 @@ class StreamSink implements StreamEnd, StreamNames {
     const giveUp = (reason: unknown) => this.#giveUp(reason);
     const forget = [onCancel("close", giveUp), this.#home.onCancel("close", giveUp)];
     try {
-      await (this.#aborting ?? this.#home.call(() => this.#writer.close()));
+      if (this.#givenUp) return;
+      await new Promise<void>((resolve, reject) => {
+        this.#wake = resolve;
+        this.#home.call(() => this.#writer.close()).then(resolve, reject);
+      });
     } catch (error) {
-      if (!this.#told && this.#aborting === undefined) throw error;
+      if (!this.#told && !this.#givenUp) throw error;
     } finally {
       forget.forEach((each) => each());
     }
   }
 
   #giveUp(reason: unknown): void {
-    this.#aborting ??= this.#home.call(() => this.#writer.abort(reason)).catch(ignore);
+    if (this.#givenUp) return;
+    this.#givenUp = true;
+    // Not awaited: it settles only when a write that is under way does.
+    this.#home.call(() => this.#writer.abort(reason)).catch(ignore);
+    this.#wake();
   }
 }
 

@@ -6,6 +6,7 @@ import { Cancelled } from "../switch/errors.ts";
 import { currentScope, refused, Scope, Waiter } from "../switch/scope.ts";
 import type { Labelled, ReleaseHook } from "../switch/release_hooks.ts";
 import { checkSwitch, ownHere, runUnder, type Switch } from "../switch/switch.ts";
+import { breakWith } from "./breaking.ts";
 
 /**
  * The scope in which a bridge was made. The bridge does its I/O there, whoever calls the foreign stream, so that a
@@ -63,13 +64,9 @@ export class Home {
     return this.call(() => onCancel(operation, stop));
   }
 
-  /** The same by the home's own signal, which does not keep alive what nobody uses any more once the home has ended. */
-  onSignal(stop: (reason: unknown) => void): () => void {
-    const signal = this.call(currentSignal);
-    const onAbort = () => stop(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
-    return () => signal.removeEventListener("abort", onAbort);
+  /** The same for a stream that nothing else may hold any more: see {@linkcode breakWith}. Not once the home has ended. */
+  onCancelOf(stream: WritableStream, breakIt: (reason: unknown) => void): () => void {
+    return breakWith(this.call(currentSignal), stream, breakIt);
   }
 }
 

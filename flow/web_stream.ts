@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkMethods } from "./check.ts";
 import { lends, lendSome } from "./foreign.ts";
 import { Home } from "./home.ts";
 import { cancellableSource } from "./sources.ts";
@@ -18,6 +19,7 @@ import { writeAll } from "./write.ts";
  *
  * @param source Where the bytes come from. Nobody else reads it meanwhile.
  * @returns The stream. Its chunks are at most 64 KiB, in memory of their own.
+ * @throws {TypeError} When `source` is no source.
  *
  * @example A source as the body of a response
  * ```ts
@@ -29,6 +31,7 @@ import { writeAll } from "./write.ts";
  * ```
  */
 export function toReadableStream(source: Source): ReadableStream<Uint8Array<ArrayBuffer>> {
+  checkMethods("make a stream", source, "a source", "read");
   const home = new Home();
   const lender = lends(source) ? source : cancellableSource(source);
   let cancelled = false;
@@ -66,13 +69,14 @@ export function toReadableStream(source: Source): ReadableStream<Uint8Array<Arra
  * A sink as a web stream. A chunk counts as written when the sink has taken all of it; the next one waits until then.
  *
  * Its writes are done in the scope in which it was made. When that is cancelled, the stream errors at once with the
- * {@linkcode Cancelled}. It closes nothing:
+ * {@linkcode Cancelled}; so while it is locked, it stays in memory for as long as that scope lives. It closes nothing:
  *
  * - closing it ends the sending direction of a {@linkcode TwoWay}, by `shutdown("send")`, and of a plain sink nothing;
  * - aborting it cancels the write that is under way, and ends nothing, lest the other side takes what it got for all.
  *
  * @param sink Where the bytes go. Nobody else writes to it meanwhile.
  * @returns The stream.
+ * @throws {TypeError} When `sink` is no sink.
  *
  * @example The end of a pipeline of web streams
  * ```ts
@@ -85,7 +89,9 @@ export function toReadableStream(source: Source): ReadableStream<Uint8Array<Arra
  * ```
  */
 export function toWritableStream(sink: Sink): WritableStream<Uint8Array> {
+  checkMethods("make a stream", sink, "a sink", "write");
   const home = new Home();
+  let breakStream = (_: unknown) => {};
   let forget = () => {};
   const perform = async (operation: () => Promise<void>) => {
     try {
@@ -95,9 +101,9 @@ export function toWritableStream(sink: Sink): WritableStream<Uint8Array> {
       throw error;
     }
   };
-  return new WritableStream<Uint8Array>({
+  const stream = new WritableStream<Uint8Array>({
     start(controller) {
-      forget = home.onSignal((reason) => controller.error(reason));
+      breakStream = (reason) => controller.error(reason);
       // Not every runtime's types know of it.
       const { signal } = controller as WritableStreamDefaultController & { readonly signal: AbortSignal };
       signal.addEventListener("abort", () => home.stop(signal.reason), { once: true });
@@ -109,6 +115,8 @@ export function toWritableStream(sink: Sink): WritableStream<Uint8Array> {
     },
     abort: () => forget(),
   });
+  forget = home.onCancelOf(stream, breakStream);
+  return stream;
 }
 
 function isTwoWay(sink: Sink): sink is TwoWay {

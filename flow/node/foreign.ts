@@ -11,6 +11,10 @@ const prematureClose = "ERR_STREAM_PREMATURE_CLOSE";
 /** The codes of errors that say no more than that nobody is there any more. */
 const brokenCodes: readonly unknown[] = ["EPIPE", "ERR_STREAM_DESTROYED", prematureClose];
 
+/** By what streams of Node are known. Some are of no class of `node:stream`: requests, responses, those of older packages. */
+export const readableMethods: readonly string[] = ["on", "resume", "destroy"];
+export const writableMethods: readonly string[] = ["on", "write", "end", "destroy"];
+
 /** What is thrown for an error of a stream: the reader may go away, as that of any pipe. */
 export function brokenPipe(operation: "read" | "write", cause: unknown): unknown {
   const code = (cause as { code?: unknown } | null | undefined)?.code;

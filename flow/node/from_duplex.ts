@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Duplex } from "node:stream";
+import { checkMethods } from "../check.ts";
 import { Home } from "../home.ts";
 import {
   type Borrower,
@@ -14,7 +15,7 @@ import {
 } from "../mod.ts";
 import { Stream } from "../stream.ts";
 import type { StreamEnd } from "../stream_end.ts";
-import { brokenPipe, Ending, watch } from "./foreign.ts";
+import { brokenPipe, Ending, readableMethods, watch, writableMethods } from "./foreign.ts";
 import { Incoming } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 
@@ -43,6 +44,7 @@ export interface DuplexFlow extends TwoWay, Closable, LendingSource, GivingSink 
  *
  * @param duplex The stream.
  * @returns The flow.
+ * @throws {TypeError} When `duplex` is no stream of Node that goes both ways.
  *
  * @example A stream of Node as a flow
  * ```ts
@@ -59,6 +61,8 @@ export interface DuplexFlow extends TwoWay, Closable, LendingSource, GivingSink 
  * ```
  */
 export function fromDuplex(duplex: Duplex): DuplexFlow {
+  const kind = "a stream of Node that goes both ways";
+  checkMethods("make a flow", duplex, kind, ...readableMethods, ...writableMethods);
   return new NodeFlow(duplex);
 }
 

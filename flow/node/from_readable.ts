@@ -1,10 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Readable } from "node:stream";
+import { checkMethods } from "../check.ts";
 import { type ClosableSource, lend } from "../mod.ts";
 import { Stream } from "../stream.ts";
 import { noSink } from "../stream_end.ts";
-import { brokenPipe, watch } from "./foreign.ts";
+import { brokenPipe, readableMethods, watch } from "./foreign.ts";
 import { Incoming } from "./incoming.ts";
 
 /**
@@ -20,6 +21,7 @@ import { Incoming } from "./incoming.ts";
  *
  * @param readable What to read: bytes, no objects, and no encoding set.
  * @returns The source. It lends.
+ * @throws {TypeError} When `readable` is no readable stream of Node.
  *
  * @example A file, unpacked
  * ```ts
@@ -35,6 +37,7 @@ import { Incoming } from "./incoming.ts";
  * ```
  */
 export function fromReadable(readable: Readable): ClosableSource {
+  checkMethods("make a source", readable, "a readable stream of Node", ...readableMethods);
   const incoming = new Incoming(readable);
   const stream = new Stream({
     ...noSink,

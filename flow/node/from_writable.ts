@@ -1,11 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Writable } from "node:stream";
+import { checkMethods } from "../check.ts";
 import { Home } from "../home.ts";
 import { type ClosableSink, give } from "../mod.ts";
 import { Stream } from "../stream.ts";
 import { noSource, type StreamEnd } from "../stream_end.ts";
-import { brokenPipe, Ending, watch } from "./foreign.ts";
+import { brokenPipe, Ending, watch, writableMethods } from "./foreign.ts";
 import { Outgoing } from "./outgoing.ts";
 
 /**
@@ -20,6 +21,7 @@ import { Outgoing } from "./outgoing.ts";
  *
  * @param writable Where the bytes go.
  * @returns The sink.
+ * @throws {TypeError} When `writable` is no writable stream of Node.
  *
  * @example A file, packed
  * ```ts
@@ -37,6 +39,7 @@ import { Outgoing } from "./outgoing.ts";
  * ```
  */
 export function fromWritable(writable: Writable): ClosableSink {
+  checkMethods("make a sink", writable, "a writable stream of Node", ...writableMethods);
   const ending = new Ending(writable, new Home());
   const outgoing: Outgoing = new Outgoing(writable, () => stream.writable(), true);
   let told = false;

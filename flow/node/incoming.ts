@@ -83,14 +83,17 @@ export class Incoming {
     return undefined;
   }
 
-  consume(size: number): void {
+  /** Whether more has arrived. */
+  consume(size: number): boolean {
     const piece = this.#pieces[0] as Uint8Array<ArrayBuffer>;
     if (size === piece.length) this.#pieces.shift();
     else this.#pieces[0] = piece.subarray(size);
     this.#size -= size;
-    if (!this.#paused || this.#size >= receiveLimit / 2 || this.#pieces.length >= pieceLimit / 2) return;
-    this.#paused = false;
-    this.#readable.resume();
+    if (this.#paused && this.#size < receiveLimit / 2 && this.#pieces.length < pieceLimit / 2) {
+      this.#paused = false;
+      this.#readable.resume();
+    }
+    return this.#pieces.length > 0;
   }
 
   drop(): void {

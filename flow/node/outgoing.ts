@@ -44,20 +44,18 @@ export class Outgoing {
     if (!this.#free()) return 0;
     // Nothing takes back what the stream was given, so it gets memory of its own.
     const part = bytes.length > writeLimit ? bytes.subarray(0, writeLimit) : bytes;
+    const size = part.length; // now, for a stream may detach what it is given
     if (this.#patient || part.length < leastPooled) this.#put(Buffer.from(part), this.#onWritten);
     else this.#putPooled(part);
-    return part.length;
+    return size;
   }
 
   give(buffers: readonly Uint8Array[]): number {
     if (!this.#free()) return 0;
     const last = buffers.length - 1;
-    let size = 0;
+    const size = buffers.reduce((sum, { length }) => sum + length, 0); // now, for a stream may detach what it is given
     if (last > 0) this.#writable.cork();
-    buffers.forEach((bytes, i) => {
-      this.#put(bytes, i === last ? this.#onWritten : undefined);
-      size += bytes.length;
-    });
+    buffers.forEach((bytes, i) => this.#put(bytes, i === last ? this.#onWritten : undefined));
     if (last > 0) this.#writable.uncork();
     return size;
   }

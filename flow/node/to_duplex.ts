@@ -3,7 +3,8 @@
 import { Buffer } from "node:buffer";
 import { nextTick } from "node:process";
 import { Duplex } from "node:stream";
-import { Cancelled, type Switch } from "../../switch/mod.ts";
+import { Cancelled, interruptible, type Switch } from "../../switch/mod.ts";
+import { checkMethods } from "../check.ts";
 import { Home } from "../home.ts";
 import { cancellableSource, ClosedError, lend, type LendingSource, type TwoWay, writeAll } from "../mod.ts";
 import { bufferOf } from "./foreign.ts";
@@ -40,6 +41,8 @@ interface BridgedFlow extends TwoWay {
   setOption?(name: string, value: boolean | number): void;
 }
 
+const flowMethods: readonly string[] = ["read", "write", "shutdown"];
+
 type Done = (error?: Error | null) => void;
 
 /**
@@ -57,15 +60,16 @@ type Done = (error?: Error | null) => void;
  * most its `readableHighWaterMark` and one piece, are lost then.
  *
  * Where the flow is yet to come, the stream is `connecting` until then, and `'connect'` follows; if it does not come, the
- * stream is destroyed with that error. A flow that comes too late is closed. A function that opens the flow is called at
- * once, in the scope of the stream, and is cancelled when the stream is destroyed.
+ * stream is destroyed with that error. A function that opens the flow is called at once, in the scope of the stream; when
+ * the stream is destroyed it is cancelled, and `'close'` waits for it. For a promise nothing waits then, since nothing here
+ * could end that, not even the end of the switch. Either way, a flow that comes too late is closed.
  *
  * An `'error'` event without a listener does not end the process.
  *
  * @param flow What carries the bytes, a promise of it, or a function that opens it. Nobody else uses it from now on.
  * @param options Whose it is, and how it ends.
  * @returns The stream, with the members of a socket that clients use: see {@linkcode SocketDuplex}.
- * @throws {TypeError} When `options.sw` is no switch, or is finished.
+ * @throws {TypeError} When `flow` is none of these, or `options.sw` is no switch, or is finished.
  *
  * @example A client of `node:http` over a pipe
  * ```ts
@@ -88,6 +92,9 @@ export function toDuplex(
   flow: TwoWay | Promise<TwoWay> | (() => TwoWay | Promise<TwoWay>),
   options: ToDuplexOptions = {},
 ): SocketDuplex {
+  if (typeof flow !== "function" && !(flow instanceof Promise)) {
+    checkMethods("make a stream", flow, "a flow, a promise of it, or a function that opens it", ...flowMethods);
+  }
   return new Bridge(flow, options).duplex;
 }
 
@@ -99,6 +106,7 @@ class Bridge implements SocketState {
   bytesWritten = 0;
 
   readonly #home: Home;
+  readonly #promised: boolean;
   readonly #arriving: Promise<BridgedFlow>;
   readonly #gone: Promise<void>;
   #onGone = () => {};
@@ -119,6 +127,7 @@ class Bridge implements SocketState {
     duplex.on("error", () => {});
     this.duplex = asSocket(duplex, this);
     this.#gone = new Promise((resolve) => this.#onGone = resolve);
+    this.#promised = flow instanceof Promise;
     this.#arriving = this.#arrive(flow);
     this.#arriving.catch((error) => this.#fail(error));
     const hook = this.#home.onRelease(() => this.#endWithSwitch(), { label: "duplex" });
@@ -139,11 +148,12 @@ class Bridge implements SocketState {
 
   async #arrive(flow: Opening): Promise<BridgedFlow> {
     // What is there is there at once, so that the stream is not connecting.
-    if (typeof flow === "function") this.flow = await this.#home.run(async () => await flow());
-    else if (flow instanceof Promise) this.flow = await flow;
-    else return this.flow = flow;
+    if (typeof flow !== "function" && !(flow instanceof Promise)) return this.flow = flow;
+    const late = await (typeof flow === "function" ? this.#home.run(async () => await flow()) : flow);
+    checkMethods("make a stream", late, "a flow", ...flowMethods);
+    this.flow = late;
     this.duplex.connect();
-    return this.flow;
+    return late;
   }
 
   #read(): void {
@@ -181,7 +191,7 @@ class Bridge implements SocketState {
       this.later(() => done(error));
     };
     this.idle.touch();
-    this.#home.run(async () => await operation(this.flow ?? await this.#arriving)).then(
+    this.#home.run(async () => await operation(this.flow ?? await interruptible(this.#arriving))).then(
       () => ended(),
       (e) => ended(asError(e)),
     );
@@ -211,10 +221,17 @@ class Bridge implements SocketState {
       this.#onGone();
       this.later(() => done(failure));
     };
-    this.#home.call(() => this.#close(error, waiting)).then(
+    this.#home.call(() => this.#closeOrLeave(error, waiting)).then(
       () => closed(error),
       (failure) => closed(error ?? asError(failure)),
     );
+  }
+
+  /** Closes the flow, or, where only a promise of it is there, leaves that to when it comes. */
+  async #closeOrLeave(error: Error | null, waiting: number): Promise<void> {
+    const closing = this.#close(error, waiting);
+    if (this.flow !== undefined || !this.#promised) return await closing;
+    closing.catch(() => {}); // it is too late to tell anybody
   }
 
   async #close(error: Error | null, waiting: number): Promise<void> {

@@ -7,6 +7,7 @@ import {
   bufferSink,
   BusyError,
   bytesSource,
+  type ClosableSink,
   ClosedError,
   copy,
   copyString,
@@ -16,8 +17,10 @@ import {
   lend,
   pipe,
   readAll,
+  stringSource,
   toReadableStream,
   toWritableStream,
+  withBufWriter,
   writeAll,
 } from "../../flow/mod.ts";
 import { pattern } from "../../net/testing/random.ts";
@@ -202,16 +205,66 @@ test("fromWritableStream() gives the stream a copy of what is written, of at mos
   assertEquals(chunks, [pattern(0, 65_536)]);
 });
 
-test("fromWritableStream() passes on what is given as it is, while the stream is ready", async () => {
+test("fromWritableStream() joins what is given in one copy, of at most 64 KiB", async () => {
   const chunks: Uint8Array[] = [];
-  const strategy = { highWaterMark: 2 };
-  const sink = fromWritableStream(new WritableStream({ write: (chunk) => void chunks.push(chunk) }, strategy));
-  const buffers = [bytesOf("one"), bytesOf("two"), bytesOf("three")];
-  assertEquals(await sink[give](buffers), 6);
-  assertEquals(await sink[give](buffers.slice(2)), 5);
+  const sink = fromWritableStream(new WritableStream({ write: (chunk) => void chunks.push(chunk) }));
+  const bytes = pattern(0, 100_000);
+  assertEquals(await sink[give]([bytesOf("one"), bytesOf("two"), new Uint8Array(0), bytesOf("three")]), 11);
+  assertEquals(await sink[give]([bytes.subarray(0, 10), bytes.subarray(10), bytes]), 65_536);
   await sink.close();
-  assertEquals(chunks.length, 3);
-  chunks.forEach((chunk, i) => assertStrictEquals(chunk, buffers[i]));
+  bytes.fill(0);
+  assertEquals(chunks, [bytesOf("onetwothree"), pattern(0, 65_536)]);
+});
+
+/** A stream that transfers the memory of its chunks to somebody else, and what has arrived there. */
+async function transferring(): Promise<{ sink: ClosableSink; text: Promise<string> }> {
+  let controller: ReadableByteStreamController | undefined;
+  const readable = new ReadableStream({ type: "bytes", start: (given) => void (controller = given) });
+  const sink = fromWritableStream(
+    new WritableStream({
+      write: (chunk) => controller?.enqueue(chunk),
+      close: () => controller?.close(),
+    }),
+  );
+  await turns(1); // from now on the stream is told of a chunk in the same turn
+  return { sink, text: textOf(fromReadableStream(readable)) };
+}
+
+test("fromWritableStream() counts what it wrote, though the stream transfers its chunks", async () => {
+  const { sink, text } = await transferring();
+  const bytes = bytesOf("hello");
+  assertEquals(await sink.write(bytes), 5);
+  assertEquals(await sink[give]([bytes, bytes]), 10);
+  await sink.close();
+  assertEquals(bytes.length, 5);
+  assertEquals(await text, "hellohellohello");
+});
+
+test("copy() into fromWritableStream() counts what it copied, though the stream transfers its chunks", async () => {
+  const { sink, text } = await transferring();
+  const [a, b] = pipe();
+  const all = "0123456789".repeat(20_000);
+  const [, copied] = await both(async () => {
+    await copy(stringSource(all), a);
+    await a.close();
+  }, () => copy(b, sink));
+  await sink.close();
+  assertEquals(copied, all.length);
+  assertEquals(await text, all);
+});
+
+test("withBufWriter() goes on with its buffer, though fromWritableStream()'s stream transfers its chunks", async () => {
+  const { sink, text } = await transferring();
+  await withBufWriter(sink, async (w) => {
+    for (let i = 0; i < 3; i++) {
+      w.string("one,");
+      w.schedule(bytesOf("two,"));
+      w.string("three;");
+      await w.flush();
+    }
+  });
+  await sink.close();
+  assertEquals(await text, "one,two,three;".repeat(3));
 });
 
 test("fromWritableStream() lets nobody write more than the stream holds", async () => {
@@ -286,15 +339,15 @@ test("fromWritableStream() that is closed wakes the write that waits, and waits 
 });
 
 /** A stream that takes its time, and what it was told in the end. */
-function slowStream(): { stream: WritableStream<Uint8Array<ArrayBuffer>>; told: unknown[] } {
-  const told: unknown[] = [];
+function slowStream(): { stream: WritableStream<Uint8Array<ArrayBuffer>>; told: Promise<unknown> } {
+  const { promise: told, resolve: tell } = Promise.withResolvers<unknown>();
   const stream = new WritableStream<Uint8Array<ArrayBuffer>>({
     write: (_, controller) => {
       const { signal } = controller as WritableStreamDefaultController & { signal: AbortSignal };
       return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     },
-    close: () => void told.push("closed"),
-    abort: (reason) => void told.push(reason),
+    close: () => tell("closed"),
+    abort: tell,
   });
   return { stream, told };
 }
@@ -305,14 +358,14 @@ test("fromWritableStream() that is aborted tells the stream why", async () => {
   await sink.write(bytesOf("one"));
   sink.abort("enough");
   await sink.close();
-  assertEquals(told, ["enough"]);
+  assertEquals(await told, "enough");
   await assertRejects(() => sink.write(bytesOf("two")), ClosedError);
 });
 
 test("fromWritableStream() that is closed in a cancelled scope is aborted", async () => {
   const { stream, told } = slowStream();
   await inCancelledScope(() => fromWritableStream(stream).close());
-  assertInstanceOf(told[0], Cancelled);
+  assertInstanceOf(await told, Cancelled);
 });
 
 test("fromWritableStream() whose close is cancelled is aborted", async () => {
@@ -320,7 +373,7 @@ test("fromWritableStream() whose close is cancelled is aborted", async () => {
   const sink = fromWritableStream(stream);
   await sink.write(bytesOf("one"));
   await attempt(() => sink.close());
-  assertInstanceOf(told[0], Cancelled);
+  assertInstanceOf(await told, Cancelled);
 });
 
 test("fromWritableStream() of a switch that has failed is aborted", async () => {
@@ -332,7 +385,69 @@ test("fromWritableStream() of a switch that has failed is aborted", async () => 
     throw error;
   });
   assertStrictEquals(await failed.catch((thrown) => thrown), error);
-  assertInstanceOf(told[0], Cancelled);
+  assertInstanceOf(await told, Cancelled);
+});
+
+/** A sink whose stream never comes to the end of its first chunk, and takes no more. */
+async function stuckSink(): Promise<ClosableSink> {
+  const { promise: never } = Promise.withResolvers<void>();
+  const sink = fromWritableStream(new WritableStream({ write: () => never }));
+  await sink.write(bytesOf("one"));
+  assertEquals(await attempt(() => sink.write(bytesOf("two"))), undefined);
+  return sink;
+}
+
+test("fromWritableStream() that is stuck can be aborted, before it is closed and meanwhile", async () => {
+  const one = await stuckSink();
+  one.abort();
+  await one.close();
+  const other = await stuckSink();
+  const closing = other.close();
+  await turns(1);
+  other.abort();
+  await closing;
+});
+
+test("fromWritableStream() that is stuck is given up where its close is cancelled", async () => {
+  const sink = await stuckSink();
+  await attempt(() => sink.close());
+  await sink.close();
+});
+
+test("fromWritableStream() that is stuck does not hold up the switch that failed", async () => {
+  const error = new Error("Cannot go on");
+  const failed = Switch.run(async (sw) => {
+    sw.use(await stuckSink());
+    await using _ = await stuckSink();
+    sw.fail(error);
+  });
+  assertStrictEquals(await failed.catch((thrown) => thrown), error);
+});
+
+test("fromWritableStream() of a transformation that nobody reads can be given up", async () => {
+  for (const { writable } of [new CompressionStream("gzip"), new TransformStream<Uint8Array<ArrayBuffer>>()]) {
+    const sink = fromWritableStream(writable);
+    const random = crypto.getRandomValues(new Uint8Array(65_536));
+    await attempt(async () => {
+      while (true) await sink.write(random);
+    });
+    await attempt(() => sink.close());
+    await sink.close();
+  }
+});
+
+test("fromReadableStream() of what is no readable stream is a TypeError", () => {
+  for (const wrong of [undefined, {}, new WritableStream()]) {
+    const text = `Cannot make a source of ${wrong}: must be a ReadableStream`;
+    assertThrows(() => fromReadableStream(wrong as never), TypeError, text);
+  }
+});
+
+test("fromWritableStream() of what is no writable stream is a TypeError", () => {
+  for (const wrong of [undefined, {}, new ReadableStream()]) {
+    const text = `Cannot make a sink of ${wrong}: must be a WritableStream`;
+    assertThrows(() => fromWritableStream(wrong as never), TypeError, text);
+  }
 });
 
 test("fromWritableStream() writes in the scope in which it was made", async () => {

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import {
   bufferSink,
   bytesSource,
@@ -14,6 +14,7 @@ import {
 } from "../../flow/mod.ts";
 import { pattern } from "../../net/testing/random.ts";
 import { Cancelled, Switch } from "../../switch/mod.ts";
+import { collectGarbage } from "../switch/_helpers.ts";
 import { test } from "../_test.ts";
 import { bytesOf, foreignSource, inCancelledScope, shortSink, textOf } from "./_helpers.ts";
 
@@ -355,4 +356,76 @@ test("toWritableStream() outlives the switch in which it was made, if that ends 
   await writer.write(bytesOf("hello"));
   await writer.close();
   assertEquals(sink.text(), "hello");
+});
+
+/** Runs `fn` in a scope, collects garbage, and then cancels that scope. */
+async function collectedAndCancelled(fn: () => Promise<unknown>): Promise<void> {
+  const reason = new Error("Cancelled by the test");
+  const ended = Switch.run(async (sw) => {
+    sw.fork(fn);
+    for (let round = 0; round < 10; round++) {
+      await turn();
+      collectGarbage();
+    }
+    sw.fail(reason);
+  });
+  assertStrictEquals(await ended.catch((error) => error), reason);
+}
+
+test("toWritableStream() that is neither closed nor aborted is let go of, though its scope lives", async () => {
+  await Switch.run(async () => {
+    const streams: WeakRef<object>[] = [];
+    for (let i = 0; i < 1000; i++) {
+      const stream = toWritableStream(bufferSink());
+      streams.push(new WeakRef(stream));
+      await new Blob(["abc"]).stream().pipeTo(stream, { preventClose: true });
+    }
+    const isMostlyGone = () => streams.filter((stream) => stream.deref() === undefined).length > streams.length / 2;
+    for (let round = 0; round < 100 && !isMostlyGone(); round++) {
+      await turn(); // what was looked at is kept until then
+      collectGarbage();
+    }
+    assert(isMostlyGone());
+  });
+});
+
+test("toWritableStream() of which only a promise is left errors all the same", async () => {
+  let thrown: unknown;
+  await collectedAndCancelled(async () => {
+    await toWritableStream(bufferSink()).getWriter().closed.catch((error) => thrown = error);
+  });
+  assertInstanceOf(thrown, Cancelled);
+});
+
+test("toWritableStream() among many others errors all the same", async () => {
+  let broken = 0;
+  const streams: WritableStream[] = [];
+  await collectedAndCancelled(async () => {
+    for (let i = 0; i < 100; i++) streams.push(toWritableStream(bufferSink()));
+    const closed = streams.map((stream) =>
+      stream.getWriter().closed.catch((error) => broken += +(error instanceof Cancelled))
+    );
+    await Promise.all(closed);
+  });
+  assertEquals(broken, 100);
+});
+
+test("toWritableStream() that was closed is broken by nothing", async () => {
+  const { made: writer, cancel } = await inScope(() => toWritableStream(bufferSink()).getWriter());
+  await writer.close();
+  await cancel();
+  await writer.closed;
+});
+
+test("toReadableStream() of what is no source is a TypeError", () => {
+  for (const wrong of [undefined, {}, "abc"]) {
+    const text = `Cannot make a stream of ${wrong}: must be a source`;
+    assertThrows(() => toReadableStream(wrong as never), TypeError, text);
+  }
+});
+
+test("toWritableStream() of what is no sink is a TypeError", () => {
+  for (const wrong of [undefined, {}, "abc"]) {
+    assertThrows(() => toWritableStream(wrong as never), TypeError, `Cannot make a stream of ${wrong}: must be a sink`);
+  }
 });

@@ -22,11 +22,12 @@ const rooms = ["switch", "flow", "net"];
 
 /**
  * What optional layers may also import, beside their own folder and public surfaces: backends are a part of their room;
- * `flow/node` holds what backends and standard streams share, over the end of a stream that is no public thing, and bridges with a home;
+ * `flow/node` holds what backends and standard streams share, over the end of a stream that is no public thing, and bridges
+ * with a home, which check what they are given;
  * `net/tls` opens and closes what it makes as sockets are, and is a bridge.
  */
 const privileges: Record<string, RegExp> = {
-  "flow/node": /^flow\/(stream|stream_end|home)\.ts$/,
+  "flow/node": /^flow\/(stream|stream_end|home|check)\.ts$/,
   "net/backends": /^((switch|flow|net)\/[^/]+|flow\/node\/.+)$/,
   "net/env": /^(net\/backends\/.+|flow\/node\/.+|flow\/stream(_end)?\.ts)$/,
   "net/tls":

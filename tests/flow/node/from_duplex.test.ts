@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { connect, createServer, type Socket } from "node:net";
-import { Duplex, PassThrough } from "node:stream";
+import { Duplex, PassThrough, Readable } from "node:stream";
 import { createGzip, gunzipSync } from "node:zlib";
 import {
   BrokenPipeError,
@@ -160,4 +160,11 @@ test("fromDuplex() that is aborted destroys the stream with that error", async (
   await closing;
   assertStrictEquals(duplex.errored, error);
   await assertRejects(() => flow.read(new Uint8Array(1)), ClosedError);
+});
+
+test("fromDuplex() of what is no such stream is a TypeError", () => {
+  for (const wrong of [undefined, "x", new TransformStream(), new Readable()]) {
+    const text = `Cannot make a flow of ${wrong}: must be a stream of Node that goes both ways`;
+    assertThrows(() => fromDuplex(wrong as never), TypeError, text);
+  }
 });

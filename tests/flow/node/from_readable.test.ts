@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { createReadStream, writeFileSync } from "node:fs";
-import { PassThrough, Readable } from "node:stream";
+import { PassThrough, Readable, Writable } from "node:stream";
 import { createGunzip, gzipSync } from "node:zlib";
 import { BrokenPipeError, ClosedError, lend, readAll } from "../../../flow/mod.ts";
 import { fromReadable } from "../../../flow/node/mod.ts";
@@ -154,3 +154,10 @@ test("fromReadable() that is closed early lets a child process end", () =>
     await source.close();
     await exited;
   }));
+
+test("fromReadable() of what is no such stream is a TypeError", () => {
+  for (const wrong of [undefined, {}, new ReadableStream(), new Writable()]) {
+    const text = `Cannot make a source of ${wrong}: must be a readable stream of Node`;
+    assertThrows(() => fromReadable(wrong as never), TypeError, text);
+  }
+});

@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { createWriteStream, readFileSync } from "node:fs";
-import { PassThrough, Writable } from "node:stream";
+import { PassThrough, Readable, Writable } from "node:stream";
 import { createGzip, gunzipSync } from "node:zlib";
 import { BrokenPipeError, bytesSource, ClosedError, copy, give, readAll, writeAll } from "../../../flow/mod.ts";
 import { fromReadable, fromWritable } from "../../../flow/node/mod.ts";
@@ -209,4 +209,24 @@ test("fromWritable() of a switch that has failed destroys the stream at once", a
   });
   assertStrictEquals(await failed.catch((thrown) => thrown), error);
   assertInstanceOf(await how, Cancelled);
+});
+
+test("fromWritable() of what is no such stream is a TypeError", () => {
+  for (const wrong of [undefined, {}, new WritableStream(), new Readable()]) {
+    const text = `Cannot make a sink of ${wrong}: must be a writable stream of Node`;
+    assertThrows(() => fromWritable(wrong as never), TypeError, text);
+  }
+});
+
+test("fromWritable() over a stream that takes its chunks' memory away counts what it took", async () => {
+  const writable = new Writable({
+    write(chunk, _, done) {
+      structuredClone(0, { transfer: [chunk.buffer] });
+      done();
+    },
+  });
+  const sink = fromWritable(writable);
+  assertEquals(await sink[give]([new Uint8Array(70_000)]), 70_000);
+  assertEquals(await sink.write(new Uint8Array(70_000)), 65_536);
+  await sink.close();
 });

@@ -383,6 +383,33 @@ test("toDuplex() that is destroyed before the flow comes closes it when it does"
   assertEquals(await b.read(new Uint8Array(1)), null);
 });
 
+test("toDuplex() that is destroyed before a promised flow comes closes at once, and so does its switch", async () => {
+  const [a, b] = pipe();
+  const { promise, resolve } = Promise.withResolvers<TwoWay>();
+  const error = new Error("Cannot wait any longer");
+  await Switch.run(async () => {
+    const duplex = toDuplex(promise).resume();
+    duplex.write("early");
+    await turns(1);
+    assertStrictEquals(await closed(duplex.destroy(error)), error);
+    toDuplex(promise).resume().write("early"); // which the switch destroys
+  });
+  resolve(a);
+  assertEquals(await b.read(new Uint8Array(9)), null);
+});
+
+test("toDuplex() of what is no flow is a TypeError, at once or when it has come", async () => {
+  for (const wrong of [undefined, {}, "x", new PassThrough()]) {
+    const text = "Cannot make a stream of " + String(wrong) + ": must be a flow";
+    assertThrows(() => toDuplex(wrong as never), TypeError, text + ", a promise of it, or a function that opens it");
+    for (const late of [Promise.resolve(wrong), () => wrong]) {
+      const thrown = await closed(toDuplex(late as never));
+      assertInstanceOf(thrown, TypeError);
+      assertEquals(thrown.message, text);
+    }
+  }
+});
+
 test("toDuplex() has the addresses of the flow, and its counts", async () => {
   const [a, b] = socketPair({ local: tcp("10.0.0.1", 1), peer: tcp("::1", 2) });
   const duplex = toDuplex(a);
