@@ -13,16 +13,21 @@ export interface Special {
   readonly env?: Record<string, string>;
 }
 
-/** A turn of code that runs in its own process needs no warm connections and no system: it may be so many times shorter. */
-const shorter = 5;
+/** How many such turns are as long as one of a server. Two make a pair. */
+const shorter = 2;
 
 /** What a program may take that prints nothing before its end, in milliseconds. */
 const patience = 600_000;
 
 /** A bench whose programs, below `bench/inner/`, measure themselves and print their rows. */
-export function innerBench(name: string, programs: Readonly<Record<string, Special>>): Bench {
+export function innerBench(
+  name: string,
+  programs: Readonly<Record<string, Special>>,
+  { light }: { light?: boolean } = {},
+): Bench {
   return {
     name,
+    light,
     async run(runtime, { rounds, ms }) {
       const rows: Row[] = [];
       for (const [file, special] of Object.entries(programs)) {

@@ -1,11 +1,23 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Results as people read them. */
-import type { Row } from "./_bench.ts";
+/** Results as people read them in a terminal. */
+import type { Goal, Row } from "./_bench.ts";
 
-const titles = ["bench", "runtime", "ours", "value", "unit", "bare", "value", "ratio", "95 %", ""];
+/** The titles of the columns. */
+export const titles: readonly string[] = [
+  "bench",
+  "runtime",
+  "ours",
+  "value",
+  "unit",
+  "bare",
+  "value",
+  "ratio",
+  "95 %",
+  "goal",
+];
 /** Which columns hold numbers. */
-const numeric = new Set([3, 6, 7]);
+export const numeric: ReadonlySet<number> = new Set([3, 6, 7]);
 
 /** The rows as text in aligned columns. A name is not repeated in the next line. */
 export function formatTable(rows: readonly Row[]): string {
@@ -20,22 +32,27 @@ export function formatTable(rows: readonly Row[]): string {
   }).join("\n");
 }
 
-function cellsOf({ name, runtime, api, value, unit, bare, ratio, goal }: Row): string[] {
+/** What a row says in each column. */
+export function cellsOf({ name, runtime, api, value, unit, bare, ratio, goal, even }: Row): string[] {
   const spread = ratio === undefined ? "" : `${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)}`;
-  const limit = goal?.of === "ratio" ? goal.atMost.toFixed(2) : `${goal?.atMost} ${unit}`;
-  const verdict = goal === undefined ? "" : `${goal.met ? "met" : "MISSED"}: at most ${limit}`;
+  const control = even === undefined ? "" : even ? "even" : "NOT EVEN";
   return [
     name,
     runtime,
     api,
-    digits(value),
+    value === null ? "missing" : digits(value),
     unit,
     bare?.api ?? "",
     bare === undefined ? "" : digits(bare.value),
     ratio === undefined ? "" : ratio.median.toFixed(2),
     spread,
-    verdict,
+    goal === undefined ? control : verdict(goal, unit),
   ];
+}
+
+function verdict({ of, atMost, met }: Goal, unit: string): string {
+  const limit = of === "ratio" ? atMost.toFixed(2) : `${atMost} ${unit}`;
+  return `${met ? "met" : "MISSED"}: at most ${limit}${of === "difference" ? " more" : ""}`;
 }
 
 /** Three significant digits, and none after the point that nobody needs. */

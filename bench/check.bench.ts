@@ -10,4 +10,4 @@ const roomy = ["--min-semi-space-size=64", "--max-semi-space-size=64"];
 export const bench: Bench = innerBench("check", {
   "check.ts": {},
   "check_memory.ts": { flags: { node: roomy, deno: [`--v8-flags=${roomy.join(",")}`] }, env: { BUN_JSC_useGC: "0" } },
-});
+}, { light: true });

@@ -6,14 +6,15 @@ import { servedBench } from "./_served.ts";
 
 export const bench: Bench = servedBench({
   name: "connect, one echo, close",
-  shape: "connectClose",
-  connections: 16,
+  turns: { "connect, one echo, close": { shape: "connectClose", connections: 16 } },
   unit: "µs",
   scale: 1e-3,
-  ours: [{ api: "runServer", path: "servers/echo.ts" }],
+  ours: [{ api: "runServer, copy", path: "servers/copy.ts", goal: 1.15 }],
   bare: [
     { api: "node:net", path: "bare/node_echo.ts" },
     { api: "Deno.listen", path: "bare/deno_echo.ts", runtime: "deno" },
     { api: "Bun.listen", path: "bare/bun_echo.ts", runtime: "bun" },
+    { api: "Go", path: "bare/echo.go", runtime: "native" },
+    { api: "C, epoll", path: "bare/echo.c", runtime: "native" },
   ],
 });

@@ -4,4 +4,4 @@
 import type { Bench } from "./_bench.ts";
 import { innerBench } from "./_inner.ts";
 
-export const bench: Bench = innerBench("copy, pipe to pipe", { "copy_pipe.ts": {} });
+export const bench: Bench = innerBench("copy, pipe to pipe", { "copy_pipe.ts": {} }, { light: true });

@@ -4,4 +4,4 @@
 import type { Bench } from "./_bench.ts";
 import { innerBench } from "./_inner.ts";
 
-export const bench: Bench = innerBench("lines", { "lines.ts": {} });
+export const bench: Bench = innerBench("lines", { "lines.ts": {} }, { light: true });

@@ -5,62 +5,88 @@
  *
  * Exits with 1 when a bench could not be run, be it because a reply was wrong. A missed goal is in the table and nothing else: the machine may be busy.
  */
-import { readdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { readdirSync } from "node:fs";
+import { cpus, release, type } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { runChild } from "../tests/_child.ts";
+import { killChildren, runChild } from "../tests/_child.ts";
 import { allRuntimes, root, type Runtime } from "../tests/_runtimes.ts";
-import type { Bench, Row, Settings } from "./_bench.ts";
+import type { Bench, Settings } from "./_bench.ts";
 import { LoadGenerator } from "./_load.ts";
-import { type Options, readOptions, usage } from "./_options.ts";
+import { light, type Options, readOptions, usage } from "./_options.ts";
+import { native, preparePeers } from "./_peers.ts";
 import { killPrograms, pinned } from "./_process.ts";
+import {
+  allRows,
+  describeRun,
+  type Machine,
+  ownResults,
+  type Part,
+  readParts,
+  type Report,
+  writeReadme,
+  writeReport,
+} from "./_report.ts";
 import { formatTable } from "./_table.ts";
 
-/** Where and with what the numbers came about. */
-interface Machine {
-  readonly date: string;
-  readonly cpu: string;
-  readonly cores: number;
-  readonly pinned: boolean;
-  /** Versions by runtime. */
-  readonly runtimes: Record<string, string>;
-}
-
 async function main(options: Options): Promise<number> {
-  const everywhere = allRuntimes(process.execPath);
-  const runtimes = everywhere.filter(({ name }) => options.runtimes.length === 0 || options.runtimes.includes(name));
+  const runtimes = allRuntimes(process.execPath);
+  const wanted = [...runtimes, native].filter(({ name }) =>
+    options.runtimes.length === 0 || options.runtimes.includes(name)
+  );
   const benches = (await findBenches()).filter(({ name }) => matches(name, options.filters));
-  if (benches.length === 0 || runtimes.length === 0) {
+  if (benches.length === 0 || wanted.length === 0) {
     console.error(`no bench on any runtime matches: ${process.argv.slice(2).join(" ")}`);
     return 2;
   }
-  const machine = await describeMachine(runtimes);
-  console.log(describeRun(machine, options));
+  const folder = options.results ?? (options.full ? ownResults : undefined);
+  const peers = await preparePeers(options.full);
+  const { rounds, ms, warmup, many } = options;
+  const parts: Part[] = folder !== undefined && options.resume ? readParts(folder, options) : [];
+  const report: Report = { machine: await describeMachine(runtimes, peers), rounds, ms, warmup, many, parts };
+  console.log(`${describeRun(report)}\n`);
 
-  const node = everywhere.find(({ name }) => name === "node") as Runtime;
-  const settings: Settings = { ...options, load: new LoadGenerator(node) };
-  const rows: Row[] = [];
-  const failures: string[] = [];
+  const load = new LoadGenerator(runtimes.find(({ name }) => name === "node") as Runtime);
   for (const bench of benches) {
-    for (const runtime of runtimes) {
-      if (process.stderr.isTTY) process.stderr.write(`\x1b[2K${bench.name} on ${runtime.name} …\r`);
-      try {
-        rows.push(...await bench.run(runtime, settings));
-      } catch (error) {
-        failures.push(`FAILED ${bench.name} on ${runtime.name}: ${error instanceof Error ? error.message : error}`);
-      }
+    for (const runtime of wanted.filter(({ name }) => name !== native.name || bench.native === true)) {
+      if (parts.some((part) => part.bench === bench.name && part.runtime === runtime.name)) continue;
+      const withGoal = bench.light !== true && runtime !== native;
+      const pace = options.full && !withGoal ? lighter(options) : options;
+      parts.push(await runPart(bench, runtime, { ...pace, twice: options.twice, many, load, native }));
+      if (folder !== undefined) writeReport(folder, report);
     }
   }
-  await settings.load.stop();
-  if (process.stderr.isTTY) process.stderr.write("\x1b[2K");
-  console.log(formatTable(rows));
-  for (const failure of failures) console.log(failure);
-  if (options.json !== undefined) {
-    const { rounds, ms, warmup } = options;
-    writeFileSync(options.json, `${JSON.stringify({ machine, rounds, ms, warmup, rows, failures }, null, 2)}\n`);
+  await load.stop();
+  const failures = parts.filter(({ failure }) => failure !== undefined);
+  console.log(formatTable(allRows(report)));
+  for (const { bench, runtime, failure } of failures) console.log(`FAILED ${bench} on ${runtime}: ${failure}`);
+  const whole = options.filters.length === 0 && options.runtimes.length === 0;
+  if (folder === ownResults) {
+    if (whole) writeReadme(report);
+    await runChild([process.execPath, "fmt", ownResults, join(root, "README.md")], { limit: 60_000 }); // as everything is
   }
   return failures.length === 0 ? 0 : 1;
+}
+
+async function runPart(bench: Bench, runtime: Runtime, settings: Settings): Promise<Part> {
+  const about = { bench: bench.name, runtime: runtime.name };
+  if (process.stderr.isTTY) process.stderr.write(`\x1b[2K${bench.name} on ${runtime.name} …\r`);
+  try {
+    return { ...about, rows: await bench.run(runtime, settings) };
+  } catch (error) {
+    return { ...about, rows: [], failure: error instanceof Error ? error.message : String(error) };
+  } finally {
+    if (process.stderr.isTTY) process.stderr.write("\x1b[2K");
+  }
+}
+
+/** Enough for what has no goal. */
+function lighter({ rounds, ms, warmup }: Options) {
+  return {
+    rounds: Math.min(rounds, light.rounds),
+    ms: Math.min(ms, light.ms),
+    warmup: Math.min(warmup, light.warmup),
+  };
 }
 
 async function findBenches(): Promise<Bench[]> {
@@ -73,7 +99,7 @@ function matches(name: string, filters: readonly string[]): boolean {
   return filters.length === 0 || filters.some((filter) => name.includes(filter));
 }
 
-async function describeMachine(runtimes: readonly Runtime[]): Promise<Machine> {
+async function describeMachine(runtimes: readonly Runtime[], peers: Record<string, string>): Promise<Machine> {
   const versions = await Promise.all(runtimes.map(async ({ name, program }) => {
     const { output, spawnError } = await runChild([program, "--version"], { limit: 10_000 });
     return [name, spawnError?.message ?? /\d+(\.\d+)+/.exec(output)?.[0] ?? "unknown"];
@@ -82,21 +108,16 @@ async function describeMachine(runtimes: readonly Runtime[]): Promise<Machine> {
     date: new Date().toISOString(),
     cpu: cpus()[0]?.model ?? "unknown",
     cores: cpus().length,
+    system: `${type()} ${release()}`,
     pinned,
-    runtimes: Object.fromEntries(versions),
+    versions: { ...Object.fromEntries(versions), ...peers },
   };
-}
-
-function describeRun({ date, cpu, cores, pinned, runtimes }: Machine, { rounds, ms }: Options): string {
-  const versions = Object.entries(runtimes).map(([name, version]) => `${name} ${version}`).join(", ");
-  const where = pinned ? "server on core 0, load on core 1" : "not pinned to cores";
-  const [day] = date.split("T");
-  return `${day}, ${cpu}, ${cores} cores, ${where}\n${versions}; ${rounds} rounds of ${ms} ms; CPU time\n`;
 }
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.on(signal, () => {
     killPrograms();
+    killChildren();
     process.exit(130);
   });
 }

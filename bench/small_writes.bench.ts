@@ -4,4 +4,4 @@
 import type { Bench } from "./_bench.ts";
 import { innerBench } from "./_inner.ts";
 
-export const bench: Bench = innerBench("small writes", { "small_writes.ts": {} });
+export const bench: Bench = innerBench("small writes", { "small_writes.ts": {} }, { light: true });

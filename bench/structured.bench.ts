@@ -4,4 +4,4 @@
 import type { Bench } from "./_bench.ts";
 import { innerBench } from "./_inner.ts";
 
-export const bench: Bench = innerBench("bytes and numbers", { "structured.ts": {} });
+export const bench: Bench = innerBench("bytes and numbers", { "structured.ts": {} }, { light: true });

@@ -5,7 +5,7 @@
  *
  * A pair ends when both have ended: after a half-close by `shutdown()` Bun did not go on reading.
  */
-import { onStop, portArgument, sayReady } from "./_command.ts";
+import { onStop, placeArgument, sayReady } from "./_command.ts";
 
 /** What is used of Bun, for the compilers that do not know it. */
 export interface Socket {
@@ -24,10 +24,11 @@ interface Handlers {
   close(socket: Socket): void;
   error(socket: Socket, error: Error): void;
 }
+type Place = { hostname: string; port: number } | { unix: string };
 const { Bun } = globalThis as unknown as {
   Bun: {
-    listen(options: { hostname: string; port: number; allowHalfOpen: boolean; socket: Handlers }): {
-      readonly port: number;
+    listen(options: Place & { allowHalfOpen: boolean; socket: Handlers }): {
+      readonly port?: number;
       stop(closeConnections: boolean): void;
     };
   };
@@ -45,10 +46,11 @@ interface Side {
 
 /** Serves connections. `partnerOf` says who is joined with a new one; where nobody is, it waits. */
 export function serveBun(partnerOf: (socket: Socket) => Socket | undefined): void {
-  const port = portArgument();
-  const server = Bun.listen({ hostname: "127.0.0.1", port, allowHalfOpen: true, socket: handlers(partnerOf) });
+  const place = placeArgument();
+  const where: Place = typeof place === "string" ? { unix: place } : { hostname: "127.0.0.1", port: place };
+  const server = Bun.listen({ ...where, allowHalfOpen: true, socket: handlers(partnerOf) });
   onStop(() => server.stop(true));
-  sayReady(port, server.port);
+  sayReady(place, server.port ?? 0);
 }
 
 function handlers(partnerOf: (socket: Socket) => Socket | undefined): Handlers {

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** A plain server of `Deno.listen`. Deno only. */
-import { onStop, portArgument, sayReady } from "./_command.ts";
+import { onStop, placeArgument, sayReady } from "./_command.ts";
 
 /** What is used of Deno, for the compilers that do not know it. */
 export interface Conn {
@@ -11,17 +11,25 @@ export interface Conn {
   close(): void;
 }
 interface Listener extends AsyncIterable<Conn> {
-  readonly addr: { readonly port: number };
+  readonly addr: { readonly port?: number };
   close(): void;
 }
+interface UnixPlace {
+  readonly transport: "unix";
+  readonly path: string;
+}
 const { Deno } = globalThis as unknown as {
-  Deno: { listen(options: { hostname: string; port: number; tcpBacklog: number }): Listener };
+  Deno: { listen(options: { hostname: string; port: number; tcpBacklog: number } | UnixPlace): Listener };
 };
 
 /** Serves each connection by `handle`, and closes it then. A connection that breaks is dropped. */
 export async function serveDeno(handle: (conn: Conn) => Promise<void>): Promise<void> {
-  const port = portArgument();
-  const listener = Deno.listen({ hostname: "127.0.0.1", port, tcpBacklog: 4096 });
+  const place = placeArgument();
+  const listener = Deno.listen(
+    typeof place === "string"
+      ? { transport: "unix", path: place }
+      : { hostname: "127.0.0.1", port: place, tcpBacklog: 4096 },
+  );
   const conns = new Set<Conn>();
   onStop(() => {
     listener.close();
@@ -36,7 +44,7 @@ export async function serveDeno(handle: (conn: Conn) => Promise<void>): Promise<
     }
     if (conns.delete(conn)) close(conn);
   };
-  sayReady(port, listener.addr.port);
+  sayReady(place, listener.addr.port ?? 0);
   for await (const conn of listener) serve(conn);
 }
 

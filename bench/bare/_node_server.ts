@@ -2,11 +2,11 @@
 
 /** A plain server of `node:net`. */
 import { createServer, type Socket } from "node:net";
-import { onStop, portArgument, sayReady } from "./_command.ts";
+import { onStop, placeArgument, sayReady } from "./_command.ts";
 
 /** Serves each connection by `handle`. A connection that breaks is dropped; its error is of no interest to the others. */
 export function serveNode(handle: (socket: Socket) => void): void {
-  const port = portArgument();
+  const place = placeArgument();
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
@@ -14,9 +14,10 @@ export function serveNode(handle: (socket: Socket) => void): void {
     socket.on("close", () => sockets.delete(socket));
     handle(socket);
   });
-  server.listen({ host: "127.0.0.1", port, backlog: 4096 }, () => {
+  const where = typeof place === "string" ? { path: place } : { host: "127.0.0.1", port: place };
+  server.listen({ ...where, backlog: 4096 }, () => {
     const address = server.address();
-    sayReady(port, typeof address === "object" && address !== null ? address.port : port);
+    sayReady(place, typeof address === "object" && address !== null ? address.port : 0);
   });
   onStop(() => {
     server.close();

@@ -37,6 +37,6 @@ const rows = await Switch.run((sw) =>
 console.log(JSON.stringify(rows.map(withGoal)));
 
 function withGoal(row: Row): Row {
-  if (row.api !== "checkCancelled()" || runtime === "node") return row;
+  if (row.api !== "checkCancelled()" || row.value === null || runtime === "node") return row;
   return { ...row, goal: { atMost, met: row.value <= atMost } };
 }

@@ -1,17 +1,24 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { Buffer } from "node:buffer";
+import { createSocket, type Socket as Datagrams } from "node:dgram";
+import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
 /** How long connections may take to end when they are told to, in milliseconds. */
 const patience = 10_000;
+
+/** Where a server is: a port of 127.0.0.1, or a Unix path. */
+export type Target = number | string;
 
 /** What a connection does. What it throws fails the load. */
 export interface ConnectionEvents {
   /** Bytes came back. */
   data(chunk: Uint8Array): void;
   /** The server has ended. */
-  end(): void;
+  end?(): void;
+  /** It is connected. */
+  open?(): void;
   /** The connection is gone, after a proper end. */
   closed?(): void;
 }
@@ -25,21 +32,23 @@ export class Load {
   /** Rejects at the first failure. Never fulfilled. */
   readonly failed: Promise<never>;
 
-  readonly #port: number;
-  readonly #sockets: Set<Socket> = new Set();
+  readonly #target: Target;
+  readonly #open: Set<() => void> = new Set();
   #fail!: (error: unknown) => void;
   #onIdle = (): void => {};
 
-  /** A load for the server on `port` of 127.0.0.1. */
-  constructor(port: number) {
-    this.#port = port;
+  /** A load for the server at `target`. */
+  constructor(target: Target) {
+    this.#target = target;
     this.failed = new Promise((_, reject) => this.#fail = reject);
     this.failed.catch(() => {});
   }
 
   /** Opens one more connection. */
   dial(on: ConnectionEvents): Socket {
-    const socket = connect({ host: "127.0.0.1", port: this.#port, allowHalfOpen: true, noDelay: true });
+    const where = typeof this.#target === "string" ? { path: this.#target } : { host: "127.0.0.1", port: this.#target };
+    const socket = connect({ ...where, allowHalfOpen: true, noDelay: true });
+    const leave = this.#join(() => socket.destroy());
     let failed = false;
     const fail = (error: unknown) => {
       failed = true;
@@ -47,32 +56,51 @@ export class Load {
       socket.destroy();
     };
     socket.on("error", fail);
+    socket.on("connect", () => attempt(() => on.open?.(), fail));
     socket.on("data", (chunk) => attempt(() => on.data(chunk), fail));
-    socket.on("end", () => attempt(() => on.end(), fail));
+    socket.on("end", () => attempt(() => on.end?.(), fail));
     socket.on("close", () => {
-      this.#sockets.delete(socket);
+      leave();
       if (!failed) on.closed?.();
-      if (this.#sockets.size === 0) this.#onIdle();
     });
-    this.#sockets.add(socket);
+    return socket;
+  }
+
+  /** Opens one more datagram socket, connected to the server. */
+  async datagrams(on: (datagram: Uint8Array) => void): Promise<Datagrams> {
+    const socket = createSocket("udp4");
+    const leave = this.#join(() => socket.close());
+    socket.on("error", this.#fail);
+    socket.on("message", (message) => attempt(() => on(message), this.#fail));
+    socket.on("close", leave);
+    socket.connect(this.#target as number, "127.0.0.1");
+    await once(socket, "connect");
     return socket;
   }
 
   /** Ends every connection properly, checking what still comes. */
   async stop(): Promise<void> {
     this.stopping = true;
-    if (this.#sockets.size > 0) await this.#before(patience, new Promise<void>((resolve) => this.#onIdle = resolve));
+    if (this.#open.size > 0) await this.#before(patience, new Promise<void>((resolve) => this.#onIdle = resolve));
   }
 
   /** Drops every connection. */
   abandon(): void {
     this.stopping = true;
-    for (const socket of this.#sockets) socket.destroy();
+    for (const drop of this.#open) drop();
+  }
+
+  #join(drop: () => void): () => void {
+    this.#open.add(drop);
+    return () => {
+      this.#open.delete(drop);
+      if (this.#open.size === 0) this.#onIdle();
+    };
   }
 
   async #before(ms: number, ended: Promise<void>): Promise<void> {
     const expiry = Promise.withResolvers<never>();
-    const open = () => `${this.#sockets.size} connections after ${this.done} operations`;
+    const open = () => `${this.#open.size} connections after ${this.done} operations`;
     const timer = setTimeout(() => expiry.reject(new Error(`Server did not end ${open()} within ${ms} ms`)), ms);
     try {
       await Promise.race([ended, this.failed, expiry.promise]);
@@ -84,6 +112,12 @@ export class Load {
 
 /** Bytes without a short period, of which every load takes its messages. */
 export const pattern: Uint8Array = makePattern(512 * 1024);
+
+/** Another message each time, and another one on each connection. */
+export function messageAt(sequence: number, size: number): Uint8Array {
+  const offset = (sequence * 7919 % Math.floor(pattern.length / size)) * size;
+  return pattern.subarray(offset, offset + size);
+}
 
 /** Throws unless `chunk` is what `expected` holds from `offset` on, and no more than that. */
 export function check(chunk: Uint8Array, expected: Uint8Array, offset: number): void {

@@ -1,41 +1,53 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The kinds of load. Each begins by opening its connections; every byte that comes back is checked. */
-import { check, checkEnd, type Load, pattern } from "./_load.ts";
+/** The kinds of load on connections. Each begins by opening them; every byte that comes back is checked. */
+import { check, checkEnd, type Load, messageAt, pattern } from "./_load.ts";
 
 const pieceSize = 64 * 1024;
 
-/** Sends a message of 64 bytes on each connection, waits for it to come back, and sends the next. An operation is one round trip. */
-export function roundTrip(load: Load, connections: number): void {
-  converse(load, connections, 64);
-}
+/** How many connections are opened at once: a system that has only so many places for those that wait loses the others. */
+const atOnce = 200;
 
-/** The same with messages of 1 KiB. */
-export function kilobyteRoundTrip(load: Load, connections: number): void {
-  converse(load, connections, 1024);
-}
-
-function converse(load: Load, connections: number, messageSize: number): void {
-  const begin = (i: number) => {
+/**
+ * Sends a message of `size` bytes on each connection, waits for it to come back, and sends the next. An operation is one round trip. Begins when
+ * all are open.
+ */
+export async function roundTrip(load: Load, connections: number, size: number): Promise<void> {
+  const begin: (() => void)[] = [];
+  await gradually(connections, (i, begun) => {
     let sequence = i;
-    let message = messageAt(sequence, messageSize);
+    let message = messageAt(sequence, size);
     let got = 0;
     const socket = load.dial({
+      open: begun,
       data(chunk) {
         check(chunk, message, got);
         got += chunk.length;
-        if (got < messageSize) return;
+        if (got < size) return;
         load.done++;
         if (load.stopping) return void socket.end();
-        message = messageAt(++sequence, messageSize);
+        message = messageAt(++sequence, size);
         got = 0;
         socket.write(message);
       },
-      end: () => checkEnd(load.stopping ? got : 0, messageSize),
+      end: () => checkEnd(load.stopping ? got : 0, size),
     });
-    socket.write(message);
-  };
-  for (let i = 0; i < connections; i++) begin(i);
+    begin.push(() => socket.write(message));
+  });
+  for (const send of begin) send();
+}
+
+/** Opens connections, and leaves them alone. Settles when all are open. */
+export function hold(load: Load, connections: number): Promise<void> {
+  return gradually(connections, (_, begun) => {
+    load.dial({
+      open: begun,
+      data: () => checkEnd(1, 0),
+      end() {
+        throw new Error("Server has ended an idle connection");
+      },
+    });
+  });
 }
 
 /** What connections have sent and got together. */
@@ -142,8 +154,16 @@ export function validate(load: Load, connections: number): void {
   for (let i = 0; i < connections; i++) examine(i);
 }
 
-/** Another message each time, and another one on each connection. */
-function messageAt(sequence: number, size: number): Uint8Array {
-  const offset = (sequence * 7919 % (pattern.length / size)) * size;
-  return pattern.subarray(offset, offset + size);
+/** Calls `begin` so many times, but lets only some be under way. Settles when each has said that it has begun. */
+function gradually(count: number, begin: (i: number, begun: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    let next = 0;
+    let done = 0;
+    const more = () => begin(next++, begun);
+    const begun = () => {
+      if (++done === count) resolve();
+      else if (next < count) more();
+    };
+    for (let i = 0; i < Math.min(count, atOnce); i++) more();
+  });
 }

@@ -8,21 +8,36 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { cpuBetween, readCpu } from "./_cpu.ts";
-import { Load } from "./_load.ts";
-import { bulk, connectClose, kilobyteRoundTrip, relay, roundTrip, validate } from "./_shapes.ts";
+import { datagramFlood, datagramRoundTrip } from "./_datagrams.ts";
+import { httpPosts } from "./_http.ts";
+import { Load, type Target } from "./_load.ts";
+import { countDescriptors, descriptorLimit, readMemory, resetPeak } from "./_memory.ts";
+import { bulk, connectClose, hold, relay, roundTrip, validate } from "./_shapes.ts";
 
-const shapes = { roundTrip, kilobyteRoundTrip, bulk, relay, connectClose, validate };
+const shapes = {
+  roundTrip,
+  bulk,
+  relay,
+  connectClose,
+  validate,
+  hold,
+  httpPosts,
+  datagramRoundTrip,
+  datagramFlood,
+};
 
 /** What one load is to be. */
 export interface Order {
-  /** What is done. `validate` takes its own time and is not measured. */
+  /** What is done. `validate` takes its own time and is not measured; of `hold` only the memory is. */
   readonly shape: keyof typeof shapes;
-  /** Where the server listens on 127.0.0.1. */
-  readonly port: number;
+  /** Where the server is. */
+  readonly target: Target;
   /** The server's process, whose CPU time is read. */
   readonly pid: number;
   /** How many connections at once. */
   readonly connections: number;
+  /** How long a message is, in bytes, where there are any. */
+  readonly size: number;
   /** How long to go before the measurement, in milliseconds. */
   readonly warmup: number;
   /** How long to measure, in milliseconds. */
@@ -41,27 +56,38 @@ export interface Answer {
   readonly ownCpu: number;
   /** That time itself, in nanoseconds. */
   readonly wall: number;
+  /** The most memory that the server had resident in that time; of `hold`, what it has more than before. In bytes. */
+  readonly memory: number;
 }
 
 const leastOperations = 100;
 const mostTries = 5;
-const nothing: Answer = { operations: 0, cpu: 0, ownCpu: 0, wall: 0 };
+const nothing: Answer = { operations: 0, cpu: 0, ownCpu: 0, wall: 0, memory: 0 };
+
+/** Descriptors that a process has beside its connections, at the most. */
+const otherDescriptors = 200;
+
+/** How long a server may take to accept everybody, in milliseconds. */
+const patience = 30_000;
 
 for await (const line of createInterface({ input: process.stdin })) {
   const order: Order = JSON.parse(line);
-  const load = new Load(order.port);
+  const load = new Load(order.target);
   const answer = await carryOut(order, load).catch((error) => ({ ...nothing, error: String(error) }));
   load.abandon();
   console.log(JSON.stringify(answer));
 }
 
 async function carryOut(order: Order, load: Load): Promise<Answer> {
-  shapes[order.shape](load, order.connections);
+  checkDescriptors(order);
+  if (order.shape === "hold") return await holdAll(order, load);
+  await Promise.race([shapes[order.shape](load, order.connections, order.size), load.failed]);
   if (order.shape === "validate") {
     await load.stop();
     return { ...nothing, operations: load.done };
   }
   await Promise.race([setTimeout(order.warmup), load.failed]);
+  resetPeak(order.pid);
   const before = look();
   let after = before;
   // On a busy machine a short time may hold too few operations to say anything.
@@ -69,6 +95,7 @@ async function carryOut(order: Order, load: Load): Promise<Answer> {
     await Promise.race([setTimeout(order.ms), load.failed]);
     after = look();
   }
+  const memory = readMemory(order.pid, "peak");
   await load.stop();
   if (after.done === before.done) throw new Error(`Server did nothing within ${mostTries * order.ms} ms`);
   return {
@@ -76,9 +103,30 @@ async function carryOut(order: Order, load: Load): Promise<Answer> {
     cpu: cpuBetween(before.cpu, after.cpu),
     ownCpu: cpuBetween(before.ownCpu, after.ownCpu),
     wall: (after.time - before.time) * 1e6,
+    memory,
   };
 
   function look() {
     return { done: load.done, cpu: readCpu(order.pid), ownCpu: readCpu(process.pid), time: performance.now() };
   }
+}
+
+/** Opens the connections, waits until the server has accepted them all and a while longer, and reads what its memory has grown by. */
+async function holdAll({ connections, pid, ms }: Order, load: Load): Promise<Answer> {
+  const memory = readMemory(pid, "now");
+  const descriptors = countDescriptors(pid);
+  await Promise.race([hold(load, connections), load.failed]);
+  for (const from = performance.now(); countDescriptors(pid) < descriptors + connections;) {
+    if (performance.now() - from > patience) throw new Error(`Server has not accepted ${connections} connections`);
+    await setTimeout(20);
+  }
+  await Promise.race([setTimeout(ms), load.failed]);
+  return { ...nothing, operations: connections, memory: readMemory(pid, "now") - memory };
+}
+
+/** Says so where the system allows too few descriptors, here or to the server, instead of failing in the midst. */
+function checkDescriptors({ connections, pid }: Order): void {
+  const limit = Math.min(descriptorLimit("self"), descriptorLimit(pid));
+  if (connections + otherDescriptors <= limit) return;
+  throw new Error(`Cannot open ${connections} connections: a process may have ${limit} descriptors (ulimit -n)`);
 }
