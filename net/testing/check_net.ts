@@ -8,6 +8,7 @@ import { connected, listening, type NetCheck, type NetSubject } from "./net_chec
 import { acceptChecks } from "./net_accept_checks.ts";
 import { datagramChecks } from "./net_datagram_checks.ts";
 import { nameChecks } from "./net_name_checks.ts";
+import { optionChecks } from "./net_option_checks.ts";
 import { socketChecks } from "./net_socket_checks.ts";
 import { streamChecks } from "./net_stream_checks.ts";
 import { unixChecks } from "./net_unix_checks.ts";
@@ -44,7 +45,9 @@ export interface CheckNetOptions {
  * The contract of networks, as checks that any test runner can run: connecting, listening, accepting, closing, ownership by switches, cancellation,
  * error codes, Unix sockets, names, datagrams, and {@linkcode checkFlow} over the connections. Each check makes a network of its own.
  *
- * A network that lacks a feature must say so: what depends on it is checked to be `not_supported` then, or left out. One that breaks the contract fails
+ * What only time, the file system or a broken system would show is not checked: `timeout`, `mode`, `reuseAddr`, errors of accepting.
+ *
+ * A network is frozen, for it must give no way to change it. One that lacks a feature must say so: what depends on it is checked to be `not_supported` then, or left out. One that breaks the contract fails
  * a check, or makes it wait for ever: the runner's own time limit is needed.
  *
  * @param make Makes the network for a check. What it opens itself belongs to the switch.
@@ -72,7 +75,7 @@ export function checkNet(make: (sw: Switch) => Promise<Net>, options: CheckNetOp
   };
   const known = { unixPath: options.unixPath !== undefined, name: options.name !== undefined };
   return [
-    ...[streamChecks, acceptChecks, socketChecks, unixChecks, nameChecks, datagramChecks].flat()
+    ...[streamChecks, acceptChecks, socketChecks, optionChecks, unixChecks, nameChecks, datagramChecks].flat()
       .filter(({ needs }) => needs === undefined || known[needs])
       .map((check) => ({ name: check.name, run: () => run(check) })),
     ...checkFlow(pair, { clogged: pair, pumps })

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { both, Cancelled } from "../../switch/mod.ts";
-import { formatAddress, hostAddress, NetError, withTcpConnect } from "../mod.ts";
+import { formatAddress, hostAddress, NetError, tcp, udp, withTcpConnect } from "../mod.ts";
 import { expect, expectError, expectSame } from "./check.ts";
 import { inCancelledScope, readPattern, writePieces } from "./flow_check.ts";
 import { deserted, expectCode, expectContext, listening, type NetCheck } from "./net_check.ts";
@@ -53,6 +53,24 @@ export const nameChecks: readonly NetCheck[] = [
       await inCancelledScope(async () => {
         await expectError(() => net.getAddrInfo("192.0.2.7"), Cancelled, "getAddrInfo() in a cancelled scope");
       });
+    },
+  },
+  {
+    name: "getServices() of what can be no name is NONAME",
+    async run({ net }) {
+      for (const name of ["", "a b", "_http._tcp.a\0b"]) {
+        await expectLookupCode(() => net.getServices(name), "NONAME", JSON.stringify(name));
+      }
+    },
+  },
+  {
+    name: "getNameInfo() gives a name, and the name of the service or its number",
+    needs: "name",
+    async run({ net, ip }) {
+      const { hostname, service } = await net.getNameInfo(tcp(ip, 80));
+      expect(typeof hostname === "string" && hostname !== "", `Expected a name: ${hostname}`);
+      expectSame(service, "http", "the service of port 80");
+      expectSame((await net.getNameInfo(udp(ip, 48_999))).service, "48999", "the service of a port that has none");
     },
   },
   {

@@ -92,6 +92,36 @@ const faults: [fault: string, check: string, wrap: (net: Net) => Partial<Net>][]
     }),
   ],
   [
+    "drops the options of connecting",
+    "connect() sets the options that it is told",
+    (net) => ({ connect: (sw, target) => net.connect(sw, target) }),
+  ],
+  [
+    "drops the options of listening",
+    "listen() sets the options that it is told, and its connections inherit them",
+    (net) => ({ listen: (sw, address) => net.listen(sw, address) }),
+  ],
+  [
+    "drops the backlog",
+    "listen() holds no more connections than its backlog, where nobody accepts them",
+    (net) => ({ listen: (sw, address) => net.listen(sw, address) }),
+  ],
+  [
+    "drops that a port is to be shared",
+    "listen() with reusePort shares the port, or is not_supported, as the feature says",
+    (net) => ({ listen: (sw, address) => net.listen(sw, address) }),
+  ],
+  [
+    "knows no services",
+    "getNameInfo() gives a name, and the name of the service or its number",
+    () => ({ getNameInfo: () => Promise.resolve({ hostname: "localhost", service: "5" }) }),
+  ],
+  [
+    "has a clock that stands still",
+    "the clock of a network goes on",
+    () => ({ clock: { now: () => 0, sleep: () => Promise.resolve(), sleepUntil: () => Promise.resolve() } }),
+  ],
+  [
     "has datagrams, and does not say so",
     "datagramSocket() is there or is not_supported, as the feature says",
     (net) => ({ features: new Set([...net.features].filter((feature) => feature !== "datagrams")) }),
