@@ -2,6 +2,7 @@
 
 import { bytesProblem, checkBuffer, unshared } from "./bytes.ts";
 import { BusyError, ParseError } from "./errors.ts";
+import { checkSource } from "./foreign.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import * as formats from "./numbers.ts";
 import { countProblem, type NumberFormat } from "./numbers.ts";
@@ -17,7 +18,8 @@ const finished: IteratorReturnResult<undefined> = { done: true, value: undefined
 export interface BufReaderOptions {
   /**
    * The most that is buffered, in bytes: a whole number of at least 1. What has to be seen at once, such as a line with its end, fails with
-   * `BufferLimitExceeded` where it is longer.
+   * `BufferLimitExceeded` where it is longer. What must see that the input ends, or that a byte does not match, needs room for one byte more, so
+   * that at most `maxSize - 1` bytes are a last line without an end, or what `takeAll` and `takeWhile` give.
    */
   maxSize: number;
   /**
@@ -78,10 +80,10 @@ export class BufReader {
    * ```
    */
   constructor(source: Source, options: BufReaderOptions) {
-    const { maxSize, initialSize = defaultSize } = options;
+    checkSource("read from", source);
+    const { maxSize, initialSize = defaultSize }: Partial<BufReaderOptions> = options ?? {};
     const problem = countProblem("maxSize", maxSize, 1) ?? countProblem("initialSize", initialSize, 1);
     if (problem !== undefined) throw problem;
-    if (typeof source?.read !== "function") throw new TypeError(`Cannot read from ${String(source)}: must be a source`);
     this.#in = new ReadBuffer(source, { maxSize, initialSize: Math.min(initialSize, maxSize) });
     Object.freeze(this);
   }
@@ -211,7 +213,7 @@ export class BufReader {
    * memory.
    *
    * @returns The line without its end; null when nothing is left.
-   * @throws {BufferLimitExceeded} When the line and its end are longer than `maxSize`.
+   * @throws {BufferLimitExceeded} When the line and its end are longer than `maxSize`, or the last line without an end is as long.
    *
    * @example Two lines
    * ```ts

@@ -502,7 +502,7 @@ export class BufWriter {
 
   /**
    * Holds back what is written from now on, so that it goes out together with what follows. Ended by {@linkcode BufWriter.unpause},
-   * {@linkcode BufWriter.flush} and {@linkcode BufWriter.close}.
+   * {@linkcode BufWriter.flush} and {@linkcode BufWriter.close}. After a close it does nothing.
    *
    * @example One batch instead of two
    * ```ts
@@ -585,7 +585,7 @@ export class BufWriter {
 
   /**
    * Ends writing, drops what is pending, and fails the flushes that wait with {@linkcode FlushAborted}. Nothing happens when everything was taken after a
-   * close.
+   * close. A write of the sink that is under way goes on, and its bytes may arrive.
    *
    * @example Giving up
    * ```ts
@@ -629,12 +629,16 @@ export class BufWriter {
    * ```
    */
   async awaitBatch(): Promise<Uint8Array[] | null> {
-    if (!await this.#out.ready(false)) return null;
-    return this.#out.pieces().map(({ memory, start, end }) => memory.subarray(start, end));
+    while (await this.#out.ready(false)) {
+      const batch = this.#out.pieces().map(({ memory, start, end }) => memory.subarray(start, end));
+      if (batch.length > 0) return batch; // if not, it was aborted or shifted in between
+    }
+    return null;
   }
 
   /**
-   * Drops the first bytes of what is pending, because they have been written. Their memory is used again.
+   * Drops the first bytes of what is pending, because they have been written. Their memory is used again. After {@linkcode BufWriter.abort}, which has
+   * dropped all of it, nothing happens.
    *
    * @param size How many.
    * @throws {RangeError} When it is more than {@linkcode BufWriter.pendingBytes}, or not a whole number of at least 0.
@@ -652,9 +656,10 @@ export class BufWriter {
    * ```
    */
   shift(size: number): void {
-    const problem = countProblem("size", size, 0, this.#out.pending);
+    const out = this.#out;
+    const problem = countProblem("size", size, 0, out.aborted ? undefined : out.pending);
     if (problem !== undefined) throw problem;
-    this.#out.shift(size);
+    out.shift(size);
   }
 
   #copy(bytes: Uint8Array): void {

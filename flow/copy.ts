@@ -2,7 +2,8 @@
 
 import { yieldNow } from "../switch/cancel.ts";
 import { Cancelled } from "../switch/errors.ts";
-import { giveNow, giveSome, lends, lendSome, pumped, pumps, pumpSome, readSome, writeSome } from "./foreign.ts";
+import { checkSink, checkSource, giveNow, giveSome, lends, lendSome, pumped, pumps, pumpSome } from "./foreign.ts";
+import { readSome, writeSome } from "./foreign.ts";
 import { writeLimit } from "./stream_end.ts";
 import type { LendingSource, PumpedSink, PumpingSource, Sink, Source } from "./types.ts";
 
@@ -30,13 +31,17 @@ export interface CopyFailure {
  * promise is made for each piece ({@linkcode PumpingSource}, {@linkcode PumpedSink}). A foreign source or sink that
  * cannot be cancelled is awaited.
  *
+ * Two copies into one sink do not mix: where their writes do not meet, the pieces of one come between those of the
+ * other, and where they do, one copy fails with a {@linkcode BusyError}.
+ *
  * What it throws tells how much the sink took, as {@linkcode CopyFailure}: an error is given the property `copied`, and
- * a cancellation is a {@linkcode Cancelled} of its own.
+ * a cancellation is a {@linkcode Cancelled} of its own. What is frozen, or no error object, is thrown as it is, without
+ * the count.
  *
  * @param source Where the bytes come from.
  * @param sink Where they go.
  * @returns How many bytes were copied.
- * @throws {TypeError} When the source or the sink gives a count that cannot be.
+ * @throws {TypeError} When `source` is no source or `sink` no sink, or one of them gives a count that cannot be.
  * @throws {Cancelled} When the current scope is cancelled.
  *
  * @example From here to there
@@ -63,6 +68,8 @@ export interface CopyFailure {
 export async function copy(source: Source, sink: Sink): Promise<number> {
   const progress: CopyFailure = { copied: 0 };
   try {
+    checkSource("copy from", source);
+    checkSink("copy to", sink);
     if (!lends(source)) await throughBuffer(source, sink, progress);
     else if (pumps(source) && pumped(sink)) await pumping(source, sink, progress);
     else await lending(source, sink, progress);

@@ -13,6 +13,7 @@ const largeSize: number = writeLimit / 2;
 export async function drain(buffer: WriteBuffer, sink: Sink): Promise<void> {
   while (await buffer.ready(true)) {
     const pieces = buffer.pieces(writeLimit);
+    if (pieces.length === 0) continue; // it was aborted in between
     if (gives(sink)) await giveSmall(buffer, sink, pieces);
     else buffer.shift(await writeSome(sink, oneOf(pieces.map(bytesOf))));
   }

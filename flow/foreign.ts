@@ -10,6 +10,29 @@ import { totalLength } from "./bytes.ts";
 import { type Borrower, give, lend, type PromptBorrower, pump, tryGive } from "./types.ts";
 import type { GivingSink, LendingSource, PumpedSink, PumpingSource, Sink, Source } from "./types.ts";
 
+/**
+ * Throws unless `source` has the shape of one. Checked once, by each function that is handed a source.
+ *
+ * @param action What cannot be done: "copy from".
+ * @throws {TypeError} When it is no source. It says what makes one of a value that is often taken for one.
+ */
+export function checkSource(action: string, source: Source): void {
+  // The `read` of a Node stream is another one, which would seem to be at the end.
+  if (typeof source?.read === "function" && !("readableFlowing" in source)) return;
+  throw new TypeError(`Cannot ${action} ${nameOf(source)}: must be a source${sourceHint(source)}`);
+}
+
+/** The same for a sink: "copy to". */
+export function checkSink(action: string, sink: Sink): void {
+  if (typeof sink?.write === "function" && !("writableLength" in sink)) return;
+  const hint = has(sink, "writableLength")
+    ? ": wrap a Node stream in fromWritable"
+    : has(sink, "getWriter")
+    ? ": wrap a web stream in fromWritableStream"
+    : "";
+  throw new TypeError(`Cannot ${action} ${nameOf(sink)}: must be a sink${hint}`);
+}
+
 /** Whether `source` has the fast path {@linkcode lend}. */
 export function lends(source: Source): source is LendingSource {
   return typeof (source as Partial<LendingSource>)[lend] === "function";
@@ -78,6 +101,26 @@ export async function giveAll(sink: GivingSink, buffers: readonly Uint8Array[]):
   const refusal = refused();
   if (refusal !== undefined) return await refusal;
   return checkCount("write", "sink", await sink[give](buffers), totalLength(buffers));
+}
+
+/** What a wrong value is called: not by all that it holds. */
+export function nameOf(value: unknown): string {
+  if (typeof value === "string") return "a string";
+  return typeof value === "object" && value !== null ? Object.prototype.toString.call(value) : String(value);
+}
+
+function sourceHint(value: unknown): string {
+  if (typeof value === "string") return ": wrap it in stringSource";
+  if (value instanceof Uint8Array) return ": wrap it in bytesSource";
+  if (has(value, "readableFlowing")) return ": wrap a Node stream in fromReadable";
+  if (has(value, "getReader")) return ": wrap a web stream in fromReadableStream";
+  if (value instanceof Blob) return ": wrap its stream() in fromReadableStream";
+  if (has(value, Symbol.asyncIterator) || has(value, Symbol.iterator)) return ": wrap it in fromIterable";
+  return "";
+}
+
+function has(value: unknown, key: PropertyKey): boolean {
+  return typeof value === "object" && value !== null && key in value;
 }
 
 function checkCount(operation: string, who: string, count: unknown, limit: number): number {

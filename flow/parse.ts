@@ -10,7 +10,8 @@ const defaultMaxSize = 1024 * 1024;
 /** Options for {@linkcode parse}. */
 export interface ParseOptions {
   /**
-   * The most that is buffered, in bytes: a whole number of at least 1. What is in memory already has no limit unless one is given.
+   * The most that is buffered, in bytes: a whole number of at least 1. What reads up to the end, such as `takeAll`, needs one more than it gives. What is in
+   * memory already has no limit unless one is given.
    *
    * @default {1048576}
    */

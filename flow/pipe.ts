@@ -10,7 +10,8 @@ import type { Borrower, Closable, GivingSink, LendingSource, ShutdownHow, TwoWay
 /** Options for {@linkcode pipe}. */
 export interface PipeOptions {
   /**
-   * How many bytes each direction holds before its writer waits.
+   * How many bytes each direction holds before its writer waits: until half of them are read, or all that it writes fits, so that a reader of small parts
+   * does not break everything into as small pieces.
    *
    * @default {65536}
    */
@@ -56,6 +57,8 @@ class Channel {
   /** Pieces in order; the last may have room after what it holds. */
   readonly pieces: Piece[] = [];
   size = 0;
+  /** It has held its capacity, and nobody has found half of that free since then. */
+  full = false;
   ended = false;
   /** The reader takes no interest: what is written is dropped. */
   dropped = false;
@@ -107,12 +110,13 @@ class MemoryEnd implements StreamEnd {
     return this.#in.ended ? null : undefined;
   }
 
-  consume(size: number): void {
+  consume(size: number): boolean {
     const piece = this.#in.pieces[0] as Piece;
     piece.start += size;
     this.#in.size -= size;
     if (piece.start === piece.end) this.#in.pieces.shift();
     this.#in.writer?.writable();
+    return this.#in.pieces.length > 0;
   }
 
   write(bytes: Uint8Array): number {
@@ -152,9 +156,13 @@ class MemoryEnd implements StreamEnd {
     const out = this.#out;
     if (out.broken) throw new BrokenPipeError("write");
     if (out.dropped) return Math.min(wanted, writeLimit);
-    const size = Math.min(wanted, out.capacity - out.size, writeLimit);
-    if (size === 0) return 0;
+    const most = Math.min(wanted, writeLimit);
+    const free = out.capacity - out.size;
+    if (free >= out.capacity / 2) out.full = false;
+    if (out.full && free < most) return 0;
+    const size = Math.min(most, free);
     add(size);
+    out.full ||= size === free;
     out.size += size;
     out.reader?.readable();
     return size;

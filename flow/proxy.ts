@@ -2,6 +2,7 @@
 
 import { both } from "../switch/fiber.ts";
 import { copy } from "./copy.ts";
+import { checkSink, checkSource, nameOf } from "./foreign.ts";
 import type { TwoWay } from "./types.ts";
 
 /**
@@ -12,6 +13,7 @@ import type { TwoWay } from "./types.ts";
  * @param b The other one.
  * @throws {MultipleErrors} When both directions fail. The first failure cancels the other direction, and is thrown as
  * it is when it stays alone; as with {@linkcode copy}, what was not taken is still in its source.
+ * @throws {TypeError} When one of them is no flow, or gives a count that cannot be.
  * @throws {Cancelled} When the current scope is cancelled.
  *
  * @example A connection through the middle
@@ -30,7 +32,14 @@ import type { TwoWay } from "./types.ts";
  * ```
  */
 export async function proxy(a: TwoWay, b: TwoWay): Promise<void> {
+  for (const flow of [a, b]) checkFlow(flow);
   await both(() => pass(a, b), () => pass(b, a));
+}
+
+function checkFlow(flow: TwoWay): void {
+  checkSource("proxy", flow);
+  checkSink("proxy", flow);
+  if (typeof flow.shutdown !== "function") throw new TypeError(`Cannot proxy ${nameOf(flow)}: it must have shutdown()`);
 }
 
 async function pass(from: TwoWay, to: TwoWay): Promise<void> {

@@ -3,7 +3,7 @@
 import { refused } from "../switch/scope.ts";
 import { checkBytes } from "./bytes.ts";
 import { BufferLimitExceeded, EndOfFlow } from "./errors.ts";
-import { lends, lendSome, readSome } from "./foreign.ts";
+import { checkSource, lends, lendSome, readSome } from "./foreign.ts";
 import type { Source } from "./types.ts";
 
 /** What {@linkcode readAll} allocates at first, in bytes. */
@@ -25,7 +25,7 @@ export interface ReadAllOptions {
  * @param source Where to read. It is not touched when `buffer` is empty.
  * @param buffer What to fill.
  * @throws {EndOfFlow} When the source ends before the buffer is full.
- * @throws {TypeError} When the source gives a count that cannot be.
+ * @throws {TypeError} When `source` is no source, or gives a count that cannot be.
  * @throws {Cancelled} When the current scope is cancelled.
  *
  * @example A header of four bytes
@@ -39,6 +39,7 @@ export interface ReadAllOptions {
  * ```
  */
 export async function readExact(source: Source, buffer: Uint8Array): Promise<void> {
+  checkSource("read from", source);
   const refusal = checkBytes(buffer) ?? refused();
   if (refusal !== undefined) await refusal;
   for (let filled = 0; filled < buffer.length;) {
@@ -59,7 +60,7 @@ export async function readExact(source: Source, buffer: Uint8Array): Promise<voi
  * @returns Everything that was left in the source, in memory of its own.
  * @throws {BufferLimitExceeded} When more than `maxSize` bytes come.
  * @throws {RangeError} When `maxSize` is neither a whole number of at least 0 nor `Infinity`.
- * @throws {TypeError} When the source gives a count that cannot be.
+ * @throws {TypeError} When `source` is no source, or gives a count that cannot be.
  * @throws {Cancelled} When the current scope is cancelled.
  *
  * @example A short answer
@@ -72,6 +73,7 @@ export async function readExact(source: Source, buffer: Uint8Array): Promise<voi
  * ```
  */
 export async function readAll(source: Source, options: ReadAllOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+  checkSource("read from", source);
   const { maxSize = Infinity } = options;
   if (maxSize !== Infinity && !Number.isSafeInteger(maxSize) || maxSize < 0) {
     throw new RangeError(`Cannot read all as maxSize must be a whole number >= 0: current value is ${maxSize}`);
@@ -92,7 +94,7 @@ export async function readAll(source: Source, options: ReadAllOptions = {}): Pro
  * meanwhile, so that thousands of idle flows cost little.
  *
  * @param source What to wait for.
- * @throws {TypeError} When the source does not lend: {@linkcode cancellableSource} makes one that does.
+ * @throws {TypeError} When `source` is no source, or does not lend: {@linkcode cancellableSource} makes one that does.
  * @throws {Cancelled} When the current scope is cancelled.
  *
  * @example A buffer only when there is something to put into it
@@ -108,6 +110,7 @@ export async function readAll(source: Source, options: ReadAllOptions = {}): Pro
  * ```
  */
 export async function readable(source: Source): Promise<void> {
+  checkSource("wait for", source);
   if (!lends(source)) {
     throw new TypeError("Cannot wait for a source that does not lend: wrap it in cancellableSource");
   }

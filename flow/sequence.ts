@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { BufReader } from "./buf_reader.ts";
+import { ParseError } from "./errors.ts";
 
 /** Options for {@linkcode sequence}. */
 export interface SequenceOptions {
@@ -15,14 +16,15 @@ export interface SequenceOptions {
 /**
  * Parses one item after the other, each when it is asked for.
  *
- * It can be gone through once, and only while nobody else reads from the reader between two items: an item belongs to one place in the stream. An error of
- * `parser` or `stop` ends it. Leaving the loop early leaves the rest in the reader.
+ * It can be gone through once, and only while nobody else reads from the reader between two items: an item belongs to one place in the stream, and so a
+ * parser that consumes nothing, which would go on for ever, is an error. An error of `parser` or `stop` ends it. Leaving the loop early leaves the rest in
+ * the reader.
  *
  * @typeParam T An item.
  * @param reader Where to read.
- * @param parser Reads one item.
+ * @param parser Reads one item, of at least one byte.
  * @param options When to stop.
- * @returns The items. What `parser` and `stop` throw is thrown by the loop.
+ * @returns The items. What `parser` and `stop` throw is thrown by the loop, and a {@linkcode ParseError} when `parser` has consumed nothing.
  * @throws {TypeError} When `parser` or `stop` is not a function. The loop throws it when it is the second one, or when the reader is not where the last
  * item ended.
  *
@@ -56,6 +58,7 @@ export function sequence<T>(
       }
       if (await stop(reader)) return;
       const item = await parser(reader);
+      if (reader.consumed === offset) throw new ParseError("Cannot read an item: the parser consumed nothing", offset);
       offset = reader.consumed;
       yield item;
     }

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { bytesProblem } from "./bytes.ts";
-import { lends, lendSome, readSome } from "./foreign.ts";
+import { checkSource, lends, lendSome, readSome } from "./foreign.ts";
 import { pulledSource } from "./pulled.ts";
 import { writeLimit } from "./stream_end.ts";
 import type { LendingSource, Source } from "./types.ts";
@@ -90,7 +90,7 @@ export function fromIterable(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8A
  * @param source Where to read.
  * @returns The pieces, as they come. Each is at most 64 KiB or as large as what the source lends, and lies in memory of
  * its own.
- * @throws {TypeError} When the source gives a count that cannot be.
+ * @throws {TypeError} When `source` is no source, or gives a count that cannot be.
  * @throws {Cancelled} When the scope of the loop is cancelled.
  *
  * @example A loop
@@ -104,6 +104,7 @@ export function fromIterable(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8A
  * ```
  */
 export async function* chunks(source: Source): AsyncIterable<Uint8Array<ArrayBuffer>> {
+  checkSource("read from", source);
   for (let chunk; (chunk = await nextChunk(source)) !== null;) yield chunk;
 }
 
@@ -116,6 +117,7 @@ export async function* chunks(source: Source): AsyncIterable<Uint8Array<ArrayBuf
  *
  * @param source What to wrap.
  * @returns The cancellable source. It lends.
+ * @throws {TypeError} When `source` is no source.
  *
  * @example A read that gives up, and loses nothing
  * ```ts
@@ -132,6 +134,7 @@ export async function* chunks(source: Source): AsyncIterable<Uint8Array<ArrayBuf
  * ```
  */
 export function cancellableSource(source: Source): LendingSource {
+  checkSource("read from", source);
   let buffer: Uint8Array | undefined;
   return pulledSource(async () => {
     buffer ??= new Uint8Array(writeLimit);

@@ -49,11 +49,7 @@ export class Stream implements StreamEvents {
     if (refusal !== undefined) return refusal;
     return this.#receiving.perform(() => {
       const bytes = this.#peek();
-      if (bytes === undefined || bytes === null) return bytes;
-      const size = Math.min(bytes.length, buffer.length);
-      buffer.set(size === bytes.length ? bytes : bytes.subarray(0, size));
-      this.#end.consume(size);
-      return size;
+      return bytes === undefined || bytes === null ? bytes : this.#fill(buffer, bytes);
     });
   }
 
@@ -185,6 +181,20 @@ export class Stream implements StreamEvents {
 
   #peek(): Uint8Array<ArrayBuffer> | null | undefined {
     return this.#receiveEnded ? null : this.#end.peek();
+  }
+
+  /** Reads `first`, which `peek` gave, and what else is there, as far as it fits. */
+  #fill(buffer: Uint8Array, first: Uint8Array): number {
+    let filled = 0;
+    let bytes: Uint8Array | null | undefined = first;
+    while (bytes !== undefined && bytes !== null) {
+      const size = Math.min(bytes.length, buffer.length - filled);
+      buffer.set(size === bytes.length ? bytes : bytes.subarray(0, size), filled);
+      filled += size;
+      if (this.#end.consume(size) !== true || filled === buffer.length) break;
+      bytes = this.#peek();
+    }
+    return filled;
   }
 
   /** Drops what was taken, unless the borrower has ended this direction meanwhile. */

@@ -23,8 +23,11 @@ export interface StreamEnd {
    * @throws What broke the receiving direction, once everything that arrived before is consumed.
    */
   peek(): Uint8Array<ArrayBuffer> | null | undefined;
-  /** Drops the first `size` bytes of what `peek` gave. */
-  consume(size: number): void;
+  /**
+   * Drops the first `size` bytes of what `peek` gave. `true` says that more has arrived, so that `peek` gives it without doing anything for it: a read
+   * takes that along.
+   */
+  consume(size: number): boolean | void;
   /**
    * Takes bytes: passes them on at once, or copies them. 0 while something older is queued (then {@linkcode StreamEvents.writable} follows).
    *

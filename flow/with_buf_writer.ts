@@ -7,6 +7,7 @@ import { isSwitchCancelled, Switch } from "../switch/switch.ts";
 import { bufferOf, BufWriter } from "./buf_writer.ts";
 import { drain } from "./drain.ts";
 import { ClosedError, FlushAborted } from "./errors.ts";
+import { checkSink } from "./foreign.ts";
 import type { Sink } from "./types.ts";
 
 /** Options for {@linkcode withBufWriter}. */
@@ -63,7 +64,7 @@ export async function withBufWriter<T>(
   options: WithBufWriterOptions = {},
 ): Promise<T> {
   checkFunction("write through a buffer", fn);
-  if (typeof sink?.write !== "function") throw new TypeError(`Cannot write to ${String(sink)}: must be a sink`);
+  checkSink("write to", sink);
   return await Switch.run(async (sw) => {
     const writer = new BufWriter({ initialSize: options.initialSize, sw });
     const buffer = bufferOf(writer);

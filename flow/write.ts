@@ -2,7 +2,7 @@
 
 import { refused } from "../switch/scope.ts";
 import { checkBuffers, joined } from "./bytes.ts";
-import { giveSome, writeSome } from "./foreign.ts";
+import { checkSink, giveSome, writeSome } from "./foreign.ts";
 import { writeLimit } from "./stream_end.ts";
 import type { Sink } from "./types.ts";
 
@@ -15,7 +15,7 @@ import type { Sink } from "./types.ts";
  *
  * @param sink Where to write. It is not touched where there are no bytes.
  * @param bytes What to write. It must not change until the promise settles.
- * @throws {TypeError} When a buffer is no byte array, or the sink gives a count that cannot be.
+ * @throws {TypeError} When `sink` is no sink or gives a count that cannot be, or a buffer is no byte array.
  * @throws {Cancelled} When the current scope is cancelled.
  *
  * @example A head and a body
@@ -29,6 +29,7 @@ import type { Sink } from "./types.ts";
  * ```
  */
 export async function writeAll(sink: Sink, ...bytes: readonly Uint8Array[]): Promise<void> {
+  checkSink("write to", sink);
   const refusal = checkBuffers(bytes) ?? refused();
   if (refusal !== undefined) await refusal;
   for (const group of groups(bytes)) {
@@ -42,7 +43,7 @@ export async function writeAll(sink: Sink, ...bytes: readonly Uint8Array[]): Pro
  *
  * @param text What to write.
  * @param sink Where to write.
- * @throws {TypeError} When `text` is no string, or the sink gives a count that cannot be.
+ * @throws {TypeError} When `text` is no string, or `sink` is no sink or gives a count that cannot be.
  * @throws {Cancelled} When the current scope is cancelled; some of the text may have been taken.
  *
  * @example A greeting
@@ -57,6 +58,7 @@ export async function writeAll(sink: Sink, ...bytes: readonly Uint8Array[]): Pro
  */
 export async function copyString(text: string, sink: Sink): Promise<void> {
   if (typeof text !== "string") throw new TypeError(`Cannot copy ${String(text)}: must be a string`);
+  checkSink("copy to", sink);
   const refusal = refused();
   if (refusal !== undefined) await refusal;
   await repeat(giveSome, sink, new TextEncoder().encode(text));

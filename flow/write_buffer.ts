@@ -68,6 +68,11 @@ export class WriteBuffer {
     return this.#view ??= new DataView(this.memory.buffer);
   }
 
+  /** Whether what was pending has been dropped, so that nothing is left to take. */
+  get aborted(): boolean {
+    return this.#aborted !== undefined;
+  }
+
   /** Throws when nothing may be written any more: the cancellation, where that is why. */
   check(): void {
     if (this.#aborted !== undefined) {
@@ -111,6 +116,7 @@ export class WriteBuffer {
   }
 
   pause(): void {
+    if (this.closed) return; // nobody would end it
     this.#paused = true;
     this.#takeBack?.();
     this.#takeBack = undefined;
@@ -148,7 +154,7 @@ export class WriteBuffer {
 
   /** Drops what is pending, and fails those who wait for it. */
   abort(cause?: unknown): void {
-    if (this.#aborted !== undefined || this.closed && this.pending === 0) return;
+    if (this.aborted || this.closed && this.pending === 0) return;
     this.#aborted = { cause };
     this.#pieces.length = 0;
     this.#open = undefined;
@@ -195,11 +201,12 @@ export class WriteBuffer {
   }
 
   /**
-   * Drops the first `size` bytes, which the sink has taken.
+   * Drops the first `size` bytes, which the sink has taken. Nothing happens when an abort has dropped them before.
    *
    * @param given Whether their memory is the sink's now.
    */
   shift(size: number, given = false): void {
+    if (this.aborted) return;
     this.#given ||= given;
     this.pending -= size;
     this.#taken += size;

@@ -87,8 +87,8 @@ export class NodeStream implements ProviderStream {
     return this.#incoming.peek();
   }
 
-  consume(size: number): void {
-    this.#incoming.consume(size);
+  consume(size: number): boolean {
+    return this.#incoming.consume(size);
   }
 
   drop(): void {

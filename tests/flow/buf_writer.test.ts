@@ -325,6 +325,24 @@ test("BufWriter.abort() after everything was taken changes nothing", async () =>
   await writer.flush();
 });
 
+test("BufWriter.abort() between a batch and who has waited for it leaves nothing to take", async () => {
+  const writer = new BufWriter();
+  writer.string("abc");
+  const batch = writer.awaitBatch(); // is decided, and not settled
+  writer.abort();
+  assertEquals(await batch, null);
+});
+
+test("BufWriter.shift() after an abort changes nothing, for what was taken has been dropped", async () => {
+  const writer = new BufWriter();
+  writer.string("abc");
+  const batch = await writer.awaitBatch();
+  writer.abort();
+  writer.shift(batch?.[0].length ?? 0);
+  assertThrows(() => writer.shift(-1), RangeError);
+  assertEquals([writer.pendingBytes, await writer.awaitBatch()], [0, null]);
+});
+
 test("BufWriter.shift() of more than is pending is a RangeError, and drops nothing", () => {
   const writer = new BufWriter();
   writer.string("abc");

@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import fc from "fast-check";
-import { BufReader, BufWriter, give, type Sink, withBufWriter } from "../../flow/mod.ts";
+import { BufReader, BufWriter, ClosedError, FlushAborted, give, type Sink, withBufWriter } from "../../flow/mod.ts";
 import { Cancelled, first, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf } from "./_helpers.ts";
@@ -10,7 +10,7 @@ import { bytesOf } from "./_helpers.ts";
 type Op =
   | readonly [kind: "string" | "bytes" | "schedule", text: string]
   | readonly [kind: "uint32be", value: number]
-  | readonly [kind: "flush" | "await flush" | "pause" | "unpause" | "turn" | "tick"];
+  | readonly [kind: "flush" | "await flush" | "pause" | "unpause" | "turn" | "tick" | "close" | "abort"];
 
 const text = fc.oneof(
   fc.string({ unit: fc.constantFrom("a", "b", "é", "日", "🦆"), maxLength: 12 }),
@@ -18,9 +18,10 @@ const text = fc.oneof(
   fc.constantFrom("x".repeat(70), "é".repeat(50)),
 );
 const op: fc.Arbitrary<Op> = fc.oneof(
-  { weight: 5, arbitrary: fc.tuple(fc.constantFrom("string", "bytes", "schedule"), text) },
-  { weight: 1, arbitrary: fc.tuple(fc.constant("uint32be"), fc.nat(2 ** 31)) },
-  { weight: 4, arbitrary: fc.tuple(fc.constantFrom("flush", "await flush", "pause", "unpause", "turn", "tick")) },
+  { weight: 10, arbitrary: fc.tuple(fc.constantFrom("string", "bytes", "schedule"), text) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant("uint32be"), fc.nat(2 ** 31)) },
+  { weight: 8, arbitrary: fc.tuple(fc.constantFrom("flush", "await flush", "pause", "unpause", "turn", "tick")) },
+  { weight: 1, arbitrary: fc.tuple(fc.constantFrom("close", "abort")) },
 );
 const script = fc.record({
   ops: fc.array(op, { maxLength: 30 }),
@@ -78,6 +79,8 @@ async function runScript(script: Script): Promise<void> {
   const scheduled: { bytes: Uint8Array; end: number }[] = [];
   let flushes = 0;
   let unsettled = 0;
+  let closed = false;
+  let aborted = false;
   const outcome = { value: undefined as number | undefined, error: undefined as unknown, ended: false };
 
   const flush = async (w: BufWriter) => {
@@ -87,14 +90,22 @@ async function runScript(script: Script): Promise<void> {
     try {
       await w.flush();
       assert(taken() >= offset, "flushed too early");
+      if (aborted) return; // there was nothing left to wait for
       flushed.push(id);
       for (const { bytes, end } of scheduled) if (end <= offset) bytes.fill(0); // the caller's again
     } finally {
       unsettled--;
     }
   };
+  const ofAbort = (error: unknown) => {
+    if (!(aborted && error instanceof FlushAborted)) throw error;
+  };
   const body = async (w: BufWriter) => {
     for (const [kind, argument] of script.ops) {
+      if (closed && argument !== undefined) {
+        assertRefused(w, kind, argument);
+        continue;
+      }
       const written = typeof argument === "string" ? bytesOf(argument) : new Uint8Array(0);
       if (kind === "string") w.string(argument);
       else if (kind === "bytes") w.bytes(written);
@@ -105,8 +116,13 @@ async function runScript(script: Script): Promise<void> {
         w.schedule(written);
         scheduled.push({ bytes: written, end: expected.length + written.length });
       } else if (kind === "flush") flush(w).catch(() => {});
-      else if (kind === "await flush") await flush(w);
-      else if (kind === "turn") await yieldNow();
+      else if (kind === "await flush") await flush(w).catch(ofAbort);
+      else if (kind === "abort" || kind === "close") {
+        if (kind === "abort") aborted ||= !w.closed || w.pendingBytes > 0;
+        closed = true;
+        w[kind]();
+        assertEquals([aborted && w.pendingBytes > 0, w.closed], [false, true]);
+      } else if (kind === "turn") await yieldNow();
       else if (kind === "tick") await Promise.resolve();
       else w[kind]();
       if (typeof argument === "string") expected.push(...bytesOf(argument));
@@ -132,13 +148,29 @@ async function runScript(script: Script): Promise<void> {
   const all = Uint8Array.from(expected);
   assertEquals(bytes(), all.subarray(0, taken()));
   assertEquals(flushed, flushed.toSorted((a, b) => a - b));
+  const whole = taken() === all.length;
   if (outcome.value === 1) {
-    assertEquals(taken(), all.length);
-    assert(flushed.length === flushes || script.stopAfter !== undefined);
-  } else if (outcome.error === bodyFailure) assert(taken() === all.length || script.stopAfter !== undefined);
+    assert(whole || aborted);
+    assert(flushed.length === flushes || aborted || script.stopAfter !== undefined);
+  } else if (outcome.error === bodyFailure) assert(whole || aborted || script.stopAfter !== undefined);
   else if (outcome.error === sinkFailure) assertEquals(taken(), script.failAt);
   else if (outcome.error instanceof AggregateError) assertEquals(outcome.error.errors, [bodyFailure, sinkFailure]);
   else assert(outcome.error instanceof Cancelled && script.stopAfter !== undefined, String(outcome.error));
+}
+
+/** Writing to a writer that was closed fails, and changes nothing. What cancels the whole is passed on. */
+function assertRefused(w: BufWriter, kind: Op[0], argument: string | number): void {
+  const { pendingBytes } = w;
+  try {
+    if (kind === "uint32be") w.uint32be(argument as number);
+    else if (kind === "string") w.string(argument as string);
+    else w[kind as "bytes" | "schedule"](bytesOf(argument as string));
+  } catch (error) {
+    if (!(error instanceof ClosedError)) throw error;
+    assertEquals(w.pendingBytes, pendingBytes);
+    return;
+  }
+  throw new Error(`Expected ${kind} to throw`);
 }
 
 test("BufWriter gives by batches what a plain model says, however they are taken", async () => {
@@ -148,9 +180,13 @@ test("BufWriter gives by batches what a plain model says, however they are taken
       const writer = new BufWriter({ initialSize });
       let left: number[] = [];
       let flushing = 0;
+      let aborted = false;
       for (const [kind, argument] of steps) {
         if (kind === "take") {
-          if (left.length === 0) continue;
+          if (left.length === 0) {
+            if (writer.closed) assertEquals(await writer.awaitBatch(), null);
+            continue;
+          }
           writer.unpause();
           const batch = await writer.awaitBatch() ?? [];
           assert(batch.every(({ length }) => length > 0));
@@ -158,7 +194,8 @@ test("BufWriter gives by batches what a plain model says, however they are taken
           const size = Math.min(argument, left.length);
           writer.shift(size);
           left = left.slice(size);
-        } else if (kind === "uint32be") {
+        } else if (writer.closed && argument !== undefined) assertRefused(writer, kind, argument);
+        else if (kind === "uint32be") {
           writer.uint32be(argument);
           left.push(argument >>> 24, argument >>> 16 & 255, argument >>> 8 & 255, argument & 255);
         } else if (kind === "string" || kind === "bytes" || kind === "schedule") {
@@ -167,7 +204,17 @@ test("BufWriter gives by batches what a plain model says, however they are taken
           left.push(...bytesOf(argument));
         } else if (kind === "flush" || kind === "await flush") {
           flushing++;
-          writer.flush().then(() => flushing--);
+          writer.flush().then(() => flushing--, (error) => {
+            assertInstanceOf(error, FlushAborted);
+            assert(aborted);
+            flushing--;
+          });
+        } else if (kind === "close") writer.close();
+        else if (kind === "abort") {
+          aborted ||= !writer.closed || left.length > 0;
+          writer.abort();
+          writer.shift(left.length); // of a batch that was being written meanwhile
+          left = [];
         } else if (kind === "pause" || kind === "unpause") writer[kind]();
         assertEquals(writer.pendingBytes, left.length);
       }

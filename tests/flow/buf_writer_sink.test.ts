@@ -430,6 +430,50 @@ test("withBufWriter() whose function closes or aborts the writer ends all the sa
   assertEquals(sink.text(), "a");
 });
 
+for (const gives of [false, true]) {
+  test(`withBufWriter() whose writer is aborted while the sink ${gives ? "is given" : "writes"} ends with what that took`, async () => {
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    let taken = 0;
+    const take = async (buffers: readonly Uint8Array[]) => {
+      await gate;
+      const size = buffers.reduce((sum, { length }) => sum + length, 0);
+      taken += size;
+      return size;
+    };
+    const sink = { write: (bytes: Uint8Array) => take([bytes]), ...(gives ? { [give]: take } : {}) };
+    const value = await withBufWriter(sink, async (w) => {
+      w.string("hello");
+      const flushing = w.flush();
+      await yieldNow();
+      w.abort();
+      open();
+      await assertRejects(() => flushing, FlushAborted);
+      for (let i = 0; i < 3; i++) await yieldNow(); // an endless loop would let nobody else run
+      assertEquals([w.pendingBytes, taken], [0, 5]);
+      return 7;
+    });
+    assertEquals(value, 7);
+  });
+}
+
+test("withBufWriter() whose writer is aborted just before the sink would write does not touch it", async () => {
+  const sink = bufferSink();
+  await withBufWriter(sink, async (w) => {
+    w.string("hello");
+    w.flush();
+    await Promise.resolve();
+    w.abort();
+    await yieldNow();
+  });
+  assertEquals(sink.text(), "");
+});
+
+test("withBufWriter() whose writer is paused after it was closed writes everything", async () => {
+  const sink = bufferSink();
+  await withBufWriter(sink, (w) => (w.string("hello"), w.close(), w.pause()));
+  assertEquals(sink.text(), "hello");
+});
+
 test("withBufWriter() refuses what it cannot write to, or run", async () => {
   await assertRejects(() => withBufWriter({} as Sink, () => 1), TypeError, "must be a sink");
   await assertRejects(() => withBufWriter(bufferSink(), 1 as unknown as () => void), TypeError, "1 is not a function");

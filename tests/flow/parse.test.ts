@@ -143,6 +143,20 @@ test("sequence() within an item of another one works", async () => {
   assertEquals(await Array.fromAsync(sequence(reader, item)), [[1, 2], [], [9]]);
 });
 
+test("sequence() whose parser consumes nothing is a ParseError there, and not an endless loop", async () => {
+  const reader = BufReader.of("12ab");
+  const digit = (byte: number) => byte < 60;
+  const items: number[] = [];
+  const error = await assertRejects(
+    async () => {
+      for await (const item of sequence(reader, (r) => r.takeWhile(digit))) items.push(item.length);
+    },
+    ParseError,
+    "Cannot read an item: the parser consumed nothing (at offset 2)",
+  );
+  assertEquals([error.offset, items, reader.consumed], [2, [2], 2]);
+});
+
 test("sequence() whose reader is busy is a BusyError", async () => {
   const [a, b] = pipe();
   const reader = new BufReader(a, { maxSize: 8 });

@@ -1,11 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
-import { BrokenPipeError, copyString, give, lend, pipe, readAll, writeAll } from "../../flow/mod.ts";
+import fc from "fast-check";
+import { joined } from "../../flow/bytes.ts";
+import { BrokenPipeError, copy, copyString, give, lend, pipe, readAll, writeAll } from "../../flow/mod.ts";
 import { checkFlow } from "../../net/testing/check_flow.ts";
 import { pattern } from "../../net/testing/random.ts";
-import { Switch } from "../../switch/mod.ts";
+import { Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
+import { bytesOf } from "./_helpers.ts";
 
 const options = { clogged: () => Promise.resolve(pipe({ capacity: 4000 })) };
 for (const check of checkFlow(() => Promise.resolve(pipe()), options)) test(`pipe() ${check.name}`, check.run);
@@ -126,4 +129,102 @@ test("[lend]() refuses a count that is no whole number", async () => {
   await assertRejects(() => a[lend](() => 1.5), RangeError, "the borrower took 1.5 of 5 bytes");
   await assertRejects(() => a[lend](() => NaN), RangeError, "the borrower took NaN of 5 bytes");
   assertEquals(await a.read(new Uint8Array(9)), 5);
+});
+
+test("pipe() read() gives what several writes have put in, as far as it fits", async () => {
+  const [a, b] = pipe();
+  await writeAll(a, pattern(0, 2000));
+  await writeAll(a, pattern(2000, 2000));
+  const buffer = new Uint8Array(3000);
+  assertEquals(await b.read(buffer), 3000);
+  assertEquals(buffer, joined([pattern(0, 2000), pattern(2000, 2000)]).subarray(0, 3000));
+  assertEquals(await b.read(buffer), 1000);
+});
+
+test("pipe() read() takes along what a waiting write puts in meanwhile, and leaves the end to the next one", async () => {
+  const [a, b] = pipe({ capacity: 4 });
+  const writing = writeAll(a, bytesOf("abcdefgh")).then(() => a.close());
+  await yieldNow();
+  const buffer = new Uint8Array(100);
+  assertEquals(await b.read(buffer), 8);
+  await writing;
+  assertEquals(await b.read(buffer), null);
+});
+
+test("pipe() that is full takes a part of a write once half of it is free", async () => {
+  const [a, b] = pipe({ capacity: 10 });
+  await a.write(pattern(0, 10));
+  let taken: number | undefined;
+  const writing = a.write(pattern(10, 20)).then((count) => taken = count);
+  await b.read(new Uint8Array(4));
+  await yieldNow();
+  assertEquals(taken, undefined);
+  await b.read(new Uint8Array(1));
+  assertEquals(await writing, 5);
+});
+
+test("pipe() that is full takes a write as soon as all of it fits", async () => {
+  const [a, b] = pipe({ capacity: 10 });
+  await a.write(pattern(0, 10));
+  const writing = a.write(pattern(10, 2));
+  await b.read(new Uint8Array(2));
+  assertEquals(await writing, 2);
+});
+
+test("pipe() of one byte passes everything on", async () => {
+  const [a, b] = pipe({ capacity: 1 });
+  const writing = writeAll(a, pattern(0, 500)).then(() => a.close());
+  assertEquals(await readAll(b), pattern(0, 500));
+  await writing;
+});
+
+test("pipe() whose reader takes a part of each piece does not fall apart into small ones", async () => {
+  const [a, b] = pipe();
+  const size = 3_000_000;
+  const writing = writeAll(a, new Uint8Array(size)).then(() => a.close());
+  let writes = 0;
+  const sink = { write: (bytes: Uint8Array) => (writes++, Promise.resolve(Math.ceil(bytes.length * 0.6))) };
+  assertEquals(await copy(b, sink), size);
+  await writing;
+  assert(size / writes > 2000, `${writes} writes`);
+});
+
+test("pipe() carries everything in order, whatever is written, given, read and lent, and gets nowhere stuck", async () => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 12 });
+  const capacity = fc.constantFrom(1, 2, 3, 10, 99, 1024, 100_000);
+  const script = fc.record({ writes: sizes, reads: sizes, capacity, gives: fc.boolean(), lends: fc.boolean() });
+  await fc.assert(
+    fc.asyncProperty(script, async ({ writes, reads, capacity, gives, lends }) => {
+      const [a, b] = pipe({ capacity });
+      const total = writes.reduce((sum, size) => sum + size, 0);
+      const all = pattern(0, total);
+      const write = async () => {
+        let at = 0;
+        for (const size of writes) {
+          for (let left = all.slice(at, at += size); left.length > 0;) {
+            left = left.subarray(gives && size % 2 === 0 ? await a[give]([left]) : await a.write(left));
+          }
+        }
+        await a.close();
+      };
+      const got: Uint8Array[] = [];
+      const read = async () => {
+        for (let i = 0;; i++) {
+          const most = reads[i % reads.length];
+          const buffer = new Uint8Array(most);
+          const take = (bytes: Uint8Array) => {
+            const part = bytes.slice(0, most);
+            buffer.set(part);
+            return part.length;
+          };
+          const count = lends && i % 2 === 0 ? await b[lend](take) : await b.read(buffer);
+          if (count === null) return;
+          got.push(buffer.subarray(0, count));
+        }
+      };
+      await Promise.all([write(), read()]);
+      assertEquals(joined(got), all);
+    }),
+    { numRuns: 200 },
+  );
 });

@@ -54,6 +54,27 @@ test("Stream read() may be told of more bytes while it consumes", async () => {
   assertEquals([await stream.read(buffer), new TextDecoder().decode(buffer)], [2, "cd"]);
 });
 
+test("Stream read() takes along what the end has after its first piece, and no more than fits", async () => {
+  const end = Object.assign(new FakeEnd(), {
+    consume(size: number) {
+      FakeEnd.prototype.consume.call(end, size);
+      return end.pieces.length > 0;
+    },
+  });
+  const stream = new Stream(end, names);
+  end.pieces.push(bytesOf("ab"), bytesOf("cde"), bytesOf("fg"), null);
+  const buffer = new Uint8Array(6);
+  assertEquals([await stream.read(buffer), new TextDecoder().decode(buffer)], [6, "abcdef"]);
+  assertEquals([await stream.read(buffer), new TextDecoder().decode(buffer)], [1, "gbcdef"]);
+  assertEquals(await stream.read(buffer), null);
+});
+
+test("Stream read() asks an end for no more than it says it has", async () => {
+  let peeks = 0;
+  const end = Object.assign(new FakeEnd(), { peek: () => (peeks++, bytesOf("ab")), consume: () => {} });
+  assertEquals([await new Stream(end, names).read(new Uint8Array(9)), peeks], [2, 1]);
+});
+
 test("Stream read() is not disturbed by events that bring nothing", async () => {
   const end = new FakeEnd();
   const stream = new Stream(end, names);

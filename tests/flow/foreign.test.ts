@@ -1,0 +1,116 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { Readable, Writable } from "node:stream";
+import {
+  bufferSink,
+  BufReader,
+  cancellableSource,
+  chunks,
+  copy,
+  type CopyFailure,
+  copyString,
+  nullFlow,
+  parse,
+  proxy,
+  readable,
+  readAll,
+  readExact,
+  type Sink,
+  type Source,
+  type TwoWay,
+  withBufWriter,
+  writeAll,
+} from "../../flow/mod.ts";
+import { test } from "../_test.ts";
+import { bytesOf, inCancelledScope } from "./_helpers.ts";
+
+const sources: [name: string, value: unknown, hint: string][] = [
+  ["undefined", undefined, ""],
+  ["null", null, ""],
+  ["1", 1, ""],
+  ["Symbol(a)", Symbol("a"), ""],
+  ["a string", "text", ": wrap it in stringSource"],
+  ["[object Object]", {}, ""],
+  ["[object Object]", Object.create(null), ""],
+  ["[object Uint8Array]", bytesOf("text"), ": wrap it in bytesSource"],
+  ["[object Array]", [bytesOf("text")], ": wrap it in fromIterable"],
+  ["[object AsyncGenerator]", (async function* () {})(), ": wrap it in fromIterable"],
+  ["[object ReadableStream]", new ReadableStream(), ": wrap a web stream in fromReadableStream"],
+  ["[object Blob]", new Blob(["text"]), ": wrap its stream() in fromReadableStream"],
+  ["[object Object]", Readable.from([bytesOf("text")]), ": wrap a Node stream in fromReadable"],
+];
+
+const sinks: typeof sources = [
+  ["undefined", undefined, ""],
+  ["a string", "text", ""],
+  ["[object Object]", {}, ""],
+  ["[object WritableStream]", new WritableStream(), ": wrap a web stream in fromWritableStream"],
+  ["[object Object]", new Writable(), ": wrap a Node stream in fromWritable"],
+];
+
+const readers: [name: string, action: string, call: (source: Source) => unknown][] = [
+  ["copy()", "copy from", (source) => copy(source, bufferSink())],
+  ["proxy()", "proxy", (source) => proxy(source as TwoWay, nullFlow as unknown as TwoWay)],
+  ["readAll()", "read from", (source) => readAll(source)],
+  ["readExact()", "read from", (source) => readExact(source, new Uint8Array(1))],
+  ["readable()", "wait for", (source) => readable(source)],
+  ["chunks()", "read from", (source) => Array.fromAsync(chunks(source))],
+  ["cancellableSource()", "read from", (source) => cancellableSource(source)],
+  ["new BufReader()", "read from", (source) => new BufReader(source, { maxSize: 1 })],
+];
+
+const writers: [name: string, action: string, call: (sink: Sink) => unknown][] = [
+  ["copy()", "copy to", (sink) => copy(nullFlow, sink)],
+  ["writeAll()", "write to", (sink) => writeAll(sink, bytesOf("text"))],
+  ["copyString()", "copy to", (sink) => copyString("text", sink)],
+  ["withBufWriter()", "write to", (sink) => withBufWriter(sink, () => {})],
+];
+
+for (const [name, action, call] of readers) {
+  test(`${name} refuses what is no source, and says what makes one of it`, async () => {
+    for (const [shown, value, hint] of sources) {
+      const error = await assertRejects(async () => await call(value as Source), TypeError);
+      assertEquals(error.message, `Cannot ${action} ${shown}: must be a source${hint}`);
+    }
+  });
+}
+
+for (const [name, action, call] of writers) {
+  test(`${name} refuses what is no sink, and says what makes one of it`, async () => {
+    for (const [shown, value, hint] of sinks) {
+      const error = await assertRejects(async () => await call(value as Sink), TypeError);
+      assertEquals(error.message, `Cannot ${action} ${shown}: must be a sink${hint}`);
+    }
+  });
+}
+
+test("parse() refuses what is neither a source nor in memory", async () => {
+  const stream = new Blob(["text"]).stream();
+  const parsing = () => parse(stream as unknown as Source, (r) => r.line());
+  await assertRejects(parsing, TypeError, "Cannot read from [object ReadableStream]: must be a source: wrap a web");
+});
+
+test("proxy() refuses a flow that cannot pass on an end, before it copies anything", async () => {
+  const flow = { read: () => Promise.resolve(null), write: () => Promise.resolve(1) };
+  const proxying = (a: unknown, b: unknown) => () => proxy(a as TwoWay, b as TwoWay);
+  const whole = { ...flow, shutdown: () => Promise.resolve() };
+  for (const attempt of [proxying(flow, whole), proxying(whole, flow)]) {
+    await assertRejects(attempt, TypeError, "Cannot proxy [object Object]: it must have shutdown()");
+  }
+  await proxying(whole, whole)();
+});
+
+test("copy() that refuses an argument says that nothing was copied", async () => {
+  const error = await assertRejects(() => copy(nullFlow, undefined as unknown as Sink), TypeError);
+  assertEquals((error as TypeError & CopyFailure).copied, 0);
+});
+
+test("copy() refuses what is no source in a cancelled scope too", async () => {
+  await inCancelledScope(() => assertRejects(() => copy(undefined as unknown as Source, nullFlow), TypeError));
+});
+
+test("new BufReader() without options is a TypeError that names what is missing", () => {
+  const Reader = BufReader as unknown as new (source: Source) => BufReader;
+  assertThrows(() => new Reader(nullFlow), TypeError, "Cannot use undefined as maxSize");
+});
