@@ -3,8 +3,8 @@
 import { refused } from "../switch/scope.ts";
 import { checkBytes } from "./bytes.ts";
 import { BufferLimitExceeded, EndOfFlow } from "./errors.ts";
-import { checkSource, lends, lendSome, readSome } from "./foreign.ts";
-import type { Source } from "./types.ts";
+import { checkSource, lends, readSome } from "./foreign.ts";
+import { lend, type Source } from "./types.ts";
 
 /** What {@linkcode readAll} allocates at first, in bytes. */
 const firstSize = 16 * 1024;
@@ -114,7 +114,15 @@ export async function readable(source: Source): Promise<void> {
   if (!lends(source)) {
     throw new TypeError("Cannot wait for a source that does not lend: wrap it in cancellableSource");
   }
-  await lendSome(source, () => 0);
+  const refusal = refused();
+  if (refusal !== undefined) await refusal;
+  let lent = false;
+  const count = await source[lend](() => {
+    lent = true;
+    return 0;
+  });
+  if (count === null || (lent && count === 0)) return;
+  throw new TypeError(`Cannot read: the source lent ${String(count)} bytes where none were taken`);
 }
 
 function grown(buffer: Uint8Array<ArrayBuffer>, limit: number): Uint8Array<ArrayBuffer> {

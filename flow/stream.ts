@@ -81,16 +81,20 @@ export class Stream implements StreamEvents {
     return ended;
   }
 
-  async lend(use: Borrower): Promise<number | null> {
+  lend(use: Borrower): Promise<number | null> {
     const refusal = refused() ?? this.#refuseRead();
-    if (refusal !== undefined) return await refusal;
-    const bytes = await this.#receiving.perform(() => {
+    if (refusal !== undefined) return refusal;
+    const waiting = this.#receiving.perform(() => {
       const bytes = this.#peek();
       // Marked in the same turn, so that nobody else reads before the borrower is called.
       this.#lending = bytes !== undefined && bytes !== null;
       return bytes;
     });
-    if (bytes === null) return null;
+    // No async function, whose frame an idle connection would keep.
+    return waiting.then((bytes) => bytes === null ? null : this.#lendTo(use, bytes));
+  }
+
+  async #lendTo(use: Borrower, bytes: Uint8Array<ArrayBuffer>): Promise<number> {
     try {
       const taken = checkTaken(await use(plain(bytes), true), bytes);
       this.#consume(taken);
