@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkCancelled } from "../switch/cancel.ts";
+import { isInstance, textOf } from "../switch/check.ts";
 import { Cancelled, Failures } from "../switch/errors.ts";
 import { currentScope, failureIn } from "../switch/scope.ts";
 import type { Switch } from "../switch/switch.ts";
@@ -87,7 +88,7 @@ export async function serve(
   if (!failures.any) return;
   const { error } = failures;
   // A cancellation is not ours to report; and where nobody has cancelled this fiber, not ours to fail with.
-  if (error instanceof Cancelled) checkCancelled();
+  if (isInstance(error, Cancelled)) checkCancelled();
   else await onError(addContext(error, `handling connection from ${formatAddress(peer)}`));
 }
 
@@ -95,7 +96,7 @@ export async function serve(
 export function checkCallbacks(action: string, callbacks: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(callbacks)) {
     if (typeof value !== "function") {
-      throw new TypeError(`Cannot ${action} as ${name} must be a function: current value is ${String(value)}`);
+      throw new TypeError(`Cannot ${action} as ${name} must be a function: current value is ${textOf(value)}`);
     }
   }
 }

@@ -2,6 +2,7 @@
 
 /** What connecting to a name and connecting to any of several addresses share. */
 
+import { isInstance } from "../switch/check.ts";
 import type { Clock } from "../switch/clock.ts";
 import { TimeoutError, withTimeout } from "../switch/timeout.ts";
 import type { HostAddress, StreamAddress, TcpAddress } from "./address.ts";
@@ -20,7 +21,7 @@ export async function within<T>(
   try {
     return await withTimeout(clock, timeout, fn);
   } catch (error) {
-    if (!(error instanceof TimeoutError)) throw error;
+    if (!isInstance(error, TimeoutError)) throw error;
     throw new NetError("connection_timeout", { operation: "connect", address: target, cause: error });
   }
 }
@@ -54,7 +55,10 @@ export function connectToAny({ clock, target, bindTo, find, dial }: AnyTarget): 
         const lookupCode = "ADDRFAMILY"; // there are addresses, but none that bindTo can reach
         return new NetError("address_lookup_failed", { operation: "connect", address: target, lookupCode });
       }
-      const cause = new AggregateError(failures, `All ${failures.length} addresses failed`);
+      const cause = new AggregateError(
+        failures,
+        failures.length === 1 ? "The only address failed" : `All ${failures.length} addresses failed`,
+      );
       return new NetError(last.code, { operation: "connect", address: target, cause });
     },
   });

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { textOf } from "../switch/check.ts";
 import { refusedFor, type Switch } from "../switch/switch.ts";
 import { checkStreamAddress, formatAddress, hostAddress, type TcpAddress } from "./address.ts";
 import { connectToAny, within } from "./connect.ts";
@@ -49,6 +50,11 @@ export async function connectAny(
   addresses: readonly TcpAddress[],
   options: ConnectOptions = {},
 ): Promise<StreamSocket> {
+  if (typeof addresses?.[Symbol.iterator] !== "function") {
+    throw new TypeError(
+      `Cannot connect to any address as addresses must be a list: current value is ${textOf(addresses)}`,
+    );
+  }
   const targets = [...addresses].map(checkTcpAddress);
   if (targets.length === 0) throw new RangeError("Cannot connect to any address: the list is empty");
   const { timeout: given, ...each } = options;

@@ -103,7 +103,10 @@ function readAnswers<R extends RecordType>(view: DataView, query: DnsQuery<R>): 
     }
   }
   let { name } = query;
-  for (let i = 0; i < maxAliases && !found.has(name) && aliases.has(name); i++) name = aliases.get(name) as string;
+  for (let i = 0; !found.has(name) && aliases.has(name); i++) {
+    if (i === maxAliases) throw new RangeError("The aliases of a name have no end");
+    name = aliases.get(name) as string;
+  }
   return found.get(name) ?? [];
 }
 

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { isInstance } from "../switch/check.ts";
 import { type Address, formatAddress, type HostAddress } from "./address.ts";
 import { escapeText, quoteText } from "./text.ts";
 
@@ -335,7 +336,11 @@ export class NetError extends Error {
  * ```
  */
 export function addContext<T>(error: T, step: string): T {
-  if (error instanceof NetError) error.addContext(step);
+  try {
+    if (error instanceof NetError) error.addContext(step);
+  } catch {
+    // Frozen, or a proxy: it is thrown on as it is.
+  }
   return error;
 }
 
@@ -348,7 +353,7 @@ export function addContext<T>(error: T, step: string): T {
  * @returns The error, to be thrown.
  */
 export function netErrorFrom(cause: unknown, source: NetErrorSource): NetError {
-  if (cause instanceof NetError) return cause;
+  if (isInstance(cause, NetError)) return cause;
   const { operation, address, service } = source;
   const code = codeOf(cause, operation);
   const lookupCode = code === "address_lookup_failed" ? lookupCodeOf(cause) : undefined;
@@ -370,7 +375,7 @@ export function netErrorFrom(cause: unknown, source: NetErrorSource): NetError {
  * @returns The code, `unknown` when nothing is known.
  */
 export function codeOf(error: unknown, operation: string = ""): NetErrorCode {
-  if (error instanceof NetError) return error.code;
+  if (isInstance(error, NetError)) return error.code;
   const code = plainCode(classify(errorCode(error)), error);
   if (operation === "lookup") {
     return code === "permission_denied" || code === "too_many_open_files" ? code : "address_lookup_failed";
@@ -417,7 +422,7 @@ function classify(name: string): NetErrorCode {
  * @returns The code, `UNKNOWN` when nothing is known.
  */
 export function lookupCodeOf(error: unknown): LookupCode {
-  if (error instanceof NetError) return error.lookupCode ?? "UNKNOWN";
+  if (isInstance(error, NetError)) return error.lookupCode ?? "UNKNOWN";
   switch (errorCode(error) || errorText(error, "name")) {
     // These mean a lookup only where there is one.
     case "ECONNREFUSED":
@@ -443,8 +448,12 @@ function errorCode(error: unknown): string {
 
 function errorText(error: unknown, key: "code" | "name" | "message" | "syscall"): string {
   if (typeof error !== "object" || error === null) return "";
-  const value = (error as Record<string, unknown>)[key];
-  return typeof value === "string" ? value : "";
+  try {
+    const value = (error as Record<string, unknown>)[key];
+    return typeof value === "string" ? value : "";
+  } catch {
+    return ""; // a getter or a proxy that refuses
+  }
 }
 
 function describeCode(code: NetErrorCode, lookupCode: LookupCode | undefined, cause: unknown): string {

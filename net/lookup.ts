@@ -2,6 +2,7 @@
 
 /** What {@linkcode Net.getAddrInfo} does, over the resolver of a provider. */
 
+import { textOf } from "../switch/check.ts";
 import {
   checkHostName,
   formatAddress,
@@ -27,9 +28,9 @@ export async function lookUp(
   options: AddrInfoOptions,
 ): Promise<(TcpAddress | UdpAddress)[]> {
   const { service, type } = options;
-  if (typeof name !== "string") throw new TypeError(`Cannot look up ${String(name)}: must be a string`);
+  if (typeof name !== "string") throw new TypeError(`Cannot look up ${textOf(name)}: must be a string`);
   const refuse = (rule: string, value: unknown): never => {
-    throw new TypeError(`Cannot look up ${quoteText(name)} as ${rule}: current value is ${String(value)}`);
+    throw new TypeError(`Cannot look up ${quoteText(name)} as ${rule}: current value is ${textOf(value)}`);
   };
   if (service !== undefined && typeof service !== "string") refuse("service must be a string", service);
   if (type !== undefined && type !== "stream" && type !== "datagram") {

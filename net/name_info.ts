@@ -2,6 +2,7 @@
 
 /** What {@linkcode Net.getNameInfo} does, over the resolver of a provider. */
 
+import { isInstance } from "../switch/check.ts";
 import { checkIpEndpoint, type TcpAddress, type UdpAddress } from "./address.ts";
 import { ask } from "./ask.ts";
 import { domainNameProblem } from "./domain_name.ts";
@@ -26,7 +27,9 @@ async function hostnameOf(provider: NetProvider, ip: IpAddress): Promise<string 
     // Whoever owns an address says what its name is: it must be a name, and not the literal of some other address.
     return names.find((name) => domainNameProblem(name) === undefined);
   } catch (error) {
-    if (error instanceof NetError && (error.lookupCode === "NONAME" || error.lookupCode === "NODATA")) return undefined;
+    if (isInstance(error, NetError) && (error.lookupCode === "NONAME" || error.lookupCode === "NODATA")) {
+      return undefined;
+    }
     throw error;
   }
 }

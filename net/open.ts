@@ -6,6 +6,7 @@ import type { Closable } from "../flow/types.ts";
 import type { Labelled, ReleaseHook } from "../switch/release_hooks.ts";
 import { Waiter } from "../switch/scope.ts";
 import { isSwitchCancelled, own, refusedFor, Switch } from "../switch/switch.ts";
+import { isInstance } from "../switch/check.ts";
 import { Cancelled } from "../switch/errors.ts";
 import { type Address, formatAddress, type HostAddress } from "./address.ts";
 import type { Attempt } from "./provider.ts";
@@ -81,7 +82,7 @@ export async function whileOwned<T>(
   } catch (error) {
     // A switch that fails cancels what runs in it before it releases anything.
     const { aborted, reason } = gone.signal;
-    throw aborted && error instanceof Cancelled && error.cause === reason ? ownerGone(sw, operation) : error;
+    throw aborted && isInstance(error, Cancelled) && error.cause === reason ? ownerGone(sw, operation) : error;
   } finally {
     hook.remove();
   }

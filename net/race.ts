@@ -2,6 +2,7 @@
 
 /** Connecting to whichever of several addresses answers first: RFC 8305, over any way to dial. */
 
+import { isInstance } from "../switch/check.ts";
 import type { Clock } from "../switch/clock.ts";
 import { noLongerNeeded } from "../switch/errors.ts";
 import { branches, first } from "../switch/fiber.ts";
@@ -97,7 +98,7 @@ export async function race({ clock, find, dial, failure }: RacePlan): Promise<St
     try {
       return await dial(address);
     } catch (error) {
-      if (!(error instanceof NetError)) throw error;
+      if (!isInstance(error, NetError)) throw error;
       failures[index] = error;
       failed++;
       changed();

@@ -2,6 +2,7 @@
 
 import { ClosedError } from "../flow/errors.ts";
 import { awaitCancel, interruptible, isCancelled } from "../switch/cancel.ts";
+import { isInstance, textOf } from "../switch/check.ts";
 import { systemClock } from "../switch/clock.ts";
 import { Cancelled } from "../switch/errors.ts";
 import { any } from "../switch/fiber.ts";
@@ -115,7 +116,9 @@ export async function runServer<T>(
   const { onError, maxConnections = 1000, stop, grace = Infinity, onAcceptError = onError } = options;
   checkCallbacks("run server", { handler, onError, onAcceptError });
   if ((maxConnections !== Infinity && !Number.isSafeInteger(maxConnections)) || maxConnections < 1) {
-    throw new RangeError(`Cannot run server as maxConnections must be >= 1: current value is ${maxConnections}`);
+    throw new RangeError(
+      `Cannot run server as maxConnections must be >= 1: current value is ${textOf(maxConnections)}`,
+    );
   }
   checkMilliseconds("run server", "grace", grace);
   const clock = listener.clock ?? systemClock;
@@ -134,7 +137,7 @@ export async function runServer<T>(
           if (grace < Infinity) server.forkDaemon(() => force(handlers));
         });
       } catch (error) {
-        if (!forced || !(error instanceof Cancelled) || isCancelled()) throw error;
+        if (!forced || !isInstance(error, Cancelled) || isCancelled()) throw error;
       }
       if (outcome !== undefined && "value" in outcome) return outcome.value;
       throw outcome?.error;
@@ -195,7 +198,7 @@ export async function runServer<T>(
 
 /** Whether accepting can never succeed again: the listener is closed, we are cancelled, or the program is wrong. */
 function isFinal(error: unknown): boolean {
-  return error instanceof Cancelled || error instanceof ClosedError || error instanceof TypeError;
+  return [Cancelled, ClosedError, TypeError].some((type) => isInstance(error, type));
 }
 
 /** Follows a stop promise or signal. */
@@ -206,9 +209,9 @@ function watch<T>(stop: Promise<T> | AbortSignal | undefined): {
   wait(): Promise<Outcome<T>>;
   forget(): void;
 } {
-  if (stop !== undefined && !(stop instanceof AbortSignal) && typeof stop?.then !== "function") {
+  if (stop !== undefined && !isInstance(stop, AbortSignal) && typeof stop?.then !== "function") {
     throw new TypeError(
-      `Cannot run server as stop must be a promise or an AbortSignal: current value is ${String(stop)}`,
+      `Cannot run server as stop must be a promise or an AbortSignal: current value is ${textOf(stop)}`,
     );
   }
   let outcome: Outcome<T> | undefined;
@@ -216,10 +219,10 @@ function watch<T>(stop: Promise<T> | AbortSignal | undefined): {
   const waiting = new Promise<Outcome<T>>((resolve) => wake = resolve);
   const settle = (given: Outcome<T>) => wake(outcome = given);
   const aborted = () => settle({ value: undefined as T });
-  const signal = stop instanceof AbortSignal ? stop : undefined;
+  const signal = isInstance(stop, AbortSignal) ? stop : undefined;
   if (signal?.aborted) aborted();
   signal?.addEventListener("abort", aborted);
-  if (stop !== undefined && !(stop instanceof AbortSignal)) {
+  if (stop !== undefined && !isInstance(stop, AbortSignal)) {
     stop.then((value: T) => settle({ value }), (error: unknown) => settle({ error }));
   }
   return {

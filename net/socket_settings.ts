@@ -2,6 +2,7 @@
 
 /** The options of one socket: which fit it, which its backend reaches, and what was set. */
 
+import { textOf } from "../switch/check.ts";
 import type { Address, HostAddress } from "./address.ts";
 import { NetError, netErrorFrom } from "./errors.ts";
 import type { NetProvider, ProviderOptions, SocketKind } from "./provider.ts";
@@ -45,8 +46,12 @@ export function checkSocketOptions(
   address: Address | HostAddress,
   reach: ReadonlySet<SocketOptionName>,
 ): readonly SocketOptionEntry[] {
+  if (options === undefined) return [];
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot use socketOptions as they must be an object: current value is ${textOf(options)}`);
+  }
   const entries: SocketOptionEntry[] = [];
-  for (const [given, value] of Object.entries(options ?? {})) {
+  for (const [given, value] of Object.entries(options)) {
     const name = checkOptionName("setOption", given);
     if (value === undefined) continue;
     entries.push([name, checkOptionValue(name, value)]);

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { isInstance, textOf } from "../switch/check.ts";
 import { Switch } from "../switch/switch.ts";
 import { getAddrInfoStream } from "./addr_info.ts";
 import { addContext, NetError } from "./errors.ts";
@@ -78,12 +79,12 @@ async function connectInOrder(
       try {
         return await net.connect(sw, address, { timeout });
       } catch (error) {
-        if (!(error instanceof NetError)) throw error;
+        if (!isInstance(error, NetError)) throw error;
         last = error;
       }
     }
     throw last;
   } catch (error) {
-    throw addContext(error, `connecting to ${host}:${service}`);
+    throw addContext(error, `connecting to ${textOf(host)}:${textOf(service)}`);
   }
 }

@@ -1,5 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { fieldOf, isInstance, textOf } from "./check.ts";
+
 /**
  * The operation, or the scope it ran in, was cancelled. It tells code to stop; it is not a failure: it is never reported to error handlers and gives
  * way to any real error.
@@ -22,8 +24,8 @@ export class Cancelled extends Error {
    * @param cause The root error or reason. The cause of a `Cancelled` is taken over, so that the root stays in sight.
    */
   constructor(cause?: unknown) {
-    const root = cause instanceof Cancelled ? cause.cause : cause;
-    super(root instanceof Error ? `Operation was cancelled: ${messageOf(root)}` : "Operation was cancelled", {
+    const root = isInstance(cause, Cancelled) ? fieldOf(cause, Cancelled, "cause") : cause;
+    super(isInstance(root, Error) ? `Operation was cancelled: ${messageOf(root)}` : "Operation was cancelled", {
       cause: root,
     });
     this.name = "Cancelled";
@@ -79,7 +81,7 @@ export class Failures {
 
   /** Adds `error`. */
   add(error: unknown): void {
-    if (error instanceof Cancelled) this.#cancelled ??= error;
+    if (isInstance(error, Cancelled)) this.#cancelled ??= error;
     else this.#added.push(error);
   }
 
@@ -99,16 +101,12 @@ export class Failures {
 }
 
 function flatten(errors: Iterable<unknown>): unknown[] {
-  return Array.from(errors).flatMap((error) => error instanceof MultipleErrors ? error.errors : [error]);
+  return Array.from(errors).flatMap((error) => fieldOf(error, MultipleErrors, "errors") ?? [error]);
 }
 
 /** The text by which a message names `error`. */
 export function messageOf(error: unknown): string {
-  try {
-    return String(error instanceof Error ? error.message : error);
-  } catch {
-    return "a value without text"; // an object without a prototype, say: it must not replace the failure that it is part of
-  }
+  return textOf(fieldOf(error, Error, "message") ?? error);
 }
 
 function isObject(value: unknown): boolean {

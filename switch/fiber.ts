@@ -2,7 +2,7 @@
 
 /** Fibers, and the combinators that start several and wait for all of them. */
 
-import { checkFunction } from "./check.ts";
+import { checkFunction, isInstance } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
@@ -61,8 +61,8 @@ export function branches<R>(
     const failures = new Failures();
     let running = 1; // one for `begin` itself
     const fail = (error: unknown) => {
-      if (!(error instanceof Cancelled) || scope.reason === undefined) failures.add(error);
-      scope.cancel(error instanceof Cancelled ? error : new Cancelled(error));
+      if (!isInstance(error, Cancelled) || scope.reason === undefined) failures.add(error);
+      scope.cancel(isInstance(error, Cancelled) ? error : new Cancelled(error));
     };
     const ended = () => {
       if (--running > 0) return;

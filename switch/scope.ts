@@ -5,6 +5,7 @@
  * Cancelling marks the whole unshielded subtree first and then wakes what waits in it, all in the same turn.
  */
 
+import { fieldOf } from "./check.ts";
 import { macrotask, storedScope } from "./context.ts";
 import { open } from "./counter.ts";
 import type { Cancelled } from "./errors.ts";
@@ -217,7 +218,7 @@ export function refused(): Promise<never> | undefined {
 
 /** What `error` means in `scope`: an `AbortError` that foreign code made of our signal is that cancellation. */
 export function failureIn(scope: Scope | undefined, error: unknown): unknown {
-  const aborted = scope?.reason !== undefined && error instanceof Error && error.name === "AbortError";
+  const aborted = scope?.reason !== undefined && fieldOf(error, Error, "name") === "AbortError";
   return aborted ? scope.reason : error;
 }
 

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { textOf } from "./check.ts";
 import { refused, Waiter } from "./scope.ts";
 
 /** A place that {@linkcode Semaphore.acquire} gave. It is free again after `release`, or at the end of a `using` declaration. */
@@ -42,7 +43,7 @@ export class Semaphore {
   constructor(permits: number) {
     if (!Number.isSafeInteger(permits) || permits < 0) {
       throw new RangeError(
-        `Cannot make a semaphore as permits must be a whole number >= 0: current value is ${permits}`,
+        `Cannot make a semaphore as permits must be a whole number >= 0: current value is ${textOf(permits)}`,
       );
     }
     this.#available = permits;

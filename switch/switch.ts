@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkFunction } from "./check.ts";
+import { checkFunction, isInstance, textOf } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
@@ -111,8 +111,8 @@ export class Switch {
    */
   static run<T>(fn: (sw: Switch) => T | Promise<T>, options: SwitchRunOptions = {}): Promise<T> {
     const { name, signal } = options;
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      return Promise.reject(new TypeError(`Cannot run a switch as signal must be an AbortSignal: ${String(signal)}`));
+    if (signal !== undefined && !isInstance(signal, AbortSignal)) {
+      return Promise.reject(new TypeError(`Cannot run a switch as signal must be an AbortSignal: ${textOf(signal)}`));
     }
     const refusal = refused();
     if (refusal !== undefined) return refusal;
@@ -269,7 +269,7 @@ export class Switch {
     startFiber(scope, "daemon", fn, {
       value: () => this.#daemonEnded(),
       error: (error) => {
-        if (!(error instanceof Cancelled) || scope.reason === undefined) this.#fail(error);
+        if (!isInstance(error, Cancelled) || scope.reason === undefined) this.#fail(error);
         this.#daemonEnded();
       },
     });
@@ -319,7 +319,7 @@ export class Switch {
     const methods = resource as Partial<Disposable & AsyncDisposable> | null | undefined;
     const dispose = methods?.[Symbol.asyncDispose] ?? methods?.[Symbol.dispose];
     if (typeof dispose !== "function") {
-      throw new TypeError(`Cannot use a resource without Symbol.asyncDispose or Symbol.dispose: ${String(resource)}`);
+      throw new TypeError(`Cannot use a resource without Symbol.asyncDispose or Symbol.dispose: ${textOf(resource)}`);
     }
     this.#addHook(() => dispose.call(resource), { label: resource.constructor?.name || "resource" });
     return resource;
@@ -367,7 +367,7 @@ export class Switch {
 
   #fail(error: unknown): void {
     this.#failures.add(error);
-    this.#scope.cancel(error instanceof Cancelled ? error : new Cancelled(error));
+    this.#scope.cancel(isInstance(error, Cancelled) ? error : new Cancelled(error));
   }
 
   #addHook(fn: () => unknown, subject: Labelled): ReleaseHook {
@@ -474,7 +474,7 @@ export function ownHere(fn: () => unknown, subject: Labelled): ReleaseHook | und
 /** Throws unless `sw` is a switch under which something may be opened: `TypeError`, or {@linkcode Cancelled}. */
 export function checkSwitch(sw: Switch, action: string): void {
   if (scopeOf(sw) === undefined) {
-    throw new TypeError(`Cannot ${action} as the owner must be a Switch: current value is ${String(sw)}`);
+    throw new TypeError(`Cannot ${action} as the owner must be a Switch: current value is ${textOf(sw)}`);
   }
   sw.check();
 }

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkFunction } from "./check.ts";
+import { checkFunction, textOf } from "./check.ts";
 import type { Clock } from "./clock.ts";
 import { noLongerNeeded } from "./errors.ts";
 import { branches } from "./fiber.ts";
@@ -55,7 +55,7 @@ export class TimeoutError extends Error {
  * ```
  */
 export async function withTimeout<T>(clock: Clock, ms: number, fn: () => T | Promise<T>): Promise<T> {
-  if (typeof ms !== "number") throw new TypeError(`Cannot set a timeout: ${String(ms)} is not a number`);
+  if (typeof ms !== "number") throw new TypeError(`Cannot set a timeout: ${textOf(ms)} is not a number`);
   checkFunction("set a timeout", fn);
   let timeout: TimeoutError | undefined;
   let result: { value: T } | undefined;

@@ -167,11 +167,16 @@ const overTcp: Transport = (server, message, { message: heard, failed }) => {
   const socket = connect({ host: String(server.ip), port: server.port });
   open.sockets++;
   let arrived = new Uint8Array(0);
+  const closed = () => Object.assign(new Error("The server closed the connection"), { code: "EBADRESP" });
   socket.once("close", () => {
     open.sockets--;
-    failed(Object.assign(new Error("The server closed the connection"), { code: "EBADRESP" }));
+    failed(closed());
   });
-  socket.on("error", failed);
+  // A server that broke the connection has closed it; one that took none is not there.
+  socket.on(
+    "error",
+    (error: NodeJS.ErrnoException) => failed(error.code === "ECONNRESET" || error.code === "EPIPE" ? closed() : error),
+  );
   socket.on("data", (chunk: Uint8Array) => {
     arrived = Uint8Array.from([...arrived, ...chunk]);
     const size = arrived.length < 2 ? Infinity : arrived[0] * 256 + arrived[1];

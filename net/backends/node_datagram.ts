@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { Buffer } from "node:buffer";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { setImmediate } from "node:timers";
 import { open } from "../../switch/counter.ts";
@@ -18,6 +19,9 @@ const sendsPerTurn = 64;
 
 /** How often a datagram is sent again whose sending failed for another one. */
 const mostRepeats = 8;
+
+/** How many pieces of a datagram the system takes in one call: IOV_MAX, of Linux and others. */
+const mostPieces = 1024;
 
 /** What the answers of routers and hosts to earlier datagrams are called. */
 const answers: readonly unknown[] = [
@@ -145,7 +149,7 @@ class NodeDatagram implements ProviderDatagram {
     for (let arrived = this.#arrived.take(); arrived !== undefined; arrived = this.#arrived.take()) {
       const from = this.#senderOf(arrived.address, arrived.port);
       // What others sent before the socket was connected is not for us.
-      if (this.#remote === undefined || sameAddress(from, this.#remote)) return { data: arrived.data, from };
+      if (this.#remote === undefined || isFrom(from, this.#remote)) return { data: arrived.data, from };
     }
     this.#throwError();
     return undefined;
@@ -161,7 +165,7 @@ class NodeDatagram implements ProviderDatagram {
         this.#events?.sendable();
       });
     }
-    this.#give(data, to, 0, (error) => {
+    this.#give(data.length > mostPieces ? [Buffer.concat(data)] : data, to, 0, (error) => {
       if (this.#closed) return;
       this.#leaving--;
       done(error);
@@ -242,6 +246,16 @@ class NodeDatagram implements ProviderDatagram {
     }
     return this.#sender;
   }
+}
+
+/**
+ * Whether a datagram is from the host that a socket is connected to. Zones count where both are names: Deno tells none of a sender, and Bun tells the name of one
+ * that was given as a number.
+ */
+function isFrom(from: UdpAddress, remote: UdpAddress): boolean {
+  const bothNamed = [from, remote].every(({ ip }) => ip.zone !== undefined && /\D/.test(ip.zone));
+  if (bothNamed) return sameAddress(from, remote);
+  return from.port === remote.port && IpAddress.fromBytes(from.ip.bytes).equals(IpAddress.fromBytes(remote.ip.bytes));
 }
 
 /** An address as a socket of that IP version wants it. */

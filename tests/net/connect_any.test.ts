@@ -39,6 +39,18 @@ test("connectAny() tells of every failure", async () => {
   });
 });
 
+test("connectAny() of one address says that it failed", async () => {
+  const { net, provider } = fakeNet();
+  await Switch.run(async (sw) => {
+    const connecting = assertNetError(() => connectAny(net, sw, [addresses[0]]), "connection_refused");
+    await called(() => provider.connects.length === 1);
+    provider.connects[0].fail(refused);
+    const { cause } = await connecting;
+    assertInstanceOf(cause, AggregateError);
+    assertEquals([cause.errors.length, cause.message], [1, "The only address failed"]);
+  });
+});
+
 test("connectAny() has one timeout for all attempts", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
@@ -70,6 +82,9 @@ test("connectAny() refuses what it cannot race before any system call", async ()
   const finished = await finishedSwitch();
   await Switch.run(async (sw) => {
     await assertRejects(() => connectAny(net, sw, []), RangeError, "empty");
+    for (const none of [null, undefined, 5, {}, Object.create(null)]) {
+      await assertRejects(() => connectAny(net, sw, none), TypeError, "as addresses must be a list: current value is");
+    }
     await assertRejects(() => connectAny(net, sw, [udp("::1", 80) as unknown as TcpAddress]), TypeError);
     await assertRejects(() => connectAny(net, sw, [unix("/x") as unknown as TcpAddress]), TypeError, "TCP");
     await assertRejects(() => connectAny(net, sw, [addresses[0], tcp("::1", 0)]), RangeError, "port 0");

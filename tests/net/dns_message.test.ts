@@ -42,10 +42,20 @@ test("decodeReply() gives the addresses for the name, and no other records", () 
   assertEquals(ips([record(1, [10, 0, 0, 1], pointerToQuestion, 3)]), []); // of another class
 });
 
-test("decodeReply() follows aliases, in whatever order, and not for ever", () => {
+test("decodeReply() follows aliases, in whatever order, and refuses those without end", () => {
   const alias = [...label("b"), 0];
   assertEquals(ips([record(1, [10, 0, 0, 1], alias), record(5, alias)]), ["10.0.0.1"]);
-  assertEquals(ips([record(5, alias), record(5, pointerToQuestion, alias)]), []);
+  assertThrows(() => ips([record(5, alias), record(5, pointerToQuestion, alias)]), RangeError, "no end");
+});
+
+test("decodeReply() follows 16 aliases, and refuses more", () => {
+  const name = (i: number) => i === 0 ? pointerToQuestion : [...label(`x${i}`), 0];
+  const chain = (length: number) => [
+    ...Array.from({ length }, (_, i) => record(5, name(i + 1), name(i))),
+    record(1, [10, 0, 0, 1], name(length)),
+  ];
+  assertEquals(ips(chain(16)), ["10.0.0.1"]);
+  assertThrows(() => ips(chain(17)), RangeError, "no end");
 });
 
 test("decodeReply() reads AAAA, PTR and SRV", () => {

@@ -47,6 +47,39 @@ test("runServer() goes on after a handler has thrown, and its slot is free again
   });
 });
 
+test("runServer() survives whatever a handler throws", async () => {
+  const refuse = () => {
+    throw new Error("Cannot be asked");
+  };
+  const problem = new NetError("connection_reset", { operation: "read" });
+  const thrown = [
+    new Proxy({}, { getPrototypeOf: refuse, get: refuse }),
+    new Proxy(new Error(), { getPrototypeOf: refuse, get: refuse }),
+    new Proxy(problem, {}),
+    Object.freeze(new NetError("connection_reset", { operation: "read" })),
+    Object.create(null),
+    Symbol("odd"),
+    undefined,
+  ];
+  await Switch.run(async (sw) => {
+    const { listener, system } = await fakeListener(sw);
+    const errors: unknown[] = [];
+    const stop = new AbortController();
+    let count = 0;
+    const handler = () => {
+      throw thrown[count++];
+    };
+    const server = runServer(listener, handler, { onError: (error) => errors.push(error), stop: stop.signal });
+    for (let i = 1; i <= thrown.length; i++) {
+      system.arrive();
+      await called(() => errors.length === i);
+    }
+    stop.abort();
+    await server;
+    assert(errors.every((error, i) => error === thrown[i]));
+  });
+});
+
 test("runServer() takes no more connections than maxConnections", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);

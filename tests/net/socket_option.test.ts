@@ -82,6 +82,41 @@ for (const [name, { good, wrong = [], out = [] }] of Object.entries(values)) {
   });
 }
 
+const refuse = () => {
+  throw new Error("Cannot be asked");
+};
+
+test("setOption() refuses values that cannot be made a text", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, system } = await fakeDatagramSocket(sw);
+    for (const value of [Object.create(null), { toString: refuse }, { [Symbol.toPrimitive]: refuse }, Symbol("odd")]) {
+      for (const name of Object.keys(values)) {
+        assertThrows(() => setAny(socket, name, value), TypeError, `Cannot set ${name}`);
+      }
+      assertThrows(() => setAny(socket, value as string, 1), NetError, "invalid option");
+    }
+    assertEquals(system.settings.calls, []);
+  });
+});
+
+test("connect(), listen() and datagramSocket() refuse socketOptions that are no object before any system call", async () => {
+  const { net, provider } = fakeNet();
+  await Switch.run(async (sw) => {
+    for (const value of [null, 5, "TCP_NODELAY", true, Symbol("odd")]) {
+      const options = { socketOptions: value as SocketOptions };
+      const open: (() => Promise<unknown>)[] = [
+        () => net.connect(sw, tcp("10.0.0.1", 80), options),
+        () => net.listen(sw, tcp("127.0.0.1", 0), options),
+        () => net.datagramSocket(sw, "udp4", options),
+      ];
+      for (const opening of open) {
+        await assertRejects(opening, TypeError, "Cannot use socketOptions as they must be an object: current value is");
+      }
+    }
+  });
+  assertEquals(provider.calls, []);
+});
+
 test("setOption() says which address it could not read", async () => {
   await Switch.run(async (sw) => {
     const { socket } = await fakeDatagramSocket(sw);

@@ -51,8 +51,8 @@ export interface Question {
   type: "A" | "AAAA" | "SRV" | "PTR" | "other";
 }
 
-/** What {@linkcode withNameServer} answers: addresses, an error's number (2 is SERVFAIL), raw bytes, or nothing at all. */
-export type Answer = readonly string[] | number | Uint8Array | undefined;
+/** What {@linkcode withNameServer} answers: addresses, an error's number (2 is SERVFAIL), that they are too many for a datagram, raw bytes, or nothing at all. */
+export type Answer = readonly string[] | number | "truncated" | Uint8Array | undefined;
 
 /** Runs `fn` with a server that answers by `answer`, which may take its time. */
 export async function withNameServer<T>(
@@ -104,10 +104,10 @@ function parse(query: Uint8Array): Omit<Question, "forge"> & { end: number } {
 }
 
 /** A response to `query`, which ends after its question. */
-function respond(query: Uint8Array, answer: readonly string[] | number): Uint8Array {
-  const records = typeof answer === "number" ? [] : answer.map((ip) => record(ip.split(".").map(Number)));
+function respond(query: Uint8Array, answer: Exclude<Answer, Uint8Array | undefined>): Uint8Array {
+  const records = typeof answer === "object" ? answer.map((ip) => record(ip.split(".").map(Number))) : [];
   const reply = Uint8Array.from([...query, ...records.flat()]);
-  reply.set([0x81, 0x80 | (typeof answer === "number" ? answer : 0)], 2); // a recursive response, and its code
+  reply.set([answer === "truncated" ? 0x83 : 0x81, 0x80 | (typeof answer === "number" ? answer : 0)], 2); // a recursive response, and its code
   reply.set([records.length >> 8, records.length & 255, 0, 0, 0, 0], 6);
   return reply;
 }

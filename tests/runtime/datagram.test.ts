@@ -1,8 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** Datagram sockets of the system, and foreign programs that talk to them. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import process from "node:process";
 import {
   ClosedError,
   type DatagramOptions,
@@ -18,6 +20,7 @@ import {
 } from "../../mod.ts";
 import { test } from "../_test.ts";
 import { assertNetError, bytes, text, turn, until, withNet } from "../net/_helpers.ts";
+import { netnsPeers } from "./_netns.ts";
 import { descriptors, Peer } from "./_peers.ts";
 
 const any4 = udp("127.0.0.1", 0);
@@ -104,6 +107,17 @@ test("send() takes 65527 bytes over IPv6, and refuses 65528", async () => {
   });
 });
 
+test("send() takes a datagram of any number of pieces", async () => {
+  await withPair(async (a, b) => {
+    for (const count of [1024, 1025, 3000]) {
+      await a.send(Array.from({ length: count }, (_, i) => Uint8Array.of(i)), b.local);
+      const buffer = new Uint8Array(4000);
+      const { size } = await b.recv(buffer);
+      assertEquals(buffer.subarray(0, size), Uint8Array.from({ length: count }, (_, i) => i));
+    }
+  });
+});
+
 test("recv() that is cancelled again and again loses no datagram", async () => {
   await withPair(async (a, b) => {
     const buffer = new Uint8Array(1);
@@ -187,6 +201,27 @@ test("remote makes a socket that hears nobody else", async () => {
     await assertRejects(() => socket.send(bytes("x"), stranger.local), TypeError, "connected");
   });
 });
+
+test("remote with a zone hears the answers of its peer", async () => {
+  const zone = `sl${process.pid}`;
+  const ip = (...args: string[]) => assertEquals(spawnSync("ip", args, { encoding: "utf8" }).stderr, "");
+  ip("link", "add", zone, "type", "veth", "peer", "name", `${zone}x`);
+  try {
+    ip("addr", "add", "fe80::51:1/64", "dev", zone, "nodad");
+    for (const link of [zone, `${zone}x`]) ip("link", "set", link, "up");
+    await withNet(async (sw, net) => {
+      const server = await net.datagramSocket(sw, udp(`fe80::51:1%${zone}`, 0));
+      const remote = udp(`fe80::51:1%${zone}`, server.local.port);
+      const client = await net.datagramSocket(sw, udp("::", 0), { remote });
+      await client.send(bytes("hello"));
+      await server.recv(new Uint8Array(9));
+      await server.send(bytes("answer"), udp(`fe80::51:1%${zone}`, client.local.port));
+      assertMatch(await withTimeout(net.clock, 5000, () => next(client)), /^answer from udp:\[fe80::51:1/);
+    });
+  } finally {
+    ip("link", "del", zone);
+  }
+}, { peers: netnsPeers });
 
 test("remote hears nobody else of what came before it was connected", async () => {
   await withPair(async (peer, stranger, sw, net) => {

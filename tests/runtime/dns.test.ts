@@ -2,6 +2,8 @@
 
 /** Names, as a real dnsmasq and hostile servers tell them. */
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import {
   both,
   Cancelled,
@@ -168,6 +170,27 @@ test("getAddrInfo() gives up with AGAIN on a server that says nothing, or what i
       }));
   await both(() => giveUp(undefined), () => giveUp(new Uint8Array([1, 2, 3])));
 });
+
+for (const [how, hangUp] of [["closes", "end"], ["resets", "resetAndDestroy"]] as const) {
+  test(`getAddrInfo() of a server that ${how} its TCP connection is FAIL`, async () => {
+    await withNameServer(() => "truncated", async (server) => {
+      const listener = createServer((socket) => {
+        socket.on("error", () => {});
+        socket.once("data", () => socket[hangUp]());
+      });
+      listener.listen(server.port, "127.0.0.1");
+      await once(listener, "listening");
+      try {
+        await withNames(server, async (net) => {
+          assertEquals(await lookupCode(() => net.getAddrInfo("a.test")), "FAIL");
+        });
+      } finally {
+        listener.close();
+        await once(listener, "close");
+      }
+    });
+  });
+}
 
 test("getAddrInfo() believes only the server that it has asked", async () => {
   const answer = async ({ type, forge }: Question) => {

@@ -41,6 +41,45 @@ test("MultipleErrors holds errors that cannot be made a text", () => {
   assertStringIncludes(new MultipleErrors([odd, failure]).message, "Cannot go on");
 });
 
+const refuse = () => {
+  throw new Error("Cannot be asked");
+};
+
+/** Values that throw whatever is asked of them. */
+const hostile: [name: string, value: unknown][] = [
+  ["a proxy without a prototype", new Proxy({}, { getPrototypeOf: refuse, get: refuse })],
+  ["a proxy of an error", new Proxy(new Error(), { get: refuse })],
+  ["a proxy of MultipleErrors", new Proxy(new MultipleErrors([]), { get: refuse })],
+  ["an error without a text", Object.defineProperty(new Error(), "message", { get: refuse })],
+];
+
+/** What `promise` is rejected with, in a list: a proxy that is resolved with is asked whether it is a promise. */
+function caught(promise: Promise<unknown>): Promise<unknown[]> {
+  return promise.then(() => [], (error) => [error]);
+}
+
+for (const [name, value] of hostile) {
+  test(`A switch survives ${name} that is thrown`, async () => {
+    const failings = [
+      Switch.run((sw) => sw.fail(value)),
+      Switch.run((sw) => sw.fork(() => Promise.reject(value))),
+      Switch.run((sw) => (sw.forkDaemon(() => Promise.reject(value)), awaitCancel())),
+      first(() => Promise.reject(value), () => awaitCancel()),
+    ];
+    for (const failing of failings) assertStrictEquals((await caught(failing))[0], value);
+    const [several] = await caught(Switch.run((sw) => [value, failure].forEach((error) => sw.fail(error))));
+    assertInstanceOf(several, MultipleErrors);
+    assertStrictEquals(several.errors[0], value);
+    assertStrictEquals(several.errors[1], failure);
+    assertStrictEquals(new Cancelled(value).cause, value);
+  });
+}
+
+test("A switch takes a proxy of Cancelled for a cancellation", async () => {
+  const odd = new Proxy(new Cancelled(), { get: refuse });
+  assertStrictEquals(await thrownBy(odd, failure), failure);
+});
+
 test("A single failure is thrown as it is", async () => {
   assertStrictEquals(await thrownBy(failure), failure);
   const several = new MultipleErrors(["a", "b"]);
