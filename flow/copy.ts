@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { yieldNow } from "../switch/cancel.ts";
+import { isInstance } from "../switch/check.ts";
 import { Cancelled } from "../switch/errors.ts";
 import { checkSink, checkSource, giveNow, giveSome, lends, lendSome, pumped, pumps, pumpSome } from "./foreign.ts";
 import { readSome, writeSome } from "./foreign.ts";
@@ -125,9 +126,12 @@ async function lendTo(source: LendingSource, sink: Sink, progress: CopyFailure):
 
 /** Adds the count to what is thrown. The `Cancelled` of a scope is everybody's, so that is replaced. */
 function withCount(error: unknown, copied: number): unknown {
-  const own = error instanceof Cancelled ? new Cancelled(error.cause) : error;
-  if (own instanceof Error) {
+  const own = isInstance(error, Cancelled) ? new Cancelled(error.cause) : error;
+  if (!isInstance(own, Error)) return own;
+  try {
     Reflect.defineProperty(own, "copied", { value: copied, enumerable: true, writable: true, configurable: true });
+  } catch {
+    // A proxy that refuses: it is thrown as it is.
   }
   return own;
 }

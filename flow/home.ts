@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { isInstance } from "../switch/check.ts";
 import { currentSignal } from "../switch/cancel.ts";
 import { runIn } from "../switch/context.ts";
 import { Cancelled } from "../switch/errors.ts";
@@ -86,6 +87,6 @@ function checkOwner(owner: Switch): void {
   try {
     checkSwitch(owner, "make a bridge");
   } catch (error) {
-    if (!(error instanceof Cancelled)) throw error;
+    if (!isInstance(error, Cancelled)) throw error;
   }
 }

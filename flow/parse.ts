@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { isInstance } from "../switch/check.ts";
 import { BufReader } from "./buf_reader.ts";
 import { BufferLimitExceeded, EndOfFlow, ParseError } from "./errors.ts";
 import { bytesSource, stringSource } from "./sources.ts";
@@ -60,7 +61,7 @@ export async function parse<T>(
     await reader.endOfInput();
     return value;
   } catch (error) {
-    if (!(error instanceof EndOfFlow || error instanceof BufferLimitExceeded)) throw error;
+    if (!isInstance(error, EndOfFlow) && !isInstance(error, BufferLimitExceeded)) throw error;
     throw new ParseError(error.message, reader.consumed, error);
   }
 }

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { isInstance } from "../switch/check.ts";
 import { checkFunction } from "../switch/check.ts";
 import { Cancelled, MultipleErrors } from "../switch/errors.ts";
 import { currentScope, failureIn } from "../switch/scope.ts";
@@ -91,7 +92,7 @@ export async function withBufWriter<T>(
       thrown = true;
       buffer.close();
       await drained;
-      if (failure === undefined || failure.error instanceof Cancelled) throw error;
+      if (failure === undefined || isInstance(failure.error, Cancelled)) throw error;
       throw new MultipleErrors([error, failure.error]);
     }
   });
@@ -99,6 +100,6 @@ export async function withBufWriter<T>(
 
 /** Whether an error of `fn` only says that the writer is gone, which the failure says better. */
 function causedBy(failure: Failure | undefined, error: unknown): boolean {
-  const ended = error instanceof FlushAborted || error instanceof ClosedError;
+  const ended = isInstance(error, FlushAborted) || isInstance(error, ClosedError);
   return failure !== undefined && ended && error.cause === failure.error;
 }

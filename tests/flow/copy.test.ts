@@ -352,3 +352,21 @@ async function filledPipe(pieces: readonly Uint8Array[]): Promise<Source> {
   await a.close();
   return b;
 }
+
+test("copy() throws what refuses to say what it is as it is", async () => {
+  const hostile = new Proxy({}, {
+    get(_, key) {
+      if (key === "then") return undefined;
+      throw new Error("Refused");
+    },
+    getPrototypeOf() {
+      throw new Error("Refused");
+    },
+    defineProperty() {
+      throw new Error("Refused");
+    },
+  });
+  const sink: Sink = { write: () => Promise.reject(hostile) };
+  const [result] = await Promise.allSettled([copy(stringSource("foobar"), sink)]);
+  assert(result.status === "rejected" && result.reason === hostile);
+});
