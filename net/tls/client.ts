@@ -6,7 +6,7 @@ import type { TwoWay } from "../../flow/mod.ts";
 import type { Switch } from "../../switch/mod.ts";
 import { hostAddress } from "../mod.ts";
 import { tlsErrorFrom } from "./errors.ts";
-import { certificateSettings, checkAuthorities, checkCertificate, checkProtocols } from "./checks.ts";
+import { certificateSettings, checkAuthorities, checkProtocols } from "./checks.ts";
 import { openTls } from "./open_tls.ts";
 import type { TlsClientOptions } from "./options.ts";
 import type { Begin } from "./session.ts";
@@ -23,9 +23,9 @@ import type { TlsFlow } from "./tls_flow.ts";
  * @param options Whom to expect, and how.
  * @returns The connection, when the handshake is done.
  * @throws {TlsError} When the handshake fails: the code says why. A flow that breaks meanwhile throws its own error.
- * @throws {TypeError} When `sw` is finished, or an argument is of the wrong kind.
- * @throws {SyntaxError} When `serverName` can be neither a host name nor an IP address.
- * @throws {RangeError} When a number of milliseconds is out of range.
+ * @throws {TypeError} When `sw` is finished, or an argument is of the wrong kind, or the key is of another certificate.
+ * @throws {SyntaxError} When `serverName` can be neither a host name nor an IP address, or the certificate, its key or an authority cannot be read.
+ * @throws {RangeError} When a number of milliseconds, or the size of a protocol's name, is out of range.
  * @throws {Cancelled} When the current scope, or `sw`, is cancelled.
  *
  * @example HTTPS by hand
@@ -51,7 +51,6 @@ export async function tlsClient(sw: Switch, flow: TwoWay, options: TlsClientOpti
       `Cannot start TLS with verification "${String(verification)}": it can only be "dangerously-off"`,
     );
   }
-  if (certificate !== undefined) checkCertificate(certificate);
   const settings: ConnectionOptions = {
     host: serverName,
     servername: isIP(serverName) ? "" : serverName, // which is for names only (RFC 6066)

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../../switch/mod.ts";
 
-/** Certificates or a key in the PEM format: text, or its bytes. */
+/** Certificates or a key in the PEM format (RFC 7468): text, or its bytes. What else is in it does not count. */
 export type Pem = string | Uint8Array;
 
 /**
@@ -19,7 +19,7 @@ export type Pem = string | Uint8Array;
 export interface TlsCertificate {
   /** The certificate, and after it those that lead to an authority, which need not be among them. */
   readonly chain: Pem;
-  /** The private key. */
+  /** The private key of the first certificate in the chain. */
   readonly key: Pem;
   /** What the key is encrypted with, if it is. */
   readonly passphrase?: string | undefined;
@@ -29,7 +29,7 @@ export interface TlsCertificate {
 export interface TlsOptions {
   /**
    * The protocols that may be spoken inside, the best one first (ALPN): `["h2", "http/1.1"]`. Where both sides name some and have none in common, the handshake
-   * fails.
+   * fails. A name is of 1 to 255 characters, all of them printable ASCII (RFC 7301 allows any bytes).
    *
    * @default {[]}
    */
@@ -82,7 +82,8 @@ export interface TlsClientOptions extends TlsOptions {
 export interface TlsServerOptions extends TlsOptions {
   /**
    * What to show, or who says so: a function is asked in each handshake, with the name that the client asks for in lower case (SNI), if it gives one. So one server has many
-   * names, and a new certificate is used from the next handshake on. What the function throws fails the handshake; it is cancelled when the handshake is.
+   * names, and a new certificate is used from the next handshake on. What the function throws fails the handshake, and so does a certificate that cannot be used. It is cancelled
+   * when the handshake is, which does not wait for it then.
    */
   certificate: TlsCertificate | ((serverName: string | undefined) => TlsCertificate | Promise<TlsCertificate>);
   /**

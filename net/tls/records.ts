@@ -5,7 +5,7 @@ import { Duplex } from "node:stream";
 import { bufferOf } from "../../flow/node/foreign.ts";
 import { cancellableSource, lend, type LendingSource, type TwoWay, writeAll } from "../../flow/mod.ts";
 import type { Home } from "../../flow/home.ts";
-import { yieldNow } from "../../switch/mod.ts";
+import { interruptible, yieldNow } from "../../switch/mod.ts";
 
 /** The most that is held of what is yet to be decrypted, in bytes. */
 const pieceSize = 64 * 1024;
@@ -17,6 +17,8 @@ const headerSize = 5;
 export interface RecordsEvents {
   /** Whether the next record is to be decrypted. */
   hungry(): boolean;
+  /** Whether the handshake is still going on. */
+  shaking(): boolean;
   /** All that was encrypted has been passed on. */
   sent(): void;
   /** The flow has ended, and all that came before has been decrypted. */
@@ -145,10 +147,12 @@ export class Records {
   async #send(): Promise<void> {
     this.#sending = true;
     try {
+      // Deno writes a flight of the handshake in pieces, the second of which TCP would keep until the other side tells, some 40 ms later, that it has the first.
+      if (this.#events.shaking()) await this.#home.run(yieldNow);
       while (this.#queue.length > 0) {
         const chunks = this.#queue;
         this.#queue = [];
-        await this.#home.run(() => writeAll(this.#flow, ...chunks));
+        await this.#home.run(() => interruptible(writeAll(this.#flow, ...chunks))); // which a foreign flow may never end
       }
     } catch (error) {
       this.#broken = true;

@@ -2,11 +2,11 @@
 
 import { createServer, type TlsOptions, type TLSSocket } from "node:tls";
 import { BufReader, type TwoWay } from "../../flow/mod.ts";
-import type { Switch } from "../../switch/mod.ts";
-import { certificateSettings, checkAuthorities, checkCertificate, checkProtocols } from "./checks.ts";
+import { interruptible, type Switch } from "../../switch/mod.ts";
+import { certificateSettings, checkAuthorities, checkProtocols } from "./checks.ts";
 import { tlsErrorFrom } from "./errors.ts";
 import { openTls } from "./open_tls.ts";
-import type { TlsServerOptions } from "./options.ts";
+import type { TlsCertificate, TlsServerOptions } from "./options.ts";
 import { maxHello, readServerName } from "./server_name.ts";
 import type { Begin } from "./session.ts";
 import type { TlsFlow } from "./tls_flow.ts";
@@ -31,8 +31,9 @@ const noHandshakeTimeout = -1;
  * @param options What to show, and what to ask for.
  * @returns The connection, when the handshake is done.
  * @throws {TlsError} When the handshake fails: the code says why. A flow that breaks meanwhile throws its own error.
- * @throws {TypeError} When `sw` is finished, or an argument is of the wrong kind.
- * @throws {RangeError} When a number of milliseconds is out of range.
+ * @throws {TypeError} When `sw` is finished, or an argument is of the wrong kind, or the key is of another certificate.
+ * @throws {SyntaxError} When the certificate, its key or an authority cannot be read.
+ * @throws {RangeError} When a number of milliseconds, or the size of a protocol's name, is out of range.
  * @throws {Cancelled} When the current scope, or `sw`, is cancelled.
  *
  * @example STARTTLS, on both sides
@@ -89,7 +90,7 @@ const noHandshakeTimeout = -1;
  */
 export async function tlsServer(sw: Switch, flow: TwoWay, options: TlsServerOptions): Promise<TlsFlow> {
   const { certificate, authorities } = options;
-  if (typeof certificate !== "function") checkCertificate(certificate);
+  const fixed = typeof certificate === "function" ? undefined : certificateSettings(certificate);
   const ca = checkAuthorities(authorities);
   const settings: TlsOptions = {
     ca,
@@ -109,10 +110,17 @@ export async function tlsServer(sw: Switch, flow: TwoWay, options: TlsServerOpti
       const reader = new BufReader(records.source, { maxSize: maxHello });
       records.source = reader.asSource();
       const serverName = await readServerName(reader);
-      const shown = typeof certificate === "function" ? checkCertificate(await certificate(serverName)) : certificate;
-      return { begin: begin({ ...settings, ...certificateSettings(shown) }), serverName };
+      const shown = fixed ?? certificateSettings(await interruptible(ask(certificate, serverName)));
+      return { begin: begin({ ...settings, ...shown }), serverName };
     },
   });
+}
+
+async function ask(
+  certificate: TlsServerOptions["certificate"],
+  serverName: string | undefined,
+): Promise<TlsCertificate> {
+  return typeof certificate === "function" ? await certificate(serverName) : certificate;
 }
 
 function begin(settings: TlsOptions): Begin {

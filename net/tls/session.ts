@@ -49,6 +49,7 @@ export class Session implements StreamEnd {
     this.#home = home;
     this.records = new Records(flow, home, {
       hungry: () => this.#incoming === undefined || this.#hungry,
+      shaking: () => this.#socket === undefined,
       sent: () => this.#events.writable(),
       ended: () => this.#failReading(new TlsError("truncated", this.#socket === undefined ? "start TLS" : "read")),
       finished: () => {
@@ -88,8 +89,8 @@ export class Session implements StreamEnd {
     return bytes;
   }
 
-  consume(size: number): void {
-    this.#incoming?.consume(size);
+  consume(size: number): boolean {
+    return this.#incoming?.consume(size) ?? false;
   }
 
   drop(): void {
