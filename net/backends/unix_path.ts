@@ -8,6 +8,9 @@ import { chmodSync, existsSync, linkSync, lstatSync, mkdtempSync, renameSync, rm
 import process from "node:process";
 import { maxUnixPathBytes } from "../address.ts";
 
+/** After so many milliseconds whoever made a claim has died: it is held within one turn. */
+const longestClaim = 5000;
+
 /** Which file it is that has a name. */
 export interface FileId {
   readonly dev: bigint;
@@ -43,7 +46,7 @@ export class SocketFile {
     const base = [this.#path, path].find((base) => fits(`${base}.XXXXXX/s`));
     this.#room = base !== undefined && terms.allows(`${this.#path}.XXXXXX/s`) ? makeRoom(this.#path) : undefined;
     this.bindPath = this.#room === undefined ? path : `${base}${this.#room.slice(this.#path.length)}/s`;
-    if (this.#room === undefined && terms.dead !== undefined) removeName(this.#path, terms.dead);
+    if (this.#room === undefined && terms.dead !== undefined) removeDead(this.#path, terms.dead);
   }
 
   /**
@@ -57,7 +60,7 @@ export class SocketFile {
     if (mode !== undefined) chmodSync(made, mode);
     const { dev, ino } = lstatSync(made, { bigint: true });
     if (this.#room !== undefined) {
-      if (dead !== undefined) removeName(this.#path, dead);
+      if (dead !== undefined) removeDead(this.#path, dead);
       addName(made, this.#path);
       ignoreErrors(() => unlinkSync(made));
       leaveRoom(this.#room);
@@ -93,6 +96,27 @@ export function removeName(path: string, file: FileId): void {
     else putBack(aside, path);
   });
   leaveRoom(room);
+}
+
+/**
+ * Removes the name of a dead socket. Of several processes that want to, only the one does that has given that very file the name of a claim, lest a slow one
+ * takes away what a quick one has put there meanwhile. Whether the name is free then, adding one's own will tell.
+ */
+function removeDead(path: string, dead: FileId): void {
+  const claim = `${path}.${dead.ino}`;
+  ignoreErrors(() => {
+    if (isFile(claim, dead) && Date.now() - lstatSync(claim).ctimeMs > longestClaim) unlinkSync(claim);
+  });
+  try {
+    linkSync(path, claim);
+  } catch (error) {
+    // Somebody has the claim, or has removed the file. Where there are no links, there are no claims.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "EEXIST" && code !== "ENOENT") removeName(path, dead);
+    return;
+  }
+  if (isFile(claim, dead)) removeName(path, dead);
+  ignoreErrors(() => unlinkSync(claim));
 }
 
 /** What a failure to bind means: libuv turns "no such folder" into "access denied", as on Windows. */
