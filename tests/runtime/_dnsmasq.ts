@@ -58,6 +58,7 @@ export type Answer = readonly string[] | number | "truncated" | Uint8Array | und
 export async function withNameServer<T>(
   answer: (question: Question) => Answer | Promise<Answer>,
   fn: (server: UdpAddress) => Promise<T>,
+  port = 0,
 ): Promise<T> {
   const socket = createSocket("udp4");
   socket.on("message", async (query, { address, port }) => {
@@ -68,7 +69,7 @@ export async function withNameServer<T>(
     const reply = given instanceof Uint8Array ? given : respond(query.subarray(0, end), given);
     socket.send(reply, port, address, () => {}); // nobody may be left to hear it
   });
-  socket.bind(0, "127.0.0.1");
+  socket.bind(port, "127.0.0.1");
   await once(socket, "listening");
   try {
     return await fn(udp("127.0.0.1", socket.address().port));

@@ -173,22 +173,23 @@ test("getAddrInfo() gives up with AGAIN on a server that says nothing, or what i
 
 for (const [how, hangUp] of [["closes", "end"], ["resets", "resetAndDestroy"]] as const) {
   test(`getAddrInfo() of a server that ${how} its TCP connection is FAIL`, async () => {
-    await withNameServer(() => "truncated", async (server) => {
-      const listener = createServer((socket) => {
-        socket.on("error", () => {});
-        socket.once("data", () => socket[hangUp]());
-      });
-      listener.listen(server.port, "127.0.0.1");
-      await once(listener, "listening");
-      try {
-        await withNames(server, async (net) => {
+    const listener = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () => socket[hangUp]());
+    });
+    listener.listen(0, "127.0.0.1");
+    await once(listener, "listening");
+    const { port } = listener.address() as { port: number };
+    try {
+      const lookUp = (server: UdpAddress) =>
+        withNames(server, async (net) => {
           assertEquals(await lookupCode(() => net.getAddrInfo("a.test")), "FAIL");
         });
-      } finally {
-        listener.close();
-        await once(listener, "close");
-      }
-    });
+      await withNameServer(() => "truncated", lookUp, port);
+    } finally {
+      listener.close();
+      await once(listener, "close");
+    }
   });
 }
 
