@@ -29,6 +29,11 @@ export interface DaemonOptions {
   readonly user: string;
 }
 
+/** What tests of such a server need: the program, and where we are root what makes it somebody else's. */
+export function daemonPeers(program: string): readonly string[] {
+  return process.getuid?.() === 0 ? [program, "setpriv"] : [program];
+}
+
 /** How often a free port may be taken before the server is there. */
 const attempts = 5;
 

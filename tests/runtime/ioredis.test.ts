@@ -19,8 +19,9 @@ import { openCounts } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
 import { until, withNet } from "../net/_helpers.ts";
 import { redis, startRedis } from "./_redis.ts";
+import { daemonPeers } from "./_daemon.ts";
 
-const peers = ["redis-server"];
+const peers = daemonPeers("redis-server");
 
 /** What a client is told to connect over `net`, in `sw`, and to try again soon. */
 function over(net: Net, sw: Switch, address: StreamAddress): RedisOptions {

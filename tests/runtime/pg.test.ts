@@ -12,8 +12,9 @@ import { openCounts } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
 import { until, withNet } from "../net/_helpers.ts";
 import { login, postgres, startPostgres } from "./_postgres.ts";
+import { daemonPeers } from "./_daemon.ts";
 
-const peers = ["postgres"];
+const peers = daemonPeers("postgres");
 
 /** What a client is told to connect over `net`, in `sw`. */
 function over(net: Net, sw: Switch, address: StreamAddress): pg.ClientConfig {

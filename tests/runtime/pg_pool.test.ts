@@ -19,8 +19,9 @@ import { openCounts } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
 import { until } from "../net/_helpers.ts";
 import { login, postgres } from "./_postgres.ts";
+import { daemonPeers } from "./_daemon.ts";
 
-const peers = ["postgres"];
+const peers = daemonPeers("postgres");
 
 /** A pool, and what it has done. */
 interface Used {

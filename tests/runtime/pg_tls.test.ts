@@ -10,8 +10,9 @@ import { test } from "../_test.ts";
 import { until, withNet } from "../net/_helpers.ts";
 import { authority, certificate } from "../net/tls/_helpers.ts";
 import { login, type Postgres, postgres } from "./_postgres.ts";
+import { daemonPeers } from "./_daemon.ts";
 
-const peers = ["postgres"];
+const peers = daemonPeers("postgres");
 
 let prepared: Promise<Postgres> | undefined;
 
