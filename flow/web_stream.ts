@@ -1,7 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkMethods } from "./check.ts";
-import { lends, lendSome } from "./foreign.ts";
+import { checkSink, checkSource, lends, lendSome } from "./foreign.ts";
 import { Home } from "./home.ts";
 import { cancellableSource } from "./sources.ts";
 import { writeLimit } from "./stream_end.ts";
@@ -31,7 +30,7 @@ import { writeAll } from "./write.ts";
  * ```
  */
 export function toReadableStream(source: Source): ReadableStream<Uint8Array<ArrayBuffer>> {
-  checkMethods("make a stream", source, "a source", "read");
+  checkSource("make a stream of", source);
   const home = new Home();
   const lender = lends(source) ? source : cancellableSource(source);
   let cancelled = false;
@@ -89,7 +88,7 @@ export function toReadableStream(source: Source): ReadableStream<Uint8Array<Arra
  * ```
  */
 export function toWritableStream(sink: Sink): WritableStream<Uint8Array> {
-  checkMethods("make a stream", sink, "a sink", "write");
+  checkSink("make a stream of", sink);
   const home = new Home();
   let breakStream = (_: unknown) => {};
   let forget = () => {};

@@ -419,13 +419,17 @@ test("toWritableStream() that was closed is broken by nothing", async () => {
 
 test("toReadableStream() of what is no source is a TypeError", () => {
   for (const wrong of [undefined, {}, "abc"]) {
-    const text = `Cannot make a stream of ${wrong}: must be a source`;
+    const text = `Cannot make a stream of ${typeof wrong === "string" ? "a string" : wrong}: must be a source`;
     assertThrows(() => toReadableStream(wrong as never), TypeError, text);
   }
 });
 
 test("toWritableStream() of what is no sink is a TypeError", () => {
   for (const wrong of [undefined, {}, "abc"]) {
-    assertThrows(() => toWritableStream(wrong as never), TypeError, `Cannot make a stream of ${wrong}: must be a sink`);
+    assertThrows(
+      () => toWritableStream(wrong as never),
+      TypeError,
+      `Cannot make a stream of ${typeof wrong === "string" ? "a string" : wrong}: must be a sink`,
+    );
   }
 });

@@ -164,7 +164,9 @@ test("fromDuplex() that is aborted destroys the stream with that error", async (
 
 test("fromDuplex() of what is no such stream is a TypeError", () => {
   for (const wrong of [undefined, "x", new TransformStream(), new Readable()]) {
-    const text = `Cannot make a flow of ${wrong}: must be a stream of Node that goes both ways`;
+    const text = `Cannot make a flow of ${
+      typeof wrong === "string" ? "a string" : wrong
+    }: must be a stream of Node that goes both ways`;
     assertThrows(() => fromDuplex(wrong as never), TypeError, text);
   }
 });

@@ -400,7 +400,7 @@ test("toDuplex() that is destroyed before a promised flow comes closes at once, 
 
 test("toDuplex() of what is no flow is a TypeError, at once or when it has come", async () => {
   for (const wrong of [undefined, {}, "x", new PassThrough()]) {
-    const text = "Cannot make a stream of " + String(wrong) + ": must be a flow";
+    const text = `Cannot make a stream of ${typeof wrong === "string" ? "a string" : wrong}: must be a flow`;
     assertThrows(() => toDuplex(wrong as never), TypeError, text + ", a promise of it, or a function that opens it");
     for (const late of [Promise.resolve(wrong), () => wrong]) {
       const thrown = await closed(toDuplex(late as never));
