@@ -83,7 +83,7 @@ export class BufWriter {
     if (problem !== undefined) throw problem;
     let hook: ReleaseHook | undefined;
     this.#out = new WriteBuffer(initialSize, () => hook?.remove());
-    if (sw !== undefined) hook = own(sw, "make a BufWriter", () => this.abort(), { label: "BufWriter" });
+    if (sw !== undefined) hook = own(sw, "make a BufWriter", { release: () => this.abort(), label: "BufWriter" });
     Object.freeze(this);
   }
 

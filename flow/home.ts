@@ -5,7 +5,7 @@ import { currentSignal } from "../switch/cancel.ts";
 import { runIn } from "../switch/context.ts";
 import { Cancelled } from "../switch/errors.ts";
 import { currentScope, refused, Scope, Waiter } from "../switch/scope.ts";
-import type { Labelled, ReleaseHook } from "../switch/release_hooks.ts";
+import type { Releasable, ReleaseHook } from "../switch/release_hooks.ts";
 import { checkSwitch, ownHere, runUnder, type Switch } from "../switch/switch.ts";
 import { breakWith } from "./breaking.ts";
 
@@ -56,8 +56,8 @@ export class Home {
   }
 
   /** Registers what to do when the switch of the home ends, if there is one. */
-  onRelease(fn: () => unknown, subject: Labelled): ReleaseHook | undefined {
-    return this.call(() => ownHere(fn, subject));
+  onRelease(resource: Releasable): ReleaseHook | undefined {
+    return this.call(() => ownHere(resource));
   }
 
   /** Calls `stop` when the home is cancelled, at once if it is, until the answer is called. */

@@ -79,10 +79,11 @@ export class ProvidedListener implements ListeningSocket {
     const refusal = refusedFor(sw, "accept");
     if (refusal !== undefined) return await refusal;
     if (this.#closing !== undefined) throw closedListener();
-    const hook = own(sw, "accept", () => {
+    const release = () => {
       if (acceptor.opened !== undefined) return acceptor.opened.close();
       this.#refuse(acceptor, ownerGone(sw, "accept"));
-    }, this.#subject);
+    };
+    const hook = own(sw, "accept", { release, label: this.#subject.label });
     const refuse = (_: unknown, reason: unknown) => this.#refuse(acceptor, reason);
     const waiter: Waiter<StreamSocket> = new Waiter("accept", refuse, this.#subject);
     const acceptor: Acceptor = { sw, waiter, hook, opened: undefined };

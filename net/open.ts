@@ -3,7 +3,7 @@
 /** How everything that a switch owns is opened: the one place where ownership, cancellation and late success meet. */
 
 import type { Closable } from "../flow/types.ts";
-import type { Labelled, ReleaseHook } from "../switch/release_hooks.ts";
+import type { Hook, Labelled, Releasable } from "../switch/release_hooks.ts";
 import { Waiter } from "../switch/scope.ts";
 import { isSwitchCancelled, own, refusedFor, Switch } from "../switch/switch.ts";
 import { isInstance } from "../switch/check.ts";
@@ -22,7 +22,7 @@ export interface OpenPlan<P, T extends Closable> {
   /** Begins. Not called in a cancelled scope, nor for a switch that may own nothing new. */
   begin(): Attempt<P>;
   /** Makes of what the provider gave what the user gets. Should it throw, what was given is discarded. */
-  wrap(given: P, hook: ReleaseHook): T;
+  wrap(given: P, hook: Hook): T;
   /** Gives back at once what came too late. */
   discard(given: P): void;
   /** What is thrown for the provider's error. */
@@ -45,7 +45,7 @@ export async function openUnder<P, T extends Closable>(plan: OpenPlan<P, T>): Pr
     waiter.reject(reason);
   };
   const release = () => opened === undefined ? giveUp(ownerGone(sw, operation)) : opened.close();
-  const hook = own(sw, operation, release, subject);
+  const hook = own(sw, operation, releasable(release, subject));
   const waiter: Waiter<T> = new Waiter(operation, (_, reason) => giveUp(reason), subject);
   try {
     attempt = plan.begin();
@@ -76,7 +76,7 @@ export async function whileOwned<T>(
   fn: () => Promise<T>,
 ): Promise<T> {
   const gone = new AbortController();
-  const hook = own(sw, operation, () => gone.abort(), subject);
+  const hook = own(sw, operation, releasable(() => gone.abort(), subject));
   try {
     return await Switch.run(fn, { signal: gone.signal });
   } catch (error) {
@@ -96,6 +96,16 @@ export function ownerGone(sw: Switch, operation: string): unknown {
     if (reason instanceof Cancelled) return reason;
   }
   return new TypeError(`Cannot ${operation}: the switch is finished`);
+}
+
+/** What `release` releases, under the name of `subject`, which is asked for only when a dump is made. */
+function releasable(release: () => unknown, subject: Labelled): Releasable {
+  return {
+    release,
+    get label() {
+      return subject.label;
+    },
+  };
 }
 
 /** What calls `address` by its name in dumps. */

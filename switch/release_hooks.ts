@@ -17,40 +17,53 @@ export interface Labelled {
   readonly label: string;
 }
 
-interface Entry extends Linked<Entry> {
-  readonly fn: () => unknown;
-  readonly subject: Labelled;
-  listed: boolean;
+/** What a switch can own. */
+export interface Releasable extends Labelled {
+  /** Releases it. What it gives is awaited; what it throws fails the switch. */
+  release(): unknown;
+}
+
+/** One hook: the only object that owning something costs. */
+export class Hook implements ReleaseHook, Linked<Hook> {
+  /** What is released. Its owner may put another thing in its place. */
+  resource: Releasable;
+  /** The list it is in, until it is taken back or run. */
+  list: List<Hook> | undefined;
+  newer: Hook | undefined;
+  older: Hook | undefined;
+
+  constructor(list: List<Hook>, resource: Releasable) {
+    this.list = list;
+    this.resource = resource;
+    list.add(this);
+  }
+
+  remove(): boolean {
+    if (this.list === undefined) return false;
+    this.list.remove(this);
+    this.list = undefined;
+    return true;
+  }
 }
 
 /** The release hooks of one switch: a linked list, so that a hook of a long-lived switch is taken back in constant time. */
 export class ReleaseHooks {
-  readonly #entries: List<Entry> = new List();
+  readonly #hooks: List<Hook> = new List();
 
   /** Adds a hook. It is run before all that were added earlier. */
-  add(fn: () => unknown, subject: Labelled): ReleaseHook {
-    const remove = () => this.#remove(entry);
-    const entry: Entry = { fn, subject, listed: true, older: undefined, newer: undefined };
-    this.#entries.add(entry);
-    return { remove };
+  add(resource: Releasable): Hook {
+    return new Hook(this.#hooks, resource);
   }
 
-  /** Takes out the newest hook, which the caller runs. */
-  pop(): (() => unknown) | undefined {
-    const entry = this.#entries.newest;
-    if (entry !== undefined) this.#remove(entry);
-    return entry?.fn;
+  /** Takes out the newest hook, and gives what the caller is to release. */
+  pop(): Releasable | undefined {
+    const hook = this.#hooks.newest;
+    hook?.remove();
+    return hook?.resource;
   }
 
   /** What the hooks release, oldest first. */
   labels(): string[] {
-    return this.#entries.toArray().map((entry) => entry.subject.label);
-  }
-
-  #remove(entry: Entry): boolean {
-    if (!entry.listed) return false;
-    entry.listed = false;
-    this.#entries.remove(entry);
-    return true;
+    return this.#hooks.toArray().map(({ resource }) => resource.label);
   }
 }

@@ -9,7 +9,7 @@ import { fieldOf } from "./check.ts";
 import { macrotask, storedScope } from "./context.ts";
 import { open } from "./counter.ts";
 import type { Cancelled } from "./errors.ts";
-import { List } from "./list.ts";
+import { type Linked, List } from "./list.ts";
 
 /** Every so many refusals in one scope, a refusal waits for the event loop, so that a loop that swallows them starves nobody. */
 const refusalsPerTurn = 32;
@@ -33,7 +33,7 @@ export class Scope {
   older: Scope | undefined;
 
   readonly #children: List<Scope> = new List();
-  readonly #waiters: List<Waiter<unknown>> = new List();
+  readonly #waiters: List<Waiting> = new List();
   #controller: AbortController | undefined;
   #refusals = 0;
 
@@ -102,13 +102,13 @@ export class Scope {
   }
 
   /** Adds an operation that waits in this scope. */
-  add(waiter: Waiter<unknown>): void {
+  add(waiter: Waiting): void {
     waiter.scope = this;
     this.#waiters.add(waiter);
   }
 
   /** Takes away an operation that waits in this scope. */
-  remove(waiter: Waiter<unknown>): void {
+  remove(waiter: Waiting): void {
     waiter.scope = undefined;
     this.#waiters.remove(waiter);
   }
@@ -135,6 +135,18 @@ export class Scope {
   }
 }
 
+/** What waits in a scope: an operation, which is cancelled with it. */
+export interface Waiting extends Linked<Waiting> {
+  /** What it does, for `Switch.dump`: "read". */
+  readonly operation: string;
+  /** What it waits on, for `Switch.dump`: "tcp:127.0.0.1:80". Asked for only when a dump is made. */
+  readonly subject: { readonly label: string } | undefined;
+  /** The scope it waits in: kept by {@linkcode Scope}. */
+  scope: Scope | undefined;
+  /** Ends the wait. Called by the scope, which has let go of it already. */
+  cancel(reason: Cancelled): void;
+}
+
 /** What an operation does when it is cancelled while it waits. It must reject the waiter, now or soon. */
 export type OnCancel<T> = (waiter: Waiter<T>, reason: Cancelled) => void;
 
@@ -142,17 +154,14 @@ export type OnCancel<T> = (waiter: Waiter<T>, reason: Cancelled) => void;
  * One operation that waits. It settles once: with a value, with an error, or by the cancellation of the scope in which it was begun, whichever comes
  * first. Begin one only where {@linkcode refused} gave nothing.
  */
-export class Waiter<T> {
+export class Waiter<T> implements Waiting {
   /** What the operation's caller awaits. */
   readonly promise: Promise<T>;
-  /** What it does, for `Switch.dump`: "read". */
   readonly operation: string;
-  /** What it waits on, for `Switch.dump`: "tcp:127.0.0.1:80". Asked for only when a dump is made. */
   readonly subject: { readonly label: string } | undefined;
-  /** The scope it waits in and its neighbours there: kept by {@linkcode Scope}. */
   scope: Scope | undefined;
-  newer: Waiter<unknown> | undefined;
-  older: Waiter<unknown> | undefined;
+  newer: Waiting | undefined;
+  older: Waiting | undefined;
 
   #onCancel: OnCancel<T> | undefined;
   #resolve!: (value: T) => void;
@@ -168,7 +177,7 @@ export class Waiter<T> {
       this.#reject = reject;
     });
     open.operations++;
-    currentScope()?.add(this as Waiter<unknown>);
+    currentScope()?.add(this);
   }
 
   /** Whether the operation has its outcome. */
@@ -197,7 +206,7 @@ export class Waiter<T> {
     if (this.#settled) return false;
     this.#settled = true;
     open.operations--;
-    this.scope?.remove(this as Waiter<unknown>);
+    this.scope?.remove(this);
     return true;
   }
 }

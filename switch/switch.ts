@@ -5,7 +5,7 @@ import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
 import { startFiber } from "./fiber.ts";
-import { type Labelled, type ReleaseHook, ReleaseHooks } from "./release_hooks.ts";
+import { type Hook, type Releasable, type ReleaseHook, ReleaseHooks } from "./release_hooks.ts";
 import { currentScope, failureIn, refused, Scope } from "./scope.ts";
 
 /** Options for {@linkcode Switch.runProtected}. */
@@ -24,7 +24,7 @@ const key: unique symbol = Symbol("Switch.run");
 let scopeOf: (sw: Switch) => Scope | undefined;
 let describe: (sw: Switch) => string[];
 let takesHooks: (sw: Switch) => boolean;
-let addHook: (sw: Switch, action: string, fn: () => unknown, subject: Labelled) => ReleaseHook;
+let addHook: (sw: Switch, action: string, resource: Releasable) => Hook;
 
 /**
  * A scope that owns fibers and resources. When it ends, first its fibers end, then its release hooks run, newest first, one at a time, each awaited and
@@ -52,9 +52,9 @@ export class Switch {
     scopeOf = (sw) => typeof sw === "object" && sw !== null && #scope in sw ? sw.#scope : undefined;
     describe = (sw) => sw.#hooks.labels();
     takesHooks = (sw) => sw.#state === "on";
-    addHook = (sw, action, fn, subject) => {
+    addHook = (sw, action, resource) => {
       if (sw.#state !== "on") throw new TypeError(`Cannot ${action}: the switch is ${sw.#state}`);
-      return sw.#hooks.add(fn, subject);
+      return sw.#hooks.add(resource);
     };
     Object.freeze(this.prototype);
     Object.freeze(this);
@@ -297,7 +297,8 @@ export class Switch {
    */
   onRelease(fn: () => unknown): ReleaseHook {
     checkFunction("register a release hook", fn);
-    return this.#addHook(fn, { label: fn.name || "release hook" });
+    const hook = this.#addHook({ release: () => fn(), label: fn.name || "release hook" });
+    return { remove: () => hook.remove() };
   }
 
   /**
@@ -321,7 +322,7 @@ export class Switch {
     if (typeof dispose !== "function") {
       throw new TypeError(`Cannot use a resource without Symbol.asyncDispose or Symbol.dispose: ${textOf(resource)}`);
     }
-    this.#addHook(() => dispose.call(resource), { label: resource.constructor?.name || "resource" });
+    this.#addHook({ release: () => dispose.call(resource), label: resource.constructor?.name || "resource" });
     return resource;
   }
 
@@ -370,17 +371,17 @@ export class Switch {
     this.#scope.cancel(isInstance(error, Cancelled) ? error : new Cancelled(error));
   }
 
-  #addHook(fn: () => unknown, subject: Labelled): ReleaseHook {
-    if (this.#state === "on") return this.#hooks.add(fn, subject);
-    throw this.#releaseLate(fn);
+  #addHook(resource: Releasable): Hook {
+    if (this.#state === "on") return this.#hooks.add(resource);
+    throw this.#releaseLate(resource);
   }
 
   /** Releases at once what came too late, and gives what to throw. */
-  #releaseLate(fn: () => unknown): TypeError {
+  #releaseLate(resource: Releasable): TypeError {
     const problem = `Cannot register a release hook: the switch is ${this.#state}`;
     const shield = new Scope(currentScope(), "release", true);
     try {
-      const work = Promise.resolve(runIn(shield, fn));
+      const work = Promise.resolve(runIn(shield, () => resource.release()));
       const owner = ownerOf(currentScope());
       if (owner !== undefined) owner.#adopt(work, shield);
       else work.catch(() => {}).then(() => shield.finish()); // nobody is left who could be told
@@ -436,10 +437,10 @@ export class Switch {
 
   async #release(): Promise<void> {
     let shield: Scope | undefined;
-    for (let hook = this.#hooks.pop(); hook !== undefined; hook = this.#hooks.pop()) {
+    for (let resource = this.#hooks.pop(); resource !== undefined; resource = this.#hooks.pop()) {
       shield ??= new Scope(this.#scope, "release", true);
       try {
-        await runIn(shield, hook);
+        await runIn(shield, () => resource?.release());
       } catch (error) {
         this.#fail(error);
       }
@@ -451,22 +452,22 @@ export class Switch {
 }
 
 /**
- * Registers a release hook for what is about to be opened. Unlike {@linkcode Switch.onRelease} it never calls `fn` when it is too late.
+ * Registers a release hook for what is about to be opened. Unlike {@linkcode Switch.onRelease} it releases nothing when it is too late.
  *
  * @throws {TypeError} When `sw` is not a switch, or is releasing or finished.
  */
-export function own(sw: Switch, action: string, fn: () => unknown, subject: Labelled): ReleaseHook {
+export function own(sw: Switch, action: string, resource: Releasable): Hook {
   checkSwitch(sw, action);
-  return addHook(sw, action, fn, subject);
+  return addHook(sw, action, resource);
 }
 
 /**
  * Registers a release hook with the switch that governs the running code, or the nearest one around it that still takes hooks; `undefined` where there
  * is none.
  */
-export function ownHere(fn: () => unknown, subject: Labelled): ReleaseHook | undefined {
+export function ownHere(resource: Releasable): Hook | undefined {
   for (let sw = ownerOf(currentScope()); sw !== undefined; sw = ownerOf(scopeOf(sw)?.parent)) {
-    if (takesHooks(sw)) return addHook(sw, "register a release hook", fn, subject);
+    if (takesHooks(sw)) return addHook(sw, "register a release hook", resource);
   }
   return undefined;
 }

@@ -130,7 +130,7 @@ class Bridge implements SocketState {
     this.#promised = flow instanceof Promise;
     this.#arriving = this.#arrive(flow);
     this.#arriving.catch((error) => this.#fail(error));
-    const hook = this.#home.onRelease(() => this.#endWithSwitch(), { label: "duplex" });
+    const hook = this.#home.onRelease({ release: () => this.#endWithSwitch(), label: "duplex" });
     const forget = this.#home.onCancel("duplex", (reason) => this.#leave(reason));
     this.#gone.then(() => {
       hook?.remove();

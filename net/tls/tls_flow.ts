@@ -68,7 +68,7 @@ export class SecureFlow implements TlsFlow {
     this.#session = session;
     this.#terms = terms;
     this.#stream = new Stream(session, { label: terms.label, failure: (_, cause) => cause });
-    this.#hook = own(terms.owner, "start TLS", () => this.close(), terms);
+    this.#hook = own(terms.owner, "start TLS", { release: () => this.close(), label: terms.label });
     session.attach(this.#stream);
     Object.freeze(this);
   }
