@@ -1,37 +1,59 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { Waiter } from "../switch/scope.ts";
+import { open } from "../switch/counter.ts";
+import type { Cancelled } from "../switch/errors.ts";
+import { currentScope, type Scope, type Waiting } from "../switch/scope.ts";
 import type { StreamNames } from "./stream.ts";
 
-/** One direction of a socket or pipe: at most one operation, which is tried now, and again whenever the end says so. */
-export class Direction {
-  readonly #operation: string;
-  readonly #names: StreamNames;
-  #waiter: Waiter<unknown> | undefined;
-  #attempt: (() => unknown) | undefined;
+/** What is tried: with what the direction belongs to, and what the caller brought. `undefined` says that it cannot be done yet. */
+export type Attempt<S, A, T> = (on: S, argument: A) => T | undefined;
 
-  constructor(operation: string, names: StreamNames) {
-    this.#operation = operation;
-    this.#names = names;
+/**
+ * One direction of a socket or pipe: at most one operation, which is tried now, and again whenever the end says so. It waits in the scope itself, again and
+ * again, so that an operation that waits makes its promise and nothing else.
+ */
+export class Direction<S = undefined> implements Waiting {
+  readonly operation: string;
+  readonly subject: StreamNames;
+  scope: Scope | undefined;
+  newer: Waiting | undefined;
+  older: Waiting | undefined;
+
+  readonly #on: S;
+  #promise: Promise<unknown> | undefined;
+  #resolve!: (value: unknown) => void;
+  #reject!: (reason: unknown) => void;
+  #attempt: Attempt<S, unknown, unknown> | undefined;
+  #argument: unknown;
+
+  constructor(operation: string, names: StreamNames, on: S) {
+    this.operation = operation;
+    this.subject = names;
+    this.#on = on;
   }
 
   /** Whether an operation waits. */
   get busy(): boolean {
-    return this.#waiter !== undefined;
+    return this.#promise !== undefined;
   }
 
   /** Gives what `attempt` gives, as soon as that is not `undefined`. What is cancelled before has not been done. */
-  perform<T>(attempt: () => T | undefined): Promise<T> {
+  perform<A, T>(attempt: Attempt<S, A, T>, argument: A): Promise<T> {
     try {
-      const given = attempt();
+      const given = attempt(this.#on, argument);
       if (given !== undefined) return Promise.resolve(given);
     } catch (error) {
-      return Promise.reject(this.#names.failure(this.#operation, error));
+      return Promise.reject(this.subject.failure(this.operation, error));
     }
-    const waiter: Waiter<T> = new Waiter(this.#operation, (_, reason) => this.refuse(reason), this.#names);
-    this.#waiter = waiter as Waiter<unknown>;
-    this.#attempt = attempt;
-    return waiter.promise;
+    const promise = new Promise<T>(take);
+    this.#promise = promise;
+    this.#resolve = taken.resolve;
+    this.#reject = taken.reject;
+    this.#attempt = attempt as Attempt<S, unknown, unknown>;
+    this.#argument = argument;
+    open.operations++;
+    currentScope()?.add(this);
+    return promise;
   }
 
   /** Tries the operation that waits once more. */
@@ -40,22 +62,41 @@ export class Direction {
     if (attempt === undefined) return;
     this.#attempt = undefined; // for what it consumes may bring the next event at once
     try {
-      const given = attempt();
-      if (given !== undefined) this.#take()?.resolve(given);
-      else if (this.busy) this.#attempt = attempt;
+      const given = attempt(this.#on, this.#argument);
+      if (given === undefined) {
+        if (this.busy) this.#attempt = attempt;
+      } else if (this.busy) {
+        this.#end();
+        this.#resolve(given);
+      }
     } catch (error) {
-      this.refuse(this.#names.failure(this.#operation, error));
+      this.refuse(this.subject.failure(this.operation, error));
     }
   }
 
-  /** Fails the operation that waits. */
+  /** Fails the operation that waits, if there is one. */
   refuse(reason: unknown): void {
-    this.#take()?.reject(reason);
+    if (!this.busy) return;
+    this.#end();
+    this.#reject(reason);
   }
 
-  #take(): Waiter<unknown> | undefined {
-    const waiter = this.#waiter;
-    this.#waiter = this.#attempt = undefined;
-    return waiter;
+  cancel(reason: Cancelled): void {
+    this.#promise?.catch(() => {}); // a cancellation that nobody awaits is no unhandled rejection
+    this.refuse(reason);
   }
+
+  #end(): void {
+    this.#promise = this.#attempt = this.#argument = undefined;
+    open.operations--;
+    this.scope?.remove(this);
+  }
+}
+
+/** What settles the promise that was made last: one executor for all spares each wait a function of its own. */
+const taken = {} as { resolve: (value: unknown) => void; reject: (reason: unknown) => void };
+
+function take(resolve: (value: never) => void, reject: (reason: unknown) => void): void {
+  taken.resolve = resolve as (value: unknown) => void;
+  taken.reject = reject;
 }

@@ -61,21 +61,25 @@ export async function readSome(source: Source, buffer: Uint8Array): Promise<numb
   return count === null ? null : checkCount("read", "source", count, buffer.length);
 }
 
-/** One loan. */
-export async function lendSome(source: LendingSource, use: Borrower): Promise<number | null> {
+/** One loan. It may throw at once. */
+export function lendSome(source: LendingSource, use: Borrower): Promise<number | null> {
   const refusal = refused();
-  if (refusal !== undefined) return await refusal;
+  if (refusal !== undefined) return refusal;
   let taken: number | undefined;
-  const count = await source[lend](async (bytes, keep) => taken = await use(bytes, keep));
-  if (count === null || count === taken) return count;
-  throw new TypeError(`Cannot read: the source lent ${String(count)} bytes where ${taken ?? "none"} were taken`);
+  const note = (count: number) => taken = count;
+  const lending = source[lend]((bytes, keep) => {
+    const given = use(bytes, keep);
+    return typeof given === "number" ? note(given) : given.then(note);
+  });
+  return Promise.resolve(lending).then((count) => {
+    if (count === null || count === taken) return count;
+    throw new TypeError(`Cannot read: the source lent ${String(count)} bytes where ${taken ?? "none"} were taken`);
+  });
 }
 
-/** As many loans as come without waiting for a promise. Whether the source has ended. */
-export async function pumpSome(source: PumpingSource, use: PromptBorrower): Promise<boolean> {
-  const refusal = refused();
-  if (refusal !== undefined) return await refusal;
-  return await source[pump](use);
+/** As many loans as come without waiting for a promise. Whether the source has ended. It may throw at once. */
+export function pumpSome(source: PumpingSource, use: PromptBorrower): Promise<boolean> {
+  return refused() ?? source[pump](use);
 }
 
 /** One write of bytes whose memory the sink may keep, without waiting; 0 while something older is queued. */

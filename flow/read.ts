@@ -109,20 +109,27 @@ export async function readAll(source: Source, options: ReadAllOptions = {}): Pro
  * assertEquals(await a.read(new Uint8Array(16)), 5);
  * ```
  */
-export async function readable(source: Source): Promise<void> {
-  checkSource("wait for", source);
-  if (!lends(source)) {
-    throw new TypeError("Cannot wait for a source that does not lend: wrap it in cancellableSource");
+export function readable(source: Source): Promise<void> {
+  // No async function, whose frame an idle connection would keep.
+  try {
+    checkSource("wait for", source);
+    if (!lends(source)) {
+      throw new TypeError("Cannot wait for a source that does not lend: wrap it in cancellableSource");
+    }
+    const refusal = refused();
+    if (refusal !== undefined) return refusal;
+    let lent = false;
+    const use = () => {
+      lent = true;
+      return 0;
+    };
+    return Promise.resolve(source[lend](use)).then((count) => {
+      if (count === null || (lent && count === 0)) return;
+      throw new TypeError(`Cannot read: the source lent ${String(count)} bytes where none were taken`);
+    });
+  } catch (error) {
+    return Promise.reject(error);
   }
-  const refusal = refused();
-  if (refusal !== undefined) await refusal;
-  let lent = false;
-  const count = await source[lend](() => {
-    lent = true;
-    return 0;
-  });
-  if (count === null || (lent && count === 0)) return;
-  throw new TypeError(`Cannot read: the source lent ${String(count)} bytes where none were taken`);
 }
 
 function grown(buffer: Uint8Array<ArrayBuffer>, limit: number): Uint8Array<ArrayBuffer> {

@@ -163,8 +163,7 @@ export class ReadBuffer {
           this.#release();
           return this.#count(await lendSome(this.#source, use));
         }
-        await this.#more(1);
-        if (this.ended) return null;
+        if (this.#came(await this.#more(1)) === null) return null;
       }
       const bytes = this.peek();
       const taken = await use(bytes, this.#keep);
@@ -198,7 +197,7 @@ export class ReadBuffer {
   async #retry<T>(attempt: () => T | typeof more, wanted: number | undefined): Promise<T> {
     try {
       for (let reads = 1;; reads++) {
-        await this.#more(wanted ?? this.size + 1);
+        this.#came(await this.#more(wanted ?? this.size + 1));
         const given = attempt();
         if (given !== more) return given;
         if (reads % readsPerYield === 0) await yieldNow();
@@ -208,12 +207,16 @@ export class ReadBuffer {
     }
   }
 
-  /** Reads once, with room for `wanted` buffered bytes. */
-  async #more(wanted: number): Promise<void> {
+  /** Reads once, with room for `wanted` buffered bytes. No async function, whose frame an idle connection would keep; it may throw at once. */
+  #more(wanted: number): Promise<number | null> {
     if (wanted > this.maxSize) throw new BufferLimitExceeded(this.maxSize);
     const source = this.#source;
-    const count = lends(source) ? await this.#borrow(source, wanted) : await this.#read(wanted);
+    return lends(source) ? this.#borrow(source, wanted) : this.#read(wanted);
+  }
+
+  #came(count: number | null): number | null {
     if (count === null) this.ended = true;
+    return count;
   }
 
   async #read(wanted: number): Promise<number | null> {
@@ -223,10 +226,10 @@ export class ReadBuffer {
     return count;
   }
 
-  async #borrow(source: LendingSource, wanted: number): Promise<number | null> {
+  #borrow(source: LendingSource, wanted: number): Promise<number | null> {
     if (this.size === 0) this.#release();
     else if (this.memory.buffer.byteLength > 4 * this.size + smallMemory) this.#shrink();
-    return await lendSome(source, (bytes, keep) => {
+    return lendSome(source, (bytes, keep) => {
       if (bytes.length === 0) throw new TypeError("Cannot read: the source lent no bytes");
       if (keep && this.size === 0) {
         this.adopt(bytes.subarray(0, this.maxSize), true);
@@ -289,8 +292,7 @@ export class ReadBuffer {
 
   /** Takes note of what was read past the buffer. */
   #count(count: number | null): number | null {
-    if (count === null) this.ended = true;
-    else this.consumed += count;
-    return count;
+    if (count !== null) this.consumed += count;
+    return this.#came(count);
   }
 }

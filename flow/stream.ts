@@ -2,7 +2,7 @@
 
 import { currentScope, refused, Waiter } from "../switch/scope.ts";
 import { checkBuffer, checkBuffers, checkBytes, plain } from "./bytes.ts";
-import { Direction } from "./direction.ts";
+import { type Attempt, Direction } from "./direction.ts";
 import { BusyError, ClosedError } from "./errors.ts";
 import type { StreamEnd, StreamEvents } from "./stream_end.ts";
 import type { Borrower, PromptBorrower, ShutdownHow } from "./types.ts";
@@ -18,80 +18,101 @@ export interface StreamNames {
   failure(operation: string, cause: unknown): unknown;
 }
 
+// What is tried of each operation, again and again. Not methods, for a direction keeps them without a closure for each operation.
+/** Reads what is there, as far as it fits. */
+let fill: Attempt<Stream, Uint8Array, number | null>;
+/** Finds what to lend. Marked in the same turn, so that nobody else reads before the borrower is called. */
+let markLent: Attempt<Stream, undefined, Uint8Array<ArrayBuffer> | null>;
+/** Lends as long as all is taken. Whether it came to the end, or what the borrower threw. */
+let lendOn: Attempt<Stream, PromptBorrower, boolean | { readonly error: unknown }>;
+let writeTo: Attempt<Stream, Uint8Array, number>;
+let giveTo: Attempt<Stream, readonly Uint8Array[], number>;
+
 /**
  * Waiting, cancellation and checks over a {@linkcode StreamEnd}: the one place where reads and writes of pipes and sockets wait.
  */
 export class Stream implements StreamEvents {
+  static {
+    fill = (stream, buffer) => {
+      let bytes = stream.#peek();
+      if (bytes === undefined || bytes === null) return bytes;
+      let filled = 0;
+      do {
+        const size = Math.min(bytes.length, buffer.length - filled);
+        buffer.set(size === bytes.length ? bytes : bytes.subarray(0, size), filled);
+        filled += size;
+        if (stream.#end.consume(size) !== true || filled === buffer.length) break;
+        bytes = stream.#peek();
+      } while (bytes !== undefined && bytes !== null);
+      return filled;
+    };
+    markLent = (stream) => {
+      const bytes = stream.#peek();
+      stream.#lending = bytes !== undefined && bytes !== null;
+      return bytes;
+    };
+    lendOn = (stream, use) => {
+      for (let pieces = 0; pieces < piecesPerTurn; pieces++) {
+        const bytes = stream.#peek();
+        if (bytes === undefined || bytes === null) return bytes === null || undefined;
+        stream.#lending = true;
+        try {
+          const taken = checkTaken(use(plain(bytes), true), bytes);
+          stream.#consume(taken);
+          if (stream.#closed) throw new ClosedError("read");
+          if (taken < bytes.length) return false;
+        } catch (error) {
+          return { error }; // no failure of the end, so it is thrown as it is
+        } finally {
+          stream.#lending = false;
+        }
+      }
+      return false;
+    };
+    writeTo = (stream, bytes) => stream.#end.write(bytes) || undefined;
+    giveTo = (stream, buffers) => stream.#end.give(buffers) || undefined;
+  }
+
   readonly #end: StreamEnd;
   readonly #names: StreamNames;
-  readonly #receiving: Direction;
-  readonly #sending: Direction;
+  readonly #receiving: Direction<Stream>;
+  /** Made by the first write, for many never write. */
+  #sending: Direction<Stream> | undefined;
   #closed = false;
   #sendEnded = false;
   #receiveEnded = false;
   #lending = false;
+  #gone = false;
+  #onGone: (() => void) | undefined;
   #flushers: Set<Waiter<void>> | undefined;
 
   constructor(end: StreamEnd, names: StreamNames) {
     this.#end = end;
     this.#names = names;
-    this.#receiving = new Direction("read", names);
-    this.#sending = new Direction("write", names);
+    this.#receiving = new Direction<Stream>("read", names, this);
   }
 
   /** Whether it was closed by this side. */
-  get closed(): boolean {
+  get isClosed(): boolean {
     return this.#closed;
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
     const refusal = checkBuffer(buffer) ?? refused() ?? this.#refuseRead();
     if (refusal !== undefined) return refusal;
-    return this.#receiving.perform(() => {
-      const bytes = this.#peek();
-      return bytes === undefined || bytes === null ? bytes : this.#fill(buffer, bytes);
-    });
+    return this.#receiving.perform(fill, buffer);
   }
 
   /** Lends as long as all is taken, without a promise for each piece. Whether it came to the end. */
-  async pump(use: PromptBorrower): Promise<boolean> {
-    const refusal = refused() ?? this.#refuseRead();
-    if (refusal !== undefined) return await refusal;
-    let failure: { readonly error: unknown } | undefined;
-    const ended = await this.#receiving.perform(() => {
-      for (let pieces = 0; pieces < piecesPerTurn; pieces++) {
-        const bytes = this.#peek();
-        if (bytes === undefined || bytes === null) return bytes === null || undefined;
-        this.#lending = true;
-        try {
-          const taken = checkTaken(use(plain(bytes), true), bytes);
-          this.#consume(taken);
-          if (this.#closed) throw new ClosedError("read");
-          if (taken < bytes.length) return false;
-        } catch (error) {
-          failure = { error }; // no failure of the end, so it is thrown as it is
-          return false;
-        } finally {
-          this.#lending = false;
-        }
-      }
-      return false;
-    });
-    if (failure !== undefined) throw failure.error;
-    return ended;
+  pump(use: PromptBorrower): Promise<boolean> {
+    return refused() ?? this.#refuseRead() ?? this.#receiving.perform(lendOn, use).then(orThrow);
   }
 
   lend(use: Borrower): Promise<number | null> {
     const refusal = refused() ?? this.#refuseRead();
     if (refusal !== undefined) return refusal;
-    const waiting = this.#receiving.perform(() => {
-      const bytes = this.#peek();
-      // Marked in the same turn, so that nobody else reads before the borrower is called.
-      this.#lending = bytes !== undefined && bytes !== null;
-      return bytes;
-    });
     // No async function, whose frame an idle connection would keep.
-    return waiting.then((bytes) => bytes === null ? null : this.#lendTo(use, bytes));
+    return this.#receiving.perform(markLent, undefined).then((bytes) => bytes === null ? null : this.#lendTo(use, bytes));
   }
 
   async #lendTo(use: Borrower, bytes: Uint8Array<ArrayBuffer>): Promise<number> {
@@ -108,7 +129,7 @@ export class Stream implements StreamEvents {
     const refusal = checkBytes(bytes) ?? refused() ?? this.#refuseWrite();
     if (refusal !== undefined) return refusal;
     if (bytes.length === 0) return Promise.resolve(0);
-    return this.#sending.perform(() => this.#end.write(bytes) || undefined);
+    return this.#sender.perform(writeTo, bytes);
   }
 
   give(buffers: readonly Uint8Array[]): Promise<number> {
@@ -116,7 +137,7 @@ export class Stream implements StreamEvents {
     if (refusal !== undefined) return refusal;
     const full = buffers.filter((bytes) => bytes.length > 0);
     if (full.length === 0) return Promise.resolve(0);
-    return this.#sending.perform(() => this.#end.give(full) || undefined);
+    return this.#sender.perform(giveTo, full);
   }
 
   /** {@linkcode Stream.give} without the wait: 0 while something older is queued. It looks at no scope. */
@@ -146,7 +167,7 @@ export class Stream implements StreamEvents {
     if (!this.#sendEnded) {
       this.#sendEnded = true;
       this.#end.end();
-      if (this.#sending.busy) this.#sending.refuse(sendingEnded());
+      this.#sending?.refuse(sendingEnded());
     }
     return currentScope()?.reason === undefined ? this.flush() : Promise.resolve();
   }
@@ -168,7 +189,7 @@ export class Stream implements StreamEvents {
     if (this.#closed) return false;
     this.#closed = true;
     if (this.#receiving.busy) this.#receiving.refuse(new ClosedError("read"));
-    if (this.#sending.busy) this.#sending.refuse(new ClosedError("write"));
+    if (this.#sending?.busy) this.#sending.refuse(new ClosedError("write"));
     return true;
   }
 
@@ -177,29 +198,33 @@ export class Stream implements StreamEvents {
   }
 
   writable(): void {
-    this.#sending.retry();
+    this.#sending?.retry();
     if (this.#flushers === undefined || !this.#end.flushed) return;
     for (const waiter of this.#flushers) waiter.resolve();
     this.#flushers = undefined;
+  }
+
+  /** What is under it is gone; nothing follows. */
+  closed(): void {
+    this.#gone = true;
+    this.readable();
+    this.writable();
+    this.#onGone?.();
+  }
+
+  /** Waits until what is under it is gone, in no scope. One may wait. */
+  awaitGone(): Promise<void> {
+    return this.#gone ? Promise.resolve() : new Promise((resolve) => this.#onGone = resolve);
+  }
+
+  get #sender(): Direction<Stream> {
+    return this.#sending ??= new Direction<Stream>("write", this.#names, this);
   }
 
   #peek(): Uint8Array<ArrayBuffer> | null | undefined {
     return this.#receiveEnded ? null : this.#end.peek();
   }
 
-  /** Reads `first`, which `peek` gave, and what else is there, as far as it fits. */
-  #fill(buffer: Uint8Array, first: Uint8Array): number {
-    let filled = 0;
-    let bytes: Uint8Array | null | undefined = first;
-    while (bytes !== undefined && bytes !== null) {
-      const size = Math.min(bytes.length, buffer.length - filled);
-      buffer.set(size === bytes.length ? bytes : bytes.subarray(0, size), filled);
-      filled += size;
-      if (this.#end.consume(size) !== true || filled === buffer.length) break;
-      bytes = this.#peek();
-    }
-    return filled;
-  }
 
   /** Drops what was taken, unless the borrower has ended this direction meanwhile. */
   #consume(size: number): void {
@@ -220,9 +245,14 @@ export class Stream implements StreamEvents {
   #writeProblem(): Error | undefined {
     if (this.#closed) return new ClosedError("write");
     if (this.#sendEnded) return sendingEnded();
-    if (this.#sending.busy) return new BusyError("write");
+    if (this.#sending?.busy) return new BusyError("write");
     return undefined;
   }
+}
+
+function orThrow(ended: boolean | { readonly error: unknown }): boolean {
+  if (typeof ended === "boolean") return ended;
+  throw ended.error;
 }
 
 function sendingEnded(): ClosedError {

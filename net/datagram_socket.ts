@@ -6,7 +6,8 @@ import { BusyError, ClosedError } from "../flow/errors.ts";
 import type { StreamNames } from "../flow/stream.ts";
 import { macrotask } from "../switch/context.ts";
 import type { ReleaseHook } from "../switch/release_hooks.ts";
-import { refused, Waiter } from "../switch/scope.ts";
+import { type Linked, List } from "../switch/list.ts";
+import { type OnCancel, refused, Waiter } from "../switch/scope.ts";
 import {
   checkDatagramAddress,
   type DatagramAddress,
@@ -16,7 +17,6 @@ import {
   type UdpAddress,
 } from "./address.ts";
 import { NetError, netErrorFrom } from "./errors.ts";
-import { labelled } from "./open.ts";
 import type { ProviderDatagram } from "./provider.ts";
 import type { SocketOptionName, SocketOptionTypes } from "./socket_option.ts";
 import type { SocketSettings } from "./socket_settings.ts";
@@ -25,11 +25,25 @@ import type { Datagram, DatagramSocket, ReceivedDatagram } from "./types.ts";
 /** The most bytes of one datagram, by the IP version: what 16 bits can say, without the headers that count. */
 const largest = { 4: 65_507, 6: 65_527 } as const;
 
-/** A datagram on its way. */
-interface Sending {
+/** A datagram on its way, which dumps call by where it goes. */
+class Sending implements Linked<Sending> {
   readonly data: readonly Uint8Array[];
-  readonly to: UdpAddress | undefined;
+  readonly to: UdpAddress;
   readonly waiter: Waiter<void>;
+  /** Whether the system is being given it: then only the system knows what becomes of it. */
+  leaving = false;
+  newer: Sending | undefined;
+  older: Sending | undefined;
+
+  constructor(data: readonly Uint8Array[], to: UdpAddress, onCancel: OnCancel<void>) {
+    this.data = data;
+    this.to = to;
+    this.waiter = new Waiter("send", onCancel, this);
+  }
+
+  get label(): string {
+    return formatAddress(this.to);
+  }
 }
 
 /** A datagram socket of a provider, with an owner. */
@@ -42,10 +56,17 @@ export class ProvidedDatagramSocket implements DatagramSocket {
   readonly #end: ProviderDatagram;
   readonly #settings: SocketSettings;
   readonly #hook: ReleaseHook;
-  readonly #receiving: Direction;
+  readonly #receiving: Direction<ProvidedDatagramSocket>;
   /** What waits for room, and what the system is being given. */
-  readonly #queued: Set<Sending> = new Set();
-  readonly #leaving: Set<Sending> = new Set();
+  readonly #queued: List<Sending> = new List();
+  readonly #leaving: List<Sending> = new List();
+  /** One for all datagrams. */
+  readonly #cancelSend: OnCancel<void> = (waiter, reason) => {
+    const sending = waiter.subject as Sending;
+    if (sending.leaving) return;
+    this.#queued.remove(sending);
+    waiter.reject(reason);
+  };
   /** Whether the one who receives takes all there are, and whether it is about to. */
   #gathers = false;
   #gathering = false;
@@ -63,7 +84,7 @@ export class ProvidedDatagramSocket implements DatagramSocket {
     this.remote = remote;
     this.#settings = settings;
     this.#hook = hook;
-    this.#receiving = new Direction("receive", namesOf(end.local, remote));
+    this.#receiving = new Direction<ProvidedDatagramSocket>("receive", namesOf(end.local, remote), this);
     end.attach({
       receivable: () => this.#receivable(),
       sendable: () => this.#sendQueued(),
@@ -83,49 +104,31 @@ export class ProvidedDatagramSocket implements DatagramSocket {
     return this.#end.dropped;
   }
 
-  async send(data: Uint8Array | readonly Uint8Array[], to?: DatagramAddress): Promise<void> {
-    const pieces = checkPieces(data);
-    const target = this.#checkTarget(to);
-    checkSize(pieces, target);
-    const refusal = refused();
-    if (refusal !== undefined) return await refusal;
-    if (this.#closing !== undefined) throw new ClosedError("send");
-    const waiter: Waiter<void> = new Waiter("send", (_, reason) => {
-      // Once the system is being given it, only the system knows what becomes of it.
-      if (this.#queued.delete(sending)) waiter.reject(reason);
-    }, labelled(target));
-    const sending: Sending = { data: pieces, to: this.remote === undefined ? target : undefined, waiter };
-    this.#queued.add(sending);
-    if (this.#queued.size === 1) this.#sendQueued(); // else there is no room
-    return await waiter.promise;
+  send(data: Uint8Array | readonly Uint8Array[], to?: DatagramAddress): Promise<void> {
+    try {
+      const pieces = checkPieces(data);
+      const target = this.#checkTarget(to);
+      checkSize(pieces, target);
+      const refusal = refused();
+      if (refusal !== undefined) return refusal;
+      if (this.#closing !== undefined) throw new ClosedError("send");
+      const sending = new Sending(pieces, target, this.#cancelSend);
+      this.#queued.add(sending);
+      if (this.#queued.oldest === sending) this.#sendQueued(); // else there is no room
+      return sending.waiter.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
-  async recv(buffer: Uint8Array): Promise<ReceivedDatagram> {
+  recv(buffer: Uint8Array): Promise<ReceivedDatagram> {
     const problem = bytesProblem(buffer);
-    if (problem !== undefined) throw problem;
-    return await (refused() ?? this.#refuseReceive() ?? this.#receiving.perform(() => {
-      this.#gathers = false;
-      const datagram = this.#end.take();
-      if (datagram === undefined) return undefined;
-      const { data, from } = datagram;
-      const size = Math.min(data.length, buffer.length);
-      buffer.set(size === data.length ? data : data.subarray(0, size));
-      return { size, from, truncated: size < data.length };
-    }));
+    if (problem !== undefined) return Promise.reject(problem);
+    return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(ProvidedDatagramSocket.#takeOne, buffer);
   }
 
-  async recvMany(): Promise<Datagram[]> {
-    return await (refused() ?? this.#refuseReceive() ?? this.#receiving.perform(() => {
-      this.#gathers = true;
-      const datagrams: Datagram[] = [];
-      // At least one try, which may throw; then no more than there are, for an error is for the next caller.
-      do {
-        const datagram = this.#end.take();
-        if (datagram === undefined) break;
-        datagrams.push(datagram);
-      } while (this.#end.queued > 0);
-      return datagrams.length === 0 ? undefined : datagrams;
-    }));
+  recvMany(): Promise<Datagram[]> {
+    return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(ProvidedDatagramSocket.#takeAll, undefined);
   }
 
   setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
@@ -150,8 +153,10 @@ export class ProvidedDatagramSocket implements DatagramSocket {
     this.#hook.remove();
     this.#receiving.refuse(new ClosedError("receive"));
     for (const sendings of [this.#queued, this.#leaving]) {
-      for (const { waiter } of sendings) waiter.reject(new ClosedError("send"));
-      sendings.clear();
+      for (let sending = sendings.oldest; sending !== undefined; sending = sendings.oldest) {
+        sendings.remove(sending);
+        sending.waiter.reject(new ClosedError("send"));
+      }
     }
     this.#end.close();
     if (!this.#gone) await new Promise<void>((resolve) => this.#onGone = resolve);
@@ -159,21 +164,47 @@ export class ProvidedDatagramSocket implements DatagramSocket {
 
   /** Gives the system what waits, first come, first served, as long as there is room. */
   #sendQueued(): void {
-    for (const sending of this.#queued) {
+    for (let next = this.#queued.oldest; next !== undefined; next = this.#queued.oldest) {
+      const sending = next;
       const { data, to, waiter } = sending;
       const done = (error?: unknown) => {
-        this.#leaving.delete(sending);
+        if (waiter.settled) return;
+        (sending.leaving ? this.#leaving : this.#queued).remove(sending);
         if (error === undefined) waiter.resolve();
-        else waiter.reject(netErrorFrom(error, { operation: "send", address: to ?? this.remote }));
+        else waiter.reject(netErrorFrom(error, { operation: "send", address: to }));
       };
       try {
-        if (!this.#end.send(data, to, done)) return;
+        if (!this.#end.send(data, this.remote === undefined ? to : undefined, done)) return;
+        if (waiter.settled) continue;
+        this.#queued.remove(sending);
         this.#leaving.add(sending);
+        sending.leaving = true;
       } catch (error) {
         done(error);
       }
-      this.#queued.delete(sending);
     }
+  }
+
+  static #takeOne(socket: ProvidedDatagramSocket, buffer: Uint8Array): ReceivedDatagram | undefined {
+    socket.#gathers = false;
+    const datagram = socket.#end.take();
+    if (datagram === undefined) return undefined;
+    const { data, from } = datagram;
+    const size = Math.min(data.length, buffer.length);
+    buffer.set(size === data.length ? data : data.subarray(0, size));
+    return { size, from, truncated: size < data.length };
+  }
+
+  static #takeAll(socket: ProvidedDatagramSocket): Datagram[] | undefined {
+    socket.#gathers = true;
+    const datagrams: Datagram[] = [];
+    // At least one try, which may throw; then no more than there are, for an error is for the next caller.
+    do {
+      const datagram = socket.#end.take();
+      if (datagram === undefined) break;
+      datagrams.push(datagram);
+    } while (socket.#end.queued > 0);
+    return datagrams.length === 0 ? undefined : datagrams;
   }
 
   #receivable(): void {
@@ -214,19 +245,21 @@ export function checkReachable(
   target: DatagramAddress,
   local: DatagramAddress,
 ): asserts target is UdpAddress {
-  const subject = `${action} ${formatAddress(target)}`;
+  const subject = () => `${action} ${formatAddress(target)}`;
   if (target.transport !== local.transport || target.transport !== "udp" || local.transport !== "udp") {
-    throw new TypeError(`Cannot ${subject}: the socket is bound to ${formatAddress(local)}`);
+    throw new TypeError(`Cannot ${subject()}: the socket is bound to ${formatAddress(local)}`);
   }
   if (target.ip.version === 6 && local.ip.version === 4) {
-    throw new TypeError(`Cannot ${subject}: the socket is one for IPv4`);
+    throw new TypeError(`Cannot ${subject()}: the socket is one for IPv4`);
   }
-  if (target.port === 0) throw new RangeError(`Cannot ${subject}: port 0 can only be bound to`);
+  if (target.port === 0) throw new RangeError(`Cannot ${subject()}: port 0 can only be bound to`);
 }
 
 /** An IPv4 address in IPv6 clothes as plain IPv4, as senders show. */
 export function plain(address: DatagramAddress): DatagramAddress {
-  return address.transport === "udp" ? udp(address.ip.unmapped(), address.port) : address;
+  if (address.transport !== "udp") return address;
+  const ip = address.ip.unmapped();
+  return ip === address.ip ? address : udp(ip, address.port);
 }
 
 function checkPieces(data: Uint8Array | readonly Uint8Array[]): readonly Uint8Array[] {

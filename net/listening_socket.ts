@@ -2,25 +2,46 @@
 
 import { ClosedError } from "../flow/errors.ts";
 import type { Clock } from "../switch/clock.ts";
-import type { Labelled, ReleaseHook } from "../switch/release_hooks.ts";
+import { type Linked, List } from "../switch/list.ts";
+import type { Hook, Labelled, Releasable } from "../switch/release_hooks.ts";
 import { refused, Waiter } from "../switch/scope.ts";
 import { isSwitchCancelled, own, refusedFor, type Switch } from "../switch/switch.ts";
-import type { StreamAddress } from "./address.ts";
+import { formatAddress, type StreamAddress } from "./address.ts";
 import { netErrorFrom } from "./errors.ts";
 import { labelled, ownerGone } from "./open.ts";
 import type { ProviderListener, ProviderStream } from "./provider.ts";
 import type { SocketOptionEntry, SocketOptionName, SocketOptionTypes } from "./socket_option.ts";
 import { SocketSettings } from "./socket_settings.ts";
-import { ProvidedSocket } from "./stream_socket.ts";
+import { ProvidedSocket, type SocketTerms } from "./stream_socket.ts";
 import type { ListeningSocket, StreamSocket } from "./types.ts";
 
-/** Somebody who waits for a connection. */
-interface Acceptor {
+/** Somebody who waits for a connection, and whom the switch releases until there is one. */
+class Acceptor implements Linked<Acceptor>, Releasable {
+  readonly listener: ProvidedListener;
   readonly sw: Switch;
+  /** What the switch owns: the wait, and then the connection. */
+  readonly hook: Hook;
   readonly waiter: Waiter<StreamSocket>;
-  readonly hook: ReleaseHook;
-  opened: StreamSocket | undefined;
+  newer: Acceptor | undefined;
+  older: Acceptor | undefined;
+
+  constructor(listener: ProvidedListener, subject: Labelled, sw: Switch) {
+    this.listener = listener;
+    this.sw = sw;
+    this.hook = own(sw, "accept", this);
+    this.waiter = new Waiter("accept", (_, reason) => refuse(this, reason), subject);
+  }
+
+  get label(): string {
+    return formatAddress(this.listener.address);
+  }
+
+  release(): void {
+    refuse(this, ownerGone(this.sw, "accept"));
+  }
 }
+
+let refuse: (acceptor: Acceptor, reason: unknown) => void;
 
 /** How a listener accepts. */
 export interface ListenerTerms {
@@ -39,23 +60,27 @@ export interface ListenerTerms {
 /** A listener of a provider, with an owner. */
 export class ProvidedListener implements ListeningSocket {
   static {
+    refuse = (acceptor, reason) => acceptor.listener.#refuse(acceptor, reason);
     Object.freeze(this.prototype);
   }
 
   readonly #listener: ProviderListener;
   readonly #terms: ListenerTerms;
   readonly #settings: SocketSettings;
+  readonly #ofConnections: SocketTerms;
   readonly #subject: Labelled;
-  readonly #hook: ReleaseHook;
-  readonly #acceptors: Set<Acceptor> = new Set();
+  readonly #hook: Hook;
+  readonly #acceptors: List<Acceptor> = new List();
   readonly #watchers: Set<Waiter<void>> = new Set();
   /** Whether connections are being reset because the backlog is full, and whether somebody knows. */
   #burst: "none" | "untold" | "told" = "none";
   #closing: Promise<void> | undefined;
 
-  constructor(listener: ProviderListener, terms: ListenerTerms, hook: ReleaseHook) {
+  constructor(listener: ProviderListener, terms: ListenerTerms, hook: Hook) {
     this.#listener = listener;
     this.#terms = terms;
+    const { clock, linger, reach } = terms;
+    this.#ofConnections = { clock, linger, reach: reach.ofConnections, given: [] };
     this.#settings = new SocketSettings(listener.address, terms.reach.ofListener, {}, terms.given);
     this.#subject = labelled(listener.address);
     this.#hook = hook;
@@ -75,21 +100,18 @@ export class ProvidedListener implements ListeningSocket {
     return this.#listener.dropped;
   }
 
-  async accept(sw: Switch): Promise<StreamSocket> {
-    const refusal = refusedFor(sw, "accept");
-    if (refusal !== undefined) return await refusal;
-    if (this.#closing !== undefined) throw closedListener();
-    const release = () => {
-      if (acceptor.opened !== undefined) return acceptor.opened.close();
-      this.#refuse(acceptor, ownerGone(sw, "accept"));
-    };
-    const hook = own(sw, "accept", { release, label: this.#subject.label });
-    const refuse = (_: unknown, reason: unknown) => this.#refuse(acceptor, reason);
-    const waiter: Waiter<StreamSocket> = new Waiter("accept", refuse, this.#subject);
-    const acceptor: Acceptor = { sw, waiter, hook, opened: undefined };
-    this.#acceptors.add(acceptor);
-    this.#serve();
-    return await waiter.promise;
+  accept(sw: Switch): Promise<StreamSocket> {
+    try {
+      const refusal = refusedFor(sw, "accept");
+      if (refusal !== undefined) return refusal;
+      if (this.#closing !== undefined) throw closedListener();
+      const acceptor = new Acceptor(this, this.#subject, sw);
+      this.#acceptors.add(acceptor);
+      this.#serve();
+      return acceptor.waiter.promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   overflow(): Promise<void> {
@@ -136,9 +158,7 @@ export class ProvidedListener implements ListeningSocket {
   async #close(): Promise<void> {
     this.#hook.remove();
     const closed = closedListener(); // one for all: who accepts and watches has failed once
-    for (const acceptor of this.#acceptors) {
-      this.#refuse(acceptor, closed);
-    }
+    for (const acceptor of this.#acceptors.toArray()) this.#refuse(acceptor, closed);
     for (const watcher of this.#watchers) watcher.reject(closed);
     this.#watchers.clear();
     await this.#listener.close();
@@ -146,7 +166,7 @@ export class ProvidedListener implements ListeningSocket {
 
   /** Gives connections to those who wait, first come, first served, as long as there are both. */
   #serve(): void {
-    for (const acceptor of this.#acceptors) {
+    for (let acceptor = this.#acceptors.oldest; acceptor !== undefined; acceptor = this.#acceptors.oldest) {
       if (isSwitchCancelled(acceptor.sw)) {
         this.#refuse(acceptor, ownerGone(acceptor.sw, "accept"));
         continue;
@@ -159,19 +179,17 @@ export class ProvidedListener implements ListeningSocket {
         continue;
       }
       if (taken === undefined) return;
-      this.#acceptors.delete(acceptor);
+      this.#acceptors.remove(acceptor);
       if (this.#burst === "told") this.#burst = "none"; // there is room again
-      acceptor.opened = this.#opened(taken, acceptor);
-      acceptor.waiter.resolve(acceptor.opened);
+      acceptor.waiter.resolve(this.#opened(taken, acceptor));
     }
   }
 
   /** A connection with the listener's options. One that cannot have them fits another kind of address, or is broken, which its first operation will say. */
   #opened(taken: ProviderStream, { sw, hook }: Acceptor): StreamSocket {
-    const { clock, linger, reach } = this.#terms;
-    const socket = new ProvidedSocket(taken, { owner: sw, clock, linger, reach: reach.ofConnections, given: [] }, hook);
+    const socket = new ProvidedSocket(taken, this.#ofConnections, sw, hook);
     for (const [name, value] of this.#settings.entries) {
-      if (!reach.ofConnections.has(name)) continue;
+      if (!this.#ofConnections.reach.has(name)) continue;
       try {
         socket.setOption(name, value);
       } catch {
@@ -182,7 +200,8 @@ export class ProvidedListener implements ListeningSocket {
   }
 
   #refuse(acceptor: Acceptor, reason: unknown): void {
-    this.#acceptors.delete(acceptor);
+    if (acceptor.waiter.settled) return;
+    this.#acceptors.remove(acceptor);
     acceptor.hook.remove();
     acceptor.waiter.reject(reason);
   }

@@ -67,7 +67,7 @@ export function createNet(provider: NetProvider): Net {
       operation: "connect",
       subject: labelled(address),
       begin: () => provider.connect(address, { bindTo: options.bindTo }),
-      wrap: (stream, hook) => new ProvidedSocket(stream, { owner: sw, clock, linger, reach, given }, hook),
+      wrap: (stream, hook) => new ProvidedSocket(stream, { clock, linger, reach, given }, sw, hook),
       discard: (stream) => stream.abort(),
       failure,
     }).then((socket) => {

@@ -153,14 +153,12 @@ export async function runServer<T>(
       try {
         const flow = await listener.accept(handlers);
         backoff = shortestBackoff;
-        handlers.fork(async () => {
+        handlers.fork(() => {
           live.add(flow);
-          try {
-            await serve(flow, handler, onError);
-          } finally {
+          return serve(flow, handler, onError, () => {
             live.delete(flow);
             slot.release();
-          }
+          });
         });
       } catch (error) {
         slot.release();

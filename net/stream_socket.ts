@@ -6,18 +6,17 @@ import { give, lend, pump, tryGive } from "../flow/types.ts";
 import type { Borrower, PromptBorrower, PumpedSink, PumpingSource, ShutdownHow } from "../flow/types.ts";
 import type { Clock } from "../switch/clock.ts";
 import { first } from "../switch/fiber.ts";
-import type { ReleaseHook } from "../switch/release_hooks.ts";
+import type { Hook, Releasable } from "../switch/release_hooks.ts";
 import { isSwitchCancelled, runUnder, type Switch } from "../switch/switch.ts";
 import { formatAddress, type StreamAddress } from "./address.ts";
 import { netErrorFrom } from "./errors.ts";
-import type { ProviderStream, ProviderStreamEvents } from "./provider.ts";
+import type { ProviderStream } from "./provider.ts";
 import type { SocketOptionEntry, SocketOptionName, SocketOptionTypes } from "./socket_option.ts";
 import { SocketSettings } from "./socket_settings.ts";
 import type { StreamSocket } from "./types.ts";
 
-/** Who a socket belongs to, and how it closes. */
+/** What the sockets of one listener, or one connect, have in common. */
 export interface SocketTerms {
-  readonly owner: Switch;
   readonly clock: Clock;
   /** How long closing waits for taken bytes to go out, in milliseconds. */
   readonly linger: number;
@@ -27,12 +26,18 @@ export interface SocketTerms {
   readonly given: readonly SocketOptionEntry[];
 }
 
-/** How a connection is called in dumps and errors. */
-class PeerNames implements StreamNames {
+/** How a connection is called in dumps and errors, and how its owner releases it. */
+class Identity implements StreamNames, Releasable {
   readonly #peer: StreamAddress;
+  readonly #socket: ProvidedSocket;
 
-  constructor(peer: StreamAddress) {
+  constructor(peer: StreamAddress, socket: ProvidedSocket) {
     this.#peer = peer;
+    this.#socket = socket;
+  }
+
+  release(): Promise<void> {
+    return this.#socket.close();
   }
 
   get label(): string {
@@ -53,28 +58,21 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
   readonly #end: ProviderStream;
   readonly #stream: Stream;
   readonly #terms: SocketTerms;
-  readonly #hook: ReleaseHook;
+  readonly #owner: Switch;
+  readonly #hook: Hook;
   #options: SocketSettings | undefined;
-  #gone = false;
-  #onGone: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(end: ProviderStream, terms: SocketTerms, hook: ReleaseHook) {
+  /** From now on `hook`, which `owner` has, releases the socket. */
+  constructor(end: ProviderStream, terms: SocketTerms, owner: Switch, hook: Hook) {
+    const identity = new Identity(end.peer, this);
     this.#end = end;
     this.#terms = terms;
+    this.#owner = owner;
     this.#hook = hook;
-    const stream = this.#stream = new Stream(end, new PeerNames(end.peer));
-    const events: ProviderStreamEvents = {
-      readable: () => stream.readable(),
-      writable: () => stream.writable(),
-      closed: () => {
-        this.#gone = true;
-        stream.readable();
-        stream.writable();
-        this.#onGone?.();
-      },
-    };
-    end.attach(events);
+    this.#stream = new Stream(end, identity);
+    hook.resource = identity;
+    end.attach(this.#stream);
     if (terms.given.length > 0) this.#settings();
     Object.freeze(this);
   }
@@ -116,12 +114,12 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
   }
 
   setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
-    if (this.#stream.closed) throw new ClosedError("setOption");
+    if (this.#stream.isClosed) throw new ClosedError("setOption");
     this.#settings().set(name, value);
   }
 
   getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
-    if (this.#stream.closed) throw new ClosedError("getOption");
+    if (this.#stream.isClosed) throw new ClosedError("getOption");
     return this.#settings().get(name);
   }
 
@@ -144,31 +142,33 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
     return this.#options ??= new SocketSettings(this.#end.local, reach, this.#end, given);
   }
 
-  async #close(): Promise<void> {
+  /** Gives the socket back to the system. No async function: most often there is nothing to wait for but the system. */
+  #close(): Promise<void> {
     if (this.#stream.close()) {
       this.#hook.remove();
-      await this.#giveBack();
+      if (isSwitchCancelled(this.#owner)) this.#end.abort();
+      else if (this.#end.flushed && this.#nothingUnread()) this.#end.close();
+      else return this.#linger();
     }
-    if (!this.#gone) await new Promise<void>((resolve) => this.#onGone = resolve);
+    return this.#stream.awaitGone();
   }
 
-  /** Gives the socket back to the system, after what was taken has gone out if there is time for it. */
-  async #giveBack(): Promise<void> {
-    const { owner, clock, linger } = this.#terms;
-    if (isSwitchCancelled(owner)) return this.#end.abort();
-    if (this.#end.flushed && this.#nothingUnread()) return this.#end.close();
+  /** The same after what was taken has gone out, if there is time for it. */
+  async #linger(): Promise<void> {
+    const { clock, linger } = this.#terms;
     // Ended and read on, so that the system closes with an end of stream and not with a reset because of unread input.
     this.#end.drop();
     this.#end.end();
     if (!this.#end.flushed) {
       try {
-        await runUnder(owner, () => first(() => this.#stream.flush(), () => clock.sleep(linger)));
+        await runUnder(this.#owner, () => first(() => this.#stream.flush(), () => clock.sleep(linger)));
       } catch {
         // The owner was cancelled meanwhile: no more waiting.
       }
     }
     if (this.#end.flushed) this.#end.close();
     else this.#end.abort();
+    await this.#stream.awaitGone();
   }
 
   /** Whether the other side has ended, and all that it sent was read; or nothing can be read any more. */

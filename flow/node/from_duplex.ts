@@ -84,7 +84,7 @@ class NodeFlow implements DuplexFlow {
     this.#duplex = duplex;
     this.#ending = new Ending(duplex, new Home());
     const incoming = this.#incoming = new Incoming(duplex);
-    const outgoing = this.#outgoing = new Outgoing(duplex, () => stream.writable(), true);
+    const outgoing = this.#outgoing = new Outgoing(duplex, { writable: () => stream.writable() }, true);
     const end: StreamEnd = {
       peek: () => incoming.peek(),
       consume: (size) => incoming.consume(size),
@@ -101,7 +101,7 @@ class NodeFlow implements DuplexFlow {
       incoming.fail(error);
       outgoing.fail(error);
     });
-    incoming.start(() => stream.readable());
+    incoming.start(stream);
     Object.freeze(this);
   }
 

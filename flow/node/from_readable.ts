@@ -45,7 +45,7 @@ export function fromReadable(readable: Readable): ClosableSource {
     consume: (size) => incoming.consume(size),
   }, { label: "source", failure: brokenPipe });
   const gone = watch(readable, (error) => incoming.fail(error));
-  incoming.start(() => stream.readable());
+  incoming.start(stream);
   const close = () => {
     if (stream.close()) {
       incoming.stop();

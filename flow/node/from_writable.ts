@@ -41,7 +41,7 @@ import { Outgoing } from "./outgoing.ts";
 export function fromWritable(writable: Writable): ClosableSink {
   checkMethods("make a sink", writable, "a writable stream of Node", ...writableMethods);
   const ending = new Ending(writable, new Home());
-  const outgoing: Outgoing = new Outgoing(writable, () => stream.writable(), true);
+  const outgoing: Outgoing = new Outgoing(writable, { writable: () => stream.writable() }, true);
   let told = false;
   const failure = (operation: "read" | "write", cause: unknown) => {
     told = true;

@@ -3,6 +3,7 @@
 import type { Buffer } from "node:buffer";
 import type { Readable } from "node:stream";
 import { setTimeout } from "node:timers";
+import type { StreamEvents } from "../stream_end.ts";
 
 /** How many bytes that nobody has read are kept before the stream is paused. */
 const receiveLimit = 64 * 1024;
@@ -14,11 +15,17 @@ const pieceLimit = 128;
 const quietTurns = 2;
 const mostTurns = 50;
 
+/** Whom a half tells that there is something new. */
+export type Reader = Pick<StreamEvents, "readable">;
+
 /** The receiving half of a `StreamEnd` over a Node stream: one persistent listener and a bounded buffer of our own. */
 export class Incoming {
   readonly #readable: Readable;
-  #wake: (() => void) | undefined;
-  #pieces: Uint8Array<ArrayBuffer>[] = [];
+  #reader: Reader | undefined;
+  #stop: (() => void) | undefined;
+  /** The first piece that nobody has read; and the others, for most often there are none. */
+  #piece: Uint8Array<ArrayBuffer> | undefined;
+  #later: Uint8Array<ArrayBuffer>[] | undefined;
   #size = 0;
   #received = 0;
   #paused = false;
@@ -40,20 +47,48 @@ export class Incoming {
     return this.#size > 0;
   }
 
-  /** Begins to read, and calls `wake` whenever {@linkcode Incoming.peek} has something new to say. */
-  start(wake: () => void): void {
-    this.#wake = wake;
-    this.#readable.on("data", this.#onData);
-    this.#readable.on("end", this.#onEnd);
-    if (this.#readable.readableEnded) this.#onEnd();
+  /** Begins to read, and tells `reader` whenever {@linkcode Incoming.peek} has something new to say. */
+  start(reader: Reader): void {
+    const take = (chunk: Buffer<ArrayBuffer>) => this.take(chunk);
+    const finish = () => this.finish();
+    this.#readable.on("data", take).on("end", finish);
+    this.#stop = () => this.#readable.off("data", take).off("end", finish).pause();
+    this.attach(reader);
+  }
+
+  /** The same without listeners: whoever has some calls {@linkcode Incoming.take} and {@linkcode Incoming.finish}. */
+  attach(reader: Reader): void {
+    this.#reader = reader;
+    if (this.#readable.readableEnded) this.finish();
     else this.#readable.resume();
   }
 
   /** Takes the listeners away again. What has arrived stays here. */
   stop(): void {
-    this.#readable.off("data", this.#onData);
-    this.#readable.off("end", this.#onEnd);
+    this.#stop?.();
+  }
+
+  /** Takes what has arrived. */
+  take(chunk: Buffer<ArrayBuffer>): void {
+    if (!((chunk as unknown) instanceof Uint8Array)) {
+      this.stop();
+      return this.fail(new TypeError(`Cannot read from a stream of ${typeof chunk}s: it must give bytes`));
+    }
+    this.#received += chunk.length;
+    if (this.#dropping || chunk.length === 0) return;
+    if (this.#piece === undefined) this.#piece = chunk;
+    else (this.#later ??= []).push(chunk);
+    this.#size += chunk.length;
+    this.#reader?.readable();
+    if (this.#paused || !this.#holds(receiveLimit, pieceLimit)) return;
+    this.#paused = true;
     this.#readable.pause();
+  }
+
+  /** The other side has ended. */
+  finish(): void {
+    this.#ended = true;
+    this.#reader?.readable();
   }
 
   /**
@@ -72,12 +107,11 @@ export class Incoming {
   /** What is thrown once everything that arrived before is consumed. The first one counts. */
   fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#wake?.();
+    this.#reader?.readable();
   }
 
   peek(): Uint8Array<ArrayBuffer> | null | undefined {
-    const piece = this.#pieces[0];
-    if (piece !== undefined) return piece;
+    if (this.#piece !== undefined) return this.#piece;
     if (this.#ended) return null;
     if (this.#failure !== undefined) throw this.#failure.error;
     return undefined;
@@ -85,42 +119,26 @@ export class Incoming {
 
   /** Whether more has arrived. */
   consume(size: number): boolean {
-    const piece = this.#pieces[0] as Uint8Array<ArrayBuffer>;
-    if (size === piece.length) this.#pieces.shift();
-    else this.#pieces[0] = piece.subarray(size);
+    const piece = this.#piece as Uint8Array<ArrayBuffer>;
+    this.#piece = size === piece.length ? this.#later?.shift() : piece.subarray(size);
     this.#size -= size;
-    if (this.#paused && this.#size < receiveLimit / 2 && this.#pieces.length < pieceLimit / 2) {
+    if (this.#paused && !this.#holds(receiveLimit / 2, pieceLimit / 2)) {
       this.#paused = false;
       this.#readable.resume();
     }
-    return this.#pieces.length > 0;
+    return this.#piece !== undefined;
   }
 
   drop(): void {
     this.#dropping = true;
-    this.#pieces = [];
+    this.#piece = this.#later = undefined;
     this.#size = 0;
     this.#paused = false;
     this.#readable.resume();
   }
 
-  readonly #onData = (chunk: Buffer<ArrayBuffer>): void => {
-    if (!((chunk as unknown) instanceof Uint8Array)) {
-      this.stop();
-      return this.fail(new TypeError(`Cannot read from a stream of ${typeof chunk}s: it must give bytes`));
-    }
-    this.#received += chunk.length;
-    if (this.#dropping || chunk.length === 0) return;
-    this.#pieces.push(chunk);
-    this.#size += chunk.length;
-    this.#wake?.();
-    if (this.#paused || (this.#size < receiveLimit && this.#pieces.length < pieceLimit)) return;
-    this.#paused = true;
-    this.#readable.pause();
-  };
-
-  readonly #onEnd = (): void => {
-    this.#ended = true;
-    this.#wake?.();
-  };
+  /** Whether as much as that is here, or as many pieces. */
+  #holds(bytes: number, pieces: number): boolean {
+    return this.#size >= bytes || (this.#later !== undefined && this.#later.length + 1 >= pieces);
+  }
 }

@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { Writable } from "node:stream";
 import { ClosedError } from "../mod.ts";
-import { writeLimit } from "../stream_end.ts";
+import { type StreamEvents, writeLimit } from "../stream_end.ts";
 
 /**
  * Large copies for sockets are made in memory that is used again, for making it costs as much as the copy: 0.8 of the time of a loop that reads and
@@ -13,31 +13,36 @@ const pool: Buffer[] = [];
 const poolLimit = 16;
 const leastPooled = 8 * 1024;
 
+/** Whom a half tells when to try again. */
+export type Writer = Pick<StreamEvents, "writable">;
+
 /** The sending half of a `StreamEnd` over a Node stream. It takes a write only when nothing older is queued. */
 export class Outgoing {
   readonly #writable: Writable;
-  readonly #wake: () => void;
+  readonly #writer: Writer;
   readonly #patient: boolean;
   #busy = false;
   #ending = false;
   #failure: { readonly error: unknown } | undefined;
+  /** Made by the first write, for many never write. */
+  #onWritten: (() => void) | undefined;
 
   /**
-   * `wake` is called whenever a write may be taken again, or {@linkcode Outgoing.flushed} became true, or an error came.
+   * `writer` is told whenever a write may be taken again, or {@linkcode Outgoing.flushed} became true, or an error came.
    * Unless `patient`, the stream is a socket of the system: it is believed when it says that nothing is queued, and has done with the memory of a write when
    * it calls back. Other streams may keep it; and on Bun the standard streams of this process and of its children are not to be believed, so that only their
    * call back tells. That costs a turn for each write.
    */
-  constructor(writable: Writable, wake: () => void, patient = false) {
+  constructor(writable: Writable, writer: Writer, patient = false) {
     this.#writable = writable;
-    this.#wake = wake;
+    this.#writer = writer;
     this.#patient = patient;
   }
 
   /** What every later write throws. The first one counts. */
   fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#wake();
+    this.#writer.writable();
   }
 
   write(bytes: Uint8Array): number {
@@ -45,7 +50,7 @@ export class Outgoing {
     // Nothing takes back what the stream was given, so it gets memory of its own.
     const part = bytes.length > writeLimit ? bytes.subarray(0, writeLimit) : bytes;
     const size = part.length; // now, for a stream may detach what it is given
-    if (this.#patient || part.length < leastPooled) this.#put(Buffer.from(part), this.#onWritten);
+    if (this.#patient || part.length < leastPooled) this.#put(Buffer.from(part), this.#written);
     else this.#putPooled(part);
     return size;
   }
@@ -55,7 +60,7 @@ export class Outgoing {
     const last = buffers.length - 1;
     const size = buffers.reduce((sum, { length }) => sum + length, 0); // now, for a stream may detach what it is given
     if (last > 0) this.#writable.cork();
-    buffers.forEach((bytes, i) => this.#put(bytes, i === last ? this.#onWritten : undefined));
+    buffers.forEach((bytes, i) => this.#put(bytes, i === last ? this.#written : undefined));
     if (last > 0) this.#writable.uncork();
     return size;
   }
@@ -63,7 +68,7 @@ export class Outgoing {
   end(): void {
     if (this.#ending) return;
     this.#ending = true;
-    this.#writable.end(this.#wake);
+    this.#writable.end(() => this.#writer.writable());
   }
 
   get flushed(): boolean {
@@ -94,7 +99,7 @@ export class Outgoing {
     this.#put(memory.subarray(0, bytes.length), (error) => {
       // After an error the system may be reading it still.
       if (!error && pool.length < poolLimit) pool.push(memory);
-      this.#onWritten();
+      this.#written();
     });
   }
 
@@ -108,8 +113,10 @@ export class Outgoing {
     }
   }
 
-  readonly #onWritten = (): void => {
-    this.#busy = false;
-    this.#wake();
-  };
+  get #written(): () => void {
+    return this.#onWritten ??= () => {
+      this.#busy = false;
+      this.#writer.writable();
+    };
+  }
 }

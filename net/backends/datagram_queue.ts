@@ -4,6 +4,9 @@
 const mostDatagrams = 1024;
 const mostBytes = 1 << 20;
 
+/** So many bytes cost Node the same as a view of them, and Bun a third: there they have no `ArrayBuffer` of their own before somebody asks for it. */
+const cheapToCopy = 64;
+
 /** A datagram as it came in. */
 export interface Arrived {
   readonly data: Uint8Array<ArrayBuffer>;
@@ -34,9 +37,7 @@ export class DatagramQueue {
       this.#dropped++;
       return;
     }
-    // Deno gives 64 KiB for every datagram: kept as they are, a few would fill the memory.
-    const exact = bytes.buffer instanceof ArrayBuffer && bytes.buffer.byteLength === bytes.length;
-    const data = exact ? new Uint8Array(bytes.buffer as ArrayBuffer) : new Uint8Array(bytes);
+    const data = owned(bytes);
     this.#bytes += data.length;
     this.#arrived.push({ data, address, port });
   }
@@ -58,4 +59,13 @@ export class DatagramQueue {
     this.#arrived = [];
     this.#taken = this.#bytes = 0;
   }
+}
+
+/** The bytes in memory of their own. Deno gives 64 KiB for every datagram: kept as they are, a few would fill the memory. */
+function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (bytes.length <= cheapToCopy) return new Uint8Array(bytes);
+  const { buffer } = bytes;
+  return buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length
+    ? new Uint8Array(buffer)
+    : new Uint8Array(bytes);
 }

@@ -120,6 +120,8 @@ class NodeDatagram implements ProviderDatagram {
   /** Who sent last: most often the same as before. */
   #sender: UdpAddress;
   #senderText = "";
+  /** The address that the other side of a connected socket was last heard from. */
+  #peer: UdpAddress | undefined;
 
   constructor(socket: Socket, remote: UdpAddress | undefined, permit: Permit, sendsAtOnce: number) {
     const { address, port } = socket.address();
@@ -148,8 +150,7 @@ class NodeDatagram implements ProviderDatagram {
   take(): Datagram | undefined {
     for (let arrived = this.#arrived.take(); arrived !== undefined; arrived = this.#arrived.take()) {
       const from = this.#senderOf(arrived.address, arrived.port);
-      // What others sent before the socket was connected is not for us.
-      if (this.#remote === undefined || isFrom(from, this.#remote)) return { data: arrived.data, from };
+      if (this.#isForUs(from)) return { data: arrived.data, from };
     }
     this.#throwError();
     return undefined;
@@ -165,12 +166,7 @@ class NodeDatagram implements ProviderDatagram {
         this.#events?.sendable();
       });
     }
-    this.#give(data.length > mostPieces ? [Buffer.concat(data)] : data, to, 0, (error) => {
-      if (this.#closed) return;
-      this.#leaving--;
-      done(error);
-      if (this.#leaving === this.#sendsAtOnce - 1) this.#events?.sendable();
-    });
+    this.#give(data.length > mostPieces ? [Buffer.concat(data)] : data, to, 0, done);
     return true;
   }
 
@@ -195,15 +191,20 @@ class NodeDatagram implements ProviderDatagram {
     done: (error?: unknown) => void,
   ): void {
     const sent = (error: NodeJS.ErrnoException | null) => {
-      if (error === null || error === undefined) return done();
+      if (this.#closed) return;
       // Bun asks the system for ICMP errors on every socket, so that the port of one peer fails the next send, to whomever it goes.
-      const another = to !== undefined && error.code === "ECONNREFUSED";
-      if (another && repeats < mostRepeats && !this.#closed) return this.#give(data, to, repeats + 1, done);
-      done(this.#explained(error, to ?? this.#remote));
+      const another = to !== undefined && error?.code === "ECONNREFUSED";
+      if (another && repeats < mostRepeats) return this.#give(data, to, repeats + 1, done);
+      this.#leaving--;
+      if (error === null || error === undefined) done();
+      else done(this.#explained(error, to ?? this.#remote));
+      if (this.#leaving === this.#sendsAtOnce - 1) this.#events?.sendable();
     };
+    // Of a list, each runtime first makes another list, of `Buffer`s.
+    const whole = data.length === 1 ? data[0] : data;
     try {
-      if (to === undefined) this.#socket.send(data, sent);
-      else this.#socket.send(data, to.port, hostFor(to, this.local.ip.version), sent);
+      if (to === undefined) this.#socket.send(whole, sent);
+      else this.#socket.send(whole, to.port, hostFor(to, this.local.ip.version), sent);
     } catch (error) {
       queueMicrotask(() => sent(error as Error));
     }
@@ -239,11 +240,19 @@ class NodeDatagram implements ProviderDatagram {
     throw error;
   }
 
+  /** What others sent before the socket was connected is not. */
+  #isForUs(from: UdpAddress): boolean {
+    if (this.#remote === undefined || from === this.#peer) return true;
+    if (!isFrom(from, this.#remote)) return false;
+    this.#peer = from;
+    return true;
+  }
+
   #senderOf(text: string, port: number): UdpAddress {
-    if (text !== this.#senderText || port !== this.#sender.port) {
-      this.#sender = udp(IpAddress.parse(text).unmapped(), port);
-      this.#senderText = text;
-    }
+    const sameIp = text === this.#senderText;
+    if (sameIp && port === this.#sender.port) return this.#sender;
+    this.#sender = udp(sameIp ? this.#sender.ip : IpAddress.parse(text).unmapped(), port);
+    this.#senderText = text;
     return this.#sender;
   }
 }

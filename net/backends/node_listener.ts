@@ -90,7 +90,7 @@ class NodeListener implements ProviderListener {
   readonly #server: Server;
   readonly #backlog: number;
   readonly #file: SocketFile | undefined;
-  readonly #unclaimed: Set<NodeStream> = new Set();
+  #unclaimed: NodeStream[] = [];
   #reviving: NodeJS.Timeout | undefined;
   #events: ProviderListenerEvents | undefined;
   #error: unknown;
@@ -133,8 +133,7 @@ class NodeListener implements ProviderListener {
       this.#error = undefined;
       throw error;
     }
-    for (const stream of this.#unclaimed) {
-      this.#unclaimed.delete(stream);
+    for (let stream = this.#unclaimed.shift(); stream !== undefined; stream = this.#unclaimed.shift()) {
       if (!stream.gone) return stream;
     }
     return undefined;
@@ -148,7 +147,7 @@ class NodeListener implements ProviderListener {
       else this.#file.close(stop);
     });
     for (const stream of this.#unclaimed) stream.abort();
-    this.#unclaimed.clear();
+    this.#unclaimed = [];
     open.listeners--;
     // The server is not done before its connections are, and those have owners of their own: what matters is that the port is free and the path gone.
     await Promise.race([closed, new Promise<void>((resolve) => setImmediate(resolve))]);
@@ -158,20 +157,16 @@ class NodeListener implements ProviderListener {
     const stream = new NodeStream(socket).named(this.address, unnamed);
     // Reset by the other side before it was accepted, and so without an address: there is nothing to serve.
     if (this.address.transport === "tcp" && stream.peer.transport === "unix") return stream.abort();
-    if (this.#unclaimed.size >= this.#backlog) this.#dropGone();
-    if (this.#unclaimed.size < this.#backlog) {
-      this.#unclaimed.add(stream);
+    // What the other side has reset meanwhile takes no place.
+    if (this.#unclaimed.length >= this.#backlog) this.#unclaimed = this.#unclaimed.filter(({ gone }) => !gone);
+    if (this.#unclaimed.length < this.#backlog) {
+      this.#unclaimed.push(stream);
       this.#events?.acceptable();
     } else {
       this.#dropped++;
       stream.abort();
       this.#events?.overflowing();
     }
-  }
-
-  /** What the other side has reset meanwhile takes no place. */
-  #dropGone(): void {
-    for (const stream of this.#unclaimed) if (stream.gone) this.#unclaimed.delete(stream);
   }
 }
 

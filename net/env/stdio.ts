@@ -32,7 +32,7 @@ function shared<Half extends { fail(error: unknown): void }>(makeHalf: (users: S
 }
 
 function shareOutput(writable: Writable): SharedOutput {
-  const common = shared((users) => new Outgoing(writable, () => users.forEach((user) => user.writable()), true));
+  const common = shared((users) => new Outgoing(writable, { writable: () => users.forEach((user) => user.writable()) }, true));
   return { ...common, turn: new Semaphore(1) };
 }
 
@@ -56,7 +56,7 @@ export function openInput(readable: Readable, label: string): Input {
   users.add(stream);
   if (users.size === 1) {
     readable.on("error", onError);
-    incoming.start(() => users.forEach((user) => user.readable()));
+    incoming.start({ readable: () => users.forEach((user) => user.readable()) });
   }
   return {
     source: Object.freeze({

@@ -159,9 +159,11 @@ export class Session implements StreamEnd {
       this.#failWriting(new BrokenPipeError("write"));
     });
     this.#incoming = new Incoming(socket); // which never pauses it, for a record is less than that takes
-    this.#incoming.start(() => {
-      this.#hungry = this.#dropping;
-      this.#events.readable();
+    this.#incoming.start({
+      readable: () => {
+        this.#hungry = this.#dropping;
+        this.#events.readable();
+      },
     });
   }
 

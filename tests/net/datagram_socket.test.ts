@@ -321,6 +321,45 @@ test("send() that is cancelled while it waits for room sends nothing", async () 
   });
 });
 
+test("send() that is cancelled between others that wait leaves them where they were", async () => {
+  await withSocket(async (socket, system) => {
+    system.room = 0;
+    const before = ["a", "b"].map((content) => socket.send(bytes(content), peer));
+    const cancelled = first(() => socket.send(bytes("x"), peer), () => microtasks());
+    const after = socket.send(bytes("c"), peer);
+    await cancelled;
+    system.makeRoom(9);
+    assertEquals(system.given.map(({ text }) => text), ["a", "b", "c"]);
+    for (const { done } of system.given) done();
+    await Promise.all([...before, after]);
+  });
+});
+
+test("send() that is over twice, or after close(), is over once", async () => {
+  await withSocket(async (socket, system) => {
+    const sendings = ["a", "b"].map((content) => socket.send(bytes(content), peer));
+    system.given[0].done();
+    system.given[0].done(new Error("again"));
+    await sendings[0];
+    const closed = assertRejects(() => sendings[1], ClosedError, "send");
+    await socket.close();
+    system.given[1].done();
+    await closed;
+  });
+});
+
+test("send() is called by where it goes in a dump, until the system has it", async () => {
+  await withSocket(async (socket, system, sw) => {
+    system.room = 1;
+    const sendings = ["a", "b"].map((content) => socket.send(bytes(content), peer));
+    assertEquals(sw.dump().match(/send udp:10\.0\.0\.2:53/g)?.length, 2);
+    system.makeRoom(1);
+    for (const { done } of system.given) done();
+    await Promise.all(sendings);
+    assertFalse(sw.dump().includes("send"));
+  });
+});
+
 test("send() that the system is being given is not cancelled, but ends as the system says", async () => {
   await withSocket(async (socket, system) => {
     const outcome = first(async () => {

@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** Datagram sockets of the system, and foreign programs that talk to them. */
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import process from "node:process";
@@ -94,6 +95,34 @@ test("send() takes 65507 bytes over IPv4, and refuses 65508", async () => {
     await assertNetError(() => b.send(new Uint8Array(65_508), a.local), "message_too_large");
     await b.send(bytes("on"), a.local);
     assertEquals(await next(a), `on from ${formatAddress(b.local)}`);
+  });
+});
+
+test("recvMany() gives plain bytes that pin no more memory, and come from memory of any kind", async () => {
+  await withPair(async (a, b) => {
+    for (const size of [0, 1, 64, 65, 1500]) {
+      const content = new Uint8Array(size + 2).fill(size);
+      const shared = new Uint8Array(new SharedArrayBuffer(size + 2)).fill(size);
+      for (const sent of [content.subarray(1, size + 1), Buffer.from(content.buffer, 1, size), shared.subarray(2)]) {
+        await b.send(sent, a.local);
+        const [{ data }] = await a.recvMany();
+        assertEquals(data, content.subarray(2));
+        assertStrictEquals(data.constructor, Uint8Array);
+        assertEquals(data.buffer.byteLength, size);
+      }
+    }
+  });
+});
+
+test("recvMany() tells senders on one host apart", async () => {
+  await withPair(async (a, b, sw, net) => {
+    const senders = [a, b, await net.datagramSocket(sw, any4)];
+    const receiver = await net.datagramSocket(sw, any4);
+    for (let i = 0; i < 12; i++) {
+      const sender = senders[i % 5 % 3];
+      await sender.send(new Uint8Array([i]), receiver.local);
+      assertEquals(await receiver.recvMany(), [{ data: new Uint8Array([i]), from: sender.local }]);
+    }
   });
 });
 
@@ -207,8 +236,8 @@ test("remote with a zone hears the answers of its peer", async () => {
   const ip = (...args: string[]) => assertEquals(spawnSync("ip", args, { encoding: "utf8" }).stderr, "");
   ip("link", "add", zone, "type", "veth", "peer", "name", `${zone}x`);
   try {
-    ip("addr", "add", "fe80::51:1/64", "dev", zone, "nodad");
-    for (const link of [zone, `${zone}x`]) ip("link", "set", link, "up");
+    for (const link of [`${zone}x`, zone]) ip("link", "set", link, "up");
+    ip("addr", "add", "fe80::51:1/64", "dev", zone, "nodad"); // before the link is up, the first datagram is lost now and then
     await withNet(async (sw, net) => {
       const server = await net.datagramSocket(sw, udp(`fe80::51:1%${zone}`, 0));
       const remote = udp(`fe80::51:1%${zone}`, server.local.port);
