@@ -116,11 +116,14 @@ async function pumping(source: PumpingSource, sink: PumpedSink, progress: CopyFa
 
 /** One loan. Whether the source has not ended. */
 async function lendTo(source: LendingSource, sink: Sink, progress: CopyFailure): Promise<boolean> {
-  const count = await lendSome(source, async (bytes, keep) => {
-    const taken = await (keep ? giveSome(sink, bytes) : writeSome(sink, bytes));
+  const note = (taken: number) => {
     progress.copied += taken;
     return taken;
-  });
+  };
+  const count = await lendSome(
+    source,
+    (bytes, keep) => (keep ? giveSome(sink, bytes) : writeSome(sink, bytes)).then(note),
+  );
   return count !== null;
 }
 

@@ -20,9 +20,7 @@ export class Direction<S = undefined> implements Waiting {
   older: Waiting | undefined;
 
   readonly #on: S;
-  #promise: Promise<unknown> | undefined;
-  #resolve!: (value: unknown) => void;
-  #reject!: (reason: unknown) => void;
+  #pending: Pending | undefined;
   #attempt: Attempt<S, unknown, unknown> | undefined;
   #argument: unknown;
 
@@ -34,7 +32,7 @@ export class Direction<S = undefined> implements Waiting {
 
   /** Whether an operation waits. */
   get busy(): boolean {
-    return this.#promise !== undefined;
+    return this.#pending !== undefined;
   }
 
   /** Gives what `attempt` gives, as soon as that is not `undefined`. What is cancelled before has not been done. */
@@ -45,15 +43,12 @@ export class Direction<S = undefined> implements Waiting {
     } catch (error) {
       return Promise.reject(this.subject.failure(this.operation, error));
     }
-    const promise = new Promise<T>(take);
-    this.#promise = promise;
-    this.#resolve = taken.resolve;
-    this.#reject = taken.reject;
+    const pending = this.#pending = new Pending();
     this.#attempt = attempt as Attempt<S, unknown, unknown>;
     this.#argument = argument;
     open.operations++;
     currentScope()?.add(this);
-    return promise;
+    return pending.promise as Promise<T>;
   }
 
   /** Tries the operation that waits once more. */
@@ -63,12 +58,8 @@ export class Direction<S = undefined> implements Waiting {
     this.#attempt = undefined; // for what it consumes may bring the next event at once
     try {
       const given = attempt(this.#on, this.#argument);
-      if (given === undefined) {
-        if (this.busy) this.#attempt = attempt;
-      } else if (this.busy) {
-        this.#end();
-        this.#resolve(given);
-      }
+      if (given !== undefined) this.#end()?.resolve(given);
+      else if (this.busy) this.#attempt = attempt;
     } catch (error) {
       this.refuse(this.subject.failure(this.operation, error));
     }
@@ -76,27 +67,35 @@ export class Direction<S = undefined> implements Waiting {
 
   /** Fails the operation that waits, if there is one. */
   refuse(reason: unknown): void {
-    if (!this.busy) return;
-    this.#end();
-    this.#reject(reason);
+    this.#end()?.reject(reason);
   }
 
   cancel(reason: Cancelled): void {
-    this.#promise?.catch(() => {}); // a cancellation that nobody awaits is no unhandled rejection
+    this.#pending?.promise.catch(() => {}); // a cancellation that nobody awaits is no unhandled rejection
     this.refuse(reason);
   }
 
-  #end(): void {
-    this.#promise = this.#attempt = this.#argument = undefined;
+  #end(): Pending | undefined {
+    const pending = this.#pending;
+    if (pending === undefined) return undefined;
+    this.#pending = this.#attempt = this.#argument = undefined;
     open.operations--;
     this.scope?.remove(this);
+    return pending;
   }
 }
 
-/** What settles the promise that was made last: one executor for all spares each wait a function of its own. */
-const taken = {} as { resolve: (value: unknown) => void; reject: (reason: unknown) => void };
+/** A promise, and what settles it: one young object for an old one to point to, which the collector is spared to look at three times. */
+class Pending {
+  readonly promise: Promise<unknown> = new Promise(take);
+  readonly resolve: (value: unknown) => void = taken.resolve;
+  readonly reject: (reason: unknown) => void = taken.reject;
+}
 
-function take(resolve: (value: never) => void, reject: (reason: unknown) => void): void {
-  taken.resolve = resolve as (value: unknown) => void;
+/** What settles the promise that was made last: one executor for all spares each wait a function of its own. */
+const taken = {} as Pick<Pending, "resolve" | "reject"> & { -readonly [K in "resolve" | "reject"]: Pending[K] };
+
+function take(resolve: (value: unknown) => void, reject: (reason: unknown) => void): void {
+  taken.resolve = resolve;
   taken.reject = reject;
 }

@@ -88,23 +88,22 @@ export function giveNow(sink: PumpedSink, bytes: Uint8Array): number {
   return count === 0 ? 0 : checkCount("write", "sink", count, bytes.length);
 }
 
-/** One write. */
-export async function writeSome(sink: Sink, bytes: Uint8Array): Promise<number> {
-  const refusal = refused();
-  if (refusal !== undefined) return await refusal;
-  return checkCount("write", "sink", await sink.write(bytes), bytes.length);
+/** One write. It may throw at once. */
+export function writeSome(sink: Sink, bytes: Uint8Array): Promise<number> {
+  const { length } = bytes; // now, for a stream may detach what it is given
+  return refused() ??
+    Promise.resolve(sink.write(bytes)).then((count) => checkCount("write", "sink", count, length));
 }
 
-/** One write of bytes whose memory the sink may keep. */
-export async function giveSome(sink: Sink, bytes: Uint8Array): Promise<number> {
-  return await (gives(sink) ? giveAll(sink, [bytes]) : writeSome(sink, bytes));
+/** One write of bytes whose memory the sink may keep. It may throw at once. */
+export function giveSome(sink: Sink, bytes: Uint8Array): Promise<number> {
+  return gives(sink) ? giveAll(sink, [bytes]) : writeSome(sink, bytes);
 }
 
-/** One write of several buffers whose memory the sink may keep. */
-export async function giveAll(sink: GivingSink, buffers: readonly Uint8Array[]): Promise<number> {
-  const refusal = refused();
-  if (refusal !== undefined) return await refusal;
-  return checkCount("write", "sink", await sink[give](buffers), totalLength(buffers));
+/** One write of several buffers whose memory the sink may keep. It may throw at once. */
+export function giveAll(sink: GivingSink, buffers: readonly Uint8Array[]): Promise<number> {
+  const length = totalLength(buffers);
+  return refused() ?? Promise.resolve(sink[give](buffers)).then((count) => checkCount("write", "sink", count, length));
 }
 
 /** What a wrong value is called: not by all that it holds. */

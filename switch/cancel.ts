@@ -38,12 +38,20 @@ export function awaitCancel(): Promise<never> {
  * ```
  */
 export function yieldNow(): Promise<void> {
-  const refusal = refused();
-  if (refusal !== undefined) return refusal;
-  const waiter: Waiter<void> = new Waiter("yieldNow", (_, reason) => {
-    takeBack();
-    waiter.reject(reason);
-  });
+  return refused() ?? yieldIn(currentScope());
+}
+
+/** {@linkcode yieldNow}, in a scope that is not cancelled. */
+export function yieldIn(scope: Scope | undefined): Promise<void> {
+  const waiter: Waiter<void> = new Waiter(
+    "yieldNow",
+    (_, reason) => {
+      takeBack();
+      waiter.reject(reason);
+    },
+    undefined,
+    scope,
+  );
   const takeBack = macrotask(() => waiter.resolve());
   return waiter.promise;
 }

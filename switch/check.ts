@@ -34,3 +34,13 @@ export function fieldOf<T, K extends keyof T>(value: unknown, type: Type<T>, key
 export function checkFunction(action: string, fn: unknown): void {
   if (typeof fn !== "function") throw new TypeError(`Cannot ${action}: ${textOf(fn)} is not a function`);
 }
+
+/** What `check` throws, as a rejection to return. An asynchronous function around all that follows would cost a promise and a frame for it. */
+export function rejectionOf(check: () => void): Promise<never> | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (problem) {
+    return Promise.reject(problem);
+  }
+}

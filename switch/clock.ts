@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { yieldNow } from "./cancel.ts";
+import { yieldIn } from "./cancel.ts";
 import { open } from "./counter.ts";
-import { refused, Waiter } from "./scope.ts";
+import { currentScope, refused, type Scope, Waiter } from "./scope.ts";
 
 /**
  * The capability to tell and to wait for time. Every timeout and delay of the library runs on one, so that tests and simulations can use their own.
@@ -44,34 +44,42 @@ const longestTimer = 2 ** 31 - 1;
 /** The real clock: milliseconds since 1970, monotonic within the process. */
 export const systemClock: Clock = Object.freeze({
   now,
-  sleep: (ms: number): Promise<void> => sleepUntil(now() + ms),
-  sleepUntil,
+  sleep: (ms: number): Promise<void> => refused() ?? sleepIn(currentScope(), ms),
+  sleepUntil: (time: number): Promise<void> => refused() ?? sleepIn(currentScope(), time - now(), time),
 });
 
 function now(): number {
   return performance.timeOrigin + performance.now();
 }
 
-function sleepUntil(time: number): Promise<void> {
-  if (!(time > now())) return yieldNow();
-  const refusal = refused();
-  if (refusal !== undefined) return refusal;
-  const waiter: Waiter<void> = new Waiter("sleep", (_, reason) => {
-    clearTimeout(timer);
-    open.timers--;
-    waiter.reject(reason);
-  });
+/** Sleeps on the real clock, for `ms` milliseconds and so until `time`, in a scope that is not cancelled. */
+export function sleepIn(scope: Scope | undefined, ms: number, time: number = now() + ms): Promise<void> {
+  if (!(ms > 0)) return yieldIn(scope);
+  const waiter: Waiter<void> = new Waiter(
+    "sleep",
+    (_, reason) => {
+      clearTimeout(timer);
+      open.timers--;
+      waiter.reject(reason);
+    },
+    undefined,
+    scope,
+  );
   // A runtime's timer may be early by a fraction of a millisecond, and cannot be set for more than 24 days: look, and wait for the rest.
-  const arm = () => setTimeout(ring, Math.max(0, Math.min(Math.ceil(time - now()), longestTimer)));
   const ring = () => {
-    if (time > now()) {
-      timer = arm();
+    const rest = time - now();
+    if (rest > 0) {
+      timer = arm(ring, rest);
     } else {
       open.timers--;
       waiter.resolve();
     }
   };
-  let timer = arm();
+  let timer = arm(ring, ms);
   open.timers++;
   return waiter.promise;
+}
+
+function arm(ring: () => void, ms: number): ReturnType<typeof setTimeout> {
+  return setTimeout(ring, Math.min(Math.ceil(ms), longestTimer));
 }

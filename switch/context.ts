@@ -16,9 +16,9 @@ export function storedScope(): Scope | undefined {
   return storage.getStore();
 }
 
-/** Calls `fn`, governed by `scope` up to its end, across every `await` in it. */
-export function runIn<T>(scope: Scope | undefined, fn: () => T): T {
-  return storage.run(scope, fn);
+/** Calls `fn` with `args`, governed by `scope` up to its end, across every `await` in it. The dearest step of a fiber on Deno and Node. */
+export function runIn<A extends unknown[], T>(scope: Scope | undefined, fn: (...args: A) => T, ...args: A): T {
+  return storage.run(scope, fn, ...args);
 }
 
 /** Calls `fn` in a later turn of the event loop, after pending input has had its chance. Returns what takes it back. */

@@ -2,98 +2,123 @@
 
 /** Fibers, and the combinators that start several and wait for all of them. */
 
-import { checkFunction, isInstance } from "./check.ts";
+import { checkFunction, isInstance, rejectionOf } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
 import { awaitCancel } from "./cancel.ts";
-import { currentScope, failureIn, refused, Scope } from "./scope.ts";
+import { currentScope, failureIn, Scope } from "./scope.ts";
 
-/** How a fiber ended. */
+/** Who is told how a fiber ended. One may be told of many. */
 export interface FiberEnd<T> {
   value(value: T): void;
   error(error: unknown): void;
 }
 
+/** The platform's own, whatever a program puts in their place later. */
+const PlatformPromise: PromiseConstructor = Promise;
+const { then } = PlatformPromise.prototype;
+
 /**
  * Starts a fiber in `parent`: calls `fn` at once, up to its first `await`. Only a synchronous throw ends it before this function returns.
+ *
+ * It waits for what `fn` gives as `await` does, but without the frame of an async function, which would be a third of what a fiber keeps in memory.
  */
-export async function startFiber<T>(
-  parent: Scope,
-  kind: string,
-  fn: () => T | Promise<T>,
-  end: FiberEnd<T>,
-): Promise<void> {
+export function startFiber<T>(parent: Scope, kind: string, fn: () => T | Promise<T>, end: FiberEnd<T>): void {
   const scope = new Scope(parent, kind);
   open.fibers++;
-  const ended = () => {
-    open.fibers--;
-    scope.finish();
-  };
-  let value: T;
-  try {
-    value = await runIn(scope, fn);
-  } catch (error) {
+  const failed = (error: unknown) => {
     const failure = failureIn(scope, error);
-    ended();
-    return end.error(failure);
+    ended(scope);
+    end.error(failure);
+  };
+  const succeeded = (value: T) => {
+    ended(scope);
+    end.value(value);
+  };
+  try {
+    runIn(scope, callAndFollow<T>, fn, succeeded, failed);
+  } catch (error) {
+    failed(error);
   }
-  ended();
-  end.value(value);
+}
+
+/** All in the context of the fiber: what waits keeps the one in which it was told to, and that after it would be another. */
+function callAndFollow<T>(fn: () => T | Promise<T>, succeeded: (value: T) => void, failed: (error: unknown) => void) {
+  then.call(PlatformPromise.resolve(fn()), succeeded, failed);
+}
+
+function ended(scope: Scope): void {
+  open.fibers--;
+  scope.finish();
 }
 
 /** Starts one more branch, unless the scope is cancelled already. A throw in it, or in `onValue`, cancels all. */
 type StartBranch = <T>(fn: () => T | Promise<T>, onValue: (value: T) => void) => void;
 
+/** Takes an operation for a branch. It was begun in the scope itself, and so needs no fiber. */
+type FollowBranch = <T>(operation: Promise<T>, onValue: (value: T) => void) => void;
+
 /**
- * Runs branches beside each other in one scope of their own, waits for all, and gives what `result` then makes of them, or throws what failed. A branch
- * that is cancelled after the scope was is no failure; `result` throws the scope's reason where it misses something.
+ * Runs branches beside each other in one scope of their own, waits for all, and gives what `result` then makes of them, or `recover` of what failed. A
+ * branch that is cancelled after the scope was is no failure; `result` throws the scope's reason where it misses something.
  */
 export function branches<R>(
   kind: string,
-  begin: (start: StartBranch, scope: Scope) => void,
+  begin: (start: StartBranch, scope: Scope, follow: FollowBranch) => void,
   result: (scope: Scope) => R,
+  recover: (error: unknown) => R = rethrow,
 ): Promise<R> {
-  const refusal = refused();
-  if (refusal !== undefined) return refusal;
+  const parent = currentScope();
+  if (parent?.reason !== undefined) return parent.refuse();
   return new Promise((resolve, reject) => {
-    const scope = new Scope(currentScope(), kind);
-    const failures = new Failures();
+    const scope = new Scope(parent, kind);
+    let failures: Failures | undefined;
     let running = 1; // one for `begin` itself
-    const fail = (error: unknown) => {
-      if (!isInstance(error, Cancelled) || scope.reason === undefined) failures.add(error);
-      scope.cancel(isInstance(error, Cancelled) ? error : new Cancelled(error));
-    };
     const ended = () => {
       if (--running > 0) return;
       scope.finish();
       try {
-        if (failures.any) throw failures.error;
-        resolve(result(scope));
+        resolve(failures === undefined ? result(scope) : recover(failures.error));
       } catch (error) {
         reject(error);
       }
     };
-    begin((fn, onValue) => {
-      if (scope.reason !== undefined) return;
-      running++;
-      startFiber(scope, "fiber", fn, {
-        value(value) {
-          try {
-            onValue(value);
-          } catch (error) {
-            fail(error);
-          }
-          ended();
-        },
-        error(error) {
-          fail(error);
-          ended();
-        },
-      });
-    }, scope);
+    const failed = (error: unknown) => {
+      fail(error);
+      ended();
+    };
+    const fail = (error: unknown) => {
+      if (isInstance(error, Cancelled) && scope.reason !== undefined) return;
+      (failures ??= new Failures()).add(error);
+      if (scope.reason === undefined) scope.cancel(isInstance(error, Cancelled) ? error : new Cancelled(error));
+    };
+    const gave = <T>(onValue: (value: T) => void) => (value: T) => {
+      try {
+        onValue(value);
+      } catch (error) {
+        fail(error);
+      }
+      ended();
+    };
+    begin(
+      (fn, onValue) => {
+        if (scope.reason !== undefined) return;
+        running++;
+        startFiber(scope, "fiber", fn, { value: gave(onValue), error: failed });
+      },
+      scope,
+      (operation, onValue) => {
+        running++;
+        operation.then(gave(onValue), failed);
+      },
+    );
     ended();
   });
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 /** What each function of a tuple gives, once awaited. */
@@ -118,11 +143,12 @@ export type Results<F extends readonly (() => unknown)[]> = { -readonly [K in ke
  * assertEquals(await all([() => Promise.resolve(1), () => "two"]), [1, "two"]);
  * ```
  */
-export async function all<const F extends readonly (() => unknown)[]>(fns: F): Promise<Results<F>> {
-  for (const fn of fns) checkFunction("run all", fn);
+export function all<const F extends readonly (() => unknown)[]>(fns: F): Promise<Results<F>> {
+  const problem = rejectionOf(() => checkFunctions("run all", fns));
+  if (problem !== undefined) return problem;
   const values: unknown[] = new Array(fns.length);
   let missing = fns.length;
-  return await branches("all", (start) => {
+  return branches("all", (start) => {
     fns.forEach((fn, i) =>
       start(fn, (value) => {
         values[i] = value;
@@ -192,18 +218,17 @@ export function any<T>(fns: readonly (() => T | Promise<T>)[], options: AnyOptio
   return raceFor("any", fns, options);
 }
 
-async function raceFor<T>(
-  kind: string,
-  fns: readonly (() => T | Promise<T>)[],
-  options: AnyOptions<T>,
-): Promise<T> {
-  const { combine } = options;
-  if (combine !== undefined) checkFunction("combine values", combine);
-  const values = await race(kind, fns, (values: T[], value) => {
+function raceFor<T>(kind: string, fns: readonly (() => T | Promise<T>)[], options: AnyOptions<T>): Promise<T> {
+  let combine: AnyOptions<T>["combine"];
+  const problem = rejectionOf(() => {
+    ({ combine } = options);
+    if (combine !== undefined) checkFunction("combine values", combine);
+    checkFunctions(`run ${kind}`, fns);
+  });
+  return problem ?? race(kind, fns, (values) => values[0] as T, (values, value) => {
     if (values.length === 0) values.push(value);
     else if (combine !== undefined) values[0] = combine(values[0] as T, value);
   });
-  return values[0] as T;
 }
 
 /**
@@ -253,18 +278,19 @@ export function first<A, B>(
  * ```
  */
 export function nAny<T>(fns: readonly (() => T | Promise<T>)[]): Promise<T[]> {
-  return race("nAny", fns, (values: T[], value) => values.push(value));
+  const problem = rejectionOf(() => checkFunctions("run nAny", fns));
+  return problem ?? race("nAny", fns, (values) => values, (values, value) => values.push(value));
 }
 
-/** Runs `fns` until one gives a value, and gives what `keep` kept: at least one value. */
-async function race<T>(
+/** Runs `fns` until one gives a value, and gives what `pick` picks of what `keep` kept: at least one value. */
+function race<T, R>(
   kind: string,
   fns: readonly (() => T | Promise<T>)[],
+  pick: (values: T[]) => R,
   keep: (values: T[], value: T) => unknown,
-): Promise<T[]> {
-  for (const fn of fns) checkFunction(`run ${kind}`, fn);
+): Promise<R> {
   const values: T[] = [];
-  return await branches(kind, (start, scope) => {
+  return branches(kind, (start, scope) => {
     if (fns.length === 0) start(awaitCancel, () => {});
     for (const fn of fns) {
       start(fn, (value) => {
@@ -274,8 +300,12 @@ async function race<T>(
     }
   }, (scope) => {
     if (values.length === 0) throw scope.reason;
-    return values;
+    return pick(values);
   });
+}
+
+function checkFunctions(action: string, fns: readonly unknown[]): void {
+  for (const fn of fns) checkFunction(action, fn);
 }
 
 /** Options for {@linkcode mapFibers}, {@linkcode filterFibers} and {@linkcode forEachFiber}. */

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { type Linked, List } from "./list.ts";
+import type { Linked, List } from "./list.ts";
 
 /** What {@linkcode Switch.onRelease} gives: the way to take a release hook back. */
 export interface ReleaseHook {
@@ -23,7 +23,7 @@ export interface Releasable extends Labelled {
   release(): unknown;
 }
 
-/** One hook: the only object that owning something costs. */
+/** One hook in the list of its switch: the only object that owning something costs. It is taken back in constant time. */
 export class Hook implements ReleaseHook, Linked<Hook> {
   /** What is released. Its owner may put another thing in its place. */
   resource: Releasable;
@@ -46,24 +46,20 @@ export class Hook implements ReleaseHook, Linked<Hook> {
   }
 }
 
-/** The release hooks of one switch: a linked list, so that a hook of a long-lived switch is taken back in constant time. */
-export class ReleaseHooks {
-  readonly #hooks: List<Hook> = new List();
+/** What {@linkcode Switch.onRelease} registers: a user's function, which is called with no arguments and no `this`. */
+export class ReleaseFunction implements Releasable {
+  readonly #fn: () => unknown;
 
-  /** Adds a hook. It is run before all that were added earlier. */
-  add(resource: Releasable): Hook {
-    return new Hook(this.#hooks, resource);
+  constructor(fn: () => unknown) {
+    this.#fn = fn;
   }
 
-  /** Takes out the newest hook, and gives what the caller is to release. */
-  pop(): Releasable | undefined {
-    const hook = this.#hooks.newest;
-    hook?.remove();
-    return hook?.resource;
+  get label(): string {
+    return this.#fn.name || "release hook";
   }
 
-  /** What the hooks release, oldest first. */
-  labels(): string[] {
-    return this.#hooks.toArray().map(({ resource }) => resource.label);
+  release(): unknown {
+    const fn = this.#fn;
+    return fn();
   }
 }

@@ -32,8 +32,9 @@ export class Scope {
   newer: Scope | undefined;
   older: Scope | undefined;
 
-  readonly #children: List<Scope> = new List();
-  readonly #waiters: List<Waiting> = new List();
+  // Most scopes have no children, and many nothing that waits in them: what is not needed is not made.
+  #children: List<Scope> | undefined;
+  #waiters: List<Waiting> | undefined;
   #controller: AbortController | undefined;
   #refusals = 0;
 
@@ -43,7 +44,7 @@ export class Scope {
     this.owner = owner;
     this.parent = parent;
     if (parent === undefined) return;
-    parent.#children.add(this);
+    parent.#adopt(this);
     if (!shielded) this.reason = parent.reason;
   }
 
@@ -60,10 +61,11 @@ export class Scope {
   cancel(reason: Cancelled): void {
     if (this.finished || this.reason !== undefined) return;
     this.reason = reason;
+    if (this.#children === undefined) return this.#wake(reason);
     const marked: Scope[] = [this];
     // It grows while it is read; a recursion would overflow in a deep tree.
     for (const scope of marked) {
-      for (let child = scope.#children.oldest; child !== undefined; child = child.newer) {
+      for (let child = scope.#children?.oldest; child !== undefined; child = child.newer) {
         if (child.shielded || child.reason !== undefined) continue;
         child.reason = reason;
         marked.push(child);
@@ -86,15 +88,16 @@ export class Scope {
   finish(): void {
     if (this.finished) return;
     this.finished = true;
-    if (this.parent !== undefined) this.parent.#children.remove(this);
+    if (this.parent !== undefined) this.parent.#children?.remove(this);
     const heir = this.parent = liveScope(this.parent);
-    for (let child = this.#children.oldest; child !== undefined; child = this.#children.oldest) {
-      this.#children.remove(child);
+    for (let child = this.#children?.oldest; child !== undefined; child = this.#children?.oldest) {
+      this.#children?.remove(child);
       child.parent = heir;
-      if (heir !== undefined) heir.#children.add(child);
-      if (heir?.reason !== undefined && !child.shielded) child.cancel(heir.reason);
+      if (heir === undefined) continue;
+      heir.#adopt(child);
+      if (heir.reason !== undefined && !child.shielded) child.cancel(heir.reason);
     }
-    for (let waiter = this.#waiters.oldest; waiter !== undefined; waiter = this.#waiters.oldest) {
+    for (let waiter = this.#waiters?.oldest; waiter !== undefined; waiter = this.#waiters?.oldest) {
       this.remove(waiter);
       if (heir?.reason === undefined) heir?.add(waiter);
       else waiter.cancel(heir.reason);
@@ -104,30 +107,33 @@ export class Scope {
   /** Adds an operation that waits in this scope. */
   add(waiter: Waiting): void {
     waiter.scope = this;
-    this.#waiters.add(waiter);
+    (this.#waiters ??= new List()).add(waiter);
   }
 
   /** Takes away an operation that waits in this scope. */
   remove(waiter: Waiting): void {
     waiter.scope = undefined;
-    this.#waiters.remove(waiter);
+    this.#waiters?.remove(waiter);
   }
 
   /** The scopes right under this one, oldest first. */
   children(): Scope[] {
-    return this.#children.toArray();
+    return this.#children?.toArray() ?? [];
   }
 
   /** The names of the operations that wait in this scope itself, oldest first. */
   waiting(): string[] {
-    return this.#waiters.toArray().map(({ operation, subject }) =>
-      subject === undefined ? operation : `${operation} ${subject.label}`
-    );
+    const waiters = this.#waiters?.toArray() ?? [];
+    return waiters.map(({ operation, subject }) => subject === undefined ? operation : `${operation} ${subject.label}`);
+  }
+
+  #adopt(child: Scope): void {
+    (this.#children ??= new List()).add(child);
   }
 
   /** Wakes the waiters, then the listeners of the signal, which are foreign code. Whatever they do, the tree is marked already. */
   #wake(reason: Cancelled): void {
-    for (let waiter = this.#waiters.oldest; waiter !== undefined; waiter = this.#waiters.oldest) {
+    for (let waiter = this.#waiters?.oldest; waiter !== undefined; waiter = this.#waiters?.oldest) {
       this.remove(waiter);
       waiter.cancel(reason);
     }
@@ -163,12 +169,18 @@ export class Waiter<T> implements Waiting {
   newer: Waiting | undefined;
   older: Waiting | undefined;
 
-  #onCancel: OnCancel<T> | undefined;
+  readonly #onCancel: OnCancel<T> | undefined;
   #resolve!: (value: T) => void;
   #reject!: (error: unknown) => void;
   #settled = false;
 
-  constructor(operation: string, onCancel?: OnCancel<T>, subject?: { readonly label: string }) {
+  /** The scope in which it waits is that of the running code, unless the caller knows it. */
+  constructor(
+    operation: string,
+    onCancel?: OnCancel<T>,
+    subject?: { readonly label: string },
+    scope: Scope | undefined = currentScope(),
+  ) {
     this.operation = operation;
     this.subject = subject;
     this.#onCancel = onCancel;
@@ -177,7 +189,7 @@ export class Waiter<T> implements Waiting {
       this.#reject = reject;
     });
     open.operations++;
-    currentScope()?.add(this);
+    scope?.add(this);
   }
 
   /** Whether the operation has its outcome. */

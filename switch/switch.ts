@@ -4,8 +4,9 @@ import { checkFunction, isInstance, textOf } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
-import { startFiber } from "./fiber.ts";
-import { type Hook, type Releasable, type ReleaseHook, ReleaseHooks } from "./release_hooks.ts";
+import { type FiberEnd, startFiber } from "./fiber.ts";
+import { List } from "./list.ts";
+import { Hook, type Releasable, ReleaseFunction, type ReleaseHook } from "./release_hooks.ts";
 import { currentScope, failureIn, refused, Scope } from "./scope.ts";
 
 /** Options for {@linkcode Switch.runProtected}. */
@@ -25,6 +26,8 @@ let scopeOf: (sw: Switch) => Scope | undefined;
 let describe: (sw: Switch) => string[];
 let takesHooks: (sw: Switch) => boolean;
 let addHook: (sw: Switch, action: string, resource: Releasable) => Hook;
+let fiberFailed: (sw: Switch, error: unknown) => void;
+let fiberEnded: (sw: Switch) => void;
 
 /**
  * A scope that owns fibers and resources. When it ends, first its fibers end, then its release hooks run, newest first, one at a time, each awaited and
@@ -50,12 +53,14 @@ let addHook: (sw: Switch, action: string, resource: Releasable) => Hook;
 export class Switch {
   static {
     scopeOf = (sw) => typeof sw === "object" && sw !== null && #scope in sw ? sw.#scope : undefined;
-    describe = (sw) => sw.#hooks.labels();
+    describe = (sw) => sw.#hooks.toArray().map(({ resource }) => resource.label);
     takesHooks = (sw) => sw.#state === "on";
     addHook = (sw, action, resource) => {
       if (sw.#state !== "on") throw new TypeError(`Cannot ${action}: the switch is ${sw.#state}`);
-      return sw.#hooks.add(resource);
+      return new Hook(sw.#hooks, resource);
     };
+    fiberFailed = (sw, error) => sw.#fail(error);
+    fiberEnded = (sw) => sw.#ended();
     Object.freeze(this.prototype);
     Object.freeze(this);
   }
@@ -64,26 +69,29 @@ export class Switch {
   readonly name: string | undefined;
 
   readonly #scope: Scope;
-  readonly #failures: Failures = new Failures();
-  readonly #hooks: ReleaseHooks = new ReleaseHooks();
+  readonly #hooks: List<Hook> = new List();
+  #failures: Failures | undefined;
   #state: "on" | "releasing" | "finished" = "on";
-  #hooksDone = false;
   #fibers = 1; // the main function
   #daemons = 0;
   #daemonScope: Scope | undefined;
-  #onFinish: (() => void) | undefined;
+  #forks: Forks | undefined;
+  /** Tells that no fiber is left, or no daemon. */
+  #idle: (() => void) | undefined;
 
   /**
    * Not for users: {@linkcode Switch.run} makes a switch.
    *
    * @param permit What only this module has.
-   * @param options The name, and whether the caller's cancellation reaches the switch.
+   * @param name A name for {@linkcode Switch.dump}.
+   * @param parent What cancels it.
+   * @param shielded Whether that does not reach it.
    * @throws {TypeError} When called from outside.
    */
-  constructor(permit: unknown, options: { name?: string | undefined; shielded: boolean }) {
+  constructor(permit: unknown, name: string | undefined, parent: Scope | undefined, shielded: boolean) {
     if (permit !== key) throw new TypeError("Cannot construct a Switch: use Switch.run");
-    this.name = options.name;
-    this.#scope = new Scope(currentScope(), "switch", options.shielded, this);
+    this.name = name;
+    this.#scope = new Scope(parent, "switch", shielded, this);
     Object.freeze(this);
   }
 
@@ -114,10 +122,10 @@ export class Switch {
     if (signal !== undefined && !isInstance(signal, AbortSignal)) {
       return Promise.reject(new TypeError(`Cannot run a switch as signal must be an AbortSignal: ${textOf(signal)}`));
     }
-    const refusal = refused();
-    if (refusal !== undefined) return refusal;
+    const parent = currentScope();
+    if (parent?.reason !== undefined) return parent.refuse();
     if (signal?.aborted) return Promise.reject(new Cancelled(signal.reason));
-    return Switch.#run(fn, { name, shielded: false }, signal);
+    return Switch.#run(fn, name, parent, false, signal);
   }
 
   /**
@@ -140,34 +148,60 @@ export class Switch {
    * ```
    */
   static runProtected<T>(fn: (sw: Switch) => T | Promise<T>, options: SwitchOptions = {}): Promise<T> {
-    return Switch.#run(fn, { name: options.name, shielded: true });
+    return Switch.#run(fn, options.name, currentScope(), true);
   }
 
-  static #run<T>(
+  static async #run<T>(
     fn: (sw: Switch) => T | Promise<T>,
-    options: { name: string | undefined; shielded: boolean },
+    name: string | undefined,
+    parent: Scope | undefined,
+    shielded: boolean,
     signal?: AbortSignal,
   ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      checkFunction("run a switch", fn);
-      const sw = new Switch(key, options);
-      const onAbort = () => sw.#scope.cancel(new Cancelled(signal?.reason));
-      signal?.addEventListener("abort", onAbort, { once: true });
-      let value: T;
-      sw.#onFinish = () => {
-        signal?.removeEventListener("abort", onAbort);
-        if (sw.#failures.any) reject(sw.#failures.error);
-        else resolve(value);
-      };
-      (async () => {
+    checkFunction("run a switch", fn);
+    const sw = new Switch(key, name, parent, shielded);
+    const ignoreSignal = signal === undefined ? undefined : sw.#cancelWith(signal);
+    let value: T;
+    try {
+      value = await runIn(sw.#scope, fn, sw);
+    } catch (error) {
+      sw.#fail(failureIn(sw.#scope, error));
+    }
+    sw.#fibers--;
+    // The rest of its life, in this one function, as each asynchronous one costs a promise and a frame.
+    let shield: Scope | undefined;
+    for (;;) {
+      const hook = sw.#state === "on" ? undefined : sw.#hooks.newest;
+      if (hook !== undefined) {
+        hook.remove();
+        shield ??= new Scope(sw.#scope, "release", true);
         try {
-          value = await runIn(sw.#scope, () => fn(sw));
+          await runIn(shield, release, hook);
         } catch (error) {
-          sw.#fail(failureIn(sw.#scope, error));
+          sw.#fail(error);
         }
-        sw.#ended();
-      })();
-    });
+        continue;
+      }
+      shield?.finish();
+      if (sw.#fibers === 0) {
+        if (sw.#daemons > 0) sw.#daemonScope?.cancel(noLongerNeeded());
+        else if (sw.#state === "on") sw.#state = "releasing";
+        else break;
+      }
+      if (sw.#fibers > 0 || sw.#daemons > 0) await new Promise<void>((resolve) => sw.#idle = resolve);
+    }
+    sw.#state = "finished";
+    sw.#daemonScope?.finish();
+    sw.#scope.finish();
+    ignoreSignal?.();
+    if (sw.#failures !== undefined) throw sw.#failures.error;
+    return value!;
+  }
+
+  #cancelWith(signal: AbortSignal): () => void {
+    const cancel = () => this.#scope.cancel(new Cancelled(signal.reason));
+    signal.addEventListener("abort", cancel, { once: true });
+    return () => signal.removeEventListener("abort", cancel);
   }
 
   /**
@@ -198,13 +232,7 @@ export class Switch {
     checkFunction("fork a fiber", fn);
     if (this.#scope.reason !== undefined) return;
     this.#fibers++;
-    startFiber(this.#scope, "fiber", fn, {
-      value: () => this.#ended(),
-      error: (error) => {
-        this.#fail(error);
-        this.#ended();
-      },
-    });
+    startFiber(this.#scope, "fiber", fn, this.#forks ??= new Forks(this));
   }
 
   /**
@@ -297,7 +325,7 @@ export class Switch {
    */
   onRelease(fn: () => unknown): ReleaseHook {
     checkFunction("register a release hook", fn);
-    const hook = this.#addHook({ release: () => fn(), label: fn.name || "release hook" });
+    const hook = this.#addHook(new ReleaseFunction(fn));
     return { remove: () => hook.remove() };
   }
 
@@ -367,12 +395,14 @@ export class Switch {
   }
 
   #fail(error: unknown): void {
-    this.#failures.add(error);
-    this.#scope.cancel(isInstance(error, Cancelled) ? error : new Cancelled(error));
+    (this.#failures ??= new Failures()).add(error);
+    if (this.#scope.reason === undefined) {
+      this.#scope.cancel(isInstance(error, Cancelled) ? error : new Cancelled(error));
+    }
   }
 
   #addHook(resource: Releasable): Hook {
-    if (this.#state === "on") return this.#hooks.add(resource);
+    if (this.#state === "on") return new Hook(this.#hooks, resource);
     throw this.#releaseLate(resource);
   }
 
@@ -413,42 +443,34 @@ export class Switch {
 
   #daemonEnded(): void {
     this.#daemons--;
-    if (this.#fibers === 0) this.#advance();
+    if (this.#fibers === 0) this.#idle?.();
   }
 
   #ended(): void {
-    if (--this.#fibers === 0) this.#advance();
+    if (--this.#fibers === 0) this.#idle?.();
+  }
+}
+
+/** What is told how the fibers of {@linkcode Switch.fork} end: one for all of a switch, so that a fiber needs none. */
+class Forks implements FiberEnd<unknown> {
+  readonly #sw: Switch;
+
+  constructor(sw: Switch) {
+    this.#sw = sw;
   }
 
-  /** Takes the next step towards the end: the daemons, then the hooks, then whatever those forked. */
-  #advance(): void {
-    if (this.#daemons > 0) {
-      this.#daemonScope?.cancel(noLongerNeeded());
-    } else if (this.#state === "on") {
-      this.#state = "releasing";
-      this.#release();
-    } else if (this.#hooksDone) {
-      this.#state = "finished";
-      this.#daemonScope?.finish();
-      this.#scope.finish();
-      this.#onFinish?.();
-    }
+  value(): void {
+    fiberEnded(this.#sw);
   }
 
-  async #release(): Promise<void> {
-    let shield: Scope | undefined;
-    for (let resource = this.#hooks.pop(); resource !== undefined; resource = this.#hooks.pop()) {
-      shield ??= new Scope(this.#scope, "release", true);
-      try {
-        await runIn(shield, () => resource?.release());
-      } catch (error) {
-        this.#fail(error);
-      }
-    }
-    shield?.finish();
-    this.#hooksDone = true;
-    if (this.#fibers === 0) this.#advance();
+  error(error: unknown): void {
+    fiberFailed(this.#sw, error);
+    fiberEnded(this.#sw);
   }
+}
+
+function release({ resource }: Hook): unknown {
+  return resource.release();
 }
 
 /**

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkFunction, textOf } from "./check.ts";
-import type { Clock } from "./clock.ts";
+import { checkFunction, rejectionOf, textOf } from "./check.ts";
+import { type Clock, sleepIn, systemClock } from "./clock.ts";
 import { noLongerNeeded } from "./errors.ts";
 import { branches } from "./fiber.ts";
 
@@ -54,25 +54,30 @@ export class TimeoutError extends Error {
  * await run((env) => assertRejects(() => withTimeout(env.clock, 1, awaitCancel), TimeoutError));
  * ```
  */
-export async function withTimeout<T>(clock: Clock, ms: number, fn: () => T | Promise<T>): Promise<T> {
-  if (typeof ms !== "number") throw new TypeError(`Cannot set a timeout: ${textOf(ms)} is not a number`);
-  checkFunction("set a timeout", fn);
+export function withTimeout<T>(clock: Clock, ms: number, fn: () => T | Promise<T>): Promise<T> {
+  const problem = rejectionOf(() => {
+    if (typeof ms !== "number") throw new TypeError(`Cannot set a timeout: ${textOf(ms)} is not a number`);
+    checkFunction("set a timeout", fn);
+  });
+  if (problem !== undefined) return problem;
   let timeout: TimeoutError | undefined;
   let result: { value: T } | undefined;
-  try {
-    await branches("withTimeout", (start, scope) => {
-      start(() => clock.sleep(ms), () => {
-        if (scope.reason === undefined) throw timeout = new TimeoutError(ms);
-      });
-      start(fn, (value) => {
-        result = { value };
-        scope.cancel(noLongerNeeded());
-      });
-    }, (scope) => {
-      if (result === undefined) throw scope.reason;
+  return branches("withTimeout", (start, scope, follow) => {
+    const ring = () => {
+      if (scope.reason === undefined) throw timeout = new TimeoutError(ms);
+    };
+    // The real clock sleeps in any scope it is given; another one knows only that of the running code.
+    if (clock === systemClock) follow(sleepIn(scope, ms), ring);
+    else start(() => clock.sleep(ms), ring);
+    start(fn, (value) => {
+      result = { value };
+      scope.cancel(noLongerNeeded());
     });
-  } catch (error) {
+  }, (scope) => {
+    if (result === undefined) throw scope.reason;
+    return result.value;
+  }, (error) => {
     if (result === undefined || error !== timeout) throw error;
-  }
-  return (result as { value: T }).value;
+    return result.value;
+  });
 }

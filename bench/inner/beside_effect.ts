@@ -24,6 +24,7 @@ const long = 60_000;
 /** The smallest piece of work that is asynchronous at all. */
 const work = async (): Promise<number> => await 1;
 const nothing = (): void => {};
+const failure = new Error("Cannot go on");
 
 const [end] = pipe();
 const buffer = new Uint8Array(64);
@@ -63,9 +64,9 @@ const cases: readonly Case[] = [
   {
     name: "first of two, the other waits",
     ours: () => first(() => end.read(buffer), work),
-    effect: () => effect.Effect.raceFirst(effect.Effect.never, effect.Effect.promise(work)),
+    effect: () => effect.Effect.raceFirst(readInEffect(), effect.Effect.promise(work)),
     *effection() {
-      yield* effection.race([effection.suspend(), effection.until(work())]);
+      yield* effection.race([readInEffection(), effection.until(work())]);
     },
   },
   {
@@ -78,23 +79,61 @@ const cases: readonly Case[] = [
   },
   {
     name: "a read that waits, and is cancelled",
-    ours: () =>
-      Switch.run((sw) => {
-        sw.fork(() => end.read(buffer));
-        sw.fail(undefined);
-      }).catch(nothing),
+    ours: () => Switch.run((sw) => sw.forkDaemon(() => end.read(buffer))),
     effect: () => {
       const { Effect, Fiber } = effect;
-      const options = { startImmediately: true };
-      const waiting = Effect.callback(() => Effect.void);
-      return Effect.flatMap(Effect.forkChild(waiting, options), (fiber: unknown) => Fiber.interrupt(fiber));
+      const reading = Effect.forkChild(readInEffect(), { startImmediately: true });
+      return Effect.flatMap(reading, (fiber: unknown) => Fiber.interrupt(fiber));
     },
     *effection() {
-      const task = yield* effection.spawn(() => effection.suspend());
+      const task = yield* effection.spawn(readInEffection);
       yield* task.halt();
     },
   },
+  {
+    name: "a scope that fails, with a read that waits",
+    ours: () =>
+      Switch.run((sw) => {
+        sw.fork(() => end.read(buffer));
+        sw.fail(failure);
+      }).catch(nothing),
+    effect: () => {
+      const { Effect } = effect;
+      return Effect.ignore(Effect.scoped(Effect.gen(function* () {
+        yield* Effect.forkScoped(readInEffect(), { startImmediately: true });
+        yield* Effect.fail(failure);
+      })));
+    },
+    *effection() {
+      try {
+        yield* effection.scoped(function* () {
+          yield* effection.spawn(readInEffection);
+          throw failure;
+        });
+      } catch {
+        // as meant
+      }
+    },
+  },
 ];
+
+/** What reads there as `end.read` does here: it waits, and takes itself back when it is interrupted. */
+const reader: { resume?: (() => void) | undefined } = {};
+
+function readInEffect(): unknown {
+  const { Effect } = effect;
+  return Effect.callback((resume: (effect: unknown) => void) => {
+    reader.resume = () => resume(Effect.void);
+    return Effect.sync(() => reader.resume = undefined);
+  });
+}
+
+function readInEffection(): Iterable<unknown> {
+  return effection.action((resolve: () => void) => {
+    reader.resume = resolve;
+    return () => reader.resume = undefined;
+  });
+}
 
 const { runtime, rounds, ms } = readSettings();
 const rows: Row[] = [];

@@ -80,6 +80,7 @@ const cases: readonly Case[] = [
   {
     name: "a read that waits, and is cancelled",
     ours: {
+      "sw.forkDaemon": () => Switch.run((sw) => sw.forkDaemon(() => end.read(buffer))),
       "sw.fail": () =>
         Switch.run((sw) => {
           sw.fork(() => end.read(buffer));

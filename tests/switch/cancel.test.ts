@@ -1,8 +1,17 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { connect, createServer } from "node:net";
-import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import {
+  assertEquals,
+  assertInstanceOf,
+  assertNotEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import {
+  any,
   awaitCancel,
   Cancelled,
   checkCancelled,
@@ -11,8 +20,10 @@ import {
   isCancelled,
   protect,
   Switch,
+  withTimeout,
   yieldNow,
 } from "../../switch/mod.ts";
+import { systemClock } from "../../switch/clock.ts";
 import { openCounts } from "../../switch/counter.ts";
 import { test } from "../_test.ts";
 import { rejectionOf, turn } from "./_helpers.ts";
@@ -237,4 +248,28 @@ test("A cancellation reaches the bottom of a deep tree", async () => {
     sw.fail(failure);
   }));
   assertInstanceOf(seen, Cancelled);
+});
+
+test("currentSignal() of a branch that won is not aborted: what it gave may depend on it", async () => {
+  const race = [() => Promise.resolve(currentSignal()), awaitCancel];
+  const timed = withTimeout(systemClock, 1000, () => currentSignal());
+  const signals = [await first(race[0], race[1]), await any(race), await timed];
+  assertEquals(signals.map(({ aborted }) => aborted), [false, false, false]);
+});
+
+test("The Cancelled of a loser says what any other says, and can be annotated", async () => {
+  let seen!: Cancelled & { note?: string };
+  await first(async () => seen = await rejectionOf(awaitCancel()) as Cancelled, yieldNow);
+  assertInstanceOf(seen, Cancelled);
+  assertEquals([seen.name, seen.message], [
+    "Cancelled",
+    "Operation was cancelled: The rest of the scope has its result",
+  ]);
+  assertInstanceOf(seen.cause, Error);
+  assertStringIncludes(String(seen.stack), seen.message);
+  seen.message = "mine";
+  assertEquals(String(seen), "Cancelled: mine");
+  let other!: Cancelled;
+  await first(async () => other = await rejectionOf(awaitCancel()) as Cancelled, yieldNow);
+  assertNotEquals(other.message, seen.message);
 });

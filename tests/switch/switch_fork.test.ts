@@ -298,3 +298,46 @@ test("Switch.forkDaemon() starts nothing on a failed switch", async () => {
   }));
   assertEquals(log, []);
 });
+
+test("Switch.fork() ends a fiber before it returns only where the function throws at once", async () => {
+  await rejectionOf(Switch.run((sw) => {
+    const before = openCounts().fibers;
+    sw.fork(() => 1);
+    assertEquals(openCounts().fibers, before + 1);
+    sw.fork(() => {
+      throw failure;
+    });
+    assertEquals(openCounts().fibers, before + 1);
+  }));
+});
+
+test("Switch.forkPromise() waits for whatever can be awaited", async () => {
+  class Sub extends Promise<number> {}
+  const thenable = { then: (resolve: (value: number) => void) => resolve(2) };
+  const twice = {
+    then(resolve: (value: number) => void, reject: (error: unknown) => void) {
+      resolve(3);
+      reject(failure);
+      throw failure;
+    },
+  };
+  await Switch.run(async (sw) => {
+    const given = [new Sub((resolve) => resolve(1)), thenable, twice] as Promise<number>[];
+    assertEquals(await Promise.all(given.map((one) => sw.forkPromise(() => one))), [1, 2, 3]);
+  });
+});
+
+test("Switch.forkPromise() rejects with what asking for then, or for a constructor, throws", async () => {
+  const getter = { get: () => throwNow(failure) };
+  const thenable = Object.defineProperty({}, "then", getter);
+  const promise = Object.defineProperty(Promise.resolve(), "constructor", getter);
+  await Switch.run(async (sw) => {
+    for (const hostile of [thenable, promise]) {
+      assertStrictEquals(await rejectionOf(sw.forkPromise(() => hostile)), failure);
+    }
+  });
+});
+
+function throwNow(error: unknown): never {
+  throw error;
+}

@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { awaitCancel, isCancelled, MultipleErrors, Switch, yieldNow } from "../../switch/mod.ts";
+import { awaitCancel, Cancelled, isCancelled, MultipleErrors, Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { failuresOf, rejectionOf, turn } from "./_helpers.ts";
 
@@ -261,4 +262,73 @@ test("Switch.use() rejects what cannot be disposed of with TypeError", async () 
   for (const resource of [{}, 1, null, undefined, { [Symbol.dispose]: 1 }]) {
     await assertRejects(() => Switch.run((sw) => void sw.use(resource as never)), TypeError, "Cannot use a resource");
   }
+});
+
+test("Switch.onRelease() lets hooks see the AsyncLocalStorage values of the caller of run(), whichever fiber ended last", async () => {
+  const local = new AsyncLocalStorage<string>();
+  const seen: unknown[] = [];
+  await local.run("caller", () =>
+    Switch.run((sw) => {
+      for (let i = 0; i < 2; i++) {
+        sw.onRelease(async () => {
+          seen.push(local.getStore());
+          await yieldNow();
+          seen.push(local.getStore());
+        });
+      }
+      local.run("fork", () => sw.fork(yieldNow));
+    }));
+  assertEquals(seen, ["caller", "caller", "caller", "caller"]);
+});
+
+test("Switch.onRelease() shields hooks, and not the fibers that they fork", async () => {
+  const log: unknown[] = [];
+  await rejectionOf(Switch.run((outer) =>
+    Switch.run((sw) => {
+      sw.onRelease(async () => {
+        sw.fork(async () => {
+          await rejectionOf(awaitCancel());
+          log.push("fiber", isCancelled());
+        });
+        outer.fail(failure);
+        log.push("hook", isCancelled());
+        await yieldNow();
+        log.push("hook", isCancelled());
+      });
+    })
+  ));
+  assertEquals(log, ["hook", false, "fiber", true, "hook", false]);
+});
+
+test("Switch.onRelease() shields nothing once the last hook has run", async () => {
+  const seen: unknown[] = [];
+  let stray!: Promise<unknown>;
+  await rejectionOf(Switch.run((outer) =>
+    Switch.run((sw) => {
+      sw.onRelease(() => {
+        stray = rejectionOf(awaitCancel());
+        sw.fork(async () => {
+          await yieldNow();
+          outer.fail(failure);
+          seen.push(await stray);
+        });
+      });
+    })
+  ));
+  assertInstanceOf(seen[0], Cancelled);
+});
+
+test("Switch.onRelease() shields hooks, and not what others begin in the failed switch meanwhile", async () => {
+  const log: unknown[] = [];
+  await rejectionOf(Switch.run(async (sw) => {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const stray = released.then(() => isCancelled());
+    sw.onRelease(async () => {
+      release();
+      log.push(await stray, isCancelled());
+    });
+    await null;
+    sw.fail(failure);
+  }));
+  assertEquals(log, [true, false]);
 });

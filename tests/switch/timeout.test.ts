@@ -13,6 +13,7 @@ import {
 } from "../../switch/mod.ts";
 import { mockClock } from "../../net/testing/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
+import { openCounts } from "../../switch/counter.ts";
 import { test } from "../_test.ts";
 import { failuresOf, rejectionOf, throwing } from "./_helpers.ts";
 
@@ -174,4 +175,30 @@ test("withTimeout() throws only what the function threw before the timer", async
 test("withTimeout() throws what its clock throws, although there is a value", async () => {
   const clock = { ...mockClock(), sleep: () => throwing(failure, awaitCancel) };
   assertStrictEquals(await rejectionOf(withTimeout(clock, 10, () => 1)), failure);
+});
+
+test("withTimeout() on the real clock takes its timer away with its caller's cancellation, and when the function fails", async () => {
+  await rejectionOf(Switch.run(async (sw) => {
+    for (const ms of [1000, Infinity, 0]) sw.fork(() => withTimeout(systemClock, ms, awaitCancel));
+    assertEquals(openCounts().timers, 2);
+    await assertRejects(() => withTimeout(systemClock, 1000, () => Promise.reject(failure)), Error, failure.message);
+    assertEquals(openCounts().timers, 2);
+    sw.fail(failure);
+    assertEquals(openCounts().timers, 0);
+  }));
+});
+
+test("withTimeout() on the real clock of no time still gives what needs no waiting", async () => {
+  for (const ms of [0, -1, NaN]) {
+    assertEquals(await withTimeout(systemClock, ms, () => Promise.resolve(1)), 1);
+    await assertRejects(() => withTimeout(systemClock, ms, awaitCancel), TimeoutError);
+  }
+});
+
+test("withTimeout() on the real clock gives a value that comes although its time was up", async () => {
+  const value = await withTimeout(systemClock, 1, async () => {
+    await rejectionOf(awaitCancel());
+    return 1;
+  });
+  assertEquals(value, 1);
 });
