@@ -112,7 +112,9 @@ export class Stream implements StreamEvents {
     const refusal = refused() ?? this.#refuseRead();
     if (refusal !== undefined) return refusal;
     // No async function, whose frame an idle connection would keep.
-    return this.#receiving.perform(markLent, undefined).then((bytes) => bytes === null ? null : this.#lendTo(use, bytes));
+    return this.#receiving.perform(markLent, undefined).then((bytes) =>
+      bytes === null ? null : this.#lendTo(use, bytes)
+    );
   }
 
   async #lendTo(use: Borrower, bytes: Uint8Array<ArrayBuffer>): Promise<number> {
@@ -224,7 +226,6 @@ export class Stream implements StreamEvents {
   #peek(): Uint8Array<ArrayBuffer> | null | undefined {
     return this.#receiveEnded ? null : this.#end.peek();
   }
-
 
   /** Drops what was taken, unless the borrower has ended this direction meanwhile. */
   #consume(size: number): void {

@@ -3,7 +3,7 @@
 /**
  * A plain server of `Bun.listen`, by callbacks, that gives each connection what another one, or it itself, sends. Bun only.
  *
- * A pair ends when both have ended: after a half-close by `shutdown()` Bun did not go on reading.
+ * The end of what one sends is passed on by `shutdown()`, after which Bun goes on reading, and tells the other side's end by `close` instead of `end`.
  */
 import { onStop, placeArgument, sayReady } from "./_command.ts";
 
@@ -13,6 +13,7 @@ export interface Socket {
   write(bytes: Uint8Array): number;
   pause(): void;
   resume(): void;
+  shutdown(): void;
   end(): void;
   terminate(): void;
 }
@@ -74,25 +75,36 @@ function handlers(partnerOf: (socket: Socket) => Socket | undefined): Handlers {
       socket.pause();
     },
     drain(socket) {
-      const { partner, chunks, ended } = socket.data;
+      const { partner, chunks } = socket.data;
       for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) {
         const sent = Math.max(0, socket.write(chunk));
         if (sent === chunk.length) continue;
         chunks.unshift(chunk.subarray(sent));
         return;
       }
-      if (ended && partner?.data.ended) socket.end();
+      if (partner?.data.ended) finish(socket);
       else partner?.resume();
     },
     end(socket) {
       const { partner } = socket.data;
       socket.data.ended = true;
-      if (!partner?.data.ended) return;
-      for (const side of new Set([socket, partner])) if (side.data.chunks.length === 0) side.end();
+      if (partner !== undefined) finish(partner);
     },
-    close() {},
+    close(socket) {
+      const { partner } = socket.data;
+      socket.data.ended = true;
+      if (partner !== undefined && partner !== socket && partner.data.chunks.length === 0) partner.end();
+    },
     error(socket) {
       socket.terminate();
     },
   };
+}
+
+/** Passes on that nothing more comes for `socket`, once it has all that came. Where both sides have ended, both are closed. */
+function finish(socket: Socket): void {
+  const { partner, chunks, ended } = socket.data;
+  if (chunks.length > 0) return;
+  if (!ended) return socket.shutdown();
+  for (const side of new Set([socket, partner])) if (side?.data.chunks.length === 0) side.end();
 }

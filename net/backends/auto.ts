@@ -4,10 +4,12 @@
 
 import type { UdpAddress } from "../address.ts";
 import type { NetProvider } from "../provider.ts";
+import { bunProvider } from "./bun.ts";
+import type { BunApi } from "./bun_listener.ts";
 import { type DenoPermissions, denoPermit } from "./deno_permission.ts";
 import { nodeProvider } from "./node.ts";
 import { serverNames, systemNames } from "./node_dns.ts";
-import { bunGaps, denoGaps, noGaps, oldNodeGaps } from "./node_gaps.ts";
+import { denoGaps, noGaps, oldNodeGaps } from "./node_gaps.ts";
 
 /**
  * The backend for this runtime.
@@ -18,14 +20,15 @@ export function systemProvider(nameServers?: readonly UdpAddress[]): NetProvider
   const { Deno, Bun, process } = globalThis as Globals;
   const permit = Deno === undefined ? () => {} : denoPermit(Deno.permissions);
   const names = nameServers === undefined ? systemNames(permit) : serverNames(nameServers, permit);
+  if (Bun !== undefined) return bunProvider(Bun, names);
   const [major, minor] = (process?.versions.node ?? "").split(".").map(Number);
   const isOldNode = major < 22 || (major === 22 && minor < 12);
-  const gaps = Deno !== undefined ? denoGaps : Bun !== undefined ? bunGaps : isOldNode ? oldNodeGaps : noGaps;
+  const gaps = Deno !== undefined ? denoGaps : isOldNode ? oldNodeGaps : noGaps;
   return nodeProvider(permit, names, gaps);
 }
 
 interface Globals {
   readonly Deno?: { permissions: DenoPermissions };
-  readonly Bun?: unknown;
+  readonly Bun?: BunApi;
   readonly process?: { versions: { node: string } };
 }

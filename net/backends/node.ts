@@ -10,7 +10,8 @@ import type { NameProvider } from "./node_dns.ts";
 import type { NodeGaps } from "./node_gaps.ts";
 import { listenNode, type Permit } from "./node_listener.ts";
 import { reachableOptions } from "./node_option.ts";
-import { NodeStream, unnamed } from "./node_stream.ts";
+import { NodeStream } from "./node_stream.ts";
+import { unnamed } from "./peer.ts";
 
 const features: readonly NetFeature[] = [
   "reusePort",

@@ -7,7 +7,8 @@ import { type Address, type StreamAddress, tcp, unix } from "../address.ts";
 import { IpAddress } from "../ip_address.ts";
 import type { Attempt, ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../provider.ts";
 import type { NodeGaps } from "./node_gaps.ts";
-import { NodeStream, unnamed } from "./node_stream.ts";
+import { NodeStream } from "./node_stream.ts";
+import { unnamed } from "./peer.ts";
 import { bindError, SocketFile } from "./unix_path.ts";
 import { findDeadSocket } from "./unix_probe.ts";
 

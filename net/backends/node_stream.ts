@@ -5,11 +5,11 @@ import type { Socket } from "node:net";
 import { Incoming } from "../../flow/node/incoming.ts";
 import { Outgoing } from "../../flow/node/outgoing.ts";
 import { open } from "../../switch/counter.ts";
-import { type StreamAddress, tcp, unix } from "../address.ts";
-import { IpAddress } from "../ip_address.ts";
+import type { StreamAddress } from "../address.ts";
 import type { ProviderStream, ProviderStreamEvents } from "../provider.ts";
 import type { SocketOptionName, SocketOptionValue } from "../socket_option.ts";
 import { NodeTcpOptions } from "./node_option.ts";
+import { isAny, tcpEnd, unnamed } from "./peer.ts";
 
 /** Where a socket knows its stream: the listeners are the same functions for all sockets, which spares each some 600 bytes. */
 const stream: unique symbol = Symbol("stream");
@@ -97,14 +97,14 @@ export class NodeStream implements ProviderStream {
    */
   named(local: StreamAddress, peer: StreamAddress): this {
     const { remoteAddress, remotePort } = this.#socket;
-    this.#peer = remoteAddress === undefined ? peer : tcp(plainIp(remoteAddress), remotePort as number);
-    this.#local = local.transport === "unix" || isAny(local.ip) ? this.#ownAddress() ?? local : local;
+    this.#peer = remoteAddress === undefined ? peer : tcpEnd(remoteAddress, remotePort as number);
+    this.#local = local.transport === "unix" || isAny(local) ? this.#ownAddress() ?? local : local;
     return this;
   }
 
   #ownAddress(): StreamAddress | undefined {
     const { localAddress, localPort } = this.#socket;
-    return localAddress === undefined ? undefined : tcp(plainIp(localAddress), localPort as number);
+    return localAddress === undefined ? undefined : tcpEnd(localAddress, localPort as number);
   }
 
   attach(events: ProviderStreamEvents): void {
@@ -173,22 +173,3 @@ export class NodeStream implements ProviderStream {
 const closedBySystem: Error = Object.freeze(
   Object.assign(new Error("The socket was closed by the system"), { code: "ECONNRESET" }),
 );
-
-/** The address of a Unix socket without a name. */
-export const unnamed: StreamAddress = unix("");
-
-function isAny(ip: IpAddress): boolean {
-  return ip.equals(IpAddress.any4) || ip.equals(IpAddress.any6);
-}
-
-/** The address that came last, for most often the next one is the same: that of a proxy, or this host's own. It spares 300 bytes for each connection. */
-let lastText = "";
-let lastIp: IpAddress | undefined;
-
-function plainIp(text: string): IpAddress {
-  if (text !== lastText || lastIp === undefined) {
-    lastIp = IpAddress.parse(text).unmapped();
-    lastText = text;
-  }
-  return lastIp;
-}

@@ -32,7 +32,9 @@ function shared<Half extends { fail(error: unknown): void }>(makeHalf: (users: S
 }
 
 function shareOutput(writable: Writable): SharedOutput {
-  const common = shared((users) => new Outgoing(writable, { writable: () => users.forEach((user) => user.writable()) }, true));
+  const common = shared((users) =>
+    new Outgoing(writable, { writable: () => users.forEach((user) => user.writable()) }, true)
+  );
   return { ...common, turn: new Semaphore(1) };
 }
 

@@ -40,7 +40,7 @@ test("close() of an accepted connection delivers what was taken although there i
   }));
 
 test("close() of an accepted connection delivers what was taken although input comes just then", () =>
-  withSockets(async ({ client, server }, sw) => {
+  withSockets(async ({ client, server }) => {
     const sent = pattern(1, 3_000_000);
     const taken = await server.write(sent);
     const closing = [client.write(bytes("too late")), server.close()];

@@ -37,7 +37,13 @@ for (const [name, way, calls] of cases) {
   }, { peers: ["strace"] });
 }
 
-/** How many calls that write to `port` the fixture makes on this runtime. */
+for (const [name, way, calls] of cases) {
+  test(name.replace("()", "() on an accepted connection"), async () => {
+    assertEquals(await callsOf(0, way), calls);
+  }, { peers: ["strace"] });
+}
+
+/** How many calls that write to `port`, or where the fixture says, it makes on this runtime. */
 async function callsOf(port: number, way: string): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "sluice-"));
   try {
@@ -49,7 +55,8 @@ async function callsOf(port: number, way: string): Promise<number> {
     });
     if (code !== 0) throw new Error(`The program ended with ${code}: ${output}`);
     const lines = (await readFile(report, "utf8")).split("\n");
-    return lines.filter((line) => line.includes(`->127.0.0.1:${port}]>`)).length;
+    const to = port === 0 ? /^tcp:(.*)$/m.exec(output)?.[1] : `127.0.0.1:${port}`;
+    return lines.filter((line) => line.includes(`->${to}]>`)).length;
   } finally {
     await rm(folder, { recursive: true });
   }

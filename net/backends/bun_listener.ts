@@ -1,0 +1,140 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { setImmediate } from "node:timers";
+import { open } from "../../switch/counter.ts";
+import { type StreamAddress, tcp } from "../address.ts";
+import type { Attempt, ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../provider.ts";
+import { type BunHandlers, type BunSocket, BunStream } from "./bun_stream.ts";
+import { SocketFile } from "./unix_path.ts";
+import { findDeadSocket, isRefusedOnBun } from "./unix_probe.ts";
+
+/** What is used of Bun, for the compilers that do not know it. */
+export interface BunApi {
+  listen(options: BunListenOptions): BunServer;
+}
+
+/** What `Bun.listen` is told. */
+interface BunListenOptions {
+  readonly unix?: string;
+  readonly hostname?: string;
+  readonly port?: number;
+  readonly reusePort?: boolean;
+  readonly ipv6Only?: boolean;
+  readonly allowHalfOpen: boolean;
+  readonly socket: BunHandlers & { open(socket: BunSocket): void };
+}
+
+interface BunServer {
+  readonly port: number;
+  /** Stops listening, and removes the file of a Unix socket. */
+  stop(closesConnections: boolean): void;
+}
+
+/**
+ * Begins to listen by `Bun.listen`, which does it at once; here it takes a turn, so that what is given up at once has never begun. Bun has a backlog of its own,
+ * of 512; the one that is asked for holds here.
+ */
+export function listenBun(
+  bun: BunApi,
+  address: StreamAddress,
+  options: ProviderListenOptions,
+): Attempt<ProviderListener> {
+  let cancelled = false;
+  const result = (async () => {
+    const isFile = address.transport === "unix" && !address.path.startsWith("\0");
+    const dead = isFile && options.reuseAddr ? await findDeadSocket(address.path, isRefusedOnBun) : undefined;
+    await new Promise((resolve) => setImmediate(resolve));
+    if (cancelled) throw new Error("Listening was given up");
+    const terms = { mode: options.mode, dead, allows: () => true };
+    return new BunListener(bun, address, options, isFile ? new SocketFile(address.path, terms) : undefined);
+  })();
+  return {
+    result,
+    cancel: () => {
+      cancelled = true;
+    },
+  };
+}
+
+/** A server of `Bun.listen`. It accepts by itself, so what nobody has taken yet is kept here, paused, up to the backlog. */
+class BunListener implements ProviderListener {
+  readonly address: StreamAddress;
+  readonly #server: BunServer;
+  readonly #backlog: number;
+  readonly #file: SocketFile | undefined;
+  readonly #unclaimed: Set<BunStream> = new Set();
+  #events: ProviderListenerEvents | undefined;
+  #dropped = 0;
+
+  constructor(bun: BunApi, asked: StreamAddress, options: ProviderListenOptions, file: SocketFile | undefined) {
+    const { backlog, reusePort, ipv6Only } = options;
+    this.#backlog = backlog;
+    this.#file = file;
+    const place = asked.transport === "unix"
+      ? { unix: file?.bindPath ?? asked.path }
+      : { hostname: asked.ip.toString(), port: asked.port, reusePort, ipv6Only };
+    const socket = { ...BunStream.handlers, open: (socket: BunSocket) => this.#keep(socket) };
+    try {
+      // allowHalfOpen: the end of input is not the end of the connection.
+      this.#server = bun.listen({ ...place, allowHalfOpen: true, socket });
+    } catch (error) {
+      file?.close(() => {});
+      throw error;
+    }
+    this.address = asked.transport === "unix" ? asked : tcp(asked.ip, this.#server.port);
+    open.listeners++;
+    try {
+      file?.publish();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  attach(events: ProviderListenerEvents): void {
+    this.#events = events;
+  }
+
+  accept(): BunStream | undefined {
+    for (const stream of this.#unclaimed) {
+      this.#unclaimed.delete(stream);
+      if (!stream.gone) return stream;
+    }
+    return undefined;
+  }
+
+  close(): Promise<void> {
+    const stop = () => this.#server.stop(false);
+    if (this.#file === undefined) stop();
+    else this.#file.close(stop);
+    for (const stream of this.#unclaimed) stream.abort();
+    this.#unclaimed.clear();
+    open.listeners--;
+    return Promise.resolve();
+  }
+
+  #keep(socket: BunSocket): void {
+    const stream = new BunStream(socket, this.address);
+    // Reset by the other side before it was accepted, and so without an address: there is nothing to serve.
+    if (this.address.transport === "tcp" && stream.peer.transport === "unix") return stream.abort();
+    if (this.#unclaimed.size >= this.#backlog) this.#dropGone();
+    if (this.#unclaimed.size >= this.#backlog) {
+      this.#dropped++;
+      stream.abort();
+      this.#events?.overflowing();
+      return;
+    }
+    this.#unclaimed.add(stream);
+    this.#events?.acceptable();
+    stream.hold(); // which costs two system calls, and is spared where somebody waits for it
+  }
+
+  /** What the other side has reset meanwhile takes no place. */
+  #dropGone(): void {
+    for (const stream of this.#unclaimed) if (stream.gone) this.#unclaimed.delete(stream);
+  }
+}

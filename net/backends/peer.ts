@@ -1,0 +1,21 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { type StreamAddress, tcp, unix } from "../address.ts";
+import { IpAddress } from "../ip_address.ts";
+
+/** The address of a Unix socket without a name. */
+export const unnamed: StreamAddress = unix("");
+
+/** The host that was read last: most often many connections come from the same one, a proxy or this host itself. To read it takes 800 bytes each time. */
+let known: { readonly text: string; readonly ip: IpAddress } | undefined;
+
+/** An address of a TCP connection as the runtimes tell it; an IPv4-mapped one as plain IPv4. */
+export function tcpEnd(host: string, port: number): StreamAddress {
+  if (known?.text !== host) known = { text: host, ip: IpAddress.parse(host).unmapped() };
+  return tcp(known.ip, port);
+}
+
+/** Whether a listener at `address` has connections with other local addresses. */
+export function isAny(address: StreamAddress): boolean {
+  return address.transport === "tcp" && (address.ip.equals(IpAddress.any4) || address.ip.equals(IpAddress.any6));
+}
