@@ -149,7 +149,7 @@ export async function runServer<T>(
   async function acceptAll(handlers: Switch): Promise<never> {
     let backoff = shortestBackoff;
     for (;;) {
-      const slot = await slots.acquire();
+      const slot = slots.tryAcquire() ?? await slots.acquire();
       try {
         const flow = await listener.accept(handlers);
         backoff = shortestBackoff;
