@@ -69,7 +69,7 @@ export function lendSome(source: LendingSource, use: Borrower): Promise<number |
   const note = (count: number) => taken = count;
   const lending = source[lend]((bytes, keep) => {
     const given = use(bytes, keep);
-    return typeof given === "number" ? note(given) : given.then(note);
+    return typeof given === "number" ? note(given) : Promise.resolve(given).then(note);
   });
   return Promise.resolve(lending).then((count) => {
     if (count === null || count === taken) return count;

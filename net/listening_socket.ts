@@ -22,6 +22,8 @@ class Acceptor implements Linked<Acceptor>, Releasable {
   /** What the switch owns: the wait, and then the connection. */
   readonly hook: Hook;
   readonly waiter: Waiter<StreamSocket>;
+  /** Whether it is in the listener's list. */
+  listed = true;
   newer: Acceptor | undefined;
   older: Acceptor | undefined;
 
@@ -74,6 +76,9 @@ export class ProvidedListener implements ListeningSocket {
   readonly #watchers: Set<Waiter<void>> = new Set();
   /** Whether connections are being reset because the backlog is full, and whether somebody knows. */
   #burst: "none" | "untold" | "told" = "none";
+  /** Whether connections are to be given out, and whether somebody is at it: a provider may say that there is one while it is asked for one. */
+  #wanted = false;
+  #serving = false;
   #closing: Promise<void> | undefined;
 
   constructor(listener: ProviderListener, terms: ListenerTerms, hook: Hook) {
@@ -166,6 +171,17 @@ export class ProvidedListener implements ListeningSocket {
 
   /** Gives connections to those who wait, first come, first served, as long as there are both. */
   #serve(): void {
+    this.#wanted = true;
+    if (this.#serving) return;
+    this.#serving = true;
+    while (this.#wanted) {
+      this.#wanted = false;
+      this.#serveAll();
+    }
+    this.#serving = false;
+  }
+
+  #serveAll(): void {
     for (let acceptor = this.#acceptors.oldest; acceptor !== undefined; acceptor = this.#acceptors.oldest) {
       if (isSwitchCancelled(acceptor.sw)) {
         this.#refuse(acceptor, ownerGone(acceptor.sw, "accept"));
@@ -179,9 +195,11 @@ export class ProvidedListener implements ListeningSocket {
         continue;
       }
       if (taken === undefined) return;
-      this.#acceptors.remove(acceptor);
+      this.#remove(acceptor);
       if (this.#burst === "told") this.#burst = "none"; // there is room again
-      acceptor.waiter.resolve(this.#opened(taken, acceptor));
+      const opened = this.#opened(taken, acceptor);
+      if (acceptor.waiter.settled) opened.abort(); // cancelled meanwhile
+      else acceptor.waiter.resolve(opened);
     }
   }
 
@@ -201,9 +219,15 @@ export class ProvidedListener implements ListeningSocket {
 
   #refuse(acceptor: Acceptor, reason: unknown): void {
     if (acceptor.waiter.settled) return;
-    this.#acceptors.remove(acceptor);
+    this.#remove(acceptor);
     acceptor.hook.remove();
     acceptor.waiter.reject(reason);
+  }
+
+  #remove(acceptor: Acceptor): void {
+    if (!acceptor.listed) return;
+    acceptor.listed = false;
+    this.#acceptors.remove(acceptor);
   }
 }
 

@@ -144,13 +144,17 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
 
   /** Gives the socket back to the system. No async function: most often there is nothing to wait for but the system. */
   #close(): Promise<void> {
-    if (this.#stream.close()) {
-      this.#hook.remove();
-      if (isSwitchCancelled(this.#owner)) this.#end.abort();
-      else if (this.#end.flushed && this.#nothingUnread()) this.#end.close();
-      else return this.#linger();
+    try {
+      if (this.#stream.close()) {
+        this.#hook.remove();
+        if (isSwitchCancelled(this.#owner)) this.#end.abort();
+        else if (this.#end.flushed && this.#nothingUnread()) this.#end.close();
+        else return this.#linger();
+      }
+      return this.#stream.awaitGone();
+    } catch (error) {
+      return Promise.reject(error);
     }
-    return this.#stream.awaitGone();
   }
 
   /** The same after what was taken has gone out, if there is time for it. */

@@ -47,10 +47,9 @@ export function noLongerNeeded(): Cancelled {
   );
 }
 
-/** Its trace would be that of whoever came first. */
+/** Its trace would be that of whoever came first. A plain property, so that a new one of what inherits it is its own. */
 function withoutTrace<E extends Error>(error: E): E {
-  error.stack = String(error);
-  return error;
+  return Object.defineProperty(error, "stack", { value: String(error), writable: true, configurable: true });
 }
 
 /**

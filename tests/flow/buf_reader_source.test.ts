@@ -185,7 +185,7 @@ test("BufReader.asSource() loses nothing to a borrower that fails, or takes what
     const reader = make();
     const source = reader.asSource();
     assertStrictEquals(await assertRejects(() => source[lend](() => Promise.reject(error))), error);
-    for (const bad of [4, -1, 1.5]) {
+    for (const bad of [4, -1, 1.5, undefined as unknown as number]) {
       await assertRejects(() => source[lend](() => bad), RangeError, `the borrower took ${bad} of 3 bytes`);
     }
     assertEquals([reader.consumed, await reader.takeAll()], [0, bytesOf("abc")]);

@@ -185,6 +185,8 @@ export class FakeListener implements ProviderListener {
   readonly address: StreamAddress;
   /** Connections that wait, and errors. */
   readonly queue: (ProviderStream | { error: unknown })[] = [];
+  /** Whether it says that there is a connection while it gives one. */
+  tellsAgain = false;
   #events: ProviderListenerEvents | undefined;
 
   constructor(address: StreamAddress) {
@@ -197,6 +199,7 @@ export class FakeListener implements ProviderListener {
 
   accept(): ProviderStream | undefined {
     const next = this.queue.shift();
+    if (next !== undefined && this.tellsAgain) this.#events?.acceptable();
     if (next !== undefined && "error" in next) throw next.error;
     return next;
   }

@@ -127,6 +127,19 @@ test("accept() closes its connection when its switch ends", async () => {
   });
 });
 
+test("accept() loses nobody when the backend tells of a connection while it gives one", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system } = await fakeListener(sw);
+    system.tellsAgain = true;
+    const accepting = [1, 2, 3].map(() => listener.accept(sw));
+    system.queue.push(new FakeStream());
+    system.arrive();
+    for (const connection of accepting.slice(0, 2)) await (await connection).close();
+    await listener.close();
+    await assertRejects(() => accepting[2], ClosedError);
+  });
+});
+
 test("acceptFork() closes the connection when the handler returns", async () => {
   await withNet(async (sw, net) => {
     const listener = await net.listen(sw, anyPort);

@@ -414,3 +414,15 @@ test("copyString() writes on over a system that takes a little at a time", async
     stream.holds = false;
   });
 });
+
+test("close() rejects, now and again, with what the backend throws", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    const error = new Error("Cannot close");
+    stream.arriveEnd();
+    stream.close = () => {
+      throw error;
+    };
+    for (let i = 0; i < 2; i++) assertEquals(await socket.close().catch((reason) => reason), error);
+  });
+});

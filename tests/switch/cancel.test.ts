@@ -268,8 +268,10 @@ test("The Cancelled of a loser says what any other says, and can be annotated", 
   assertInstanceOf(seen.cause, Error);
   assertStringIncludes(String(seen.stack), seen.message);
   seen.message = "mine";
+  seen.stack = "my own";
   assertEquals(String(seen), "Cancelled: mine");
   let other!: Cancelled;
   await first(async () => other = await rejectionOf(awaitCancel()) as Cancelled, yieldNow);
   assertNotEquals(other.message, seen.message);
+  assertNotEquals(other.stack, seen.stack);
 });
