@@ -85,17 +85,12 @@ export class Direction<S = undefined> implements Waiting {
   }
 }
 
-/** A promise, and what settles it: one young object for an old one to point to, which the collector is spared to look at three times. */
+/** A promise, and what settles it. */
 class Pending {
-  readonly promise: Promise<unknown> = new Promise(take);
-  readonly resolve: (value: unknown) => void = taken.resolve;
-  readonly reject: (reason: unknown) => void = taken.reject;
-}
-
-/** What settles the promise that was made last: one executor for all spares each wait a function of its own. */
-const taken = {} as Pick<Pending, "resolve" | "reject"> & { -readonly [K in "resolve" | "reject"]: Pending[K] };
-
-function take(resolve: (value: unknown) => void, reject: (reason: unknown) => void): void {
-  taken.resolve = resolve;
-  taken.reject = reject;
+  resolve!: (value: unknown) => void;
+  reject!: (reason: unknown) => void;
+  readonly promise: Promise<unknown> = new Promise((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
 }

@@ -2,18 +2,8 @@
 
 import type { Buffer } from "node:buffer";
 import type { Readable } from "node:stream";
-import { setTimeout } from "node:timers";
 import type { StreamEvents } from "../stream_end.ts";
-
-/** How many bytes that nobody has read are kept before the stream is paused. */
-const receiveLimit = 64 * 1024;
-
-/** And how many pieces, for each costs memory beside its bytes: a peer that sends single bytes must not cost a hundred times what it sends. */
-const pieceLimit = 128;
-
-/** When what has arrived counts as read. The first turn may be over before any input is looked for. */
-const quietTurns = 2;
-const mostTurns = 50;
+import { inputIsQuiet, ReceiveQueue } from "./receive_queue.ts";
 
 /** Whom a half tells that there is something new. */
 export type Reader = Pick<StreamEvents, "readable">;
@@ -21,12 +11,9 @@ export type Reader = Pick<StreamEvents, "readable">;
 /** The receiving half of a `StreamEnd` over a Node stream: one persistent listener and a bounded buffer of our own. */
 export class Incoming {
   readonly #readable: Readable;
+  readonly #queue: ReceiveQueue = new ReceiveQueue();
   #reader: Reader | undefined;
   #stop: (() => void) | undefined;
-  /** The first piece that nobody has read; and the others, for most often there are none. */
-  #piece: Uint8Array<ArrayBuffer> | undefined;
-  #later: Uint8Array<ArrayBuffer>[] | undefined;
-  #size = 0;
   #received = 0;
   #paused = false;
   #ended = false;
@@ -44,7 +31,7 @@ export class Incoming {
 
   /** Whether something has arrived that nobody has read. */
   get unread(): boolean {
-    return this.#size > 0;
+    return this.#queue.first !== undefined;
   }
 
   /** Begins to read, and tells `reader` whenever {@linkcode Incoming.peek} has something new to say. */
@@ -76,11 +63,9 @@ export class Incoming {
     }
     this.#received += chunk.length;
     if (this.#dropping || chunk.length === 0) return;
-    if (this.#piece === undefined) this.#piece = chunk;
-    else (this.#later ??= []).push(chunk);
-    this.#size += chunk.length;
+    this.#queue.add(chunk);
     this.#reader?.readable();
-    if (this.#paused || !this.#holds(receiveLimit, pieceLimit)) return;
+    if (this.#paused || !this.#queue.full) return;
     this.#paused = true;
     this.#readable.pause();
   }
@@ -91,17 +76,9 @@ export class Incoming {
     this.#reader?.readable();
   }
 
-  /**
-   * Waits until what the system has received is read, as far as can be told: until some turns have brought nothing, or
-   * there were too many. For a socket that is closed with unread input is reset, and the other side may lose what it was
-   * sent before.
-   */
-  async settled(): Promise<void> {
-    for (let turn = 0, quiet = 0; turn < mostTurns && quiet < quietTurns && !this.#ended; turn++) {
-      const before = this.#received;
-      await new Promise((resolve) => setTimeout(resolve, 1)); // a turn without time is too short on Deno
-      quiet = this.#received === before ? quiet + 1 : 0;
-    }
+  /** Waits until what the system has received is read, as far as can be told. */
+  settled(): Promise<void> {
+    return inputIsQuiet(() => this.#ended ? undefined : this.#received);
   }
 
   /** What is thrown once everything that arrived before is consumed. The first one counts. */
@@ -111,7 +88,8 @@ export class Incoming {
   }
 
   peek(): Uint8Array<ArrayBuffer> | null | undefined {
-    if (this.#piece !== undefined) return this.#piece;
+    const { first } = this.#queue;
+    if (first !== undefined) return first;
     if (this.#ended) return null;
     if (this.#failure !== undefined) throw this.#failure.error;
     return undefined;
@@ -119,26 +97,18 @@ export class Incoming {
 
   /** Whether more has arrived. */
   consume(size: number): boolean {
-    const piece = this.#piece as Uint8Array<ArrayBuffer>;
-    this.#piece = size === piece.length ? this.#later?.shift() : piece.subarray(size);
-    this.#size -= size;
-    if (this.#paused && !this.#holds(receiveLimit / 2, pieceLimit / 2)) {
+    const more = this.#queue.consume(size);
+    if (this.#paused && this.#queue.low) {
       this.#paused = false;
       this.#readable.resume();
     }
-    return this.#piece !== undefined;
+    return more;
   }
 
   drop(): void {
     this.#dropping = true;
-    this.#piece = this.#later = undefined;
-    this.#size = 0;
+    this.#queue.clear();
     this.#paused = false;
     this.#readable.resume();
-  }
-
-  /** Whether as much as that is here, or as many pieces. */
-  #holds(bytes: number, pieces: number): boolean {
-    return this.#size >= bytes || (this.#later !== undefined && this.#later.length + 1 >= pieces);
   }
 }

@@ -5,6 +5,7 @@ import { open } from "../../switch/counter.ts";
 import { type StreamAddress, tcp } from "../address.ts";
 import type { Attempt, ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../provider.ts";
 import { type BunHandlers, type BunSocket, BunStream } from "./bun_stream.ts";
+import { Unclaimed } from "./unclaimed.ts";
 import { SocketFile } from "./unix_path.ts";
 import { findDeadSocket, isRefusedOnBun } from "./unix_probe.ts";
 
@@ -60,15 +61,13 @@ export function listenBun(
 class BunListener implements ProviderListener {
   readonly address: StreamAddress;
   readonly #server: BunServer;
-  readonly #backlog: number;
   readonly #file: SocketFile | undefined;
-  readonly #unclaimed: Set<BunStream> = new Set();
+  readonly #unclaimed: Unclaimed<BunStream>;
   #events: ProviderListenerEvents | undefined;
-  #dropped = 0;
 
   constructor(bun: BunApi, asked: StreamAddress, options: ProviderListenOptions, file: SocketFile | undefined) {
     const { backlog, reusePort, ipv6Only } = options;
-    this.#backlog = backlog;
+    this.#unclaimed = new Unclaimed(backlog);
     this.#file = file;
     const place = asked.transport === "unix"
       ? { unix: file?.bindPath ?? asked.path }
@@ -92,7 +91,7 @@ class BunListener implements ProviderListener {
   }
 
   get dropped(): number {
-    return this.#dropped;
+    return this.#unclaimed.dropped;
   }
 
   attach(events: ProviderListenerEvents): void {
@@ -100,19 +99,14 @@ class BunListener implements ProviderListener {
   }
 
   accept(): BunStream | undefined {
-    for (const stream of this.#unclaimed) {
-      this.#unclaimed.delete(stream);
-      if (!stream.gone) return stream;
-    }
-    return undefined;
+    return this.#unclaimed.take();
   }
 
   close(): Promise<void> {
     const stop = () => this.#server.stop(false);
     if (this.#file === undefined) stop();
     else this.#file.close(stop);
-    for (const stream of this.#unclaimed) stream.abort();
-    this.#unclaimed.clear();
+    this.#unclaimed.abort();
     open.listeners--;
     return Promise.resolve();
   }
@@ -121,20 +115,8 @@ class BunListener implements ProviderListener {
     const stream = new BunStream(socket, this.address);
     // Reset by the other side before it was accepted, and so without an address: there is nothing to serve.
     if (this.address.transport === "tcp" && stream.peer.transport === "unix") return stream.abort();
-    if (this.#unclaimed.size >= this.#backlog) this.#dropGone();
-    if (this.#unclaimed.size >= this.#backlog) {
-      this.#dropped++;
-      stream.abort();
-      this.#events?.overflowing();
-      return;
-    }
-    this.#unclaimed.add(stream);
+    if (!this.#unclaimed.add(stream)) return this.#events?.overflowing();
     this.#events?.acceptable();
     stream.hold(); // which costs two system calls, and is spared where somebody waits for it
-  }
-
-  /** What the other side has reset meanwhile takes no place. */
-  #dropGone(): void {
-    for (const stream of this.#unclaimed) if (stream.gone) this.#unclaimed.delete(stream);
   }
 }

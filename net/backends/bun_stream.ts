@@ -1,14 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Socket } from "node:net";
-import { setTimeout } from "node:timers";
+import { inputIsQuiet, ReceiveQueue } from "../../flow/node/receive_queue.ts";
 import { writeLimit } from "../../flow/stream_end.ts";
 import { open } from "../../switch/counter.ts";
 import type { StreamAddress } from "../address.ts";
 import type { ProviderStream, ProviderStreamEvents } from "../provider.ts";
 import type { SocketOptionName, SocketOptionValue } from "../socket_option.ts";
 import { NodeTcpOptions } from "./node_option.ts";
-import { isAny, tcpEnd, unnamed } from "./peer.ts";
+import { closedBySystem, isAny, tcpEnd, unnamed } from "./peer.ts";
 
 /** What is used of a socket of Bun, for the compilers that do not know it. */
 export interface BunSocket {
@@ -41,16 +41,6 @@ export interface BunHandlers {
   error(socket: BunSocket, error: Error): void;
 }
 
-/** How many bytes that nobody has read are kept before the socket is paused. One chunk of Bun's may have half a MiB. */
-const receiveLimit = 64 * 1024;
-
-/** And how many chunks, for each costs memory beside its bytes: a peer that sends single bytes must not cost a hundred times what it sends. */
-const chunkLimit = 128;
-
-/** When what has arrived counts as read. */
-const quietTurns = 2;
-const mostTurns = 50;
-
 /** Where small pieces are joined, to be one system call. Bun has no other way, and the system has its copy when the call is over. */
 let joined: Uint8Array | undefined;
 
@@ -68,11 +58,8 @@ export class BunStream implements ProviderStream {
   readonly local: StreamAddress;
   readonly peer: StreamAddress;
   readonly #socket: BunSocket;
+  readonly #queue: ReceiveQueue = new ReceiveQueue();
   #events: ProviderStreamEvents | undefined;
-  /** The first chunk that nobody has read; and the others, for most often there are none. */
-  #chunk: Uint8Array<ArrayBuffer> | undefined;
-  #later: Uint8Array<ArrayBuffer>[] | undefined;
-  #size = 0;
   #received = 0;
   #options: NodeTcpOptions | undefined;
   #error: unknown;
@@ -117,24 +104,22 @@ export class BunStream implements ProviderStream {
   }
 
   peek(): Uint8Array<ArrayBuffer> | null | undefined {
-    if (this.#chunk !== undefined) return this.#chunk;
+    const { first } = this.#queue;
+    if (first !== undefined) return first;
     if (this.#ended) return null;
     this.#check();
     return undefined;
   }
 
   consume(size: number): boolean {
-    const chunk = this.#chunk as Uint8Array<ArrayBuffer>;
-    this.#chunk = size === chunk.length ? this.#later?.shift() : chunk.subarray(size);
-    this.#size -= size;
-    if (this.#paused && !this.#holds(receiveLimit / 2, chunkLimit / 2)) this.#resume();
-    return this.#chunk !== undefined;
+    const more = this.#queue.consume(size);
+    if (this.#paused && this.#queue.low) this.#resume();
+    return more;
   }
 
   drop(): void {
     this.#dropping = true;
-    this.#chunk = this.#later = undefined;
-    this.#size = 0;
+    this.#queue.clear();
     this.#resume();
   }
 
@@ -174,7 +159,7 @@ export class BunStream implements ProviderStream {
   close(): void {
     if (!this.#dropping || this.#ended) this.#socket.close();
     // With unread input the system would reset the connection, and the other side lose what it was sent before.
-    else this.#settled().then(() => this.#socket.close());
+    else inputIsQuiet(() => this.#ended || this.#gone ? undefined : this.#received).then(() => this.#socket.close());
   }
 
   abort(): void {
@@ -188,23 +173,16 @@ export class BunStream implements ProviderStream {
     if (taken === bytes.length) return taken;
     this.#full = true;
     if (taken >= 0) return taken;
-    this.#error ??= broken;
+    this.#error ??= closedBySystem;
     return 0;
   }
 
   #receive(chunk: Uint8Array<ArrayBuffer>): void {
     this.#received += chunk.length;
     if (this.#dropping) return;
-    if (this.#chunk === undefined) this.#chunk = chunk;
-    else (this.#later ??= []).push(chunk);
-    this.#size += chunk.length;
+    this.#queue.add(chunk);
     this.#events?.readable();
-    if (this.#holds(receiveLimit, chunkLimit)) this.#pause();
-  }
-
-  /** Whether as much as that is here, or as many chunks. */
-  #holds(bytes: number, chunks: number): boolean {
-    return this.#size >= bytes || (this.#later !== undefined && this.#later.length + 1 >= chunks);
+    if (this.#queue.full) this.#pause();
   }
 
   #drained(): void {
@@ -224,7 +202,7 @@ export class BunStream implements ProviderStream {
     this.#gone = true;
     if (this.#ending && error === undefined && this.#error === undefined) this.#ended = true;
     this.#full = false;
-    this.#error ??= error ?? broken;
+    this.#error ??= error ?? closedBySystem;
     this.#events?.closed();
   }
 
@@ -250,15 +228,6 @@ export class BunStream implements ProviderStream {
     this.#socket.resume();
   }
 
-  /** Waits until what the system has received is read, as far as can be told: until some turns have brought nothing, or there were too many. */
-  async #settled(): Promise<void> {
-    for (let turn = 0, quiet = 0; turn < mostTurns && quiet < quietTurns && !this.#ended && !this.#gone; turn++) {
-      const before = this.#received;
-      await new Promise((resolve) => setTimeout(resolve, 1)); // a turn without time is over before any input is looked for
-      quiet = this.#received === before ? quiet + 1 : 0;
-    }
-  }
-
   #tcpOptions(): NodeTcpOptions {
     return this.#options ??= new NodeTcpOptions(this.#socket as unknown as Socket); // whose methods for it a socket of Bun has
   }
@@ -281,8 +250,3 @@ function join(buffers: readonly Uint8Array[], from: number, count: number): Uint
   }
   return joined.subarray(0, size);
 }
-
-/** What every closed socket has to say at last, which nobody hears as a rule: one for all, so that closing makes no stack trace. */
-const broken: Error = Object.freeze(
-  Object.assign(new Error("The socket was closed by the system"), { code: "ECONNRESET" }),
-);

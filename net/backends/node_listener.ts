@@ -9,6 +9,7 @@ import type { Attempt, ProviderListener, ProviderListenerEvents, ProviderListenO
 import type { NodeGaps } from "./node_gaps.ts";
 import { NodeStream } from "./node_stream.ts";
 import { unnamed } from "./peer.ts";
+import { Unclaimed } from "./unclaimed.ts";
 import { bindError, SocketFile } from "./unix_path.ts";
 import { findDeadSocket } from "./unix_probe.ts";
 
@@ -89,13 +90,11 @@ function start(
 class NodeListener implements ProviderListener {
   readonly address: StreamAddress;
   readonly #server: Server;
-  readonly #backlog: number;
+  readonly #unclaimed: Unclaimed<NodeStream>;
   readonly #file: SocketFile | undefined;
-  #unclaimed: NodeStream[] = [];
   #reviving: NodeJS.Timeout | undefined;
   #events: ProviderListenerEvents | undefined;
   #error: unknown;
-  #dropped = 0;
 
   constructor(
     server: Server,
@@ -105,7 +104,7 @@ class NodeListener implements ProviderListener {
     revive: NodeGaps["revive"],
   ) {
     this.#server = server;
-    this.#backlog = backlog;
+    this.#unclaimed = new Unclaimed(backlog);
     this.#file = file;
     this.address = asked.transport === "unix" ? asked : boundTo(server);
     open.listeners++;
@@ -121,7 +120,7 @@ class NodeListener implements ProviderListener {
   }
 
   get dropped(): number {
-    return this.#dropped;
+    return this.#unclaimed.dropped;
   }
 
   attach(events: ProviderListenerEvents): void {
@@ -134,10 +133,7 @@ class NodeListener implements ProviderListener {
       this.#error = undefined;
       throw error;
     }
-    for (let stream = this.#unclaimed.shift(); stream !== undefined; stream = this.#unclaimed.shift()) {
-      if (!stream.gone) return stream;
-    }
-    return undefined;
+    return this.#unclaimed.take();
   }
 
   async close(): Promise<void> {
@@ -147,8 +143,7 @@ class NodeListener implements ProviderListener {
       if (this.#file === undefined) stop();
       else this.#file.close(stop);
     });
-    for (const stream of this.#unclaimed) stream.abort();
-    this.#unclaimed = [];
+    this.#unclaimed.abort();
     open.listeners--;
     // The server is not done before its connections are, and those have owners of their own: what matters is that the port is free and the path gone.
     await Promise.race([closed, new Promise<void>((resolve) => setImmediate(resolve))]);
@@ -158,16 +153,8 @@ class NodeListener implements ProviderListener {
     const stream = new NodeStream(socket).named(this.address, unnamed);
     // Reset by the other side before it was accepted, and so without an address: there is nothing to serve.
     if (this.address.transport === "tcp" && stream.peer.transport === "unix") return stream.abort();
-    // What the other side has reset meanwhile takes no place.
-    if (this.#unclaimed.length >= this.#backlog) this.#unclaimed = this.#unclaimed.filter(({ gone }) => !gone);
-    if (this.#unclaimed.length < this.#backlog) {
-      this.#unclaimed.push(stream);
-      this.#events?.acceptable();
-    } else {
-      this.#dropped++;
-      stream.abort();
-      this.#events?.overflowing();
-    }
+    if (this.#unclaimed.add(stream)) this.#events?.acceptable();
+    else this.#events?.overflowing();
   }
 }
 

@@ -9,7 +9,7 @@ import type { StreamAddress } from "../address.ts";
 import type { ProviderStream, ProviderStreamEvents } from "../provider.ts";
 import type { SocketOptionName, SocketOptionValue } from "../socket_option.ts";
 import { NodeTcpOptions } from "./node_option.ts";
-import { isAny, tcpEnd, unnamed } from "./peer.ts";
+import { closedBySystem, isAny, tcpEnd, unnamed } from "./peer.ts";
 
 /** Where a socket knows its stream: the listeners are the same functions for all sockets, which spares each some 600 bytes. */
 const stream: unique symbol = Symbol("stream");
@@ -168,8 +168,3 @@ export class NodeStream implements ProviderStream {
     this.writable(); // whoever waits for taken bytes to go out waits in vain
   }
 }
-
-/** What every closed socket has to say at last, which nobody hears as a rule: one for all, so that closing makes no stack trace. */
-const closedBySystem: Error = Object.freeze(
-  Object.assign(new Error("The socket was closed by the system"), { code: "ECONNRESET" }),
-);

@@ -19,3 +19,8 @@ export function tcpEnd(host: string, port: number): StreamAddress {
 export function isAny(address: StreamAddress): boolean {
   return address.transport === "tcp" && (address.ip.equals(IpAddress.any4) || address.ip.equals(IpAddress.any6));
 }
+
+/** What every closed socket has to say at last, which nobody hears as a rule: one for all, so that closing makes no stack trace. */
+export const closedBySystem: Error = Object.freeze(
+  Object.assign(new Error("The socket was closed by the system"), { code: "ECONNRESET" }),
+);
