@@ -13,6 +13,9 @@ const pool: Buffer[] = [];
 const poolLimit = 16;
 const leastPooled = 8 * 1024;
 
+/** What is queued behind a write to learn of its end. */
+const nothing: Buffer = Buffer.alloc(0);
+
 /** Whom a half tells when to try again. */
 export type Writer = Pick<StreamEvents, "writable">;
 
@@ -50,8 +53,14 @@ export class Outgoing {
     // Nothing takes back what the stream was given, so it gets memory of its own.
     const part = bytes.length > writeLimit ? bytes.subarray(0, writeLimit) : bytes;
     const size = part.length; // now, for a stream may detach what it is given
-    if (this.#patient || part.length < leastPooled) this.#put(Buffer.from(part), this.#written);
-    else this.#putPooled(part);
+    if (this.#patient) {
+      this.#put(Buffer.from(part), this.#written);
+      return size;
+    }
+    const memory = size < leastPooled ? undefined : pool.pop() ?? Buffer.allocUnsafeSlow(writeLimit);
+    memory?.set(part);
+    this.#put(memory?.subarray(0, size) ?? Buffer.from(part));
+    this.#watch(memory);
     return size;
   }
 
@@ -60,8 +69,9 @@ export class Outgoing {
     const last = buffers.length - 1;
     const size = buffers.reduce((sum, { length }) => sum + length, 0); // now, for a stream may detach what it is given
     if (last > 0) this.#writable.cork();
-    buffers.forEach((bytes, i) => this.#put(bytes, i === last ? this.#written : undefined));
+    buffers.forEach((bytes, i) => this.#put(bytes, this.#patient && i === last ? this.#written : undefined));
     if (last > 0) this.#writable.uncork();
+    if (!this.#patient) this.#watch();
     return size;
   }
 
@@ -93,17 +103,19 @@ export class Outgoing {
     return !this.#busy && !this.#writable.destroyed && this.#writable.writableLength === 0;
   }
 
-  #putPooled(bytes: Uint8Array): void {
-    const memory = pool.pop() ?? Buffer.allocUnsafeSlow(writeLimit);
-    memory.set(bytes);
-    this.#put(memory.subarray(0, bytes.length), (error) => {
-      // After an error the system may be reading it still.
-      if (!error && pool.length < poolLimit) pool.push(memory);
+  /**
+   * Learns when a socket is done with what was written, and with the pool's `memory` for it. Nearly always it already is: a call back for each write would
+   * be a thirtieth of a round trip.
+   */
+  #watch(memory?: Buffer): void {
+    if (this.#writable.writableLength === 0) return recycle(memory);
+    this.#put(nothing, (error) => {
+      if (!error) recycle(memory); // after an error the system may be reading it still
       this.#written();
     });
   }
 
-  #put(bytes: Uint8Array, onWritten: ((error?: Error | null) => void) | undefined): void {
+  #put(bytes: Uint8Array, onWritten?: (error?: Error | null) => void): void {
     this.#busy = this.#patient; // now, for the call back may come at once
     try {
       this.#writable.write(bytes, onWritten);
@@ -119,4 +131,8 @@ export class Outgoing {
       this.#writer.writable();
     };
   }
+}
+
+function recycle(memory: Buffer | undefined): void {
+  if (memory !== undefined && pool.length < poolLimit) pool.push(memory);
 }
