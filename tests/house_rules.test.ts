@@ -17,6 +17,9 @@ test("checkHouseRules() finds nothing in good sources", () => {
       'import process from "node:process";\nimport "../../switch/counter.ts";\nimport "../net.ts";\nprocess.pid;',
     "net/env/run.ts": 'import "../backends/auto.ts";\nimport "../mod.ts";\nimport "./env.ts";\nimport "../tls/mod.ts";',
     "net/backends/auto.ts": 'export const isDeno = typeof Deno !== "undefined" && "Deno" in globalThis;',
+    "net/backends/node_tls.ts":
+      'import "node:tls";\nimport type { TlsEngine } from "../tls/engine.ts";\nBuffer.from(x);',
+    "net/tls/client.ts": 'import "../backends/node_tls.ts";\nimport "../open.ts";\nimport "../../flow/stream.ts";',
     "net/testing/check_flow.ts": 'import "../../switch/counter.ts";\nimport "../../flow/mod.ts";',
     "tests/_test.ts": 'import "node:test";',
     "tests/a.test.ts": 'import { test } from "./_test.ts";\nawait using x = f();\ntest("a", () => {});',
@@ -94,7 +97,8 @@ test("checkHouseRules() reports imports upwards and past public surfaces", () =>
       "net/a.ts": 'import "./backends/node.ts";\nimport "../mod.ts";\nexport * from "./testing/mod.ts";',
       "net/testing/a.ts": 'import "../net.ts";\nimport "../backends/auto.ts";\nimport "../../switch/open.ts";',
       "net/env/a.ts": 'import "../../switch/counter.ts";\nimport "../../tests/_test.ts";',
-      "net/backends/a.ts": 'import "../tls/mod.ts";',
+      "net/backends/a.ts": 'import "../tls/mod.ts";\nimport "../tls/session.ts";',
+      "net/tls/a.ts": 'import "../backends/auto.ts";\nimport "../../flow/node/incoming.ts";\nimport "../net.ts";',
       "mod.ts": 'import "./net/tls/mod.ts";',
     },
     "switch/a.ts:2: switch/a.ts may not import flow/mod.ts",
@@ -111,6 +115,10 @@ test("checkHouseRules() reports imports upwards and past public surfaces", () =>
     "net/env/a.ts:2: net/env/a.ts may not import switch/counter.ts",
     "net/env/a.ts:3: net/env/a.ts may not import tests/_test.ts",
     "net/backends/a.ts:2: net/backends/a.ts may not import net/tls/mod.ts",
+    "net/backends/a.ts:3: net/backends/a.ts may not import net/tls/session.ts",
+    "net/tls/a.ts:2: net/tls/a.ts may not import net/backends/auto.ts",
+    "net/tls/a.ts:3: net/tls/a.ts may not import flow/node/incoming.ts",
+    "net/tls/a.ts:4: net/tls/a.ts may not import net/net.ts",
     "mod.ts:2: mod.ts may not import net/tls/mod.ts",
   );
 });
@@ -132,12 +140,14 @@ test("checkHouseRules() reports imports from outside", () => {
     {
       "flow/a.ts": 'import "@std/assert";\nimport "node:net";\nimport "./b.js";\nawait import(name);',
       "net/backends/a.ts": 'import "npm:x";\nimport "bun:ffi";',
+      "net/tls/a.ts": 'import "node:tls";',
     },
     'flow/a.ts:2: Published sources import nothing from outside: "@std/assert"',
     'flow/a.ts:3: Only the rooms for it import "node:net"',
     'flow/a.ts:4: Import "./b.js" does not end in .ts',
     'flow/a.ts:5: Published sources import nothing from outside: "(computed)"',
     'net/backends/a.ts:2: Published sources import nothing from outside: "npm:x"',
+    'net/tls/a.ts:2: Only the rooms for it import "node:tls"',
   );
 });
 
@@ -148,12 +158,14 @@ test("checkHouseRules() reports names of runtimes, and questions about them", ()
       "net/a.ts": "Deno.pid;\nprocess.pid;\nBuffer.from(x);\nlet b: Bun.Socket;",
       "net/backends/a.ts":
         'typeof Bun;\nx["Deno"];\nglobalThis.process;\nprocess.versions.bun;\nnavigator.userAgent;\nDeno.pid;',
+      "net/tls/a.ts": "Buffer.from(x);",
     },
     "net/a.ts:2: Only the rooms for it name Deno",
     "net/a.ts:3: Only the rooms for it name process",
     "net/a.ts:4: Only the rooms for it name Buffer",
     "net/a.ts:5: Only the rooms for it name Bun",
     ...[2, 3, 4, 5, 6].map((line) => `net/backends/a.ts:${line}: ${sniffing}`),
+    "net/tls/a.ts:2: Only the rooms for it name Buffer",
   );
   assertRules(
     { "net/a.ts": "globalThis.Deno;" },

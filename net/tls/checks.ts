@@ -1,13 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * The checks of options, before anything is done, and what `node:tls` makes of them. The runtimes say in different words
- * what is wrong with a certificate, some of them nothing at all, and only in the handshake.
+ * The checks of options, before anything is done. The runtimes say in different words what is wrong with a certificate, some of them nothing at all, and only in
+ * the handshake.
  */
 
-import { Buffer } from "node:buffer";
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import type { SecureContextOptions } from "node:tls";
+import { nodeTls } from "../backends/node_tls.ts";
+import type { TlsIdentity } from "./engine.ts";
 import type { Pem, TlsCertificate } from "./options.ts";
 
 /** The longest name of a protocol, in bytes (RFC 7301). */
@@ -17,21 +16,22 @@ const longestProtocol = 255;
 const certificates = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 const privateKeys = /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----.*?-----END \1?PRIVATE KEY-----/gs;
 
-/** A certificate as `node:tls` wants it. */
-export function certificateSettings(certificate: TlsCertificate): SecureContextOptions {
+/** A certificate that can be shown: it and its key can be read, and belong together. */
+export function checkCertificate(certificate: TlsCertificate): TlsIdentity {
   const { chain, key, passphrase } = certificate ?? {};
   if (passphrase !== undefined && typeof passphrase !== "string") {
     throw new TypeError("Cannot start TLS as the passphrase of a key must be a string");
   }
   const shown = readCertificates("chain", chain);
   const [block] = blocks("key", key, privateKeys);
-  if (!readCertificate("chain", shown[0]).checkPrivateKey(readKey(block, passphrase))) {
+  const identity = { chain: shown, key: block, passphrase };
+  if (!hasOwnKey(identity)) {
     throw new TypeError("Cannot start TLS as key must be that of the first certificate in chain: it is another one");
   }
-  return { cert: shown.join("\n"), key: block, ...(passphrase === undefined ? {} : { passphrase }) };
+  return identity;
 }
 
-/** The authorities as `node:tls` wants them. */
+/** The certificates of the authorities, each of which can be read. */
 export function checkAuthorities(authorities: Pem | readonly Pem[] | undefined): string[] | undefined {
   if (authorities === undefined) return undefined;
   const list: readonly Pem[] = Array.isArray(authorities) ? authorities : [authorities];
@@ -39,7 +39,7 @@ export function checkAuthorities(authorities: Pem | readonly Pem[] | undefined):
   return list.flatMap((authority) => readCertificates("authorities", authority));
 }
 
-/** The protocols as `node:tls` wants them. */
+/** The protocols, if there are any. */
 export function checkProtocols(protocols: readonly string[] | undefined): string[] | undefined {
   if (protocols === undefined) return undefined;
   if (!Array.isArray(protocols)) {
@@ -68,23 +68,21 @@ function checkProtocol(protocol: unknown): void {
 /** The blocks of certificates, each of which can be read. */
 function readCertificates(name: string, value: Pem): string[] {
   const found = blocks(name, value, certificates);
-  for (const block of found) readCertificate(name, block);
+  for (const block of found) {
+    try {
+      nodeTls.checkX509(block);
+    } catch (cause) {
+      throw new SyntaxError(`Cannot start TLS as a certificate in ${name} cannot be read`, { cause });
+    }
+  }
   return found;
 }
 
-function readCertificate(name: string, block: string): X509Certificate {
+function hasOwnKey(identity: TlsIdentity): boolean {
   try {
-    return new X509Certificate(block);
+    return nodeTls.hasOwnKey(identity);
   } catch (cause) {
-    throw new SyntaxError(`Cannot start TLS as a certificate in ${name} cannot be read`, { cause });
-  }
-}
-
-function readKey(key: string, passphrase: string | undefined): KeyObject {
-  try {
-    return createPrivateKey(passphrase === undefined ? key : { key, passphrase });
-  } catch (cause) {
-    const how = passphrase === undefined ? "without a passphrase" : "with this passphrase";
+    const how = identity.passphrase === undefined ? "without a passphrase" : "with this passphrase";
     throw new SyntaxError(`Cannot start TLS as key cannot be read ${how}`, { cause });
   }
 }
@@ -94,7 +92,7 @@ function blocks(name: string, value: Pem, kind: RegExp): string[] {
   if (typeof value !== "string" && !(value instanceof Uint8Array)) {
     throw new TypeError(`Cannot start TLS as ${name} must be PEM: current value is ${String(value)}`);
   }
-  const text = typeof value === "string" ? value : Buffer.from(value).toString("latin1");
+  const text = typeof value === "string" ? value : new TextDecoder().decode(value);
   const found = text.match(kind);
   if (found !== null) return found;
   const what = kind === certificates ? "certificates" : "a private key";

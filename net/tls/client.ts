@@ -1,15 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { isIP } from "node:net";
-import { connect, type ConnectionOptions } from "node:tls";
 import type { TwoWay } from "../../flow/mod.ts";
 import type { Switch } from "../../switch/mod.ts";
+import { nodeTls } from "../backends/node_tls.ts";
 import { hostAddress } from "../mod.ts";
-import { tlsErrorFrom } from "./errors.ts";
-import { certificateSettings, checkAuthorities, checkProtocols } from "./checks.ts";
+import { checkAuthorities, checkCertificate, checkProtocols } from "./checks.ts";
+import type { TlsClientSettings } from "./engine.ts";
 import { openTls } from "./open_tls.ts";
 import type { TlsClientOptions } from "./options.ts";
-import type { Begin } from "./session.ts";
 import type { TlsFlow } from "./tls_flow.ts";
 
 /**
@@ -51,35 +49,18 @@ export async function tlsClient(sw: Switch, flow: TwoWay, options: TlsClientOpti
       `Cannot start TLS with verification "${String(verification)}": it can only be "dangerously-off"`,
     );
   }
-  const settings: ConnectionOptions = {
-    host: serverName,
-    servername: isIP(serverName) ? "" : serverName, // which is for names only (RFC 6066)
-    ca: checkAuthorities(authorities),
-    ...(certificate === undefined ? {} : certificateSettings(certificate)),
-    ALPNProtocols: checkProtocols(options.protocols),
-    minVersion: "TLSv1.2",
-    rejectUnauthorized: verification === undefined,
+  const settings: TlsClientSettings = {
+    serverName,
+    authorities: checkAuthorities(authorities),
+    identity: certificate === undefined ? undefined : checkCertificate(certificate),
+    protocols: checkProtocols(options.protocols),
+    verify: verification === undefined,
   };
   return await openTls({
     sw,
     flow,
     options,
     label: `TLS with ${serverName}`,
-    prepare: () => Promise.resolve({ begin: begin(settings), serverName }),
+    prepare: () => Promise.resolve({ open: (events) => nodeTls.connect(settings, events), serverName }),
   });
-}
-
-function begin(settings: ConnectionOptions): Begin {
-  return (stream, { secured, failed }) => {
-    const socket = connect({ ...settings, socket: stream, allowHalfOpen: true } as ConnectionOptions);
-    const fail = (error: unknown) => failed(tlsErrorFrom("start TLS", error));
-    socket.on("error", fail);
-    socket.on("close", () => fail("ECONNRESET"));
-    socket.once("secureConnect", () => {
-      // The runtime has refused what it should. This is for the day on which one does not.
-      if (settings.rejectUnauthorized && !socket.authorized) fail(socket.authorizationError);
-      else secured(socket);
-    });
-    return () => socket.destroy();
-  };
 }

@@ -36,28 +36,6 @@ const descriptions: Readonly<Record<TlsErrorCode, string>> = {
   protocol: "the TLS protocol failed",
 };
 
-/** What the codes of `node:tls` mean; all others are `protocol`. They are those of OpenSSL's X509_V_ERR_*, but for the first two. */
-const codes: Readonly<Record<string, TlsErrorCode>> = {
-  ERR_TLS_CERT_ALTNAME_INVALID: "name_mismatch",
-  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: "certificate_untrusted",
-  HOSTNAME_MISMATCH: "name_mismatch",
-  CERT_HAS_EXPIRED: "certificate_expired",
-  CERT_NOT_YET_VALID: "certificate_expired",
-  UNABLE_TO_GET_ISSUER_CERT: "certificate_untrusted",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "certificate_untrusted",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "certificate_untrusted",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "certificate_untrusted",
-  SELF_SIGNED_CERT_IN_CHAIN: "certificate_untrusted",
-  CERT_SIGNATURE_FAILURE: "certificate_untrusted",
-  CERT_CHAIN_TOO_LONG: "certificate_untrusted",
-  CERT_REVOKED: "certificate_untrusted",
-  INVALID_CA: "certificate_untrusted",
-  INVALID_PURPOSE: "certificate_untrusted",
-  PATH_LENGTH_EXCEEDED: "certificate_untrusted",
-  CERT_UNTRUSTED: "certificate_untrusted",
-  CERT_REJECTED: "certificate_untrusted",
-};
-
 /**
  * TLS failed, and not the connection under it: that fails as it does without TLS. Branch on {@linkcode TlsError.code}, never on the text; the runtime's own error is
  * the `cause`.
@@ -93,12 +71,4 @@ export class TlsError extends Error {
     this.name = "TlsError";
     this.code = code;
   }
-}
-
-/** What is thrown for an error of `node:tls`, or for a code that it gives in place of one. */
-export function tlsErrorFrom(action: string, cause: unknown): TlsError {
-  const code = String((cause as { code?: unknown } | undefined)?.code ?? cause);
-  // An end in the midst of the handshake, as the runtimes call it.
-  if (code === "ECONNRESET") return new TlsError("truncated", action, cause);
-  return new TlsError(Object.hasOwn(codes, code) ? codes[code] : "protocol", action, cause);
 }

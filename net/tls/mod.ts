@@ -16,6 +16,5 @@
 export { tlsClient } from "./client.ts";
 export { TlsError, type TlsErrorCode } from "./errors.ts";
 export type { Pem, TlsCertificate, TlsClientOptions, TlsOptions, TlsServerOptions } from "./options.ts";
-export type { PeerCertificate } from "./peer_certificate.ts";
 export { tlsServer } from "./server.ts";
-export type { TlsFlow } from "./tls_flow.ts";
+export type { PeerCertificate, TlsFlow } from "./tls_flow.ts";

@@ -9,7 +9,7 @@ import { ownerGone } from "../open.ts";
 import { checkMilliseconds } from "../options.ts";
 import { TlsError } from "./errors.ts";
 import type { TlsOptions } from "./options.ts";
-import { type Begin, Session } from "./session.ts";
+import { type Open, Session } from "./session.ts";
 import { SecureFlow, type TlsFlow } from "./tls_flow.ts";
 
 /** What to open. */
@@ -20,7 +20,7 @@ export interface TlsPlan {
   /** What the connection is called in dumps. */
   readonly label: string;
   /** Prepares the handshake, and gives what begins it and the server's name. Cancelled when the attempt is given up. */
-  prepare(session: Session): Promise<{ begin: Begin; serverName: string | undefined }>;
+  prepare(session: Session): Promise<{ open: Open; serverName: string | undefined }>;
 }
 
 const defaultHandshakeTimeout = 10_000;
@@ -38,8 +38,8 @@ export async function openTls({ sw, flow, options, label, prepare }: TlsPlan): P
   const session = new Session(flow, home);
   const tls = new SecureFlow(session, { owner: sw, clock, linger, label });
   const handshake = async () => {
-    const { begin, serverName } = await home.run(() => prepare(session));
-    tls.secured(await session.handshake(begin), serverName);
+    const { open, serverName } = await home.run(() => prepare(session));
+    tls.secured(await session.handshake(open), serverName);
   };
   try {
     const shaking = handshake();

@@ -1,8 +1,5 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { Buffer } from "node:buffer";
-import { Duplex } from "node:stream";
-import { bufferOf } from "../../flow/node/foreign.ts";
 import { cancellableSource, lend, type LendingSource, type TwoWay, writeAll } from "../../flow/mod.ts";
 import type { Home } from "../../flow/home.ts";
 import { interruptible, yieldNow } from "../../switch/mod.ts";
@@ -19,31 +16,27 @@ export interface RecordsEvents {
   hungry(): boolean;
   /** Whether the handshake is still going on. */
   shaking(): boolean;
+  /** Here is the next record, or a part of it. */
+  record(bytes: Uint8Array<ArrayBuffer>): void;
   /** All that was encrypted has been passed on. */
   sent(): void;
   /** The flow has ended, and all that came before has been decrypted. */
   ended(): void;
-  /** `node:tls` sends nothing any more. */
-  finished(): void;
   /** The flow is broken. */
   failed(operation: "read" | "write", error: unknown): void;
 }
 
 /**
- * The encrypted side of a connection: a stream for `node:tls` to read from and write to, over a flow. The runtimes differ in when they stop reading, what they say
- * was written, and when they destroy a stream under them, and none shows whether the other side took its leave. So nothing is queued inside the stream, and the stream's end is
- * not the flow's: what is written is kept here until the flow takes it, and records are decrypted one at a time, when somebody waits for what is in them. That
- * bounds the memory; and on Bun, which ends both directions when it decrypts a farewell, a server can answer whom it has not yet read to the end.
+ * The encrypted side of a connection, over a flow. What is written is kept here until the flow takes it, and records are decrypted one at a time, when somebody waits for
+ * what is in them. That bounds the memory; and on Bun, which ends both directions when it decrypts a farewell, a server can answer whom it has not yet read to the end.
  */
 export class Records {
-  /** What `node:tls` takes for a socket. It never ends. */
-  readonly stream: Duplex;
   readonly #flow: TwoWay;
   readonly #home: Home;
   readonly #events: RecordsEvents;
   #source: LendingSource;
   #wanted = false;
-  #rest: Buffer<ArrayBuffer> = Buffer.alloc(0);
+  #rest: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #header: number[] = [];
   #left = 0;
   #reading = false;
@@ -57,21 +50,6 @@ export class Records {
     this.#home = home;
     this.#events = events;
     this.#source = lendingSource(flow, home);
-    this.stream = new Duplex({
-      read: () => {
-        this.#wanted = true;
-        queueMicrotask(() => this.pull()); // what is pushed in a call to read() comes out later
-      },
-      write: (chunk: Buffer, _, done) => {
-        this.#put(chunk);
-        done();
-      },
-      final: (done) => {
-        done();
-        events.finished();
-      },
-    });
-    this.stream.on("error", () => {});
   }
 
   /** Where the encrypted bytes come from. Another source takes over what was read from it already. */
@@ -88,7 +66,13 @@ export class Records {
     return !this.#sending;
   }
 
-  /** Gives the next record to be decrypted, or a part of it, if that is wanted. */
+  /** The next record, or a part of it, can be taken. */
+  want(): void {
+    this.#wanted = true;
+    this.pull();
+  }
+
+  /** Gives it, if it can be taken and somebody is hungry for what is in it. */
   pull(): void {
     if (!this.#wanted || !this.#events.hungry()) return;
     if (this.#rest.length === 0) {
@@ -99,7 +83,7 @@ export class Records {
     const size = this.#sizeOfPart();
     const part = this.#rest.subarray(0, size);
     this.#rest = this.#rest.subarray(size);
-    this.stream.push(part);
+    this.#events.record(part);
   }
 
   /** How much of the rest belongs to the record that it begins with. */
@@ -120,7 +104,7 @@ export class Records {
     this.#reading = true;
     const take = (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => {
       const piece = bytes.subarray(0, pieceSize);
-      this.#rest = bufferOf(keep ? piece : piece.slice());
+      this.#rest = keep ? piece : new Uint8Array(piece); // no slice(): that of a Buffer is no copy
       return piece.length;
     };
     try {
@@ -138,13 +122,14 @@ export class Records {
     this.pull();
   }
 
-  #put(chunk: Uint8Array): void {
-    if (this.#broken || chunk.length === 0) return;
-    this.#queue.push(chunk);
-    if (!this.#sending) this.#send();
+  /** Sends what was encrypted, as soon as the flow takes it. */
+  send(bytes: Uint8Array): void {
+    if (this.#broken || bytes.length === 0) return;
+    this.#queue.push(bytes);
+    if (!this.#sending) this.#sendAll();
   }
 
-  async #send(): Promise<void> {
+  async #sendAll(): Promise<void> {
     this.#sending = true;
     try {
       // Deno writes a flight of the handshake in pieces, the second of which TCP would keep until the other side tells, some 40 ms later, that it has the first.

@@ -1,18 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { createServer, type TlsOptions, type TLSSocket } from "node:tls";
 import { BufReader, type TwoWay } from "../../flow/mod.ts";
 import { interruptible, type Switch } from "../../switch/mod.ts";
-import { certificateSettings, checkAuthorities, checkProtocols } from "./checks.ts";
-import { tlsErrorFrom } from "./errors.ts";
+import { nodeTls } from "../backends/node_tls.ts";
+import { checkAuthorities, checkCertificate, checkProtocols } from "./checks.ts";
 import { openTls } from "./open_tls.ts";
 import type { TlsCertificate, TlsServerOptions } from "./options.ts";
 import { maxHello, readServerName } from "./server_name.ts";
-import type { Begin } from "./session.ts";
 import type { TlsFlow } from "./tls_flow.ts";
-
-/** The runtime sets no limit of its own then. Deno would keep the timer, and all that hangs on it, after a handshake that failed. */
-const noHandshakeTimeout = -1;
 
 /**
  * Starts TLS over a flow, as its server: at once, or in the midst of another protocol (STARTTLS).
@@ -90,17 +85,8 @@ const noHandshakeTimeout = -1;
  */
 export async function tlsServer(sw: Switch, flow: TwoWay, options: TlsServerOptions): Promise<TlsFlow> {
   const { certificate, authorities } = options;
-  const fixed = typeof certificate === "function" ? undefined : certificateSettings(certificate);
-  const ca = checkAuthorities(authorities);
-  const settings: TlsOptions = {
-    ca,
-    ALPNProtocols: checkProtocols(options.protocols),
-    minVersion: "TLSv1.2",
-    requestCert: ca !== undefined,
-    rejectUnauthorized: false, // by the runtime, which does not say why
-    allowHalfOpen: true,
-    handshakeTimeout: noHandshakeTimeout,
-  };
+  const fixed = typeof certificate === "function" ? undefined : checkCertificate(certificate);
+  const settings = { authorities: checkAuthorities(authorities), protocols: checkProtocols(options.protocols) };
   return await openTls({
     sw,
     flow,
@@ -110,8 +96,8 @@ export async function tlsServer(sw: Switch, flow: TwoWay, options: TlsServerOpti
       const reader = new BufReader(records.source, { maxSize: maxHello });
       records.source = reader.asSource();
       const serverName = await readServerName(reader);
-      const shown = fixed ?? certificateSettings(await interruptible(ask(certificate, serverName)));
-      return { begin: begin({ ...settings, ...shown }), serverName };
+      const identity = fixed ?? checkCertificate(await interruptible(ask(certificate, serverName)));
+      return { open: (events) => nodeTls.accept({ ...settings, identity }, events), serverName };
     },
   });
 }
@@ -121,22 +107,4 @@ async function ask(
   serverName: string | undefined,
 ): Promise<TlsCertificate> {
   return typeof certificate === "function" ? await certificate(serverName) : certificate;
-}
-
-function begin(settings: TlsOptions): Begin {
-  return (stream, { secured, failed }) => {
-    const server = createServer(settings);
-    const fail = (error: unknown, socket?: TLSSocket) => {
-      socket?.on("error", () => {});
-      failed(tlsErrorFrom("start TLS", error));
-    };
-    server.on("tlsClientError", fail);
-    server.on("error", fail);
-    server.on("secureConnection", (socket) => {
-      if (settings.requestCert && !socket.authorized) fail(socket.authorizationError, socket);
-      else secured(socket);
-    });
-    server.emit("connection", stream);
-    return () => {}; // its socket goes with the stream
-  };
 }

@@ -1,13 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { Buffer } from "node:buffer";
-import type { Duplex } from "node:stream";
-import type { TLSSocket } from "node:tls";
 import type { Home } from "../../flow/home.ts";
 import { BrokenPipeError, type Closable, type TwoWay } from "../../flow/mod.ts";
-import { Incoming } from "../../flow/node/incoming.ts";
-import { type StreamEnd, type StreamEvents, writeLimit } from "../../flow/stream_end.ts";
-import { TlsError, tlsErrorFrom } from "./errors.ts";
+import type { StreamEnd, StreamEvents } from "../../flow/stream_end.ts";
+import type { HandshakeResult, TlsEndpoint, TlsEvents } from "./engine.ts";
+import { TlsError } from "./errors.ts";
 import { Records } from "./records.ts";
 
 /** A flow as far as it can be given back. */
@@ -15,16 +12,8 @@ export interface WrappedFlow extends TwoWay, Partial<Closable> {
   abort?(): void;
 }
 
-/** What a handshake tells. */
-export interface HandshakeEvents {
-  /** It is done, and the other side is who it should be. Called in the turn in which that is known, before any plaintext is lost. */
-  secured(socket: TLSSocket): void;
-  /** It failed. */
-  failed(error: unknown): void;
-}
-
-/** Begins a handshake of `node:tls` over a stream, and gives what gives it up. */
-export type Begin = (stream: Duplex, events: HandshakeEvents) => () => void;
+/** Makes an endpoint, which begins its handshake. */
+export type Open = (events: TlsEvents) => TlsEndpoint;
 
 /** One end of a TLS connection that never waits, over a flow. */
 export class Session implements StreamEnd {
@@ -32,30 +21,27 @@ export class Session implements StreamEnd {
   readonly #flow: WrappedFlow;
   readonly #home: Home;
   #events: StreamEvents = { readable: () => {}, writable: () => {} };
+  #endpoint: TlsEndpoint | undefined;
+  #shaking = true;
   #onFailure: (error: unknown) => void = () => {};
-  #giveUp: () => void = () => {};
-  #socket: TLSSocket | undefined;
-  #incoming: Incoming | undefined;
+  /** What every read throws, once all that came before is consumed. */
+  #receiveFailure: { readonly error: unknown } | undefined;
   /** What every write throws. */
   #sendFailure: { readonly error: unknown } | undefined;
   /** Somebody waits for what the next record has in it, or it will be dropped. */
   #hungry = false;
   #dropping = false;
-  #ending = false;
   #freed: Promise<void> | undefined;
 
   constructor(flow: WrappedFlow, home: Home) {
     this.#flow = flow;
     this.#home = home;
     this.records = new Records(flow, home, {
-      hungry: () => this.#incoming === undefined || this.#hungry,
-      shaking: () => this.#socket === undefined,
+      hungry: () => this.#shaking || this.#hungry,
+      shaking: () => this.#shaking,
+      record: (bytes) => this.#endpoint?.decrypt(bytes),
       sent: () => this.#events.writable(),
-      ended: () => this.#failReading(new TlsError("truncated", this.#socket === undefined ? "start TLS" : "read")),
-      finished: () => {
-        // On Bun, when the other side has ended: it ends both directions then. In a handshake the error follows.
-        if (this.#socket !== undefined && !this.#ending) this.#failWriting(new BrokenPipeError("write"));
-      },
+      ended: () => this.#failReading(this.#truncated()),
       failed: (operation, error) => operation === "read" ? this.#failReading(error) : this.#failWriting(error),
     });
   }
@@ -66,57 +52,65 @@ export class Session implements StreamEnd {
   }
 
   /** Performs the handshake. */
-  handshake(begin: Begin): Promise<TLSSocket> {
-    return new Promise((resolve, reject) => {
+  async handshake(open: Open): Promise<HandshakeResult> {
+    await new Promise<void>((resolve, reject) => {
       this.#onFailure = reject;
-      this.#giveUp = begin(this.records.stream, {
-        secured: (socket) => {
-          this.#secured(socket);
-          resolve(socket);
+      this.#endpoint = open({
+        secured: () => {
+          this.#shaking = false;
+          resolve();
         },
-        failed: reject,
+        wantsRecord: () => this.records.want(),
+        encrypted: (bytes) => this.records.send(bytes),
+        readable: () => {
+          this.#hungry = this.#dropping;
+          this.#events.readable();
+        },
+        writable: () => this.#events.writable(),
+        finished: () => this.#failWriting(new BrokenPipeError("write")),
+        failed: (code, cause) => {
+          const error = new TlsError(code, this.#action, cause);
+          this.#fail(error, error);
+        },
+        closed: () => this.#fail(this.#truncated(), new BrokenPipeError("write")),
       });
     });
+    return (this.#endpoint as TlsEndpoint).result();
   }
 
   peek(): Uint8Array<ArrayBuffer> | null | undefined {
-    const bytes = this.#incoming?.peek();
-    if (bytes === undefined && !this.#hungry) {
-      this.#hungry = true;
-      this.records.pull();
-      return this.#incoming?.peek();
-    }
-    return bytes;
+    const bytes = this.#peek();
+    if (bytes !== undefined || this.#hungry) return bytes;
+    this.#hungry = true;
+    this.records.pull();
+    return this.#peek();
   }
 
-  consume(size: number): boolean {
-    return this.#incoming?.consume(size) ?? false;
+  consume(size: number): boolean | void {
+    return this.#endpoint?.consume(size);
   }
 
   drop(): void {
-    this.#incoming?.drop();
+    this.#endpoint?.drop();
     this.#dropping = this.#hungry = true;
     this.records.pull();
   }
 
   write(bytes: Uint8Array): number {
-    return this.#put(bytes.subarray(0, writeLimit), true);
+    return this.#sender?.write(bytes) ?? 0;
   }
 
   give(buffers: readonly Uint8Array[]): number {
-    return this.#put(buffers[0].subarray(0, writeLimit), false);
+    return this.#sender?.give(buffers) ?? 0;
   }
 
   end(): void {
-    if (this.#ending) return;
-    this.#ending = true;
-    this.#socket?.end(() => this.#events.writable());
+    this.#endpoint?.end();
   }
 
   get flushed(): boolean {
     if (this.#sendFailure !== undefined || this.#freed !== undefined) return true;
-    if (this.#socket === undefined || this.#socket.destroyed) return this.records.idle;
-    return this.#queued === 0 && (!this.#ending || this.#socket.writableFinished);
+    return this.records.idle && (this.#endpoint?.flushed ?? true);
   }
 
   /** Gives everything back: by a reset, where `abort` says so and the flow can, or else by closing the flow. Settles when that is done. */
@@ -126,50 +120,44 @@ export class Session implements StreamEnd {
 
   async #free(abort: boolean): Promise<void> {
     this.#failWriting(new BrokenPipeError("write"));
-    this.#giveUp();
-    this.#socket?.destroy();
-    this.records.stream.destroy();
+    this.#endpoint?.destroy();
     const stopped = this.#home.stop(); // not awaited yet: an operation of a foreign flow may settle only when the flow is closed
     if (abort) this.#flow.abort?.();
     await (typeof this.#flow.close === "function" ? this.#flow.close() : this.#flow.shutdown("all"));
     await stopped;
   }
 
-  get #queued(): number {
-    return (this.#socket?.writableLength ?? 0) + (this.records.idle ? 0 : 1);
+  /** What cannot be done when TLS fails. */
+  get #action(): string {
+    return this.#shaking ? "start TLS" : "read";
   }
 
-  #put(bytes: Uint8Array, copy: boolean): number {
+  /** What takes a write, if anything does: nothing older is queued. */
+  get #sender(): TlsEndpoint | undefined {
     if (this.#sendFailure !== undefined) throw this.#sendFailure.error;
-    const socket = this.#socket;
-    if (socket === undefined || this.#queued > 0) return 0;
-    socket.write(copy ? Buffer.from(bytes) : bytes, () => this.#events.writable());
-    return bytes.length;
+    return this.records.idle ? this.#endpoint : undefined;
   }
 
-  #secured(socket: TLSSocket): void {
-    this.#socket = socket;
-    socket.on("error", (error) => {
-      const failure = tlsErrorFrom("read", error);
-      this.#failReading(failure);
-      this.#failWriting(failure);
-    });
-    socket.on("close", () => {
-      this.#failReading(new TlsError("truncated", "read"));
-      this.#failWriting(new BrokenPipeError("write"));
-    });
-    this.#incoming = new Incoming(socket); // which never pauses it, for a record is less than that takes
-    this.#incoming.start({
-      readable: () => {
-        this.#hungry = this.#dropping;
-        this.#events.readable();
-      },
-    });
+  #peek(): Uint8Array<ArrayBuffer> | null | undefined {
+    const bytes = this.#endpoint?.peek();
+    if (bytes === undefined && this.#receiveFailure !== undefined) throw this.#receiveFailure.error;
+    return bytes;
+  }
+
+  #truncated(): TlsError {
+    return new TlsError("truncated", this.#action);
+  }
+
+  /** Where the handshake fails, what tells the peer why may still go out. */
+  #fail(reading: unknown, writing: unknown): void {
+    this.#failReading(reading);
+    if (!this.#shaking) this.#failWriting(writing);
   }
 
   #failReading(error: unknown): void {
-    this.#incoming?.fail(error);
+    this.#receiveFailure ??= { error };
     this.#onFailure(error);
+    this.#events.readable();
   }
 
   #failWriting(error: unknown): void {

@@ -1,6 +1,5 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import type { TLSSocket } from "node:tls";
 import {
   type Borrower,
   type Closable,
@@ -14,8 +13,24 @@ import {
 import { Stream } from "../../flow/stream.ts";
 import { type Clock, first, type ReleaseHook, type Switch } from "../../switch/mod.ts";
 import { isSwitchCancelled, own, runUnder } from "../../switch/switch.ts";
-import { type PeerCertificate, peerCertificate } from "./peer_certificate.ts";
+import type { HandshakeResult } from "./engine.ts";
 import type { Session } from "./session.ts";
+
+/** The certificate that the other side has shown. */
+export interface PeerCertificate {
+  /** Whose it is: one line for each part of the name, such as `CN=example.com`. */
+  readonly subject: string;
+  /** Who says so, likewise. */
+  readonly issuer: string;
+  /** From when it is valid. */
+  readonly validFrom: Date;
+  /** Until when it is valid. */
+  readonly validTo: Date;
+  /** Its SHA-256 digest, as pairs of digits: `AB:CD:…`. */
+  readonly fingerprint: string;
+  /** All of it, in the format DER: for `new X509Certificate(der)` of `node:crypto`, say. */
+  readonly der: Uint8Array<ArrayBuffer>;
+}
 
 /**
  * A TLS connection over a flow.
@@ -61,7 +76,8 @@ export class SecureFlow implements TlsFlow {
   readonly #terms: TlsTerms;
   readonly #stream: Stream;
   readonly #hook: ReleaseHook;
-  #facts: Facts | undefined;
+  #result: HandshakeResult | undefined;
+  #serverName: string | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(session: Session, terms: TlsTerms) {
@@ -74,29 +90,25 @@ export class SecureFlow implements TlsFlow {
   }
 
   /** The handshake is done. */
-  secured(socket: TLSSocket, serverName: string | undefined): void {
-    this.#facts = {
-      protocol: typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : undefined,
-      peerCertificate: peerCertificate(socket),
-      version: String(socket.getProtocol()),
-      serverName,
-    };
+  secured(result: HandshakeResult, serverName: string | undefined): void {
+    this.#result = result;
+    this.#serverName = serverName;
   }
 
   get protocol(): string | undefined {
-    return this.#facts?.protocol;
+    return this.#result?.protocol;
   }
 
   get peerCertificate(): PeerCertificate | undefined {
-    return this.#facts?.peerCertificate;
+    return this.#result?.peerCertificate;
   }
 
   get version(): string {
-    return this.#facts?.version ?? "";
+    return this.#result?.version ?? "";
   }
 
   get serverName(): string | undefined {
-    return this.#facts?.serverName;
+    return this.#serverName;
   }
 
   /** Whether it is closed, or about to be. */
@@ -154,11 +166,4 @@ export class SecureFlow implements TlsFlow {
     }
     await this.#session.free(!this.#session.flushed);
   }
-}
-
-interface Facts {
-  readonly protocol: string | undefined;
-  readonly peerCertificate: PeerCertificate | undefined;
-  readonly version: string;
-  readonly serverName: string | undefined;
 }

@@ -21,17 +21,18 @@ export interface Import {
 const rooms = ["switch", "flow", "net"];
 
 /**
- * What optional layers may also import, beside their own folder and public surfaces: backends are a part of their room;
+ * What optional layers may also import, beside their own folder and public surfaces: backends are a part of their room, and
+ * one of them is the engine of `net/tls`;
  * `flow/node` holds what backends and standard streams share, over the end of a stream that is no public thing, and bridges
  * with a home, which check what they are given;
  * `net/tls` opens and closes what it makes as sockets are, and is a bridge.
  */
 const privileges: Record<string, RegExp> = {
   "flow/node": /^flow\/(stream|stream_end|home|check)\.ts$/,
-  "net/backends": /^((switch|flow|net)\/[^/]+|flow\/node\/.+)$/,
+  "net/backends": /^((switch|flow|net)\/[^/]+|flow\/node\/.+|net\/tls\/(engine|errors)\.ts)$/,
   "net/env": /^(net\/backends\/.+|flow\/node\/.+|flow\/stream(_end)?\.ts)$/,
   "net/tls":
-    /^(switch\/(switch|clock)\.ts|flow\/(stream|stream_end|home)\.ts|flow\/node\/(foreign|incoming)\.ts|net\/(open|options)\.ts)$/,
+    /^(switch\/(switch|clock)\.ts|flow\/(stream|stream_end|home)\.ts|net\/(open|options)\.ts|net\/backends\/node_tls\.ts)$/,
   "net/testing": /^switch\/counter\.ts$/,
 };
 

@@ -35,7 +35,7 @@ export const runtimeSniffing: Rule = nodeRule(
 );
 
 function mayNameRuntime({ path }: Source): boolean {
-  return path === "switch/context.ts" || /^(net\/backends|net\/env|net\/tls|flow\/node)\//.test(path);
+  return path === "switch/context.ts" || /^(net\/backends|net\/env|flow\/node)\//.test(path);
 }
 
 function isRuntimeGlobal(node: ts.Node): node is ts.Identifier {

@@ -2,9 +2,21 @@
 
 /** TLS that begins in the midst of another protocol. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { all, BufReader, copyString, lend, type LendingSource, pipe, Switch, type TwoWay } from "../../../mod.ts";
+import { Buffer } from "node:buffer";
+import {
+  all,
+  BufReader,
+  copyString,
+  lend,
+  type LendingSource,
+  pipe,
+  readAll,
+  Switch,
+  type TwoWay,
+} from "../../../mod.ts";
 import { tlsClient, TlsError, tlsServer } from "../../../net/tls/mod.ts";
 import { test } from "../../_test.ts";
+import { text } from "../_helpers.ts";
 import { clientOptions, serverOptions } from "./_helpers.ts";
 
 /** A flow whose beginning a reader has in its buffer. */
@@ -98,4 +110,29 @@ test("tlsClient() takes no plaintext that was slipped in before the handshake fo
       assertRejects(() => tlsClient(sw, handedOver(plain, a), clientOptions), TlsError),
       assertRejects(() => tlsServer(sw, b, serverOptions), TlsError),
     ]);
+  }));
+
+test("tlsClient() keeps nothing of what a source lends and uses again", () =>
+  Switch.run(async (sw) => {
+    const [a, b] = pipe();
+    const memory = Buffer.alloc(300); // whose slice() is no copy
+    const flow: TwoWay & LendingSource = {
+      read: (buffer) => a.read(buffer),
+      [lend]: async (use) => {
+        const count = await a.read(memory);
+        if (count === null) return null;
+        for (let at = 0; at < count;) at += await use(memory.subarray(at, count), false);
+        memory.fill(0);
+        return count;
+      },
+      write: (bytes) => a.write(bytes),
+      shutdown: (how) => a.shutdown(how),
+    };
+    const [client, server] = await all([
+      () => tlsClient(sw, flow, clientOptions),
+      () => tlsServer(sw, b, serverOptions),
+    ]);
+    await copyString("hello", server);
+    await server.close();
+    assertEquals(text(await readAll(client)), "hello");
   }));
