@@ -1,16 +1,23 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { root, type Runtime } from "../tests/_runtimes.ts";
 import type { Answer, Order } from "./load/generator.ts";
+import { native } from "./_peers.ts";
 import { cores, Program } from "./_process.ts";
 
-/** The one process that makes the load for every server. It runs on Node, whatever the server runs on. */
+/** What makes the load for every server: one process on Node, whatever the server runs on, and for what it can do the program in C. */
 export class LoadGenerator {
+  /** Whether there is the program in C; else Node does everything. */
+  readonly inC: boolean;
   readonly #program: Program;
 
   constructor(node: Runtime) {
-    this.#program = new Program(node.runCommand(join(root, "bench/load/generator.ts")), cores.load);
+    const compiled = native.runCommand(join(root, "bench/load/load.c"));
+    this.inC = existsSync(compiled[0]);
+    const command = node.runCommand(join(root, "bench/load/generator.ts"));
+    this.#program = new Program(this.inC ? [...command, ...compiled] : command, cores.load);
   }
 
   /** Has one order carried out. */

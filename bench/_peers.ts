@@ -46,6 +46,7 @@ export async function preparePeers(install: boolean): Promise<Record<string, str
   };
   const gcc = ["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o"];
   await compile("gcc", gcc, "bare/echo.c");
+  await compile("gcc", gcc, "load/load.c");
   await compile("go", ["go", "build", "-o"], "bare/echo.go");
   const versions: Record<string, string> = {
     gcc: await versionOf(["gcc", "--version"]),

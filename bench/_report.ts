@@ -15,6 +15,8 @@ export interface Machine {
   readonly cores: number;
   readonly system: string;
   readonly pinned: boolean;
+  /** Whether the load was made in C, as far as it can be; else on Node. */
+  readonly loadInC: boolean;
   /** Versions, by name. */
   readonly versions: Readonly<Record<string, string>>;
 }
@@ -51,11 +53,12 @@ export function writeReport(folder: string, report: Report): void {
 }
 
 /** What an earlier run of the same kind has kept in `folder`: nothing when there is none. A part that failed is to be done again. */
-export function readParts(folder: string, { rounds, ms, warmup, many }: Pace & { many: number }): Part[] {
+export function readParts(folder: string, { machine, rounds, ms, warmup, many }: Omit<Report, "parts">): Part[] {
   const path = join(folder, "results.json");
   if (!existsSync(path)) return [];
   const report: Report = JSON.parse(readFileSync(path, "utf8"));
-  const same = report.rounds === rounds && report.ms === ms && report.warmup === warmup && report.many === many;
+  const same = report.rounds === rounds && report.ms === ms && report.warmup === warmup && report.many === many &&
+    report.machine.loadInC === machine.loadInC;
   return same ? report.parts.filter(({ failure }) => failure === undefined) : [];
 }
 
@@ -83,7 +86,8 @@ export function allRows({ parts }: Report): Row[] {
 /** Where, when and how it was measured, in two lines. */
 export function describeRun({ machine, rounds, ms }: Report): string {
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`).join(", ");
-  const where = machine.pinned ? "server on core 0, load on core 1" : "not pinned to cores";
+  const load = machine.loadInC ? "load in C" : "load on Node";
+  const where = machine.pinned ? `server on core 0, ${load} on core 1` : `${load}, not pinned to cores`;
   const [day] = machine.date.split("T");
   return `${day}, ${machine.cpu}, ${machine.cores} cores, ${machine.system}, ${where}\n${versions}; ${rounds} rounds of ${ms} ms; CPU time`;
 }

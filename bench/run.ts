@@ -42,11 +42,13 @@ async function main(options: Options): Promise<number> {
   const folder = options.results ?? (options.full ? ownResults : undefined);
   const peers = await preparePeers(options.full);
   const { rounds, ms, warmup, many } = options;
-  const parts: Part[] = folder !== undefined && options.resume ? readParts(folder, options) : [];
-  const report: Report = { machine: await describeMachine(runtimes, peers), rounds, ms, warmup, many, parts };
+  const load = new LoadGenerator(runtimes.find(({ name }) => name === "node") as Runtime);
+  const machine = await describeMachine(runtimes, peers, load.inC);
+  const about = { machine, rounds, ms, warmup, many };
+  const parts = folder !== undefined && options.resume ? readParts(folder, about) : [];
+  const report: Report = { ...about, parts };
   console.log(`${describeRun(report)}\n`);
 
-  const load = new LoadGenerator(runtimes.find(({ name }) => name === "node") as Runtime);
   for (const bench of benches) {
     for (const runtime of wanted.filter(({ name }) => name !== native.name || bench.native === true)) {
       if (parts.some((part) => part.bench === bench.name && part.runtime === runtime.name)) continue;
@@ -99,7 +101,11 @@ function matches(name: string, filters: readonly string[]): boolean {
   return filters.length === 0 || filters.some((filter) => name.includes(filter));
 }
 
-async function describeMachine(runtimes: readonly Runtime[], peers: Record<string, string>): Promise<Machine> {
+async function describeMachine(
+  runtimes: readonly Runtime[],
+  peers: Record<string, string>,
+  loadInC: boolean,
+): Promise<Machine> {
   const versions = await Promise.all(runtimes.map(async ({ name, program }) => {
     const { output, spawnError } = await runChild([program, "--version"], { limit: 10_000 });
     return [name, spawnError?.message ?? /\d+(\.\d+)+/.exec(output)?.[0] ?? "unknown"];
@@ -110,6 +116,7 @@ async function describeMachine(runtimes: readonly Runtime[], peers: Record<strin
     cores: cpus().length,
     system: `${type()} ${release()}`,
     pinned,
+    loadInC,
     versions: { ...Object.fromEntries(versions), ...peers },
   };
 }

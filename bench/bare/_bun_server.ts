@@ -1,15 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/**
- * A plain server of `Bun.listen`, by callbacks, that gives each connection what another one, or it itself, sends. Bun only.
- *
- * The end of what one sends is passed on by `shutdown()`, after which Bun goes on reading, and tells the other side's end by `close` instead of `end`.
- */
+/** Plain servers of `Bun.listen`. Bun only. */
 import { onStop, placeArgument, sayReady } from "./_command.ts";
 
 /** What is used of Bun, for the compilers that do not know it. */
-export interface Socket {
-  data: Side;
+export interface Socket<D> {
+  data: D;
   write(bytes: Uint8Array): number;
   pause(): void;
   resume(): void;
@@ -17,44 +13,49 @@ export interface Socket {
   end(): void;
   terminate(): void;
 }
-interface Handlers {
-  open(socket: Socket): void;
-  data(socket: Socket, chunk: Uint8Array): void;
-  drain(socket: Socket): void;
-  end(socket: Socket): void;
-  close(socket: Socket): void;
-  error(socket: Socket, error: Error): void;
+export interface Handlers<D> {
+  open(socket: Socket<D>): void;
+  data(socket: Socket<D>, chunk: Uint8Array): void;
+  drain(socket: Socket<D>): void;
+  end(socket: Socket<D>): void;
+  close(socket: Socket<D>): void;
+  error(socket: Socket<D>, error: Error): void;
 }
 type Place = { hostname: string; port: number } | { unix: string };
 const { Bun } = globalThis as unknown as {
   Bun: {
-    listen(options: Place & { allowHalfOpen: boolean; socket: Handlers }): {
+    listen<D>(options: Place & { allowHalfOpen: boolean; socket: Handlers<D> }): {
       readonly port?: number;
       stop(closeConnections: boolean): void;
     };
   };
 };
 
-/** What is known of a connection. */
-interface Side {
+/** Serves connections by `handlers`. */
+export function serveBun<D>(handlers: Handlers<D>): void {
+  const place = placeArgument();
+  const where: Place = typeof place === "string" ? { unix: place } : { hostname: "127.0.0.1", port: place };
+  const server = Bun.listen({ ...where, allowHalfOpen: true, socket: handlers });
+  onStop(() => server.stop(true));
+  sayReady(place, server.port ?? 0);
+}
+
+/** What is known of a connection that is joined with one. */
+export interface Side {
   /** Who gets what it sends, and sends what it gets. */
-  partner: Socket | undefined;
+  partner: Socket<Side> | undefined;
   /** What is on its way to it, and the system has not taken yet. */
   chunks: Uint8Array[];
   /** Whether it has ended. */
   ended: boolean;
 }
 
-/** Serves connections. `partnerOf` says who is joined with a new one; where nobody is, it waits. */
-export function serveBun(partnerOf: (socket: Socket) => Socket | undefined): void {
-  const place = placeArgument();
-  const where: Place = typeof place === "string" ? { unix: place } : { hostname: "127.0.0.1", port: place };
-  const server = Bun.listen({ ...where, allowHalfOpen: true, socket: handlers(partnerOf) });
-  onStop(() => server.stop(true));
-  sayReady(place, server.port ?? 0);
-}
-
-function handlers(partnerOf: (socket: Socket) => Socket | undefined): Handlers {
+/**
+ * Gives each connection what another one, or it itself, sends. `partnerOf` says who is joined with a new one; where nobody is, it waits.
+ *
+ * The end of what one sends is passed on by `shutdown()`, after which Bun goes on reading, and tells the other side's end by `close` instead of `end`.
+ */
+export function joined(partnerOf: (socket: Socket<Side>) => Socket<Side> | undefined): Handlers<Side> {
   return {
     open(socket) {
       const partner = partnerOf(socket);
@@ -102,7 +103,7 @@ function handlers(partnerOf: (socket: Socket) => Socket | undefined): Handlers {
 }
 
 /** Passes on that nothing more comes for `socket`, once it has all that came. Where both sides have ended, both are closed. */
-function finish(socket: Socket): void {
+function finish(socket: Socket<Side>): void {
   const { partner, chunks, ended } = socket.data;
   if (chunks.length > 0) return;
   if (!ended) return socket.shutdown();

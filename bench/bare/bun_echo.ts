@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** `bun_echo.ts PORT`: an echo on bare `Bun.listen`, by callbacks. Bun only. */
-import { serveBun } from "./_bun_server.ts";
+import { joined, serveBun } from "./_bun_server.ts";
 
-serveBun((socket) => socket);
+serveBun(joined((socket) => socket));

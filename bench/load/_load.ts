@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import { createSocket, type Socket as Datagrams } from "node:dgram";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import process from "node:process";
 
 /** How long connections may take to end when they are told to, in milliseconds. */
 const patience = 10_000;
@@ -29,6 +30,8 @@ export class Load {
   done = 0;
   /** No new operation may begin, and every connection is to end properly. */
   stopping = false;
+  /** The process that makes it. */
+  readonly pid: number = process.pid;
   /** Rejects at the first failure. Never fulfilled. */
   readonly failed: Promise<never>;
 
@@ -76,6 +79,11 @@ export class Load {
     socket.connect(this.#target as number, "127.0.0.1");
     await once(socket, "connect");
     return socket;
+  }
+
+  /** How many operations are complete. */
+  look(): number {
+    return this.done;
   }
 
   /** Ends every connection properly, checking what still comes. */

@@ -2,11 +2,12 @@
 
 /**
  * The load generator: reads orders from standard input, one line of JSON each, carries them out one after the other, and answers each with one line of
- * JSON. It lives as long as the runner, so that its own code is warm.
+ * JSON. It lives as long as the runner, so that its own code is warm. What the program in C can do is done by that, where the command line names it.
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
+import { CompiledLoad, isCompiled } from "./_compiled.ts";
 import { cpuBetween, readCpu } from "./_cpu.ts";
 import { datagramFlood, datagramRoundTrip } from "./_datagrams.ts";
 import { httpPosts } from "./_http.ts";
@@ -52,7 +53,7 @@ export interface Answer {
   readonly operations: number;
   /** The CPU time of the server in that time, in nanoseconds. */
   readonly cpu: number;
-  /** The CPU time of this generator in that time, in nanoseconds. */
+  /** The CPU time of the process that made the load in that time, in nanoseconds. */
   readonly ownCpu: number;
   /** That time itself, in nanoseconds. */
   readonly wall: number;
@@ -70,30 +71,44 @@ const otherDescriptors = 200;
 /** How long a server may take to accept everybody, in milliseconds. */
 const patience = 30_000;
 
+/** Where the program in C is, when there is one. */
+const [compiled] = process.argv.slice(2);
+
 for await (const line of createInterface({ input: process.stdin })) {
-  const order: Order = JSON.parse(line);
-  const load = new Load(order.target);
-  const answer = await carryOut(order, load).catch((error) => ({ ...nothing, error: String(error) }));
-  load.abandon();
+  const answer = await carryOut(JSON.parse(line)).catch((error) => ({ ...nothing, error: String(error) }));
   console.log(JSON.stringify(answer));
 }
 
-async function carryOut(order: Order, load: Load): Promise<Answer> {
+async function carryOut(order: Order): Promise<Answer> {
   checkDescriptors(order);
-  if (order.shape === "hold") return await holdAll(order, load);
-  await Promise.race([shapes[order.shape](load, order.connections, order.size), load.failed]);
-  if (order.shape === "validate") {
-    await load.stop();
-    return { ...nothing, operations: load.done };
+  if (compiled !== undefined && isCompiled(order.shape)) {
+    const load = new CompiledLoad(compiled, order);
+    return await measure(order, load, load.begun).finally(() => load.abandon());
   }
+  const load = new Load(order.target);
+  return await carryOutHere(order, load).finally(() => load.abandon());
+}
+
+async function carryOutHere(order: Order, load: Load): Promise<Answer> {
+  const { shape, connections, size } = order;
+  if (shape === "hold") return await holdAll(order, load);
+  const begun = Promise.resolve(shapes[shape](load, connections, size));
+  if (shape !== "validate") return await measure(order, load, begun);
+  await Promise.race([begun, load.failed]);
+  await load.stop();
+  return { ...nothing, operations: load.done };
+}
+
+async function measure(order: Order, load: Load | CompiledLoad, begun: Promise<void>): Promise<Answer> {
+  await Promise.race([begun, load.failed]);
   await Promise.race([setTimeout(order.warmup), load.failed]);
   resetPeak(order.pid);
-  const before = look();
+  const before = await look();
   let after = before;
   // On a busy machine a short time may hold too few operations to say anything.
   for (let tries = 0; after.done - before.done < leastOperations && tries < mostTries; tries++) {
     await Promise.race([setTimeout(order.ms), load.failed]);
-    after = look();
+    after = await look();
   }
   const memory = readMemory(order.pid, "peak");
   await load.stop();
@@ -106,8 +121,9 @@ async function carryOut(order: Order, load: Load): Promise<Answer> {
     memory,
   };
 
-  function look() {
-    return { done: load.done, cpu: readCpu(order.pid), ownCpu: readCpu(process.pid), time: performance.now() };
+  async function look() {
+    const done = await load.look();
+    return { done, cpu: readCpu(order.pid), ownCpu: readCpu(load.pid), time: performance.now() };
   }
 }
 

@@ -33,6 +33,7 @@ const report: Report = {
     cores: 2,
     system: "Linux",
     pinned: true,
+    loadInC: true,
     versions: { bun: "1" },
   },
   rounds: 15,
@@ -92,7 +93,10 @@ test("readParts() gives what writeReport() kept, but for what failed", () => {
     writeReport(folder, report);
     assertEquals(readParts(folder, report).map(({ bench }) => bench), ["good"]);
     assertEquals(readParts(folder, { ...report, ms: 1 }), []);
-    assertStringIncludes(readFileSync(join(folder, "results.md"), "utf8"), "FAILED bad on bun: why");
+    assertEquals(readParts(folder, { ...report, machine: { ...report.machine, loadInC: false } }), []);
+    const text = readFileSync(join(folder, "results.md"), "utf8");
+    assertStringIncludes(text, "server on core 0, load in C on core 1.");
+    assertStringIncludes(text, "FAILED bad on bun: why");
     assertStringIncludes(readFileSync(join(folder, "ratios.svg"), "utf8"), "</svg>");
   } finally {
     rmSync(folder, { recursive: true });

@@ -2,15 +2,9 @@
 
 import { assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { type AddressInfo, connect, createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { connect } from "node:net";
 import { join } from "node:path";
-import process from "node:process";
-import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import { datagramFlood, datagramRoundTrip } from "../../bench/load/_datagrams.ts";
 import { httpPosts } from "../../bench/load/_http.ts";
@@ -18,72 +12,8 @@ import { Load } from "../../bench/load/_load.ts";
 import { runChild } from "../_child.ts";
 import { root, thisRuntime } from "../_runtimes.ts";
 import { test } from "../_test.ts";
-
-/** A server of `bench/`, as others start it. */
-class Server {
-  readonly #child: ChildProcessByStdio<null, Readable, null>;
-  readonly #exit: Promise<unknown[]>;
-  readonly #lines: AsyncIterator<string>;
-
-  constructor(command: readonly string[], place: number | string) {
-    const [program, ...args] = command;
-    this.#child = spawn(program, [...args, String(place)], { stdio: ["ignore", "pipe", "inherit"] });
-    this.#exit = once(this.#child, "exit");
-    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
-  }
-
-  /** Reads the address and `ready`, and gives the port. */
-  async port(): Promise<number> {
-    const port = Number((await this.line()).split(":").at(-1));
-    assertEquals(await this.line(), "ready");
-    return port;
-  }
-
-  async line(): Promise<string> {
-    const { value } = await this.#lines.next();
-    return value;
-  }
-
-  /** Sends SIGTERM, and gives the exit code. */
-  async stop(): Promise<unknown> {
-    // Not by the child's own method: after it Deno reports any end as the work of the signal.
-    process.kill(this.#child.pid as number, "SIGTERM");
-    const [code] = await this.#exit;
-    return code;
-  }
-
-  kill(): void {
-    this.#child.kill("SIGKILL");
-  }
-}
-
-/** Calls `fn` with the server at `path` below `bench/`, which is killed afterwards, whatever happened. */
-async function withServer(path: string, place: number | string, fn: (server: Server) => Promise<void>): Promise<void> {
-  await withCommand(thisRuntime().runCommand(join(root, "bench", path)), place, fn);
-}
-
-async function withCommand(
-  command: readonly string[],
-  place: number | string,
-  fn: (server: Server) => Promise<void>,
-): Promise<void> {
-  const server = new Server(command, place);
-  try {
-    await fn(server);
-  } finally {
-    server.kill();
-  }
-}
-
-/** Calls `fn` with a folder, which is removed afterwards. */
-async function withFolder(fn: (folder: string) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "sluice-"));
-  try {
-    await fn(folder);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
+import { withCommand, withFolder, withServer } from "./_server.ts";
+import { ownPort } from "../net/_helpers.ts";
 
 /** Sends `bytes` and the end of stream, and gives what comes back up to the end. */
 async function echo(place: number | string, bytes: Uint8Array): Promise<Uint8Array> {
@@ -95,30 +25,21 @@ async function echo(place: number | string, bytes: Uint8Array): Promise<Uint8Arr
   return new Uint8Array(Buffer.concat(chunks));
 }
 
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 const bytes = Uint8Array.from({ length: 300_000 }, (_, i) => i * 31 >> 3);
 
 /** The bare programs of each runtime's own API; Node has no other than `node:net` and `node:http`. */
-const own: Readonly<Record<string, Readonly<Record<"echo" | "http", string>>>> = {
-  deno: { echo: "bare/deno_echo.ts", http: "bare/deno_http.ts" },
-  bun: { echo: "bare/bun_echo.ts", http: "bare/bun_http.ts" },
-  node: { echo: "bare/node_echo.ts", http: "bare/node_http.ts" },
+const own: Readonly<Record<string, Readonly<Record<"echo" | "promises" | "http", string>>>> = {
+  deno: { echo: "bare/deno_echo.ts", promises: "bare/deno_echo.ts", http: "bare/deno_http.ts" },
+  bun: { echo: "bare/bun_echo.ts", promises: "bare/bun_promises.ts", http: "bare/bun_http.ts" },
+  node: { echo: "bare/node_echo.ts", promises: "bare/node_promises.ts", http: "bare/node_http.ts" },
 };
-const { echo: ownEcho, http: ownHttp } = own[thisRuntime().name];
+const { echo: ownEcho, promises: ownPromises, http: ownHttp } = own[thisRuntime().name];
 
 const echoes: Readonly<Record<string, string>> = {
   ...named("servers", ["echo", "copy", "copy_buffered", "idle_readable", "idle_reader"]),
-  ...named("bare", ["node_echo", "node_pipe"]),
+  ...named("bare", ["node_echo", "node_pipe", "node_promises"]),
   "the echo on the runtime's own API": ownEcho,
+  "the echo by promises on the runtime's own API": ownPromises,
 };
 
 for (const [name, path] of Object.entries(echoes)) {
@@ -157,7 +78,7 @@ for (const [name, path] of Object.entries(echoes)) {
 }
 
 test("bench/servers/echo.ts says only that it is ready when it was told the port", async () => {
-  const port = await freePort();
+  const port = ownPort();
   await withServer("servers/echo.ts", port, async (server) => {
     assertEquals(await server.line(), "ready");
     assertEquals(await echo(port, bytes), bytes);
@@ -171,7 +92,7 @@ for (const [ending, compiler] of Object.entries(compilers)) {
     await withFolder(async (folder) => {
       const program = join(folder, "echo");
       const { code, output } = await runChild([...compiler, program, join(root, `bench/bare/echo.${ending}`)], {
-        limit: 60_000,
+        limit: 250_000,
       });
       assertEquals([code, output], [0, ""]);
       await withCommand([program], 0, async (server) => {
@@ -180,7 +101,7 @@ for (const [ending, compiler] of Object.entries(compilers)) {
         assertEquals(await server.stop(), 0);
       });
     });
-  }, { peers: [compiler[0]], timeout: 90_000 });
+  }, { peers: [compiler[0]], timeout: 300_000 });
 }
 
 const posts: Readonly<Record<string, string>> = {
