@@ -70,24 +70,37 @@ export async function acceptFork(
   sw.fork(() => serve(flow, handler, onError));
 }
 
-/**
- * Runs a handler, closes its connection, reports what it threw, and calls `ended`. All in one async function, whose frame is most of what an idle
- * connection costs beside its socket.
- */
-export async function serve(
+/** Runs a handler, closes its connection, reports what it threw, and calls `ended`. */
+export function serve(
   flow: StreamSocket,
   handler: ConnectionHandler,
   onError: (error: unknown) => unknown,
-  ended?: () => void,
+  ended?: (flow: StreamSocket) => void,
+): Promise<void> {
+  const { peer } = flow;
+  // No async function, whose frame an idle connection would keep.
+  return called(handler, flow, peer).then(
+    () => finish(flow, peer, onError, ended),
+    (error) => finish(flow, peer, onError, ended, failuresWith(error)),
+  );
+}
+
+function called(handler: ConnectionHandler, flow: StreamSocket, peer: StreamAddress): Promise<unknown> {
+  try {
+    return Promise.resolve(handler(flow, peer));
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+async function finish(
+  flow: StreamSocket,
+  peer: StreamAddress,
+  onError: (error: unknown) => unknown,
+  ended: ((flow: StreamSocket) => void) | undefined,
+  failures?: Failures,
 ): Promise<void> {
   try {
-    const { peer } = flow;
-    let failures: Failures | undefined;
-    try {
-      await handler(flow, peer);
-    } catch (error) {
-      failures = failuresWith(error);
-    }
     try {
       await flow.close();
     } catch (error) {
@@ -95,7 +108,7 @@ export async function serve(
     }
     if (failures !== undefined) await report(failures, peer, onError);
   } finally {
-    ended?.();
+    ended?.(flow);
   }
 }
 

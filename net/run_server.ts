@@ -7,7 +7,7 @@ import { systemClock } from "../switch/clock.ts";
 import { Cancelled } from "../switch/errors.ts";
 import { any } from "../switch/fiber.ts";
 import { refused } from "../switch/scope.ts";
-import { Semaphore } from "../switch/semaphore.ts";
+import { type Permit, Semaphore } from "../switch/semaphore.ts";
 import { Switch } from "../switch/switch.ts";
 import { checkCallbacks, type ConnectionHandler, serve } from "./accept.ts";
 import { formatAddress } from "./address.ts";
@@ -123,7 +123,7 @@ export async function runServer<T>(
   checkMilliseconds("run server", "grace", grace);
   const clock = listener.clock ?? systemClock;
   const slots = new Semaphore(Math.min(maxConnections, Number.MAX_SAFE_INTEGER));
-  const live = new Set<StreamSocket>();
+  const live = new Map<StreamSocket, Permit>();
   const stopping = watch(stop);
   let forced = false;
   try {
@@ -154,11 +154,8 @@ export async function runServer<T>(
         const flow = await listener.accept(handlers);
         backoff = shortestBackoff;
         handlers.fork(() => {
-          live.add(flow);
-          return serve(flow, handler, onError, () => {
-            live.delete(flow);
-            slot.release();
-          });
+          live.set(flow, slot);
+          return serve(flow, handler, onError, ended);
         });
       } catch (error) {
         slot.release();
@@ -168,6 +165,12 @@ export async function runServer<T>(
         backoff = Math.min(backoff * 2, longestBackoff);
       }
     }
+  }
+
+  /** One for all connections. */
+  function ended(flow: StreamSocket): void {
+    live.get(flow)?.release();
+    live.delete(flow);
   }
 
   /** Tells of connections that are turned away while there is no slot, and sees the listener close meanwhile. */
@@ -185,9 +188,9 @@ export async function runServer<T>(
     if (live.size === 0) return;
     forced = true;
     handlers.fail(new Cancelled(new Error(`The grace period of ${grace} ms is over`)));
-    for (const flow of live) flow.abort();
+    for (const flow of live.keys()) flow.abort();
     await clock.sleep(cancelPatience);
-    for (const flow of live) {
+    for (const flow of live.keys()) {
       const peer = formatAddress(flow.peer);
       await onError(new Error(`Handler of ${peer} is still running ${cancelPatience} ms after it was cancelled`));
     }
