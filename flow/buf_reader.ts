@@ -60,7 +60,8 @@ export class BufReader {
   }
 
   readonly #in: ReadBuffer;
-  readonly #lines: LineSplitter = new LineSplitter();
+  /** Made by the first line, for many read none. */
+  #splitter: LineSplitter | undefined;
 
   /**
    * Makes a reader. It reads nothing yet.
@@ -110,6 +111,10 @@ export class BufReader {
     reader.#in.adopt(typeof data === "string" ? encode(data) : unshared(data), typeof data === "string");
     reader.#in.ended = true;
     return reader;
+  }
+
+  get #lines(): LineSplitter {
+    return this.#splitter ??= new LineSplitter();
   }
 
   /**

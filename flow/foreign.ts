@@ -66,10 +66,9 @@ export function lendSome(source: LendingSource, use: Borrower): Promise<number |
   const refusal = refused();
   if (refusal !== undefined) return refusal;
   let taken: number | undefined;
-  const note = (count: number) => taken = count;
   const lending = source[lend]((bytes, keep) => {
     const given = use(bytes, keep);
-    return typeof given === "number" ? note(given) : Promise.resolve(given).then(note);
+    return typeof given === "number" ? taken = given : Promise.resolve(given).then((count) => taken = count);
   });
   return Promise.resolve(lending).then((count) => {
     if (count === null || count === taken) return count;

@@ -140,8 +140,7 @@ export class ReadBuffer {
       this.busy = false;
       return Promise.resolve(given);
     } catch (error) {
-      this.busy = false;
-      return Promise.reject(error);
+      return Promise.reject(this.#failed(error));
     }
   }
 
@@ -194,9 +193,26 @@ export class ReadBuffer {
     }
   }
 
-  async #retry<T>(attempt: () => T | typeof more, wanted: number | undefined): Promise<T> {
+  /** No async function, whose frame an idle connection would keep. It may throw at once. */
+  #retry<T>(attempt: () => T | typeof more, wanted: number | undefined): Promise<T> {
+    return this.#more(wanted ?? this.size + 1).then((count) => {
+      try {
+        this.#came(count);
+        const given = attempt();
+        if (given === more) return this.#retryOn(attempt, wanted);
+        this.busy = false;
+        return given;
+      } catch (error) {
+        throw this.#failed(error);
+      }
+    }, (error) => {
+      throw this.#failed(error);
+    });
+  }
+
+  async #retryOn<T>(attempt: () => T | typeof more, wanted: number | undefined): Promise<T> {
     try {
-      for (let reads = 1;; reads++) {
+      for (let reads = 2;; reads++) {
         this.#came(await this.#more(wanted ?? this.size + 1));
         const given = attempt();
         if (given !== more) return given;
@@ -205,6 +221,11 @@ export class ReadBuffer {
     } finally {
       this.busy = false;
     }
+  }
+
+  #failed(error: unknown): unknown {
+    this.busy = false;
+    return error;
   }
 
   /** Reads once, with room for `wanted` buffered bytes. No async function, whose frame an idle connection would keep; it may throw at once. */
