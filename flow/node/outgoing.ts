@@ -25,6 +25,8 @@ export class Outgoing {
   readonly #writer: Writer;
   readonly #patient: boolean;
   #busy = false;
+  /** Whether a socket was done with the last write when that returned, as it will be with the next. Not with the first: Deno queues that of an accepted connection. */
+  #prompt = false;
   #ending = false;
   #failure: { readonly error: unknown } | undefined;
   /** Made by the first write, for many never write. */
@@ -59,8 +61,9 @@ export class Outgoing {
     }
     const memory = size < leastPooled ? undefined : pool.pop() ?? Buffer.allocUnsafeSlow(writeLimit);
     memory?.set(part);
-    this.#put(memory?.subarray(0, size) ?? Buffer.from(part));
-    this.#watch(memory);
+    const prompt = this.#prompt;
+    this.#put(memory?.subarray(0, size) ?? Buffer.from(part), prompt ? undefined : this.#done(memory));
+    this.#watch(prompt, memory);
     return size;
   }
 
@@ -69,9 +72,10 @@ export class Outgoing {
     const last = buffers.length - 1;
     const size = buffers.reduce((sum, { length }) => sum + length, 0); // now, for a stream may detach what it is given
     if (last > 0) this.#writable.cork();
-    buffers.forEach((bytes, i) => this.#put(bytes, this.#patient && i === last ? this.#written : undefined));
+    const prompt = this.#prompt;
+    buffers.forEach((bytes, i) => this.#put(bytes, !prompt && i === last ? this.#written : undefined));
     if (last > 0) this.#writable.uncork();
-    if (!this.#patient) this.#watch();
+    if (!this.#patient) this.#watch(prompt);
     return size;
   }
 
@@ -104,15 +108,23 @@ export class Outgoing {
   }
 
   /**
-   * Learns when a socket is done with what was written, and with the pool's `memory` for it. Nearly always it already is: a call back for each write would
-   * be a thirtieth of a round trip.
+   * Learns when a socket is done with what was written, and with the pool's `memory` for it. One that is `prompt` got no call back, and nearly always it is
+   * done already: a call back for each write would be a thirtieth of a round trip.
    */
-  #watch(memory?: Buffer): void {
-    if (this.#writable.writableLength === 0) return recycle(memory);
-    this.#put(nothing, (error) => {
+  #watch(prompt: boolean, memory?: Buffer): void {
+    this.#prompt = this.#writable.writableLength === 0;
+    if (!prompt) return;
+    if (this.#prompt) recycle(memory);
+    else this.#put(nothing, this.#done(memory));
+  }
+
+  /** What is called back after a write. */
+  #done(memory?: Buffer): (error?: Error | null) => void {
+    if (memory === undefined) return this.#written;
+    return (error) => {
       if (!error) recycle(memory); // after an error the system may be reading it still
       this.#written();
-    });
+    };
   }
 
   #put(bytes: Uint8Array, onWritten?: (error?: Error | null) => void): void {
