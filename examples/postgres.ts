@@ -20,7 +20,7 @@ await run(({ net, clock }) =>
     const stream = () => toDuplex(() => net.connect(sw, hostAddress(host, Number(port))), { sw, allowHalfOpen: false });
     const pool = new pg.Pool({ user, password, database: "postgres", max: 1, stream });
     pool.on("error", (error) => console.error(error.message));
-    const slow = () => interruptible(pool.query("select pg_sleep(0.5)"));
+    const slow = () => interruptible(pool.query("select pg_sleep(2)"));
     const late = withTimeout(clock, 100, slow).catch((error: unknown) => error);
     const count = "select numbackends as sessions from pg_stat_database where datname = current_database()";
     const { rows } = await pool.query(count); // waits for the slow one, on the same connection

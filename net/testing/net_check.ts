@@ -44,11 +44,10 @@ export async function connected(subject: NetSubject, listener: ListeningSocket):
   return await both(() => net.connect(sw, listener.address), () => listener.accept(sw));
 }
 
-/** A TCP address on which nobody listens any more. */
+/** A TCP address on which nobody listens, and no other process will: it is that of a client, which lives as long as the check. */
 export async function deserted(subject: NetSubject): Promise<TcpAddress> {
-  const listener = await listening(subject);
-  await listener.close();
-  return listener.address;
+  const [client] = await connected(subject, await listening(subject));
+  return client.local as TcpAddress;
 }
 
 /** Throws unless `operation` rejects with a {@linkcode NetError} of that code, and gives the error. */

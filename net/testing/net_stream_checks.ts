@@ -58,7 +58,9 @@ export const streamChecks: readonly NetCheck[] = [
     async run(subject) {
       const { net, sw, ip } = subject;
       const listener = await listening(subject);
-      const { port } = await deserted(subject);
+      const other = await listening(subject);
+      await other.close();
+      const { port } = other.address; // which is free again
       const [client, server] = await both(
         () => net.connect(sw, listener.address, { bindTo: tcp(ip, port) }),
         () => listener.accept(sw),
@@ -89,8 +91,10 @@ export const streamChecks: readonly NetCheck[] = [
   {
     name: "listen() on a port that was closed takes it again",
     async run(subject) {
-      const address = await deserted(subject);
-      const again = await subject.net.listen(subject.sw, address);
+      const listener = await listening(subject);
+      await connected(subject, listener); // so that no other process gets the port meanwhile
+      await listener.close();
+      const again = await subject.net.listen(subject.sw, listener.address);
       await connected(subject, again);
     },
   },
