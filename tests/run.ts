@@ -21,7 +21,7 @@ const atOnce = 2;
 async function main(args: readonly string[]): Promise<number> {
   const options: SuiteOptions = {
     root,
-    limit: Number(process.env.SLUICE_TEST_LIMIT ?? 180_000),
+    limit: Number(process.env.SLUICE_TEST_LIMIT ?? 600_000),
     print: (text) => console.log(text),
   };
   const deno = process.execPath;

@@ -13,14 +13,14 @@ import { root } from "../_runtimes.ts";
 import { test } from "../_test.ts";
 import { withFolder, withServer } from "./_server.ts";
 
-const options = { peers: ["gcc"], timeout: 90_000 };
+const options = { peers: ["gcc"] };
 
 /** Calls `fn` with what starts the load, compiled for it, and a folder. What was started is gone afterwards. */
 function withLoads(fn: (start: (wish: Wish) => CompiledLoad, folder: string) => Promise<void>): Promise<void> {
   return withFolder(async (folder) => {
     const path = join(folder, "load");
     const command = ["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", path, join(root, "bench/load/load.c")];
-    const { code, output } = await runChild(command, { limit: 60_000 });
+    const { code, output } = await runChild(command, { limit: 100_000 });
     assertEquals([code, output], [0, ""]);
     const started: CompiledLoad[] = [];
     const start = (wish: Wish) => {

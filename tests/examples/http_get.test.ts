@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "../_test.ts";
+import { ownHost, ownPort } from "../net/_helpers.ts";
 import { startExample } from "./_program.ts";
 
 const page = "<p>This page comes from a server that is not ours.\n".repeat(5000);
@@ -25,13 +26,9 @@ test("http_get prints a page of the runtime's own HTTP server", async () => {
 });
 
 test("http_get fails with the reason where nobody listens", async () => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  await using program = startExample("http_get", "127.0.0.1", String(port));
+  const port = ownPort();
+  await using program = startExample("http_get", ownHost, String(port));
   const { status, errors } = await program.end;
   assertEquals(status, 1);
-  assertEquals(errors.includes(`Cannot connect to tcp:127.0.0.1:${port}: connection refused`), true, errors);
+  assertEquals(errors.includes(`Cannot connect to tcp:${ownHost}:${port}: connection refused`), true, errors);
 });

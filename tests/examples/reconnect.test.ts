@@ -2,14 +2,15 @@
 
 import { assertEquals } from "@std/assert";
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { createServer, type Server } from "node:net";
 import { test } from "../_test.ts";
+import { ownHost, ownPort } from "../net/_helpers.ts";
 import { startExample } from "./_program.ts";
 
 test("reconnect connects again when the server is back, and stops at once while it waits", async () => {
-  const server = await serve(0, "first\n");
-  const { port } = server.address() as AddressInfo;
-  await using program = startExample("reconnect", "127.0.0.1", String(port));
+  const port = ownPort();
+  const server = await serve(port, "first\n");
+  await using program = startExample("reconnect", ownHost, String(port));
   await program.until(/^first$/m);
   await end(server);
   await program.until(/^retrying in 200 ms$/m);
@@ -20,9 +21,9 @@ test("reconnect connects again when the server is back, and stops at once while 
   program.signal("SIGTERM");
   assertEquals(await program.end, { status: 0, errors: "" });
 
-  const connected = `connected to tcp:127.0.0.1:${port}`;
+  const connected = `connected to tcp:${ownHost}:${port}`;
   const lost = "lost: the other side has ended the connection";
-  const refused = `no connection: Cannot connect to host:127.0.0.1:${port}: connection refused`;
+  const refused = `no connection: Cannot connect to host:${ownHost}:${port}: connection refused`;
   const lines = program.output.trimEnd().split("\n");
   assertEquals(lines.slice(0, 6), [connected, "first", lost, "retrying in 100 ms", refused, "retrying in 200 ms"]);
   assertEquals(lines.slice(lines.indexOf("second") - 1), [
@@ -38,7 +39,7 @@ async function serve(port: number, greeting: string): Promise<Server> {
     socket.write(greeting);
     server.once("closing", () => socket.end());
   });
-  server.listen(port, "127.0.0.1");
+  server.listen(port, ownHost);
   await once(server, "listening");
   return server;
 }

@@ -13,7 +13,7 @@ test("tour serves 204 connections, checks every reply and leaves nothing open", 
   assertMatch(program.output, /^handlers forced +1$/m);
   assertMatch(program.output, /\ndemo ok\n$/);
   assertEquals(program.output.includes("\r"), false, "progress is for terminals only");
-}, { timeout: 55_000 });
+});
 
 test("tour ends cleanly when it is stopped", async () => {
   await using program = startExample("tour");

@@ -2,11 +2,25 @@
 
 /** What the tests of sockets share. */
 import { assertEquals, assertRejects } from "@std/assert";
+import process from "node:process";
 import { type Net, NetError, type NetErrorCode, run, type StreamSocket, Switch, tcp } from "../../mod.ts";
 import type { ListeningSocket, TcpAddress } from "../../mod.ts";
 
 /** A port on loopback that the system chooses. */
 export const anyPort: TcpAddress = tcp("127.0.0.1", 0);
+
+/** An address of loopback at which no other process is: the number of this one is in it. */
+export const ownHost: string = `127.${64 + (process.pid >> 16)}.${process.pid >> 8 & 255}.${process.pid & 255}`;
+
+let ownPorts = 0;
+
+/**
+ * A port of {@linkcode ownHost} on which nobody listens, nor will, but who is told it: another one each time, below those
+ * that the system chooses. A port of the system's choice that is closed may be another process's a moment later.
+ */
+export function ownPort(): number {
+  return 10_000 + (process.pid * 8 + ownPorts++) % 22_000;
+}
 
 /** Runs `fn` with the system's network and a switch. */
 export function withNet<T>(fn: (sw: Switch, net: Net) => Promise<T>): Promise<T> {

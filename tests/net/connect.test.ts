@@ -4,7 +4,7 @@ import { assert, assertEquals, assertFalse, assertInstanceOf, assertRejects, ass
 import { Cancelled, first, hostAddress, IpAddress, NetError, Switch, tcp, unix } from "../../mod.ts";
 import { test } from "../_test.ts";
 import { called, fakeNet, FakeStream, microtasks } from "./_fake.ts";
-import { anyPort, assertNetError, finishedSwitch, signal, withNet, withSockets } from "./_helpers.ts";
+import { anyPort, assertNetError, finishedSwitch, ownHost, ownPort, signal, withNet, withSockets } from "./_helpers.ts";
 
 const address = tcp("10.0.0.2", 80);
 const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
@@ -21,7 +21,7 @@ test("connect() gives a socket that knows both addresses", async () => {
 
 test("connect() to a host by name reaches a listener on loopback", async () => {
   await withNet(async (sw, net) => {
-    const listener = await net.listen(sw, anyPort);
+    const listener = await net.listen(sw, tcp("127.0.0.1", ownPort())); // nobody has the port at the other address
     const flow = await net.connect(sw, hostAddress("localhost", listener.address.port));
     assertEquals(flow.peer, listener.address);
   });
@@ -36,10 +36,10 @@ test("connect() to a missing Unix path is not_found and says what it was doing",
 
 test("connect() to a closed TCP port is connection_refused and says what it was doing", async () => {
   await withNet(async (sw, net) => {
-    const listener = await net.listen(sw, anyPort);
+    const listener = await net.listen(sw, tcp(ownHost, ownPort()));
     await listener.close();
     const error = await assertNetError(() => net.connect(sw, listener.address), "connection_refused");
-    assertEquals(error.context, [`connecting to tcp:127.0.0.1:${listener.address.port}`]);
+    assertEquals(error.context, [`connecting to tcp:${ownHost}:${listener.address.port}`]);
     assert(error.cause !== undefined);
   });
 });

@@ -5,7 +5,7 @@ import { Cancelled, ClosedError, first, Switch, tcp } from "../../mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
 import { called, FakeListener, fakeListener, fakeNet, microtasks } from "./_fake.ts";
-import { anyPort, assertNetError, finishedSwitch, signal, turn, until, withNet } from "./_helpers.ts";
+import { anyPort, assertNetError, finishedSwitch, ownHost, ownPort, signal, turn, until, withNet } from "./_helpers.ts";
 
 const address = tcp("10.0.0.2", 80);
 
@@ -59,7 +59,8 @@ test("listen() on :: takes IPv4 connections too, and shows them as plain IPv4", 
 
 test("listen() closes the listener when its switch ends, and the port is free at once", async () => {
   await withNet(async (outer, net) => {
-    const { address } = await Switch.run((sw) => net.listen(sw, anyPort));
+    const address = tcp(ownHost, ownPort());
+    await Switch.run((sw) => net.listen(sw, address));
     await net.listen(outer, address);
   });
 });
@@ -142,7 +143,7 @@ test("listen() is cancelled however soon after the call that comes", async () =>
 
 test("listen() on the system that is cancelled frees the port again", async () => {
   await withNet(async (sw, net) => {
-    const { address } = await Switch.run((inner) => net.listen(inner, anyPort));
+    const address = tcp(ownHost, ownPort());
     for (let delay = 0; delay < 6; delay++) {
       await first(() => net.listen(sw, address).then((listener) => listener.close()), () => microtasks(delay));
       await until(() => openCounts().listeners === 0);

@@ -2,10 +2,9 @@
 
 /** Foreign servers on loopback, each with a port and a folder of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import process from "node:process";
 import { tcp, type TcpAddress } from "../../mod.ts";
+import { ownPort } from "../net/_helpers.ts";
 
 /** A server that runs. It ends with this process, whatever ends that, or sooner with an `await using`. */
 export interface Daemon extends AsyncDisposable {
@@ -34,14 +33,14 @@ export function daemonPeers(program: string): readonly string[] {
   return process.getuid?.() === 0 ? [program, "setpriv"] : [program];
 }
 
-/** How often a free port may be taken before the server is there. */
+/** How many ports may be somebody else's. */
 const attempts = 5;
 
-/** Starts a server on a free port, and waits until it serves. */
+/** Starts a server on a port that is nobody else's, even when it has ended, and waits until it serves. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   for (let attempt = 1;; attempt++) {
     try {
-      return await start(options, await freePort());
+      return await start(options, ownPort());
     } catch (error) {
       if (attempt === attempts || !/address already in use/i.test(String(error))) throw error;
     }
@@ -113,13 +112,4 @@ function outputUntil(child: ReturnType<typeof spawn>, ready: RegExp): Promise<st
   child.once("error", reject);
   child.once("close", () => reject(new Error(`Cannot start the server: ${output}`)));
   return promise;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

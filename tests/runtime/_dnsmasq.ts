@@ -4,6 +4,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { type Net, run, udp, type UdpAddress } from "../../mod.ts";
+import { ownPort } from "../net/_helpers.ts";
 import { Peer } from "./_peers.ts";
 
 /** The program that {@linkcode withDnsmasq} needs. */
@@ -25,7 +26,7 @@ const alone = [
 /** Runs `fn` with a dnsmasq that has `records`, written as its options: `"host-record=a.test,10.0.0.1"`. */
 export async function withDnsmasq<T>(records: readonly string[], fn: (server: UdpAddress) => Promise<T>): Promise<T> {
   for (let tries = 0;; tries++) {
-    const port = await freePort();
+    const port = ownPort();
     await using peer = new Peer(dnsmasq, [...alone, `--port=${port}`, ...records.map((record) => `--${record}`)]);
     if (!await started(peer)) {
       if (tries < 5 && peer.errors.includes("Address already in use")) continue;
@@ -116,14 +117,4 @@ function respond(query: Uint8Array, answer: Exclude<Answer, Uint8Array | undefin
 /** An A record for the name in the question, that nobody may keep. */
 function record(bytes: number[]): number[] {
   return [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, ...bytes];
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket("udp4");
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, "close");
-  return port;
 }

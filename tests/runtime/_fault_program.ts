@@ -46,8 +46,8 @@ const programs: Record<string, (env: Env, sw: Switch, ...args: string[]) => Prom
     say(await code(net.connect(sw, target)));
   },
   /** Echoes until its input ends. Says its port, each error of accepting, and how many sockets are open at the end. */
-  async serve({ net }, sw, ip) {
-    const listener = await net.listen(sw, tcp(ip, 0));
+  async serve({ net }, sw, ip, port = "0") {
+    const listener = await net.listen(sw, tcp(ip, Number(port)));
     say(`${listener.address.port}`);
     const stop = new AbortController();
     const lines = createInterface({ input: process.stdin });
@@ -72,6 +72,8 @@ const programs: Record<string, (env: Env, sw: Switch, ...args: string[]) => Prom
   },
 };
 
+// Deno opens descriptors for signals some time after the start, or when it is asked to, and panics where there is none left.
+process.on("SIGUSR2", () => {}).removeAllListeners("SIGUSR2");
 process.on("unhandledRejection", (error) => {
   console.error("unhandled", error);
   process.exit(99);

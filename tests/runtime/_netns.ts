@@ -2,6 +2,7 @@
 
 /** A network of two hosts on one machine: this process, and a network namespace of its own on the other side of a cable. */
 import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
 import process from "node:process";
 import { findTool } from "../_tools.ts";
 
@@ -9,41 +10,67 @@ import { findTool } from "../_tools.ts";
 export const netnsPeers: readonly string[] = canMakeNamespaces() ? ["ip", "nft"] : ["root"];
 
 function canMakeNamespaces(): boolean {
-  const name = `sluice-probe-${process.pid}`;
-  if (findTool("ip") === undefined || spawnSync("ip", ["netns", "add", name]).status !== 0) return false;
+  if (findTool("ip") === undefined) return false;
+  removeLeftovers();
+  const name = `sluice-${process.pid}-probe`;
+  if (spawnSync("ip", ["netns", "add", name]).status !== 0) return false;
   spawnSync("ip", ["netns", "del", name]);
   return true;
 }
 
+/** Removes the hosts of processes that were killed, which may have had our number. */
+function removeLeftovers(): void {
+  for (const name of existsSync("/run/netns") ? readdirSync("/run/netns") : []) {
+    const pid = /^sluice-(\d+)-/.exec(name)?.[1];
+    if (pid === undefined || (Number(pid) !== process.pid && existsSync(`/proc/${pid}`))) continue;
+    spawnSync("ip", ["netns", "del", name]);
+  }
+}
+
 let made = 0;
+
+/** Networks of four addresses, of those for benchmarks (RFC 2544). */
+const networks = 1 << 15;
 
 /** Another host. It is gone, and the cable with it, when the test leaves it. */
 export class OtherHost implements Disposable {
   /** The namespace. */
   readonly name: string;
+  /** Our end of the cable; the other one is "eth0". */
+  readonly cable: string;
   /** Our address on the cable, and the other host's. */
   readonly here: string;
   readonly there: string;
 
   constructor() {
-    const id = `${process.pid}-${made++}`;
-    this.name = `sluice-${id}`;
-    // The addresses are those for benchmarks (RFC 2544), a network of four for each.
-    const network = (process.pid * 8 + made) % (1 << 15) * 4;
-    [this.here, this.there] = [1, 2].map((host) => ipv4((198 << 24 | 18 << 16) + network + host));
+    this.name = `sluice-${process.pid}-${made++}`;
     try {
       this.#run("ip", "netns", "add", this.name);
-      this.#run("ip", "link", "add", `sl${id}`, "type", "veth", "peer", "name", "eth0", "netns", this.name);
-      this.#run("ip", "addr", "add", `${this.here}/30`, "dev", `sl${id}`);
-      this.#run("ip", "link", "set", `sl${id}`, "up");
+      const network = this.#layCable();
+      this.cable = cableOf(network);
+      [this.here, this.there] = [1, 2].map((host) => ipv4((198 << 24 | 18 << 16) + network * 4 + host));
+      this.#run("ip", "addr", "add", `${this.here}/30`, "dev", this.cable);
+      this.#run("ip", "link", "set", this.cable, "up");
       this.ip("addr", "add", `${this.there}/30`, "dev", "eth0");
       this.ip("link", "set", "eth0", "up");
       this.ip("link", "set", "lo", "up");
+      while (!isUp(this.cable) || !isUp("eth0", "-n", this.name)); // until then the system drops what is sent
       this.nft("add", "table", "inet", "faults");
       this.nft("add", "chain", "inet", "faults", "input", "{ type filter hook input priority 0; }");
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
+    }
+  }
+
+  /** Lays a cable, and gives the number of its network: that which nobody else has a cable for. */
+  #layCable(): number {
+    for (let i = process.pid * 8 + made;; i++) {
+      const network = i % networks;
+      const link = [cableOf(network), "type", "veth", "peer", "name", "eth0", "netns", this.name];
+      const { status, stderr } = spawnSync("ip", ["link", "add", ...link], { encoding: "utf8" });
+      if (status === 0) return network;
+      if (!stderr.includes("File exists")) throw new Error(`Cannot lay a cable: ${stderr}`);
     }
   }
 
@@ -93,6 +120,15 @@ export class OtherHost implements Disposable {
   [Symbol.dispose](): void {
     spawnSync("ip", ["netns", "del", this.name]);
   }
+}
+
+function cableOf(network: number): string {
+  return `sl${network}`;
+}
+
+/** Whether a link carries what is sent. */
+function isUp(link: string, ...where: string[]): boolean {
+  return spawnSync("ip", [...where, "link", "show", link], { encoding: "utf8" }).stdout.includes("state UP");
 }
 
 function ipv4(bits: number): string {

@@ -2,10 +2,12 @@
 
 /** Foreign processes on the other side of a socket. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { tcp, type TcpAddress } from "../../mod.ts";
 import { root, thisRuntime } from "../_runtimes.ts";
+import { until } from "../net/_helpers.ts";
 
 /** The program of Node, which runs the scripts of peers. */
 export const nodeProgram: string = join(root, `node_modules/node-linux-${process.arch}/bin/node`);
@@ -87,6 +89,12 @@ export class Peer implements AsyncDisposable {
     }
   }
 
+  /** Lets it stand still, until it gets a SIGCONT. */
+  async freeze(): Promise<void> {
+    this.kill("SIGSTOP");
+    await until(() => / T /.test(readFileSync(`/proc/${this.child.pid}/stat`, "utf8")));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill("SIGKILL");
     await this.ended.catch(() => {});
@@ -110,11 +118,37 @@ export function descriptors(): number {
   return readdirSync("/proc/self/fd").length;
 }
 
+/** How long what has been closed may take to be gone, in milliseconds. */
+const patience = 20_000;
+
+/** Waits until no more descriptors are open than `before`. */
+export async function descriptorsBack(before: number): Promise<void> {
+  const end = performance.now() + patience;
+  await until(() => descriptors() <= before || performance.now() > end);
+  if (descriptors() > before) throw new Error(`${descriptors()} descriptors are open: there were ${before}`);
+}
+
 /** Does something twice, and waits until no more descriptors are open than before the second time: the first opens what a runtime opens late. */
 export async function leavesNoDescriptor(action: () => Promise<unknown>): Promise<void> {
   await action();
   const before = descriptors();
   await action();
-  for (let i = 0; i < 200 && descriptors() > before; i++) await new Promise((resolve) => setTimeout(resolve, 2));
-  if (descriptors() > before) throw new Error(`${descriptors()} descriptors are open: there were ${before}`);
+  await descriptorsBack(before);
+}
+
+/** Runs `fn` with an address on which connecting never ends: its backlog is full, and its process stands still. */
+export async function withDeafPeer(fn: (address: TcpAddress) => Promise<void>): Promise<void> {
+  await using peer = Peer.node(`
+    const server = net.createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => say(server.address().port));
+  `);
+  const port = Number(await peer.line());
+  await peer.freeze();
+  await using fill = Peer.node(
+    `
+    for (let i = 0; i < 8; i++) net.connect(args[0], "127.0.0.1", () => say("connected")).on("error", () => {});
+  `,
+    port,
+  );
+  for (let i = 0; i < 2; i++) await fill.line(); // the system keeps one more than the backlog
+  await fn(tcp("127.0.0.1", port));
 }

@@ -2,6 +2,7 @@
 
 /** Debian's PostgreSQL, with an empty database. */
 import { dirname, join } from "node:path";
+import pg from "pg";
 import { unix, type UnixAddress } from "../../mod.ts";
 import { findTool } from "../_tools.ts";
 import { type Daemon, startDaemon } from "./_daemon.ts";
@@ -20,6 +21,21 @@ let shared: Promise<Postgres> | undefined;
 /** One for all tests of a file. */
 export function postgres(): Promise<Postgres> {
   return shared ??= startPostgres();
+}
+
+/** Runs `fn` with a query that the shared server does not answer before `answer` is called. */
+export async function withSlowQuery(
+  fn: (query: string, answer: () => Promise<unknown>) => Promise<void>,
+): Promise<void> {
+  const { address } = await postgres();
+  const holder = new pg.Client({ ...login, host: String(address.ip), port: address.port });
+  await holder.connect();
+  try {
+    await holder.query("select pg_advisory_lock(1)");
+    await fn("select pg_advisory_xact_lock(1)", () => holder.query("select pg_advisory_unlock(1)"));
+  } finally {
+    await holder.end();
+  }
 }
 
 /** Starts one of its own, in about a second. */

@@ -6,15 +6,17 @@
  * Source: https://github.com/Shopify/toxiproxy, "Toxics".
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { tcp, type TcpAddress } from "../../mod.ts";
+import { ownHost, ownPort } from "../net/_helpers.ts";
 
 /** What a relay does to what the server sends. */
 export type Toxic =
-  /** Each piece comes `ms` late. */
-  | { readonly kind: "latency"; readonly ms: number }
+  /** Each piece comes `ms` late, or not before something has happened. */
+  | { readonly kind: "latency"; readonly ms: number | Promise<unknown> }
   /** At most so many bytes go through in each turn of `ms`. */
   | { readonly kind: "bandwidth"; readonly bytes: number; readonly ms: number }
-  /** The end comes `ms` late. */
-  | { readonly kind: "slow_close"; readonly ms: number }
+  /** The end comes late. */
+  | { readonly kind: "slow_close"; readonly ms: number | Promise<unknown> }
   /** Nothing comes; after `ms` the connection is closed, with 0 never. */
   | { readonly kind: "timeout"; readonly ms: number }
   /** The connection is reset as soon as something comes. */
@@ -28,11 +30,12 @@ export type Toxic =
 
 /** A relay to a port on loopback. */
 export class Relay implements AsyncDisposable {
+  /** Where it listens, and nobody else does while it is down. */
+  readonly address: TcpAddress = tcp(ownHost, ownPort());
   readonly #sockets: Set<Socket> = new Set();
   readonly #timers: Set<ReturnType<typeof setTimeout>> = new Set();
   readonly #target: number;
   #server: Server;
-  #port = 0;
   #toxic: Toxic | undefined;
   /** How many bytes of the server have gone through. */
   passed = 0;
@@ -43,15 +46,9 @@ export class Relay implements AsyncDisposable {
     this.#server = this.#makeServer();
   }
 
-  /** Where it listens. */
-  get port(): number {
-    return this.#port;
-  }
-
   /** Begins to listen. */
   async start(): Promise<this> {
-    await new Promise<void>((resolve) => this.#server.listen(this.#port, "127.0.0.1", resolve));
-    this.#port = (this.#server.address() as { port: number }).port;
+    await new Promise<void>((resolve) => this.#server.listen(this.address.port, ownHost, resolve));
     return this;
   }
 
@@ -137,8 +134,9 @@ export class Relay implements AsyncDisposable {
     await new Promise<void>((resolve) => client.once("drain", resolve).once("close", resolve));
   }
 
-  #wait(ms: number): Promise<void> {
-    return new Promise((resolve) => {
+  #wait(ms: number | Promise<unknown>): Promise<unknown> {
+    if (typeof ms === "object") return ms;
+    return new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         this.#timers.delete(timer);
         resolve();

@@ -20,12 +20,18 @@ import {
   withTimeout,
 } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { assertNetError, bytes, text, turn, until, withNet } from "../net/_helpers.ts";
-import { netnsPeers } from "./_netns.ts";
+import { assertNetError, bytes, ownHost, ownPort, text, turn, until, withNet } from "../net/_helpers.ts";
+import { netnsPeers, OtherHost } from "./_netns.ts";
 import { descriptors, Peer } from "./_peers.ts";
 
 const any4 = udp("127.0.0.1", 0);
-const group = "239.83.76.85";
+
+/** Where nobody receives, and nobody else will. */
+const ownAddress = () => udp(ownHost, ownPort());
+
+/** The end of groups that no other process joins: this file runs on several runtimes at once. */
+const groupEnd = [16, 8, 0].map((shift) => process.pid >> shift & 255).join(".");
+const group = `239.${groupEnd}`;
 
 /** Runs `fn` with two sockets on loopback. */
 function withPair(
@@ -41,11 +47,6 @@ async function next(socket: DatagramSocket): Promise<string> {
   const buffer = new Uint8Array(2000);
   const { size, from } = await socket.recv(buffer);
   return `${text(buffer.subarray(0, size))} from ${formatAddress(from)}`;
-}
-
-/** An address at which nobody receives. */
-async function deadAddress(net: Net): Promise<UdpAddress> {
-  return await Switch.run(async (sw) => (await net.datagramSocket(sw, any4)).local);
 }
 
 for (const family of ["udp4", "udp6"] as const) {
@@ -232,44 +233,39 @@ test("remote makes a socket that hears nobody else", async () => {
 });
 
 test("remote with a zone hears the answers of its peer", async () => {
-  const zone = `sl${process.pid}`;
-  const ip = (...args: string[]) => assertEquals(spawnSync("ip", args, { encoding: "utf8" }).stderr, "");
-  ip("link", "add", zone, "type", "veth", "peer", "name", `${zone}x`);
-  try {
-    for (const link of [`${zone}x`, zone]) ip("link", "set", link, "up");
-    await until(() => readFileSync(`/sys/class/net/${zone}/operstate`, "utf8") === "up\n");
-    ip("addr", "add", "fe80::51:1/64", "dev", zone, "nodad");
-    await withNet(async (sw, net) => {
-      const server = await net.datagramSocket(sw, udp(`fe80::51:1%${zone}`, 0));
-      const remote = udp(`fe80::51:1%${zone}`, server.local.port);
-      const client = await net.datagramSocket(sw, udp("::", 0), { remote });
-      let heard = false;
-      const greeting = server.recv(new Uint8Array(9)).then(() => heard = true);
-      while (!heard) { // a link this young loses a datagram now and then
-        await client.send(bytes("hello"));
-        await turn();
-      }
-      await greeting;
-      await server.send(bytes("answer"), udp(`fe80::51:1%${zone}`, client.local.port));
-      assertMatch(await withTimeout(net.clock, 5000, () => next(client)), /^answer from udp:\[fe80::51:1/);
-    });
-  } finally {
-    ip("link", "del", zone);
-  }
+  using other = new OtherHost();
+  const zone = other.cable;
+  spawnSync("ip", ["addr", "add", "fe80::51:1/64", "dev", zone, "nodad"]);
+  await until(() => isLocal("fe80::51:1", zone)); // until then it is looked for at the other end of the cable
+  await withNet(async (sw, net) => {
+    const server = await net.datagramSocket(sw, udp(`fe80::51:1%${zone}`, 0));
+    const remote = udp(`fe80::51:1%${zone}`, server.local.port);
+    const client = await net.datagramSocket(sw, udp("::", 0), { remote });
+    await client.send(bytes("hello"));
+    assertMatch(await next(server), /^hello from udp:\[fe80::51:1/);
+    await server.send(bytes("answer"), udp(`fe80::51:1%${zone}`, client.local.port));
+    assertMatch(await next(client), /^answer from udp:\[fe80::51:1/);
+  });
 }, { peers: netnsPeers });
+
+/** Whether the system takes what is sent to an IPv6 address on a link, which it does some time after the address is there. */
+function isLocal(address: string, link: string): boolean {
+  const { stdout } = spawnSync("ip", ["-6", "route", "show", "table", "local", "dev", link], { encoding: "utf8" });
+  return stdout.includes(`local ${address} `);
+}
 
 test("remote hears nobody else of what came before it was connected", async () => {
   await withPair(async (peer, stranger, sw, net) => {
-    const port = (await deadAddress(net)).port;
+    const address = ownAddress();
     let over = false;
     const flood = sw.forkPromise(async () => {
       while (!over) {
-        await stranger.send(bytes("strange"), udp("127.0.0.1", port));
+        await stranger.send(bytes("strange"), address);
         await turn();
       }
     });
     for (let i = 0; i < 20; i++) {
-      const socket = await net.datagramSocket(sw, udp("127.0.0.1", port), { remote: peer.local });
+      const socket = await net.datagramSocket(sw, address, { remote: peer.local });
       await peer.send(bytes("familiar"), socket.local);
       assertEquals(await next(socket), `familiar from ${formatAddress(peer.local)}`);
       await socket.close();
@@ -280,8 +276,8 @@ test("remote hears nobody else of what came before it was connected", async () =
 });
 
 test("a datagram to a dead port fails no other one of the same socket", async () => {
-  await withPair(async (a, b, _, net) => {
-    const dead = await deadAddress(net);
+  await withPair(async (a, b) => {
+    const dead = ownAddress();
     for (let i = 0; i < 50; i++) {
       await b.send(bytes("lost"), dead);
       if (i % 2 === 0) await turn();
@@ -312,9 +308,9 @@ test("a socket on :: takes IPv4, shows it plain, and answers it", async () => {
 
 test("IPV6_V6ONLY keeps IPv4 out", async () => {
   await withNet(async (sw, net) => {
-    const six = await net.datagramSocket<UdpAddress>(sw, "udp6", { socketOptions: { IPV6_V6ONLY: true } });
-    const port = six.local.port;
-    const four = await net.datagramSocket(sw, udp("127.0.0.1", port)); // which is free for IPv4
+    const port = ownPort();
+    const six = await net.datagramSocket(sw, udp("::", port), { socketOptions: { IPV6_V6ONLY: true } });
+    const four = await net.datagramSocket(sw, udp(ownHost, port)); // which is free for IPv4
     assertEquals(six.getOption("IPV6_V6ONLY"), true);
     const sender = await net.datagramSocket(sw, "udp4");
     await sender.send(bytes("four"), four.local);
@@ -367,7 +363,7 @@ test("datagramSocket() that fails or is cancelled leaves no descriptor", async (
 test("close() wakes what waits, frees the port at once, and is done when the system is", async () => {
   await withPair(async (a, _, sw, net) => {
     for (let i = 0; i < 100; i++) {
-      const socket = await net.datagramSocket(sw, any4);
+      const socket = await net.datagramSocket(sw, ownAddress());
       const waiting = assertRejects(() => socket.recv(new Uint8Array(1)), ClosedError);
       const sending = socket.send(bytes("x"), a.local).catch((error) => assert(error instanceof ClosedError));
       await socket.close();
@@ -454,7 +450,7 @@ test("a group is left when the socket closes", async () => {
 test("IP_ADD_SOURCE_MEMBERSHIP joins a group for one sender", async () => {
   await withNet(async (sw, net) => {
     const [member, sender] = await onLoopback(sw, net);
-    const to = udp("232.83.76.85", member.local.port);
+    const to = udp(`232.${groupEnd}`, member.local.port);
     const from = (source: string) => ({ group: to.ip, source, interface: "127.0.0.1" });
     member.setOption("IP_ADD_SOURCE_MEMBERSHIP", from("127.0.0.9"));
     await sender.send(bytes("not from there"), to);
@@ -468,8 +464,9 @@ test("IP_ADD_SOURCE_MEMBERSHIP joins a group for one sender", async () => {
 test("IPV6_JOIN_GROUP joins a group on an interface, and IPV6_LEAVE_GROUP leaves it", async () => {
   await withNet(async (sw, net) => {
     const member = await net.datagramSocket(sw, "udp6");
-    const joined = () => readFileSync("/proc/net/igmp6", "utf8").includes("ff0200000000000000000000534c5543");
-    const membership = { group: "ff02::534c:5543", interface: "lo" };
+    const end = process.pid.toString(16).padStart(8, "0");
+    const joined = () => readFileSync("/proc/net/igmp6", "utf8").includes(`ff02${"0".repeat(16)}534c${end}`);
+    const membership = { group: `ff02::534c:${end.slice(0, 4)}:${end.slice(4)}`, interface: "lo" };
     member.setOption("IPV6_JOIN_GROUP", membership);
     assert(joined());
     member.setOption("IPV6_LEAVE_GROUP", membership);
@@ -510,11 +507,16 @@ test("recv() hears socat over IPv6, which hears the answer", async () => {
 
 test("a connected socket talks to a foreign server, and hears that it has gone where that can be heard", async () => {
   await withNet(async (sw, net) => {
-    await using peer = Peer.node(`
+    const remote = ownAddress();
+    await using peer = Peer.node(
+      `
       const server = require("node:dgram").createSocket("udp4");
       server.on("message", (bytes, from) => server.send(bytes, from.port, from.address, () => bytes.length === 0 && server.close()));
-      server.bind(0, "127.0.0.1", () => say(server.address().port));`);
-    const remote = udp("127.0.0.1", Number(await peer.line()));
+      server.bind(+args[0], args[1], () => say("bound"));`,
+      remote.port,
+      ownHost,
+    );
+    assertEquals(await peer.line(), "bound");
     const socket = await net.datagramSocket(sw, "udp4", { remote });
     for (const content of ["hello", "x".repeat(1400), ""]) {
       await socket.send(bytes(content));

@@ -5,7 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
 import { first, type NetErrorCode, tcp } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { anyPort, assertNetError, turn, until, withNet } from "../net/_helpers.ts";
+import { anyPort, assertNetError, ownHost, ownPort, turn, until, withNet } from "../net/_helpers.ts";
 import { netnsPeers, OtherHost } from "./_netns.ts";
 import { leavesNoDescriptor, Peer, runThis, thisCommand } from "./_peers.ts";
 
@@ -167,15 +167,16 @@ test("connect() to the unspecified address reaches this host, as the system does
 
 test("connect() to a listener of a killed process is connection_refused, and its port is free at once", async () => {
   await withNet(async (sw, net) => {
-    await using server = runThis(program, "serve", "127.0.0.1");
-    const port = Number(await server.line());
-    const client = await net.connect(sw, tcp("127.0.0.1", port));
+    const address = tcp(ownHost, ownPort());
+    await using server = runThis(program, "serve", ownHost, `${address.port}`);
+    assertEquals(await server.line(), `${address.port}`);
+    const client = await net.connect(sw, address);
     server.kill("SIGKILL");
     await server.ended;
     assert(
       await client.read(new Uint8Array(1)).then((size) => size === null, (error) => error.code === "connection_reset"),
     );
-    await assertNetError(() => net.connect(sw, tcp("127.0.0.1", port)), "connection_refused");
-    await net.listen(sw, tcp("127.0.0.1", port));
+    await assertNetError(() => net.connect(sw, address), "connection_refused");
+    await net.listen(sw, address);
   });
 });

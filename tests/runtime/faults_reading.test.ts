@@ -4,7 +4,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { spawnSync } from "node:child_process";
 import process from "node:process";
-import { copyString, readAll, tcp, TimeoutError, withTimeout } from "../../mod.ts";
+import { copyString, formatAddress, readAll, tcp, TimeoutError, withTimeout } from "../../mod.ts";
 import { test } from "../_test.ts";
 import { anyPort, assertNetError, text, until, withNet, withSockets } from "../net/_helpers.ts";
 import { netnsPeers, OtherHost } from "./_netns.ts";
@@ -59,7 +59,8 @@ test("a read is connection_reset on both sides when the system destroys the sock
   await withSockets(async ({ client, server }) => {
     const codes = [client, server].map((flow) => flow.read(new Uint8Array(1)).then(String, (error) => error.code));
     assert(client.local.transport === "tcp");
-    spawnSync("ss", ["-K", "src", "127.0.0.1", "sport", "=", `${client.local.port}`]);
+    const [src, dst] = [client.local, client.peer].map(formatAddress);
+    spawnSync("ss", ["-K", "src", src.slice(4), "dst", dst.slice(4)]); // without "tcp:"
     assertEquals(await Promise.all(codes), ["connection_reset", "connection_reset"]);
     await assertNetError(() => client.read(new Uint8Array(1)), "connection_reset");
   });
@@ -105,7 +106,7 @@ test("a peer that stands still sends nothing, and everything when it goes on", a
     );
     const flow = await listener.accept(sw);
     assertEquals(await peer.line(), "connected");
-    peer.kill("SIGSTOP");
+    await peer.freeze();
     await copyString("go", flow);
     await assertRejects(() => withTimeout(net.clock, 30, () => flow.read(new Uint8Array(1))), TimeoutError);
     peer.kill("SIGCONT");

@@ -30,7 +30,7 @@ test("a writer waits for a peer that stands still, which has everything when it 
     );
     const flow = await listener.accept(sw);
     assertEquals(await peer.line(), "connected");
-    peer.kill("SIGSTOP");
+    await peer.freeze();
     const chunk = new Uint8Array(65536);
     let sent = 0;
     for (let waits = 0; waits < 20;) {
@@ -58,7 +58,7 @@ test("a writer whose peer is killed while it waits fails with connection_reset, 
     );
     const flow = await listener.accept(sw);
     assertEquals(await peer.line(), "connected");
-    peer.kill("SIGSTOP");
+    await peer.freeze();
     const writing = (async () => {
       for (;;) await flow.write(new Uint8Array(65536));
     })();
@@ -105,7 +105,7 @@ test("close() settles though the peer stands still and never closes its side", a
       );
       const flow = await listener.accept(sw);
       assertEquals(await peer.line(), "connected");
-      peer.kill("SIGSTOP");
+      await peer.freeze();
       await copyString("bye", flow);
       await flow.close();
     });

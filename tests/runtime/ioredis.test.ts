@@ -97,10 +97,14 @@ test(
   () =>
     withClient(async (client, _, net) => {
       const id = await client.client("ID");
-      const slow = () => interruptible(client.blpop("nothing", 0.2));
+      const other = client.duplicate();
+      const slow = () => interruptible(client.blpop("nothing", 0)); // until there is something
       const late = assertRejects(() => withTimeout(net.clock, 20, slow), TimeoutError);
-      assertEquals(await client.client("ID"), id);
+      const next = client.client("ID");
       await late;
+      await other.rpush("nothing", "something");
+      assertEquals(await next, id);
+      await other.quit();
     }),
   { peers },
 );

@@ -3,9 +3,6 @@
 /** Foreign programs on the other side. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import {
   copy,
   copyString,
@@ -25,6 +22,7 @@ import {
 import { test } from "../_test.ts";
 import { anyPort, assertNetError, text, withNet } from "../net/_helpers.ts";
 import { Peer } from "./_peers.ts";
+import { withPath } from "./_unix.ts";
 
 /** Runs `fn` with a server on `address`, and stops it afterwards. */
 async function withServer<A extends StreamAddress>(
@@ -62,15 +60,15 @@ test("runServer() echoes to nc, which half-closes", async () => {
 }, { peers: ["nc"] });
 
 test("runServer() echoes to nc over a Unix path", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "sluice-peers-"));
-  await withServer(unix(join(folder, "socket")), echo, async ({ address }) => {
-    await using peer = new Peer("nc", ["-N", "-U", address.path]);
-    peer.say("hello\n");
-    peer.endInput();
-    assertEquals((await peer.ended).code, 0);
-    assertEquals(peer.output, "hello\n");
+  await withPath(async (path) => {
+    await withServer(unix(path), echo, async ({ address }) => {
+      await using peer = new Peer("nc", ["-N", "-U", address.path]);
+      peer.say("hello\n");
+      peer.endInput();
+      assertEquals((await peer.ended).code, 0);
+      assertEquals(peer.output, "hello\n");
+    });
   });
-  rmSync(folder, { recursive: true });
 }, { peers: ["nc"] });
 
 test("runServer() echoes to socat over TCP", async () => {
@@ -95,9 +93,7 @@ test("runServer() echoes to socat over an abstract Unix name", async () => {
 }, { peers: ["socat"] });
 
 test("connect() talks to a server of socat over a Unix path", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "sluice-peers-"));
-  const path = join(folder, "socket");
-  await withNet(async (sw, net) => {
+  await withPath(async (path, sw, net) => {
     await using _peer = new Peer("socat", [`UNIX-LISTEN:${path}`, "EXEC:tr a-z A-Z"]);
     const connect = (): Promise<StreamSocket> =>
       net.connect(sw, unix(path)).catch((error) => {
@@ -109,7 +105,6 @@ test("connect() talks to a server of socat over a Unix path", async () => {
     await flow.shutdown("send");
     assertEquals(text(await readAll(flow)), "HELLO");
   });
-  rmSync(folder, { recursive: true });
 }, { peers: ["socat"] });
 
 test("runServer() serves a page to curl", async () => {

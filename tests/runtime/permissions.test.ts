@@ -2,15 +2,15 @@
 
 /** Deno's refusals, which its own `node:net` throws where nobody can catch them. */
 import { assertEquals } from "@std/assert";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { root } from "../_runtimes.ts";
 import { test } from "../_test.ts";
 import { findTool } from "../_tools.ts";
 import { withNameServer } from "./_dnsmasq.ts";
 import { Peer } from "./_peers.ts";
+import { withPath } from "./_unix.ts";
 
 const deno = findTool("deno") ?? process.execPath;
 
@@ -84,13 +84,14 @@ test("run() on Deno with --allow-net has the whole network, but no Unix path", a
 }, { peers: ["deno"] });
 
 test("run() on Deno uses a Unix path when it may use the network, and read and write there", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "sluice-deno-"));
-  const tries = [`listen ${folder}/a 0`, `connect ${folder}/b 0`, "connect /nonexistent 0"];
-  const files = [`--allow-read=${folder}`, `--allow-write=${folder}`];
-  assertEquals(await outcomes([...files, "--allow-net"], ...tries), ["ok", "not_found", denied, "ok"]);
-  assertEquals(await outcomes([`--allow-read=${folder}`, "--allow-net"], ...tries), [denied, denied, denied, "ok"]);
-  assertEquals(await outcomes(files, ...tries), [denied, denied, denied, denied]);
-  rmSync(folder, { recursive: true });
+  await withPath(async (path) => {
+    const folder = dirname(path);
+    const tries = [`listen ${folder}/a 0`, `connect ${folder}/b 0`, "connect /nonexistent 0"];
+    const files = [`--allow-read=${folder}`, `--allow-write=${folder}`];
+    assertEquals(await outcomes([...files, "--allow-net"], ...tries), ["ok", "not_found", denied, "ok"]);
+    assertEquals(await outcomes([`--allow-read=${folder}`, "--allow-net"], ...tries), [denied, denied, denied, "ok"]);
+    assertEquals(await outcomes(files, ...tries), [denied, denied, denied, denied]);
+  });
 }, { peers: ["deno"] });
 
 test("run() on Deno asks its name servers when it may use them and a port of its own", async () => {
@@ -104,10 +105,9 @@ test("run() on Deno asks its name servers when it may use them and a port of its
 }, { peers: ["deno"] });
 
 test("run() on Deno can listen on a Unix path when it is granted that path and nothing beside it", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "sluice-deno-"));
-  const path = join(folder, "a");
-  const grants = [`--allow-read=${path}`, `--allow-write=${path}`, `--allow-net=unix:${path}`];
-  assertEquals(await outcomes(grants, `listen ${path} 0`), ["ok", denied]);
-  assertEquals(readdirSync(folder), []);
-  rmSync(folder, { recursive: true });
+  await withPath(async (path) => {
+    const grants = [`--allow-read=${path}`, `--allow-write=${path}`, `--allow-net=unix:${path}`];
+    assertEquals(await outcomes(grants, `listen ${path} 0`), ["ok", denied]);
+    assertEquals(readdirSync(dirname(path)), []);
+  });
 }, { peers: ["deno"] });

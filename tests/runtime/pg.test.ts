@@ -11,7 +11,7 @@ import { toDuplex } from "../../flow/node/mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
 import { until, withNet } from "../net/_helpers.ts";
-import { login, postgres, startPostgres } from "./_postgres.ts";
+import { login, postgres, startPostgres, withSlowQuery } from "./_postgres.ts";
 import { daemonPeers } from "./_daemon.ts";
 
 const peers = daemonPeers("postgres");
@@ -95,13 +95,15 @@ test("toDuplex() leaves an error of a query with the query, and pg goes on", () 
 test(
   "toDuplex() lets go of a caller of pg who gives up, and the connection serves the others",
   () =>
-    withClient(async (client, _, net) => {
-      const slow = () => interruptible(client.query("select pg_sleep(0.2)"));
-      const others = Promise.all([1, 2, 3].map((i) => client.query("select $1::int as i", [i])));
-      await assertRejects(() => withTimeout(net.clock, 20, slow), TimeoutError);
-      assertEquals((await others).map(({ rows }) => rows[0].i), [1, 2, 3]);
-      assertEquals((await client.query("select 4 as i")).rows, [{ i: 4 }]);
-    }, { pipeline: true }),
+    withClient((client, _, net) =>
+      withSlowQuery(async (query, answer) => {
+        const slow = () => interruptible(client.query(query));
+        const others = Promise.all([1, 2, 3].map((i) => client.query("select $1::int as i", [i])));
+        await assertRejects(() => withTimeout(net.clock, 20, slow), TimeoutError);
+        assertEquals((await others).map(({ rows }) => rows[0].i), [1, 2, 3]);
+        await answer();
+        assertEquals((await client.query("select 4 as i")).rows, [{ i: 4 }]);
+      }), { pipeline: true }),
   { peers },
 );
 

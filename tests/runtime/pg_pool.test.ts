@@ -18,7 +18,7 @@ import { toDuplex } from "../../flow/node/mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
 import { until } from "../net/_helpers.ts";
-import { login, postgres } from "./_postgres.ts";
+import { login, postgres, withSlowQuery } from "./_postgres.ts";
 import { daemonPeers } from "./_daemon.ts";
 
 const peers = daemonPeers("postgres");
@@ -78,10 +78,13 @@ test(
   () =>
     withPool(async ({ pool, opened, clock, errors }) => {
       const before = await session(pool);
-      const slow = () => withTimeout(clock, 30, () => interruptible(pool.query("select pg_sleep(0.3)")));
-      const [late, other] = await Promise.all([assertRejects(slow, TimeoutError), session(pool), session(pool)]);
-      assertEquals(late.name, "TimeoutError");
-      assertEquals([other, await session(pool)], [before, before]);
+      await withSlowQuery(async (query, answer) => {
+        const late = assertRejects(() => withTimeout(clock, 30, () => interruptible(pool.query(query))), TimeoutError);
+        const others = Promise.all([session(pool), session(pool)]);
+        await late;
+        await answer();
+        assertEquals([...await others, await session(pool)], [before, before, before]);
+      });
       assertEquals([opened.length, errors], [1, []]);
     }, { max: 1 }),
   { peers },
@@ -135,21 +138,24 @@ test(
 test(
   "toDuplex() lets a cancelled caller give back its client of a pool in one piece",
   () =>
-    withPool(async ({ pool, opened, clock }) => {
-      const transaction = async () => {
-        const client = await pool.connect();
-        try {
-          await client.query("begin");
-          await interruptible(client.query("select pg_sleep(0.2)"));
-        } finally {
-          await client.query("rollback");
-          client.release();
-        }
-      };
-      await assertRejects(() => withTimeout(clock, 30, transaction), TimeoutError);
-      await session(pool);
-      assertEquals(opened.length, 1);
-    }, { max: 1 }),
+    withPool(({ pool, opened, clock }) =>
+      withSlowQuery(async (query, answer) => {
+        const transaction = async () => {
+          const client = await pool.connect();
+          try {
+            await client.query("begin");
+            await interruptible(client.query(query));
+          } finally {
+            const end = client.query("rollback"); // waits for the other one
+            await answer();
+            await end;
+            client.release();
+          }
+        };
+        await assertRejects(() => withTimeout(clock, 30, transaction), TimeoutError);
+        await session(pool);
+        assertEquals(opened.length, 1);
+      }), { max: 1 }),
   { peers },
 );
 

@@ -11,7 +11,6 @@ import {
   runServer,
   type StreamSocket,
   Switch,
-  tcp,
   TimeoutError,
   withTimeout,
   writeAll,
@@ -19,7 +18,7 @@ import {
 } from "../../mod.ts";
 import { pattern } from "../../net/testing/random.ts";
 import { test } from "../_test.ts";
-import { anyPort, assertNetError, withNet } from "../net/_helpers.ts";
+import { anyPort, assertNetError, signal, withNet } from "../net/_helpers.ts";
 import { Relay, type Toxic } from "./_relay.ts";
 
 /** Serves by `handler`, puts a relay before it, and runs `fn` with the network and where the relay is. */
@@ -37,18 +36,19 @@ async function through(
 }
 
 const greet = (flow: StreamSocket) => copyString("hello", flow);
-const relayAddress = (relay: Relay) => tcp("127.0.0.1", relay.port);
 
 test("a relay without a toxic changes nothing", async () => {
   await through(undefined, (flow) => writeAll(flow, pattern(0, 300_000)), async (net, sw, relay) => {
-    assertEquals(await readAll(await net.connect(sw, relayAddress(relay))), pattern(0, 300_000));
+    assertEquals(await readAll(await net.connect(sw, relay.address)), pattern(0, 300_000));
   });
 });
 
 test("latency: a read waits, can be given up, and loses nothing", async () => {
-  await through({ kind: "latency", ms: 60 }, greet, async (net, sw, relay) => {
-    const flow = await net.connect(sw, relayAddress(relay));
+  const givenUp = signal();
+  await through({ kind: "latency", ms: givenUp.promise }, greet, async (net, sw, relay) => {
+    const flow = await net.connect(sw, relay.address);
     await assertRejects(() => withTimeout(net.clock, 5, () => flow.read(new Uint8Array(9))), TimeoutError);
+    givenUp.resolve();
     assertEquals(new TextDecoder().decode(await readAll(flow)), "hello");
   });
 });
@@ -60,36 +60,38 @@ test("bandwidth: a slow reader's relay holds up the writer, and all arrives", as
     for (; sent.bytes < size; sent.bytes += 1000) await writeAll(flow, pattern(sent.bytes, 1000));
   };
   await through({ kind: "bandwidth", bytes: 5000, ms: 1 }, serve, async (net, sw, relay) => {
-    assertEquals(await readAll(await net.connect(sw, relayAddress(relay))), pattern(0, size));
+    assertEquals(await readAll(await net.connect(sw, relay.address)), pattern(0, size));
   });
 });
 
 test("slow_close: the end comes late, and after all bytes", async () => {
-  await through({ kind: "slow_close", ms: 40 }, greet, async (net, sw, relay) => {
-    const flow = await net.connect(sw, relayAddress(relay));
+  const givenUp = signal();
+  await through({ kind: "slow_close", ms: givenUp.promise }, greet, async (net, sw, relay) => {
+    const flow = await net.connect(sw, relay.address);
     const buffer = new Uint8Array(9);
     assertEquals(await flow.read(buffer), 5);
     await assertRejects(() => withTimeout(net.clock, 2, () => flow.read(buffer)), TimeoutError);
+    givenUp.resolve();
     assertEquals(await flow.read(buffer), null);
   });
 });
 
 test("timeout: nothing ever comes, and withTimeout() ends the wait and the connection", async () => {
   await through({ kind: "timeout", ms: 0 }, greet, async (net, _, relay) => {
-    const ask = () => Switch.run(async (sw) => await readAll(await net.connect(sw, relayAddress(relay))));
+    const ask = () => Switch.run(async (sw) => await readAll(await net.connect(sw, relay.address)));
     await assertRejects(() => withTimeout(net.clock, 20, ask), TimeoutError);
   });
 });
 
 test("timeout: a connection that is closed without a word is an end", async () => {
   await through({ kind: "timeout", ms: 10 }, greet, async (net, sw, relay) => {
-    assertEquals(await readAll(await net.connect(sw, relayAddress(relay))), new Uint8Array(0));
+    assertEquals(await readAll(await net.connect(sw, relay.address)), new Uint8Array(0));
   });
 });
 
 test("reset_peer: a reset is connection_reset for reads and later for writes", async () => {
   await through({ kind: "reset_peer" }, greet, async (net, sw, relay) => {
-    const flow = await net.connect(sw, relayAddress(relay));
+    const flow = await net.connect(sw, relay.address);
     await assertNetError(() => readAll(flow), "connection_reset");
     await assertNetError(() => flow.write(Uint8Array.of(1)), "connection_reset");
   });
@@ -101,7 +103,7 @@ test("slicer: lines come whole, however they are cut", async () => {
     { kind: "slicer", bytes: 3 },
     (flow) => copyString(lines.join("\r\n"), flow),
     async (net, sw, relay) => {
-      const reader = new BufReader(await net.connect(sw, relayAddress(relay)), { maxSize: 1024 });
+      const reader = new BufReader(await net.connect(sw, relay.address), { maxSize: 1024 });
       assertEquals(await Array.fromAsync(reader.lines()), lines);
     },
   );
@@ -112,7 +114,7 @@ test("limit_data: what was let through arrives, and then the end", async () => {
     { kind: "limit_data", bytes: 1234 },
     (flow) => writeAll(flow, pattern(0, 5000)),
     async (net, sw, relay) => {
-      assertEquals(await readAll(await net.connect(sw, relayAddress(relay))), pattern(0, 1234));
+      assertEquals(await readAll(await net.connect(sw, relay.address)), pattern(0, 1234));
     },
   );
 });
@@ -123,14 +125,14 @@ test("down: connections break, new ones are refused, and it works again afterwar
     await flow.read(new Uint8Array(1));
   };
   await through(undefined, wait, async (net, sw, relay) => {
-    const flow = await net.connect(sw, relayAddress(relay));
+    const flow = await net.connect(sw, relay.address);
     const buffer = new Uint8Array(9);
     await flow.read(buffer);
     await relay.spoil({ kind: "down" });
     await assertNetError(() => flow.read(buffer), "connection_reset");
-    await assertNetError(() => net.connect(sw, relayAddress(relay)), "connection_refused");
+    await assertNetError(() => net.connect(sw, relay.address), "connection_refused");
     await relay.spoil(undefined);
-    assertEquals(await (await net.connect(sw, relayAddress(relay))).read(buffer), 5);
+    assertEquals(await (await net.connect(sw, relay.address)).read(buffer), 5);
   });
 });
 
@@ -149,7 +151,7 @@ test("a relay that changes its mind at any time costs failures only, and leaves 
       await relay.spoil(toxics[round % toxics.length]);
       relay.passed = 0;
       try {
-        const got = await Switch.run(async (sw) => await readAll(await net.connect(sw, relayAddress(relay))));
+        const got = await Switch.run(async (sw) => await readAll(await net.connect(sw, relay.address)));
         assertEquals(got, pattern(0, got.length));
         if (got.length === 20_000) whole++;
       } catch (error) {

@@ -51,7 +51,7 @@ async function callsOf(port: number, way: string): Promise<number> {
     // -yy: each line names the addresses of the socket, as write(19<TCP:[127.0.0.1:50000->127.0.0.1:40000]>, …
     const tracing = ["strace", "-f", "-yy", "-e", "trace=write,writev,sendto,sendmsg,sendmmsg,sendfile", "-o", report];
     const { code, output } = await runChild([...tracing, ...thisRuntime().runCommand(fixture), String(port), way], {
-      limit: 25_000,
+      limit: 100_000,
     });
     if (code !== 0) throw new Error(`The program ended with ${code}: ${output}`);
     const lines = (await readFile(report, "utf8")).split("\n");

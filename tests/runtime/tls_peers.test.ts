@@ -91,6 +91,7 @@ for (const version of ["1.3", "1.2"]) {
       await using peer = sClient(address, flag, "-noservername", ...own);
       peer.say("hello\n");
       assertEquals(await peer.line(), `hello, TLSv${version}, undefined, undefined, CN=client`);
+      assertEquals((await peer.ended).code, 0, peer.errors);
     }, { authorities: authority });
     assertEquals(errors, []);
   }, { peers });
@@ -137,6 +138,7 @@ test("tlsServer() takes over from plaintext for openssl s_client -starttls smtp"
     await using peer = sClient(address, "-starttls", "smtp");
     peer.say("hello\n");
     for (let line = await peer.line(); !line?.startsWith("hello"); line = await peer.line()) assert(line !== undefined);
+    await peer.ended;
   });
   assertEquals(errors, []);
 }, { peers });

@@ -22,7 +22,7 @@ import {
 import { toDuplex } from "../../flow/node/mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
-import { until, withNet } from "../net/_helpers.ts";
+import { ownHost, ownPort, until, withNet } from "../net/_helpers.ts";
 import { echo, withHttp } from "./_http.ts";
 
 /** What a client is told to connect over `net`, in `sw`. */
@@ -128,11 +128,11 @@ test("toDuplex() ends a client of undici that nobody ended with its switch, and 
   }));
 
 test("toDuplex() fails a request of undici where nobody listens, and when the server goes away", async () => {
-  const server = createServer((request) => request.socket.destroy()).listen(0, "127.0.0.1");
+  const port = ownPort();
+  const server = createServer((request) => request.socket.destroy()).listen(port, ownHost);
   await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
   await withNet(async (sw, net) => {
-    const client = new Client(`http://127.0.0.1:${port}`, over(net, sw, tcp("127.0.0.1", port)));
+    const client = new Client(`http://${ownHost}:${port}`, over(net, sw, tcp(ownHost, port)));
     await assertRejects(() => client.request({ path: "/", method: "GET" }), Error);
     server.close();
     await once(server, "close");

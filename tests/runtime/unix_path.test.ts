@@ -2,7 +2,7 @@
 
 /** The files of Unix listeners: who makes them, with what permissions, and who removes them. */
 import { assert, assertEquals, assertFalse, assertRejects } from "@std/assert";
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -337,14 +337,12 @@ while True:
         except FileNotFoundError: print("0o0", flush=True)
         if name == "last": sys.exit()
 `;
-    const watcher = spawn("python3", ["-c", script, dirname(path)], { stdio: ["ignore", "pipe", "inherit"] });
-    let seen = "";
-    watcher.stdout.setEncoding("utf8").on("data", (text: string) => seen += text);
-    await until(() => seen.startsWith("ready"));
+    await using watcher = new Peer("python3", ["-c", script, dirname(path)]);
+    assertEquals(await watcher.line(), "ready");
     for (let i = 0; i < 20; i++) await (await net.listen(sw, unix(path), { mode: 0o600 })).close();
     await net.listen(sw, unix(join(dirname(path), "last")), { mode: 0o600 });
-    await new Promise((resolve) => watcher.on("close", resolve));
-    const modes = seen.trim().split("\n").slice(1);
+    assertEquals((await watcher.ended).code, 0, watcher.errors);
+    const modes = watcher.output.trim().split("\n").slice(1);
     assert(modes.length > 20);
     assertEquals(modes.filter((mode) => mode !== "0o0"), []);
   });

@@ -165,4 +165,4 @@ test("of many processes that replace the same dead socket at once, one wins, and
       for (const racer of racers) await racer[Symbol.asyncDispose]();
     }
   });
-}, { timeout: 60_000 });
+});

@@ -123,7 +123,7 @@ test("What ends in a switch leaves nothing in it", async () => {
       sw.fork(() => first(awaitCancel, yieldNow));
       sw.onRelease(() => protect(yieldNow));
     });
-    await withTimeout(systemClock, 1000, () => all([yieldNow, yieldNow]));
+    await withTimeout(systemClock, 60_000, () => all([yieldNow, yieldNow]));
     await mapFibers([1, 2], yieldNow, { maxFibers: 1 });
     for (const hook of [() => {}, yieldNow, () => Promise.reject(failure).catch(() => {})]) {
       assertThrows(() => finished.onRelease(hook), TypeError);

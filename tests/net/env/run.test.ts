@@ -4,6 +4,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEqua
 import process from "node:process";
 import { Cancelled, copyString, type Env, formatAddress, run, Switch, tcp } from "../../../mod.ts";
 import { test } from "../../_test.ts";
+import { ownHost, ownPort } from "../_helpers.ts";
 import { outputOf, start } from "./_start.ts";
 
 test("run() gives what main gives, and throws what it throws", async () => {
@@ -62,7 +63,7 @@ test("a second signal after stop() ends the program", async () => {
 test("the network of run() closes what main leaves open with its switch", async () => {
   const { env, closed } = await run((env) =>
     Switch.run(async (sw) => {
-      const listener = await env.net.listen(sw, tcp("127.0.0.1", 0));
+      const listener = await env.net.listen(sw, tcp(ownHost, ownPort()));
       return { env, closed: listener.address };
     })
   );
