@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { NetError, readable, readAll, run, Switch, tcp, withTimeout, writeAll } from "@sluice/io";
+import { both, NetError, readable, readAll, readExact, run, Switch, tcp, withTimeout, writeAll } from "@sluice/io";
 import { test } from "../_test.ts";
 
 test("write() to a connection that was reset fails, and does not take bytes for ever", () =>
@@ -56,5 +56,28 @@ test("close() delivers what was taken although there is input that nobody has re
       await writeAll(client, new Uint8Array(1_000_000));
       await client.close();
       assertEquals((await received).length, 1_000_000);
+    })
+  ));
+
+test("write() that the system has not taken keeps its bytes while other connections write", () =>
+  run(({ net }) =>
+    Switch.run(async (sw) => {
+      const listener = await net.listen(sw, tcp("127.0.0.1", 0));
+      const dial = () => both(() => net.connect(sw, listener.address), () => listener.accept(sw));
+      const [slow, reader] = await dial();
+      const [quick, echo] = await dial();
+      const total = 32 * 1024 * 1024; // more than the system takes while nobody reads
+      const [ones, twos] = [1, 2].map((byte) => new Uint8Array(64 * 1024).fill(byte));
+      const exchange = () => both(() => writeAll(quick, twos), () => readExact(echo, new Uint8Array(twos.length)));
+      await writeAll(slow, ones);
+      await exchange();
+      const writing = sw.forkPromise(async () => {
+        for (let left = total; left > 0;) left -= await slow.write(ones.subarray(0, left));
+        await slow.shutdown("send");
+      });
+      for (let i = 0; i < 300; i++) await exchange();
+      const got = await readAll(reader);
+      await writing;
+      assertEquals([got.length, got.findIndex((byte) => byte !== 1)], [total + ones.length, -1]);
     })
   ));
