@@ -31,10 +31,11 @@ export interface RecordsEvents {
  * what is in them. That bounds the memory; and on Bun, which ends both directions when it decrypts a farewell, a server can answer whom it has not yet read to the end.
  */
 export class Records {
+  /** Where the encrypted bytes come from. Another source takes over what was read from it already. */
+  source: LendingSource;
   readonly #flow: TwoWay;
   readonly #home: Home;
   readonly #events: RecordsEvents;
-  #source: LendingSource;
   #wanted = false;
   #rest: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #header: number[] = [];
@@ -49,16 +50,7 @@ export class Records {
     this.#flow = flow;
     this.#home = home;
     this.#events = events;
-    this.#source = lendingSource(flow, home);
-  }
-
-  /** Where the encrypted bytes come from. Another source takes over what was read from it already. */
-  get source(): LendingSource {
-    return this.#source;
-  }
-
-  set source(source: LendingSource) {
-    this.#source = source;
+    this.source = lendingSource(flow, home);
   }
 
   /** Whether all that was encrypted has been passed on, or never will be. */
@@ -108,7 +100,7 @@ export class Records {
       return piece.length;
     };
     try {
-      const count = await this.#home.run(() => this.#source[lend](take));
+      const count = await this.#home.run(() => this.source[lend](take));
       if (count === null) {
         this.#over = true;
         await this.#home.run(yieldNow); // what was decrypted last is told in this turn
