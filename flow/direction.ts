@@ -2,6 +2,7 @@
 
 import { open } from "../switch/counter.ts";
 import type { Cancelled } from "../switch/errors.ts";
+import { throwLater } from "../switch/late_error.ts";
 import { currentScope, type Scope, type Waiting } from "../switch/scope.ts";
 import type { StreamNames } from "./stream.ts";
 
@@ -61,18 +62,18 @@ export class Direction<S = undefined> implements Waiting {
       if (given !== undefined) this.#end()?.resolve(given);
       else if (this.busy) this.#attempt = attempt;
     } catch (error) {
-      this.refuse(this.subject.failure(this.operation, error));
+      this.fail(() => this.subject.failure(this.operation, error));
     }
   }
 
-  /** Fails the operation that waits, if there is one. */
-  refuse(reason: unknown): void {
-    this.#end()?.reject(reason);
+  /** Fails the operation that waits, if there is one, with an error whose stack has the frames of the awaiting code. */
+  fail(make: () => unknown): void {
+    this.#end()?.resolve(throwLater(make));
   }
 
   cancel(reason: Cancelled): void {
     this.#pending?.promise.catch(() => {}); // a cancellation that nobody awaits is no unhandled rejection
-    this.refuse(reason);
+    this.#end()?.reject(reason);
   }
 
   #end(): Pending | undefined {

@@ -59,7 +59,7 @@ export class Stream implements StreamEvents {
         try {
           const taken = checkTaken(use(plain(bytes), true), bytes);
           stream.#consume(taken);
-          if (stream.#closed) throw new ClosedError("read");
+          if (stream.#closed !== undefined) throw stream.#closed("read");
           if (taken < bytes.length) return false;
         } catch (error) {
           return { error }; // no failure of the end, so it is thrown as it is
@@ -78,7 +78,8 @@ export class Stream implements StreamEvents {
   readonly #receiving: Direction<Stream>;
   /** Made by the first write, for many never write. */
   #sending: Direction<Stream> | undefined;
-  #closed = false;
+  /** Makes the error of an operation, once the stream was closed by this side. */
+  #closed: ((operation: string) => ClosedError) | undefined;
   #sendEnded = false;
   #receiveEnded = false;
   #lending = false;
@@ -94,7 +95,7 @@ export class Stream implements StreamEvents {
 
   /** Whether it was closed by this side. */
   get isClosed(): boolean {
-    return this.#closed;
+    return this.#closed !== undefined;
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
@@ -159,7 +160,7 @@ export class Stream implements StreamEvents {
         new TypeError(`Cannot shut down "${String(how)}": must be "send", "receive" or "all"`),
       );
     }
-    if (this.#closed) return Promise.resolve();
+    if (this.#closed !== undefined) return Promise.resolve();
     if (how !== "send" && !this.#receiveEnded) {
       this.#receiveEnded = true;
       this.#end.drop();
@@ -169,7 +170,7 @@ export class Stream implements StreamEvents {
     if (!this.#sendEnded) {
       this.#sendEnded = true;
       this.#end.end();
-      this.#sending?.refuse(sendingEnded());
+      this.#sending?.fail(sendingEnded);
     }
     return currentScope()?.reason === undefined ? this.flush() : Promise.resolve();
   }
@@ -186,12 +187,17 @@ export class Stream implements StreamEvents {
     return waiter.promise;
   }
 
-  /** Forbids new operations and wakes what waits. Whether this was the first time. */
-  close(): boolean {
-    if (this.#closed) return false;
-    this.#closed = true;
-    if (this.#receiving.busy) this.#receiving.refuse(new ClosedError("read"));
-    if (this.#sending?.busy) this.#sending.refuse(new ClosedError("write"));
+  /**
+   * Forbids new operations and wakes what waits. Whether this was the first time.
+   *
+   * @param state What closed it, for the {@linkcode ClosedError} of each operation: "its switch has ended".
+   * @param options The reason, as the cause of that error.
+   */
+  close(state?: string, options?: ErrorOptions): boolean {
+    if (this.#closed !== undefined) return false;
+    const closed = this.#closed = (operation: string) => new ClosedError(operation, state, options);
+    this.#receiving.fail(() => closed("read"));
+    this.#sending?.fail(() => closed("write"));
     return true;
   }
 
@@ -229,11 +235,11 @@ export class Stream implements StreamEvents {
 
   /** Drops what was taken, unless the borrower has ended this direction meanwhile. */
   #consume(size: number): void {
-    if (size > 0 && !this.#closed && !this.#receiveEnded) this.#end.consume(size);
+    if (size > 0 && this.#closed === undefined && !this.#receiveEnded) this.#end.consume(size);
   }
 
   #refuseRead(): Promise<never> | undefined {
-    if (this.#closed) return Promise.reject(new ClosedError("read"));
+    if (this.#closed !== undefined) return Promise.reject(this.#closed("read"));
     if (this.#receiving.busy || this.#lending) return Promise.reject(new BusyError("read"));
     return undefined;
   }
@@ -244,7 +250,7 @@ export class Stream implements StreamEvents {
   }
 
   #writeProblem(): Error | undefined {
-    if (this.#closed) return new ClosedError("write");
+    if (this.#closed !== undefined) return this.#closed("write");
     if (this.#sendEnded) return sendingEnded();
     if (this.#sending?.busy) return new BusyError("write");
     return undefined;

@@ -9,6 +9,7 @@ import { fieldOf } from "./check.ts";
 import { macrotask, storedScope } from "./context.ts";
 import { open } from "./counter.ts";
 import type { Cancelled } from "./errors.ts";
+import { throwLater } from "./late_error.ts";
 import { type Linked, List } from "./list.ts";
 
 /** Every so many refusals in one scope, a refusal waits for the event loop, so that a loop that swallows them starves nobody. */
@@ -170,7 +171,7 @@ export class Waiter<T> implements Waiting {
   older: Waiting | undefined;
 
   readonly #onCancel: OnCancel<T> | undefined;
-  #resolve!: (value: T) => void;
+  #resolve!: (value: T | Promise<never>) => void;
   #reject!: (error: unknown) => void;
   #settled = false;
 
@@ -205,6 +206,11 @@ export class Waiter<T> implements Waiting {
   /** Settles with an error, if it has not settled yet. */
   reject(error: unknown): void {
     if (this.#settle()) this.#reject(error);
+  }
+
+  /** {@linkcode Waiter.reject} with an error whose stack has the frames of the awaiting code, where the engine can. */
+  fail(make: () => unknown): void {
+    if (this.#settle()) this.#resolve(throwLater(make));
   }
 
   /** Called by the scope, which has let go of it already. A cancellation that nobody awaits is no unhandled rejection. */
