@@ -71,6 +71,12 @@ export class Direction<S = undefined> implements Waiting {
     this.#end()?.resolve(throwLater(make));
   }
 
+  /** The same because this side has closed the flow: then it is not an unhandled rejection either. */
+  failClosed(make: () => unknown): void {
+    const pending = this.#end();
+    pending?.resolve(throwLater(make, () => pending.promise.catch(() => {})));
+  }
+
   cancel(reason: Cancelled): void {
     this.#pending?.promise.catch(() => {}); // a cancellation that nobody awaits is no unhandled rejection
     this.#end()?.reject(reason);

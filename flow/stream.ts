@@ -4,6 +4,7 @@ import { currentScope, refused, Waiter } from "../switch/scope.ts";
 import { checkBuffer, checkBuffers, checkBytes, plain } from "./bytes.ts";
 import { type Attempt, Direction } from "./direction.ts";
 import { BusyError, ClosedError } from "./errors.ts";
+import { rejection } from "./operation.ts";
 import type { StreamEnd, StreamEvents } from "./stream_end.ts";
 import type { Borrower, PromptBorrower, ShutdownHow } from "./types.ts";
 
@@ -170,7 +171,7 @@ export class Stream implements StreamEvents {
     if (!this.#sendEnded) {
       this.#sendEnded = true;
       this.#end.end();
-      this.#sending?.fail(sendingEnded);
+      this.#sending?.failClosed(sendingEnded);
     }
     return currentScope()?.reason === undefined ? this.flush() : Promise.resolve();
   }
@@ -196,8 +197,8 @@ export class Stream implements StreamEvents {
   close(state?: string, options?: ErrorOptions): boolean {
     if (this.#closed !== undefined) return false;
     const closed = this.#closed = (operation: string) => new ClosedError(operation, state, options);
-    this.#receiving.fail(() => closed("read"));
-    this.#sending?.fail(() => closed("write"));
+    this.#receiving.failClosed(() => closed("read"));
+    this.#sending?.failClosed(() => closed("write"));
     return true;
   }
 
@@ -239,14 +240,14 @@ export class Stream implements StreamEvents {
   }
 
   #refuseRead(): Promise<never> | undefined {
-    if (this.#closed !== undefined) return Promise.reject(this.#closed("read"));
+    if (this.#closed !== undefined) return rejection(this.#closed("read"));
     if (this.#receiving.busy || this.#lending) return Promise.reject(new BusyError("read"));
     return undefined;
   }
 
   #refuseWrite(): Promise<never> | undefined {
     const problem = this.#writeProblem();
-    return problem === undefined ? undefined : Promise.reject(problem);
+    return problem === undefined ? undefined : rejection(problem);
   }
 
   #writeProblem(): Error | undefined {

@@ -151,7 +151,7 @@ export class ProvidedDatagramSocket implements DatagramSocket {
 
   async #close(): Promise<void> {
     this.#hook.remove();
-    this.#receiving.fail(() => new ClosedError("receive"));
+    this.#receiving.failClosed(() => new ClosedError("receive"));
     for (const sendings of [this.#queued, this.#leaving]) {
       for (let sending = sendings.oldest; sending !== undefined; sending = sendings.oldest) {
         sendings.remove(sending);

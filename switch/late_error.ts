@@ -5,9 +5,13 @@
  * returns to reject it with an error that is made in an async continuation of the awaiting code:
  * V8 then puts the frames of that code on the stack of the error. An error made in the callback of
  * a socket or a timer has none.
+ *
+ * @param made Called between making the error and throwing it.
  */
-export async function throwLater(make: () => unknown): Promise<never> {
+export async function throwLater(make: () => unknown, made?: () => void): Promise<never> {
   await null; // the promise that is resolved with this one adopts it in a microtask of its own
   await null;
-  throw make();
+  const error = make();
+  made?.();
+  throw error;
 }

@@ -1,0 +1,43 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { isInstance } from "../switch/check.ts";
+import { Cancelled } from "../switch/errors.ts";
+import { ClosedError } from "./errors.ts";
+
+/**
+ * Runs an operation of several steps. If its caller forgot to await it, being cancelled, or losing
+ * its flow to a close of this side, is not an unhandled rejection: the scope that ended is no
+ * longer interested. Any other error still is one.
+ *
+ * A plain `promise.catch(() => {})` would do that too, but V8 follows only promises with a single
+ * reaction when it looks for the frames of the caller.
+ */
+export function operation<T>(run: () => Promise<T>): Promise<T> {
+  let silent = false;
+  const promise: Promise<T> | undefined = (async () => {
+    try {
+      return await run();
+    } catch (error) {
+      silent = isSilent(error);
+      if (silent) promise?.catch(ignore);
+      throw error;
+    }
+  })();
+  if (silent) promise.catch(ignore); // it failed before there was a promise
+  return promise;
+}
+
+/** A rejection that is not unhandled where its operation was not awaited, if `error` allows that. */
+export function rejection(error: unknown): Promise<never> {
+  const promise = Promise.reject(error);
+  if (isSilent(error)) promise.catch(ignore);
+  return promise;
+}
+
+/** Whether the failure of an operation that nobody awaits is not to be reported. */
+export function isSilent(error: unknown): boolean {
+  return isInstance(error, Cancelled) || isInstance(error, ClosedError);
+}
+
+/** Handles a rejection by ignoring it. */
+export function ignore(): void {}
