@@ -13,8 +13,9 @@ import { ClosedError } from "./errors.ts";
  * reaction when it looks for the frames of the caller.
  */
 export function operation<T>(run: () => Promise<T>): Promise<T> {
+  let promise: Promise<T> | undefined;
   let silent = false;
-  const promise: Promise<T> | undefined = (async () => {
+  const running = async () => {
     try {
       return await run();
     } catch (error) {
@@ -22,7 +23,8 @@ export function operation<T>(run: () => Promise<T>): Promise<T> {
       if (silent) promise?.catch(ignore);
       throw error;
     }
-  })();
+  };
+  promise = running();
   if (silent) promise.catch(ignore); // it failed before there was a promise
   return promise;
 }
