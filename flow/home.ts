@@ -4,7 +4,7 @@ import { isInstance } from "../switch/check.ts";
 import { currentSignal } from "../switch/cancel.ts";
 import { runIn } from "../switch/context.ts";
 import { Cancelled } from "../switch/errors.ts";
-import { currentScope, refused, Scope, Waiter } from "../switch/scope.ts";
+import { bridge, CancelHook, currentScope, refused, Scope } from "../switch/scope.ts";
 import type { Releasable, ReleaseHook } from "../switch/release_hooks.ts";
 import { checkSwitch, ownHere, runUnder, type Switch } from "../switch/switch.ts";
 import { breakWith } from "./breaking.ts";
@@ -35,7 +35,7 @@ export class Home {
 
   /** Runs an operation at home, unless that is cancelled; {@linkcode Home.stop} cancels it. */
   async run<T>(operation: () => Promise<T>): Promise<T> {
-    const scope = new Scope(this.call(currentScope), "bridge");
+    const scope = new Scope(this.call(currentScope), bridge);
     if (this.#stopped !== undefined) scope.cancel(this.#stopped);
     const running = runIn(scope, async () => await (refused() ?? operation()));
     this.#running.set(scope, running);
@@ -78,8 +78,8 @@ export function onCancel(operation: string, stop: (reason: Cancelled) => void): 
     stop(reason);
     return () => {};
   }
-  const waiter: Waiter<void> = new Waiter(operation, (_, reason) => stop(reason));
-  return () => waiter.resolve();
+  const hook = new CancelHook(operation, stop);
+  return () => hook.remove();
 }
 
 /** A cancelled owner will do: what a bridge does there is refused. */

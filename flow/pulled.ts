@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { runIn } from "../switch/context.ts";
-import { currentScope } from "../switch/scope.ts";
+import { bridge, currentScope, liveScope, Scope } from "../switch/scope.ts";
 import { unshared } from "./bytes.ts";
 import { Stream, type StreamNames } from "./stream.ts";
 import { noSink, type StreamEnd } from "./stream_end.ts";
@@ -32,7 +32,7 @@ export function pulledSource(pull: Pull, options: PullOptions): LendingSource {
 
 /** A {@linkcode pulledSource}, and the way to close it: whether that was the first time. */
 export function openPulled(pull: Pull, options: PullOptions): { source: LendingSource; close(): boolean } {
-  const scope = currentScope();
+  const home = currentScope();
   let piece: Uint8Array<ArrayBuffer> | null = nothing;
   let failure: { error: unknown } | undefined;
   let pulling = false;
@@ -44,17 +44,23 @@ export function openPulled(pull: Pull, options: PullOptions): { source: LendingS
     failure = { error };
   };
   const start = () => {
+    const pullScope = new Scope(liveScope(home), bridge);
     try {
-      const next = runIn(scope, pull);
-      if (!(next instanceof Promise)) return accept(next);
-      pulling = true;
-      next.then(accept, refuse).then(() => {
-        pulling = false;
-        stream.readable();
-      });
+      const next = runIn(pullScope, pull);
+      if (next instanceof Promise) {
+        pulling = true;
+        next.then(accept, refuse).then(() => {
+          pullScope.finish();
+          pulling = false;
+          stream.readable();
+        });
+        return;
+      }
+      accept(next);
     } catch (error) {
       refuse(error);
     }
+    pullScope.finish();
   };
 
   const end: StreamEnd = {

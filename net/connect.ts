@@ -4,6 +4,7 @@
 
 import { isInstance } from "../switch/check.ts";
 import type { Clock } from "../switch/clock.ts";
+import { asOperation } from "../switch/forgotten.ts";
 import { TimeoutError, withTimeout } from "../switch/timeout.ts";
 import type { HostAddress, StreamAddress, TcpAddress } from "./address.ts";
 import { NetError } from "./errors.ts";
@@ -19,7 +20,7 @@ export async function within<T>(
 ): Promise<T> {
   if (timeout === Infinity) return await fn();
   try {
-    return await withTimeout(clock, timeout, fn);
+    return await asOperation("connect", () => withTimeout(clock, timeout, fn));
   } catch (error) {
     if (!isInstance(error, TimeoutError)) throw error;
     throw new NetError("connection_timeout", { operation: "connect", address: target, cause: error });

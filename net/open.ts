@@ -8,6 +8,7 @@ import { Waiter } from "../switch/scope.ts";
 import { isSwitchCancelled, own, refusedFor, Switch } from "../switch/switch.ts";
 import { isInstance } from "../switch/check.ts";
 import { Cancelled } from "../switch/errors.ts";
+import { asOperation } from "../switch/forgotten.ts";
 import { type Address, formatAddress, type HostAddress } from "./address.ts";
 import type { Attempt } from "./provider.ts";
 
@@ -78,7 +79,7 @@ export async function whileOwned<T>(
   const gone = new AbortController();
   const hook = own(sw, operation, releasable(() => gone.abort(), subject));
   try {
-    return await Switch.run(fn, { signal: gone.signal });
+    return await asOperation(operation, () => Switch.run(fn, { signal: gone.signal }));
   } catch (error) {
     // A switch that fails cancels what runs in it before it releases anything.
     const { aborted, reason } = gone.signal;

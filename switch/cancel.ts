@@ -2,8 +2,9 @@
 
 /** What code asks of, and does to, the scope it runs in. */
 
-import { checkFunction, textOf } from "./check.ts";
+import { checkFunction, rejectionOf, textOf } from "./check.ts";
 import { macrotask, runIn } from "./context.ts";
+import { endForgotten } from "./forgotten.ts";
 import { currentScope, refused, Scope, Waiter } from "./scope.ts";
 
 /**
@@ -125,11 +126,24 @@ export function currentSignal(): AbortSignal {
  * assertEquals(await protect(async () => (await yieldNow(), "committed")), "committed");
  * ```
  */
-export async function protect<T>(fn: () => T | Promise<T>): Promise<T> {
-  checkFunction("protect", fn);
+export function protect<T>(fn: () => T | Promise<T>): Promise<T> {
+  const problem = rejectionOf(() => checkFunction("protect", fn));
+  if (problem !== undefined) return problem;
   const scope = new Scope(currentScope(), "protect", true);
+  return scope.outcome = shielded(scope, fn);
+}
+
+async function shielded<T>(scope: Scope, fn: () => T | Promise<T>): Promise<T> {
   try {
-    return await runIn(scope, fn);
+    const value = await runIn(scope, fn);
+    if (scope.hasForgotten) {
+      const failures = await endForgotten(scope);
+      if (failures.any) throw failures.error;
+    }
+    return value;
+  } catch (error) {
+    if (!scope.hasForgotten) throw error;
+    throw (await endForgotten(scope, error)).error;
   } finally {
     scope.finish();
   }

@@ -7,6 +7,7 @@ import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
 import { awaitCancel } from "./cancel.ts";
+import { endForgotten } from "./forgotten.ts";
 import { currentScope, failureIn, Scope } from "./scope.ts";
 
 /** Who is told how a fiber ended. One may be told of many. */
@@ -29,12 +30,12 @@ export function startFiber<T>(parent: Scope, kind: string, fn: () => T | Promise
   open.fibers++;
   const failed = (error: unknown) => {
     const failure = failureIn(scope, error);
-    ended(scope);
-    end.error(failure);
+    if (scope.hasForgotten) endForgotten(scope, failure).then((failures) => fail(scope, end, failures.error));
+    else fail(scope, end, failure);
   };
   const succeeded = (value: T) => {
-    ended(scope);
-    end.value(value);
+    if (scope.hasForgotten) endForgotten(scope).then((failures) => succeed(scope, end, value, failures));
+    else succeed(scope, end, value);
   };
   try {
     runIn(scope, callAndFollow<T>, fn, succeeded, failed);
@@ -48,9 +49,17 @@ function callAndFollow<T>(fn: () => T | Promise<T>, succeeded: (value: T) => voi
   then.call(PlatformPromise.resolve(fn()), succeeded, failed);
 }
 
-function ended(scope: Scope): void {
+function succeed<T>(scope: Scope, end: FiberEnd<T>, value: T, failures?: Failures): void {
+  if (failures?.any) return fail(scope, end, failures.error);
   open.fibers--;
   scope.finish();
+  end.value(value);
+}
+
+function fail(scope: Scope, end: FiberEnd<never>, error: unknown): void {
+  open.fibers--;
+  scope.finish();
+  end.error(error);
 }
 
 /** Starts one more branch, unless the scope is cancelled already. A throw in it, or in `onValue`, cancels all. */
@@ -71,8 +80,8 @@ export function branches<R>(
 ): Promise<R> {
   const parent = currentScope();
   if (parent?.reason !== undefined) return parent.refuse();
-  return new Promise((resolve, reject) => {
-    const scope = new Scope(parent, kind);
+  const scope = new Scope(parent, kind);
+  return scope.outcome = new Promise<R>((resolve, reject) => {
     let failures: Failures | undefined;
     let running = 1; // one for `begin` itself
     const ended = () => {

@@ -1,6 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { endForgotten } from "./forgotten.ts";
 import type { Linked, List } from "./list.ts";
+import type { Scope } from "./scope.ts";
 
 /** What {@linkcode Switch.onRelease} gives: the way to take a release hook back. */
 export interface ReleaseHook {
@@ -61,5 +63,16 @@ export class ReleaseFunction implements Releasable {
   release(): unknown {
     const fn = this.#fn;
     return fn();
+  }
+}
+
+/** Waits for a release that came too late for its switch, and ends what it did not await itself. */
+export async function releaseLate(shield: Scope, release: unknown): Promise<void> {
+  try {
+    await release;
+    const failures = await endForgotten(shield);
+    if (failures.any) throw failures.error;
+  } finally {
+    shield.finish();
   }
 }

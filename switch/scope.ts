@@ -8,12 +8,15 @@
 import { fieldOf } from "./check.ts";
 import { macrotask, storedScope } from "./context.ts";
 import { open } from "./counter.ts";
-import type { Cancelled } from "./errors.ts";
+import { type Cancelled, noLongerNeeded } from "./errors.ts";
 import { throwLater } from "./late_error.ts";
 import { type Linked, List } from "./list.ts";
 
 /** Every so many refusals in one scope, a refusal waits for the event loop, so that a loop that swallows them starves nobody. */
 const refusalsPerTurn = 32;
+
+/** The kind of a scope in which a stream does its I/O, whoever reads or writes it: see `Scope.finish`. */
+export const bridge = "bridge";
 
 /** One node of the tree. Internal: users see switches, fibers and signals. */
 export class Scope {
@@ -27,8 +30,10 @@ export class Scope {
   readonly kind: string;
   /** Cancelling the parent does not reach it. */
   readonly shielded: boolean;
-  /** What this scope belongs to, if it is a switch's own. */
-  readonly owner: object | undefined;
+  /** The switch whose own scope this is. */
+  owner: object | undefined;
+  /** The promise of the call that runs in this scope, if it is one that its caller should await. */
+  outcome: Promise<unknown> | undefined = undefined;
   /** Its neighbours under the parent. */
   newer: Scope | undefined;
   older: Scope | undefined;
@@ -85,7 +90,10 @@ export class Scope {
     return refusal;
   }
 
-  /** Ends this scope. What still waits in it, or runs in it, is governed by the nearest live ancestor from now on. */
+  /**
+   * Ends this scope. Operations that still wait in it are cancelled, because nothing awaits them. What outlives it, such
+   * as the I/O of a stream that was made in it, is governed by the nearest live ancestor from now on.
+   */
   finish(): void {
     if (this.finished) return;
     this.finished = true;
@@ -98,9 +106,15 @@ export class Scope {
       heir.#adopt(child);
       if (heir.reason !== undefined && !child.shielded) child.cancel(heir.reason);
     }
-    for (let waiter = this.#waiters?.oldest; waiter !== undefined; waiter = this.#waiters?.oldest) {
+    if (this.#waiters?.oldest !== undefined) this.#leave(this.#waiters, heir);
+  }
+
+  #leave(waiters: List<Waiting>, heir: Scope | undefined): void {
+    const reason = this.reason ?? noLongerNeeded();
+    for (let waiter = waiters.oldest; waiter !== undefined; waiter = waiters.oldest) {
       this.remove(waiter);
-      if (heir?.reason === undefined) heir?.add(waiter);
+      if (waiter.outlives !== true) waiter.cancel(reason);
+      else if (heir?.reason === undefined) heir?.add(waiter);
       else waiter.cancel(heir.reason);
     }
   }
@@ -115,6 +129,19 @@ export class Scope {
   remove(waiter: Waiting): void {
     waiter.scope = undefined;
     this.#waiters?.remove(waiter);
+  }
+
+  /** Whether calls that their caller should have awaited still run right under this scope. */
+  get hasForgotten(): boolean {
+    for (let child = this.#children?.oldest; child !== undefined; child = child.newer) {
+      if (child.outcome !== undefined) return true;
+    }
+    return false;
+  }
+
+  /** Those calls, oldest first. */
+  forgotten(): Scope[] {
+    return this.children().filter(({ outcome }) => outcome !== undefined);
   }
 
   /** The scopes right under this one, oldest first. */
@@ -148,6 +175,8 @@ export interface Waiting extends Linked<Waiting> {
   readonly operation: string;
   /** What it waits on, for `Switch.dump`: "tcp:127.0.0.1:80". Asked for only when a dump is made. */
   readonly subject: { readonly label: string } | undefined;
+  /** Whether the end of its scope, as opposed to a cancellation, hands it to the nearest live ancestor. */
+  readonly outlives?: boolean | undefined;
   /** The scope it waits in: kept by {@linkcode Scope}. */
   scope: Scope | undefined;
   /** Ends the wait. Called by the scope, which has let go of it already. */
@@ -229,6 +258,41 @@ export class Waiter<T> implements Waiting {
   }
 }
 
+/**
+ * Calls a function when the current scope is cancelled. Unlike an operation it is not cancelled by the end of the scope:
+ * the nearest live ancestor governs it then, and in the end none.
+ */
+export class CancelHook implements Waiting {
+  readonly operation: string;
+  readonly subject: undefined = undefined;
+  readonly outlives: true = true;
+  scope: Scope | undefined = undefined;
+  newer: Waiting | undefined = undefined;
+  older: Waiting | undefined = undefined;
+
+  readonly #onCancel: (reason: Cancelled) => void;
+  #removed = false;
+
+  constructor(operation: string, onCancel: (reason: Cancelled) => void) {
+    this.operation = operation;
+    this.#onCancel = onCancel;
+    open.operations++;
+    currentScope()?.add(this);
+  }
+
+  /** Removes the hook. */
+  remove(): void {
+    if (this.#removed) return;
+    this.#removed = true;
+    open.operations--;
+    this.scope?.remove(this);
+  }
+
+  cancel(reason: Cancelled): void {
+    this.#onCancel(reason);
+  }
+}
+
 /** The scope that governs the running code: the stored one, or its nearest ancestor that is not finished. */
 export function currentScope(): Scope | undefined {
   return liveScope(storedScope());
@@ -249,7 +313,8 @@ export function failureIn(scope: Scope | undefined, error: unknown): unknown {
   return aborted ? scope.reason : error;
 }
 
-function liveScope(from: Scope | undefined): Scope | undefined {
+/** `from`, or its nearest ancestor that is not finished. */
+export function liveScope(from: Scope | undefined): Scope | undefined {
   let scope = from;
   while (scope !== undefined && scope.finished) scope = scope.parent;
   return scope;

@@ -1,13 +1,18 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkFunction, isInstance, textOf } from "./check.ts";
+import { checkFunction, isInstance, rejectionOf, textOf } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
+import { dumpScope } from "./dump.ts";
 import { type FiberEnd, startFiber } from "./fiber.ts";
+import { endForgotten, reportOf } from "./forgotten.ts";
 import { List } from "./list.ts";
-import { Hook, type Releasable, ReleaseFunction, type ReleaseHook } from "./release_hooks.ts";
-import { currentScope, failureIn, refused, Scope } from "./scope.ts";
+import { ownerOf } from "./ownership.ts";
+import { Hook, type Releasable, ReleaseFunction, type ReleaseHook, releaseLate } from "./release_hooks.ts";
+import { currentScope, failureIn, Scope } from "./scope.ts";
+
+export { checkSwitch, isSwitchCancelled, own, ownHere, refusedFor, runUnder } from "./ownership.ts";
 
 /** Options for {@linkcode Switch.runProtected}. */
 export interface SwitchOptions {
@@ -22,12 +27,28 @@ export interface SwitchRunOptions extends SwitchOptions {
 }
 
 const key: unique symbol = Symbol("Switch.run");
-let scopeOf: (sw: Switch) => Scope | undefined;
-let describe: (sw: Switch) => string[];
-let takesHooks: (sw: Switch) => boolean;
-let addHook: (sw: Switch, action: string, resource: Releasable) => Hook;
 let fiberFailed: (sw: Switch, error: unknown) => void;
 let fiberEnded: (sw: Switch) => void;
+
+/** What the rest of the library may do with a switch, and users may not. */
+export interface SwitchInternals {
+  /** The scope of `sw`; undefined if it is not a switch. */
+  scopeOf(sw: unknown): Scope | undefined;
+  /** The labels of what it owns. */
+  resources(sw: Switch): string[];
+  /** Whether it takes release hooks. */
+  takesHooks(sw: Switch): boolean;
+  /** Registers a release hook, or throws without releasing anything. */
+  addHook(sw: Switch, action: string, resource: Releasable): Hook;
+  /** Makes it wait for `work`, whose rejection fails it. */
+  adopt(sw: Switch, work: Promise<unknown>): void;
+  /** Makes a switch of a scope that it borrows. */
+  over(scope: Scope, name: string | undefined): Switch;
+  /** Lives the life of a switch with a borrowed scope, of which `main` is the main function. */
+  live(sw: Switch, main: () => unknown): Promise<unknown>;
+}
+
+export let internals: SwitchInternals;
 
 /**
  * A scope that owns fibers and resources. When it ends, first its fibers end, then its release hooks run, newest first, one at a time, each awaited and
@@ -52,12 +73,20 @@ let fiberEnded: (sw: Switch) => void;
  */
 export class Switch {
   static {
-    scopeOf = (sw) => typeof sw === "object" && sw !== null && #scope in sw ? sw.#scope : undefined;
-    describe = (sw) => sw.#hooks.toArray().map(({ resource }) => resource.label);
-    takesHooks = (sw) => sw.#state === "on";
-    addHook = (sw, action, resource) => {
-      if (sw.#state !== "on") throw new TypeError(`Cannot ${action}: the switch is ${sw.#state}`);
-      return new Hook(sw.#hooks, resource);
+    internals = {
+      scopeOf: (sw) => typeof sw === "object" && sw !== null && #scope in sw ? sw.#scope : undefined,
+      resources: (sw) => sw.#hooks.toArray().map(({ resource }) => resource.label),
+      takesHooks: (sw) => sw.#state === "on",
+      addHook: (sw, action, resource) => {
+        if (sw.#state !== "on") throw new TypeError(`Cannot ${action}: the switch is ${sw.#state}`);
+        return new Hook(sw.#hooks, resource);
+      },
+      adopt: (sw, work) => {
+        sw.#refuseFinished("leave work to a switch");
+        sw.#adopt(work);
+      },
+      over: (scope, name) => new Switch(key, name, scope),
+      live: (sw, main) => sw.#live(main, undefined, true),
     };
     fiberFailed = (sw, error) => sw.#fail(error);
     fiberEnded = (sw) => sw.#ended();
@@ -84,14 +113,14 @@ export class Switch {
    *
    * @param permit What only this module has.
    * @param name A name for {@linkcode Switch.dump}.
-   * @param parent What cancels it.
-   * @param shielded Whether that does not reach it.
+   * @param scope The scope of the switch.
    * @throws {TypeError} When called from outside.
    */
-  constructor(permit: unknown, name: string | undefined, parent: Scope | undefined, shielded: boolean) {
+  constructor(permit: unknown, name: string | undefined, scope: Scope) {
     if (permit !== key) throw new TypeError("Cannot construct a Switch: use Switch.run");
     this.name = name;
-    this.#scope = new Scope(parent, "switch", shielded, this);
+    this.#scope = scope;
+    scope.owner = this;
     Object.freeze(this);
   }
 
@@ -151,51 +180,86 @@ export class Switch {
     return Switch.#run(fn, options.name, currentScope(), true);
   }
 
-  static async #run<T>(
+  static #run<T>(
     fn: (sw: Switch) => T | Promise<T>,
     name: string | undefined,
     parent: Scope | undefined,
     shielded: boolean,
     signal?: AbortSignal,
   ): Promise<T> {
-    checkFunction("run a switch", fn);
-    const sw = new Switch(key, name, parent, shielded);
-    const ignoreSignal = signal === undefined ? undefined : sw.#cancelWith(signal);
+    const problem = rejectionOf(() => checkFunction("run a switch", fn));
+    if (problem !== undefined) return problem;
+    const scope = new Scope(parent, "switch", shielded);
+    return scope.outcome = new Switch(key, name, scope).#live(fn, signal);
+  }
+
+  /**
+   * The whole life of the switch, in one function, because each asynchronous one costs a promise and a frame. A borrowed
+   * scope is not finished.
+   */
+  async #live<T>(fn: (sw: Switch) => T | Promise<T>, signal?: AbortSignal, borrowed = false): Promise<T> {
+    const scope = this.#scope;
+    const ignoreSignal = signal === undefined ? undefined : this.#cancelWith(signal);
     let value: T;
     try {
-      value = await runIn(sw.#scope, fn, sw);
+      value = await runIn(scope, fn, this);
     } catch (error) {
-      sw.#fail(failureIn(sw.#scope, error));
+      this.#fail(failureIn(scope, error));
     }
-    sw.#fibers--;
-    // The rest of its life, in this one function, as each asynchronous one costs a promise and a frame.
+    this.#fibers--;
     let shield: Scope | undefined;
     for (;;) {
-      const hook = sw.#state === "on" ? undefined : sw.#hooks.newest;
+      const hook = this.#state === "on" ? undefined : this.#hooks.newest;
       if (hook !== undefined) {
         hook.remove();
-        shield ??= new Scope(sw.#scope, "release", true);
+        shield ??= new Scope(scope, "release hook", true);
         try {
           await runIn(shield, release, hook);
         } catch (error) {
-          sw.#fail(error);
+          this.#fail(error);
+        }
+        if (shield.hasForgotten) {
+          const { any, error } = await endForgotten(shield);
+          if (any) this.#fail(error);
+          shield.finish();
+          shield = undefined;
         }
         continue;
       }
       shield?.finish();
-      if (sw.#fibers === 0) {
-        if (sw.#daemons > 0) sw.#daemonScope?.cancel(noLongerNeeded());
-        else if (sw.#state === "on") sw.#state = "releasing";
+      shield = undefined;
+      if (this.#fibers === 0 && scope.hasForgotten) this.#awaitForgotten();
+      if (this.#fibers === 0) {
+        if (this.#daemons > 0) this.#daemonScope?.cancel(noLongerNeeded());
+        else if (this.#state === "on") this.#state = "releasing";
         else break;
       }
-      if (sw.#fibers > 0 || sw.#daemons > 0) await new Promise<void>((resolve) => sw.#idle = resolve);
+      if (this.#fibers > 0 || this.#daemons > 0) await new Promise<void>((resolve) => this.#idle = resolve);
     }
-    sw.#state = "finished";
-    sw.#daemonScope?.finish();
-    sw.#scope.finish();
+    this.#state = "finished";
+    this.#daemonScope?.finish();
+    if (borrowed) scope.owner = undefined;
+    else scope.finish();
     ignoreSignal?.();
-    if (sw.#failures !== undefined) throw sw.#failures.error;
+    if (this.#failures !== undefined) throw this.#failures.error;
     return value!;
+  }
+
+  /** Cancels the calls that were not awaited and still run, although all fibers have ended, and waits for them as for a fiber. */
+  #awaitForgotten(): void {
+    const forgotten = this.#scope.forgotten();
+    if (this.#scope.reason === undefined) {
+      const report = reportOf(this.#scope, forgotten);
+      if (report !== undefined) this.#fail(report);
+    }
+    for (const child of forgotten) {
+      if (!child.shielded) child.cancel(noLongerNeeded()); // a part of an operation of the library
+      this.#fibers++;
+      child.outcome?.then(() => this.#ended(), (error) => {
+        if (!isInstance(error, Cancelled)) this.#fail(error);
+        this.#ended();
+      });
+    }
   }
 
   #cancelWith(signal: AbortSignal): () => void {
@@ -409,12 +473,12 @@ export class Switch {
   /** Releases at once what came too late, and gives what to throw. */
   #releaseLate(resource: Releasable): TypeError {
     const problem = `Cannot register a release hook: the switch is ${this.#state}`;
-    const shield = new Scope(currentScope(), "release", true);
+    const shield = new Scope(currentScope(), "release hook", true);
     try {
-      const work = Promise.resolve(runIn(shield, () => resource.release()));
+      const work = releaseLate(shield, runIn(shield, () => resource.release()));
       const owner = ownerOf(currentScope());
-      if (owner !== undefined) owner.#adopt(work, shield);
-      else work.catch(() => {}).then(() => shield.finish()); // nobody is left who could be told
+      if (owner !== undefined) owner.#adopt(work);
+      else work.catch(() => {}); // nobody is left who could be told
       return new TypeError(problem);
     } catch (error) {
       shield.finish();
@@ -423,12 +487,11 @@ export class Switch {
   }
 
   /** Waits for work that is under way already, as for a fiber. */
-  #adopt(work: Promise<unknown>, scope: Scope): void {
+  #adopt(work: Promise<unknown>): void {
     this.#fibers++;
     open.fibers++;
     const ended = () => {
       open.fibers--;
-      scope.finish();
       this.#ended();
     };
     work.then(ended, (error) => {
@@ -471,71 +534,4 @@ class Forks implements FiberEnd<unknown> {
 
 function release({ resource }: Hook): unknown {
   return resource.release();
-}
-
-/**
- * Registers a release hook for what is about to be opened. Unlike {@linkcode Switch.onRelease} it releases nothing when it is too late.
- *
- * @throws {TypeError} When `sw` is not a switch, or is releasing or finished.
- */
-export function own(sw: Switch, action: string, resource: Releasable): Hook {
-  checkSwitch(sw, action);
-  return addHook(sw, action, resource);
-}
-
-/**
- * Registers a release hook with the switch that governs the running code, or the nearest one around it that still takes hooks; `undefined` where there
- * is none.
- */
-export function ownHere(resource: Releasable): Hook | undefined {
-  for (let sw = ownerOf(currentScope()); sw !== undefined; sw = ownerOf(scopeOf(sw)?.parent)) {
-    if (takesHooks(sw)) return addHook(sw, "register a release hook", resource);
-  }
-  return undefined;
-}
-
-/** Throws unless `sw` is a switch under which something may be opened: `TypeError`, or {@linkcode Cancelled}. */
-export function checkSwitch(sw: Switch, action: string): void {
-  if (scopeOf(sw) === undefined) {
-    throw new TypeError(`Cannot ${action} as the owner must be a Switch: current value is ${textOf(sw)}`);
-  }
-  sw.check();
-}
-
-/**
- * The check with which everything starts that opens something under `sw`: nothing where it may go on, else the promise to return.
- *
- * @throws {TypeError} When `sw` is not a switch, or is finished.
- */
-export function refusedFor(sw: Switch, action: string): Promise<never> | undefined {
-  const scope = scopeOf(sw);
-  if (scope?.reason === undefined || scope.finished) checkSwitch(sw, action);
-  return scope?.reason === undefined ? refused() : scope.refuse();
-}
-
-/** Whether `sw` has failed or was cancelled. */
-export function isSwitchCancelled(sw: Switch): boolean {
-  return scopeOf(sw)?.reason !== undefined;
-}
-
-function ownerOf(from: Scope | undefined): Switch | undefined {
-  let scope = from;
-  while (scope !== undefined && scope.owner === undefined) scope = scope.parent;
-  return scope?.owner as Switch | undefined;
-}
-
-function dumpScope(scope: Scope, depth: number): string[] {
-  const indent = "  ".repeat(depth);
-  const sw = scope.owner as Switch | undefined;
-  const state = scope.reason === undefined ? "" : " (cancelled)";
-  const lines = [`${indent}${scope.kind}${sw?.name === undefined ? "" : ` ${JSON.stringify(sw.name)}`}${state}`];
-  for (const operation of scope.waiting()) lines.push(`${indent}  waiting: ${operation}`);
-  if (sw !== undefined) { for (const label of describe(sw)) lines.push(`${indent}  resource: ${label}`); }
-  for (const child of scope.children()) lines.push(...dumpScope(child, depth + 1));
-  return lines;
-}
-
-/** Calls `fn`, governed by `sw` instead of by the caller's scope. */
-export function runUnder<T>(sw: Switch, fn: () => T): T {
-  return runIn(scopeOf(sw), fn);
 }

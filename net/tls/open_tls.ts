@@ -3,6 +3,7 @@
 import { Home } from "../../flow/home.ts";
 import { EndOfFlow, type TwoWay } from "../../flow/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
+import { asOperation } from "../../switch/forgotten.ts";
 import { type Clock, interruptible, type Switch, TimeoutError, withTimeout } from "../../switch/mod.ts";
 import { refusedFor } from "../../switch/switch.ts";
 import { ownerGone } from "../open.ts";
@@ -55,7 +56,7 @@ export async function openTls({ sw, flow, options, label, prepare }: TlsPlan): P
 }
 
 async function within(clock: Clock, ms: number, fn: () => Promise<void>): Promise<void> {
-  await (ms === Infinity ? fn() : withTimeout(clock, ms, fn));
+  await (ms === Infinity ? fn() : asOperation("start TLS", () => withTimeout(clock, ms, fn)));
 }
 
 function failureOf(error: unknown): unknown {

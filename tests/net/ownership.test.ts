@@ -55,9 +55,12 @@ test("datagramSocket() for a finished switch is a TypeError", async () => {
 
 test("connect() by name is given up when its switch ends during the lookup", async () => {
   const { net } = fakeNet();
-  let connecting: Promise<unknown> = Promise.resolve();
+  const { promise: owner, resolve: own } = Promise.withResolvers<Switch>();
+  const connecting = owner.then((sw) =>
+    assertRejects(() => net.connect(sw, hostAddress("slow.example", 80)), TypeError, "finished")
+  );
   await Switch.run(async (sw) => {
-    connecting = assertRejects(() => net.connect(sw, hostAddress("slow.example", 80)), TypeError, "finished");
+    own(sw);
     await microtasks();
   });
   await connecting;

@@ -322,15 +322,15 @@ test("connect() to a literal as a host asks nobody", async () => {
 test("connect() to a host throws at once what is no failure of the network, and leaves nothing open", async () => {
   const { net, provider } = fakeNet();
   const late = new FakeStream();
-  let connecting: Promise<unknown> | undefined;
+  const { promise: owner, resolve: own } = Promise.withResolvers<Switch>();
+  const connecting = owner.then((sw) => assertRejects(() => net.connect(sw, target), TypeError, "finished"));
   await Switch.run(async (sw) => {
-    connecting = net.connect(sw, target);
-    connecting.catch(() => {});
+    own(sw);
     await called(() => provider.lookups.length === 1);
     provider.lookups[0].succeed([IpAddress.parse("10.0.0.1")]);
     await called(() => provider.connects.length === 1);
   });
-  await assertRejects(() => connecting!, TypeError, "finished");
+  await connecting;
   provider.connects[0].succeed(late);
   await microtasks();
   assertEquals(late.state, "aborted");

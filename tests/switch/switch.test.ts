@@ -223,7 +223,7 @@ test("Switch has no public constructor, and is frozen", async () => {
   assertThrows(() => Reflect.construct(Switch, []), TypeError, "Cannot construct a Switch: use Switch.run");
   assertThrows(() => Reflect.apply(Switch as unknown as () => void, undefined, []), TypeError);
   const sw = await Switch.run((sw) => sw);
-  assertThrows(() => new (sw.constructor as typeof Switch)(undefined, undefined, undefined, false), TypeError);
+  assertThrows(() => new (sw.constructor as typeof Switch)(undefined, undefined, undefined as never), TypeError);
   assertEquals([Object.isFrozen(Switch.prototype), Object.isFrozen(sw)], [true, true]);
 });
 

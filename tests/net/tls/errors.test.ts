@@ -173,9 +173,11 @@ for (const [side, start] of sides()) {
 
   test(`${side}() is given up when its switch ends, and closes the flow`, async () => {
     const [flow] = pipe();
-    let starting: Promise<unknown> | undefined;
-    await Switch.run((sw) => {
-      starting = assertRejects(() => start(sw, flow), TypeError);
+    const { promise: owner, resolve: own } = Promise.withResolvers<Switch>();
+    const starting = owner.then((sw) => assertRejects(() => start(sw, flow), TypeError));
+    await Switch.run(async (sw) => {
+      own(sw);
+      await yieldNow();
     });
     await starting;
     await assertRejects(() => flow.read(new Uint8Array(1)), ClosedError);
