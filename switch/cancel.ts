@@ -2,7 +2,7 @@
 
 /** What code asks of, and does to, the scope it runs in. */
 
-import { checkFunction, rejectionOf, textOf } from "./check.ts";
+import { checkFunction, describe, isPromise, rejectionOf } from "./check.ts";
 import { macrotask, runIn } from "./context.ts";
 import { endForgotten } from "./forgotten.ts";
 import { currentScope, refused, Scope, Waiter } from "./scope.ts";
@@ -179,8 +179,8 @@ const hooks: WeakMap<Promise<unknown>, Hook> = new WeakMap();
  * ```
  */
 export function interruptible<T>(promise: Promise<T>): Promise<T> {
-  if (typeof (promise as Partial<Promise<T>> | undefined)?.then !== "function") {
-    return Promise.reject(new TypeError(`Cannot wait for ${textOf(promise)}: it is not a promise`));
+  if (!isPromise(promise)) {
+    return Promise.reject(new TypeError(`Cannot wait for ${describe(promise)}: it is not a promise`));
   }
   // Before the check: what is refused is not waited for, and its rejection must count as handled too.
   const hook = hooks.get(promise) ?? hookInto(promise);

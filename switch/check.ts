@@ -1,11 +1,46 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The text of any value for a message. A value may have none, or refuse to say it: that must not replace the failure that the message is part of. */
+import { escapeText, quoteText } from "./text.ts";
+
+/** The text of any value for a message, on one line and cut. A value that has no text, or refuses to tell it, fails nothing. */
 export function textOf(value: unknown): string {
   try {
-    return String(value);
+    return escapeText(String(value));
   } catch {
     return "a value without text";
+  }
+}
+
+/** How many characters of a string {@linkcode describe} keeps. */
+const longestString = 40;
+
+/** What a value is, for the message of an error about a wrong argument. It runs no code of the value, but for a proxy's. */
+export function describe(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return quoteText(value, longestString);
+    case "function":
+      return "a function";
+    case "symbol":
+      return "a symbol";
+    case "bigint":
+      return "a bigint";
+    case "object":
+      return value === null ? "null" : describeObject(value);
+    default:
+      return String(value);
+  }
+}
+
+function describeObject(object: object): string {
+  try {
+    if (Array.isArray(object)) return "an array";
+    const { constructor } = Object.getPrototypeOf(object);
+    const name = Object.getOwnPropertyDescriptor(constructor, "name")?.value;
+    if (!/^[A-Z]\w{0,39}$/.test(name) || name === "Object") return "an object";
+    return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
+  } catch {
+    return "an object";
   }
 }
 
@@ -32,7 +67,55 @@ export function fieldOf<T, K extends keyof T>(value: unknown, type: Type<T>, key
 
 /** Throws `TypeError` unless `fn` is a function: "Cannot run a switch: 1 is not a function". */
 export function checkFunction(action: string, fn: unknown): void {
-  if (typeof fn !== "function") throw new TypeError(`Cannot ${action}: ${textOf(fn)} is not a function`);
+  if (typeof fn === "function") return;
+  const hint = isPromise(fn) ? ", so pass a function that returns it" : "";
+  throw new TypeError(`Cannot ${action}: ${describe(fn)} is not a function${hint}`);
+}
+
+/** Throws `TypeError` unless `options` is an object or undefined. */
+export function checkOptions(action: string, options: unknown): void {
+  if (options === undefined || (typeof options === "object" && options !== null)) return;
+  throw new TypeError(`Cannot ${action} as options must be an object: current value is ${describe(options)}`);
+}
+
+/** Throws `TypeError` unless `name` is a string or undefined. */
+export function checkName(action: string, name: unknown): void {
+  if (name === undefined || typeof name === "string") return;
+  throw new TypeError(`Cannot ${action} as name must be a string: current value is ${describe(name)}`);
+}
+
+/** Throws `RangeError` unless `value` is a whole number of at least `least`, or `Infinity` where that is allowed. */
+export function checkWhole(action: string, name: string, value: unknown, least: number, infinite = false): void {
+  if ((Number.isSafeInteger(value) || (infinite && value === Infinity)) && (value as number) >= least) return;
+  throw new RangeError(
+    `Cannot ${action} as ${name} must be a whole number >= ${least}: current value is ${describe(value)}`,
+  );
+}
+
+/** Throws `TypeError` unless `clock` is a clock. */
+export function checkClock(action: string, clock: unknown): void {
+  if (typeof fieldOfAny(clock, "sleep") === "function") return;
+  const hint = fieldOfAny(clock, "clock") === undefined ? "" : ", so pass its clock";
+  throw new TypeError(`Cannot ${action}: ${describe(clock)} is not a Clock${hint}`);
+}
+
+/** Whether `value` has a `then` that can be called. */
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof fieldOfAny(value, "then") === "function";
+}
+
+/** Whether `value` can be iterated. */
+export function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof fieldOfAny(value, Symbol.iterator) === "function";
+}
+
+/** A field of any value; `undefined` where asking fails. */
+function fieldOfAny(value: unknown, key: PropertyKey): unknown {
+  try {
+    return (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
+  } catch {
+    return undefined;
+  }
 }
 
 /** What `check` throws, as a rejection to return. An asynchronous function around all that follows would cost a promise and a frame for it. */

@@ -2,7 +2,7 @@
 
 /** Fibers, and the combinators that start several and wait for all of them. */
 
-import { checkFunction, isInstance, rejectionOf } from "./check.ts";
+import { checkFunction, checkOptions, checkWhole, describe, isInstance, isIterable, rejectionOf } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
@@ -153,11 +153,14 @@ export type Results<F extends readonly (() => unknown)[]> = { -readonly [K in ke
  * ```
  */
 export function all<const F extends readonly (() => unknown)[]>(fns: F): Promise<Results<F>> {
-  const problem = rejectionOf(() => checkFunctions("run all", fns));
-  if (problem !== undefined) return problem;
+  const problem = rejectionOf(() => checkFunctions("run all", fns, "all([f, g])"));
+  return problem ?? runAll("all", fns);
+}
+
+function runAll<F extends readonly (() => unknown)[]>(kind: string, fns: F): Promise<Results<F>> {
   const values: unknown[] = new Array(fns.length);
   let missing = fns.length;
-  return branches("all", (start) => {
+  return branches(kind, (start) => {
     fns.forEach((fn, i) =>
       start(fn, (value) => {
         values[i] = value;
@@ -190,7 +193,8 @@ export function all<const F extends readonly (() => unknown)[]>(fns: F): Promise
  * ```
  */
 export function both<A, B>(f: () => A | Promise<A>, g: () => B | Promise<B>): Promise<[A, B]> {
-  return all([f, g]) as Promise<[A, B]>;
+  const problem = rejectionOf(() => checkTwo("both", f, g));
+  return problem ?? runAll("both", [f, g]) as Promise<[A, B]>;
 }
 
 /** Options for {@linkcode first} and {@linkcode any}. */
@@ -223,16 +227,22 @@ export interface AnyOptions<T> {
  * assertEquals(await any([awaitCancel, () => Promise.resolve("mirror 2")]), "mirror 2");
  * ```
  */
-export function any<T>(fns: readonly (() => T | Promise<T>)[], options: AnyOptions<T> = {}): Promise<T> {
-  return raceFor("any", fns, options);
+export function any<T>(fns: readonly (() => T | Promise<T>)[], options?: AnyOptions<T>): Promise<T> {
+  return raceFor("any", fns, options, () => checkFunctions("run any", fns, "any([f, g])"));
 }
 
-function raceFor<T>(kind: string, fns: readonly (() => T | Promise<T>)[], options: AnyOptions<T>): Promise<T> {
+function raceFor<T>(
+  kind: string,
+  fns: readonly (() => T | Promise<T>)[],
+  options: AnyOptions<T> | undefined,
+  check: () => void,
+): Promise<T> {
   let combine: AnyOptions<T>["combine"];
   const problem = rejectionOf(() => {
-    ({ combine } = options);
+    check();
+    checkOptions(`run ${kind}`, options);
+    combine = options?.combine;
     if (combine !== undefined) checkFunction("combine values", combine);
-    checkFunctions(`run ${kind}`, fns);
   });
   return problem ?? race(kind, fns, (values) => values[0] as T, (values, value) => {
     if (values.length === 0) values.push(value);
@@ -263,9 +273,9 @@ function raceFor<T>(kind: string, fns: readonly (() => T | Promise<T>)[], option
 export function first<A, B>(
   f: () => A | Promise<A>,
   g: () => B | Promise<B>,
-  options: AnyOptions<A | B> = {},
+  options?: AnyOptions<A | B>,
 ): Promise<A | B> {
-  return raceFor<A | B>("first", [f, g], options);
+  return raceFor<A | B>("first", [f, g], options, () => checkTwo("first", f, g));
 }
 
 /**
@@ -287,7 +297,7 @@ export function first<A, B>(
  * ```
  */
 export function nAny<T>(fns: readonly (() => T | Promise<T>)[]): Promise<T[]> {
-  const problem = rejectionOf(() => checkFunctions("run nAny", fns));
+  const problem = rejectionOf(() => checkFunctions("run nAny", fns, "nAny([f, g])"));
   return problem ?? race("nAny", fns, (values) => values, (values, value) => values.push(value));
 }
 
@@ -313,8 +323,21 @@ function race<T, R>(
   });
 }
 
-function checkFunctions(action: string, fns: readonly unknown[]): void {
+function checkFunctions(action: string, fns: unknown, example: string): void {
+  if (!Array.isArray(fns)) {
+    const wrong = `current value is ${describe(fns)}`;
+    throw new TypeError(`Cannot ${action} as its functions must be in an array, like ${example}: ${wrong}`);
+  }
   for (const fn of fns) checkFunction(action, fn);
+}
+
+function checkTwo(kind: "both" | "first", f: unknown, g: unknown): void {
+  if (Array.isArray(f)) {
+    const other = kind === "both" ? "all" : "any";
+    throw new TypeError(`Cannot run ${kind} of an array: it takes two functions, and ${other} takes an array`);
+  }
+  checkFunction(`run ${kind}`, f);
+  checkFunction(`run ${kind}`, g);
 }
 
 /** Options for {@linkcode mapFibers}, {@linkcode filterFibers} and {@linkcode forEachFiber}. */
@@ -348,21 +371,37 @@ export interface FiberListOptions {
  * assertEquals(await mapFibers([1, 2, 3], (n) => Promise.resolve(n * 2), { maxFibers: 2 }), [2, 4, 6]);
  * ```
  */
-export async function mapFibers<T, R>(
+export function mapFibers<T, R>(
   items: Iterable<T>,
   fn: (item: T) => R | Promise<R>,
-  options: FiberListOptions = {},
+  options?: FiberListOptions,
 ): Promise<R[]> {
-  const { maxFibers = Infinity } = options;
-  checkFunction("map fibers", fn);
-  if (maxFibers !== Infinity && !Number.isInteger(maxFibers) || maxFibers < 1) {
-    throw new RangeError(`Cannot map fibers as maxFibers must be a whole number >= 1: current value is ${maxFibers}`);
-  }
-  const list = [...items];
+  return runEach("mapFibers", items, fn, options, (_, results) => results);
+}
+
+/** Runs a fiber for each item, and gives what `pick` makes of the items and the results. */
+function runEach<T, R, P>(
+  kind: string,
+  items: Iterable<T>,
+  fn: (item: T) => R | Promise<R>,
+  options: FiberListOptions | undefined,
+  pick: (list: readonly T[], results: R[]) => P,
+): Promise<P> {
+  let list: T[] = [];
+  let maxFibers = Infinity;
+  const problem = rejectionOf(() => {
+    checkFunction("map fibers", fn);
+    checkOptions("map fibers", options);
+    maxFibers = options?.maxFibers ?? Infinity;
+    checkWhole("map fibers", "maxFibers", maxFibers, 1, true);
+    if (!isIterable(items)) throw new TypeError(`Cannot map fibers: ${describe(items)} is not iterable`);
+    list = [...items];
+  });
+  if (problem !== undefined) return problem;
   const results: R[] = new Array(list.length);
   let next = 0;
   let missing = list.length;
-  return await branches("mapFibers", (start) => {
+  return branches(kind, (start) => {
     const startNext = () => {
       if (next === list.length) return;
       const i = next++;
@@ -375,7 +414,7 @@ export async function mapFibers<T, R>(
     for (let i = 0; i < Math.min(maxFibers, list.length); i++) startNext();
   }, (scope) => {
     if (missing > 0) throw scope.reason;
-    return results;
+    return pick(list, results);
   });
 }
 
@@ -398,14 +437,12 @@ export async function mapFibers<T, R>(
  * assertEquals(await filterFibers([1, 2, 3], (n) => Promise.resolve(n !== 2)), [1, 3]);
  * ```
  */
-export async function filterFibers<T>(
+export function filterFibers<T>(
   items: Iterable<T>,
   test: (item: T) => boolean | Promise<boolean>,
-  options: FiberListOptions = {},
+  options?: FiberListOptions,
 ): Promise<T[]> {
-  const list = [...items];
-  const kept = await mapFibers(list, test, options);
-  return list.filter((_, i) => kept[i]);
+  return runEach("filterFibers", items, test, options, (list, kept) => list.filter((_, i) => kept[i]));
 }
 
 /**
@@ -428,10 +465,10 @@ export async function filterFibers<T>(
  * assertEquals(seen, [1, 2, 3]);
  * ```
  */
-export async function forEachFiber<T>(
+export function forEachFiber<T>(
   items: Iterable<T>,
   fn: (item: T) => unknown,
-  options: FiberListOptions = {},
+  options?: FiberListOptions,
 ): Promise<void> {
-  await mapFibers(items, fn, options);
+  return runEach("forEachFiber", items, fn, options, () => {});
 }

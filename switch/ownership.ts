@@ -3,7 +3,7 @@
 /** How the rest of the library opens things under a switch. */
 
 import { runIn } from "./context.ts";
-import { textOf } from "./check.ts";
+import { describe } from "./check.ts";
 import type { Hook, Releasable } from "./release_hooks.ts";
 import { currentScope, refused, type Scope } from "./scope.ts";
 import { internals, type Switch } from "./switch.ts";
@@ -32,7 +32,7 @@ export function ownHere(resource: Releasable): Hook | undefined {
 /** Throws unless `sw` is a switch under which something may be opened: `TypeError`, or {@linkcode Cancelled}. */
 export function checkSwitch(sw: Switch, action: string): void {
   if (internals.scopeOf(sw) === undefined) {
-    throw new TypeError(`Cannot ${action} as the owner must be a Switch: current value is ${textOf(sw)}`);
+    throw new TypeError(`Cannot ${action} as the owner must be a Switch: current value is ${describe(sw)}`);
   }
   sw.check();
 }

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { textOf } from "./check.ts";
+import { checkWhole } from "./check.ts";
 import { refused, Waiter } from "./scope.ts";
 
 /** A place that {@linkcode Semaphore.acquire} gave. It is free again after `release`, or at the end of a `using` declaration. */
@@ -41,11 +41,7 @@ export class Semaphore {
    * @throws {RangeError} When `permits` is anything else.
    */
   constructor(permits: number) {
-    if (!Number.isSafeInteger(permits) || permits < 0) {
-      throw new RangeError(
-        `Cannot make a semaphore as permits must be a whole number >= 0: current value is ${textOf(permits)}`,
-      );
-    }
+    checkWhole("make a semaphore", "permits", permits, 0);
     this.#available = permits;
   }
 

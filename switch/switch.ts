@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkFunction, isInstance, rejectionOf, textOf } from "./check.ts";
+import { checkFunction, checkName, checkOptions, describe, isInstance, rejectionOf } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
@@ -146,15 +146,21 @@ export class Switch {
    * assertEquals(await Switch.run(() => 1), 1);
    * ```
    */
-  static run<T>(fn: (sw: Switch) => T | Promise<T>, options: SwitchRunOptions = {}): Promise<T> {
-    const { name, signal } = options;
-    if (signal !== undefined && !isInstance(signal, AbortSignal)) {
-      return Promise.reject(new TypeError(`Cannot run a switch as signal must be an AbortSignal: ${textOf(signal)}`));
-    }
+  static run<T>(fn: (sw: Switch) => T | Promise<T>, options?: SwitchRunOptions): Promise<T> {
+    const signal = options?.signal;
+    const problem = rejectionOf(() => {
+      checkRun(fn, options);
+      if (signal !== undefined && !isInstance(signal, AbortSignal)) {
+        throw new TypeError(
+          `Cannot run a switch as signal must be an AbortSignal: current value is ${describe(signal)}`,
+        );
+      }
+    });
+    if (problem !== undefined) return problem;
     const parent = currentScope();
     if (parent?.reason !== undefined) return parent.refuse();
     if (signal?.aborted) return Promise.reject(new Cancelled(signal.reason));
-    return Switch.#run(fn, name, parent, false, signal);
+    return Switch.#run(fn, options?.name, parent, false, signal);
   }
 
   /**
@@ -176,8 +182,8 @@ export class Switch {
    * assertEquals(await Switch.runProtected(async () => (await yieldNow(), "saved")), "saved");
    * ```
    */
-  static runProtected<T>(fn: (sw: Switch) => T | Promise<T>, options: SwitchOptions = {}): Promise<T> {
-    return Switch.#run(fn, options.name, currentScope(), true);
+  static runProtected<T>(fn: (sw: Switch) => T | Promise<T>, options?: SwitchOptions): Promise<T> {
+    return rejectionOf(() => checkRun(fn, options)) ?? Switch.#run(fn, options?.name, currentScope(), true);
   }
 
   static #run<T>(
@@ -187,8 +193,6 @@ export class Switch {
     shielded: boolean,
     signal?: AbortSignal,
   ): Promise<T> {
-    const problem = rejectionOf(() => checkFunction("run a switch", fn));
-    if (problem !== undefined) return problem;
     const scope = new Scope(parent, "switch", shielded);
     return scope.outcome = new Switch(key, name, scope).#live(fn, signal);
   }
@@ -412,7 +416,9 @@ export class Switch {
     const methods = resource as Partial<Disposable & AsyncDisposable> | null | undefined;
     const dispose = methods?.[Symbol.asyncDispose] ?? methods?.[Symbol.dispose];
     if (typeof dispose !== "function") {
-      throw new TypeError(`Cannot use a resource without Symbol.asyncDispose or Symbol.dispose: ${textOf(resource)}`);
+      throw new TypeError(
+        `Cannot use a resource without Symbol.asyncDispose or Symbol.dispose: current value is ${describe(resource)}`,
+      );
     }
     this.#addHook({ release: () => dispose.call(resource), label: resource.constructor?.name || "resource" });
     return resource;
@@ -530,6 +536,12 @@ class Forks implements FiberEnd<unknown> {
     fiberFailed(this.#sw, error);
     fiberEnded(this.#sw);
   }
+}
+
+function checkRun(fn: unknown, options: SwitchOptions | undefined): void {
+  checkFunction("run a switch", fn);
+  checkOptions("run a switch", options);
+  checkName("run a switch", options?.name);
 }
 
 function release({ resource }: Hook): unknown {
