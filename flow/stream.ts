@@ -70,8 +70,8 @@ export class Stream implements StreamEvents {
       }
       return false;
     };
-    writeTo = (stream, bytes) => stream.#end.write(bytes) || undefined;
-    giveTo = (stream, buffers) => stream.#end.give(buffers) || undefined;
+    writeTo = (stream, bytes) => stream.#took(stream.#end.write(bytes)) || undefined;
+    giveTo = (stream, buffers) => stream.#took(stream.#end.give(buffers)) || undefined;
   }
 
   readonly #end: StreamEnd;
@@ -85,7 +85,9 @@ export class Stream implements StreamEvents {
   #receiveEnded = false;
   #lending = false;
   #gone = false;
-  #onGone: (() => void) | undefined;
+  #hasTaken = false;
+  /** What waits in no scope for the stream to come to its end. */
+  #watchers: { readonly condition: () => boolean; readonly resolve: () => void }[] | undefined;
   #flushers: Set<Waiter<void>> | undefined;
 
   constructor(end: StreamEnd, names: StreamNames) {
@@ -97,6 +99,11 @@ export class Stream implements StreamEvents {
   /** Whether it was closed by this side. */
   get isClosed(): boolean {
     return this.#closed !== undefined;
+  }
+
+  /** Whether a write has ever taken something. */
+  get hasTaken(): boolean {
+    return this.#hasTaken;
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
@@ -149,7 +156,7 @@ export class Stream implements StreamEvents {
     const problem = this.#writeProblem();
     if (problem !== undefined) throw problem;
     try {
-      return this.#end.give(buffers);
+      return this.#took(this.#end.give(buffers));
     } catch (error) {
       throw this.#names.failure("write", error);
     }
@@ -204,10 +211,12 @@ export class Stream implements StreamEvents {
 
   readable(): void {
     this.#receiving.retry();
+    this.#look();
   }
 
   writable(): void {
     this.#sending?.retry();
+    this.#look();
     if (this.#flushers === undefined || !this.#end.flushed) return;
     for (const waiter of this.#flushers) waiter.resolve();
     this.#flushers = undefined;
@@ -218,12 +227,50 @@ export class Stream implements StreamEvents {
     this.#gone = true;
     this.readable();
     this.writable();
-    this.#onGone?.();
   }
 
-  /** Waits until what is under it is gone, in no scope. One may wait. */
+  /** Waits until what is under it is gone, in no scope. */
   awaitGone(): Promise<void> {
-    return this.#gone ? Promise.resolve() : new Promise((resolve) => this.#onGone = resolve);
+    return this.#until(() => this.#gone);
+  }
+
+  /** Waits until all that was taken has been passed on, or never will be, in no scope. */
+  awaitFlushed(): Promise<void> {
+    return this.#until(() => this.#gone || this.#end.flushed);
+  }
+
+  /** Waits until that is so and the other side has ended too, or nothing more can come, in no scope. */
+  awaitDrained(): Promise<void> {
+    return this.#until(() => this.#gone || (this.#end.flushed && this.inputIsOver));
+  }
+
+  /** Whether the other side has ended and all that it sent was read, or nothing more can be read. */
+  get inputIsOver(): boolean {
+    try {
+      return this.#end.peek() === null;
+    } catch {
+      return true;
+    }
+  }
+
+  #until(condition: () => boolean): Promise<void> {
+    if (condition()) return Promise.resolve();
+    return new Promise((resolve) => (this.#watchers ??= []).push({ condition, resolve }));
+  }
+
+  #look(): void {
+    const watchers = this.#watchers;
+    if (watchers === undefined) return;
+    this.#watchers = undefined;
+    for (const watcher of watchers) {
+      if (watcher.condition()) watcher.resolve();
+      else (this.#watchers ??= []).push(watcher);
+    }
+  }
+
+  #took(count: number): number {
+    if (count > 0) this.#hasTaken = true;
+    return count;
   }
 
   get #sender(): Direction<Stream> {

@@ -1,29 +1,56 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkCancelled } from "../switch/cancel.ts";
-import { isInstance, textOf } from "../switch/check.ts";
+import { describe, isInstance } from "../switch/check.ts";
+import { runIn } from "../switch/context.ts";
 import { Cancelled, Failures } from "../switch/errors.ts";
-import { currentScope, failureIn } from "../switch/scope.ts";
+import { failureIn } from "../switch/scope.ts";
 import type { Switch } from "../switch/switch.ts";
 import { formatAddress, type StreamAddress } from "./address.ts";
+import { type ConnectionScope, endScope, fiberOf, HandlerScope, Stopping } from "./connection_scope.ts";
 import { addContext } from "./errors.ts";
 import type { ListeningSocket, StreamSocket } from "./types.ts";
 
 /**
- * Serves one connection. What it gives is awaited; the connection is closed when it has ended.
+ * Serves one connection. What it returns is awaited; the connection is closed when the handler has ended, and what it
+ * opened in `scope.sw` is released before that.
  *
- * @param flow The connection.
- * @param peer The other side's address.
+ * @param connection The connection.
+ * @param peer The address of the other side.
+ * @param scope The connection's own switch, and the signal of a server that stops.
+ *
+ * @example A handler that opens what it needs
+ * ```ts
+ * import { type ConnectionHandler, type Net, proxy, type StreamAddress } from "@sluice/io";
+ *
+ * function forwardTo(net: Net, target: StreamAddress): ConnectionHandler {
+ *   return async (connection, _, { sw }) => {
+ *     const upstream = await net.connect(sw, target); // closed when the handler ends
+ *     await proxy(connection, upstream);
+ *   };
+ * }
+ * ```
  */
-export type ConnectionHandler = (flow: StreamSocket, peer: StreamAddress) => unknown;
+export type ConnectionHandler = (connection: StreamSocket, peer: StreamAddress, scope: ConnectionScope) => unknown;
+
+/** Whose connection it was that a handler failed with. */
+export interface ConnectionInfo {
+  /** The address of the other side. */
+  readonly peer: StreamAddress;
+  /** Our own address. */
+  readonly local: StreamAddress;
+}
 
 /** Options for {@linkcode acceptFork}. */
 export interface AcceptForkOptions {
   /**
-   * Told what a handler threw, after its connection has been closed. Not called for {@linkcode Cancelled}. What it throws itself fails the switch; what it
-   * gives is awaited.
+   * Called with what a handler throws, after its connection has been closed. Not called for {@linkcode Cancelled}. What it
+   * throws itself fails the switch; what it returns is awaited.
+   *
+   * @param error What the handler threw.
+   * @param info The addresses of the connection.
    */
-  onError: (error: unknown) => unknown;
+  onError: (error: unknown, info: ConnectionInfo) => unknown;
 }
 
 /**
@@ -64,74 +91,97 @@ export async function acceptFork(
   handler: ConnectionHandler,
   options: AcceptForkOptions,
 ): Promise<void> {
-  const { onError } = options;
+  checkListener("accept", listener);
+  const { onError }: Partial<AcceptForkOptions> = options ?? {};
   checkCallbacks("accept", { handler, onError });
-  const flow = await listener.accept(sw);
-  sw.fork(() => serve(flow, handler, onError));
+  const connection = await listener.accept(sw);
+  const terms: ServeTerms = { handler, onError: onError as AcceptForkOptions["onError"], stopping: new Stopping() };
+  sw.fork(() => serve(connection, terms));
 }
 
-/** Runs a handler, closes its connection, reports what it threw, and calls `ended`. */
-export function serve(
-  flow: StreamSocket,
-  handler: ConnectionHandler,
-  onError: (error: unknown) => unknown,
-  ended?: (flow: StreamSocket) => void,
-): Promise<void> {
-  const { peer } = flow;
-  // No async function, whose frame an idle connection would keep.
-  return called(handler, flow, peer).then(
-    () => finish(flow, peer, onError, ended),
-    (error) => finish(flow, peer, onError, ended, failuresWith(error)),
+/** How connections are served. */
+export interface ServeTerms {
+  readonly handler: ConnectionHandler;
+  readonly onError: AcceptForkOptions["onError"];
+  readonly stopping: Stopping;
+  /** Called when a connection is closed and what its handler threw has been reported. */
+  readonly ended?: (connection: StreamSocket) => void;
+}
+
+/** Runs a handler in the current fiber, closes its connection and reports what it threw. */
+export function serve(connection: StreamSocket, terms: ServeTerms): Promise<void> {
+  const scope = new HandlerScope(terms.stopping);
+  // Not an async function, whose frame each idle connection would keep.
+  return called(terms.handler, connection, scope).then(
+    () => finish(connection, scope, terms),
+    (error) => finish(connection, scope, terms, { error }),
   );
 }
 
-function called(handler: ConnectionHandler, flow: StreamSocket, peer: StreamAddress): Promise<unknown> {
+function called(handler: ConnectionHandler, connection: StreamSocket, scope: HandlerScope): Promise<unknown> {
   try {
-    return Promise.resolve(handler(flow, peer));
+    return Promise.resolve(handler(connection, connection.peer, scope));
   } catch (error) {
     return Promise.reject(error);
   }
 }
 
 async function finish(
-  flow: StreamSocket,
-  peer: StreamAddress,
-  onError: (error: unknown) => unknown,
-  ended: ((flow: StreamSocket) => void) | undefined,
-  failures?: Failures,
+  connection: StreamSocket,
+  scope: HandlerScope,
+  { onError, ended }: ServeTerms,
+  thrown?: { readonly error: unknown },
 ): Promise<void> {
+  let failures: Failures | undefined;
   try {
     try {
-      await flow.close();
+      const ending = endScope(scope, thrown);
+      if (ending !== undefined) await ending;
+      else if (thrown !== undefined) throw thrown.error;
     } catch (error) {
-      failures = failuresWith(error, failures);
+      failures = withFailure(failureIn(fiberOf(scope), error));
     }
-    if (failures !== undefined) await report(failures, peer, onError);
+    try {
+      await connection.close();
+    } catch (error) {
+      failures = withFailure(error, failures);
+    }
+    // The handler's own scope may be cancelled, by what failed in its switch: that of the server is the one to go by.
+    if (failures !== undefined) await runIn(fiberOf(scope)?.parent, report, failures.error, connection, onError);
   } finally {
-    ended?.(flow);
+    ended?.(connection);
   }
 }
 
-function failuresWith(error: unknown, failures: Failures = new Failures()): Failures {
-  failures.add(failureIn(currentScope(), error));
+function withFailure(error: unknown, failures: Failures = new Failures()): Failures {
+  failures.add(error);
   return failures;
 }
 
 async function report(
-  { error }: Failures,
-  peer: StreamAddress,
-  onError: (error: unknown) => unknown,
+  error: unknown,
+  { peer, local }: StreamSocket,
+  onError: AcceptForkOptions["onError"],
 ): Promise<void> {
-  // A cancellation is not ours to report; and where nobody has cancelled this fiber, not ours to fail with.
+  // A cancellation is not ours to report; and if the server was not cancelled, not ours to fail with.
   if (isInstance(error, Cancelled)) checkCancelled();
-  else await onError(addContext(error, `handling connection from ${formatAddress(peer)}`));
+  else await onError(addContext(error, `handling connection from ${formatAddress(peer)}`), { peer, local });
+}
+
+/** Throws `TypeError` unless `listener` has the shape of a listening socket. */
+export function checkListener(action: string, listener: unknown): void {
+  if (typeof (listener as Partial<ListeningSocket> | null | undefined)?.accept === "function") return;
+  const hint = typeof (listener as { listen?: unknown } | null | undefined)?.listen === "function"
+    ? "a Net: use what its listen() returns"
+    : describe(listener);
+  throw new TypeError(`Cannot ${action} as listener must be a listening socket: current value is ${hint}`);
 }
 
 /** Refuses callbacks that cannot be called. */
 export function checkCallbacks(action: string, callbacks: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(callbacks)) {
     if (typeof value !== "function") {
-      throw new TypeError(`Cannot ${action} as ${name} must be a function: current value is ${textOf(value)}`);
+      throw new TypeError(`Cannot ${action} as ${name} must be a function: current value is ${describe(value)}`);
     }
   }
 }

@@ -135,6 +135,10 @@ export class ProvidedListener implements ListeningSocket {
     return watcher.promise;
   }
 
+  async drained(): Promise<void> {
+    await this.#listener.drained?.();
+  }
+
   #overflowing(): void {
     if (this.#burst !== "none") return;
     this.#burst = this.#watchers.size > 0 ? "told" : "untold";

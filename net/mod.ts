@@ -12,7 +12,7 @@
  * @module
  */
 
-export { acceptFork, type AcceptForkOptions, type ConnectionHandler } from "./accept.ts";
+export { acceptFork, type AcceptForkOptions, type ConnectionHandler, type ConnectionInfo } from "./accept.ts";
 export {
   type Address,
   type DatagramAddress,
@@ -31,6 +31,7 @@ export {
 } from "./address.ts";
 export { getAddrInfoDatagram, getAddrInfoStream } from "./addr_info.ts";
 export { connectAny } from "./connect_any.ts";
+export type { ConnectionScope } from "./connection_scope.ts";
 export {
   addContext,
   type LookupCode,
@@ -69,6 +70,7 @@ export {
 } from "./socket_option.ts";
 export type {
   AddrInfoOptions,
+  Connection,
   ConnectOptions,
   Datagram,
   DatagramOptions,

@@ -10,7 +10,8 @@ import type { SocketOptionEntry, SocketOptionName } from "./socket_option.ts";
 import { checkSocketOptions, givenOption } from "./socket_settings.ts";
 import type { ConnectOptions, ListenOptions } from "./types.ts";
 
-const defaultBacklog = 128;
+/** What Linux allows by default (`net.core.somaxconn`), and so what Go asks for. */
+const defaultBacklog = 4096;
 const defaultLinger = 1000;
 
 /** Checks what {@linkcode Net.connect} was given, but for socket options. */

@@ -148,6 +148,11 @@ export interface ProviderListener {
    * @throws The runtime's own error of accepting. The next call may succeed.
    */
   accept(): ProviderStream | undefined;
+  /**
+   * Waits until the runtime has accepted the connections that the system has established so far, as far as can be told.
+   * A backend that pulls has no need of it.
+   */
+  drained?(): Promise<void>;
   /** Closes the socket, resets what nobody has taken, and removes the Unix path. Settles when the system has done so. */
   close(): Promise<void>;
 }

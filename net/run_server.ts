@@ -1,18 +1,28 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { ClosedError } from "../flow/errors.ts";
-import { awaitCancel, interruptible, isCancelled } from "../switch/cancel.ts";
-import { isInstance, textOf } from "../switch/check.ts";
+import { operation } from "../flow/operation.ts";
+import { awaitCancel, isCancelled, yieldNow } from "../switch/cancel.ts";
+import { describe, isInstance } from "../switch/check.ts";
 import { systemClock } from "../switch/clock.ts";
 import { Cancelled } from "../switch/errors.ts";
 import { any } from "../switch/fiber.ts";
 import { refused } from "../switch/scope.ts";
 import { type Permit, Semaphore } from "../switch/semaphore.ts";
 import { Switch } from "../switch/switch.ts";
-import { checkCallbacks, type ConnectionHandler, serve } from "./accept.ts";
-import { formatAddress } from "./address.ts";
+import {
+  checkCallbacks,
+  checkListener,
+  type ConnectionHandler,
+  type ConnectionInfo,
+  serve,
+  type ServeTerms,
+} from "./accept.ts";
+import { formatAddress, unix } from "./address.ts";
+import { Stopping } from "./connection_scope.ts";
 import { NetError } from "./errors.ts";
 import { checkMilliseconds } from "./options.ts";
+import { type Outcome, type StopWatch, watchStop } from "./stop_watch.ts";
 import type { ListeningSocket, StreamSocket } from "./types.ts";
 
 /**
@@ -22,17 +32,23 @@ import type { ListeningSocket, StreamSocket } from "./types.ts";
  */
 export interface RunServerOptions<T = never> {
   /**
-   * Told what a handler threw, after its connection has been closed, and which handlers outlive the grace period. Not called for {@linkcode Cancelled}.
-   * What it throws itself ends the server; what it gives is awaited.
+   * Called with what a handler throws, after its connection has been closed, and for each handler that outlives the grace
+   * period. Not called for {@linkcode Cancelled}. What it throws itself ends the server; what it returns is awaited.
+   *
+   * @param error What the handler threw.
+   * @param info The addresses of the connection.
    */
-  onError: (error: unknown) => unknown;
+  onError: (error: unknown, info: ConnectionInfo) => unknown;
   /**
    * How many connections are served at once; others wait in the backlog. A whole number of at least 1, or `Infinity`.
    *
    * @default {1000}
    */
   maxConnections?: number | undefined;
-  /** Ends accepting when it settles, or is aborted. Handlers that run are waited for. Without it the server runs until it fails or is cancelled. */
+  /**
+   * Ends accepting when it settles, or is aborted: the listener is closed, running handlers are told by
+   * {@linkcode ConnectionScope.stopping} and waited for. Without it the server runs until it fails or is cancelled.
+   */
   stop?: Promise<T> | AbortSignal | undefined;
   /**
    * How long handlers may go on after `stop`, in milliseconds. Then they are cancelled and their connections are reset.
@@ -41,10 +57,16 @@ export interface RunServerOptions<T = never> {
    */
   grace?: number | undefined;
   /**
-   * Told of each error of accepting, which the server survives, and of connections that were reset because nobody took them in time. What it throws ends
-   * the server; what it gives is awaited.
+   * Leaves the listener open when the server stops, to be handed on. Clients that connect then wait in its backlog.
    *
-   * @default {onError}
+   * @default {false}
+   */
+  keepListening?: boolean | undefined;
+  /**
+   * Called with each error of accepting, which the server survives, and once for each burst of connections that are reset
+   * because the backlog is full. What it throws ends the server; what it returns is awaited.
+   *
+   * @default {onError, where the peer is the unnamed Unix address}
    */
   onAcceptError?: ((error: unknown) => unknown) | undefined;
 }
@@ -56,45 +78,49 @@ const longestBackoff = 1000;
 /** How long a cancelled handler may take to end before it is reported, in milliseconds. */
 const cancelPatience = 1000;
 
-/** How a stop promise settled. */
-type Outcome<T> = { readonly value: T } | { readonly error: unknown };
-
 /**
- * Serves connections until told to stop: accepts one after the other, within `maxConnections`, and runs a handler for each in a fiber of its own. A
- * connection is closed as soon as its handler has ended. What a handler throws is reported and does not end the server.
+ * Serves connections until told to stop: accepts one after the other, within `maxConnections`, and runs a handler for
+ * each in a fiber of its own. A connection is closed as soon as its handler has ended. What a handler throws is reported
+ * and does not end the server.
  *
- * When `stop` settles, nothing more is accepted, running handlers are waited for (at most `grace` milliseconds, then they are cancelled and awaited), and
- * the call settles as `stop` did. Without `grace`, an idle client keeps the server waiting. Cancelling the caller cancels the handlers at once. The
- * listener is not closed.
+ * When `stop` settles, the listener is closed, so that new clients are refused; connections that the system has
+ * established by then are served if there is room, and reset otherwise. Running handlers are told by `stopping` and
+ * waited for (at most `grace` milliseconds, then they are cancelled and awaited), and the call settles as `stop` did.
+ * Without `grace`, an idle client keeps the server waiting. Once `stop` has settled, closing the listener harms no
+ * handler. With `keepListening` the listener is left as it is, as Eio does.
+ *
+ * Cancelling the caller cancels the handlers at once, and leaves the listener to its owner.
+ *
+ * For a restart without a failed request, start the new process with `reusePort` before the old one stops. On Linux the
+ * system resets what it establishes for the old one in the last microseconds, unless `net.ipv4.tcp_migrate_req` is 1.
  *
  * Source: Eio's `Net.run_server`.
  *
- * @typeParam T What the stop promise gives.
+ * @typeParam T What the stop promise resolves to.
  * @param listener Where to accept.
  * @param handler Serves one connection.
  * @param options Limits, stopping, and what to do with errors.
- * @returns What `stop` gave; `undefined` where it is a signal.
- * @throws {ClosedError} When the listener is closed; handlers are cancelled then.
+ * @returns What `stop` resolved to; `undefined` where it is a signal.
+ * @throws {ClosedError} When the listener is closed before `stop` has settled; handlers are cancelled then.
  * @throws {Cancelled} When the current scope is cancelled.
- * @throws {TypeError} When `handler` or `onError` is not a function, or an option is of the wrong type.
+ * @throws {TypeError} When `listener` is not a listening socket, `handler` or `onError` is not a function, or an option
+ * is of the wrong type.
  * @throws {RangeError} When `maxConnections` or `grace` is out of range.
  *
  * @example An echo server that drains
  * ```ts
- * import { copy, copyString, readExact, run, runServer, Switch, tcp } from "@sluice/io";
+ * import { copy, copyString, readExact, run, runServer, tcp } from "@sluice/io";
  *
- * await run((env) =>
- *   Switch.run(async (sw) => {
- *     const listener = await env.net.listen(sw, tcp("127.0.0.1", 0));
- *     const stop = new AbortController();
- *     sw.fork(() => runServer(listener, (flow) => copy(flow, flow), { onError: console.error, stop: stop.signal }));
- *     const flow = await env.net.connect(sw, listener.address);
- *     await copyString("hello", flow);
- *     await readExact(flow, new Uint8Array(5));
- *     await flow.close();
- *     stop.abort();
- *   })
- * );
+ * await run(async ({ net, sw }) => {
+ *   const listener = await net.listen(sw, tcp("127.0.0.1", 0));
+ *   const stop = new AbortController();
+ *   sw.fork(() => runServer(listener, (connection) => copy(connection, connection), { onError: console.error, stop: stop.signal }));
+ *   const flow = await net.connect(sw, listener.address);
+ *   await copyString("hello", flow);
+ *   await readExact(flow, new Uint8Array(5));
+ *   await flow.close();
+ *   stop.abort();
+ * });
  * ```
  */
 export function runServer(
@@ -108,42 +134,102 @@ export function runServer<T = never>(
   handler: ConnectionHandler,
   options: RunServerOptions<T>,
 ): Promise<T>;
-export async function runServer<T>(
+export function runServer<T>(
   listener: ListeningSocket,
   handler: ConnectionHandler,
   options: RunServerOptions<T>,
 ): Promise<T> {
-  const { onError, maxConnections = 1000, stop, grace = Infinity, onAcceptError = onError } = options;
-  checkCallbacks("run server", { handler, onError, onAcceptError });
+  return operation(async () => {
+    const terms = checkTerms(listener, handler, options);
+    const stop = watchStop(terms.stop);
+    try {
+      await refused();
+      return await serveUntil(stop, listener, terms);
+    } finally {
+      stop.forget();
+    }
+  });
+}
+
+/** What {@linkcode runServer} was given: all set, all checked. */
+interface Terms<T> extends Required<Omit<RunServerOptions<T>, "stop">> {
+  readonly handler: ConnectionHandler;
+  readonly stop: RunServerOptions<T>["stop"];
+  readonly onAcceptError: (error: unknown) => unknown;
+}
+
+function checkTerms<T>(
+  listener: ListeningSocket,
+  handler: ConnectionHandler,
+  options: RunServerOptions<T> | undefined,
+): Terms<T> {
+  checkListener("run server", listener);
+  const { onError, maxConnections = 1000, stop, grace = Infinity, keepListening = false }: Partial<
+    RunServerOptions<T>
+  > = options ?? {};
+  checkCallbacks("run server", { handler, onError });
+  const reportTo = onError as RunServerOptions<T>["onError"];
+  const unnamed = (error: unknown) => reportTo(error, { peer: unix(""), local: listener.address });
+  const onAcceptError = options?.onAcceptError ?? unnamed;
+  checkCallbacks("run server", { onAcceptError });
   if ((maxConnections !== Infinity && !Number.isSafeInteger(maxConnections)) || maxConnections < 1) {
     throw new RangeError(
-      `Cannot run server as maxConnections must be >= 1: current value is ${textOf(maxConnections)}`,
+      `Cannot run server as maxConnections must be >= 1: current value is ${describe(maxConnections)}`,
     );
   }
   checkMilliseconds("run server", "grace", grace);
+  if (typeof keepListening !== "boolean") {
+    throw new TypeError(
+      `Cannot run server as keepListening must be a boolean: current value is ${describe(keepListening)}`,
+    );
+  }
+  return { handler, onError: reportTo, maxConnections, stop, grace, keepListening, onAcceptError };
+}
+
+async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, terms: Terms<T>): Promise<T> {
+  const { handler, onError, maxConnections, grace, keepListening, onAcceptError } = terms;
   const clock = listener.clock ?? systemClock;
   const slots = new Semaphore(Math.min(maxConnections, Number.MAX_SAFE_INTEGER));
   const live = new Map<StreamSocket, Permit>();
-  const stopping = watch(stop);
+  const stopping = new Stopping();
+  const serveTerms: ServeTerms = { handler, onError, stopping, ended };
   let forced = false;
-  try {
-    await refused();
-    return await Switch.run(async (server) => {
-      let outcome: Outcome<T> | undefined;
-      try {
-        await Switch.run(async (handlers) => {
-          outcome = stopping.settled() ??
-            await any<Outcome<T>>([stopping.wait, () => acceptAll(handlers), reportOverflows]);
-          if (grace < Infinity) server.forkDaemon(() => force(handlers));
-        });
-      } catch (error) {
-        if (!forced || !isInstance(error, Cancelled) || isCancelled()) throw error;
-      }
-      if (outcome !== undefined && "value" in outcome) return outcome.value;
-      throw outcome?.error;
-    }, { name: "server" });
-  } finally {
-    stopping.forget();
+
+  return await Switch.run(async (server) => {
+    let outcome: Outcome<T> | undefined;
+    try {
+      await Switch.run(async (handlers) => {
+        outcome = stop.settled() ?? await acceptUntilStop(handlers);
+        stopping.stop();
+        if (!keepListening) await listener.close?.(); // a listener that a test wrote may have none
+        if (grace < Infinity) server.forkDaemon(() => force(handlers));
+      }, { name: "handlers" });
+    } catch (error) {
+      if (!forced || !isInstance(error, Cancelled) || isCancelled()) throw error;
+    }
+    if (outcome !== undefined && "value" in outcome) return outcome.value;
+    throw outcome?.error;
+  }, { name: "runServer" });
+
+  async function acceptUntilStop(handlers: Switch): Promise<Outcome<T>> {
+    try {
+      return await any<Outcome<T>>([stopped, () => acceptAll(handlers), reportOverflows]);
+    } catch (error) {
+      if (!isInstance(error, ClosedError)) throw error;
+      // The listener may have been closed because of the stop, by code that heard of it before us.
+      await yieldNow();
+      const outcome = stop.settled();
+      if (outcome === undefined) throw error;
+      return outcome;
+    }
+  }
+
+  /** Waits for the stop, tells the handlers, and lets what the system has established by then be accepted. */
+  async function stopped(): Promise<Outcome<T>> {
+    const outcome = await stop.wait();
+    stopping.stop();
+    if (!keepListening) await listener.drained?.();
+    return outcome;
   }
 
   async function acceptAll(handlers: Switch): Promise<never> {
@@ -151,11 +237,11 @@ export async function runServer<T>(
     for (;;) {
       const slot = slots.tryAcquire() ?? await slots.acquire();
       try {
-        const flow = await listener.accept(handlers);
+        const connection = await listener.accept(handlers);
         backoff = shortestBackoff;
         handlers.fork(() => {
-          live.set(flow, slot);
-          return serve(flow, handler, onError, ended);
+          live.set(connection, slot);
+          return serve(connection, serveTerms);
         });
       } catch (error) {
         slot.release();
@@ -167,17 +253,20 @@ export async function runServer<T>(
     }
   }
 
-  /** One for all connections. */
-  function ended(flow: StreamSocket): void {
-    live.get(flow)?.release();
-    live.delete(flow);
+  /** One function for all connections. */
+  function ended(connection: StreamSocket): void {
+    live.get(connection)?.release();
+    live.delete(connection);
   }
 
-  /** Tells of connections that are turned away while there is no slot, and sees the listener close meanwhile. */
+  /** Reports connections that are reset while there is no slot, and sees the listener close meanwhile. */
   async function reportOverflows(): Promise<never> {
     for (;;) {
       await (listener.overflow?.() ?? awaitCancel());
-      const cause = new Error(`The backlog is full and connections are reset: ${listener.dropped} up to now`);
+      const cause = new Error(
+        `The backlog is full and connections are reset (${listener.dropped} so far): ` +
+          `raise maxConnections (${maxConnections}) of runServer, or backlog of listen`,
+      );
       await onAcceptError(new NetError("quota_exceeded", { operation: "accept", address: listener.address, cause }));
     }
   }
@@ -187,12 +276,13 @@ export async function runServer<T>(
     await clock.sleep(grace);
     if (live.size === 0) return;
     forced = true;
-    handlers.fail(new Cancelled(new Error(`The grace period of ${grace} ms is over`)));
-    for (const flow of live.keys()) flow.abort();
+    const reason = new Error(`The grace period of ${grace} ms is over`);
+    handlers.fail(new Cancelled(reason));
+    for (const connection of live.keys()) connection.abort(reason);
     await clock.sleep(cancelPatience);
-    for (const flow of live.keys()) {
-      const peer = formatAddress(flow.peer);
-      await onError(new Error(`Handler of ${peer} is still running ${cancelPatience} ms after it was cancelled`));
+    for (const { peer, local } of live.keys()) {
+      const problem = `Handler of ${formatAddress(peer)} is still running ${cancelPatience} ms after it was cancelled`;
+      await onError(new Error(problem), { peer, local });
     }
   }
 }
@@ -200,35 +290,4 @@ export async function runServer<T>(
 /** Whether accepting can never succeed again: the listener is closed, we are cancelled, or the program is wrong. */
 function isFinal(error: unknown): boolean {
   return [Cancelled, ClosedError, TypeError].some((type) => isInstance(error, type));
-}
-
-/** Follows a stop promise or signal. */
-function watch<T>(stop: Promise<T> | AbortSignal | undefined): {
-  /** How it has settled, if it has. */
-  settled(): Outcome<T> | undefined;
-  /** Waits until it settles. */
-  wait(): Promise<Outcome<T>>;
-  forget(): void;
-} {
-  if (stop !== undefined && !isInstance(stop, AbortSignal) && typeof stop?.then !== "function") {
-    throw new TypeError(
-      `Cannot run server as stop must be a promise or an AbortSignal: current value is ${textOf(stop)}`,
-    );
-  }
-  let outcome: Outcome<T> | undefined;
-  let wake = (_: Outcome<T>): void => {};
-  const waiting = new Promise<Outcome<T>>((resolve) => wake = resolve);
-  const settle = (given: Outcome<T>) => wake(outcome = given);
-  const aborted = () => settle({ value: undefined as T });
-  const signal = isInstance(stop, AbortSignal) ? stop : undefined;
-  if (signal?.aborted) aborted();
-  signal?.addEventListener("abort", aborted);
-  if (stop !== undefined && !isInstance(stop, AbortSignal)) {
-    stop.then((value: T) => settle({ value }), (error: unknown) => settle({ error }));
-  }
-  return {
-    settled: () => outcome,
-    wait: () => interruptible(waiting),
-    forget: () => signal?.removeEventListener("abort", aborted),
-  };
 }

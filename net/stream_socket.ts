@@ -5,11 +5,12 @@ import { Stream, type StreamNames } from "../flow/stream.ts";
 import { give, lend, pump, tryGive } from "../flow/types.ts";
 import type { Borrower, PromptBorrower, PumpedSink, PumpingSource, ShutdownHow } from "../flow/types.ts";
 import type { Clock } from "../switch/clock.ts";
-import { first } from "../switch/fiber.ts";
 import type { Hook, Releasable } from "../switch/release_hooks.ts";
-import { isSwitchCancelled, runUnder, type Switch } from "../switch/switch.ts";
+import { adopt, isSwitchCancelled } from "../switch/ownership.ts";
+import type { Switch } from "../switch/switch.ts";
 import { formatAddress, type StreamAddress } from "./address.ts";
 import { netErrorFrom } from "./errors.ts";
+import { linger } from "./linger.ts";
 import type { ProviderStream } from "./provider.ts";
 import type { SocketOptionEntry, SocketOptionName, SocketOptionTypes } from "./socket_option.ts";
 import { SocketSettings } from "./socket_settings.ts";
@@ -18,7 +19,7 @@ import type { StreamSocket } from "./types.ts";
 /** What the sockets of one listener, or one connect, have in common. */
 export interface SocketTerms {
   readonly clock: Clock;
-  /** How long closing waits for taken bytes to go out, in milliseconds. */
+  /** How long closing waits for taken bytes to go out and for the other side to end, in milliseconds. */
   readonly linger: number;
   /** The options that can be set on it. */
   readonly reach: ReadonlySet<SocketOptionName>;
@@ -37,7 +38,7 @@ class Identity implements StreamNames, Releasable {
   }
 
   release(): Promise<void> {
-    return this.#socket.close();
+    return releaseSocket(this.#socket);
   }
 
   get label(): string {
@@ -49,9 +50,12 @@ class Identity implements StreamNames, Releasable {
   }
 }
 
+let releaseSocket: (socket: ProvidedSocket) => Promise<void>;
+
 /** A connection of a provider, with an owner. */
 export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
   static {
+    releaseSocket = (socket) => socket.#release();
     Object.freeze(this.prototype);
   }
 
@@ -123,14 +127,14 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
     return this.#settings().get(name);
   }
 
-  abort(): void {
-    this.#stream.close();
+  abort(reason?: unknown): void {
+    this.#stream.close("aborted by this side", reason === undefined ? undefined : { cause: reason });
     this.#hook.remove();
     this.#end.abort();
   }
 
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    return this.#closing ??= this.#close("closed by this side");
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -142,45 +146,45 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
     return this.#options ??= new SocketSettings(this.#end.local, reach, this.#end, given);
   }
 
-  /** Gives the socket back to the system. No async function: most often there is nothing to wait for but the system. */
-  #close(): Promise<void> {
+  /**
+   * Closes the socket because its switch ends. The next release hook runs as soon as all that was
+   * taken has gone out; the switch itself waits until the socket is closed. So two ends of one
+   * connection in one switch do not wait for each other.
+   */
+  #release(): Promise<void> {
+    const closing = this.#closing ??= this.#close("its switch has ended");
+    adopt(this.#owner, closing);
+    return this.#stream.awaitFlushed();
+  }
+
+  /** No async function: most often there is nothing to wait for but the system. */
+  #close(state: string): Promise<void> {
     try {
-      if (this.#stream.close()) {
-        this.#hook.remove();
-        if (isSwitchCancelled(this.#owner)) this.#end.abort();
-        else if (this.#end.flushed && this.#nothingUnread()) this.#end.close();
-        else return this.#linger();
-      }
+      if (!this.#stream.close(state)) return this.#stream.awaitGone();
+      if (isSwitchCancelled(this.#owner)) this.#end.abort();
+      else if (this.#end.flushed && this.#stream.inputIsOver) this.#end.close();
+      else return this.#linger();
+      this.#hook.remove();
       return this.#stream.awaitGone();
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** The same after what was taken has gone out, if there is time for it. */
+  /**
+   * Closes the socket once the other side has ended too, or the time for that is over. A socket
+   * that is closed before answers what still arrives with a reset, which destroys what the other
+   * side has yet to read: the answer to a pipelined request, say.
+   */
   async #linger(): Promise<void> {
-    const { clock, linger } = this.#terms;
-    // Ended and read on, so that the system closes with an end of stream and not with a reset because of unread input.
     this.#end.drop();
     this.#end.end();
-    if (!this.#end.flushed) {
-      try {
-        await runUnder(this.#owner, () => first(() => this.#stream.flush(), () => clock.sleep(linger)));
-      } catch {
-        // The owner was cancelled meanwhile: no more waiting.
-      }
-    }
-    if (this.#end.flushed) this.#end.close();
+    const { clock, linger: ms } = this.#terms;
+    const done = this.#stream.hasTaken ? this.#stream.awaitDrained() : this.#stream.awaitFlushed();
+    await linger(this.#owner, clock, ms, done);
+    if (this.#end.flushed && !isSwitchCancelled(this.#owner)) this.#end.close();
     else this.#end.abort();
     await this.#stream.awaitGone();
-  }
-
-  /** Whether the other side has ended, and all that it sent was read; or nothing can be read any more. */
-  #nothingUnread(): boolean {
-    try {
-      return this.#end.peek() === null;
-    } catch {
-      return true;
-    }
+    this.#hook.remove();
   }
 }

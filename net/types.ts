@@ -48,7 +48,7 @@ export interface ConnectOptions {
    */
   timeout?: number | undefined;
   /**
-   * How long `close` lets bytes that were taken go out, in milliseconds, before it resets the connection.
+   * How long `close` lets bytes that were taken go out and waits for the other side to end, in milliseconds.
    *
    * @default {1000}
    */
@@ -58,9 +58,10 @@ export interface ConnectOptions {
 /** Options for {@linkcode Net.listen}. */
 export interface ListenOptions {
   /**
-   * How many connections may wait to be accepted: a whole number of at least 1.
+   * How many connections may wait to be accepted: a whole number of at least 1. The system may have a lower limit
+   * (`net.core.somaxconn` on Linux).
    *
-   * @default {128}
+   * @default {4096}
    */
   backlog?: number | undefined;
   /**
@@ -161,17 +162,27 @@ export interface Socket extends Closable {
 /**
  * A connection. It closes when its switch ends, unless closed first.
  *
- * `close` lets bytes that were taken go out for at most the time of `linger`, and then resets the connection; it resets at once if the owning switch has
- * failed or was cancelled. Unread input is dropped, which takes some 50 ms at the most.
+ * `close` loses nothing that a write took: it lets that go out, ends our direction, and then reads and drops input until
+ * the other side has ended too, for at most `linger` milliseconds in all. Then the socket is given back to the system,
+ * with a reset if something was left. If the other side has ended already, or nothing was ever written, there is nothing
+ * to wait for. If the owning switch has failed or was cancelled, the socket is reset at once.
  */
-export interface StreamSocket extends TwoWay, Socket {
+export interface Connection extends TwoWay, Closable {
   /** Our own address. An unnamed Unix socket has the path "". */
   readonly local: StreamAddress;
   /** The other side's address. An IPv4 peer of a dual-stack listener shows as plain IPv4. */
   readonly peer: StreamAddress;
-  /** Resets the connection now. What has not gone out is lost, and the other side sees an error. */
-  abort(): void;
+  /**
+   * Closes the connection now, by a reset where the transport has one. What has not gone out is lost, and the other side
+   * sees an error. Operations that wait are rejected with {@linkcode ClosedError}, and so are later ones.
+   *
+   * @param reason Why: the cause of these errors.
+   */
+  abort(reason?: unknown): void;
 }
+
+/** A {@linkcode Connection} that is a socket, and so has socket options. */
+export interface StreamSocket extends Connection, Socket {}
 
 /**
  * A socket that accepts connections. It closes when its switch ends, unless closed first; a Unix path is removed then.
@@ -195,6 +206,11 @@ export interface ListeningSocket<A extends StreamAddress = StreamAddress> extend
    * @throws {Cancelled} When the current scope is cancelled.
    */
   overflow?(): Promise<void>;
+  /**
+   * Waits until the connections that the system has established so far are there to be accepted, as far as can be told.
+   * A server that stops does so before it closes the listener, which resets them. Without it they are there at once.
+   */
+  drained?(): Promise<void>;
   /**
    * Waits for a connection. Concurrent calls are served in order.
    *

@@ -94,6 +94,10 @@ class BunListener implements ProviderListener {
     return this.#unclaimed.dropped;
   }
 
+  drained(): Promise<void> {
+    return this.#unclaimed.quiet();
+  }
+
   attach(events: ProviderListenerEvents): void {
     this.#events = events;
   }

@@ -152,7 +152,7 @@ export class BunStream implements ProviderStream {
     this.#tcpOptions().setOption(name, value);
   }
 
-  getOption(name: SocketOptionName): number | undefined {
+  getOption(name: SocketOptionName): number | boolean | undefined {
     return this.#tcpOptions().getOption(name);
   }
 

@@ -53,7 +53,7 @@ function connectNode(
     port: address.port,
     ...bound(options.bindTo),
   };
-  const socket = connect({ ...target, allowHalfOpen: true });
+  const socket = connect({ ...target, allowHalfOpen: true, noDelay: true });
   const stream = new NodeStream(socket);
   const result = new Promise<ProviderStream>((resolve, reject) => {
     const failed = () => reject(stream.error);

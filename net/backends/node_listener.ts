@@ -59,7 +59,7 @@ function start(
   file?: SocketFile,
 ): Promise<ProviderListener> {
   // pauseOnConnect: a connection that nobody has taken is not read. allowHalfOpen: the end of input is not the end of the connection.
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
   return new Promise((resolve, reject) => {
     const failed = (error: Error) => {
       file?.close(() => {});
@@ -121,6 +121,10 @@ class NodeListener implements ProviderListener {
 
   get dropped(): number {
     return this.#unclaimed.dropped;
+  }
+
+  drained(): Promise<void> {
+    return this.#unclaimed.quiet();
   }
 
   attach(events: ProviderListenerEvents): void {

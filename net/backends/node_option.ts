@@ -86,9 +86,10 @@ export function getDatagramOption(socket: DatagramSocket, name: SocketOptionName
   return undefined;
 }
 
-/** The options of a TCP connection. */
+/** The options of a TCP connection. Every backend opens one with TCP_NODELAY set. */
 export class NodeTcpOptions implements ProviderOptions {
   readonly #socket: Socket & NewerSocket;
+  #noDelay = true;
   #alive = false;
   #idle: number | undefined;
   #interval: number | undefined;
@@ -102,6 +103,7 @@ export class NodeTcpOptions implements ProviderOptions {
     switch (name) {
       case "TCP_NODELAY":
         this.#socket.setNoDelay(value as boolean);
+        this.#noDelay = value as boolean;
         return;
       case "IP_TOS":
       case "IPV6_TCLASS":
@@ -126,7 +128,8 @@ export class NodeTcpOptions implements ProviderOptions {
     else this.#socket.setKeepAlive(true, milliseconds(this.#idle), milliseconds(this.#interval), this.#count);
   }
 
-  getOption(name: SocketOptionName): number | undefined {
+  getOption(name: SocketOptionName): number | boolean | undefined {
+    if (name === "TCP_NODELAY") return this.#noDelay;
     const asks = (name === "IP_TOS" || name === "IPV6_TCLASS") && !this.#isMapped();
     return asks ? this.#socket.getTypeOfService?.() : undefined;
   }

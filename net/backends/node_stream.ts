@@ -144,7 +144,7 @@ export class NodeStream implements ProviderStream {
     (this.#options ??= new NodeTcpOptions(this.#socket)).setOption(name, value);
   }
 
-  getOption(name: SocketOptionName): number | undefined {
+  getOption(name: SocketOptionName): number | boolean | undefined {
     return (this.#options ??= new NodeTcpOptions(this.#socket)).getOption(name);
   }
 

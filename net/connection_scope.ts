@@ -1,0 +1,92 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { endForgotten } from "../switch/forgotten.ts";
+import { type ScopeSwitch, switchOver } from "../switch/ownership.ts";
+import { currentScope, type Scope } from "../switch/scope.ts";
+import type { Switch } from "../switch/switch.ts";
+
+/** What a {@linkcode ConnectionHandler} can use while it runs. It costs nothing before it is asked for something. */
+export interface ConnectionScope {
+  /**
+   * The connection's own switch, in which a handler opens what it needs. When the handler ends, the switch waits for its
+   * fibers, cancels its daemons and releases what was opened in it, newest first; then the connection is closed. What
+   * fails in it cancels the handler. Asked for first when the handler has ended, it throws a `TypeError`.
+   */
+  readonly sw: Switch;
+  /** Aborted when the server is told to stop: the time to end at the next opportunity. {@linkcode acceptFork} never aborts it. */
+  readonly stopping: AbortSignal;
+}
+
+/** Tells the handlers of a server that it is to stop. The signal is made when a handler asks for it. */
+export class Stopping {
+  #controller: AbortController | undefined;
+  #stopped = false;
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#stopped) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#controller?.abort();
+  }
+}
+
+/**
+ * Ends what a handler has left: its switch, and calls that it did not await. Rejects with what failed, the handler's own
+ * `failure` included; undefined where nothing is left.
+ */
+export let endScope: (
+  scope: HandlerScope,
+  failure: { readonly error: unknown } | undefined,
+) => Promise<void> | undefined;
+
+/** The scope of the handler's fiber. */
+export let fiberOf: (scope: HandlerScope) => Scope | undefined;
+
+/** The scope of one handler, over the fiber in which it is made. */
+export class HandlerScope implements ConnectionScope {
+  static {
+    endScope = (scope, failures) => scope.#end(failures);
+    fiberOf = (scope) => scope.#fiber;
+    Object.freeze(this.prototype);
+  }
+
+  readonly #fiber: Scope | undefined = currentScope();
+  readonly #stopping: Stopping;
+  #opened: ScopeSwitch | undefined;
+  #ended = false;
+
+  constructor(stopping: Stopping) {
+    this.#stopping = stopping;
+    Object.freeze(this);
+  }
+
+  get sw(): Switch {
+    if (this.#opened !== undefined) return this.#opened.sw;
+    if (this.#ended || this.#fiber === undefined) {
+      throw new TypeError("Cannot open a switch for the connection: its handler has ended");
+    }
+    this.#opened = switchOver(this.#fiber, "connection");
+    return this.#opened.sw;
+  }
+
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /** Most handlers have asked for no switch and left nothing running: then there is nothing to wait for. */
+  #end(failure: { readonly error: unknown } | undefined): Promise<void> | undefined {
+    this.#ended = true;
+    if (this.#opened !== undefined) return this.#opened.end(failure);
+    const fiber = this.#fiber;
+    return fiber?.hasForgotten ? endForgottenOf(fiber, failure) : undefined;
+  }
+}
+
+async function endForgottenOf(fiber: Scope, failure: { readonly error: unknown } | undefined): Promise<void> {
+  const failures = failure === undefined ? await endForgotten(fiber) : await endForgotten(fiber, failure.error);
+  if (failures.any) throw failures.error;
+}
