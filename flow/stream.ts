@@ -17,6 +17,8 @@ export interface StreamNames {
   readonly label: string;
   /** What is thrown for an error of what is under it; the operation is "read", "write", "receive". */
   failure(operation: string, cause: unknown): unknown;
+  /** Called when what is under the stream is gone. */
+  gone?(): void;
 }
 
 // What is tried of each operation, again and again. Not methods, for a direction keeps them without a closure for each operation.
@@ -225,6 +227,7 @@ export class Stream implements StreamEvents {
   /** What is under it is gone; nothing follows. */
   closed(): void {
     this.#gone = true;
+    this.#names.gone?.();
     this.readable();
     this.writable();
   }

@@ -135,8 +135,8 @@ export class ProvidedListener implements ListeningSocket {
     return watcher.promise;
   }
 
-  async drained(): Promise<void> {
-    await this.#listener.drained?.();
+  async stopListening(): Promise<void> {
+    await this.#listener.stopListening?.();
   }
 
   #overflowing(): void {

@@ -149,10 +149,10 @@ export interface ProviderListener {
    */
   accept(): ProviderStream | undefined;
   /**
-   * Waits until the runtime has accepted the connections that the system has established so far, as far as can be told.
-   * A backend that pulls has no need of it.
+   * Stops listening once the runtime has accepted what the system has established so far, as far as can be told. That can
+   * still be taken; {@linkcode ProviderListener.close} follows. A backend that pulls has no need of it.
    */
-  drained?(): Promise<void>;
+  stopListening?(): Promise<void>;
   /** Closes the socket, resets what nobody has taken, and removes the Unix path. Settles when the system has done so. */
   close(): Promise<void>;
 }

@@ -228,7 +228,7 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
   async function stopped(): Promise<Outcome<T>> {
     const outcome = await stop.wait();
     stopping.stop();
-    if (!keepListening) await listener.drained?.();
+    if (!keepListening) await listener.stopListening?.();
     return outcome;
   }
 

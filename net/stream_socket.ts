@@ -41,6 +41,11 @@ class Identity implements StreamNames, Releasable {
     return releaseSocket(this.#socket);
   }
 
+  /** Both directions have ended, or the connection broke: the owner has nothing left to release. */
+  gone(): void {
+    forgetSocket(this.#socket);
+  }
+
   get label(): string {
     return formatAddress(this.#peer);
   }
@@ -51,11 +56,13 @@ class Identity implements StreamNames, Releasable {
 }
 
 let releaseSocket: (socket: ProvidedSocket) => Promise<void>;
+let forgetSocket: (socket: ProvidedSocket) => void;
 
 /** A connection of a provider, with an owner. */
 export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
   static {
     releaseSocket = (socket) => socket.#release();
+    forgetSocket = (socket) => socket.#hook.remove();
     Object.freeze(this.prototype);
   }
 
@@ -129,7 +136,6 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
 
   abort(reason?: unknown): void {
     this.#stream.close("aborted by this side", reason === undefined ? undefined : { cause: reason });
-    this.#hook.remove();
     this.#end.abort();
   }
 
@@ -164,9 +170,9 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
       if (isSwitchCancelled(this.#owner)) this.#end.abort();
       else if (this.#end.flushed && this.#stream.inputIsOver) this.#end.close();
       else return this.#linger();
-      this.#hook.remove();
       return this.#stream.awaitGone();
     } catch (error) {
+      this.#hook.remove(); // a second attempt would fail as well
       return Promise.reject(error);
     }
   }
@@ -185,6 +191,5 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
     if (this.#end.flushed && !isSwitchCancelled(this.#owner)) this.#end.close();
     else this.#end.abort();
     await this.#stream.awaitGone();
-    this.#hook.remove();
   }
 }

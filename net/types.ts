@@ -207,10 +207,10 @@ export interface ListeningSocket<A extends StreamAddress = StreamAddress> extend
    */
   overflow?(): Promise<void>;
   /**
-   * Waits until the connections that the system has established so far are there to be accepted, as far as can be told.
-   * A server that stops does so before it closes the listener, which resets them. Without it they are there at once.
+   * Refuses new clients from now on, but lets the connections that the system has established so far be accepted, as far
+   * as can be told. A server that stops does so before it closes the listener, which resets them.
    */
-  drained?(): Promise<void>;
+  stopListening?(): Promise<void>;
   /**
    * Waits for a connection. Concurrent calls are served in order.
    *

@@ -63,6 +63,7 @@ class BunListener implements ProviderListener {
   readonly #server: BunServer;
   readonly #file: SocketFile | undefined;
   readonly #unclaimed: Unclaimed<BunStream>;
+  #stopped = false;
   #events: ProviderListenerEvents | undefined;
 
   constructor(bun: BunApi, asked: StreamAddress, options: ProviderListenOptions, file: SocketFile | undefined) {
@@ -94,8 +95,8 @@ class BunListener implements ProviderListener {
     return this.#unclaimed.dropped;
   }
 
-  drained(): Promise<void> {
-    return this.#unclaimed.quiet();
+  stopListening(): Promise<void> {
+    return this.#unclaimed.whenTaken(false, () => this.#stop());
   }
 
   attach(events: ProviderListenerEvents): void {
@@ -106,13 +107,18 @@ class BunListener implements ProviderListener {
     return this.#unclaimed.take();
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    await this.#stop();
+    this.#unclaimed.abort();
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
     const stop = () => this.#server.stop(false);
     if (this.#file === undefined) stop();
     else this.#file.close(stop);
-    this.#unclaimed.abort();
     open.listeners--;
-    return Promise.resolve();
   }
 
   #keep(socket: BunSocket): void {

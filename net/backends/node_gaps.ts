@@ -17,12 +17,21 @@ export interface NodeGaps {
    * does that.
    */
   readonly revive: ((server: Server, backlog: number) => unknown) | undefined;
+  /** Whether a listener takes from the system all connections there are in one turn, and not one in each. */
+  readonly takesAll: boolean;
   /** How many datagrams of one socket it can be given at once. */
   readonly sendsAtOnce: number;
 }
 
 /** A runtime that does what it says. */
-export const noGaps: NodeGaps = { features: [], options: {}, isDead: isRefused, revive: undefined, sendsAtOnce: 64 };
+export const noGaps: NodeGaps = {
+  features: [],
+  options: {},
+  isDead: isRefused,
+  revive: undefined,
+  takesAll: false,
+  sendsAtOnce: 64,
+};
 
 /** Node before 22.12: nobody asks for `reusePort`. */
 export const oldNodeGaps: NodeGaps = { ...noGaps, features: ["reusePort", "datagramReusePort"] };
@@ -43,6 +52,7 @@ export const denoGaps: NodeGaps = {
   },
   isDead: isRefused,
   revive: (server, backlog) => (server as unknown as ServerWithHandle)._handle?.listen?.(backlog),
+  takesAll: true,
   sendsAtOnce: 1,
 };
 

@@ -68,7 +68,7 @@ function start(
     server.once("error", failed);
     server.once("listening", () => {
       server.off("error", failed);
-      const listener = new NodeListener(server, address, options.backlog, file, gaps.revive);
+      const listener = new NodeListener(server, address, options.backlog, file, gaps);
       try {
         file?.publish();
         resolve(listener);
@@ -90,8 +90,10 @@ function start(
 class NodeListener implements ProviderListener {
   readonly address: StreamAddress;
   readonly #server: Server;
+  readonly #gaps: NodeGaps;
   readonly #unclaimed: Unclaimed<NodeStream>;
   readonly #file: SocketFile | undefined;
+  #stopped: Promise<void> | undefined;
   #reviving: NodeJS.Timeout | undefined;
   #events: ProviderListenerEvents | undefined;
   #error: unknown;
@@ -101,13 +103,15 @@ class NodeListener implements ProviderListener {
     asked: StreamAddress,
     backlog: number,
     file: SocketFile | undefined,
-    revive: NodeGaps["revive"],
+    gaps: NodeGaps,
   ) {
     this.#server = server;
+    this.#gaps = gaps;
     this.#unclaimed = new Unclaimed(backlog);
     this.#file = file;
     this.address = asked.transport === "unix" ? asked : boundTo(server);
     open.listeners++;
+    const { revive } = gaps;
     if (asked.transport === "tcp" && revive !== undefined) {
       this.#reviving = setInterval(() => revive(server, backlog), reviveInterval);
       this.#reviving.unref();
@@ -123,8 +127,8 @@ class NodeListener implements ProviderListener {
     return this.#unclaimed.dropped;
   }
 
-  drained(): Promise<void> {
-    return this.#unclaimed.quiet();
+  stopListening(): Promise<void> {
+    return this.#unclaimed.whenTaken(this.#gaps.takesAll, () => this.#stop());
   }
 
   attach(events: ProviderListenerEvents): void {
@@ -140,14 +144,23 @@ class NodeListener implements ProviderListener {
     return this.#unclaimed.take();
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    const stopped = this.#stop();
+    this.#unclaimed.abort();
+    return stopped;
+  }
+
+  #stop(): Promise<void> {
+    return this.#stopped ??= this.#stopServer();
+  }
+
+  async #stopServer(): Promise<void> {
     clearInterval(this.#reviving);
     const closed = new Promise<void>((resolve) => {
       const stop = () => void this.#server.close(() => resolve());
       if (this.#file === undefined) stop();
       else this.#file.close(stop);
     });
-    this.#unclaimed.abort();
     open.listeners--;
     // The server is not done before its connections are, and those have owners of their own: what matters is that the port is free and the path gone.
     await Promise.race([closed, new Promise<void>((resolve) => setImmediate(resolve))]);

@@ -1,14 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { setImmediate } from "node:timers";
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import type { ProviderStream } from "../provider.ts";
 
 /**
- * A runtime may take one connection from the system in each turn of the event loop: several turns in a row that bring none
- * mean that there is none. Under a load that never pauses, this is not waited for longer than so many turns.
+ * A runtime takes one connection from the system in each turn of the event loop, or all there are, now and then: so many
+ * turns in a row that bring none mean that there is none. Under a load that never pauses, the wait has an end too.
  */
-const quietTurns = 3;
-const mostTurns = 200;
+const quietTurns = { one: 3, all: 20 } as const;
+const mostTurns = 50;
 
 /** A connection that the system may have closed already. */
 interface Waiting extends ProviderStream {
@@ -21,6 +21,7 @@ export class Unclaimed<S extends Waiting> {
   dropped = 0;
   readonly #backlog: number;
   #arrived = 0;
+  #onArrival: (() => void) | undefined;
   #streams: S[] = [];
 
   constructor(backlog: number) {
@@ -30,6 +31,7 @@ export class Unclaimed<S extends Waiting> {
   /** Keeps `stream`, or resets it where there is no place. Whether it was kept. */
   add(stream: S): boolean {
     this.#arrived++;
+    this.#onArrival?.();
     // What the other side has reset meanwhile takes no place.
     if (this.#streams.length >= this.#backlog) this.#streams = this.#streams.filter(({ gone }) => !gone);
     if (this.#streams.length < this.#backlog) {
@@ -49,13 +51,35 @@ export class Unclaimed<S extends Waiting> {
     return undefined;
   }
 
-  /** Waits until the runtime brings no more for some turns. */
-  async quiet(): Promise<void> {
-    for (let turn = 0, quiet = 0; turn < mostTurns && quiet < quietTurns; turn++) {
-      const before = this.#arrived;
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      quiet = this.#arrived === before ? quiet + 1 : 0;
-    }
+  /**
+   * Calls `stop` when the runtime is likely to have taken from the system all that there is: in the very turn, so that the
+   * system has hardly any time to establish one more.
+   *
+   * @param takesAll Whether the runtime takes all there are in one turn: then the next arrival is the best moment. Otherwise
+   * it is when some turns have brought nothing.
+   */
+  whenTaken(takesAll: boolean, stop: () => Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      let before = this.#arrived;
+      let turns = 0;
+      let quiet = 0;
+      const done = () => {
+        this.#onArrival = undefined;
+        clearTimeout(timer);
+        resolve(stop());
+      };
+      const look = () => {
+        quiet = this.#arrived === before ? quiet + 1 : 0;
+        before = this.#arrived;
+        if (quiet === quietTurns[takesAll ? "all" : "one"] || ++turns === mostTurns) done();
+        else next();
+      };
+      let timer: NodeJS.Timeout;
+      // A turn without time is over before any input is looked for, on Deno; and an immediate comes right after that.
+      const next = () => timer = setTimeout(() => setImmediate(look), 1);
+      next();
+      if (takesAll) this.#onArrival = () => setImmediate(done);
+    });
   }
 
   /** Resets all. */

@@ -64,6 +64,8 @@ export class FakeStream implements ProviderStream {
   ended = false;
   dropping = false;
   queued = false;
+  /** Whether the other side ends too once it has been given our end. */
+  answersEnd = true;
   /** Whether the system tells at once that it has closed the socket. */
   tellsClosed = true;
   attached = 0;
@@ -123,8 +125,10 @@ export class FakeStream implements ProviderStream {
   }
 
   end(): void {
-    if (!this.ended && this.holds) this.queued = true;
+    if (this.ended) return;
+    if (this.holds) this.queued = true;
     this.ended = true;
+    if (!this.queued) queueMicrotask(() => this.#answerEnd());
   }
 
   drop(): void {
@@ -156,11 +160,16 @@ export class FakeStream implements ProviderStream {
   passOn(): void {
     this.queued = false;
     this.#events?.writable();
+    if (this.ended) this.#answerEnd();
+  }
+
+  #answerEnd(): void {
+    if (this.answersEnd && this.state === "open") this.arriveEnd();
   }
 
   /** Bytes arrive. */
   arrive(text: string): void {
-    this.#arrived.push(new TextEncoder().encode(text));
+    if (!this.dropping) this.#arrived.push(new TextEncoder().encode(text));
     this.#events?.readable();
   }
 

@@ -260,6 +260,167 @@ test("close() resets the connection when bytes are not out after linger", async 
   });
 });
 
+test("close() waits for the other side's end, and drops what arrives meanwhile", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.answersEnd = false;
+    await socket.write(bytes("a"));
+    const closing = socket.close();
+    await microtasks();
+    stream.arrive("more");
+    await microtasks();
+    assertEquals([stream.state, stream.ended, stream.dropping], ["open", true, true]);
+    stream.arriveEnd();
+    await closing;
+    assertEquals(stream.state, "closed");
+  });
+});
+
+test("close() gives the socket back after linger where the other side does not end", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream, clock } = await fakeSocket(sw, { linger: 300 });
+    stream.answersEnd = false;
+    await socket.write(bytes("a"));
+    const closing = socket.close();
+    await microtasks();
+    clock.advance();
+    await closing;
+    assertEquals([clock.now(), stream.state], [300, "closed"]);
+  });
+});
+
+test("close() waits for the bytes and for the other side's end within one linger", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream, clock } = await fakeSocket(sw, { linger: 300 });
+    stream.answersEnd = false;
+    stream.holds = true;
+    await socket.write(bytes("a"));
+    const closing = socket.close();
+    await microtasks();
+    clock.setTime(200);
+    stream.passOn();
+    await microtasks();
+    assertEquals(stream.state, "open");
+    clock.advance();
+    await closing;
+    assertEquals([clock.now(), stream.state], [300, "closed"]);
+  });
+});
+
+test("close() does not wait where the other side's end was read", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream, clock } = await fakeSocket(sw);
+    await socket.write(bytes("a"));
+    stream.arriveEnd();
+    await socket.close();
+    assertEquals([stream.state, clock.tryAdvance()], ["closed", false]);
+  });
+});
+
+test("close() does not wait where the connection is broken", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.answersEnd = false;
+    await socket.write(bytes("a"));
+    const closing = socket.close();
+    await microtasks();
+    stream.break(reset);
+    await closing;
+    assertEquals(stream.state, "closed");
+  });
+});
+
+test("close() does not wait for the other side where nothing was written", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.answersEnd = false;
+    await socket.close();
+    assertEquals([stream.state, stream.ended], ["closed", true]);
+  });
+});
+
+test("close() that nobody awaits goes on, and its switch waits for it", async () => {
+  const ended: string[] = [];
+  const { promise, resolve } = signal<FakeStream>();
+  const running = Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.answersEnd = false;
+    await socket.write(bytes("a"));
+    socket.close();
+    resolve(stream);
+  }).then(() => ended.push("switch"));
+  const stream = await promise;
+  await microtasks();
+  assertEquals([stream.state, ended], ["open", []]);
+  stream.arriveEnd();
+  await running;
+  assertEquals(stream.state, "closed");
+});
+
+test("a switch that ends runs its next hook while a socket waits for the other side, and then waits for the socket", async () => {
+  const log: string[] = [];
+  const { promise, resolve } = signal<FakeStream>();
+  const running = Switch.run(async (sw) => {
+    sw.onRelease(() => log.push("older hook"));
+    const { socket, stream } = await fakeSocket(sw);
+    stream.answersEnd = false;
+    await socket.write(bytes("a"));
+    resolve(stream);
+  }).then(() => log.push("switch"));
+  const stream = await promise;
+  await called(() => log.length > 0);
+  assertEquals([stream.state, stream.ended, log], ["open", true, ["older hook"]]);
+  stream.arriveEnd();
+  await running;
+  assertEquals([stream.state, log], ["closed", ["older hook", "switch"]]);
+});
+
+test("a switch that is cancelled while a socket waits for the other side resets it", async () => {
+  const { promise, resolve } = signal<FakeStream>();
+  const outer = new AbortController();
+  const running = Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.answersEnd = false;
+    await socket.write(bytes("a"));
+    resolve(stream);
+  }, { signal: outer.signal }).catch(() => {});
+  const stream = await promise;
+  await called(() => stream.ended);
+  assertEquals(stream.state, "open");
+  outer.abort();
+  await running;
+  assertEquals(stream.state, "aborted");
+});
+
+test("a socket leaves its switch when the system has closed it", async () => {
+  await Switch.run(async (sw) => {
+    const { stream } = await fakeSocket(sw);
+    assert(sw.dump().includes("resource: tcp:10.0.0.2:80"));
+    stream.tellClosed();
+    assert(!sw.dump().includes("resource"));
+  });
+});
+
+test("an operation after the switch has ended says so", async () => {
+  const socket = await Switch.run(async (sw) => (await fakeSocket(sw)).socket);
+  const error = await assertRejects(() => socket.read(new Uint8Array(1)), ClosedError, "its switch has ended");
+  assertEquals(error.operation, "read");
+});
+
+test("abort() makes its reason the cause of what waits, and of later operations", async () => {
+  await Switch.run(async (sw) => {
+    const { socket } = await fakeSocket(sw);
+    const reason = new Error("The client is too slow");
+    const reading = socket.read(new Uint8Array(1)).catch((error) => error);
+    socket.abort(reason);
+    for (const operation of [() => reading, () => socket.write(bytes("x")).catch((error) => error)]) {
+      const error = await operation() as ClosedError;
+      assertInstanceOf(error, ClosedError);
+      assertEquals(error.cause, reason);
+    }
+  });
+});
+
 test("close() waits for 1000 ms where no linger is given", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream, clock } = await fakeSocket(sw);
