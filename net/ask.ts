@@ -26,7 +26,7 @@ export async function ask<T>(query: Query, begin: () => Attempt<T>): Promise<T> 
   }, { label: query.address });
   attempt.result.then(
     (answer) => waiter.resolve(answer),
-    (cause) => waiter.reject(netErrorFrom(cause, query)),
+    (cause) => waiter.fail(() => netErrorFrom(cause, query)),
   );
   return await waiter.promise;
 }

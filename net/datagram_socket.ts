@@ -171,7 +171,7 @@ export class ProvidedDatagramSocket implements DatagramSocket {
         if (waiter.settled) return;
         (sending.leaving ? this.#leaving : this.#queued).remove(sending);
         if (error === undefined) waiter.resolve();
-        else waiter.reject(netErrorFrom(error, { operation: "send", address: to }));
+        else waiter.fail(() => netErrorFrom(error, { operation: "send", address: to }));
       };
       try {
         if (!this.#end.send(data, this.remote === undefined ? to : undefined, done)) return;

@@ -31,7 +31,7 @@ class Acceptor implements Linked<Acceptor>, Releasable {
     this.listener = listener;
     this.sw = sw;
     this.hook = own(sw, "accept", this);
-    this.waiter = new Waiter("accept", (_, reason) => refuse(this, reason), subject);
+    this.waiter = new Waiter("accept", (_, reason) => cancel(this, reason), subject);
   }
 
   get label(): string {
@@ -39,11 +39,12 @@ class Acceptor implements Linked<Acceptor>, Releasable {
   }
 
   release(): void {
-    refuse(this, ownerGone(this.sw, "accept"));
+    refuse(this, () => ownerGone(this.sw, "accept"));
   }
 }
 
-let refuse: (acceptor: Acceptor, reason: unknown) => void;
+let cancel: (acceptor: Acceptor, reason: unknown) => void;
+let refuse: (acceptor: Acceptor, reason: () => unknown) => void;
 
 /** How a listener accepts. */
 export interface ListenerTerms {
@@ -63,6 +64,7 @@ export interface ListenerTerms {
 export class ProvidedListener implements ListeningSocket {
   static {
     refuse = (acceptor, reason) => acceptor.listener.#refuse(acceptor, reason);
+    cancel = (acceptor, reason) => acceptor.listener.#cancel(acceptor, reason);
     Object.freeze(this.prototype);
   }
 
@@ -166,9 +168,10 @@ export class ProvidedListener implements ListeningSocket {
 
   async #close(): Promise<void> {
     this.#hook.remove();
-    const closed = closedListener(); // one for all: who accepts and watches has failed once
+    let error: ClosedError | undefined;
+    const closed = () => error ??= closedListener(); // one for all: a server that accepts and watches has failed once
     for (const acceptor of this.#acceptors.toArray()) this.#refuse(acceptor, closed);
-    for (const watcher of this.#watchers) watcher.reject(closed);
+    for (const watcher of this.#watchers) watcher.failClosed(closed);
     this.#watchers.clear();
     await this.#listener.close();
   }
@@ -188,14 +191,14 @@ export class ProvidedListener implements ListeningSocket {
   #serveAll(): void {
     for (let acceptor = this.#acceptors.oldest; acceptor !== undefined; acceptor = this.#acceptors.oldest) {
       if (isSwitchCancelled(acceptor.sw)) {
-        this.#refuse(acceptor, ownerGone(acceptor.sw, "accept"));
+        this.#refuse(acceptor, () => ownerGone(acceptor.sw, "accept"));
         continue;
       }
       let taken: ProviderStream | undefined;
       try {
         taken = this.#listener.accept();
       } catch (cause) {
-        this.#refuse(acceptor, netErrorFrom(cause, { operation: "accept", address: this.address }));
+        this.#refuse(acceptor, () => netErrorFrom(cause, { operation: "accept", address: this.address }));
         continue;
       }
       if (taken === undefined) return;
@@ -221,11 +224,22 @@ export class ProvidedListener implements ListeningSocket {
     return socket;
   }
 
-  #refuse(acceptor: Acceptor, reason: unknown): void {
-    if (acceptor.waiter.settled) return;
+  /** Fails an acceptor. Nobody has to await it: that the listener was closed is not an unhandled rejection. */
+  #refuse(acceptor: Acceptor, reason: () => unknown): void {
+    const { waiter } = acceptor;
+    if (!this.#letGo(acceptor)) return;
+    waiter.failClosed(reason);
+  }
+
+  #cancel(acceptor: Acceptor, reason: unknown): void {
+    if (this.#letGo(acceptor)) acceptor.waiter.reject(reason);
+  }
+
+  #letGo(acceptor: Acceptor): boolean {
+    if (acceptor.waiter.settled) return false;
     this.#remove(acceptor);
     acceptor.hook.remove();
-    acceptor.waiter.reject(reason);
+    return true;
   }
 
   #remove(acceptor: Acceptor): void {

@@ -45,6 +45,11 @@ export async function openUnder<P, T extends Closable>(plan: OpenPlan<P, T>): Pr
     attempt?.cancel();
     waiter.reject(reason);
   };
+  const fail = (cause: unknown) => {
+    hook.remove();
+    attempt?.cancel();
+    waiter.fail(() => plan.failure(cause));
+  };
   const release = () => opened === undefined ? giveUp(ownerGone(sw, operation)) : opened.close();
   const hook = own(sw, operation, releasable(release, subject));
   const waiter: Waiter<T> = new Waiter(operation, (_, reason) => giveUp(reason), subject);
@@ -59,12 +64,12 @@ export async function openUnder<P, T extends Closable>(plan: OpenPlan<P, T>): Pr
           waiter.resolve(opened = plan.wrap(given, hook));
         } catch (cause) {
           plan.discard(given);
-          giveUp(plan.failure(cause));
+          fail(cause);
         }
       }
-    }, (cause) => giveUp(plan.failure(cause)));
+    }, fail);
   } catch (cause) {
-    giveUp(plan.failure(cause));
+    fail(cause);
   }
   return await waiter.promise;
 }

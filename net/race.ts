@@ -20,6 +20,9 @@ const resolutionDelay = 50;
 /** How many attempts may be under way at once: a resolver decides how many addresses there are, but not how many sockets. */
 const maxUnderWay = 16;
 
+/** What the race throws inside when every attempt has failed. */
+const nobodyAnswered: unique symbol = Symbol("nobody answered");
+
 /** What to race. */
 export interface RacePlan {
   /** What the delays run on. */
@@ -87,11 +90,11 @@ export async function race({ clock, find, dial, failure }: RacePlan): Promise<St
       }, () => {});
     }, (scope) => {
       if (winner !== undefined) return winner;
-      throw scope.reason ?? failure(failures);
+      throw scope.reason ?? nobodyAnswered;
     });
   } catch (error) {
     winner?.abort(); // something else went wrong, and nobody gets it
-    throw error;
+    throw error === nobodyAnswered ? failure(failures) : error; // made here, where it gets the frames of the caller
   }
 
   async function attempt(address: TcpAddress, index: number): Promise<StreamSocket | undefined> {
