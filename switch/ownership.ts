@@ -5,8 +5,8 @@
 import { runIn } from "./context.ts";
 import { describe } from "./check.ts";
 import type { Hook, Releasable } from "./release_hooks.ts";
+import { internals, type Switch } from "./core.ts";
 import { currentScope, refused, type Scope } from "./scope.ts";
-import { internals, type Switch } from "./switch.ts";
 
 /**
  * Registers a release hook for what is about to be opened. Unlike {@linkcode Switch.onRelease} it releases nothing when it is too late.
@@ -23,8 +23,9 @@ export function own(sw: Switch, action: string, resource: Releasable): Hook {
  * is none.
  */
 export function ownHere(resource: Releasable): Hook | undefined {
-  for (let sw = ownerOf(currentScope()); sw !== undefined; sw = ownerOf(internals.scopeOf(sw)?.parent)) {
-    if (internals.takesHooks(sw)) return internals.addHook(sw, "register a release hook", resource);
+  for (let scope = currentScope(); scope !== undefined; scope = scope.parent) {
+    const sw = scope.owner as Switch | undefined;
+    if (sw !== undefined && internals.takesHooks(sw)) return internals.addHook(sw, "register a release hook", resource);
   }
   return undefined;
 }
@@ -62,13 +63,6 @@ export function runUnder<T>(sw: Switch, fn: () => T): T {
   const result = runIn(scope, fn);
   if (scope?.finished === false && result instanceof Promise) adopt(sw, result.catch(() => {}));
   return result;
-}
-
-/** The switch that governs the code in `scope`. */
-export function ownerOf(from: Scope | undefined): Switch | undefined {
-  let scope = from;
-  while (scope !== undefined && scope.owner === undefined) scope = scope.parent;
-  return scope?.owner as Switch | undefined;
 }
 
 /**

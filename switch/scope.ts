@@ -307,6 +307,13 @@ export function refused(): Promise<never> | undefined {
   return scope === undefined || scope.reason === undefined ? undefined : scope.refuse();
 }
 
+/** The switch that governs the code in `from`. */
+export function ownerOf(from: Scope | undefined): object | undefined {
+  let scope = from;
+  while (scope !== undefined && scope.owner === undefined) scope = scope.parent;
+  return scope?.owner;
+}
+
 /** What `error` means in `scope`: an `AbortError` that foreign code made of our signal is that cancellation. */
 export function failureIn(scope: Scope | undefined, error: unknown): unknown {
   const aborted = scope?.reason !== undefined && fieldOf(error, Error, "name") === "AbortError";

@@ -23,6 +23,7 @@ const rooms = ["switch", "flow", "net"];
 /**
  * What optional layers may also import, beside their own folder and public surfaces: backends are a part of their room, and
  * one of them is the engine of `net/tls`;
+ * `net/env` waits for signals as operations do, and knows every error of the library;
  * `flow/node` holds what backends and standard streams share, over the end of a stream that is no public thing, and bridges
  * with a home, which check what they are given;
  * `net/tls` opens and closes what it makes as sockets are, and is a bridge.
@@ -30,7 +31,8 @@ const rooms = ["switch", "flow", "net"];
 const privileges: Record<string, RegExp> = {
   "flow/node": /^flow\/(stream|stream_end|home|check)\.ts$/,
   "net/backends": /^((switch|flow|net)\/[^/]+|flow\/node\/.+|net\/tls\/(engine|errors)\.ts)$/,
-  "net/env": /^(net\/backends\/.+|flow\/node\/.+|flow\/stream(_end)?\.ts)$/,
+  "net/env":
+    /^(switch\/(check|scope)\.ts|net\/backends\/.+|net\/tls\/errors\.ts|flow\/node\/.+|flow\/stream(_end)?\.ts)$/,
   "net/tls":
     /^(switch\/(switch|clock)\.ts|flow\/(stream|stream_end|home)\.ts|net\/(open|options)\.ts|net\/backends\/node_tls\.ts)$/,
   "net/testing": /^switch\/counter\.ts$/,

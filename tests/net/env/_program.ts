@@ -2,7 +2,19 @@
 
 /** Programs that the tests of `run` start, by name. */
 import process from "node:process";
-import { copy, copyString, type Env, NetError, readAll, readExact, run, Switch, tcp, udp } from "../../../mod.ts";
+import {
+  copy,
+  copyString,
+  type Env,
+  first,
+  NetError,
+  readAll,
+  readExact,
+  run,
+  Switch,
+  tcp,
+  udp,
+} from "../../../mod.ts";
 
 const decoder = new TextDecoder();
 const handlers = () => process.listenerCount("SIGINT") + process.listenerCount("SIGTERM");
@@ -11,6 +23,12 @@ async function take(env: Env, count: number): Promise<string> {
   const buffer = new Uint8Array(count);
   await readExact(env.stdin, buffer);
   return decoder.decode(buffer);
+}
+
+/** Waits a few turns of the event loop, as a foreign promise. */
+async function turns(): Promise<string> {
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+  return "pending";
 }
 
 async function remaining(env: Env): Promise<string> {
@@ -52,6 +70,52 @@ const programs: Record<string, () => Promise<unknown>> = {
   },
   async stopNever() {
     await run((env) => void env.stop());
+    console.log("after", handlers());
+  },
+  async stopThen() {
+    let ended: Promise<string> | undefined;
+    await run(async (env) => {
+      ended = env.stop();
+      ended.then(() => console.log("stopping"));
+      await env.clock.sleep(1);
+    });
+    console.log(await Promise.race([ended, turns()]), handlers());
+  },
+  async stopInFiber() {
+    await run(async (env) => {
+      const stopped: Promise<unknown>[] = [];
+      env.sw.fork(() => void stopped.push(env.stop()));
+      await turns();
+      console.log("ready");
+      console.log(await stopped[0]);
+    });
+  },
+  async stopCancelled() {
+    await run(async (env) => {
+      await first(() => env.stop().catch((error) => console.log(String(error))), () => turns());
+      let stopped: Promise<string> | undefined;
+      env.sw.fork(() => void (stopped = env.stop()));
+      await turns();
+      env.sw.fail(new Error("Cannot go on"));
+      await stopped;
+    }).catch((error) => console.log(String(error), handlers()));
+  },
+  async stopLate() {
+    const late = await run((env) => env);
+    const stopped = late.stop();
+    await turns();
+    console.log(await stopped.catch((error) => String(error)), handlers());
+  },
+  async stopAlone() {
+    await run(async (env) => {
+      const stopped = env.stop();
+      console.log("ready", process.pid);
+      process.kill(process.pid, "SIGTERM");
+      console.log(await stopped, handlers());
+      if (process.argv[3] === "once") return;
+      process.kill(process.pid, process.argv[3]);
+      await env.clock.sleep(20_000);
+    });
     console.log("after", handlers());
   },
   async stopTwice() {

@@ -1,11 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import process from "node:process";
 import { Cancelled, copyString, type Env, formatAddress, run, Switch, tcp } from "../../../mod.ts";
 import { test } from "../../_test.ts";
 import { ownHost, ownPort } from "../_helpers.ts";
-import { outputOf, start } from "./_start.ts";
+import { Peer } from "../../runtime/_peers.ts";
+import { command, outputOf, start } from "./_start.ts";
 
 test("run() gives what main gives, and throws what it throws", async () => {
   assertEquals(await run(() => 1), 1);
@@ -60,6 +61,92 @@ test("a second signal after stop() ends the program", async () => {
   assertEquals((await peer.ended).signal, "SIGTERM");
 });
 
+test("stop() that is chained with then() is no unhandled rejection, and stays pending when main ends", async () => {
+  assertEquals(await outputOf("stopThen"), "pending 0\n");
+});
+
+test("stop() of a fiber that has ended still waits for the signal", async () => {
+  await using peer = start("stopInFiber");
+  assertEquals(await peer.line(), "ready");
+  peer.kill("SIGINT");
+  assertEquals(await peer.line(), "SIGINT");
+  assertEquals(await peer.ended, { code: 0, signal: null });
+});
+
+test("stop() is cancelled with its scope, or with the nearest live one around that", async () => {
+  const cancelled = "Cancelled: Operation was cancelled: The rest of the scope has its result";
+  assertEquals(await outputOf("stopCancelled"), `${cancelled}\nError: Cannot go on 0\n`);
+});
+
+test("stop() after run() has ended is a TypeError, and no unhandled rejection", async () => {
+  assertEquals(await outputOf("stopLate"), "TypeError: Cannot use an environment: its run has ended 0\n");
+});
+
+/** A program that is the first process of a namespace of its own, as in a container. */
+function startAlone(...args: string[]): Peer {
+  return new Peer("unshare", ["--pid", "--fork", "--kill-child", "--mount-proc", ...command, "stopAlone", ...args]);
+}
+
+/** Only root may make a namespace. */
+const peers = process.getuid?.() === 0 ? ["unshare"] : ["unshare-as-root"];
+
+for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
+  test(`a second signal after stop() ends the first process of a container: ${signal}`, async () => {
+    await using peer = startAlone(signal);
+    assertEquals((await peer.ended).code, code);
+    assertEquals(peer.output, "ready 1\nSIGTERM 2\n");
+  }, { peers });
+}
+
+test("stop() leaves no handler behind in the first process of a container", async () => {
+  await using peer = startAlone("once");
+  assertEquals(await peer.ended, { code: 0, signal: null });
+  assertEquals(peer.output, "ready 1\nSIGTERM 2\nafter 0\n");
+}, { peers });
+
+test("run() gives main the switch of main itself", async () => {
+  const log: string[] = [];
+  await run((env) => {
+    env.sw.onRelease(() => log.push("released"));
+    env.sw.fork(() => env.clock.sleep(1).then(() => log.push("forked")));
+    log.push("main");
+  });
+  assertEquals(log, ["main", "forked", "released"]);
+});
+
+test("run() is rejected with what its switch fails with, which cancels main", async () => {
+  const failure = new Error("Cannot go on");
+  let seen: unknown;
+  const running = run(async (env) => {
+    env.sw.fork(() => env.sw.fail(failure));
+    await env.clock.sleep(60_000).catch((error) => seen = error);
+  });
+  assertStrictEquals(await running.catch((error) => error), failure);
+  assertInstanceOf(seen, Cancelled);
+});
+
+test("run() leaves a switch that is finished", async () => {
+  const { sw } = await run((env) => env);
+  assertThrows(() => sw.fork(() => {}), TypeError, "the switch is finished");
+});
+
+test("run() lets release hooks of main use the environment for the first time", async () => {
+  await run((env) => void env.sw.onRelease(() => copyString("", env.stdout)));
+});
+
+test("run() reports a call that main did not await, and ends it", async () => {
+  let ended = false;
+  const running = run((env) => {
+    Switch.run(() => env.clock.sleep(60_000).finally(() => ended = true));
+  });
+  await assertRejects(() => running, Error, 'Cannot end a switch "main": a Switch.run was not awaited');
+  assertEquals(ended, true);
+});
+
+test("run() refuses a main that is not a function", async () => {
+  await assertRejects(() => run(5 as never), TypeError, "Cannot run a program: 5 is not a function");
+});
+
 test("the network of run() closes what main leaves open with its switch", async () => {
   const { env, closed } = await run((env) =>
     Switch.run(async (sw) => {
@@ -78,7 +165,7 @@ test("the environment cannot be changed, and its streams are frozen", async () =
     assertEquals(Reflect.set(env, "net", undefined), false);
     for (const stream of [env.stdin, env.stdout, env.stderr]) assert(Object.isFrozen(stream));
     await copyString("", env.stdout);
-    const names: (keyof Env)[] = ["net", "clock", "stdin", "stdout", "stderr", "stop"];
+    const names: (keyof Env)[] = ["sw", "net", "clock", "stdin", "stdout", "stderr", "stop"];
     assertEquals(Object.keys(env).sort(), [...names].sort());
   });
 });

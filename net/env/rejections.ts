@@ -1,0 +1,90 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import process from "node:process";
+import { setImmediate } from "node:timers";
+import {
+  BrokenPipeError,
+  BufferLimitExceeded,
+  BusyError,
+  ClosedError,
+  EndOfFlow,
+  FlushAborted,
+  ParseError,
+} from "../../flow/mod.ts";
+import { fieldOf, isInstance } from "../../switch/check.ts";
+import { Cancelled, MultipleErrors, TimeoutError } from "../../switch/mod.ts";
+import { NetError } from "../mod.ts";
+import { TlsError } from "../tls/errors.ts";
+
+/** Errors that say that a scope or a flow has ended: if nothing awaits them, nothing is lost. */
+const silent = [Cancelled, ClosedError];
+
+/** Errors of the world outside, and of flows. */
+const shown = [
+  NetError,
+  TlsError,
+  TimeoutError,
+  BrokenPipeError,
+  EndOfFlow,
+  BusyError,
+  ParseError,
+  BufferLimitExceeded,
+  FlushAborted,
+];
+
+/** Marks listeners of this kind, those of another copy of the library too. */
+const mark = Symbol.for("@sluice/io rejections");
+
+/** How many guards are on. */
+let guards = 0;
+
+/**
+ * Keeps an async function that a program forgot to await from ending the process, until the answer is called: an
+ * unhandled rejection with {@linkcode Cancelled} or `ClosedError` is ignored, and one with another error of the library
+ * is shown as a warning. What the platform does with any other reason stays as it is, and so do other listeners.
+ */
+export function guardRejections(): () => void {
+  if (guards++ === 0) process.on("unhandledRejection", onRejection);
+  // Rejections are told only after the promise jobs of a turn, so the guard stays for two more.
+  return () =>
+    void setImmediate(() =>
+      setImmediate(() => {
+        if (--guards === 0) process.off("unhandledRejection", onRejection);
+      })
+    );
+}
+
+function onRejection(reason: unknown): void {
+  if (silent.some((type) => isInstance(reason, type))) return;
+  if (isShown(reason)) warn(reason);
+  else if (process.listeners("unhandledRejection").every((listener) => mark in listener)) passOn(reason);
+}
+
+Object.defineProperty(onRejection, mark, { value: true });
+
+function isShown(reason: unknown): boolean {
+  const errors = fieldOf(reason, MultipleErrors, "errors") ?? [reason];
+  return errors.every((error) => [...silent, ...shown].some((type) => isInstance(error, type)));
+}
+
+function warn(reason: unknown): void {
+  const name = fieldOf(reason, Error, "name");
+  process.emitWarning(`A promise that nothing awaits was rejected with ${name}: ${fieldOf(reason, Error, "message")}`, {
+    type: "SluiceWarning",
+    detail: String(fieldOf(reason, Error, "stack")),
+  });
+}
+
+/** Rejects once more with `reason`, with no listener there, so that the platform does what it does without this guard. */
+function passOn(reason: unknown): void {
+  // Not now: other rejections of this turn are still to be told.
+  queueMicrotask(() => {
+    process.off("unhandledRejection", onRejection);
+    Promise.reject(reason);
+    setImmediate(() => {
+      if (guards > 0 && !process.listeners("unhandledRejection").includes(onRejection)) {
+        process.on("unhandledRejection", onRejection);
+      }
+    });
+  });
+}

@@ -1,0 +1,122 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** Programs with async functions that nothing awaits, by name. They have no listener of their own. */
+import process from "node:process";
+import { ClosedError, pipe, run, Switch, tcp, withTimeout } from "../../../mod.ts";
+
+const listeners = () => process.listenerCount("unhandledRejection");
+
+async function turns(count = 5): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** An error of the program, from an async function. */
+async function fail(): Promise<never> {
+  await Promise.resolve();
+  throw new Error("Cannot serve");
+}
+
+/** Runs `stray` in a program, and says that this went on after it. */
+async function during(stray: () => unknown): Promise<void> {
+  await run(async () => {
+    stray();
+    await turns();
+    console.log("main goes on");
+  });
+  console.log("after");
+}
+
+const programs: Record<string, () => unknown> = {
+  cancelled: () =>
+    run(async (env) => {
+      const handle = async () => {
+        await env.clock.sleep(60_000);
+        console.log("never");
+      };
+      await Switch.run((sw) => {
+        handle();
+        sw.fork(() => void handle());
+      });
+      handle();
+      await turns();
+      console.log("main ends");
+    }),
+  closed: () =>
+    during(() => {
+      const [a] = pipe();
+      const handle = async () => {
+        const reading = a.read(new Uint8Array(1));
+        await a.close();
+        await reading;
+      };
+      handle();
+    }),
+  thrown: () => during(async () => await Promise.reject(new ClosedError("read", "the test says so"))),
+  network: () =>
+    run(async (env) => {
+      const handle = async () => await env.net.connect(env.sw, tcp("127.0.0.1", Number(process.argv[3])));
+      handle();
+      await turns(50);
+      console.log("main goes on");
+    }),
+  timeout: () =>
+    run(async (env) => {
+      const handle = async () => await withTimeout(env.clock, 1, () => env.clock.sleep(60_000));
+      handle();
+      await turns(20);
+      console.log("main goes on");
+    }),
+  failed: () => during(fail),
+  failedBare: async () => {
+    fail();
+    await turns();
+    console.log("main goes on");
+    console.log("after");
+  },
+  text: () => during(() => void Promise.reject("a text")),
+  textBare: async () => {
+    Promise.reject("a text");
+    await turns();
+    console.log("main goes on");
+    console.log("after");
+  },
+  beside: () =>
+    run(async (env) => {
+      const handle = async () => await env.clock.sleep(60_000);
+      await Switch.run(() => {
+        handle();
+        fail();
+        handle();
+      });
+      await turns();
+      console.log("main goes on");
+    }),
+  own: async () => {
+    process.on("unhandledRejection", (error) => console.log("told", String(error)));
+    await during(fail);
+  },
+  uncaught: async () => {
+    process.on("uncaughtException", (error, origin) => console.log("told", String(error), origin));
+    await run(async () => {
+      for (let i = 0; i < 2; i++) {
+        fail();
+        await turns();
+        console.log("guarded", listeners());
+      }
+    });
+  },
+  removed: async () => {
+    const counts = [listeners()];
+    await run(async () => {
+      counts.push(listeners());
+      await Promise.all([run(() => turns()), run(() => {})]);
+      await turns();
+      counts.push(listeners());
+    });
+    await turns();
+    counts.push(listeners());
+    console.log(...counts);
+  },
+};
+
+await programs[process.argv[2]]();
