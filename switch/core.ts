@@ -262,7 +262,7 @@ export class Switch {
 
   /**
    * Starts a fiber that the switch waits for. `fn` is called at once, up to its first `await`; a throw in it fails the switch. The fiber is governed by
-   * the switch, whoever calls `fork`. On a switch that failed or was cancelled `fn` is not started.
+   * the switch, whoever calls `fork`. On a switch that failed or was cancelled, or whose daemons are being ended, `fn` is not started.
    *
    * @param fn What to run beside the main function. What it gives is awaited and dropped.
    * @throws {TypeError} When the switch is finished, or `fn` is not a function.
@@ -277,7 +277,7 @@ export class Switch {
   fork(fn: () => unknown): void {
     this.#refuseFinished("fork a fiber");
     checkFunction("fork a fiber", fn);
-    if (this.#scope.reason !== undefined) return;
+    if (this.#refusal !== undefined) return;
     this.#fibers++;
     startFiber(this.#scope, "fiber", fn, this.#forks ??= new Forks(this));
   }
@@ -288,8 +288,8 @@ export class Switch {
    *
    * @typeParam T What `fn` gives.
    * @param fn What to run beside the main function.
-   * @returns What `fn` gives. It is rejected with {@linkcode Cancelled} when the switch has failed or was cancelled, and with `TypeError` when it is
-   * finished or `fn` is not a function; it is never thrown.
+   * @returns What `fn` gives. It is rejected with {@linkcode Cancelled} when the switch has failed or was cancelled, or its daemons are being
+   * ended, and with `TypeError` when it is finished or `fn` is not a function; it is never thrown.
    *
    * @example A value for later
    * ```ts
@@ -303,7 +303,8 @@ export class Switch {
     const promise = new Promise<T>((resolve, reject) => {
       this.#refuseFinished("fork a fiber");
       checkFunction("fork a fiber", fn);
-      if (this.#scope.reason !== undefined) return resolve(this.#scope.refuse());
+      const refusal = this.#refusal;
+      if (refusal !== undefined) return resolve(refusal.refuse());
       this.#fibers++;
       startFiber(this.#scope, "fiber", fn, {
         value: (value) => {
@@ -483,6 +484,12 @@ export class Switch {
       this.#fail(error);
       ended();
     });
+  }
+
+  /** The cancelled scope because of which nothing is forked: that of the switch, or that of its daemons while they are being ended. */
+  get #refusal(): Scope | undefined {
+    if (this.#scope.reason !== undefined) return this.#scope;
+    return this.#daemons > 0 && this.#daemonScope?.reason !== undefined ? this.#daemonScope : undefined;
   }
 
   #refuseFinished(action: string): void {

@@ -229,24 +229,46 @@ test("Switch.forkDaemon() fails the switch with what a daemon throws on its way 
   assertStrictEquals(await rejectionOf(running), failure);
 });
 
-test("Switch.forkDaemon() awaits the daemons, whose fibers and clean-up belong to the switch", async () => {
+test("Switch.forkDaemon() awaits the daemons, whose clean-up belongs to the switch", async () => {
   const log: string[] = [];
   await Switch.run((sw) => {
     sw.onRelease(() => log.push("hook"));
     sw.forkDaemon(async () => {
       await rejectionOf(awaitCancel());
       sw.onRelease(() => log.push("late hook"));
-      sw.fork(async () => {
-        await yieldNow();
-        log.push("fiber");
-      });
       await Switch.runProtected(yieldNow);
       log.push("daemon ends");
     });
     log.push("main");
   });
-  assertEquals(log.toSorted(), ["daemon ends", "fiber", "hook", "late hook", "main"]);
-  assertEquals(log.slice(-2), ["late hook", "hook"]);
+  assertEquals(log, ["main", "daemon ends", "late hook", "hook"]);
+});
+
+test("Switch.fork() and forkPromise() start nothing while the daemons are being ended", async () => {
+  const log: string[] = [];
+  let forked: unknown;
+  await Switch.run((sw) => {
+    sw.forkDaemon(async () => {
+      await rejectionOf(awaitCancel());
+      sw.fork(() => log.push("fiber"));
+      forked = await rejectionOf(sw.forkPromise(() => log.push("promise")));
+    });
+  });
+  assertEquals(log, []);
+  assertInstanceOf(forked, Cancelled);
+});
+
+test("Switch.fork() in a release hook starts a fiber that the switch awaits, although its daemons have been ended", async () => {
+  const log: string[] = [];
+  await Switch.run((sw) => {
+    sw.forkDaemon(awaitCancel);
+    sw.onRelease(() => log.push("other hook"));
+    sw.onRelease(() => {
+      sw.fork(() => yieldNow().then(() => log.push("fiber")));
+      log.push("hook");
+    });
+  });
+  assertEquals(log, ["hook", "other hook", "fiber"]);
 });
 
 test("Switch.forkDaemon() is no failure when the caller is cancelled", async () => {
