@@ -92,6 +92,16 @@ export function checkWhole(action: string, name: string, value: unknown, least: 
   );
 }
 
+/** Throws `TypeError` unless `value` is a number, and `RangeError` unless it is from `least` to `most`. */
+export function checkNumber(action: string, name: string, value: unknown, least: number, most: number): void {
+  if (typeof value !== "number") {
+    throw new TypeError(`Cannot ${action} as ${name} must be a number: current value is ${describe(value)}`);
+  }
+  if (value >= least && value <= most) return;
+  const range = most === Infinity ? `>= ${least}` : `from ${least} to ${most}`;
+  throw new RangeError(`Cannot ${action} as ${name} must be ${range}: current value is ${value}`);
+}
+
 /** Throws `TypeError` unless `clock` is a clock. */
 export function checkClock(action: string, clock: unknown): void {
   if (typeof fieldOfAny(clock, "sleep") === "function") return;

@@ -7,6 +7,7 @@ import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
 import { dumpScope } from "./dump.ts";
 import { type FiberEnd, startFiber } from "./fiber.ts";
 import { endForgotten, reportOf } from "./forgotten.ts";
+import { retrace } from "./late_error.ts";
 import { List } from "./list.ts";
 import { Hook, type Releasable, ReleaseFunction, type ReleaseHook, releaseLate } from "./release_hooks.ts";
 import { currentScope, failureIn, ownerOf, Scope } from "./scope.ts";
@@ -223,9 +224,10 @@ export class Switch {
     this.#daemonScope?.finish();
     if (borrowed) scope.owner = undefined;
     else scope.finish();
-    ignoreSignal?.();
-    if (this.#failures !== undefined) throw this.#failures.error;
-    return value!;
+    const made = ignoreSignal?.();
+    if (this.#failures === undefined) return value!;
+    const { error } = this.#failures;
+    throw made !== undefined && error === made ? retrace(made) : error; // a listener of the signal made it
   }
 
   /** Cancels the calls that were not awaited and still run, although all fibers have ended, and waits for them as for a fiber. */
@@ -245,10 +247,14 @@ export class Switch {
     }
   }
 
-  #cancelWith(signal: AbortSignal): () => void {
-    const cancel = () => this.#scope.cancel(new Cancelled(signal.reason));
+  #cancelWith(signal: AbortSignal): () => Cancelled | undefined {
+    let reason: Cancelled | undefined;
+    const cancel = () => this.#scope.cancel(reason = new Cancelled(signal.reason));
     signal.addEventListener("abort", cancel, { once: true });
-    return () => signal.removeEventListener("abort", cancel);
+    return () => {
+      signal.removeEventListener("abort", cancel);
+      return reason;
+    };
   }
 
   /**

@@ -76,7 +76,7 @@ export function branches<R>(
   kind: string,
   begin: (start: StartBranch, scope: Scope, follow: FollowBranch) => void,
   result: (scope: Scope) => R,
-  recover: (error: unknown) => R = rethrow,
+  recover: (error: unknown) => R | Promise<R> = rethrow,
 ): Promise<R> {
   const parent = currentScope();
   if (parent?.reason !== undefined) return parent.refuse();

@@ -27,6 +27,7 @@ const calls: ReadonlySet<string> = new Set([
   "filterFibers",
   "forEachFiber",
   "withTimeout",
+  "retry",
 ]);
 
 /** What to say of `forgotten` calls in `scope`; undefined where all are parts of operations of the library. */
@@ -60,7 +61,7 @@ export async function endForgotten(scope: Scope, ...thrown: [error?: unknown]): 
 
 /**
  * Runs an operation of the library that is made of calls like `Switch.run` or `withTimeout`. If its caller does not
- * await it, it is cancelled with its scope without a report, like an operation that only waits.
+ * await it, it is cancelled with its scope, like an operation that only waits.
  */
 export function asOperation<T>(operation: string, fn: () => Promise<T>): Promise<T> {
   const scope = new Scope(currentScope(), operation);

@@ -15,3 +15,9 @@ export async function throwLater(make: () => unknown, made?: () => void): Promis
   made?.();
   throw error;
 }
+
+/** Gives `error` the stack of the running code, where the engine can, if it was made where there was none of the caller. */
+export function retrace<E>(error: E): E {
+  (Error as { captureStackTrace?: (error: E) => void }).captureStackTrace?.(error);
+  return error;
+}

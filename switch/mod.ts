@@ -17,6 +17,7 @@
 
 export { awaitCancel, checkCancelled, currentSignal, interruptible, isCancelled, protect, yieldNow } from "./cancel.ts";
 export type { Clock } from "./clock.ts";
+export { Condition } from "./condition.ts";
 export { Cancelled, MultipleErrors } from "./errors.ts";
 export {
   all,
@@ -31,7 +32,9 @@ export {
   nAny,
   type Results,
 } from "./fiber.ts";
+export { Queue } from "./queue.ts";
 export type { ReleaseHook } from "./release_hooks.ts";
+export { retry, type RetryOptions, type RetryPolicy } from "./retry.ts";
 export { type Permit, Semaphore } from "./semaphore.ts";
 export { Switch, type SwitchOptions, type SwitchRunOptions } from "./switch.ts";
-export { TimeoutError, withTimeout } from "./timeout.ts";
+export { TimeoutError, withTimeout, type WithTimeoutOptions } from "./timeout.ts";

@@ -1,27 +1,28 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkWhole } from "./check.ts";
-import { refused, Waiter } from "./scope.ts";
+import { refused } from "./scope.ts";
+import { WaitQueue } from "./wait_queue.ts";
 
-/** A place that {@linkcode Semaphore.acquire} gave. It is free again after `release`, or at the end of a `using` declaration. */
+/** A permit of a {@linkcode Semaphore}. It is given back by `release`, or at the end of a `using` declaration. */
 export interface Permit extends Disposable {
-  /** Gives the place back. The second call does nothing. */
+  /** Gives the permit back. The second call does nothing. */
   release(): void;
 }
 
 /**
- * So many places, handed out first come, first served.
+ * A counting semaphore with FIFO fairness.
  *
  * Source: Eio's `Semaphore`.
  *
- * @example Two places
+ * @example Two permits
  * ```ts
  * import { Semaphore } from "@sluice/io";
  * import { assertEquals } from "@std/assert";
  *
- * const places = new Semaphore(2);
- * const permit = await places.acquire();
- * assertEquals(places.available, 1);
+ * const semaphore = new Semaphore(2);
+ * const permit = await semaphore.acquire();
+ * assertEquals(semaphore.available, 1);
  * permit.release();
  * ```
  */
@@ -31,71 +32,103 @@ export class Semaphore {
     Object.freeze(this);
   }
 
-  #available: number;
-  #queue: Set<Waiter<Permit>> = new Set();
+  #permits: number;
+  #held = 0;
+  readonly #waiting: WaitQueue<Permit> = new WaitQueue();
 
   /**
    * Makes a semaphore.
    *
-   * @param permits How many places there are: a whole number of at least 0.
+   * @param permits How many permits there are: a whole number of at least 0.
    * @throws {RangeError} When `permits` is anything else.
    */
   constructor(permits: number) {
     checkWhole("make a semaphore", "permits", permits, 0);
-    this.#available = permits;
-  }
-
-  /** How many places are free. */
-  get available(): number {
-    return this.#available;
+    this.#permits = permits;
   }
 
   /**
-   * Takes a place, and waits for one where none is free. Who is cancelled while waiting leaves the queue; the place goes to the next.
+   * How many permits there are, held or not.
    *
-   * @returns The place.
+   * @returns The number given to the constructor, or to {@linkcode Semaphore.resize} since.
+   */
+  get permits(): number {
+    return this.#permits;
+  }
+
+  /**
+   * How many permits can be taken now.
+   *
+   * @returns A number of at least 0.
+   */
+  get available(): number {
+    return Math.max(0, this.#permits - this.#held);
+  }
+
+  /**
+   * Takes a permit, and waits for one if none is available. A call that is cancelled while it waits leaves the queue, and
+   * the permit goes to the next one.
+   *
+   * @returns The permit.
    * @throws {Cancelled} When the current scope is cancelled first.
    */
   acquire(): Promise<Permit> {
     const refusal = refused();
     if (refusal !== undefined) return refusal;
     const permit = this.tryAcquire();
-    if (permit !== null) return Promise.resolve(permit);
-    const waiter: Waiter<Permit> = new Waiter("acquire", (_, reason) => {
-      this.#queue.delete(waiter);
-      waiter.reject(reason);
-    });
-    this.#queue.add(waiter);
-    return waiter.promise;
+    return permit === null ? this.#waiting.wait("acquire", undefined) : Promise.resolve(permit);
   }
 
   /**
-   * Takes a place if one is free.
+   * Takes a permit if one is available.
    *
-   * @returns The place, or null.
+   * @returns The permit, or null.
    */
   tryAcquire(): Permit | null {
-    if (this.#available === 0) return null;
-    this.#available--;
-    return this.#permit();
+    return this.#held < this.#permits ? this.#take() : null;
   }
 
-  #permit(): Permit {
+  /**
+   * Changes how many permits there are, at once. More permits wake calls that wait for one. Fewer take none away from
+   * their holders: none is available until enough have been given back.
+   *
+   * @param permits How many permits there are from now on: a whole number of at least 0.
+   * @throws {RangeError} When `permits` is anything else.
+   *
+   * @example Growing and shrinking
+   * ```ts
+   * import { Semaphore } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const semaphore = new Semaphore(1);
+   * const permit = await semaphore.acquire();
+   * semaphore.resize(3);
+   * assertEquals(semaphore.available, 2);
+   * semaphore.resize(1);
+   * assertEquals(semaphore.available, 0);
+   * permit.release();
+   * assertEquals(semaphore.available, 1);
+   * ```
+   */
+  resize(permits: number): void {
+    checkWhole("resize a semaphore", "permits", permits, 0);
+    this.#permits = permits;
+    this.#wake();
+  }
+
+  #take(): Permit {
+    this.#held++;
     let held = true;
     const release = () => {
-      if (held) this.#passOn();
+      if (!held) return;
       held = false;
+      this.#held--;
+      this.#wake();
     };
     return { release, [Symbol.dispose]: release };
   }
 
-  #passOn(): void {
-    const [next] = this.#queue;
-    if (next === undefined) {
-      this.#available++;
-    } else {
-      this.#queue.delete(next);
-      next.resolve(this.#permit());
-    }
+  #wake(): void {
+    while (this.#held < this.#permits && !this.#waiting.empty) this.#waiting.wakeOne(this.#take());
   }
 }

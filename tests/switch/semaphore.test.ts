@@ -1,9 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { Cancelled, type Permit, Semaphore, Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
-import { rejectionOf } from "./_helpers.ts";
+import { rejectionOf, turn } from "./_helpers.ts";
 
 const failure = new Error("Cannot go on");
 
@@ -136,4 +137,94 @@ test("Semaphore rejects a bad number of permits with RangeError", () => {
     assertThrows(() => new Semaphore(permits), RangeError, message);
   }
   assertThrows(() => new Semaphore("3" as never), RangeError, 'current value is "3"');
+});
+
+test("Semaphore.resize() wakes the calls that wait, in order, when it grows", async () => {
+  const semaphore = new Semaphore(0);
+  const log: number[] = [];
+  await Switch.run((sw) => {
+    for (const n of [1, 2, 3]) sw.fork(() => semaphore.acquire().then(() => log.push(n)));
+    semaphore.resize(2);
+    sw.fork(async () => {
+      await yieldNow();
+      assertEquals([log, semaphore.permits, semaphore.available], [[1, 2], 2, 0]);
+      semaphore.resize(4);
+    });
+  });
+  assertEquals([log, semaphore.permits, semaphore.available], [[1, 2, 3], 4, 1]);
+});
+
+test("Semaphore.resize() takes no permit away when it shrinks, and makes none available until enough are back", async () => {
+  const semaphore = new Semaphore(3);
+  const permits = [await semaphore.acquire(), await semaphore.acquire(), await semaphore.acquire()];
+  semaphore.resize(1);
+  const available = [semaphore.available];
+  for (const permit of permits) {
+    permit.release();
+    available.push(semaphore.available);
+  }
+  assertEquals(available, [0, 0, 0, 1]);
+  assertEquals([semaphore.tryAcquire() === null, semaphore.tryAcquire()], [false, null]);
+});
+
+test("Semaphore.resize() rejects a bad number of permits with RangeError and changes nothing", () => {
+  const semaphore = new Semaphore(2);
+  for (const permits of [-1, 1.5, NaN, Infinity, "3" as never]) {
+    assertThrows(() => semaphore.resize(permits), RangeError, "permits must be a whole number >= 0");
+  }
+  assertEquals([semaphore.permits, semaphore.available], [2, 2]);
+});
+
+test("Semaphore keeps its count through any acquiring, releasing, cancelling and resizing", async () => {
+  const step = fc.oneof(
+    fc.constantFrom("acquire" as const, "try" as const, "release" as const, "cancel" as const),
+    fc.nat(4),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.nat(3), fc.array(step, { maxLength: 40 }), async (permits, steps) => {
+      const semaphore = new Semaphore(permits);
+      const held: Permit[] = [];
+      const waiting: { cancel(): void; done: boolean }[] = [];
+      let model = { permits, held: 0, waiting: 0 };
+      for (const step of steps) {
+        if (step === "acquire") {
+          const controller = new AbortController();
+          const entry = { cancel: () => controller.abort(), done: false };
+          waiting.push(entry);
+          Switch.run(() => semaphore.acquire(), { signal: controller.signal }).then((permit) => {
+            held.push(permit);
+          }, () => {}).then(() => entry.done = true);
+          model.waiting++;
+        } else if (step === "try") {
+          const permit = semaphore.tryAcquire();
+          assertEquals(permit !== null, model.held < model.permits);
+          if (permit !== null) {
+            held.push(permit);
+            model.held++;
+          }
+        } else if (step === "release") {
+          if (held.length > 0) model.held--;
+          held.pop()?.release();
+        } else if (step === "cancel") {
+          const entry = waiting.find(({ done }) => !done);
+          if (entry !== undefined) model.waiting--;
+          entry?.cancel();
+        } else {
+          semaphore.resize(step);
+          model = { ...model, permits: step };
+        }
+        while (model.waiting > 0 && model.held < model.permits) {
+          model.waiting--;
+          model.held++;
+        }
+        await turn();
+        assertEquals(held.length, model.held);
+        assertEquals(semaphore.available, Math.max(0, model.permits - model.held));
+        assertEquals(waiting.filter(({ done }) => !done).length, model.waiting);
+      }
+      for (const { cancel } of waiting) cancel();
+      await turn();
+    }),
+    { numRuns: 60 },
+  );
 });

@@ -1,9 +1,18 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import process from "node:process";
 import {
   awaitCancel,
   Cancelled,
+  type Clock,
   isCancelled,
   protect,
   Switch,
@@ -38,7 +47,7 @@ test("withTimeout() throws TimeoutError when the time is up", async () => {
   clock.advance();
   const error = await timed;
   assertEquals([error.name, error.ms, clock.now()], ["TimeoutError", 10, 10]);
-  assertEquals(error.message, "Operation did not finish within 10 ms");
+  assertEquals(error.message, "Cannot finish the operation within 10 ms");
 });
 
 test("withTimeout() cancels the function and awaits it", async () => {
@@ -201,4 +210,61 @@ test("withTimeout() on the real clock gives a value that comes although its time
     return 1;
   });
   assertEquals(value, 1);
+});
+
+test("withTimeout() names in its error what did not finish, cut and on one line", async () => {
+  const clock = mockClock();
+  const messages: string[] = [];
+  for (const name of ["GET /users", "\n\x1b[31m".repeat(1_000_000)]) {
+    const timed = rejectionOf(withTimeout(clock, 500, awaitCancel, { name }));
+    clock.advance();
+    messages.push((await timed as Error).message);
+  }
+  assertEquals(messages[0], "Cannot finish GET /users within 500 ms");
+  assert(messages[1].length < 1000 && !/\p{Cc}/u.test(messages[1]));
+});
+
+/** Only V8 follows promises when it looks for the frames of a stack. */
+const isV8 = process.versions.v8 !== undefined && process.versions.bun === undefined;
+
+test("withTimeout() and a signal of Switch.run() throw errors with frames of the caller, where the engine can", async () => {
+  async function callerOfTimeout(): Promise<void> {
+    await withTimeout(systemClock, 1, awaitCancel);
+  }
+  async function callerOfSwitch(): Promise<void> {
+    await Switch.run(awaitCancel, { signal: AbortSignal.timeout(1) });
+  }
+  for (const caller of [callerOfTimeout, callerOfSwitch]) {
+    const { stack } = await rejectionOf(caller()) as Error;
+    if (isV8) assertStringIncludes(stack ?? "", caller.name);
+  }
+});
+
+test("withTimeout() and Switch.run() throw the very error that cancelled what they ran", async () => {
+  const seen: unknown[] = [];
+  const fn = () => awaitCancel().catch((error) => Promise.reject(seen.push(error) && error));
+  const timeout = await rejectionOf(withTimeout(systemClock, 1, fn));
+  const cancelled = await rejectionOf(Switch.run(fn, { signal: AbortSignal.timeout(1) }));
+  assertStrictEquals((seen[0] as Cancelled).cause, timeout);
+  assertStrictEquals(seen[1], cancelled);
+});
+
+const notClocks: [value: unknown, text: string][] = [
+  [{ clock: systemClock }, "an object is not a Clock, so pass its clock"],
+  [1000, "1000 is not a Clock"],
+  [undefined, "undefined is not a Clock"],
+];
+
+for (const [clock, text] of notClocks) {
+  test(`withTimeout() refuses what is no clock: ${text}`, async () => {
+    const timed = () => withTimeout(clock as Clock, 1, awaitCancel);
+    await assertRejects(timed, TypeError, `Cannot set a timeout: ${text}`);
+  });
+}
+
+test("withTimeout() refuses options that are none, and a name that is no string", async () => {
+  const text = "options must be an object: current value is 5";
+  await assertRejects(() => withTimeout(systemClock, 1, awaitCancel, 5 as never), TypeError, text);
+  const name = "name must be a string: current value is 5";
+  await assertRejects(() => withTimeout(systemClock, 1, awaitCancel, { name: 5 as never }), TypeError, name);
 });
