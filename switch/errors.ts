@@ -52,6 +52,9 @@ function withoutTrace<E extends Error>(error: E): E {
   return Object.defineProperty(error, "stack", { value: String(error), writable: true, configurable: true });
 }
 
+/** How many errors the message of a {@linkcode MultipleErrors} lists. */
+const mostListed = 10;
+
 /**
  * Several real failures of one scope, in order of occurrence. None is itself a `MultipleErrors`, and none a {@linkcode Cancelled}.
  *
@@ -79,7 +82,9 @@ export class MultipleErrors extends AggregateError {
    */
   constructor(errors: Iterable<unknown>) {
     const flat = flatten(errors);
-    super(flat, `${flat.length} errors: ${flat.map(messageOf).join("; ")}`);
+    const listed = flat.slice(0, mostListed).map(messageOf);
+    if (flat.length > mostListed) listed.push(`and ${flat.length - mostListed} more`);
+    super(flat, `${flat.length} errors: ${listed.join("; ")}`);
     this.name = "MultipleErrors";
   }
 }
@@ -114,7 +119,7 @@ function flatten(errors: Iterable<unknown>): unknown[] {
   return Array.from(errors).flatMap((error) => fieldOf(error, MultipleErrors, "errors") ?? [error]);
 }
 
-/** The text by which a message names `error`. */
+/** The text by which a message names `error`, on one line and cut. */
 export function messageOf(error: unknown): string {
   return textOf(fieldOf(error, Error, "message") ?? error);
 }

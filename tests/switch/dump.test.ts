@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { awaitCancel, first, interruptible, protect, Semaphore, Switch, yieldNow } from "../../switch/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
 import { test } from "../_test.ts";
@@ -79,4 +79,43 @@ test("Switch.dump() leaves out what has ended or was released", async () => {
 test("Switch.dump() works on a finished switch", async () => {
   const sw = await Switch.run((sw) => sw);
   assertEquals(sw.dump(), "switch");
+});
+
+test("Switch.dump() cuts names and labels, and escapes what could forge a line", async () => {
+  const name = "\n  resource: tcp:10.0.0.1:22 \x1b[31m".repeat(100_000);
+  const hook = Object.defineProperty(() => {}, "name", { value: name });
+  let text = "";
+  await Switch.run((sw) => {
+    sw.onRelease(hook);
+    sw.onRelease(() => {});
+    text = sw.dump();
+  }, { name });
+  const lines = text.split("\n");
+  assertEquals(lines.length, 3);
+  for (const line of lines) assert(line.length < 1000 && !/\p{Cc}/u.test(line), line);
+});
+
+test("Switch.dump() shows 100 000 fibers", async () => {
+  let lines = 0;
+  await rejectionOf(Switch.run((sw) => {
+    for (let i = 0; i < 100_000; i++) sw.fork(awaitCancel);
+    lines = sw.dump().split("\n").length;
+    sw.fail(failure);
+  }));
+  assertEquals(lines, 200_001);
+});
+
+test("Switch.dump() shows a tree that is 5 000 scopes deep", async () => {
+  const deep = (left: number): Promise<unknown> =>
+    left === 0 ? awaitCancel() : Switch.run(() => yieldNow().then(() => deep(left - 1)));
+  let text = "";
+  await rejectionOf(Switch.run(async (sw) => {
+    sw.fork(() => deep(5000));
+    while (!text.includes("awaitCancel")) {
+      for (let i = 0; i < 500; i++) await yieldNow();
+      text = sw.dump();
+    }
+    sw.fail(failure);
+  }));
+  assertEquals(text.split("\n").filter((line) => line.trim() === "switch").length, 5001);
 });

@@ -1,6 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { assertEquals, assertInstanceOf, assertStrictEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { awaitCancel, Cancelled, currentSignal, first, MultipleErrors, protect, Switch } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { failuresOf, rejectionOf, throwing } from "./_helpers.ts";
@@ -29,6 +36,17 @@ test("MultipleErrors holds its errors and names them in its message", () => {
   assertInstanceOf(error, AggregateError);
   assertEquals([error.name, error.errors], ["MultipleErrors", [failure, "text", undefined]]);
   assertEquals(error.message, "3 errors: Cannot go on; text; undefined");
+});
+
+const endless = "\n\x1b[31mFAKE LOG LINE ".repeat(300_000);
+
+test("Cancelled and MultipleErrors keep their messages short and on one line", () => {
+  for (const cause of [new Error(endless), endless]) {
+    for (const { message } of [new Cancelled(cause), new MultipleErrors(new Array(100_000).fill(cause))]) {
+      assert(message.length < 5000 && !/\p{Cc}/u.test(message), `${message.length} characters`);
+    }
+  }
+  assertMatch(new MultipleErrors(new Array(12).fill("text")).message, /^12 errors: (text; ){10}and 2 more$/);
 });
 
 test("MultipleErrors takes apart what is one itself", () => {
