@@ -2,7 +2,7 @@
 
 /** What {@linkcode Net.getAddrInfo} does, over the resolver of a provider. */
 
-import { textOf } from "../switch/check.ts";
+import { describe, isInstance } from "../switch/check.ts";
 import {
   checkHostName,
   formatAddress,
@@ -28,9 +28,9 @@ export async function lookUp(
   options: AddrInfoOptions,
 ): Promise<(TcpAddress | UdpAddress)[]> {
   const { service, type } = options;
-  if (typeof name !== "string") throw new TypeError(`Cannot look up ${textOf(name)}: must be a string`);
+  if (typeof name !== "string") throw new TypeError(`Cannot look up ${describe(name)}: must be a string`);
   const refuse = (rule: string, value: unknown): never => {
-    throw new TypeError(`Cannot look up ${quoteText(name)} as ${rule}: current value is ${textOf(value)}`);
+    throw new TypeError(`Cannot look up ${quoteText(name)} as ${rule}: current value is ${describe(value)}`);
   };
   if (service !== undefined && typeof service !== "string") refuse("service must be a string", service);
   if (type !== undefined && type !== "stream" && type !== "datagram") {
@@ -62,7 +62,20 @@ export async function findHost(
   try {
     return withPort(await resolve(provider, query, (ips) => found(withPort(ips))));
   } catch (error) {
-    throw addContext(error, `connecting to ${formatAddress(host)}`);
+    if (!isInstance(error, NetError)) throw error;
+    const { code, lookupCode, cause } = error;
+    throw new LookupFailure(() =>
+      addContext(new NetError(code, { ...query, lookupCode, cause }), `connecting to ${formatAddress(host)}`)
+    );
+  }
+}
+
+/** A failed lookup in the midst of a race, whose error is made where it gets the frames of the caller. */
+export class LookupFailure {
+  readonly make: () => NetError;
+
+  constructor(make: () => NetError) {
+    this.make = make;
   }
 }
 

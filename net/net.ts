@@ -17,7 +17,7 @@ import { connectToAny, within } from "./connect.ts";
 import { openDatagramSocket } from "./datagram.ts";
 import { NetError, netErrorFrom } from "./errors.ts";
 import { ProvidedListener } from "./listening_socket.ts";
-import { findHost, lookUp } from "./lookup.ts";
+import { findHost, LookupFailure, lookUp } from "./lookup.ts";
 import { nameInfo } from "./name_info.ts";
 import { labelled, openUnder, whileOwned } from "./open.ts";
 import { checkConnectOptions, checkListenOptions } from "./options.ts";
@@ -93,14 +93,19 @@ export function createNet(provider: NetProvider): Net {
     if (refusal !== undefined) return await refusal;
     return await within(clock, checked.timeout, to, () => {
       if (to.transport !== "host") return dial(sw, to, checked);
-      const attempt = () =>
-        connectToAny({
-          clock,
-          target: to,
-          bindTo: checked.bindTo,
-          find: (found) => findHost(provider, to, found),
-          dial: (address) => dial(sw, address, checked),
-        });
+      const attempt = async () => {
+        try {
+          return await connectToAny({
+            clock,
+            target: to,
+            bindTo: checked.bindTo,
+            find: (found) => findHost(provider, to, found),
+            dial: (address) => dial(sw, address, checked),
+          });
+        } catch (error) {
+          throw error instanceof LookupFailure ? error.make() : error;
+        }
+      };
       return whileOwned(sw, "connect", labelled(to), attempt);
     });
   }

@@ -242,6 +242,11 @@ export class Waiter<T> implements Waiting {
     if (this.#settle()) this.#resolve(throwLater(make));
   }
 
+  /** The same because this side has closed what it waits on: if nobody awaits it, that is not an unhandled rejection. */
+  failClosed(make: () => unknown): void {
+    if (this.#settle()) this.#resolve(throwLater(make, () => this.promise.catch(ignore)));
+  }
+
   /** Called by the scope, which has let go of it already. A cancellation that nobody awaits is no unhandled rejection. */
   cancel(reason: Cancelled): void {
     this.promise.catch(ignore);
