@@ -1,7 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { type Borrower, BrokenPipeError, give, lend, pipe, type PipeEnd, type ShutdownHow } from "../../flow/mod.ts";
+import { type Borrower, give, type GivingSink, lend, type LendingSource, type ShutdownHow } from "../../flow/mod.ts";
+import { Stream } from "../../flow/stream.ts";
 import {
+  formatAddress,
   NetError,
   type SocketOptionName,
   type SocketOptionTypes,
@@ -9,6 +11,8 @@ import {
   type StreamSocket,
   tcp,
 } from "../mod.ts";
+import { MemoryStream } from "./memory/memory_stream.ts";
+import { Turn } from "./memory/turn.ts";
 
 /** Options for {@linkcode socketPair}. */
 export interface SocketPairOptions {
@@ -27,11 +31,14 @@ export interface SocketPairOptions {
 }
 
 /**
- * Makes two connected sockets in memory, to test a handler without a network. They own nothing of the system and need no switch.
+ * Makes two connected sockets in memory, to test a handler without a network. They own nothing of
+ * the system and need no switch.
  *
- * They behave as the ends of a {@linkcode pipe}, but fail as sockets do: after `abort` on one side, reading and writing on the other are a
- * {@linkcode NetError} `connection_reset`, and so is writing to a side that has closed. What had arrived before an abort is lost. They have no socket
- * options.
+ * What is written on one side can be read on the other in the same turn, and each direction holds
+ * 64 KiB before its writer waits. After `abort` on one side, reading and writing on the other are a
+ * {@linkcode NetError} `connection_reset`, and what had arrived is lost; so is writing to a side that
+ * has closed. A close waits for nothing: what was written can still be read, and then the end. They
+ * have no socket options. For what takes a network there is {@linkcode memoryNet}.
  *
  * @param options The two addresses.
  * @returns The two sockets.
@@ -63,62 +70,57 @@ export interface SocketPairOptions {
  * assertEquals(error.code, "connection_reset");
  * ```
  */
-export function socketPair(options: SocketPairOptions = {}): [StreamSocket, StreamSocket] {
-  const { local = tcp("127.0.0.1", 50001), peer = tcp("127.0.0.1", 50002) } = options;
+export function socketPair(options?: SocketPairOptions): [StreamSocket, StreamSocket] {
+  const { local = tcp("127.0.0.1", 50001), peer = tcp("127.0.0.1", 50002) } = options ?? {};
   checkAddress("local", local);
   checkAddress("peer", peer);
-  return PairedSocket.pair(local, peer);
+  const [end, other] = MemoryStream.pair(local, peer, new Turn());
+  return [new PairedSocket(end), new PairedSocket(other)];
 }
 
-class PairedSocket implements StreamSocket {
+/** One end. It has no owner, and so lacks what the sockets of a network have beyond a stream. */
+class PairedSocket implements StreamSocket, LendingSource, GivingSink {
   static {
     Object.freeze(this.prototype);
   }
 
-  static pair(local: StreamAddress, peer: StreamAddress): [PairedSocket, PairedSocket] {
-    const [a, b] = pipe();
-    const one = new PairedSocket(a, local, peer);
-    const other = new PairedSocket(b, peer, local);
-    one.#other = other;
-    other.#other = one;
-    return [one, other];
-  }
-
   readonly local: StreamAddress;
   readonly peer: StreamAddress;
-  readonly #end: PipeEnd;
-  #other: PairedSocket | undefined;
-  #closed = false;
-  /** Nothing more will be read, because the other side or our own has said so. A reset changes that no more. */
-  #ended = false;
-  #reset = false;
+  readonly #end: MemoryStream;
+  readonly #stream: Stream;
 
-  constructor(end: PipeEnd, local: StreamAddress, peer: StreamAddress) {
+  constructor(end: MemoryStream) {
+    this.local = end.local;
+    this.peer = end.peer;
     this.#end = end;
-    this.local = local;
-    this.peer = peer;
+    this.#stream = new Stream(end, {
+      get label() {
+        return formatAddress(end.peer);
+      },
+      failure: (operation, cause) => new NetError("connection_reset", { operation, address: end.peer, cause }),
+    });
+    end.attach(this.#stream);
     Object.freeze(this);
   }
 
-  async read(buffer: Uint8Array): Promise<number | null> {
-    return this.#received(await this.#end.read(buffer));
+  read(buffer: Uint8Array): Promise<number | null> {
+    return this.#stream.read(buffer);
   }
 
-  async [lend](use: Borrower): Promise<number | null> {
-    return this.#received(await this.#end[lend](use));
+  [lend](use: Borrower): Promise<number | null> {
+    return this.#stream.lend(use);
   }
 
-  async write(bytes: Uint8Array): Promise<number> {
-    return await this.#sent(this.#end.write(bytes));
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#stream.write(bytes);
   }
 
-  async [give](buffers: readonly Uint8Array[]): Promise<number> {
-    return await this.#sent(this.#end[give](buffers));
+  [give](buffers: readonly Uint8Array[]): Promise<number> {
+    return this.#stream.give(buffers);
   }
 
   shutdown(how: ShutdownHow): Promise<void> {
-    if ((how === "receive" || how === "all") && !this.#reset) this.#ended = true;
-    return this.#end.shutdown(how);
+    return this.#stream.shutdown(how);
   }
 
   setOption<N extends SocketOptionName>(name: N, _value: SocketOptionTypes[N]): void {
@@ -129,44 +131,18 @@ class PairedSocket implements StreamSocket {
     throw new NetError("not_supported", { operation: "getOption", address: name });
   }
 
-  abort(): void {
-    const other = this.#other;
-    if (this.#closed || other === undefined) return;
-    other.#break();
-    this.close();
+  abort(reason?: unknown): void {
+    const options = reason === undefined ? undefined : { cause: reason };
+    if (this.#stream.close("aborted by this side", options)) this.#end.abort();
   }
 
   close(): Promise<void> {
-    this.#closed = true;
-    return this.#end.close();
+    if (this.#stream.close()) this.#end.close();
+    return Promise.resolve();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** The other side has reset the connection: whoever reads is woken, and what had arrived is lost. */
-  #break(): void {
-    this.#reset = true;
-    this.#end.shutdown("receive");
-  }
-
-  #received(count: number | null): number | null {
-    if (count === null && !this.#ended && this.#reset) throw this.#failure("read", undefined);
-    if (count === null) this.#ended = true;
-    return count;
-  }
-
-  async #sent(writing: Promise<number>): Promise<number> {
-    try {
-      return await writing;
-    } catch (error) {
-      throw error instanceof BrokenPipeError ? this.#failure("write", error) : error;
-    }
-  }
-
-  #failure(operation: string, cause: unknown): NetError {
-    return new NetError("connection_reset", { operation, address: this.peer, cause });
   }
 }
 

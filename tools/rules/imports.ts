@@ -26,7 +26,8 @@ const rooms = ["switch", "flow", "net"];
  * `net/env` waits for signals as operations do, and knows every error of the library;
  * `flow/node` holds what backends and standard streams share, over the end of a stream that is no public thing, and bridges
  * with a home, which check what they are given;
- * `net/tls` opens and closes what it makes as sockets are, and is a bridge.
+ * `net/tls` opens and closes what it makes as sockets are, and is a bridge;
+ * `net/testing` makes networks and flows in memory, which count what they open as backends do.
  */
 const privileges: Record<string, RegExp> = {
   "flow/node": /^flow\/(stream|stream_end|home|check)\.ts$/,
@@ -35,7 +36,7 @@ const privileges: Record<string, RegExp> = {
     /^(switch\/(check|scope)\.ts|net\/backends\/.+|net\/tls\/errors\.ts|flow\/node\/.+|flow\/stream(_end)?\.ts)$/,
   "net/tls":
     /^(switch\/(switch|clock)\.ts|flow\/(stream|stream_end|home)\.ts|net\/(open|options)\.ts|net\/backends\/node_tls\.ts)$/,
-  "net/testing": /^switch\/counter\.ts$/,
+  "net/testing": /^(switch\/(clock|context|counter)|flow\/stream(_end)?)\.ts$/,
 };
 
 /** Every import of a file. */
