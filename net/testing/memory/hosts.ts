@@ -15,12 +15,14 @@ export class Hosts {
 
   constructor({ hosts, services }: MemoryNetOptions) {
     for (const [name, ips] of Object.entries(hosts ?? {})) {
-      checkList("hosts", name, ips);
-      this.#addresses.set(keyOf(name), ips.map((ip) => typeof ip === "string" ? IpAddress.parse(ip) : checkIp(ip)));
+      const key = keyOf(name);
+      checkList("hosts", key, ips);
+      this.#addresses.set(key, ips.map(toIp));
     }
     for (const [name, records] of Object.entries(services ?? {})) {
-      checkList("services", name, records);
-      this.#services.set(keyOf(name), records.map(checkRecord));
+      const key = keyOf(name);
+      checkList("services", key, records);
+      this.#services.set(key, records.map(checkRecord));
     }
     this.#own = new Set([...loopback, ...[...this.#addresses.values()].flat()].map((ip) => `${bare(ip)}`));
   }
@@ -71,12 +73,17 @@ function checkRecord({ name, port, priority, weight }: ServiceRecord): ServiceRe
   return Object.freeze({ name, port, priority, weight });
 }
 
-function checkIp(ip: unknown): IpAddress {
+function toIp(ip: unknown): IpAddress {
+  if (typeof ip === "string") return IpAddress.parse(ip);
   if (IpAddress.isIpAddress(ip)) return ip;
-  throw new TypeError(`Cannot make a memory network: an address in hosts is a ${typeof ip}`);
+  throw new TypeError(
+    `Cannot make a memory network as an address in hosts must be a string or an IpAddress: current value is a ${typeof ip}`,
+  );
 }
 
 function checkList(option: string, name: string, value: unknown): void {
   if (Array.isArray(value)) return;
-  throw new TypeError(`Cannot make a memory network: ${option} must have an array for ${JSON.stringify(name)}`);
+  throw new TypeError(
+    `Cannot make a memory network as ${option} must have an array for ${name}: current value is a ${typeof value}`,
+  );
 }
