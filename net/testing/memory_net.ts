@@ -54,7 +54,8 @@ export interface MemoryNetOptions {
  * It differs from a kernel in these points:
  *
  * - Nothing is lost, delayed, reordered or broken by itself, and there is no limit on open sockets.
- * - A direction of a connection holds 64 KiB, of which a write takes what fits. A kernel holds more.
+ * - A direction of a connection holds 64 KiB. A kernel holds more, so that two sides that both write
+ *   and do not read stop each other later there.
  * - A write to a side that has closed fails at once, and not only the second one. A reset destroys
  *   what has arrived and was not read, at once.
  * - The backlog holds exactly `backlog` connections. While it is full, a TCP client waits for room as
