@@ -38,7 +38,7 @@ export class MemoryStream implements ProviderStream, Later {
   /** Whether the other end has ended, and whether this one has. */
   #endArrived = false;
   #ended = false;
-  /** Whether this end has given the connection up, so that the other one writes in vain. */
+  /** Whether this end was closed, so that the other one writes in vain. */
   #closed = false;
   /** The reset that the other end has sent. */
   #reset: Error | undefined;
@@ -114,7 +114,6 @@ export class MemoryStream implements ProviderStream, Later {
 
   abort(): void {
     if (this.#gone) return;
-    this.#closed = true;
     this.#arrived.clear();
     this.#other.#takeReset();
     this.#go();
@@ -136,7 +135,6 @@ export class MemoryStream implements ProviderStream, Later {
   /** How many of `wanted` bytes the other end takes now. */
   #room(wanted: number): number {
     if (this.#reset !== undefined) throw this.#reset;
-    if (this.#ended) return 0; // what still waits will be told
     if (this.#other.#closed) throw systemError("EPIPE", "write", this.peer);
     const most = Math.min(wanted, writeLimit);
     const size = this.#other.#dropping ? most : this.#other.#arrived.room(most);
@@ -162,8 +160,6 @@ export class MemoryStream implements ProviderStream, Later {
     this.#reset = systemError("ECONNRESET", "read", this.peer);
     if (this.#arrived.size > 0) this.#endArrived = false; // the end is lost with what came before it
     this.#arrived.clear();
-    this.#events?.readable();
-    this.#events?.writable();
     this.#go();
   }
 

@@ -186,6 +186,16 @@ test("memoryNet(): listeners that share a port take turns", () =>
     await both(() => net.connect(sw, at), () => listeners[1].accept(sw));
   }));
 
+test("memoryNet(): of listeners that share a port, the one on the very address comes first", () =>
+  inMemory(async (net, sw) => {
+    const [all, one] = [
+      await net.listen(sw, tcp("0.0.0.0", 80), { reusePort: true }),
+      await net.listen(sw, at, { reusePort: true }),
+    ];
+    for (let i = 0; i < 3; i++) await connected(net, sw, one);
+    await both(() => net.connect(sw, tcp("127.0.0.2", 80)), () => all.accept(sw));
+  }));
+
 test("memoryNet(): bindTo is taken while its client lives, and free as soon as it has closed", () =>
   inMemory(async (net, sw) => {
     const listener = await net.listen(sw, at);
@@ -195,6 +205,8 @@ test("memoryNet(): bindTo is taken while its client lives, and free as soon as i
     await assertNetError(() => net.connect(sw, at, { bindTo }), "address_in_use");
     await assertNetError(() => net.listen(sw, bindTo), "address_in_use");
     client.abort();
+    const nobody = () => net.connect(sw, tcp("127.0.0.1", 81), { bindTo });
+    for (let i = 0; i < 2; i++) await assertNetError(nobody, "connection_refused");
     await net.connect(sw, at, { bindTo });
   }));
 
@@ -314,6 +326,42 @@ test("memoryNet(): abort() destroys what is under way in both directions", () =>
     assertEquals(openCounts().sockets, 0);
   }));
 
+test("memoryNet(): abort() destroys the end too, where something is unread before it", () =>
+  inMemory(async (net, sw) => {
+    const [client, server] = await connected(net, sw, await net.listen(sw, at));
+    await copyString("lost", client);
+    await client.shutdown("send");
+    client.abort();
+    await assertNetError(() => readAll(server), "connection_reset");
+  }));
+
+test("memoryNet(): a connection that is reset before it is used can be closed", () =>
+  inMemory(async (net, sw) => {
+    const listener = await net.listen(sw, at);
+    const connecting = net.connect(sw, at);
+    await listener.close();
+    const client = await connecting;
+    await assertNetError(() => client.read(new Uint8Array(1)), "connection_reset");
+    await client.close();
+  }));
+
+test("memoryNet(): shutdown() of receiving lets a writer that waits go on, and ends what is left of a connection", () =>
+  inMemory(async (net, sw) => {
+    const [client, server] = await connected(net, sw, await net.listen(sw, at));
+    const writing = writeAll(client, new Uint8Array(1_000_000));
+    assertEquals(await stateOf(writing), undefined);
+    await server.shutdown("receive");
+    await writing;
+    await both(() => client.shutdown("send"), () => server.shutdown("send"));
+    assertEquals(openCounts().sockets, 0);
+    const [other, unread] = await connected(net, sw, await net.listen(sw, tcp("127.0.0.1", 81)));
+    await copyString("unread", other);
+    await both(() => other.shutdown("send"), () => unread.shutdown("send"));
+    assertEquals(openCounts().sockets, 1);
+    await unread.shutdown("receive");
+    assertEquals(openCounts().sockets, 0);
+  }));
+
 test("memoryNet(): abort() wakes a peer that reads and one that writes", () =>
   inMemory(async (net, sw) => {
     const [client, server] = await connected(net, sw, await net.listen(sw, at));
@@ -346,6 +394,8 @@ test("memoryNet(): a direction holds 64 KiB, and its writer waits until half of 
   inMemory(async (net, sw) => {
     const [client, server] = await connected(net, sw, await net.listen(sw, at));
     assertEquals(await client.write(new Uint8Array(100_000)), 65_536);
+    await readExact(server, new Uint8Array(1000));
+    assertEquals(await client.write(new Uint8Array(1000)), 1000); // all of it fits
     const writing = client.write(new Uint8Array(40_000));
     await readExact(server, new Uint8Array(32_000));
     assertEquals(await stateOf(writing), undefined);
@@ -402,8 +452,7 @@ test("memoryNet(): a socket that nobody closes is seen by openCounts()", () =>
   inMemory(async (net, sw) => {
     const listener = await net.listen(sw, at);
     const program = async (net: Net, owner: Switch) => {
-      const flow = await net.connect(owner, at); // forgets to close it
-      await copyString("hello", flow);
+      await net.connect(owner, at); // forgets to close it
     };
     await program(net, sw);
     assertEquals([openCounts().sockets, openCounts().listeners], [1, 1]);

@@ -136,6 +136,23 @@ test("socketPair(): writing to a side that has closed is connection_reset", asyn
   assertEquals(await a.read(new Uint8Array(1)), null);
 });
 
+test("socketPair(): a write that waits when the other side closes is connection_reset", async () => {
+  const [a, b] = socketPair();
+  await copyString("x".repeat(64 * 1024), a);
+  const waiting = assertNetError(() => a.write(new Uint8Array(1)), "connection_reset");
+  await b.close();
+  await waiting;
+});
+
+test("socketPair(): abort() tells what waits and what follows on its own side the reason", async () => {
+  const [a] = socketPair();
+  const reason = new Error("Enough");
+  const waiting = assertRejects(() => a.read(new Uint8Array(1)), ClosedError);
+  (a.abort as (reason: unknown) => void)(reason);
+  assertEquals((await waiting).cause, reason);
+  assertEquals((await assertRejects(() => a.write(new Uint8Array(1)), ClosedError)).cause, reason);
+});
+
 test("socketPair(): a reset is no Cancelled, and a cancelled read leaves the bytes", async () => {
   const [a, b] = socketPair();
   await first(() => b.read(new Uint8Array(1)), () => yieldNow());
