@@ -65,15 +65,15 @@ export interface CheckNetOptions {
  * });
  * ```
  */
-export function checkNet(make: (sw: Switch) => Promise<Net>, options: CheckNetOptions = {}): readonly Check[] {
-  const { ip = IpAddress.loopback4, unixPath = () => unix(""), name = "", pumps } = options;
+export function checkNet(make: (sw: Switch) => Promise<Net>, options?: CheckNetOptions): readonly Check[] {
+  const { ip = IpAddress.loopback4, unixPath = () => unix(""), name = "", pumps } = options ?? {};
   const subject = async (sw: Switch): Promise<NetSubject> => ({ net: await make(sw), sw, ip, unixPath, name });
   const run = (check: NetCheck) => Switch.run(async (sw) => await check.run(await subject(sw)));
   const pair = async (sw: Switch) => {
     const network = await subject(sw);
     return await connected(network, await listening(network));
   };
-  const known = { unixPath: options.unixPath !== undefined, name: options.name !== undefined };
+  const known = { unixPath: options?.unixPath !== undefined, name: options?.name !== undefined };
   return [
     ...[streamChecks, acceptChecks, socketChecks, optionChecks, unixChecks, nameChecks, datagramChecks].flat()
       .filter(({ needs }) => needs === undefined || known[needs])

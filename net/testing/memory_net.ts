@@ -57,7 +57,7 @@ export interface MemoryNetOptions {
  * - A direction of a connection holds 64 KiB. A kernel holds more, so that two sides that both write
  *   and do not read stop each other later there.
  * - A write to a side that has closed fails at once, and not only the second one. A reset destroys
- *   what has arrived and was not read, at once.
+ *   what has arrived and was not read, at once, and `abort` resets Unix connections too.
  * - The backlog holds exactly `backlog` connections. While it is full, a TCP client waits for room as
  *   on Linux, but for ever: only its own `timeout`, or the listener's close, ends that. A Unix client
  *   is `connection_refused`. A connection that was reset before it was accepted is never accepted.
@@ -69,8 +69,8 @@ export interface MemoryNetOptions {
  *   remove.
  * - Socket options are kept and change nothing: `TCP_NODELAY` (true from the start), `SO_KEEPALIVE`,
  *   `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`, `IP_TOS` and `IPV6_TCLASS`, and of datagram
- *   sockets `SO_BROADCAST`, `IP_TTL` and `IPV6_UNICAST_HOPS`. `IPV6_V6ONLY` works. The others are
- *   `not_supported`.
+ *   sockets `SO_BROADCAST`, `SO_RCVBUF`, `SO_SNDBUF`, `IP_TTL` and `IPV6_UNICAST_HOPS`.
+ *   `IPV6_V6ONLY` works. The others are `not_supported`.
  * - There is no multicast, no broadcast and no zone: link-local addresses are compared without it.
  *   Unix datagram sockets are `not_supported`.
  *

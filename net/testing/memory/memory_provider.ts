@@ -44,6 +44,15 @@ const ofConnections: readonly SocketOptionName[] = [
   "IPV6_TCLASS",
 ];
 
+const ofDatagrams: readonly SocketOptionName[] = [
+  "SO_BROADCAST",
+  "SO_RCVBUF",
+  "SO_SNDBUF",
+  "IP_TTL",
+  "IPV6_UNICAST_HOPS",
+  "IPV6_V6ONLY",
+];
+
 /** One host without a network card: everything that is sent arrives on it at once. */
 export class MemoryProvider implements NetProvider {
   readonly features: ReadonlySet<NetFeature> = new Set<NetFeature>([
@@ -59,7 +68,7 @@ export class MemoryProvider implements NetProvider {
   readonly socketOptions: Readonly<Record<SocketKind, ReadonlySet<SocketOptionName>>> = {
     tcp: new Set(ofConnections),
     tcpListener: new Set([...ofConnections, "IPV6_V6ONLY"]),
-    udp: new Set<SocketOptionName>(["SO_BROADCAST", "IP_TTL", "IPV6_UNICAST_HOPS", "IPV6_V6ONLY"]),
+    udp: new Set(ofDatagrams),
   };
   readonly clock: Clock;
   readonly #hosts: Hosts;
