@@ -84,7 +84,7 @@ export interface MemoryNetOptions {
  * @example A program that connects by name, and a server for it
  * ```ts
  * import { copy, copyString, hostAddress, type Net, readAll, Switch, tcp } from "@sluice/io";
- * import { memoryNet } from "@sluice/io/net/testing";
+ * import { memoryNet, openCounts } from "@sluice/io/net/testing";
  * import { assertEquals } from "@std/assert";
  *
  * // What is tested takes a network.
@@ -105,6 +105,7 @@ export interface MemoryNetOptions {
  *     await flow.close();
  *   });
  *   assertEquals(await ask(net, "hello"), "hello");
+ *   assertEquals(openCounts().sockets, 0); // nothing is left open
  * });
  * ```
  *
