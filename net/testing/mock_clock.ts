@@ -7,11 +7,11 @@ export interface MockClock extends Clock {
   /**
    * Moves the time to that of the next timer, and wakes every sleeper that is due then.
    *
-   * @throws {RangeError} When nobody sleeps, or only for ever.
+   * @throws {RangeError} When no sleep is pending, or only endless ones.
    */
   advance(): void;
   /**
-   * Like {@linkcode MockClock.advance}, but does nothing where nobody sleeps.
+   * Like {@linkcode MockClock.advance}, but does nothing where no sleep is pending.
    *
    * @returns Whether there was a timer.
    */
@@ -36,7 +36,7 @@ interface Sleeper {
 /**
  * Makes a clock for tests: it stands at 0 until told to move, so that nothing in a test waits for real time.
  *
- * Who is cancelled is no sleeper any more. A sleep of 0, of a negative number or of NaN only lets other work run; a sleep of `Infinity` is never due.
+ * A sleep that is cancelled is not pending any more. A sleep of 0, of a negative number or of NaN only lets other work run; a sleep of `Infinity` is never due.
  *
  * Source: Eio's `Eio_mock.Clock`.
  *
@@ -97,7 +97,7 @@ export function mockClock(): MockClock {
     sleep: (ms: number): Promise<void> => sleepUntil(now + ms),
     sleepUntil,
     advance(): void {
-      if (!tryAdvance()) throw new RangeError("Cannot advance the clock: nobody is asleep");
+      if (!tryAdvance()) throw new RangeError("Cannot advance the clock: no sleep is pending");
     },
     tryAdvance,
     setTime,

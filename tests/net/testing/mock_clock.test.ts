@@ -46,7 +46,7 @@ test("MockClock.advance() moves to the next timer and wakes in time order, ties 
 
 test("MockClock.advance() throws RangeError when nobody sleeps", () => {
   const clock = mockClock();
-  assertThrows(() => clock.advance(), RangeError, "Cannot advance the clock: nobody is asleep");
+  assertThrows(() => clock.advance(), RangeError, "Cannot advance the clock: no sleep is pending");
   assertEquals([clock.tryAdvance(), clock.now()], [false, 0]);
 });
 
