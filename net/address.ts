@@ -367,12 +367,17 @@ export function checkHostName(name: string): void {
   const refuse = (rule: string): never => {
     throw new SyntaxError(`Cannot use host name ${quoteText(name)}: ${rule}`);
   };
+  if (/[:/?#@]/.test(name)) refuseUrl(name, refuse);
   if (name.includes(":")) return void IpAddress.parse(name);
   const bare = name.endsWith(".") ? name.slice(0, -1) : name;
   if (bare === "") refuse("it is empty");
   if (bare.length > 253) refuse("a host name has at most 253 characters");
   const strange = /[^A-Za-z0-9_.-]/u.exec(bare);
-  if (strange !== null) refuse(`the character ${quoteText(strange[0])} is not part of a host name`);
+  if (strange !== null) {
+    const ascii = aLabels(bare);
+    if (ascii !== undefined) refuse(`write an internationalized name in its A-label form, ${quoteText(ascii, 253)}`);
+    refuse(`the character ${quoteText(strange[0])} is not part of a host name`);
+  }
   const labels = bare.split(".");
   if (labels.some((label) => label === "" || label.length > 63)) refuse("a label has 1 to 63 characters");
   if (labels.some((label) => label.startsWith("-") || label.endsWith("-"))) {
@@ -380,6 +385,27 @@ export function checkHostName(name: string): void {
   }
   if (!/^(?:[0-9]+|0[xX][0-9A-Fa-f]*)$/.test(labels[labels.length - 1])) return;
   if (!isCanonicalQuad(name)) refuse("a name that ends in a number must be a canonical IPv4 address");
+}
+
+/** Refuses what is more than a name: a URL, or a name with a port. Literals of IPv6 addresses pass. */
+function refuseUrl(name: string, refuse: (rule: string) => never): void {
+  if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(name)) refuse("it is a URL: use its host name alone");
+  if (/[/?#@]/.test(name)) refuse("it is a part of a URL: use the host name alone");
+  if (/^\[.*\]$/.test(name)) refuse("the literal of an IPv6 address has no brackets here");
+  if (/^(?:[^:]*|\[.*\]):[0-9]*$/.test(name)) {
+    refuse("a host name has no port here: the port is an argument of its own");
+  }
+}
+
+/** The name in the form that resolvers take (RFC 5890), if it has another one. */
+function aLabels(name: string): string | undefined {
+  if (name.length > 253 || !/[^\x00-\x7f]/.test(name)) return undefined;
+  try {
+    const { hostname } = new URL(`http://${name}/`);
+    return /^[a-z0-9.-]+$/.test(hostname) ? hostname : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -443,7 +469,7 @@ export function checkTargetAddress(value: unknown): StreamAddress | HostAddress 
 
 function checkAddress(value: unknown): Address | HostAddress {
   if (typeof value !== "object" || value === null) {
-    throw new TypeError(`Cannot use address as it must be an object: current value is ${describe(value)}`);
+    throw new TypeError(`Cannot use address as it must be an address: current value is ${describe(value)}`);
   }
   const address = value as { transport?: unknown; ip?: unknown; port?: unknown; path?: unknown; name?: unknown };
   const { transport } = address;
@@ -473,7 +499,23 @@ function wrongTransport(address: Address | HostAddress, wanted: string): TypeErr
 }
 
 function toIp(ip: string | IpAddress): IpAddress {
-  return typeof ip === "string" ? IpAddress.parse(ip) : checkIp(ip);
+  if (typeof ip !== "string") return checkIp(ip);
+  try {
+    return IpAddress.parse(ip);
+  } catch (error) {
+    if (!isName(ip)) throw error;
+    throw new SyntaxError(`Cannot use ${quoteText(ip)} as an IP address: it is a name, use hostAddress() for names`);
+  }
+}
+
+/** Whether `text` can be a host name, and is not a misspelt IP address. */
+function isName(text: string): boolean {
+  try {
+    checkHostName(text);
+    return !text.includes(":");
+  } catch {
+    return false;
+  }
 }
 
 function checkIp(ip: unknown): IpAddress {

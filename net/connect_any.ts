@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { textOf } from "../switch/check.ts";
+import { describe } from "../switch/check.ts";
 import { refusedFor, type Switch } from "../switch/switch.ts";
 import { checkStreamAddress, formatAddress, hostAddress, type TcpAddress } from "./address.ts";
 import { connectToAny, within } from "./connect.ts";
@@ -52,7 +52,7 @@ export async function connectAny(
 ): Promise<StreamSocket> {
   if (typeof addresses?.[Symbol.iterator] !== "function") {
     throw new TypeError(
-      `Cannot connect to any address as addresses must be a list: current value is ${textOf(addresses)}`,
+      `Cannot connect to any address as addresses must be a list: current value is ${describe(addresses)}`,
     );
   }
   const targets = [...addresses].map(checkTcpAddress);

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkIsSwitch } from "../switch/ownership.ts";
 import type { Switch } from "../switch/switch.ts";
 import { checkDatagramAddress, checkUnixPath, type DatagramAddress, formatAddress, udp } from "./address.ts";
 import { checkReachable, plain, ProvidedDatagramSocket } from "./datagram_socket.ts";
@@ -18,6 +19,7 @@ export async function openDatagramSocket<A extends DatagramAddress>(
   address: A | "udp4" | "udp6",
   options: DatagramOptions,
 ): Promise<DatagramSocket<A>> {
+  checkIsSwitch(sw, "open a datagram socket");
   const at = whereTo(address);
   const reach = reachOf(provider, "udp", at);
   const { given, ...checked } = checkDatagramOptions(at, options, reach);
@@ -36,7 +38,7 @@ export async function openDatagramSocket<A extends DatagramAddress>(
     },
     wrap: (end, hook) => {
       const settings = new SocketSettings(end.local, reach, end, given);
-      return new ProvidedDatagramSocket(end, checked.remote, settings, hook);
+      return new ProvidedDatagramSocket(end, checked.remote, settings, sw, hook);
     },
     discard: (end) => end.close(),
     failure: (cause) => netErrorFrom(cause, { operation: "bind", address: at }),

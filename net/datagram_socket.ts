@@ -8,6 +8,7 @@ import { macrotask } from "../switch/context.ts";
 import type { ReleaseHook } from "../switch/release_hooks.ts";
 import { type Linked, List } from "../switch/list.ts";
 import { type OnCancel, refused, Waiter } from "../switch/scope.ts";
+import type { Switch } from "../switch/switch.ts";
 import {
   checkDatagramAddress,
   type DatagramAddress,
@@ -17,6 +18,7 @@ import {
   type UdpAddress,
 } from "./address.ts";
 import { NetError, netErrorFrom } from "./errors.ts";
+import { closedState } from "./open.ts";
 import type { ProviderDatagram } from "./provider.ts";
 import type { SocketOptionName, SocketOptionTypes } from "./socket_option.ts";
 import type { SocketSettings } from "./socket_settings.ts";
@@ -55,6 +57,7 @@ export class ProvidedDatagramSocket implements DatagramSocket {
   readonly remote: DatagramAddress | undefined;
   readonly #end: ProviderDatagram;
   readonly #settings: SocketSettings;
+  readonly #owner: Switch;
   readonly #hook: ReleaseHook;
   readonly #receiving: Direction<ProvidedDatagramSocket>;
   /** What waits for room, and what the system is being given. */
@@ -78,11 +81,13 @@ export class ProvidedDatagramSocket implements DatagramSocket {
     end: ProviderDatagram,
     remote: DatagramAddress | undefined,
     settings: SocketSettings,
+    owner: Switch,
     hook: ReleaseHook,
   ) {
     this.#end = end;
     this.remote = remote;
     this.#settings = settings;
+    this.#owner = owner;
     this.#hook = hook;
     this.#receiving = new Direction<ProvidedDatagramSocket>("receive", namesOf(end.local, remote), this);
     end.attach({
@@ -111,7 +116,7 @@ export class ProvidedDatagramSocket implements DatagramSocket {
       checkSize(pieces, target);
       const refusal = refused();
       if (refusal !== undefined) return refusal;
-      if (this.#closing !== undefined) throw new ClosedError("send");
+      if (this.#closing !== undefined) throw new ClosedError("send", closedState(this.#owner));
       const sending = new Sending(pieces, target, this.#cancelSend);
       this.#queued.add(sending);
       if (this.#queued.oldest === sending) this.#sendQueued(); // else there is no room
@@ -132,12 +137,12 @@ export class ProvidedDatagramSocket implements DatagramSocket {
   }
 
   setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
-    if (this.#closing !== undefined) throw new ClosedError("setOption");
+    if (this.#closing !== undefined) throw new ClosedError("set an option", closedState(this.#owner));
     this.#settings.set(name, value);
   }
 
   getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
-    if (this.#closing !== undefined) throw new ClosedError("getOption");
+    if (this.#closing !== undefined) throw new ClosedError("get an option", closedState(this.#owner));
     return this.#settings.get(name);
   }
 
@@ -151,11 +156,11 @@ export class ProvidedDatagramSocket implements DatagramSocket {
 
   async #close(): Promise<void> {
     this.#hook.remove();
-    this.#receiving.failClosed(() => new ClosedError("receive"));
+    this.#receiving.failClosed(() => new ClosedError("receive", closedState(this.#owner)));
     for (const sendings of [this.#queued, this.#leaving]) {
       for (let sending = sendings.oldest; sending !== undefined; sending = sendings.oldest) {
         sendings.remove(sending);
-        sending.waiter.reject(new ClosedError("send"));
+        sending.waiter.reject(new ClosedError("send", closedState(this.#owner)));
       }
     }
     this.#end.close();
@@ -219,7 +224,7 @@ export class ProvidedDatagramSocket implements DatagramSocket {
   }
 
   #refuseReceive(): Promise<never> | undefined {
-    if (this.#closing !== undefined) return Promise.reject(new ClosedError("receive"));
+    if (this.#closing !== undefined) return Promise.reject(new ClosedError("receive", closedState(this.#owner)));
     if (this.#receiving.busy) return Promise.reject(new BusyError("receive"));
     return undefined;
   }

@@ -195,6 +195,12 @@ export interface NetErrorOptions extends NetErrorSource {
    */
   lookupCode?: LookupCode | undefined;
   /**
+   * What else the message says: what would help.
+   *
+   * @default {undefined}
+   */
+  remedy?: string | undefined;
+  /**
    * The runtime's own error.
    *
    * @default {undefined}
@@ -228,6 +234,8 @@ export class NetError extends Error {
   readonly address: Address | HostAddress | string | undefined;
   /** What the resolver said, when the code is `address_lookup_failed`, or `undefined`. */
   readonly lookupCode: LookupCode | undefined;
+  /** What would help, as far as it is known, or `undefined`. */
+  readonly remedy: string | undefined;
 
   /** The message without the context that was added. */
   readonly #summary: string;
@@ -242,18 +250,20 @@ export class NetError extends Error {
    * @param options What was being done, and why it failed.
    */
   constructor(code: NetErrorCode, options: NetErrorOptions) {
-    const { operation, address, lookupCode, cause } = options;
+    const { operation, address, lookupCode, remedy, cause } = options;
     const target = address === undefined ? undefined : describeTarget(options);
     const word = escapeText(operation);
     const [doing, action] = Object.hasOwn(phrases, operation) ? phrases[operation] : [word, word];
     const verb = target === undefined ? action.replace(/ (?:to|from|on)$/, "") : `${action} ${target}`;
-    const summary = `Cannot ${verb}: ${describeCode(code, lookupCode, cause)}`;
+    const help = remedy === undefined ? "" : `: ${escapeText(remedy)}`;
+    const summary = `Cannot ${verb}: ${describeCode(code, lookupCode, cause)}${help}`;
     super(summary, cause === undefined ? undefined : { cause });
     this.name = "NetError";
     this.code = code;
     this.operation = operation;
     this.address = address;
     this.lookupCode = lookupCode;
+    this.remedy = remedy;
     this.#summary = summary;
     this.#context = Object.freeze(target === undefined ? [] : [`${doing} ${target}`]);
     this.#own = this.#context.length;
@@ -357,7 +367,14 @@ export function netErrorFrom(cause: unknown, source: NetErrorSource): NetError {
   const { operation, address, service } = source;
   const code = codeOf(cause, operation);
   const lookupCode = code === "address_lookup_failed" ? lookupCodeOf(cause) : undefined;
-  return new NetError(code, { operation, address, service, lookupCode, cause });
+  const remedy = code === "permission_denied" ? flagOf(cause) : undefined;
+  return new NetError(code, { operation, address, service, lookupCode, remedy, cause });
+}
+
+/** The permission flag of Deno that an error names, as advice. */
+function flagOf(cause: unknown): string | undefined {
+  const flag = /--allow-[a-z]+(?:=\S+)?/.exec(errorText(cause, "message"))?.[0].replace(/[.,;]$/, "");
+  return flag === undefined ? undefined : `run Deno with ${flag}`;
 }
 
 /**

@@ -5,10 +5,11 @@ import type { Clock } from "../switch/clock.ts";
 import { type Linked, List } from "../switch/list.ts";
 import type { Hook, Labelled, Releasable } from "../switch/release_hooks.ts";
 import { refused, Waiter } from "../switch/scope.ts";
-import { isSwitchCancelled, own, refusedFor, type Switch } from "../switch/switch.ts";
+import { hasEnded, isSwitchCancelled, own, refusedFor } from "../switch/ownership.ts";
+import type { Switch } from "../switch/switch.ts";
 import { formatAddress, type StreamAddress } from "./address.ts";
 import { netErrorFrom } from "./errors.ts";
-import { labelled, ownerGone } from "./open.ts";
+import { closedState, labelled, ownerGone } from "./open.ts";
 import type { ProviderListener, ProviderStream } from "./provider.ts";
 import type { SocketOptionEntry, SocketOptionName, SocketOptionTypes } from "./socket_option.ts";
 import { SocketSettings } from "./socket_settings.ts";
@@ -73,6 +74,7 @@ export class ProvidedListener implements ListeningSocket {
   readonly #settings: SocketSettings;
   readonly #ofConnections: SocketTerms;
   readonly #subject: Labelled;
+  readonly #owner: Switch;
   readonly #hook: Hook;
   readonly #acceptors: List<Acceptor> = new List();
   readonly #watchers: Set<Waiter<void>> = new Set();
@@ -83,13 +85,14 @@ export class ProvidedListener implements ListeningSocket {
   #serving = false;
   #closing: Promise<void> | undefined;
 
-  constructor(listener: ProviderListener, terms: ListenerTerms, hook: Hook) {
+  constructor(listener: ProviderListener, terms: ListenerTerms, owner: Switch, hook: Hook) {
     this.#listener = listener;
     this.#terms = terms;
     const { clock, linger, reach } = terms;
     this.#ofConnections = { clock, linger, reach: reach.ofConnections, given: [] };
     this.#settings = new SocketSettings(listener.address, terms.reach.ofListener, {}, terms.given);
     this.#subject = labelled(listener.address);
+    this.#owner = owner;
     this.#hook = hook;
     listener.attach({ acceptable: () => this.#serve(), overflowing: () => this.#overflowing() });
     Object.freeze(this);
@@ -111,7 +114,7 @@ export class ProvidedListener implements ListeningSocket {
     try {
       const refusal = refusedFor(sw, "accept");
       if (refusal !== undefined) return refusal;
-      if (this.#closing !== undefined) throw closedListener();
+      if (this.#closing !== undefined) throw this.#closedError();
       const acceptor = new Acceptor(this, this.#subject, sw);
       this.#acceptors.add(acceptor);
       this.#serve();
@@ -124,7 +127,7 @@ export class ProvidedListener implements ListeningSocket {
   overflow(): Promise<void> {
     const refusal = refused();
     if (refusal !== undefined) return refusal;
-    if (this.#closing !== undefined) return Promise.reject(closedListener());
+    if (this.#closing !== undefined) return Promise.reject(this.#closedError());
     if (this.#burst === "untold") {
       this.#burst = "told";
       return Promise.resolve();
@@ -149,12 +152,12 @@ export class ProvidedListener implements ListeningSocket {
   }
 
   setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
-    if (this.#closing !== undefined) throw new ClosedError("setOption");
+    if (this.#closing !== undefined) throw new ClosedError("set an option", closedState(this.#owner));
     this.#settings.set(name, value);
   }
 
   getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
-    if (this.#closing !== undefined) throw new ClosedError("getOption");
+    if (this.#closing !== undefined) throw new ClosedError("get an option", closedState(this.#owner));
     return this.#settings.get(name);
   }
 
@@ -169,7 +172,7 @@ export class ProvidedListener implements ListeningSocket {
   async #close(): Promise<void> {
     this.#hook.remove();
     let error: ClosedError | undefined;
-    const closed = () => error ??= closedListener(); // one for all: a server that accepts and watches has failed once
+    const closed = () => error ??= this.#closedError(); // one for all: a server that accepts and watches has failed once
     for (const acceptor of this.#acceptors.toArray()) this.#refuse(acceptor, closed);
     for (const watcher of this.#watchers) watcher.failClosed(closed);
     this.#watchers.clear();
@@ -247,8 +250,12 @@ export class ProvidedListener implements ListeningSocket {
     acceptor.listed = false;
     this.#acceptors.remove(acceptor);
   }
-}
 
-function closedListener(): ClosedError {
-  return new ClosedError("accept", "the listener was closed by this side");
+  #closedError(): ClosedError {
+    const ended = hasEnded(this.#owner);
+    return new ClosedError(
+      "accept",
+      ended ? "the switch of the listener has ended" : "the listener was closed by this side",
+    );
+  }
 }

@@ -63,9 +63,9 @@ export async function findHost(
     return withPort(await resolve(provider, query, (ips) => found(withPort(ips))));
   } catch (error) {
     if (!isInstance(error, NetError)) throw error;
-    const { code, lookupCode, cause } = error;
+    const { code, lookupCode, remedy, cause } = error;
     throw new LookupFailure(() =>
-      addContext(new NetError(code, { ...query, lookupCode, cause }), `connecting to ${formatAddress(host)}`)
+      addContext(new NetError(code, { ...query, lookupCode, remedy, cause }), `connecting to ${formatAddress(host)}`)
     );
   }
 }

@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { refused } from "../switch/scope.ts";
-import { refusedFor, type Switch } from "../switch/switch.ts";
+import { checkIsSwitch, refusedFor } from "../switch/ownership.ts";
+import type { Switch } from "../switch/switch.ts";
 import {
   checkStreamAddress,
   checkTargetAddress,
@@ -17,7 +18,7 @@ import { connectToAny, within } from "./connect.ts";
 import { openDatagramSocket } from "./datagram.ts";
 import { NetError, netErrorFrom } from "./errors.ts";
 import { ProvidedListener } from "./listening_socket.ts";
-import { findHost, LookupFailure, lookUp } from "./lookup.ts";
+import { findHost, lookUp, LookupFailure } from "./lookup.ts";
 import { nameInfo } from "./name_info.ts";
 import { labelled, openUnder, whileOwned } from "./open.ts";
 import { checkConnectOptions, checkListenOptions } from "./options.ts";
@@ -84,6 +85,7 @@ export function createNet(provider: NetProvider): Net {
     target: StreamAddress | HostAddress,
     options: ConnectOptions = {},
   ): Promise<StreamSocket> {
+    checkIsSwitch(sw, "connect");
     const to = checkTargetAddress(target);
     const checked = {
       ...checkConnectOptions(to, options),
@@ -115,6 +117,7 @@ export function createNet(provider: NetProvider): Net {
     address: A,
     options: ListenOptions = {},
   ): Promise<ListeningSocket<A>> {
+    checkIsSwitch(sw, "listen");
     const at = checkStreamAddress(address);
     if (at.transport === "unix") checkUnixPath(at.path);
     const reach = { ofListener: reachOf(provider, "tcpListener", at), ofConnections: reachOf(provider, "tcp", at) };
@@ -129,7 +132,7 @@ export function createNet(provider: NetProvider): Net {
         }
         return provider.listen(at, checked);
       },
-      wrap: (given, hook) => new ProvidedListener(given, { clock, linger, reach, given: settings }, hook),
+      wrap: (given, hook) => new ProvidedListener(given, { clock, linger, reach, given: settings }, sw, hook),
       discard: (given) => void given.close().catch(() => {}), // nobody is left who could be told
       failure: (cause) => netErrorFrom(cause, { operation: "listen", address: at }),
     });

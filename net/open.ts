@@ -5,7 +5,8 @@
 import type { Closable } from "../flow/types.ts";
 import type { Hook, Labelled, Releasable } from "../switch/release_hooks.ts";
 import { Waiter } from "../switch/scope.ts";
-import { isSwitchCancelled, own, refusedFor, Switch } from "../switch/switch.ts";
+import { hasEnded, isSwitchCancelled, own, refusedFor } from "../switch/ownership.ts";
+import { Switch } from "../switch/switch.ts";
 import { isInstance } from "../switch/check.ts";
 import { Cancelled } from "../switch/errors.ts";
 import { asOperation } from "../switch/forgotten.ts";
@@ -102,6 +103,11 @@ export function ownerGone(sw: Switch, operation: string): unknown {
     if (reason instanceof Cancelled) return reason;
   }
   return new TypeError(`Cannot ${operation}: the switch is finished`);
+}
+
+/** Why nothing can be done with what `sw` owns and this side has closed. */
+export function closedState(sw: Switch): string {
+  return hasEnded(sw) ? "its switch has ended" : "closed by this side";
 }
 
 /** What `release` releases, under the name of `subject`, which is asked for only when a dump is made. */

@@ -2,7 +2,7 @@
 
 /** The checks of options, before any system call. */
 
-import { textOf } from "../switch/check.ts";
+import { describe } from "../switch/check.ts";
 import { checkStreamAddress, checkUnixPath, formatAddress, type HostAddress, type StreamAddress } from "./address.ts";
 import { NetError } from "./errors.ts";
 import type { ProviderListenOptions } from "./provider.ts";
@@ -46,11 +46,13 @@ export function checkListenOptions(
   const action = `listen on ${formatAddress(at)}`;
   if (!Number.isSafeInteger(backlog) || backlog < 1) {
     throw new RangeError(
-      `Cannot ${action} as backlog must be a whole number >= 1: current value is ${textOf(backlog)}`,
+      `Cannot ${action} as backlog must be a whole number >= 1: current value is ${describe(backlog)}`,
     );
   }
   if (mode !== undefined && (!Number.isInteger(mode) || mode < 0 || mode > 0o777)) {
-    throw new RangeError(`Cannot ${action} as mode must be a number from 0 to 0o777: current value is ${textOf(mode)}`);
+    throw new RangeError(
+      `Cannot ${action} as mode must be a number from 0 to 0o777: current value is ${describe(mode)}`,
+    );
   }
   if (mode !== undefined && (at.transport !== "unix" || at.path.startsWith("\0"))) {
     throw new TypeError(`Cannot ${action} with a mode: only the file of a Unix socket has one`);
@@ -64,7 +66,7 @@ export function checkListenOptions(
 /** Checks a number of milliseconds, which may be `Infinity`. */
 export function checkMilliseconds(action: string, name: string, value: unknown): void {
   if (typeof value !== "number") {
-    throw new TypeError(`Cannot ${action} as ${name} must be a number: current value is ${textOf(value)}`);
+    throw new TypeError(`Cannot ${action} as ${name} must be a number: current value is ${describe(value)}`);
   }
   if (!(value >= 0)) {
     throw new RangeError(`Cannot ${action} as ${name} must be >= 0 milliseconds: current value is ${value}`);

@@ -2,7 +2,7 @@
 
 /** The table of socket options: which there are, what they hold, and on which sockets. */
 
-import { isInstance, textOf } from "../switch/check.ts";
+import { describe, isInstance } from "../switch/check.ts";
 import { NetError } from "./errors.ts";
 import { IpAddress } from "./ip_address.ts";
 import { quoteText } from "./text.ts";
@@ -211,7 +211,7 @@ export const socketOptionNames: readonly SocketOptionName[] = Object.freeze(Obje
 /** Checks the name of an option. One that is not in the table is `invalid_option`. */
 export function checkOptionName(operation: "setOption" | "getOption", name: unknown): SocketOptionName {
   if (typeof name === "string" && Object.hasOwn(checks, name)) return name as SocketOptionName;
-  throw new NetError("invalid_option", { operation, address: textOf(name) });
+  throw new NetError("invalid_option", { operation, address: describe(name) });
 }
 
 /** Checks a value for an option, and gives it as backends expect it: frozen, and with texts made addresses. */
@@ -221,7 +221,7 @@ export function checkOptionValue(name: SocketOptionName, value: unknown): Socket
 
 function flag(name: string, value: unknown): boolean {
   if (typeof value === "boolean") return value;
-  throw new TypeError(`Cannot set ${name} as it must be a boolean: current value is ${textOf(value)}`);
+  throw new TypeError(`Cannot set ${name} as it must be a boolean: current value is ${describe(value)}`);
 }
 
 function whole(least: number, most: number): Check {
@@ -235,7 +235,7 @@ function whole(least: number, most: number): Check {
 function finite(least: number, most: number): Check {
   return (name, value) => {
     if (typeof value !== "number") {
-      throw new TypeError(`Cannot set ${name} as it must be a number: current value is ${textOf(value)}`);
+      throw new TypeError(`Cannot set ${name} as it must be a number: current value is ${describe(value)}`);
     }
     if (value >= least && value <= most) return value;
     throw new RangeError(`Cannot set ${name} as it must be from ${least} to ${most}: current value is ${value}`);
@@ -244,7 +244,7 @@ function finite(least: number, most: number): Check {
 
 function text(name: string, value: unknown): string {
   if (typeof value === "string" && value !== "") return value;
-  throw new TypeError(`Cannot set ${name} as it must be a text that is not empty: current value is ${textOf(value)}`);
+  throw new TypeError(`Cannot set ${name} as it must be a text that is not empty: current value is ${describe(value)}`);
 }
 
 function interfaceName(name: string, value: unknown): string {
@@ -256,7 +256,7 @@ function interfaceName(name: string, value: unknown): string {
 function portRange(name: string, value: unknown): readonly [number, number] {
   if (!Array.isArray(value) || value.length !== 2) {
     throw new TypeError(
-      `Cannot set ${name} as it must be a lowest and a highest port: current value is ${textOf(value)}`,
+      `Cannot set ${name} as it must be a lowest and a highest port: current value is ${describe(value)}`,
     );
   }
   const [low, high] = value.map((port) => whole(0, 65_535)(name, port) as number);
@@ -267,7 +267,9 @@ function portRange(name: string, value: unknown): readonly [number, number] {
 function membership(version: 4 | 6, fromSource = false): Check {
   return (name, value) => {
     if (typeof value !== "object" || value === null) {
-      throw new TypeError(`Cannot set ${name} as it must be an object with a group: current value is ${textOf(value)}`);
+      throw new TypeError(
+        `Cannot set ${name} as it must be an object with a group: current value is ${describe(value)}`,
+      );
     }
     const given = value as Partial<SourceMembership>;
     const group = ipOf(name, given.group, version);

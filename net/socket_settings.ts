@@ -2,7 +2,7 @@
 
 /** The options of one socket: which fit it, which its backend reaches, and what was set. */
 
-import { textOf } from "../switch/check.ts";
+import { describe } from "../switch/check.ts";
 import type { Address, HostAddress } from "./address.ts";
 import { NetError, netErrorFrom } from "./errors.ts";
 import type { NetProvider, ProviderOptions, SocketKind } from "./provider.ts";
@@ -48,7 +48,7 @@ export function checkSocketOptions(
 ): readonly SocketOptionEntry[] {
   if (options === undefined) return [];
   if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot use socketOptions as they must be an object: current value is ${textOf(options)}`);
+    throw new TypeError(`Cannot use socketOptions as they must be an object: current value is ${describe(options)}`);
   }
   const entries: SocketOptionEntry[] = [];
   for (const [given, value] of Object.entries(options)) {

@@ -2,7 +2,7 @@
 
 /** What {@linkcode Net.getServices} does, over the resolver of a provider. */
 
-import { textOf } from "../switch/check.ts";
+import { describe } from "../switch/check.ts";
 import { ask, type Query } from "./ask.ts";
 import { domainNameProblem } from "./domain_name.ts";
 import { NetError } from "./errors.ts";
@@ -11,7 +11,7 @@ import type { ServiceRecord } from "./types.ts";
 
 /** Looks up who offers a service. A target that can be no host name is dropped: whoever answers writes what he likes. */
 export async function lookUpServices(provider: NetProvider, name: string): Promise<ServiceRecord[]> {
-  if (typeof name !== "string") throw new TypeError(`Cannot look up ${textOf(name)}: must be a string`);
+  if (typeof name !== "string") throw new TypeError(`Cannot look up ${describe(name)}: must be a string`);
   const query: Query = { operation: "lookup", address: name };
   const failed = (lookupCode: "NONAME" | "NODATA" | "SERVICE", cause?: unknown) =>
     new NetError("address_lookup_failed", { ...query, lookupCode, cause });

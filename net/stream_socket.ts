@@ -11,6 +11,7 @@ import type { Switch } from "../switch/switch.ts";
 import { formatAddress, type StreamAddress } from "./address.ts";
 import { netErrorFrom } from "./errors.ts";
 import { linger } from "./linger.ts";
+import { closedState } from "./open.ts";
 import type { ProviderStream } from "./provider.ts";
 import type { SocketOptionEntry, SocketOptionName, SocketOptionTypes } from "./socket_option.ts";
 import { SocketSettings } from "./socket_settings.ts";
@@ -125,12 +126,12 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
   }
 
   setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
-    if (this.#stream.isClosed) throw new ClosedError("setOption");
+    if (this.#stream.isClosed) throw new ClosedError("set an option", closedState(this.#owner));
     this.#settings().set(name, value);
   }
 
   getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
-    if (this.#stream.isClosed) throw new ClosedError("getOption");
+    if (this.#stream.isClosed) throw new ClosedError("get an option", closedState(this.#owner));
     return this.#settings().get(name);
   }
 

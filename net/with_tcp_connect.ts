@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { isInstance, textOf } from "../switch/check.ts";
+import { checkFunction, isInstance } from "../switch/check.ts";
 import { Switch } from "../switch/switch.ts";
 import { getAddrInfoStream } from "./addr_info.ts";
 import { addContext, NetError } from "./errors.ts";
@@ -10,8 +10,8 @@ import type { Net, StreamSocket } from "./types.ts";
 export interface TcpConnectOptions {
   /** A host name, or the literal of an IP address. */
   host: string;
-  /** A service by name, or its port as text. */
-  service: string;
+  /** A service by name, or its port: a number, or text. */
+  service: string | number;
   /**
    * How long each attempt may take, in milliseconds. The lookup is not counted.
    *
@@ -35,7 +35,7 @@ export interface TcpConnectOptions {
  * @returns What `fn` gave.
  * @throws {NetError} `address_lookup_failed` when there is no such host or service; else the error of the last attempt. Its context says what was connected
  * to. What `fn` throws is thrown as it is.
- * @throws {TypeError} When an argument is of the wrong kind.
+ * @throws {TypeError} When an argument is missing or of the wrong kind.
  * @throws {RangeError} When `timeout` is negative or not a number, or the port is 0.
  * @throws {Cancelled} When the current scope is cancelled; the connection is closed then.
  *
@@ -64,14 +64,35 @@ export async function withTcpConnect<T>(
   options: TcpConnectOptions,
   fn: (flow: StreamSocket) => T | Promise<T>,
 ): Promise<T> {
-  const { host, service, timeout } = options;
-  return await Switch.run(async (sw) => await fn(await connectInOrder(net, sw, { host, service, timeout })));
+  const target = checkTarget(options);
+  checkFunction("connect", fn);
+  return await Switch.run(async (sw) => await fn(await connectInOrder(net, sw, target)));
+}
+
+/** A {@linkcode TcpConnectOptions} that was checked, and whose service is text. */
+interface Target {
+  readonly host: string;
+  readonly service: string;
+  readonly timeout: number | undefined;
+}
+
+function checkTarget(options: Partial<TcpConnectOptions> | undefined): Target {
+  const { host, service, timeout } = options ?? {};
+  for (const [name, value] of [["host", host], ["service", service]] as const) {
+    if (value !== undefined) continue;
+    const hint = name === "service" ? ": it is a name or a port" : "";
+    throw new TypeError(`Cannot connect as ${name} is missing${hint}`);
+  }
+  if (typeof service === "number" && !(Number.isInteger(service) && service >= 1 && service <= 65535)) {
+    throw new RangeError(`Cannot connect as service must be a port from 1 to 65535: current value is ${service}`);
+  }
+  return { host: host as string, service: typeof service === "number" ? String(service) : service as string, timeout };
 }
 
 async function connectInOrder(
   net: Net,
   sw: Switch,
-  { host, service, timeout }: TcpConnectOptions,
+  { host, service, timeout }: Target,
 ): Promise<StreamSocket> {
   let last: unknown;
   try {
@@ -85,6 +106,6 @@ async function connectInOrder(
     }
     throw last;
   } catch (error) {
-    throw addContext(error, `connecting to ${textOf(host)}:${textOf(service)}`);
+    throw addContext(error, `connecting to ${host}:${service}`);
   }
 }

@@ -32,10 +32,19 @@ export function ownHere(resource: Releasable): Hook | undefined {
 
 /** Throws unless `sw` is a switch under which something may be opened: `TypeError`, or {@linkcode Cancelled}. */
 export function checkSwitch(sw: Switch, action: string): void {
-  if (internals.scopeOf(sw) === undefined) {
-    throw new TypeError(`Cannot ${action} as the owner must be a Switch: current value is ${describe(sw)}`);
-  }
+  checkIsSwitch(sw, action);
   sw.check();
+}
+
+/** Throws `TypeError` unless `sw` is a switch, whatever its state. */
+export function checkIsSwitch(sw: Switch, action: string): void {
+  if (internals.scopeOf(sw) !== undefined) return;
+  throw new TypeError(`Cannot ${action} as sw must be a Switch: current value is ${describe(sw)}`);
+}
+
+/** Whether `sw` has ended, or is about to: nothing can be opened under it any more. */
+export function hasEnded(sw: Switch): boolean {
+  return !internals.takesHooks(sw);
 }
 
 /**

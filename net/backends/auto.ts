@@ -6,7 +6,7 @@ import type { UdpAddress } from "../address.ts";
 import type { NetProvider } from "../provider.ts";
 import { bunProvider } from "./bun.ts";
 import type { BunApi } from "./bun_listener.ts";
-import { type DenoPermissions, denoPermit } from "./deno_permission.ts";
+import { denoLookupError, type DenoPermissions, denoPermit } from "./deno_permission.ts";
 import { nodeProvider } from "./node.ts";
 import { serverNames, systemNames } from "./node_dns.ts";
 import { denoGaps, noGaps, oldNodeGaps } from "./node_gaps.ts";
@@ -19,7 +19,9 @@ import { denoGaps, noGaps, oldNodeGaps } from "./node_gaps.ts";
 export function systemProvider(nameServers?: readonly UdpAddress[]): NetProvider {
   const { Deno, Bun, process } = globalThis as Globals;
   const permit = Deno === undefined ? () => {} : denoPermit(Deno.permissions);
-  const names = nameServers === undefined ? systemNames(permit) : serverNames(nameServers, permit);
+  const names = nameServers === undefined
+    ? systemNames(permit, Deno === undefined ? undefined : denoLookupError)
+    : serverNames(nameServers, permit);
   if (Bun !== undefined) return bunProvider(Bun, names);
   const [major, minor] = (process?.versions.node ?? "").split(".").map(Number);
   const isOldNode = major < 22 || (major === 22 && minor < 12);

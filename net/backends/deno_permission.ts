@@ -25,10 +25,22 @@ export function denoPermit(
   return (action, address, quietly = false) => {
     const missing = needed(address).find((descriptor) => !granted(descriptor, quietly));
     if (missing === undefined) return;
-    const error = new Error(`Cannot ${action} ${formatAddress(address)}: Deno has not granted --allow-${missing.name}`);
+    const flag = `--allow-${missing.name}=${missing.name === "net" ? missing.host ?? "" : missing.path}`.replace(
+      /=$/,
+      "",
+    );
+    const error = new Error(`Cannot ${action} ${formatAddress(address)}: Deno has not granted ${flag}`);
     error.name = "NotCapable";
     throw error;
   };
+}
+
+/** Says which flag a lookup lacks. Deno itself says `EPERM`, and nothing else. */
+export function denoLookupError(error: unknown, name: string): unknown {
+  if ((error as { code?: unknown } | null)?.code !== "EPERM") return error;
+  const refusal = new Error(`Cannot look up ${name}: Deno has not granted --allow-net=${name}`, { cause: error });
+  refusal.name = "NotCapable";
+  return refusal;
 }
 
 function needed(address: Address): Descriptor[] {

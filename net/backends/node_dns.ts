@@ -12,6 +12,9 @@ import type { Permit } from "./node_listener.ts";
 /** The part of a provider that knows names. */
 export type NameProvider = Pick<NetProvider, "lookup" | "lookupName" | "lookupServices">;
 
+/** Makes a better error of a runtime's own, for a question about `name`. */
+export type Explain = (error: unknown, name: string) => unknown;
+
 /** Any port will do: the service is not what is asked for. */
 const somePort = 9;
 
@@ -20,11 +23,18 @@ const domainPort = 53;
 /**
  * The system's own names, by getaddrinfo and getnameinfo: the hosts file and what else the system is configured for. These calls cannot be stopped: what they
  * find too late is dropped. Services are asked for at the system's name servers, for getaddrinfo knows none.
+ *
+ * @param permit Asked before a question to a name server.
+ * @param explain Says more of a runtime's error than that does itself, given the name that was asked for.
  */
-export function systemNames(permit: Permit): NameProvider {
+export function systemNames(permit: Permit, explain: Explain = (error) => error): NameProvider {
+  const ask = <T>(what: string, answer: Promise<T>): Attempt<T> =>
+    unstoppable(answer.catch((error) => {
+      throw explain(error, what);
+    }));
   return {
-    lookup: (name) => unstoppable(lookup(name, { all: true, verbatim: true }).then((found) => found.map(toIp))),
-    lookupName: (ip) => unstoppable(lookupService(String(ip), somePort).then(({ hostname }) => [hostname])),
+    lookup: (name) => ask(name, lookup(name, { all: true, verbatim: true }).then((found) => found.map(toIp))),
+    lookupName: (ip) => ask(String(ip), lookupService(String(ip), somePort).then(({ hostname }) => [hostname])),
     lookupServices: (name) => askServers(systemServers(), name, "SRV", permit),
   };
 }

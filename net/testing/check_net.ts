@@ -1,10 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { Switch } from "../../switch/mod.ts";
-import { IpAddress, type Net, unix, type UnixAddress } from "../mod.ts";
+import { both, Switch } from "../../switch/mod.ts";
+import { IpAddress, type Net, tcp, unix, type UnixAddress } from "../mod.ts";
 import type { Check } from "./check.ts";
 import { checkFlow } from "./check_flow.ts";
-import { connected, listening, type NetCheck, type NetSubject } from "./net_check.ts";
+import type { NetCheck, NetSubject } from "./net_check.ts";
 import { acceptChecks } from "./net_accept_checks.ts";
 import { datagramChecks } from "./net_datagram_checks.ts";
 import { nameChecks } from "./net_name_checks.ts";
@@ -70,8 +70,11 @@ export function checkNet(make: (sw: Switch) => Promise<Net>, options?: CheckNetO
   const subject = async (sw: Switch): Promise<NetSubject> => ({ net: await make(sw), sw, ip, unixPath, name });
   const run = (check: NetCheck) => Switch.run(async (sw) => await check.run(await subject(sw)));
   const pair = async (sw: Switch) => {
-    const network = await subject(sw);
-    return await connected(network, await listening(network));
+    const { net, ip } = await subject(sw);
+    // Checks close one end while the other is open, and need not wait for that for as long as users do.
+    const linger = 100;
+    const listener = await net.listen(sw, tcp(ip, 0), { linger });
+    return await both(() => net.connect(sw, listener.address, { linger }), () => listener.accept(sw));
   };
   const known = { unixPath: options?.unixPath !== undefined, name: options?.name !== undefined };
   return [

@@ -7,9 +7,9 @@ import { systemProvider } from "../../net/backends/auto.ts";
 import { test } from "../_test.ts";
 
 async function connected(net: Net, sw: Switch, address: StreamAddress): Promise<FlowPair> {
-  const listener = await net.listen(sw, address);
+  const listener = await net.listen(sw, address, { linger: 100 });
   const accepting = listener.accept(sw);
-  const client = await net.connect(sw, listener.address);
+  const client = await net.connect(sw, listener.address, { linger: 100 });
   const server = await accepting;
   await listener.close();
   return [client, server];
