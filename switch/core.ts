@@ -117,13 +117,19 @@ export class Switch {
    * When `fn`, a fiber or a hook throws, or somebody calls {@linkcode Switch.fail}, everything in the switch is cancelled, waited for and released, and
    * what failed is thrown. Cancelling the caller cancels the switch too; a value that is there all the same is returned.
    *
+   * Nothing that was begun in the switch outlives it. A call that was not awaited, such as a `Switch.run` or a
+   * `withTimeout`, is cancelled and waited for when the main function and all fibers have ended (a fiber does the same
+   * for its own when it ends), and the switch fails with an error that names it. What is shielded is only waited for.
+   * An operation that was not awaited is cancelled without a report.
+   *
    * @typeParam T What `fn` gives.
    * @param fn The main function. It is called at once, up to its first `await`.
    * @param options A name, and a signal that cancels the switch.
    * @returns What `fn` gave.
    * @throws {Cancelled} When the caller or the signal cancels it; if they did so before, `fn` is not called.
    * @throws {MultipleErrors} When several things fail. A single failure is thrown as it is.
-   * @throws {TypeError} When `fn` is not a function.
+   * @throws {Error} When a call in it was not awaited.
+   * @throws {TypeError} When `fn` is not a function, or an option is of the wrong type.
    *
    * @example A scope with a value
    * ```ts
