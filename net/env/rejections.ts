@@ -54,9 +54,26 @@ export function guardRejections(): () => void {
     );
 }
 
-function onRejection(reason: unknown): void {
-  if (silent.some((type) => isInstance(reason, type))) return;
-  if (isShown(reason)) warn(reason);
+/** What programs have failed with, and the promises that were rejected so: no errors of functions that were forgotten. */
+const ownFailures = new WeakSet<object>();
+
+/**
+ * Marks a failure of the program itself, which must end the process although it may be an error of the library. Not only
+ * `promise` is rejected with it, but also what awaits that. A {@linkcode Cancelled} is that of many.
+ */
+export function markFailure(promise: Promise<unknown>, reason: unknown): void {
+  ownFailures.add(promise);
+  if (typeof reason === "object" && reason !== null && !isInstance(reason, Cancelled)) ownFailures.add(reason);
+}
+
+function isOwnFailure(reason: unknown, promise: Promise<unknown>): boolean {
+  return ownFailures.has(promise) || ownFailures.has(reason as object);
+}
+
+function onRejection(reason: unknown, promise: Promise<unknown>): void {
+  const own = isOwnFailure(reason, promise);
+  if (!own && silent.some((type) => isInstance(reason, type))) return;
+  if (!own && isShown(reason)) warn(reason);
   else if (process.listeners("unhandledRejection").every((listener) => mark in listener)) passOn(reason);
 }
 

@@ -3,10 +3,10 @@
 import process from "node:process";
 import type { Sink, Source } from "../../flow/mod.ts";
 import { checkFunction, checkOptions, rejectionOf } from "../../switch/check.ts";
-import { type Clock, Switch } from "../../switch/mod.ts";
+import { type Clock, isCancelled, Switch } from "../../switch/mod.ts";
 import { systemProvider } from "../backends/auto.ts";
 import { createNet, type Net, type UdpAddress } from "../mod.ts";
-import { guardRejections } from "./rejections.ts";
+import { guardRejections, markFailure } from "./rejections.ts";
 import { openInput, openOutput } from "./stdio.ts";
 import { openStopSignal } from "./stop_signal.ts";
 
@@ -88,6 +88,19 @@ export function run<T>(main: (env: Env) => T | Promise<T>, options?: RunOptions)
     checkOptions("run a program", options);
   });
   if (problem !== undefined) return problem;
+  const start = async () => {
+    try {
+      return await runMain(main, options?.nameServers);
+    } catch (error) {
+      if (!isCancelled()) markFailure(running, error);
+      throw error;
+    }
+  };
+  const running: Promise<T> = start();
+  return running;
+}
+
+function runMain<T>(main: (env: Env) => T | Promise<T>, nameServers: RunOptions["nameServers"]): Promise<T> {
   // What the environment opens belongs to a switch around that of `main`, so that the release hooks of `main` can use it.
   return Switch.run(async (outer) => {
     const unguard = guardRejections();
@@ -96,7 +109,7 @@ export function run<T>(main: (env: Env) => T | Promise<T>, options?: RunOptions)
       ended = true;
       unguard();
     });
-    const net = createNet(systemProvider(options?.nameServers));
+    const net = createNet(systemProvider(nameServers));
     const lazily = <R>(open: () => R, close: (opened: R) => unknown): () => R => {
       let opened: { readonly it: R } | undefined;
       return () => {

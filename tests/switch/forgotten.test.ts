@@ -22,6 +22,7 @@ import {
   yieldNow,
 } from "../../switch/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
+import { chunks, copyString, fromIterable, pipe, type Source, toReadableStream } from "../../flow/mod.ts";
 import { test } from "../_test.ts";
 import { failuresOf, rejectionOf, throwing, turn } from "./_helpers.ts";
 
@@ -326,6 +327,36 @@ test("Code that goes on in a finished fiber is governed by the switch", async ()
   }));
   assertStrictEquals(error, failure);
   assertInstanceOf(seen[0], Cancelled);
+});
+
+test("A stream that was made in a fiber outlives it, with the read that is under way", async () => {
+  const [a, b] = pipe();
+  await Switch.run(async (sw) => {
+    let source!: Source;
+    let reader!: ReadableStreamDefaultReader<Uint8Array>;
+    sw.fork(() => {
+      source = fromIterable(chunks(a));
+      reader = toReadableStream(b).getReader();
+    });
+    const reading = all([() => source.read(new Uint8Array(9)), () => reader.read()]);
+    for (let i = 0; i < 3; i++) await yieldNow();
+    await copyString("hello", b);
+    await copyString("hello", a);
+    const [size, { value }] = await reading;
+    assertEquals([size, value?.length], [5, 5]);
+    await reader.cancel();
+  });
+});
+
+test("A read that is under way when its fiber ends is cancelled, and takes nothing", async () => {
+  const [a, b] = pipe();
+  await Switch.run(async (sw) => {
+    let reading!: Promise<number | null>;
+    sw.fork(() => void (reading = a.read(new Uint8Array(9))));
+    assertInstanceOf(await rejectionOf(reading), Cancelled);
+    await copyString("hello", b);
+    assertEquals(await a.read(new Uint8Array(9)), 5);
+  });
 });
 
 test("A forgotten call fails only the switch around it", async () => {

@@ -2,7 +2,10 @@
 
 /** Programs with async functions that nothing awaits, by name. They have no listener of their own. */
 import process from "node:process";
-import { ClosedError, pipe, run, Switch, tcp, withTimeout } from "../../../mod.ts";
+import { awaitCancel, ClosedError, pipe, run, Switch, tcp, withTimeout } from "../../../mod.ts";
+
+/** An address at which nothing listens. */
+const refusing = () => tcp("127.0.0.1", Number(process.argv[3]));
 
 const listeners = () => process.listenerCount("unhandledRejection");
 
@@ -54,7 +57,7 @@ const programs: Record<string, () => unknown> = {
   thrown: () => during(async () => await Promise.reject(new ClosedError("read", "the test says so"))),
   network: () =>
     run(async (env) => {
-      const handle = async () => await env.net.connect(env.sw, tcp("127.0.0.1", Number(process.argv[3])));
+      const handle = async () => await env.net.connect(env.sw, refusing());
       handle();
       await turns(50);
       console.log("main goes on");
@@ -104,6 +107,36 @@ const programs: Record<string, () => unknown> = {
         console.log("guarded", listeners());
       }
     });
+  },
+  floating: async () => {
+    run((env) => env.net.connect(env.sw, refusing()));
+    await turns(50);
+    console.log("still there");
+  },
+  floatingAsync: async () => {
+    const start = async () => await run((env) => env.net.connect(env.sw, refusing()));
+    start();
+    await turns(50);
+    console.log("still there");
+  },
+  floatingClosed: async () => {
+    run(() => Promise.reject(new ClosedError("read", "the test says so")));
+    await turns(50);
+    console.log("still there");
+  },
+  floatingCancelled: async () => {
+    run(() => Switch.run(awaitCancel, { signal: AbortSignal.timeout(1) }));
+    await turns(50);
+    console.log("still there");
+  },
+  top: () => run((env) => env.net.connect(env.sw, refusing())),
+  forgottenRun: async () => {
+    const error = await Switch.run(async () => {
+      run((env) => env.clock.sleep(60_000));
+      await turns();
+    }).catch(String);
+    await turns();
+    console.log(error);
   },
   removed: async () => {
     const counts = [listeners()];

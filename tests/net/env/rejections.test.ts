@@ -59,6 +59,28 @@ test("run() leaves a rejection to the listener that the program has", async () =
   assertEquals(await resultOf("own"), { code: 0, output, errors: "" });
 });
 
+const ownFailures: [name: string, text: string][] = [
+  ["top", "NetError"],
+  ["floating", "NetError"],
+  ["floatingAsync", "NetError"],
+  ["floatingClosed", "ClosedError"],
+  ["floatingCancelled", "Cancelled"],
+];
+
+for (const [name, text] of ownFailures) {
+  test(`run() that fails itself ends the process, whatever the error: ${name}`, async () => {
+    const { code, errors } = await resultOf(name, String(ownPort()));
+    assertEquals(code, 1);
+    assertStringIncludes(errors, text);
+    assert(!errors.includes("SluiceWarning"), errors);
+  });
+}
+
+test("run() that was not awaited in a switch is reported by that, and ends no process", async () => {
+  const output = 'Error: Cannot end a switch: a Switch.run "run" was not awaited\n';
+  assertEquals(await resultOf("forgottenRun"), { code: 0, output, errors: "" });
+});
+
 test("run() lets a listener for uncaught exceptions hear of rejections, where the platform does", async () => {
   const { code, output } = await resultOf("uncaught");
   const told = "told Error: Cannot serve unhandledRejection\nguarded 1\n";
