@@ -3,13 +3,15 @@
 /**
  * Packs the library for npm: `deno run -A tools/pack.ts [file.tgz]`. The default is `dist/sluice-io-<version>.tgz`.
  *
- * `deno pack` makes JavaScript and types; what it leaves out of `package.json` is added, and the result is checked.
+ * `deno pack` writes the types and `package.json`. The bundled JavaScript replaces its own, `package.json` is
+ * completed, and the result is checked.
  */
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { runChild } from "../tests/_child.ts";
+import { bundle } from "./_bundle.ts";
 import { readManifest, readText, root } from "./_files.ts";
 import { checkPackage } from "./_package.ts";
 
@@ -19,6 +21,7 @@ async function pack(output: string, work: string): Promise<void> {
   const folder = join(work, "package");
   await run([process.execPath, "pack", "--quiet", "--allow-dirty", "--no-source-maps", "-o", raw], root);
   await run(["tar", "-xzf", raw, "-C", work], root);
+  await bundle(folder);
   completeManifest(join(folder, "package.json"));
   const problems = checkPackage(folder);
   if (problems.length > 0) throw new Error(`Cannot pack:\n  ${problems.join("\n  ")}`);

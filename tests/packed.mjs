@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * The packed library on Node 20, the oldest that it supports: plain JavaScript, installed as a user has it. Prints a
- * line for each check; `run.ts` counts them.
+ * The packed library, installed as a user has it: plain JavaScript, on Node 20, the oldest that it supports, on Node 24
+ * and on Bun. Prints a line for each check; `run.ts` counts them.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -19,12 +19,35 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 const checks = {
-  async "every entry point loads"() {
-    const manifest = JSON.parse(readFileSync("node_modules/@sluice/io/package.json", "utf8"));
-    for (const entry of Object.keys(manifest.exports)) {
-      const exported = Object.keys(await import(entry.replace(".", manifest.name)));
-      assert.ok(exported.length > 0, `${entry} exports nothing`);
+  async "every entry point loads, and what several export is one and the same"() {
+    const all = new Map();
+    for (const [entry, exported] of await importEntries()) {
+      assert.ok(Object.keys(exported).length > 0, `${entry} exports nothing`);
+      for (const [name, value] of Object.entries(exported)) {
+        if (all.has(name)) assert.equal(value, all.get(name), `${name} of ${entry}`);
+        all.set(name, value);
+      }
     }
+  },
+
+  async "classes and functions have the names by which they are exported"() {
+    for (const [, exported] of await importEntries()) {
+      for (const [name, value] of Object.entries(exported)) {
+        if (typeof value === "function") assert.equal(value.name, name);
+      }
+    }
+  },
+
+  async "an error is an instance of the class of every entry point"(net) {
+    const { NetError } = await import("@sluice/io/net");
+    const { checkNet } = await import("@sluice/io/net/testing");
+    const { Switch: SameSwitch } = await import("@sluice/io/switch");
+    assert.equal(typeof checkNet, "function");
+    await SameSwitch.run(async (sw) => {
+      assert.ok(sw instanceof Switch);
+      const { address } = await net.listen(sw, tcp("127.0.0.1", 0));
+      await assert.rejects(() => net.listen(sw, address), NetError);
+    });
   },
 
   async "an echo server answers over loopback"(net) {
@@ -104,7 +127,7 @@ const checks = {
 
   async "undici and ws talk to node:http and ws over our sockets"(net) {
     const require = createRequire(join(process.argv[2], "package.json"));
-    const { Client } = require("undici");
+    const { Client } = require("undici/index.js"); // by the name `undici` Bun returns a module of its own
     const { WebSocket, WebSocketServer } = require("ws");
     await Switch.run(async (sw) => {
       const listener = await net.listen(sw, tcp("127.0.0.1", 0));
@@ -141,6 +164,14 @@ const checks = {
     });
   },
 };
+
+/** The entry points, and what each exports. */
+async function importEntries() {
+  const { name, exports } = JSON.parse(readFileSync("node_modules/@sluice/io/package.json", "utf8"));
+  return await Promise.all(
+    Object.keys(exports).map(async (entry) => [entry, await import(entry.replace(".", name))]),
+  );
+}
 
 /** Sends `text`, ends the sending half, and gives what comes back. */
 function exchange(net, address, text) {
