@@ -2,6 +2,8 @@
 
 import { assertEquals } from "@std/assert";
 import { checkHouseRules } from "../tools/rules/mod.ts";
+import { optionsParameters } from "../tools/rules/parameters.ts";
+import { parseSource } from "../tools/rules/source.ts";
 import { test } from "./_test.ts";
 
 const header = "// Copyright 2026 the Sluice authors. MIT license.\n";
@@ -200,6 +202,24 @@ test("checkHouseRules() reports badly worded errors", () => {
     "net/a.ts:8: Error message ends with a full stop or the like",
     "net/a.ts:9: Error message does not start with a capital letter",
   );
+});
+
+test("optionsParameters() reports defaults of options that users may leave out", () => {
+  const text = [
+    "export function a(options: X = {}): void {}",
+    "export class B { constructor({ size }: X = {}) {} c(x: number, options: X = {}): void {} }",
+    "export const d = (options: X = {}): void => {};",
+    "export function e(options?: X, size = 1): void { const f = (options: X = {}) => {}; }",
+    "function g(options: X = {}): void {}",
+    "class H { i(options: X = {}): void {} }",
+  ].join("\n");
+  assertEquals(optionsParameters([parseSource("flow/a.ts", text)]).map(({ line, message }) => `${line}: ${message}`), [
+    '1: Write "options?:" instead of a default of {}',
+    '2: Write "options?:" instead of a default of {}',
+    '2: Write "options?:" instead of a default of {}',
+    '3: Write "options?:" instead of a default of {}',
+  ]);
+  assertEquals(optionsParameters([parseSource("tests/a.ts", text)]), []);
 });
 
 /** Checks `files`, each below the licence, so that its own first line is line 2. */

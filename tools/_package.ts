@@ -5,6 +5,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import ts from "typescript";
 import { root } from "./_files.ts";
+import { checkLinks } from "./_pages.ts";
+import { checkStrictUser } from "./_strict_user.ts";
 import { importsOf } from "./rules/imports.ts";
 import { nodes, parseSource } from "./rules/source.ts";
 
@@ -30,6 +32,10 @@ export function checkPackage(folder: string): string[] {
       `${path}: no entry point reaches this source`
     ),
     ...files.filter((path) => /\.(js|d\.ts)$/.test(path)).flatMap((path) => checkModule(folder, path)),
+    ...files.filter((path) => path.endsWith(".md")).flatMap((path) =>
+      checkLinks(path, readFileSync(join(folder, path), "utf8"), folder, root)
+    ),
+    ...checkStrictUser(folder, String(manifest.name), Object.keys(manifest.exports ?? {})),
     ...checkTypes(folder, files.filter((path) => path.endsWith(".d.ts") && !nodeRoom.test(path)), []),
     ...checkTypes(folder, files.filter((path) => path.endsWith(".d.ts") && nodeRoom.test(path)), ["node"]),
   ];

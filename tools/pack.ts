@@ -4,7 +4,7 @@
  * Packs the library for npm: `deno run -A tools/pack.ts [file.tgz]`. The default is `dist/sluice-io-<version>.tgz`.
  *
  * `deno pack` writes the types and `package.json`. The bundled JavaScript replaces its own, `package.json` is
- * completed, and the result is checked.
+ * completed, the pages point to the repository for what the package lacks, and the result is checked.
  */
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,6 +14,7 @@ import { runChild } from "../tests/_child.ts";
 import { bundle } from "./_bundle.ts";
 import { readManifest, readText, root } from "./_files.ts";
 import { checkPackage } from "./_package.ts";
+import { completeLinks } from "./_pages.ts";
 
 /** Packs into `output`, and throws when the package is not fit to be published. */
 async function pack(output: string, work: string): Promise<void> {
@@ -23,6 +24,7 @@ async function pack(output: string, work: string): Promise<void> {
   await run(["tar", "-xzf", raw, "-C", work], root);
   await bundle(folder);
   completeManifest(join(folder, "package.json"));
+  completePages(folder);
   const problems = checkPackage(folder);
   if (problems.length > 0) throw new Error(`Cannot pack:\n  ${problems.join("\n  ")}`);
   rmSync(raw);
@@ -40,6 +42,16 @@ function completeManifest(path: string): void {
   const { name, version, ...rest } = manifest;
   const added = { description, repository, engines: { node: ">=20" }, sideEffects: false };
   writeFileSync(path, `${JSON.stringify({ name, version, ...added, ...rest }, null, 2)}\n`);
+}
+
+/** Makes the pages point to the repository for what the package lacks. */
+function completePages(folder: string): void {
+  const url = JSON.parse(readText("package.json")).repository.url.replace(/^git\+|\.git$/g, "");
+  for (const path of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!path.endsWith(".md")) continue;
+    const page = join(folder, path);
+    writeFileSync(page, completeLinks(path, readFileSync(page, "utf8"), folder, root, url));
+  }
 }
 
 async function run(command: readonly string[], cwd: string): Promise<void> {
