@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Examples as child processes, on the runtime that runs the test. */
+/** Programs as child processes, on the runtime that runs the test. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
@@ -10,6 +10,8 @@ import { root, thisRuntime } from "../_runtimes.ts";
 export interface Program extends AsyncDisposable {
   /** What it has written to stdout up to now. */
   readonly output: string;
+  /** What it has written to stderr up to now. */
+  readonly errors: string;
   /**
    * Waits until its output matches.
    *
@@ -31,7 +33,12 @@ export interface ProgramEnd {
 
 /** Starts `examples/<name>.ts`. */
 export function startExample(name: string, ...args: readonly string[]): Program {
-  const [command, ...words] = thisRuntime().runCommand(join(root, `examples/${name}.ts`));
+  return startProgram(join(root, `examples/${name}.ts`), ...args);
+}
+
+/** Starts the program at `path`. */
+export function startProgram(path: string, ...args: readonly string[]): Program {
+  const [command, ...words] = thisRuntime().runCommand(path);
   const child = spawn(command, [...words, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   const { promise: end, resolve, reject } = Promise.withResolvers<ProgramEnd>();
   const watchers = new Set<() => void>();
@@ -54,6 +61,9 @@ export function startExample(name: string, ...args: readonly string[]): Program 
     get output() {
       return output;
     },
+    get errors() {
+      return errors;
+    },
     until: (pattern) =>
       new Promise((resolve, reject) => {
         const watcher = () => {
@@ -61,7 +71,7 @@ export function startExample(name: string, ...args: readonly string[]): Program 
           if (match === null && !ended) return;
           watchers.delete(watcher);
           if (match !== null) resolve(match);
-          else reject(new Error(`${name} ended before it printed ${pattern}: ${output}${errors}`));
+          else reject(new Error(`${path} ended before it printed ${pattern}: ${output}${errors}`));
         };
         watchers.add(watcher);
         watcher();
