@@ -7,7 +7,7 @@
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { runChild } from "../tests/_child.ts";
-import { readManifest, root } from "./_files.ts";
+import { findFiles, readManifest, root } from "./_files.ts";
 
 const limit = 300_000;
 const published = ["mod.ts", "switch", "flow", "net"];
@@ -31,7 +31,7 @@ function steps(deno: string): Record<string, readonly string[]> {
     ],
     "documentation": [deno, "doc", "--lint", ...entries],
     "examples in the documentation": [deno, "test", "-A", "--doc", ...published],
-    "examples in the README": [deno, "check", "--quiet", "--doc-only", "README.md"],
+    "examples in the pages": [deno, "check", "--quiet", "--doc-only", "README.md", ...findFiles([".md"], "docs")],
     "exports": tool("exports"),
     "features in the README": tool("features"),
     "publish to JSR, dry run": [deno, "publish", "--dry-run", "--allow-dirty"],
