@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Gets a page over HTTP and prints it, headers included. The address is a literal: nothing is looked up.
+ * Fetches a page over HTTP and prints it with its headers. The address is a literal: no name is looked up.
  *
  *     deno run --allow-net examples/http_get.ts [HOST] [PORT]
  *     bun examples/http_get.ts [HOST] [PORT]

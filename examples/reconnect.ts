@@ -1,8 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Keeps a connection up and prints what comes over it. When it is lost, or cannot be made, it tries again after a delay that doubles up to a limit.
- * Ctrl-C stops it at once, whatever it is doing: connecting, reading or waiting.
+ * Keeps a connection up and prints what it receives. When the connection is lost, or cannot be made,
+ * the program tries again after a delay that doubles up to a limit. Ctrl-C stops it at once, whether
+ * it is connecting, reading or waiting.
  *
  *     deno run --allow-net examples/reconnect.ts HOST PORT
  *     bun examples/reconnect.ts HOST PORT
@@ -16,7 +17,7 @@ import type { HostAddress, Net, Sink } from "@sluice/io";
 const shortestDelay = 100;
 const longestDelay = 10_000;
 
-/** Never returns. There is nothing in it about stopping: whoever called it cancels it. */
+/** Never returns. It has no code for stopping: its caller cancels it. */
 async function keepConnected(net: Net, address: HostAddress, output: Sink): Promise<never> {
   for (let delay = shortestDelay;; delay = Math.min(delay * 2, longestDelay)) {
     try {
