@@ -26,7 +26,7 @@ const marks = {
   drain: "{ stopping }",
   idle: "const idle",
   broadcast: "broadcast",
-  https: "serveHttp",
+  https: "httpHandler",
   memory: "memoryNet",
   function: "async function ask",
   socket: "fromDuplex",
