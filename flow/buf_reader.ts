@@ -1,17 +1,22 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { bytesProblem, checkBuffer, unshared } from "./bytes.ts";
-import { BusyError, ParseError } from "./errors.ts";
-import { checkSource } from "./foreign.ts";
+import { bytesProblem, checkBuffer, unshared, viewOf } from "./bytes.ts";
+import { describe, quote } from "./describe.ts";
+import { ParseError } from "./errors.ts";
+import { checkSink, checkSource } from "./foreign.ts";
+import { label, labelOf } from "./label.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import * as formats from "./numbers.ts";
 import { countProblem, type NumberFormat } from "./numbers.ts";
 import { more, ReadBuffer } from "./read_buffer.ts";
 import { nullFlow } from "./sinks.ts";
 import { decode, describeByte, encode } from "./text.ts";
-import { lend, type LendingSource, type Source } from "./types.ts";
+import { lend, type LendingSource, type Source, type TwoWay } from "./types.ts";
+import { unreadTo } from "./unread.ts";
 
+const defaultMaxSize = 1024 * 1024;
 const defaultSize = 4096;
+const aLine = "a line";
 const finished: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /** Options for {@linkcode BufReader}. */
@@ -20,8 +25,10 @@ export interface BufReaderOptions {
    * The most that is buffered, in bytes: a whole number of at least 1. What has to be seen at once, such as a line with its end, fails with
    * `BufferLimitExceeded` where it is longer. What must see that the input ends, or that a byte does not match, needs room for one byte more, so
    * that at most `maxSize - 1` bytes are a last line without an end, or what `takeAll` and `takeWhile` give.
+   *
+   * @default {1048576}
    */
-  maxSize: number;
+  maxSize?: number | undefined;
   /**
    * What is allocated at first to read from a source that does not lend, in bytes: a whole number of at least 1. It is no more than `maxSize`, and grows
    * by doubling when more is needed at once.
@@ -80,9 +87,9 @@ export class BufReader {
    * assertEquals(await reader.line(), "one");
    * ```
    */
-  constructor(source: Source, options: BufReaderOptions) {
+  constructor(source: Source, options?: BufReaderOptions) {
     checkSource("read from", source);
-    const { maxSize, initialSize = defaultSize }: Partial<BufReaderOptions> = options ?? {};
+    const { maxSize = defaultMaxSize, initialSize = defaultSize } = options ?? {};
     const problem = countProblem("maxSize", maxSize, 1) ?? countProblem("initialSize", initialSize, 1);
     if (problem !== undefined) throw problem;
     this.#in = new ReadBuffer(source, { maxSize, initialSize: Math.min(initialSize, maxSize) });
@@ -108,7 +115,7 @@ export class BufReader {
     const problem = typeof data === "string" ? undefined : bytesProblem(data);
     if (problem !== undefined) throw problem;
     const reader = new BufReader(nullFlow, { maxSize: Number.MAX_SAFE_INTEGER });
-    reader.#in.adopt(typeof data === "string" ? encode(data) : unshared(data), typeof data === "string");
+    reader.#in.adopt(typeof data === "string" ? encode(data) : unshared(viewOf(data)), typeof data === "string");
     reader.#in.ended = true;
     return reader;
   }
@@ -206,7 +213,7 @@ export class BufReader {
   consume(size: number): void {
     const problem = countProblem("size", size, 0, this.#in.size);
     if (problem !== undefined) throw problem;
-    if (this.#in.busy) throw new BusyError("read");
+    if (this.#in.busy) throw this.#in.problem();
     this.#in.consume(size);
   }
 
@@ -232,7 +239,7 @@ export class BufReader {
   line(): Promise<string | null> {
     try {
       const line = this.#in.ready(1) ? this.#lines.take(this.#in) : undefined;
-      return line === undefined ? this.#nextLine() : Promise.resolve(line);
+      return line === undefined ? this.#nextLine((text) => text, null) : Promise.resolve(line);
     } catch (error) {
       return Promise.reject(error); // a line that is too long for a string
     }
@@ -259,7 +266,7 @@ export class BufReader {
       try {
         const value = this.#in.ready(1) ? this.#lines.take(this.#in) : undefined;
         if (value !== undefined) return Promise.resolve({ done: false, value });
-        return this.#nextLine().then((value) => value === null ? finished : { done: false, value });
+        return this.#nextLine((value) => ({ done: false, value }), finished);
       } catch (error) {
         return Promise.reject(error);
       }
@@ -292,12 +299,16 @@ export class BufReader {
   lineBatches(): AsyncIterable<string[]> {
     const input = this.#in;
     const next = (): Promise<IteratorResult<string[]>> =>
-      input.until(() => {
-        const value = this.#lines.takeBatch(input);
-        if (value !== undefined) return { done: false, value };
-        if (!input.ended) return more;
-        return input.size === 0 ? finished : { done: false, value: [this.#lines.takeRest(input)] };
-      });
+      input.until(
+        () => {
+          const value = this.#lines.takeBatch(input);
+          if (value !== undefined) return { done: false, value };
+          if (!input.ended) return more;
+          return input.size === 0 ? finished : { done: false, value: [this.#lines.takeRest(input)] };
+        },
+        undefined,
+        aLine,
+      );
     return { [Symbol.asyncIterator]: () => ({ next }) };
   }
 
@@ -505,16 +516,16 @@ export class BufReader {
    */
   string(expected: string): Promise<void> {
     if (typeof expected !== "string") {
-      return Promise.reject(new TypeError(`Cannot read ${String(expected)}: must be a string`));
+      return Promise.reject(new TypeError(`Cannot read ${describe(expected)}: must be a string`));
     }
     const input = this.#in;
     const bytes = encode(expected);
-    const action = `read ${JSON.stringify(expected)}`;
+    const action = `read ${quote(expected)}`;
     let same = 0;
     return input.until(() => {
       while (same < bytes.length && same < input.size) {
         if (input.memory[input.start + same] === bytes[same++]) continue;
-        throw this.#mismatch(action, JSON.stringify(decode(input.peek().subarray(0, same))));
+        throw this.#mismatch(action, quote(decode(input.peek().subarray(0, same))));
       }
       if (same < bytes.length) return input.moreFor(action);
       input.consume(same);
@@ -845,8 +856,9 @@ export class BufReader {
   }
 
   /**
-   * What is left, as a source: what is buffered here first, and then straight from the underlying source. What is read from it counts as consumed here,
-   * and reads here and there may alternate.
+   * What is left, as a source. It reads through the buffer, so that small reads of it are not as small reads of the underlying source; where nothing is
+   * buffered, a read into at least as many bytes as the buffer has goes straight to that. What is read from it counts as consumed here, and reads here and
+   * there may alternate.
    *
    * @returns The source. It lends what is buffered here, and what the underlying source lends.
    *
@@ -864,10 +876,51 @@ export class BufReader {
    */
   asSource(): LendingSource {
     const input = this.#in;
-    return Object.freeze<LendingSource>({
+    return Object.freeze<LendingSource & { readonly [label]: string | undefined }>({
+      [label]: labelOf(input.source),
       read: (buffer) => checkBuffer(buffer) ?? input.readInto(buffer),
       [lend]: (use) => input.lend(use),
     });
+  }
+
+  /**
+   * Ends the reader, and puts back what is buffered: for what begins in the midst of a conversation, such as TLS after STARTTLS, the protocol after an
+   * upgrade, or the connection behind a PROXY header.
+   *
+   * What it returns is the same flow in all else, fast paths, options and addresses included: closing or aborting it closes or aborts `flow`. Use it
+   * instead of `flow`, which has lost what was buffered here. Where nothing is buffered it is `flow` itself.
+   *
+   * @typeParam F The type of the flow.
+   * @param flow The flow that this reader reads.
+   * @returns The flow, whose reads begin with what was buffered here.
+   * @throws {TypeError} When `flow` is not a flow, or not the source of this reader, or this is the second call.
+   * @throws {BusyError} When an operation is under way.
+   *
+   * @example What follows the first line
+   * ```ts
+   * import { BufReader, copyString, pipe, readAll } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const [client, server] = pipe();
+   * await copyString("STARTTLS\r\nwhat comes next", client);
+   * await client.close();
+   *
+   * const reader = new BufReader(server);
+   * assertEquals(await reader.line(), "STARTTLS");
+   * const flow = reader.unread(server);
+   * assertEquals(new TextDecoder().decode(await readAll(flow)), "what comes next");
+   * ```
+   */
+  unread<F extends TwoWay>(flow: F): F {
+    checkSource("unread to", flow);
+    checkSink("unread to", flow);
+    const problem = this.#in.problem();
+    if (problem !== undefined) throw problem;
+    if (flow !== this.#in.source as unknown) {
+      throw new TypeError(`Cannot unread to ${describe(flow)}: the reader reads from another source`);
+    }
+    const bytes = this.#in.handOver();
+    return bytes.length === 0 ? flow : unreadTo(flow, bytes);
   }
 
   #first(): number {
@@ -878,14 +931,18 @@ export class BufReader {
     return new ParseError(`Cannot ${action}: got ${actual}`, this.#in.consumed);
   }
 
-  #nextLine(): Promise<string | null> {
+  #nextLine<L, E>(found: (line: string) => L, end: E): Promise<L | E> {
     const input = this.#in;
-    return input.until(() => {
-      const line = this.#lines.take(input);
-      if (line !== undefined) return line;
-      if (!input.ended) return more;
-      return input.size === 0 ? null : this.#lines.takeRest(input);
-    });
+    return input.until<L | E>(
+      () => {
+        const line = this.#lines.take(input);
+        if (line !== undefined) return found(line);
+        if (!input.ended) return more;
+        return input.size === 0 ? end : found(this.#lines.takeRest(input));
+      },
+      undefined,
+      aLine,
+    );
   }
 
   #number<T>(format: NumberFormat<T>): Promise<T> {
@@ -929,7 +986,7 @@ export class BufReader {
 
   #while<T>(name: string, test: unknown, attempt: () => T | typeof more): Promise<T> {
     if (typeof test === "function") return this.#in.until(attempt);
-    return Promise.reject(new TypeError(`Cannot ${name}: ${String(test)} is not a function`));
+    return Promise.reject(new TypeError(`Cannot ${name}: ${describe(test)} is not a function`));
   }
 
   #noMatch(name: string): ParseError {

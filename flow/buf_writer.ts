@@ -2,11 +2,13 @@
 
 import type { ReleaseHook } from "../switch/release_hooks.ts";
 import { own, type Switch } from "../switch/switch.ts";
-import { bytesProblem } from "./bytes.ts";
+import { bytesProblem, copyTo, lengthOf, viewOf } from "./bytes.ts";
+import { describe } from "./describe.ts";
 import * as formats from "./numbers.ts";
 import { countProblem, type NumberFormat } from "./numbers.ts";
+import { operation } from "./operation.ts";
 import { encode, encodeInto } from "./text.ts";
-import { WriteBuffer } from "./write_buffer.ts";
+import { bytesOfPiece, WriteBuffer } from "./write_buffer.ts";
 
 const defaultSize = 4096;
 
@@ -77,8 +79,8 @@ export class BufWriter {
    * assertEquals(await writer.awaitBatch(), [Uint8Array.of(1, 2)]);
    * ```
    */
-  constructor(options: BufWriterOptions = {}) {
-    const { initialSize = defaultSize, sw } = options;
+  constructor(options?: BufWriterOptions) {
+    const { initialSize = defaultSize, sw } = options ?? {};
     const problem = countProblem("initialSize", initialSize, 1);
     if (problem !== undefined) throw problem;
     let hook: ReleaseHook | undefined;
@@ -132,7 +134,7 @@ export class BufWriter {
    * ```
    */
   string(text: string): void {
-    if (typeof text !== "string") throw new TypeError(`Cannot write ${String(text)}: must be a string`);
+    if (typeof text !== "string") throw new TypeError(`Cannot write ${describe(text)}: must be a string`);
     const out = this.#out;
     const { memory, position } = out;
     const { length } = text;
@@ -497,7 +499,7 @@ export class BufWriter {
   schedule(bytes: Uint8Array): void {
     const problem = bytesProblem(bytes);
     if (problem !== undefined) throw problem;
-    this.#out.schedule(bytes);
+    this.#out.schedule(viewOf(bytes));
   }
 
   /**
@@ -628,12 +630,14 @@ export class BufWriter {
    * assertEquals(sink.text(), "hello");
    * ```
    */
-  async awaitBatch(): Promise<Uint8Array[] | null> {
-    while (await this.#out.ready(false)) {
-      const batch = this.#out.pieces().map(({ memory, start, end }) => memory.subarray(start, end));
-      if (batch.length > 0) return batch; // if not, it was aborted or shifted in between
-    }
-    return null;
+  awaitBatch(): Promise<Uint8Array[] | null> {
+    return operation(async () => {
+      while (await this.#out.ready(false)) {
+        const batch = this.#out.pieces().map(bytesOfPiece);
+        if (batch.length > 0) return batch; // if not, it was aborted or shifted in between
+      }
+      return null;
+    });
   }
 
   /**
@@ -664,9 +668,10 @@ export class BufWriter {
 
   #copy(bytes: Uint8Array): void {
     const out = this.#out;
-    out.prepare(bytes.length);
-    out.memory.set(bytes, out.position);
-    out.commit(bytes.length);
+    const length = lengthOf(bytes);
+    out.prepare(length);
+    copyTo(out.memory, bytes, out.position);
+    out.commit(length);
   }
 
   #number<T>(format: NumberFormat<T>, value: T): void {

@@ -1,40 +1,91 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+/**
+ * What counts as bytes: a `Uint8Array` of any realm, recognised by its brand. Its own or inherited
+ * properties are not asked, because a program can change them; the getters and methods used here
+ * were taken from the platform when this module was loaded.
+ */
+
+import { describe } from "./describe.ts";
+
+type Getter = (this: unknown) => unknown;
+
+const typedArray: Uint8Array = Object.getPrototypeOf(Uint8Array.prototype);
+const { set: setBytes } = typedArray;
+const tagOf: Getter = getter(typedArray, Symbol.toStringTag);
+const lengthGetter: Getter = getter(typedArray, "length");
+const offsetGetter: Getter = getter(typedArray, "byteOffset");
+const bufferGetter: Getter = getter(typedArray, "buffer");
+const bufferSizeGetter: Getter = getter(ArrayBuffer.prototype, "byteLength");
+
+/** Whether `value` is a `Uint8Array`, of this realm or another one. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return tagOf.call(value) === "Uint8Array";
+}
+
+/** The length of bytes; 0 once their memory was detached or shrunk to less. */
+export function lengthOf(bytes: Uint8Array): number {
+  return lengthGetter.call(bytes) as number;
+}
+
+/** Copies all of `bytes` to `target`, from `at` on. */
+export function copyTo(target: Uint8Array, bytes: Uint8Array, at: number): void {
+  setBytes.call(target, bytes, at);
+}
+
+/** The same bytes as a plain `Uint8Array` of this realm, whose length is fixed and true. */
+export function viewOf(bytes: Uint8Array): Uint8Array {
+  const length = lengthOf(bytes);
+  if (length === 0) return new Uint8Array(0); // there is no view of detached memory
+  return new Uint8Array(bufferGetter.call(bytes) as ArrayBuffer, offsetGetter.call(bytes) as number, length);
+}
+
+/** {@linkcode viewOf} each buffer that is not empty, or the error to throw for what is not a list of bytes. */
+export function viewsOf(buffers: readonly Uint8Array[]): Uint8Array[] | TypeError {
+  if (!Array.isArray(buffers)) {
+    return new TypeError(`Cannot use ${describe(buffers)} as buffers: must be an array of Uint8Arrays`);
+  }
+  const views: Uint8Array[] = [];
+  for (let i = 0; i < buffers.length; i++) {
+    const bytes: unknown = buffers[i];
+    if (!isBytes(bytes)) return notBytes(bytes);
+    if (lengthOf(bytes) > 0) views.push(viewOf(bytes));
+  }
+  return views;
+}
+
 /** Refuses what cannot be read into. */
 export function checkBuffer(buffer: Uint8Array): Promise<never> | undefined {
-  const bad = checkBytes(buffer);
-  if (bad !== undefined) return bad;
-  if (buffer.length > 0) return undefined;
+  if (!isBytes(buffer)) return Promise.reject(notBytes(buffer));
+  if (lengthOf(buffer) > 0) return undefined;
   return Promise.reject(new RangeError("Cannot read into an empty buffer: its length must be >= 1"));
 }
 
-/** Refuses what is no byte array. */
+/** Refuses what is not a `Uint8Array`. */
 export function checkBytes(bytes: Uint8Array): Promise<never> | undefined {
-  const problem = bytesProblem(bytes);
-  return problem === undefined ? undefined : Promise.reject(problem);
+  return isBytes(bytes) ? undefined : Promise.reject(notBytes(bytes));
 }
 
-/** Refuses a list in which anything is no byte array. */
-export function checkBuffers(buffers: readonly Uint8Array[]): Promise<never> | undefined {
-  for (const bytes of buffers) {
-    const bad = checkBytes(bytes);
-    if (bad !== undefined) return bad;
-  }
-  return undefined;
-}
-
-/** What to throw for what is no byte array. */
+/** The error for what is not a `Uint8Array`, if it is not. */
 export function bytesProblem(bytes: unknown): TypeError | undefined {
-  if (bytes instanceof Uint8Array) return undefined;
-  return new TypeError(`Cannot use ${String(bytes)} as bytes: must be a Uint8Array`);
+  return isBytes(bytes) ? undefined : notBytes(bytes);
+}
+
+function notBytes(value: unknown): TypeError {
+  return new TypeError(`Cannot use ${describe(value)} as bytes: must be a Uint8Array`);
+}
+
+/** The error of an operation whose buffer vanished while it waited. */
+export function vanished(operation: "read" | "write"): TypeError {
+  return new TypeError(`Cannot ${operation}: the buffer was detached or shrunk while the ${operation} waited`);
 }
 
 /** The same bytes, copied only where their memory is shared with other threads. */
 export function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return bytes.buffer instanceof ArrayBuffer ? bytes as Uint8Array<ArrayBuffer> : new Uint8Array(bytes);
+  return isShared(bytes) ? new Uint8Array(bytes) : bytes as Uint8Array<ArrayBuffer>;
 }
 
-/** All buffers in one, in new memory; at most the first `limit` bytes. */
+/** All buffers in one, in new memory; at most the first `limit` bytes. The buffers are plain. */
 export function joined(buffers: readonly Uint8Array[], limit = Infinity): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(Math.min(totalLength(buffers), limit));
   let end = 0;
@@ -47,7 +98,7 @@ export function joined(buffers: readonly Uint8Array[], limit = Infinity): Uint8A
   return whole;
 }
 
-/** How many bytes the buffers hold together. */
+/** How many bytes the buffers hold together. The buffers are plain. */
 export function totalLength(buffers: readonly Uint8Array[]): number {
   return buffers.reduce((sum, bytes) => sum + bytes.length, 0);
 }
@@ -55,4 +106,17 @@ export function totalLength(buffers: readonly Uint8Array[]): number {
 /** The same bytes without what a subclass makes of them: the `slice` of Node's `Buffer` is something else. */
 export function plain(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function isShared(bytes: Uint8Array): boolean {
+  try {
+    bufferSizeGetter.call(bufferGetter.call(bytes));
+    return false;
+  } catch {
+    return true; // the getter is that of an ArrayBuffer
+  }
+}
+
+function getter(prototype: object, key: PropertyKey): Getter {
+  return Object.getOwnPropertyDescriptor(prototype, key)?.get as Getter;
 }

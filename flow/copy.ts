@@ -5,6 +5,7 @@ import { isInstance } from "../switch/check.ts";
 import { Cancelled } from "../switch/errors.ts";
 import { checkSink, checkSource, giveNow, giveSome, lends, lendSome, pumped, pumps, pumpSome } from "./foreign.ts";
 import { readSome, writeSome } from "./foreign.ts";
+import { operation } from "./operation.ts";
 import { writeLimit } from "./stream_end.ts";
 import type { LendingSource, PumpedSink, PumpingSource, Sink, Source } from "./types.ts";
 
@@ -66,18 +67,20 @@ export interface CopyFailure {
  * assertEquals(await copy(nullFlow, broken), 0);
  * ```
  */
-export async function copy(source: Source, sink: Sink): Promise<number> {
-  const progress: CopyFailure = { copied: 0 };
-  try {
-    checkSource("copy from", source);
-    checkSink("copy to", sink);
-    if (!lends(source)) await throughBuffer(source, sink, progress);
-    else if (pumps(source) && pumped(sink)) await pumping(source, sink, progress);
-    else await lending(source, sink, progress);
-    return progress.copied;
-  } catch (error) {
-    throw withCount(error, progress.copied);
-  }
+export function copy(source: Source, sink: Sink): Promise<number> {
+  return operation(async () => {
+    const progress: CopyFailure = { copied: 0 };
+    try {
+      checkSource("copy from", source);
+      checkSink("copy to", sink);
+      if (!lends(source)) await throughBuffer(source, sink, progress);
+      else if (pumps(source) && pumped(sink)) await pumping(source, sink, progress);
+      else await lending(source, sink, progress);
+      return progress.copied;
+    } catch (error) {
+      throw withCount(error, progress.copied);
+    }
+  });
 }
 
 /** From a source that must be read: through a buffer of ours. */

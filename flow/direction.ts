@@ -6,8 +6,11 @@ import { throwLater } from "../switch/late_error.ts";
 import { currentScope, type Scope, type Waiting } from "../switch/scope.ts";
 import type { StreamNames } from "./stream.ts";
 
-/** What is tried: with what the direction belongs to, and what the caller brought. `undefined` says that it cannot be done yet. */
-export type Attempt<S, A, T> = (on: S, argument: A) => T | undefined;
+/**
+ * What is tried: with what the direction belongs to, and what the caller brought. `undefined` says that it cannot be done yet. What it throws is a failure
+ * of what is under the flow; a mistake of the caller is a promise that rejects.
+ */
+export type Attempt<S, A, T> = (on: S, argument: A) => T | Promise<never> | undefined;
 
 /**
  * One direction of a socket or pipe: at most one operation, which is tried now, and again whenever the end says so. It waits in the scope itself, again and

@@ -4,7 +4,7 @@ import { joined } from "./bytes.ts";
 import { giveAll, gives, writeSome } from "./foreign.ts";
 import { writeLimit } from "./stream_end.ts";
 import type { GivingSink, Sink } from "./types.ts";
-import type { Piece, WriteBuffer } from "./write_buffer.ts";
+import { bytesOfPiece, type Piece, type WriteBuffer } from "./write_buffer.ts";
 
 /** Scheduled bytes of at least this size are not copied to make one write of several. */
 const largeSize: number = writeLimit / 2;
@@ -15,7 +15,7 @@ export async function drain(buffer: WriteBuffer, sink: Sink): Promise<void> {
     const pieces = buffer.pieces(writeLimit);
     if (pieces.length === 0) continue; // it was aborted in between
     if (gives(sink)) await giveSmall(buffer, sink, pieces);
-    else buffer.shift(await writeSome(sink, oneOf(pieces.map(bytesOf))));
+    else buffer.shift(await writeSome(sink, oneOf(pieces.map(bytesOfPiece))));
   }
 }
 
@@ -25,17 +25,13 @@ export async function drain(buffer: WriteBuffer, sink: Sink): Promise<void> {
 async function giveSmall(buffer: WriteBuffer, sink: GivingSink, pieces: readonly Piece[]): Promise<void> {
   const large = pieces.findIndex((piece) => !piece.ours && piece.end - piece.start >= largeSize);
   if (large === 0) {
-    buffer.shift(await writeSome(sink, bytesOf(pieces[0] as Piece)));
+    buffer.shift(await writeSome(sink, bytesOfPiece(pieces[0] as Piece)));
     return;
   }
   const vector = (large < 0 ? pieces : pieces.slice(0, large)).map((piece) =>
-    piece.ours ? bytesOf(piece) : new Uint8Array(bytesOf(piece))
+    piece.ours ? bytesOfPiece(piece) : new Uint8Array(bytesOfPiece(piece))
   );
   buffer.shift(await giveAll(sink, vector), true);
-}
-
-function bytesOf(piece: Piece): Uint8Array {
-  return piece.memory.subarray(piece.start, piece.end);
 }
 
 function oneOf(buffers: readonly Uint8Array[]): Uint8Array {

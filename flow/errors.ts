@@ -1,5 +1,16 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+/** What to do instead of two operations at once. */
+const remedies: Readonly<Record<string, string>> = {
+  read: "read it in one fiber, or take turns with a Semaphore(1)",
+  write: "wrap it in withBufWriter, or take turns with a Semaphore(1)",
+};
+
+const prepositions: Readonly<Record<string, string>> = { read: "from", write: "to" };
+
+/** The longest name of a flow that a message shows, in characters. */
+const longestName = 200;
+
 /**
  * The flow ended where something more was required.
  *
@@ -37,16 +48,31 @@ export class EndOfFlow extends Error {
 export class BufferLimitExceeded extends Error {
   /** The limit, in bytes. */
   readonly limit: number;
+  /** Where in the stream that begins which was too long, in bytes, if it is known. */
+  readonly offset: number | undefined;
+  /** The flow that it came from, if that has a name: "tcp:127.0.0.1:80". */
+  readonly flow: string | undefined;
 
   /**
    * Makes the error.
    *
    * @param limit The limit, in bytes.
+   * @param details What was too long ("a line"), where it begins, and which flow it came from.
    */
-  constructor(limit: number) {
-    super(`Cannot buffer more than ${limit} bytes`);
+  constructor(
+    limit: number,
+    details?: { what?: string | undefined; offset?: number | undefined; flow?: string | undefined },
+  ) {
+    const { what, offset, flow } = details ?? {};
+    const from = flow === undefined ? "" : ` from ${shown(flow)}`;
+    const message = what === undefined
+      ? `Cannot buffer more than ${limit} bytes${from}`
+      : `Cannot read ${what}${from}: it is longer than maxSize, ${limit} bytes`;
+    super(offset === undefined ? message : located(message, offset));
     this.name = "BufferLimitExceeded";
     this.limit = limit;
+    this.offset = offset;
+    this.flow = flow;
   }
 }
 
@@ -101,7 +127,7 @@ export class ParseError extends Error {
    * @param cause What went wrong underneath.
    */
   constructor(message: string, offset: number, cause?: unknown) {
-    super(`${message} (at offset ${offset})`, { cause });
+    super(located(message, offset), { cause });
     this.name = "ParseError";
     this.offset = offset;
   }
@@ -123,23 +149,31 @@ export class ParseError extends Error {
 export class ClosedError extends Error {
   /** What was tried: "read", "write", "accept". */
   readonly operation: string;
+  /** The flow, if it has a name: "tcp:127.0.0.1:80". */
+  readonly flow: string | undefined;
 
   /**
    * Makes the error.
    *
    * @param operation What was tried.
    * @param state What our side did before.
-   * @param options Why, as the cause, if there is a reason.
+   * @param options The name of the flow; and why, as the cause, if there is a reason.
    */
-  constructor(operation: string, state = "closed by this side", options?: ErrorOptions) {
-    super(`Cannot ${operation}: ${state}`, options);
+  constructor(
+    operation: string,
+    state: string = "closed by this side",
+    options?: ErrorOptions & { flow?: string | undefined },
+  ) {
+    super(`Cannot ${onFlow(operation, options?.flow)}: ${state}`, causeOf(options));
     this.name = "ClosedError";
     this.operation = operation;
+    this.flow = options?.flow;
   }
 }
 
 /**
- * Two fibers read one flow at once, or write to it at once.
+ * Two fibers read one flow at once, or write to it at once. To write from several fibers, wrap the flow in `withBufWriter`, or let them take turns with a
+ * `Semaphore(1)`.
  *
  * @example Two readers
  * ```ts
@@ -156,16 +190,23 @@ export class ClosedError extends Error {
 export class BusyError extends Error {
   /** What was tried: "read" or "write". */
   readonly operation: string;
+  /** The flow, if it has a name: "tcp:127.0.0.1:80". */
+  readonly flow: string | undefined;
 
   /**
    * Makes the error.
    *
    * @param operation What was tried.
+   * @param options The name of the flow.
    */
-  constructor(operation: string) {
-    super(`Cannot ${operation}: another ${operation} is under way`);
+  constructor(operation: string, options?: { flow?: string | undefined }) {
+    const flow = options?.flow;
+    const remedy = flow === undefined ? undefined : remedies[operation];
+    const state = `another ${operation} is under way${remedy === undefined ? "" : `; ${remedy}`}`;
+    super(`Cannot ${onFlow(operation, flow)}: ${state}`);
     this.name = "BusyError";
     this.operation = operation;
+    this.flow = flow;
   }
 }
 
@@ -197,4 +238,24 @@ export class BrokenPipeError extends Error {
     this.name = "BrokenPipeError";
     this.operation = operation;
   }
+}
+
+/** What was tried, and on which flow: "read from tcp:127.0.0.1:80". */
+function onFlow(operation: string, flow: string | undefined): string {
+  return flow === undefined ? operation : `${operation} ${prepositions[operation] ?? "on"} ${shown(flow)}`;
+}
+
+function shown(flow: string): string {
+  return flow.length > longestName ? `${flow.slice(0, longestName)}...` : flow;
+}
+
+/** The message with its offset, once. */
+function located(message: string, offset: number): string {
+  const place = ` (at offset ${offset})`;
+  return message.endsWith(place) ? message : message + place;
+}
+
+/** The cause alone: an `undefined` one is not one. */
+function causeOf(options: ErrorOptions | undefined): ErrorOptions | undefined {
+  return options === undefined || !("cause" in options) ? undefined : { cause: options.cause };
 }

@@ -6,7 +6,8 @@
  */
 
 import { refused } from "../switch/scope.ts";
-import { totalLength } from "./bytes.ts";
+import { isBytes, lengthOf, totalLength, unshared, viewOf } from "./bytes.ts";
+import { describe } from "./describe.ts";
 import { type Borrower, give, lend, type PromptBorrower, pump, tryGive } from "./types.ts";
 import type { GivingSink, LendingSource, PumpedSink, PumpingSource, Sink, Source } from "./types.ts";
 
@@ -19,7 +20,7 @@ import type { GivingSink, LendingSource, PumpedSink, PumpingSource, Sink, Source
 export function checkSource(action: string, source: Source): void {
   // The `read` of a Node stream is another one, which would seem to be at the end.
   if (typeof source?.read === "function" && !("readableFlowing" in source)) return;
-  throw new TypeError(`Cannot ${action} ${nameOf(source)}: must be a source${sourceHint(source)}`);
+  throw new TypeError(`Cannot ${action} ${describe(source)}: must be a source${sourceHint(source)}`);
 }
 
 /** The same for a sink: "copy to". */
@@ -30,7 +31,7 @@ export function checkSink(action: string, sink: Sink): void {
     : has(sink, "getWriter")
     ? ": wrap a web stream in fromWritableStream"
     : "";
-  throw new TypeError(`Cannot ${action} ${nameOf(sink)}: must be a sink${hint}`);
+  throw new TypeError(`Cannot ${action} ${describe(sink)}: must be a sink${hint}`);
 }
 
 /** Whether `source` has the fast path {@linkcode lend}. */
@@ -57,8 +58,9 @@ export function pumped(sink: Sink): sink is PumpedSink {
 export async function readSome(source: Source, buffer: Uint8Array): Promise<number | null> {
   const refusal = refused();
   if (refusal !== undefined) return await refusal;
+  const length = lengthOf(buffer); // now, for a source may detach what it fills
   const count = await source.read(buffer);
-  return count === null ? null : checkCount("read", "source", count, buffer.length);
+  return count === null ? null : checkCount("read", "source", count, length);
 }
 
 /** One loan. It may throw at once. */
@@ -67,18 +69,24 @@ export function lendSome(source: LendingSource, use: Borrower): Promise<number |
   if (refusal !== undefined) return refusal;
   let taken: number | undefined;
   const lending = source[lend]((bytes, keep) => {
-    const given = use(bytes, keep);
+    const given = use(lent(bytes), keep);
     return typeof given === "number" ? taken = given : Promise.resolve(given).then((count) => taken = count);
   });
   return Promise.resolve(lending).then((count) => {
     if (count === null || count === taken) return count;
-    throw new TypeError(`Cannot read: the source lent ${String(count)} bytes where ${taken ?? "none"} were taken`);
+    throw new TypeError(`Cannot read: the source lent ${describe(count)} bytes where ${taken ?? "none"} were taken`);
   });
 }
 
 /** As many loans as come without waiting for a promise. Whether the source has ended. It may throw at once. */
 export function pumpSome(source: PumpingSource, use: PromptBorrower): Promise<boolean> {
-  return refused() ?? source[pump](use);
+  return refused() ?? source[pump]((bytes, keep) => use(lent(bytes), keep));
+}
+
+/** What a source has lent, as a plain array. */
+function lent(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (isBytes(bytes)) return unshared(viewOf(bytes));
+  throw new TypeError(`Cannot read: the source lent ${describe(bytes)}: must be a Uint8Array`);
 }
 
 /** One write of bytes whose memory the sink may keep, without waiting; 0 while something older is queued. */
@@ -105,15 +113,9 @@ export function giveAll(sink: GivingSink, buffers: readonly Uint8Array[]): Promi
   return refused() ?? Promise.resolve(sink[give](buffers)).then((count) => checkCount("write", "sink", count, length));
 }
 
-/** What a wrong value is called: not by all that it holds. */
-export function nameOf(value: unknown): string {
-  if (typeof value === "string") return "a string";
-  return typeof value === "object" && value !== null ? Object.prototype.toString.call(value) : String(value);
-}
-
 function sourceHint(value: unknown): string {
   if (typeof value === "string") return ": wrap it in stringSource";
-  if (value instanceof Uint8Array) return ": wrap it in bytesSource";
+  if (isBytes(value)) return ": wrap it in bytesSource";
   if (has(value, "readableFlowing")) return ": wrap a Node stream in fromReadable";
   if (has(value, "getReader")) return ": wrap a web stream in fromReadableStream";
   if (value instanceof Blob) return ": wrap its stream() in fromReadableStream";
@@ -125,9 +127,15 @@ function has(value: unknown, key: PropertyKey): boolean {
   return typeof value === "object" && value !== null && key in value;
 }
 
+/** Throws unless a borrower can have taken so many of the bytes that were lent to it. */
+export function checkTaken(taken: number, bytes: Uint8Array): number {
+  if (Number.isInteger(taken) && taken >= 0 && taken <= bytes.length) return taken;
+  throw new RangeError(`Cannot lend: the borrower took ${describe(taken)} of ${bytes.length} bytes`);
+}
+
 function checkCount(operation: string, who: string, count: unknown, limit: number): number {
   if (Number.isInteger(count) && count as number >= 1 && count as number <= limit) return count as number;
   throw new TypeError(
-    `Cannot ${operation} as the ${who} must count from 1 to ${limit} bytes: it gave ${String(count)}`,
+    `Cannot ${operation} as the ${who} must count from 1 to ${limit} bytes: it gave ${describe(count)}`,
   );
 }

@@ -2,6 +2,8 @@
 
 /** How numbers lie in bytes: the one table for reading and for writing. */
 
+import { describe } from "./describe.ts";
+
 /** One way to write a number. */
 export interface NumberFormat<T> {
   /** How many bytes it takes. */
@@ -120,7 +122,7 @@ export const float64le: NumberFormat<number> = {
 export function countProblem(name: string, value: unknown, least: number, most = Infinity): Error | undefined {
   if (Number.isSafeInteger(value) && value as number >= least && value as number <= most) return undefined;
   const rule = most === Infinity ? `a whole number >= ${least}` : `a whole number from ${least} to ${most}`;
-  if (typeof value !== "number") return new TypeError(`Cannot use ${String(value)} as ${name}: must be ${rule}`);
+  if (typeof value !== "number") return new TypeError(`Cannot use ${describe(value)} as ${name}: must be ${rule}`);
   return new RangeError(`Cannot use ${value} as ${name}: must be ${rule}`);
 }
 
@@ -133,7 +135,7 @@ function checkUint(name: string, value: number, most: number): void {
 function checkUint64(value: bigint): void {
   checkType("uint64", value, "bigint");
   if (value >= 0n && value < 2n ** 64n) return;
-  throw new RangeError(`Cannot write ${value} as uint64: must be from 0 to ${2n ** 64n - 1n}`);
+  throw new RangeError(`Cannot write ${describe(value)} as uint64: must be from 0 to ${2n ** 64n - 1n}`);
 }
 
 function checkFloat32(value: number): void {
@@ -144,5 +146,5 @@ function checkFloat32(value: number): void {
 
 function checkType(name: string, value: unknown, type: "number" | "bigint"): void {
   const actual: string = typeof value;
-  if (actual !== type) throw new TypeError(`Cannot write ${String(value)} as ${name}: must be a ${type}`);
+  if (actual !== type) throw new TypeError(`Cannot write ${describe(value)} as ${name}: must be a ${type}`);
 }

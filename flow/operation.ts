@@ -2,6 +2,7 @@
 
 import { isInstance } from "../switch/check.ts";
 import { Cancelled } from "../switch/errors.ts";
+import { withCallerFrames } from "./caller_frames.ts";
 import { ClosedError } from "./errors.ts";
 
 /**
@@ -21,12 +22,24 @@ export function operation<T>(run: () => Promise<T>): Promise<T> {
     } catch (error) {
       silent = isSilent(error);
       if (silent) promise?.catch(ignore);
-      throw error;
+      throw withCallerFrames(error, running);
     }
   };
   promise = running();
   if (silent) promise.catch(ignore); // it failed before there was a promise
   return promise;
+}
+
+/**
+ * `promise.then(then)`, for an operation of one step that should not make the frame of an async
+ * function: with {@linkcode operation}'s rule for a caller who forgot to await it.
+ */
+export function silenced<T, R>(promise: Promise<T>, then: (value: T) => R | Promise<R>): Promise<R> {
+  const result: Promise<R> = promise.then(then, (error) => {
+    if (isSilent(error)) result.catch(ignore);
+    throw error;
+  });
+  return result;
 }
 
 /** A rejection that is not unhandled where its operation was not awaited, if `error` allows that. */

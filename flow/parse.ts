@@ -2,11 +2,12 @@
 
 import { isInstance } from "../switch/check.ts";
 import { BufReader } from "./buf_reader.ts";
+import { isBytes } from "./bytes.ts";
+import { describe } from "./describe.ts";
 import { BufferLimitExceeded, EndOfFlow, ParseError } from "./errors.ts";
+import { operation } from "./operation.ts";
 import { bytesSource, stringSource } from "./sources.ts";
 import type { Source } from "./types.ts";
-
-const defaultMaxSize = 1024 * 1024;
 
 /** Options for {@linkcode parse}. */
 export interface ParseOptions {
@@ -49,29 +50,34 @@ export interface ParseOptions {
  * await assertRejects(() => parse("v2 beta", version), ParseError, "(at offset 2)");
  * ```
  */
-export async function parse<T>(
+export function parse<T>(
   source: Source | Uint8Array | string,
   parser: (r: BufReader) => Promise<T>,
-  options: ParseOptions = {},
+  options?: ParseOptions,
 ): Promise<T> {
-  if (typeof parser !== "function") throw new TypeError(`Cannot parse: ${String(parser)} is not a function`);
-  const reader = readerOf(source, options.maxSize);
-  try {
-    const value = await parser(reader);
-    await reader.endOfInput();
-    return value;
-  } catch (error) {
-    if (!isInstance(error, EndOfFlow) && !isInstance(error, BufferLimitExceeded)) throw error;
-    throw new ParseError(error.message, reader.consumed, error);
-  }
+  return operation(async () => {
+    if (typeof parser !== "function") throw new TypeError(`Cannot parse: ${describe(parser)} is not a function`);
+    const reader = readerOf(source, options?.maxSize);
+    try {
+      const value = await parser(reader);
+      await reader.endOfInput();
+      return value;
+    } catch (error) {
+      if (isInstance(error, EndOfFlow)) {
+        throw new ParseError(error.message, reader.consumed + reader.buffered, error); // where the input ended
+      }
+      if (isInstance(error, BufferLimitExceeded)) throw new ParseError(error.message, reader.consumed, error);
+      throw error;
+    }
+  });
 }
 
 function readerOf(source: Source | Uint8Array | string, maxSize: number | undefined): BufReader {
   if (typeof source === "string") {
     return maxSize === undefined ? BufReader.of(source) : new BufReader(stringSource(source), { maxSize });
   }
-  if (source instanceof Uint8Array) {
+  if (isBytes(source)) {
     return maxSize === undefined ? BufReader.of(source) : new BufReader(bytesSource(source), { maxSize });
   }
-  return new BufReader(source, { maxSize: maxSize ?? defaultMaxSize });
+  return new BufReader(source, { maxSize });
 }

@@ -1,7 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { totalLength, unshared } from "./bytes.ts";
+import { describe } from "./describe.ts";
 import { BrokenPipeError } from "./errors.ts";
+import { label } from "./label.ts";
 import { Stream, type StreamNames } from "./stream.ts";
 import { type StreamEnd, writeLimit } from "./stream_end.ts";
 import { give, lend } from "./types.ts";
@@ -41,14 +43,20 @@ export interface PipeEnd extends TwoWay, Closable, LendingSource, GivingSink {}
  * assertEquals(new TextDecoder().decode(await readAll(b)), "hello");
  * ```
  */
-export function pipe(options: PipeOptions = {}): [PipeEnd, PipeEnd] {
-  const { capacity = 64 * 1024 } = options;
+export function pipe(options?: PipeOptions): [PipeEnd, PipeEnd] {
+  const { capacity = 64 * 1024 } = options ?? {};
   if (!Number.isSafeInteger(capacity) || capacity < 1) {
-    throw new RangeError(`Cannot make a pipe as capacity must be a whole number >= 1: current value is ${capacity}`);
+    const value = typeof capacity === "number" ? capacity : describe(capacity);
+    throw new RangeError(`Cannot make a pipe as capacity must be a whole number >= 1: current value is ${value}`);
   }
+  return namedPipe(capacity, names, names);
+}
+
+/** A pipe whose ends have names of their own, in errors and dumps. */
+export function namedPipe(capacity: number, names: StreamNames, others: StreamNames): [PipeEnd, PipeEnd] {
   const there = new Channel(capacity);
   const back = new Channel(capacity);
-  return [new PipeFlow(back, there), new PipeFlow(there, back)];
+  return [new PipeFlow(back, there, names), new PipeFlow(there, back, others)];
 }
 
 /** Bytes on their way in one direction. */
@@ -190,11 +198,15 @@ class PipeFlow implements PipeEnd {
   readonly #end: MemoryEnd;
   readonly #stream: Stream;
 
-  constructor(from: Channel, to: Channel) {
+  constructor(from: Channel, to: Channel, names: StreamNames) {
     this.#end = new MemoryEnd(from, to);
     this.#stream = new Stream(this.#end, names);
     this.#end.attach(this.#stream);
     Object.freeze(this);
+  }
+
+  get [label](): string {
+    return this.#stream.label;
   }
 
   read(buffer: Uint8Array): Promise<number | null> {

@@ -2,17 +2,22 @@
 
 import { both } from "../switch/fiber.ts";
 import { copy } from "./copy.ts";
-import { checkSink, checkSource, nameOf } from "./foreign.ts";
+import { describe } from "./describe.ts";
+import { checkSink, checkSource } from "./foreign.ts";
+import { ignore, operation } from "./operation.ts";
 import type { TwoWay } from "./types.ts";
 
 /**
- * Copies both ways between two flows, passing on the end of each direction, until both have ended. It closes neither
- * flow.
+ * Copies both ways between two flows, passing on how each direction ends, until both have ended. It closes neither flow.
+ *
+ * The end of one flow ends the sending direction of the other. A failure, or a cancellation, aborts both flows where they
+ * have a method `abort`, as sockets do, with the error as its reason: so neither side can take what it has received, which
+ * is not all, for the whole. A flow without one, such as a pipe, stays open, and keeps what was not taken from it.
  *
  * @param a One flow.
  * @param b The other one.
  * @throws {MultipleErrors} When both directions fail. The first failure cancels the other direction, and is thrown as
- * it is when it stays alone; as with {@linkcode copy}, what was not taken is still in its source.
+ * it is when it stays alone.
  * @throws {TypeError} When one of them is no flow, or gives a count that cannot be.
  * @throws {Cancelled} When the current scope is cancelled.
  *
@@ -31,18 +36,36 @@ import type { TwoWay } from "./types.ts";
  * await proxying;
  * ```
  */
-export async function proxy(a: TwoWay, b: TwoWay): Promise<void> {
-  for (const flow of [a, b]) checkFlow(flow);
-  await both(() => pass(a, b), () => pass(b, a));
+export function proxy(a: TwoWay, b: TwoWay): Promise<void> {
+  return operation(async () => {
+    for (const flow of [a, b]) checkFlow(flow);
+    try {
+      await both(() => pass(a, b), () => pass(b, a));
+    } catch (error) {
+      for (const flow of [a, b]) abort(flow, error);
+      throw error;
+    }
+  });
 }
 
 function checkFlow(flow: TwoWay): void {
   checkSource("proxy", flow);
   checkSink("proxy", flow);
-  if (typeof flow.shutdown !== "function") throw new TypeError(`Cannot proxy ${nameOf(flow)}: it must have shutdown()`);
+  if (typeof flow.shutdown !== "function") {
+    throw new TypeError(`Cannot proxy ${describe(flow)}: it must have shutdown()`);
+  }
 }
 
 async function pass(from: TwoWay, to: TwoWay): Promise<void> {
   await copy(from, to);
   await to.shutdown("send");
+}
+
+/** Aborts a flow that can be aborted. What a foreign one throws must not replace the failure. */
+function abort(flow: TwoWay & { abort?(reason?: unknown): unknown }, reason: unknown): void {
+  try {
+    Promise.resolve(flow.abort?.(reason)).catch(ignore);
+  } catch {
+    // The failure is thrown.
+  }
 }

@@ -2,7 +2,8 @@
 
 import { runIn } from "../switch/context.ts";
 import { bridge, currentScope, liveScope, Scope } from "../switch/scope.ts";
-import { unshared } from "./bytes.ts";
+import { unshared, viewOf } from "./bytes.ts";
+import { label } from "./label.ts";
 import { Stream, type StreamNames } from "./stream.ts";
 import { noSink, type StreamEnd } from "./stream_end.ts";
 import { lend, type LendingSource } from "./types.ts";
@@ -38,7 +39,7 @@ export function openPulled(pull: Pull, options: PullOptions): { source: LendingS
   let pulling = false;
 
   const accept = (next: Uint8Array | null) => {
-    piece = next === null ? null : unshared(next);
+    piece = next === null ? null : unshared(viewOf(next));
   };
   const refuse = (error: unknown) => {
     failure = { error };
@@ -79,7 +80,8 @@ export function openPulled(pull: Pull, options: PullOptions): { source: LendingS
     },
   };
   const stream = new Stream(end, names);
-  const source = Object.freeze<LendingSource>({
+  const source = Object.freeze<LendingSource & { readonly [label]: string }>({
+    [label]: names.label,
     read: (buffer) => stream.read(buffer),
     [lend]: (use) => stream.lend((bytes) => use(bytes, options.keep)),
   });

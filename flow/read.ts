@@ -1,9 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { refused } from "../switch/scope.ts";
-import { checkBytes } from "./bytes.ts";
+import { bytesProblem, lengthOf, vanished, viewOf } from "./bytes.ts";
+import { describe } from "./describe.ts";
 import { BufferLimitExceeded, EndOfFlow } from "./errors.ts";
 import { checkSource, lends, readSome } from "./foreign.ts";
+import { labelOf } from "./label.ts";
+import { operation, rejection, silenced } from "./operation.ts";
 import { lend, type Source } from "./types.ts";
 
 /** What {@linkcode readAll} allocates at first, in bytes. */
@@ -38,15 +41,21 @@ export interface ReadAllOptions {
  * assertEquals(new TextDecoder().decode(header), "SLUI");
  * ```
  */
-export async function readExact(source: Source, buffer: Uint8Array): Promise<void> {
-  checkSource("read from", source);
-  const refusal = checkBytes(buffer) ?? refused();
-  if (refusal !== undefined) await refusal;
-  for (let filled = 0; filled < buffer.length;) {
-    const count = await readSome(source, buffer.subarray(filled));
-    if (count === null) throw new EndOfFlow(`Cannot read ${buffer.length} bytes: the flow ended after ${filled}`);
-    filled += count;
-  }
+export function readExact(source: Source, buffer: Uint8Array): Promise<void> {
+  return operation(async () => {
+    checkSource("read from", source);
+    const problem = bytesProblem(buffer);
+    if (problem !== undefined) throw problem;
+    const refusal = refused();
+    if (refusal !== undefined) await refusal;
+    const length = lengthOf(buffer);
+    for (let filled = 0; filled < length;) {
+      const count = await readSome(source, viewOf(buffer).subarray(filled));
+      if (lengthOf(buffer) !== length) throw vanished("read");
+      if (count === null) throw new EndOfFlow(`Cannot read ${length} bytes: the flow ended after ${filled}`);
+      filled += count;
+    }
+  });
 }
 
 /**
@@ -72,21 +81,24 @@ export async function readExact(source: Source, buffer: Uint8Array): Promise<voi
  * assertEquals(new TextDecoder().decode(all), "hello");
  * ```
  */
-export async function readAll(source: Source, options: ReadAllOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
-  checkSource("read from", source);
-  const { maxSize = Infinity } = options;
-  if (maxSize !== Infinity && !Number.isSafeInteger(maxSize) || maxSize < 0) {
-    throw new RangeError(`Cannot read all as maxSize must be a whole number >= 0: current value is ${maxSize}`);
-  }
-  let buffer = new Uint8Array(Math.min(firstSize, maxSize + 1)); // one more, to see whether anything follows
-  let size = 0;
-  while (true) {
-    const count = await readSome(source, buffer.subarray(size));
-    if (count === null) return buffer.slice(0, size);
-    size += count;
-    if (size > maxSize) throw new BufferLimitExceeded(maxSize);
-    if (size === buffer.length) buffer = grown(buffer, maxSize + 1);
-  }
+export function readAll(source: Source, options?: ReadAllOptions): Promise<Uint8Array<ArrayBuffer>> {
+  return operation(async () => {
+    checkSource("read from", source);
+    const { maxSize = Infinity } = options ?? {};
+    if (maxSize !== Infinity && !Number.isSafeInteger(maxSize) || maxSize < 0) {
+      const value = typeof maxSize === "number" ? maxSize : describe(maxSize);
+      throw new RangeError(`Cannot read all as maxSize must be a whole number >= 0: current value is ${value}`);
+    }
+    let buffer = new Uint8Array(Math.min(firstSize, maxSize + 1)); // one more, to see whether anything follows
+    let size = 0;
+    while (true) {
+      const count = await readSome(source, buffer.subarray(size));
+      if (count === null) return buffer.slice(0, size);
+      size += count;
+      if (size > maxSize) throw new BufferLimitExceeded(maxSize, { flow: labelOf(source) });
+      if (size === buffer.length) buffer = grown(buffer, maxSize + 1);
+    }
+  });
 }
 
 /**
@@ -123,12 +135,12 @@ export function readable(source: Source): Promise<void> {
       lent = true;
       return 0;
     };
-    return Promise.resolve(source[lend](use)).then((count) => {
+    return silenced(Promise.resolve(source[lend](use)), (count) => {
       if (count === null || (lent && count === 0)) return;
-      throw new TypeError(`Cannot read: the source lent ${String(count)} bytes where none were taken`);
+      throw new TypeError(`Cannot read: the source lent ${describe(count)} bytes where none were taken`);
     });
   } catch (error) {
-    return Promise.reject(error);
+    return rejection(error);
   }
 }
 

@@ -2,8 +2,11 @@
 
 import { isCancelled, yieldNow } from "../switch/cancel.ts";
 import { refused } from "../switch/scope.ts";
+import { copyTo, lengthOf, vanished } from "./bytes.ts";
 import { BufferLimitExceeded, BusyError, EndOfFlow } from "./errors.ts";
-import { lends, lendSome, readSome } from "./foreign.ts";
+import { checkTaken, lends, lendSome, readSome } from "./foreign.ts";
+import { labelOf } from "./label.ts";
+import { ignore, isSilent, rejection } from "./operation.ts";
 import { writeLimit } from "./stream_end.ts";
 import type { Borrower, LendingSource, Source } from "./types.ts";
 
@@ -45,8 +48,14 @@ export class ReadBuffer {
   /** The most that is buffered. */
   readonly maxSize: number;
 
-  readonly #source: Source;
+  /** Where it reads. */
+  readonly source: Source;
+
   readonly #initialSize: number;
+  /** What the operation gives that is under way, if it has to wait. */
+  #running: Promise<unknown> | undefined;
+  /** Whether what was buffered was handed over. */
+  #over = false;
   /** Whether `memory` was allocated here, to be written to. */
   #ours = false;
   /** Whether whoever borrows from `memory` may keep it. */
@@ -54,7 +63,7 @@ export class ReadBuffer {
   #view: DataView | undefined;
 
   constructor(source: Source, sizes: ReadBufferSizes) {
-    this.#source = source;
+    this.source = source;
     this.maxSize = sizes.maxSize;
     this.#initialSize = sizes.initialSize;
   }
@@ -87,7 +96,7 @@ export class ReadBuffer {
    */
   has(size: number): boolean {
     if (this.size >= size) return true;
-    if (size > this.maxSize) throw new BufferLimitExceeded(this.maxSize);
+    if (size > this.maxSize) throw this.#limitExceeded();
     this.moreFor(`read ${size} bytes`);
     return false;
   }
@@ -130,27 +139,46 @@ export class ReadBuffer {
    *
    * @param attempt Looks at what is buffered. Once the source has ended it may not ask for more.
    * @param wanted How many bytes must be buffered for the next call: one more than there are, if absent.
+   * @param what What is read, for the error when it is too long: "a line".
    */
-  until<T>(attempt: () => T | typeof more, wanted?: number): Promise<T> {
+  until<T>(attempt: () => T | typeof more, wanted?: number, what?: string): Promise<T> {
     const refusal = this.#begin();
     if (refusal !== undefined) return refusal;
     try {
       const given = attempt();
-      if (given === more) return this.#retry(attempt, wanted);
+      if (given === more) return this.#retry(attempt, wanted, what);
       this.busy = false;
       return Promise.resolve(given);
     } catch (error) {
-      return Promise.reject(this.#failed(error));
+      return rejection(this.#failed(error));
     }
   }
 
-  /** Reads as from a source: what is buffered first, and then straight from the source. */
+  /** Reads as from a source, through the buffer: unless that is empty, and `buffer` is at least as large. */
   readInto(buffer: Uint8Array): Promise<number | null> {
     return this.#alone(async () => {
-      if (this.size > 0) return this.#copyTo(buffer);
-      if (this.ended) return null;
-      return this.#count(await readSome(this.#source, buffer));
+      if (this.size === 0) {
+        if (this.ended) return null;
+        const own = this.#ours ? this.memory.length : this.#initialSize;
+        if (lengthOf(buffer) >= own) return this.#count(await readSome(this.source, buffer));
+        if (this.#came(await this.#more(1)) === null) return null;
+      }
+      return this.#copyTo(buffer);
     });
+  }
+
+  /** What is buffered. Nothing can be read here any more. */
+  handOver(): Uint8Array<ArrayBuffer> {
+    const bytes = this.peek();
+    this.#release();
+    this.#over = true;
+    return bytes;
+  }
+
+  /** Why no operation can begin, if none can. */
+  problem(): Error | undefined {
+    if (this.busy) return new BusyError("read", { flow: labelOf(this.source) });
+    return this.#over ? new TypeError("Cannot read: unread() has handed over what was buffered") : undefined;
   }
 
   /** Lends as a source: what is buffered first, and then what the source lends. */
@@ -158,17 +186,14 @@ export class ReadBuffer {
     return this.#alone(async () => {
       if (this.size === 0) {
         if (this.ended) return null;
-        if (lends(this.#source)) {
+        if (lends(this.source)) {
           this.#release();
-          return this.#count(await lendSome(this.#source, use));
+          return this.#count(await lendSome(this.source, use));
         }
         if (this.#came(await this.#more(1)) === null) return null;
       }
       const bytes = this.peek();
-      const taken = await use(bytes, this.#keep);
-      if (!(Number.isInteger(taken) && taken >= 0 && taken <= bytes.length)) {
-        throw new RangeError(`Cannot lend: the borrower took ${taken} of ${bytes.length} bytes`);
-      }
+      const taken = checkTaken(await use(bytes, this.#keep), bytes);
       this.consume(taken);
       return taken;
     });
@@ -178,60 +203,81 @@ export class ReadBuffer {
   #begin(): Promise<never> | undefined {
     const refusal = refused();
     if (refusal !== undefined) return refusal;
-    if (this.busy) return Promise.reject(new BusyError("read"));
+    if (this.busy || this.#over) return Promise.reject(this.problem());
     this.busy = true;
     return undefined;
   }
 
-  async #alone<T>(operation: () => Promise<T>): Promise<T> {
+  #alone<T>(operation: () => Promise<T>): Promise<T> {
     const refusal = this.#begin();
-    if (refusal !== undefined) return await refusal;
+    if (refusal !== undefined) return refusal;
+    const running = this.#run(operation);
+    this.#running = running;
+    return running;
+  }
+
+  async #run<T>(operation: () => Promise<T>): Promise<T> {
     try {
-      return await operation();
-    } finally {
-      this.busy = false;
+      return this.#done(await operation());
+    } catch (error) {
+      throw this.#failed(error);
     }
   }
 
   /** No async function, whose frame an idle connection would keep. It may throw at once. */
-  #retry<T>(attempt: () => T | typeof more, wanted: number | undefined): Promise<T> {
-    return this.#more(wanted ?? this.size + 1).then((count) => {
+  #retry<T>(attempt: () => T | typeof more, wanted: number | undefined, what: string | undefined): Promise<T> {
+    const running = this.#more(wanted ?? this.size + 1, what).then((count) => {
       try {
         this.#came(count);
         const given = attempt();
-        if (given === more) return this.#retryOn(attempt, wanted);
-        this.busy = false;
-        return given;
+        return given === more ? this.#retryOn(attempt, wanted, what) : this.#done(given);
       } catch (error) {
         throw this.#failed(error);
       }
     }, (error) => {
       throw this.#failed(error);
     });
+    this.#running = running;
+    return running;
   }
 
-  async #retryOn<T>(attempt: () => T | typeof more, wanted: number | undefined): Promise<T> {
+  async #retryOn<T>(
+    attempt: () => T | typeof more,
+    wanted: number | undefined,
+    what: string | undefined,
+  ): Promise<T> {
     try {
       for (let reads = 2;; reads++) {
-        this.#came(await this.#more(wanted ?? this.size + 1));
+        this.#came(await this.#more(wanted ?? this.size + 1, what));
         const given = attempt();
-        if (given !== more) return given;
+        if (given !== more) return this.#done(given);
         if (reads % readsPerYield === 0) await yieldNow();
       }
-    } finally {
-      this.busy = false;
+    } catch (error) {
+      throw this.#failed(error);
     }
   }
 
-  #failed(error: unknown): unknown {
+  #done<T>(value: T): T {
     this.busy = false;
-    return error;
+    this.#running = undefined;
+    return value;
+  }
+
+  /** Takes note that the operation has failed. One that nobody awaits may be no unhandled rejection. */
+  #failed(error: unknown): unknown {
+    if (isSilent(error)) this.#running?.catch(ignore);
+    return this.#done(error);
+  }
+
+  #limitExceeded(what?: string): BufferLimitExceeded {
+    return new BufferLimitExceeded(this.maxSize, { what, offset: this.consumed, flow: labelOf(this.source) });
   }
 
   /** Reads once, with room for `wanted` buffered bytes. No async function, whose frame an idle connection would keep; it may throw at once. */
-  #more(wanted: number): Promise<number | null> {
-    if (wanted > this.maxSize) throw new BufferLimitExceeded(this.maxSize);
-    const source = this.#source;
+  #more(wanted: number, what?: string): Promise<number | null> {
+    if (wanted > this.maxSize) throw this.#limitExceeded(what);
+    const source = this.source;
     return lends(source) ? this.#borrow(source, wanted) : this.#read(wanted);
   }
 
@@ -242,7 +288,7 @@ export class ReadBuffer {
 
   async #read(wanted: number): Promise<number | null> {
     this.#makeRoom(wanted);
-    const count = await readSome(this.#source, this.memory.subarray(this.end));
+    const count = await readSome(this.source, this.memory.subarray(this.end));
     if (count !== null) this.end += count;
     return count;
   }
@@ -305,8 +351,10 @@ export class ReadBuffer {
   }
 
   #copyTo(buffer: Uint8Array): number {
-    const size = Math.min(this.size, buffer.length);
-    buffer.set(this.memory.subarray(this.start, this.start + size));
+    const length = lengthOf(buffer);
+    if (length === 0) throw vanished("read");
+    const size = Math.min(this.size, length);
+    copyTo(buffer, this.memory.subarray(this.start, this.start + size), 0);
     this.consume(size);
     return size;
   }

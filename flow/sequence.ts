@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { BufReader } from "./buf_reader.ts";
+import { describe } from "./describe.ts";
 import { ParseError } from "./errors.ts";
 
 /** Options for {@linkcode sequence}. */
@@ -40,11 +41,11 @@ export interface SequenceOptions {
 export function sequence<T>(
   reader: BufReader,
   parser: (r: BufReader) => Promise<T>,
-  options: SequenceOptions = {},
+  options?: SequenceOptions,
 ): AsyncIterable<T> {
-  const { stop = (r) => r.atEnd() } = options;
+  const { stop = (r: BufReader) => r.atEnd() } = options ?? {};
   for (const fn of [parser, stop]) {
-    if (typeof fn !== "function") throw new TypeError(`Cannot parse a sequence: ${String(fn)} is not a function`);
+    if (typeof fn !== "function") throw new TypeError(`Cannot parse a sequence: ${describe(fn)} is not a function`);
   }
   const start = reader.consumed;
   let used = false;

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { refused } from "../switch/scope.ts";
-import { checkBuffer, checkBuffers, checkBytes, joined, totalLength } from "./bytes.ts";
+import { checkBuffer, checkBytes, joined, lengthOf, totalLength, viewsOf } from "./bytes.ts";
 import { give, type GivingSink, lend, type LendingSource } from "./types.ts";
 
 /** What {@linkcode bufferSink} makes: a sink that keeps everything in memory. */
@@ -42,14 +42,17 @@ export function bufferSink(): BufferSink {
     write(bytes) {
       const refusal = checkBytes(bytes) ?? refused();
       if (refusal !== undefined) return refusal;
-      if (bytes.length > 0) pieces.push(new Uint8Array(bytes));
-      return Promise.resolve(bytes.length);
+      const copy = new Uint8Array(bytes);
+      if (copy.length > 0) pieces.push(copy);
+      return Promise.resolve(copy.length);
     },
     [give](buffers) {
-      const refusal = checkBuffers(buffers) ?? refused();
+      const views = viewsOf(buffers);
+      if (!Array.isArray(views)) return Promise.reject(views);
+      const refusal = refused();
       if (refusal !== undefined) return refusal;
-      for (const bytes of buffers) if (bytes.length > 0) pieces.push(bytes);
-      return Promise.resolve(totalLength(buffers));
+      pieces.push(...views);
+      return Promise.resolve(totalLength(views));
     },
     bytes,
     text: () => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes()),
@@ -71,6 +74,9 @@ export function bufferSink(): BufferSink {
 export const nullFlow: LendingSource & GivingSink = Object.freeze<LendingSource & GivingSink>({
   read: (buffer) => checkBuffer(buffer) ?? refused() ?? Promise.resolve(null),
   [lend]: () => refused() ?? Promise.resolve(null),
-  write: (bytes) => checkBytes(bytes) ?? refused() ?? Promise.resolve(bytes.length),
-  [give]: (buffers) => checkBuffers(buffers) ?? refused() ?? Promise.resolve(totalLength(buffers)),
+  write: (bytes) => checkBytes(bytes) ?? refused() ?? Promise.resolve(lengthOf(bytes)),
+  [give](buffers) {
+    const views = viewsOf(buffers);
+    return Array.isArray(views) ? refused() ?? Promise.resolve(totalLength(views)) : Promise.reject(views);
+  },
 });

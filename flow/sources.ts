@@ -1,9 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { bytesProblem } from "./bytes.ts";
+import { describe } from "./describe.ts";
 import { checkSource, lends, lendSome, readSome } from "./foreign.ts";
 import { pulledSource } from "./pulled.ts";
 import { writeLimit } from "./stream_end.ts";
+import { encode } from "./text.ts";
 import type { LendingSource, Source } from "./types.ts";
 
 /**
@@ -22,8 +24,8 @@ import type { LendingSource, Source } from "./types.ts";
  * ```
  */
 export function stringSource(text: string): LendingSource {
-  if (typeof text !== "string") throw new TypeError(`Cannot make a source of ${String(text)}: must be a string`);
-  return listSource([new TextEncoder().encode(text)], true);
+  if (typeof text !== "string") throw new TypeError(`Cannot make a source of ${describe(text)}: must be a string`);
+  return listSource([encode(text)], true);
 }
 
 /**
@@ -79,7 +81,7 @@ export function fromIterable(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8A
     return pulledSource(async () => bytesOf(await later.next()), { keep: false, retry: false });
   }
   const now = methods?.[Symbol.iterator]?.();
-  if (now === undefined) throw new TypeError(`Cannot make a source of ${String(chunks)}: must be iterable`);
+  if (now === undefined) throw new TypeError(`Cannot make a source of ${describe(chunks)}: must be iterable`);
   return pulledSource(() => bytesOf(now.next()), { keep: false, retry: false });
 }
 

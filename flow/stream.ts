@@ -1,19 +1,24 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { throwLater } from "../switch/late_error.ts";
 import { currentScope, refused, Waiter } from "../switch/scope.ts";
-import { checkBuffer, checkBuffers, checkBytes, plain } from "./bytes.ts";
+import { checkBuffer, checkBytes, copyTo, lengthOf, plain, vanished, viewOf, viewsOf } from "./bytes.ts";
+import { describe, quote } from "./describe.ts";
 import { type Attempt, Direction } from "./direction.ts";
 import { BusyError, ClosedError } from "./errors.ts";
-import { rejection } from "./operation.ts";
+import { checkTaken } from "./foreign.ts";
+import { rejection, silenced } from "./operation.ts";
 import type { StreamEnd, StreamEvents } from "./stream_end.ts";
 import type { Borrower, PromptBorrower, ShutdownHow } from "./types.ts";
+
+export { label } from "./label.ts";
 
 /** After so many pieces a pump lets others run, for ends that never wait would keep it going for ever. */
 const piecesPerTurn = 256;
 
 /** How a stream names itself and its failures. */
 export interface StreamNames {
-  /** What the stream is called in dumps: "tcp:127.0.0.1:80". Asked for only when a dump is made. */
+  /** What the stream is called in errors and dumps: "tcp:127.0.0.1:80". Asked for only when one is made. */
   readonly label: string;
   /** What is thrown for an error of what is under it; the operation is "read", "write", "receive". */
   failure(operation: string, cause: unknown): unknown;
@@ -22,7 +27,7 @@ export interface StreamNames {
 }
 
 // What is tried of each operation, again and again. Not methods, for a direction keeps them without a closure for each operation.
-/** Reads what is there, as far as it fits. */
+/** Reads what is there, as far as it fits. Where the buffer has vanished, it stays for the next reader. */
 let fill: Attempt<Stream, Uint8Array, number | null>;
 /** Finds what to lend. Marked in the same turn, so that nobody else reads before the borrower is called. */
 let markLent: Attempt<Stream, undefined, Uint8Array<ArrayBuffer> | null>;
@@ -39,12 +44,14 @@ export class Stream implements StreamEvents {
     fill = (stream, buffer) => {
       let bytes = stream.#peek();
       if (bytes === undefined || bytes === null) return bytes;
+      const length = lengthOf(buffer);
+      if (length === 0) return throwLater(() => vanished("read"));
       let filled = 0;
       do {
-        const size = Math.min(bytes.length, buffer.length - filled);
-        buffer.set(size === bytes.length ? bytes : bytes.subarray(0, size), filled);
+        const size = Math.min(bytes.length, length - filled);
+        copyTo(buffer, size === bytes.length ? bytes : bytes.subarray(0, size), filled);
         filled += size;
-        if (stream.#end.consume(size) !== true || filled === buffer.length) break;
+        if (stream.#end.consume(size) !== true || filled === length) break;
         bytes = stream.#peek();
       } while (bytes !== undefined && bytes !== null);
       return filled;
@@ -72,8 +79,14 @@ export class Stream implements StreamEvents {
       }
       return false;
     };
-    writeTo = (stream, bytes) => stream.#took(stream.#end.write(bytes)) || undefined;
-    giveTo = (stream, buffers) => stream.#took(stream.#end.give(buffers)) || undefined;
+    writeTo = (stream, bytes) => {
+      if (bytes.length === 0) return throwLater(() => vanished("write"));
+      return stream.#took(stream.#end.write(bytes)) || undefined;
+    };
+    giveTo = (stream, buffers) => {
+      if (!buffers.every(isThere)) return throwLater(() => vanished("write"));
+      return stream.#took(stream.#end.give(buffers)) || undefined;
+    };
   }
 
   readonly #end: StreamEnd;
@@ -98,6 +111,11 @@ export class Stream implements StreamEvents {
     this.#receiving = new Direction<Stream>("read", names, this);
   }
 
+  /** What it is called. */
+  get label(): string {
+    return this.#names.label;
+  }
+
   /** Whether it was closed by this side. */
   get isClosed(): boolean {
     return this.#closed !== undefined;
@@ -116,16 +134,16 @@ export class Stream implements StreamEvents {
 
   /** Lends as long as all is taken, without a promise for each piece. Whether it came to the end. */
   pump(use: PromptBorrower): Promise<boolean> {
-    return refused() ?? this.#refuseRead() ?? this.#receiving.perform(lendOn, use).then(orThrow);
+    const refusal = refused() ?? this.#refuseRead();
+    return refusal ?? silenced(this.#receiving.perform(lendOn, use), orThrow);
   }
 
   lend(use: Borrower): Promise<number | null> {
     const refusal = refused() ?? this.#refuseRead();
     if (refusal !== undefined) return refusal;
     // No async function, whose frame an idle connection would keep.
-    return this.#receiving.perform(markLent, undefined).then((bytes) =>
-      bytes === null ? null : this.#lendTo(use, bytes)
-    );
+    const marked = this.#receiving.perform(markLent, undefined);
+    return silenced(marked, (bytes) => bytes === null ? null : this.#lendTo(use, bytes));
   }
 
   async #lendTo(use: Borrower, bytes: Uint8Array<ArrayBuffer>): Promise<number> {
@@ -141,24 +159,29 @@ export class Stream implements StreamEvents {
   write(bytes: Uint8Array): Promise<number> {
     const refusal = checkBytes(bytes) ?? refused() ?? this.#refuseWrite();
     if (refusal !== undefined) return refusal;
-    if (bytes.length === 0) return Promise.resolve(0);
-    return this.#sender.perform(writeTo, bytes);
+    const view = viewOf(bytes);
+    if (view.length === 0) return Promise.resolve(0);
+    return this.#sender.perform(writeTo, view);
   }
 
   give(buffers: readonly Uint8Array[]): Promise<number> {
-    const refusal = checkBuffers(buffers) ?? refused() ?? this.#refuseWrite();
+    const views = viewsOf(buffers);
+    if (!Array.isArray(views)) return Promise.reject(views);
+    const refusal = refused() ?? this.#refuseWrite();
     if (refusal !== undefined) return refusal;
-    const full = buffers.filter((bytes) => bytes.length > 0);
-    if (full.length === 0) return Promise.resolve(0);
-    return this.#sender.perform(giveTo, full);
+    if (views.length === 0) return Promise.resolve(0);
+    return this.#sender.perform(giveTo, views);
   }
 
   /** {@linkcode Stream.give} without the wait: 0 while something older is queued. It looks at no scope. */
   tryGive(buffers: readonly Uint8Array[]): number {
     const problem = this.#writeProblem();
     if (problem !== undefined) throw problem;
+    const views = viewsOf(buffers);
+    if (!Array.isArray(views)) throw views;
+    if (views.length === 0) return 0;
     try {
-      return this.#took(this.#end.give(buffers));
+      return this.#took(this.#end.give(views));
     } catch (error) {
       throw this.#names.failure("write", error);
     }
@@ -167,7 +190,11 @@ export class Stream implements StreamEvents {
   shutdown(how: ShutdownHow): Promise<void> {
     if (how !== "send" && how !== "receive" && how !== "all") {
       return Promise.reject(
-        new TypeError(`Cannot shut down "${String(how)}": must be "send", "receive" or "all"`),
+        new TypeError(
+          `Cannot shut down ${
+            typeof how === "string" ? quote(how) : describe(how)
+          }: must be "send", "receive" or "all"`,
+        ),
       );
     }
     if (this.#closed !== undefined) return Promise.resolve();
@@ -180,7 +207,7 @@ export class Stream implements StreamEvents {
     if (!this.#sendEnded) {
       this.#sendEnded = true;
       this.#end.end();
-      this.#sending?.failClosed(sendingEnded);
+      this.#sending?.failClosed(() => this.#sendingEnded());
     }
     return currentScope()?.reason === undefined ? this.flush() : Promise.resolve();
   }
@@ -205,7 +232,8 @@ export class Stream implements StreamEvents {
    */
   close(state?: string, options?: ErrorOptions): boolean {
     if (this.#closed !== undefined) return false;
-    const closed = this.#closed = (operation: string) => new ClosedError(operation, state, options);
+    const closed = this.#closed = (operation: string) =>
+      new ClosedError(operation, state, { ...options, flow: this.label });
     this.#receiving.failClosed(() => closed("read"));
     this.#sending?.failClosed(() => closed("write"));
     return true;
@@ -291,7 +319,7 @@ export class Stream implements StreamEvents {
 
   #refuseRead(): Promise<never> | undefined {
     if (this.#closed !== undefined) return rejection(this.#closed("read"));
-    if (this.#receiving.busy || this.#lending) return Promise.reject(new BusyError("read"));
+    if (this.#receiving.busy || this.#lending) return Promise.reject(new BusyError("read", { flow: this.label }));
     return undefined;
   }
 
@@ -302,9 +330,13 @@ export class Stream implements StreamEvents {
 
   #writeProblem(): Error | undefined {
     if (this.#closed !== undefined) return this.#closed("write");
-    if (this.#sendEnded) return sendingEnded();
-    if (this.#sending?.busy) return new BusyError("write");
+    if (this.#sendEnded) return this.#sendingEnded();
+    if (this.#sending?.busy) return new BusyError("write", { flow: this.label });
     return undefined;
+  }
+
+  #sendingEnded(): ClosedError {
+    return new ClosedError("write", "sending was shut down by this side", { flow: this.label });
   }
 }
 
@@ -313,11 +345,6 @@ function orThrow(ended: boolean | { readonly error: unknown }): boolean {
   throw ended.error;
 }
 
-function sendingEnded(): ClosedError {
-  return new ClosedError("write", "sending was shut down by this side");
-}
-
-function checkTaken(taken: number, bytes: Uint8Array): number {
-  if (Number.isInteger(taken) && taken >= 0 && taken <= bytes.length) return taken;
-  throw new RangeError(`Cannot lend: the borrower took ${taken} of ${bytes.length} bytes`);
+function isThere(bytes: Uint8Array): boolean {
+  return bytes.length > 0;
 }

@@ -9,6 +9,7 @@ import { bufferOf, BufWriter } from "./buf_writer.ts";
 import { drain } from "./drain.ts";
 import { ClosedError, FlushAborted } from "./errors.ts";
 import { checkSink } from "./foreign.ts";
+import { operation } from "./operation.ts";
 import type { Sink } from "./types.ts";
 
 /** Options for {@linkcode withBufWriter}. */
@@ -59,15 +60,22 @@ interface Failure {
  * assertEquals(sizes, [250]);
  * ```
  */
-export async function withBufWriter<T>(
+export function withBufWriter<T>(
   sink: Sink,
   fn: (w: BufWriter) => T | Promise<T>,
-  options: WithBufWriterOptions = {},
+  options?: WithBufWriterOptions,
 ): Promise<T> {
-  checkFunction("write through a buffer", fn);
-  checkSink("write to", sink);
-  return await Switch.run(async (sw) => {
-    const writer = new BufWriter({ initialSize: options.initialSize, sw });
+  return operation(async () => {
+    checkFunction("write through a buffer", fn);
+    checkSink("write to", sink);
+    return await write(sink, fn, options?.initialSize);
+  });
+}
+
+/** Runs `fn` and the draining beside it. */
+function write<T>(sink: Sink, fn: (w: BufWriter) => T | Promise<T>, initialSize: number | undefined): Promise<T> {
+  return Switch.run(async (sw) => {
+    const writer = new BufWriter({ initialSize, sw });
     const buffer = bufferOf(writer);
     let failure: Failure | undefined;
     let thrown = false;

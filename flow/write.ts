@@ -1,9 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { refused } from "../switch/scope.ts";
-import { checkBuffers, joined } from "./bytes.ts";
+import { joined, vanished, viewsOf } from "./bytes.ts";
+import { describe } from "./describe.ts";
 import { checkSink, giveSome, writeSome } from "./foreign.ts";
+import { operation } from "./operation.ts";
 import { writeLimit } from "./stream_end.ts";
+import { encode } from "./text.ts";
 import type { Sink } from "./types.ts";
 
 /**
@@ -28,14 +31,19 @@ import type { Sink } from "./types.ts";
  * assertEquals(sink.bytes(), Uint8Array.of(1, 2, 3));
  * ```
  */
-export async function writeAll(sink: Sink, ...bytes: readonly Uint8Array[]): Promise<void> {
-  checkSink("write to", sink);
-  const refusal = checkBuffers(bytes) ?? refused();
-  if (refusal !== undefined) await refusal;
-  for (const group of groups(bytes)) {
-    if (group.length === 1) await repeat(writeSome, sink, group[0]);
-    else await repeat(giveSome, sink, joined(group));
-  }
+export function writeAll(sink: Sink, ...bytes: readonly Uint8Array[]): Promise<void> {
+  return operation(async () => {
+    checkSink("write to", sink);
+    const views = viewsOf(bytes);
+    if (!Array.isArray(views)) throw views;
+    const refusal = refused();
+    if (refusal !== undefined) await refusal;
+    const sizes = views.map(({ length }) => length);
+    for (const group of groups(views, sizes)) {
+      if (group.length === 1) await repeat(writeSome, sink, group[0]);
+      else await repeat(giveSome, sink, joined(group));
+    }
+  });
 }
 
 /**
@@ -56,25 +64,27 @@ export async function writeAll(sink: Sink, ...bytes: readonly Uint8Array[]): Pro
  * assertEquals(sink.text(), "grüß dich");
  * ```
  */
-export async function copyString(text: string, sink: Sink): Promise<void> {
-  if (typeof text !== "string") throw new TypeError(`Cannot copy ${String(text)}: must be a string`);
-  checkSink("copy to", sink);
-  const refusal = refused();
-  if (refusal !== undefined) await refusal;
-  await repeat(giveSome, sink, new TextEncoder().encode(text));
+export function copyString(text: string, sink: Sink): Promise<void> {
+  return operation(async () => {
+    if (typeof text !== "string") throw new TypeError(`Cannot copy ${describe(text)}: must be a string`);
+    checkSink("copy to", sink);
+    const refusal = refused();
+    if (refusal !== undefined) await refusal;
+    await repeat(giveSome, sink, encode(text));
+  });
 }
 
-/** The buffers that are not empty; neighbours that fit into one write come together. */
-function* groups(buffers: readonly Uint8Array[]): Generator<Uint8Array[]> {
+/** Neighbours that fit into one write come together. Throws where a buffer has lost its memory since. */
+function* groups(buffers: readonly Uint8Array[], sizes: readonly number[]): Generator<Uint8Array[]> {
   let group: Uint8Array[] = [];
   let size = 0;
-  for (const bytes of buffers) {
-    if (bytes.length === 0) continue;
+  for (const [i, bytes] of buffers.entries()) {
     if (group.length > 0 && size + bytes.length > writeLimit) {
       yield group;
       group = [];
       size = 0;
     }
+    if (bytes.length !== sizes[i]) throw vanished("write");
     group.push(bytes);
     size += bytes.length;
   }
@@ -83,5 +93,9 @@ function* groups(buffers: readonly Uint8Array[]): Generator<Uint8Array[]> {
 
 /** Calls `put` until it has taken everything. */
 async function repeat(put: typeof writeSome, sink: Sink, bytes: Uint8Array): Promise<void> {
-  for (let left = bytes; left.length > 0;) left = left.subarray(await put(sink, left));
+  const { length } = bytes;
+  for (let done = 0; done < length;) {
+    if (bytes.length !== length) throw vanished("write");
+    done += await put(sink, bytes.subarray(done));
+  }
 }

@@ -2,6 +2,7 @@
 
 import { macrotask } from "../switch/context.ts";
 import { currentScope, refused, Waiter } from "../switch/scope.ts";
+import { vanished } from "./bytes.ts";
 import { BusyError, ClosedError, FlushAborted } from "./errors.ts";
 import { writeLimit } from "./stream_end.ts";
 
@@ -14,6 +15,12 @@ export interface Piece {
   readonly ours: boolean;
   start: number;
   end: number;
+}
+
+/** What is left of a piece. Throws where its memory has vanished since it was scheduled. */
+export function bytesOfPiece({ memory, start, end }: Piece): Uint8Array {
+  if (memory.length < end) throw vanished("write");
+  return memory.subarray(start, end);
 }
 
 interface Flush {

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { ClosedError } from "../flow/errors.ts";
+import { label } from "../flow/label.ts";
 import { Stream, type StreamNames } from "../flow/stream.ts";
 import { give, lend, pump, tryGive } from "../flow/types.ts";
 import type { Borrower, PromptBorrower, PumpedSink, PumpingSource, ShutdownHow } from "../flow/types.ts";
@@ -87,6 +88,10 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
     end.attach(this.#stream);
     if (terms.given.length > 0) this.#settings();
     Object.freeze(this);
+  }
+
+  get [label](): string {
+    return this.#stream.label;
   }
 
   get local(): StreamAddress {

@@ -13,7 +13,7 @@ import {
   type ShutdownHow,
   type TwoWay,
 } from "../mod.ts";
-import { Stream } from "../stream.ts";
+import { label, Stream } from "../stream.ts";
 import type { StreamEnd } from "../stream_end.ts";
 import { brokenPipe, Ending, readableMethods, watch, writableMethods } from "./foreign.ts";
 import { Incoming } from "./incoming.ts";
@@ -103,6 +103,10 @@ class NodeFlow implements DuplexFlow {
     });
     incoming.start(stream);
     Object.freeze(this);
+  }
+
+  get [label](): string {
+    return this.#stream.label;
   }
 
   read(buffer: Uint8Array): Promise<number | null> {

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { label } from "../../flow/label.ts";
 import { type Borrower, give, type GivingSink, lend, type LendingSource, type ShutdownHow } from "../../flow/mod.ts";
 import { Stream } from "../../flow/stream.ts";
 import {
@@ -101,6 +102,10 @@ class PairedSocket implements StreamSocket, LendingSource, GivingSink {
     });
     end.attach(this.#stream);
     Object.freeze(this);
+  }
+
+  get [label](): string {
+    return formatAddress(this.peer);
   }
 
   read(buffer: Uint8Array): Promise<number | null> {

@@ -35,8 +35,8 @@ const privileges: Record<string, RegExp> = {
   "net/env":
     /^(switch\/(check|scope)\.ts|net\/backends\/.+|net\/tls\/errors\.ts|flow\/node\/.+|flow\/stream(_end)?\.ts)$/,
   "net/tls":
-    /^(switch\/(switch|clock|forgotten|ownership)\.ts|flow\/(stream|stream_end|home|operation)\.ts|net\/(open|options)\.ts|net\/backends\/node_tls\.ts)$/,
-  "net/testing": /^(switch\/(clock|context|counter)|flow\/stream(_end)?)\.ts$/,
+    /^(switch\/(switch|clock|forgotten|ownership)\.ts|flow\/(stream|stream_end|home|label|operation)\.ts|net\/(open|options)\.ts|net\/backends\/node_tls\.ts)$/,
+  "net/testing": /^(switch\/(clock|context|counter)|flow\/(label|operation|stream(_end)?))\.ts$/,
 };
 
 /** Every import of a file. */

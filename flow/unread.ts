@@ -1,0 +1,155 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { refused } from "../switch/scope.ts";
+import { checkBuffer, copyTo, lengthOf } from "./bytes.ts";
+import { BusyError } from "./errors.ts";
+import { checkTaken, lends, pumps } from "./foreign.ts";
+import { labelOf } from "./label.ts";
+import { rejection } from "./operation.ts";
+import { type Borrower, lend, type PromptBorrower, pump, type ShutdownHow, type TwoWay } from "./types.ts";
+
+type Method = (...args: never[]) => unknown;
+
+const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
+/** What drops the bytes in front, because nothing is read after it. */
+const endings: readonly PropertyKey[] = ["close", "abort", Symbol.asyncDispose, Symbol.dispose];
+
+/**
+ * The same flow, whose reads begin with `bytes`, which nothing else writes to. Its members are those of `flow`, called on `flow`: an object that inherits
+ * from a flow would have none of its private fields, and neither would a proxy of one.
+ */
+export function unreadTo<F extends TwoWay>(flow: F, bytes: Uint8Array<ArrayBuffer>): F {
+  const front = new Front(flow, bytes);
+  const same = mirrorOf(flow);
+  for (const key of endings) {
+    const end = (flow as Record<PropertyKey, unknown>)[key];
+    if (typeof end === "function") define(same, key, (...args) => front.end(() => Reflect.apply(end, flow, args)));
+  }
+  define(same, "read", (buffer: Uint8Array) => front.read(buffer));
+  define(same, "shutdown", (how: ShutdownHow) => front.shutdown(how));
+  if (lends(flow)) define(same, lend, (use: Borrower) => front.lend(use));
+  if (pumps(flow)) define(same, pump, (use: PromptBorrower) => front.pump(use));
+  return Object.freeze(same) as F;
+}
+
+/** The receiving direction of a flow, behind bytes that come first. */
+class Front {
+  readonly #flow: TwoWay;
+  #bytes: Uint8Array<ArrayBuffer>;
+  #lending = false;
+
+  constructor(flow: TwoWay, bytes: Uint8Array<ArrayBuffer>) {
+    this.#flow = flow;
+    this.#bytes = bytes;
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    if (this.#passed) return this.#flow.read(buffer);
+    const refusal = checkBuffer(buffer) ?? this.#refuse();
+    if (refusal !== undefined) return refusal;
+    const size = Math.min(this.#bytes.length, lengthOf(buffer));
+    copyTo(buffer, this.#bytes.subarray(0, size), 0);
+    this.#bytes = this.#bytes.subarray(size);
+    return Promise.resolve(size);
+  }
+
+  lend(use: Borrower): Promise<number | null> {
+    if (this.#passed && lends(this.#flow)) return this.#flow[lend](use);
+    return this.#refuse() ?? this.#lend(use);
+  }
+
+  async #lend(use: Borrower): Promise<number> {
+    const bytes = this.#bytes;
+    this.#lending = true;
+    try {
+      const taken = checkTaken(await use(bytes, true), bytes);
+      this.#take(bytes, taken);
+      return taken;
+    } finally {
+      this.#lending = false;
+    }
+  }
+
+  pump(use: PromptBorrower): Promise<boolean> {
+    const refusal = this.#passed ? undefined : this.#refuse();
+    if (refusal !== undefined) return refusal;
+    try {
+      const bytes = this.#bytes;
+      if (bytes.length > 0 && this.#pump(use, bytes) < bytes.length) return Promise.resolve(false);
+      return pumps(this.#flow) ? this.#flow[pump](use) : Promise.resolve(false);
+    } catch (error) {
+      return rejection(error);
+    }
+  }
+
+  #pump(use: PromptBorrower, bytes: Uint8Array<ArrayBuffer>): number {
+    this.#lending = true;
+    try {
+      const taken = checkTaken(use(bytes, true), bytes);
+      this.#take(bytes, taken);
+      return taken;
+    } finally {
+      this.#lending = false;
+    }
+  }
+
+  shutdown(how: ShutdownHow): Promise<void> {
+    if (how === "receive" || how === "all") this.#bytes = nothing;
+    return this.#flow.shutdown(how);
+  }
+
+  end<T>(end: () => T): T {
+    this.#bytes = nothing;
+    return end();
+  }
+
+  /** Whether the flow itself comes next. */
+  get #passed(): boolean {
+    return this.#bytes.length === 0 && !this.#lending;
+  }
+
+  #refuse(): Promise<never> | undefined {
+    const refusal = refused();
+    if (refusal !== undefined || !this.#lending) return refusal;
+    return Promise.reject(new BusyError("read", { flow: labelOf(this.#flow) }));
+  }
+
+  /** Drops what was taken, unless the borrower has ended this direction meanwhile. */
+  #take(bytes: Uint8Array<ArrayBuffer>, size: number): void {
+    if (this.#bytes === bytes) this.#bytes = bytes.subarray(size);
+  }
+}
+
+/** An object with all members of `flow`, inherited ones included. */
+function mirrorOf(flow: object): object {
+  const mirror: object = Object.create(null);
+  for (let from: object | null = flow; from !== null && from !== Object.prototype; from = Object.getPrototypeOf(from)) {
+    for (const key of Reflect.ownKeys(from)) {
+      if (key === "constructor" || Object.hasOwn(mirror, key)) continue;
+      const { value, get, set, writable, enumerable } = Object.getOwnPropertyDescriptor(
+        from,
+        key,
+      ) as PropertyDescriptor;
+      if (typeof value === "function") define(mirror, key, value.bind(flow), enumerable);
+      else {
+        Object.defineProperty(mirror, key, {
+          get: get === undefined && set !== undefined ? undefined : () => Reflect.get(flow, key),
+          set: set === undefined && writable !== true ? undefined : (next) => Reflect.set(flow, key, next),
+          enumerable: enumerable === true,
+          configurable: true,
+        });
+      }
+    }
+  }
+  return mirror;
+}
+
+function define(target: object, key: PropertyKey, value: Method, enumerable?: boolean): void {
+  const before = Object.getOwnPropertyDescriptor(target, key);
+  Object.defineProperty(target, key, {
+    value,
+    enumerable: enumerable ?? before?.enumerable ?? false,
+    configurable: true,
+  });
+}
