@@ -66,6 +66,12 @@ export function checkBytes(bytes: Uint8Array): Promise<never> | undefined {
   return isBytes(bytes) ? undefined : Promise.reject(notBytes(bytes));
 }
 
+/** The error for a list in which anything is not a `Uint8Array`. */
+export function buffersProblem(buffers: readonly unknown[]): TypeError | undefined {
+  const bad = buffers.findIndex((bytes) => !isBytes(bytes));
+  return bad < 0 ? undefined : notBytes(buffers[bad]);
+}
+
 /** The error for what is not a `Uint8Array`, if it is not. */
 export function bytesProblem(bytes: unknown): TypeError | undefined {
   return isBytes(bytes) ? undefined : notBytes(bytes);

@@ -65,9 +65,8 @@ export class BufferLimitExceeded extends Error {
   ) {
     const { what, offset, flow } = details ?? {};
     const from = flow === undefined ? "" : ` from ${shown(flow)}`;
-    const message = what === undefined
-      ? `Cannot buffer more than ${limit} bytes${from}`
-      : `Cannot read ${what}${from}: it is longer than maxSize, ${limit} bytes`;
+    const which = what === undefined ? from : `: ${what}${from} is longer than maxSize`;
+    const message = `Cannot buffer more than ${limit} bytes${which}`;
     super(offset === undefined ? message : located(message, offset));
     this.name = "BufferLimitExceeded";
     this.limit = limit;
@@ -201,9 +200,8 @@ export class BusyError extends Error {
    */
   constructor(operation: string, options?: { flow?: string | undefined }) {
     const flow = options?.flow;
-    const remedy = flow === undefined ? undefined : remedies[operation];
-    const state = `another ${operation} is under way${remedy === undefined ? "" : `; ${remedy}`}`;
-    super(`Cannot ${onFlow(operation, flow)}: ${state}`);
+    const where = flow === undefined ? "" : ` on ${shown(flow)}; ${remedies[operation] ?? "take turns with a Semaphore(1)"}`;
+    super(`Cannot ${operation}: another ${operation} is under way${where}`);
     this.name = "BusyError";
     this.operation = operation;
     this.flow = flow;

@@ -97,7 +97,7 @@ export function giveNow(sink: PumpedSink, bytes: Uint8Array): number {
 
 /** One write. It may throw at once. */
 export function writeSome(sink: Sink, bytes: Uint8Array): Promise<number> {
-  const { length } = bytes; // now, for a stream may detach what it is given
+  const length = lengthOf(bytes); // now, for a stream may detach what it is given
   return refused() ??
     Promise.resolve(sink.write(bytes)).then((count) => checkCount("write", "sink", count, length));
 }

@@ -20,9 +20,10 @@ export function operation<T>(run: () => Promise<T>): Promise<T> {
     try {
       return await run();
     } catch (error) {
-      silent = isSilent(error);
+      const failure = withCallerFrames(error, running); // before a second reaction hides who awaits
+      silent = isSilent(failure);
       if (silent) promise?.catch(ignore);
-      throw withCallerFrames(error, running);
+      throw failure;
     }
   };
   promise = running();

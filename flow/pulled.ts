@@ -3,7 +3,6 @@
 import { runIn } from "../switch/context.ts";
 import { bridge, currentScope, liveScope, Scope } from "../switch/scope.ts";
 import { unshared, viewOf } from "./bytes.ts";
-import { label } from "./label.ts";
 import { Stream, type StreamNames } from "./stream.ts";
 import { noSink, type StreamEnd } from "./stream_end.ts";
 import { lend, type LendingSource } from "./types.ts";
@@ -80,8 +79,7 @@ export function openPulled(pull: Pull, options: PullOptions): { source: LendingS
     },
   };
   const stream = new Stream(end, names);
-  const source = Object.freeze<LendingSource & { readonly [label]: string }>({
-    [label]: names.label,
+  const source = Object.freeze<LendingSource>({
     read: (buffer) => stream.read(buffer),
     [lend]: (use) => stream.lend((bytes) => use(bytes, options.keep)),
   });

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { refused } from "../switch/scope.ts";
-import { joined, vanished, viewsOf } from "./bytes.ts";
+import { buffersProblem, joined, lengthOf, vanished, viewOf } from "./bytes.ts";
 import { describe } from "./describe.ts";
 import { checkSink, giveSome, writeSome } from "./foreign.ts";
 import { operation } from "./operation.ts";
@@ -34,14 +34,13 @@ import type { Sink } from "./types.ts";
 export function writeAll(sink: Sink, ...bytes: readonly Uint8Array[]): Promise<void> {
   return operation(async () => {
     checkSink("write to", sink);
-    const views = viewsOf(bytes);
-    if (!Array.isArray(views)) throw views;
+    const problem = buffersProblem(bytes);
+    if (problem !== undefined) throw problem;
     const refusal = refused();
     if (refusal !== undefined) await refusal;
-    const sizes = views.map(({ length }) => length);
-    for (const group of groups(views, sizes)) {
+    for (const group of groups(bytes, bytes.map(lengthOf))) {
       if (group.length === 1) await repeat(writeSome, sink, group[0]);
-      else await repeat(giveSome, sink, joined(group));
+      else await repeat(giveSome, sink, joined(group.map(viewOf)));
     }
   });
 }
@@ -74,28 +73,29 @@ export function copyString(text: string, sink: Sink): Promise<void> {
   });
 }
 
-/** Neighbours that fit into one write come together. Throws where a buffer has lost its memory since. */
+/** The buffers that are not empty; neighbours that fit into one write come together. Throws where a buffer has lost its memory since. */
 function* groups(buffers: readonly Uint8Array[], sizes: readonly number[]): Generator<Uint8Array[]> {
   let group: Uint8Array[] = [];
   let size = 0;
   for (const [i, bytes] of buffers.entries()) {
-    if (group.length > 0 && size + bytes.length > writeLimit) {
+    if (sizes[i] === 0) continue;
+    if (group.length > 0 && size + sizes[i] > writeLimit) {
       yield group;
       group = [];
       size = 0;
     }
-    if (bytes.length !== sizes[i]) throw vanished("write");
+    if (lengthOf(bytes) !== sizes[i]) throw vanished("write");
     group.push(bytes);
-    size += bytes.length;
+    size += sizes[i];
   }
   if (group.length > 0) yield group;
 }
 
 /** Calls `put` until it has taken everything. */
 async function repeat(put: typeof writeSome, sink: Sink, bytes: Uint8Array): Promise<void> {
-  const { length } = bytes;
+  const length = lengthOf(bytes);
   for (let done = 0; done < length;) {
-    if (bytes.length !== length) throw vanished("write");
-    done += await put(sink, bytes.subarray(done));
+    if (lengthOf(bytes) !== length) throw vanished("write");
+    done += await put(sink, done === 0 ? bytes : viewOf(bytes).subarray(done));
   }
 }

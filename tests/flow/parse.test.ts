@@ -27,9 +27,9 @@ test("parse() demands the end of the input", async () => {
   assertEquals([error.message, error.offset], ['Cannot end the input here: got 99 ("c") (at offset 2)', 2]);
 });
 
-test("parse() makes a ParseError of an early end, with the offset and the cause", async () => {
+test("parse() makes a ParseError of an early end, with the offset where the input ended, and the cause", async () => {
   const error = await assertRejects(() => parse("abc", async (r) => [await pair(r), await pair(r)]), ParseError);
-  assertEquals([error.message, error.offset], ["Cannot read 2 bytes: the flow ended after 1 (at offset 2)", 2]);
+  assertEquals([error.message, error.offset], ["Cannot read 2 bytes: the flow ended after 1 (at offset 3)", 3]);
   assert(error.cause instanceof EndOfFlow);
 });
 
@@ -39,7 +39,8 @@ test("parse() makes a ParseError of what is too long for its buffer", async () =
       () => parse(input, async (r) => [await r.line(), await r.line()], { maxSize: 4 }),
       ParseError,
     );
-    assertEquals([error.message, error.offset], ["Cannot buffer more than 4 bytes (at offset 2)", 2]);
+    assertEquals(error.message, "Cannot buffer more than 4 bytes: a line is longer than maxSize (at offset 2)");
+    assertEquals(error.offset, 2);
     assert(error.cause instanceof BufferLimitExceeded);
   }
 });

@@ -134,7 +134,11 @@ test("bytesSource() of nothing has ended", async () => {
 });
 
 test("bytesSource() refuses what is no byte array", () => {
-  assertThrows(() => bytesSource(bytesOf("a"), "b" as unknown as Uint8Array), TypeError, "Cannot use b as bytes");
+  assertThrows(
+    () => bytesSource(bytesOf("a"), "b" as unknown as Uint8Array),
+    TypeError,
+    "Cannot use a string as bytes",
+  );
 });
 
 test("fromIterable() skips empty pieces", async () => {
@@ -219,7 +223,7 @@ test("fromIterable() keeps an error that comes when nobody reads", async () => {
 test("fromIterable() fails at a piece that is no byte array, and stays failed", async () => {
   const source = fromIterable(["text", bytesOf("a")] as unknown as Uint8Array[]);
   for (let i = 0; i < 2; i++) {
-    await assertRejects(() => source.read(new Uint8Array(1)), TypeError, "Cannot use text as bytes");
+    await assertRejects(() => source.read(new Uint8Array(1)), TypeError, "Cannot use a string as bytes");
   }
 });
 

@@ -78,7 +78,11 @@ test("writeAll() waits for a slow reader", async () => {
 
 test("writeAll() refuses a list in which anything is no byte array, before it writes", async () => {
   const sink = recordingSink();
-  await assertRejects(() => writeAll(sink, bytesOf("a"), [1] as unknown as Uint8Array), TypeError, "Cannot use 1 as");
+  await assertRejects(
+    () => writeAll(sink, bytesOf("a"), [1] as unknown as Uint8Array),
+    TypeError,
+    "Cannot use [object",
+  );
   assertEquals(sink.writes, []);
 });
 
