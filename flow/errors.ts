@@ -200,7 +200,9 @@ export class BusyError extends Error {
    */
   constructor(operation: string, options?: { flow?: string | undefined }) {
     const flow = options?.flow;
-    const where = flow === undefined ? "" : ` on ${shown(flow)}; ${remedies[operation] ?? "take turns with a Semaphore(1)"}`;
+    const where = flow === undefined
+      ? ""
+      : ` on ${shown(flow)}; ${remedies[operation] ?? "take turns with a Semaphore(1)"}`;
     super(`Cannot ${operation}: another ${operation} is under way${where}`);
     this.name = "BusyError";
     this.operation = operation;

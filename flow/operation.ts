@@ -8,26 +8,24 @@ import { ClosedError } from "./errors.ts";
 /**
  * Runs an operation of several steps. If its caller forgot to await it, being cancelled, or losing
  * its flow to a close of this side, is not an unhandled rejection: the scope that ended is no
- * longer interested. Any other error still is one.
+ * longer interested. Any other error still is one, and has the frames of the caller on its stack.
  *
  * A plain `promise.catch(() => {})` would do that too, but V8 follows only promises with a single
- * reaction when it looks for the frames of the caller.
+ * reaction when it looks for those frames.
+ *
+ * @param run An asynchronous function: it throws nothing at once.
  */
 export function operation<T>(run: () => Promise<T>): Promise<T> {
-  let promise: Promise<T> | undefined;
-  let silent = false;
-  const running = async () => {
+  const running = async (): Promise<T> => {
     try {
       return await run();
     } catch (error) {
       const failure = withCallerFrames(error, running); // before a second reaction hides who awaits
-      silent = isSilent(failure);
-      if (silent) promise?.catch(ignore);
+      if (isSilent(failure)) promise.catch(ignore);
       throw failure;
     }
   };
-  promise = running();
-  if (silent) promise.catch(ignore); // it failed before there was a promise
+  const promise = running();
   return promise;
 }
 

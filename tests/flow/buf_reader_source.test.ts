@@ -230,3 +230,23 @@ function givenPipe(...pieces: Uint8Array[]): LendingSource {
   b.shutdown("send");
   return a;
 }
+
+test("BufReader.asSource() reads through the buffer: small reads of it are not small reads of the source", async () => {
+  const source = foreignSource("x".repeat(1000));
+  const small = new BufReader(source, { maxSize: 4096, initialSize: 256 }).asSource();
+  for (let i = 0; i < 256; i++) assertEquals(await small.read(new Uint8Array(1)), 1);
+  assertEquals(source.reads, 1);
+});
+
+test("BufReader.asSource() reads straight into a buffer that is as large as its own, when nothing is buffered", async () => {
+  const asked: number[] = [];
+  const source: Source = { read: (buffer) => Promise.resolve(asked.push(buffer.length) && 5) };
+  const reader = new BufReader(source, { initialSize: 64 });
+  const asSource = reader.asSource();
+  assertEquals(await asSource.read(new Uint8Array(64)), 5);
+  assertEquals(await asSource.read(new Uint8Array(63)), 5); // through the buffer
+  assertEquals(await asSource.read(new Uint8Array(3)), 3); // its first three bytes
+  assertEquals(await asSource.read(new Uint8Array(100)), 2); // and what is left of them
+  assertEquals(asked, [64, 64, 64]);
+  assertEquals(reader.consumed, 5 + 5 + 3 + 2);
+});

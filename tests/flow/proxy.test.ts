@@ -1,7 +1,19 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { BrokenPipeError, type CopyFailure, copyString, pipe, proxy, readAll, writeAll } from "../../flow/mod.ts";
+import {
+  BrokenPipeError,
+  ClosedError,
+  type CopyFailure,
+  copyString,
+  pipe,
+  proxy,
+  readAll,
+  type Source,
+  writeAll,
+} from "../../flow/mod.ts";
+import { NetError, type StreamSocket } from "../../net/mod.ts";
+import { socketPair } from "../../net/testing/mod.ts";
 import { pattern } from "../../net/testing/random.ts";
 import { all, Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
@@ -97,6 +109,97 @@ test("proxy() leaves no fiber when its switch ends", async () => {
   const [back] = pipe();
   await Switch.run((sw) => sw.forkDaemon(() => proxy(front, back)));
 });
+
+/** A proxy between two sockets, with the two ends that talk through it. */
+function proxied(): { client: StreamSocket; server: StreamSocket; front: StreamSocket; back: StreamSocket } {
+  const [client, front] = socketPair();
+  const [back, server] = socketPair();
+  return { client, front, back, server };
+}
+
+test("proxy() passes a reset on as a reset, so that a cut answer never looks whole", async () => {
+  const { client, front, back, server } = proxied();
+  const proxying = assertRejects(() => proxy(front, back), NetError);
+  await copyString("half of an ans", server);
+  assertEquals(await readText(client), "half of an ans");
+  const reading = assertRejects(() => readAll(client), NetError);
+  server.abort();
+  assertEquals([(await proxying as NetError).code, (await reading as NetError).code], [
+    "connection_reset",
+    "connection_reset",
+  ]);
+});
+
+test("proxy() whose write fails aborts both flows", async () => {
+  const { client, front, back, server } = proxied();
+  const proxying = assertRejects(() => proxy(front, back), NetError);
+  const reading = assertRejects(() => readAll(client), NetError);
+  await server.close(); // an end, and then nobody who reads
+  await copyString("a question", client).catch(() => {});
+  await proxying;
+  await reading.catch(() => {});
+  await assertRejects(() => front.read(new Uint8Array(1)), ClosedError);
+  await assertRejects(() => back.read(new Uint8Array(1)), ClosedError);
+});
+
+test("proxy() that is cancelled aborts both flows", async () => {
+  const { client, front, back, server } = proxied();
+  await copyString("half of an ans", server);
+  await cancelling(() => proxy(front, back), async () => assertEquals(await readText(client), "half of an ans"));
+  for (const end of [client, server]) {
+    const error = await assertRejects(() => readAll(end), NetError);
+    assertEquals(error.code, "connection_reset");
+  }
+});
+
+test("proxy() aborts both flows where a foreign one throws, with the error as the reason", async () => {
+  const error = new Error("Cannot read");
+  const reasons: unknown[] = [];
+  const abort = (reason: unknown) => reasons.push(reason);
+  const [, idle] = pipe();
+  const waiting = { read: idle.read.bind(idle), write: idle.write.bind(idle), shutdown: noFlow.shutdown, abort };
+  const broken = { ...noFlow, read: () => Promise.reject(error), abort };
+  await assertRejects(() => proxy(waiting, broken));
+  assertEquals(reasons, [error, error]);
+});
+
+test("proxy() throws the failure although aborting fails too", async () => {
+  const error = new Error("Cannot read");
+  const aborts = [
+    () => {
+      throw new Error("Cannot abort");
+    },
+    () => Promise.reject(new Error("Cannot abort")),
+  ];
+  for (const abort of aborts) {
+    const broken = { ...noFlow, read: () => Promise.reject(error), abort };
+    assertStrictEquals(await assertRejects(() => proxy(broken, broken)), error);
+  }
+});
+
+test("proxy() aborts nothing where both directions have ended, and nothing that it refuses", async () => {
+  let aborted = 0;
+  const flow = { ...noFlow, abort: () => aborted++ };
+  await proxy(flow, flow);
+  await assertRejects(() => proxy(flow, { ...flow, shutdown: undefined } as unknown as typeof flow), TypeError);
+  assertEquals(aborted, 0);
+});
+
+test("proxy() that fails leaves open what has no abort()", async () => {
+  const { client, front, server, back } = proxied();
+  const [pipeEnd, other] = pipe();
+  const proxying = assertRejects(() => proxy(front, pipeEnd), NetError);
+  client.abort();
+  await proxying;
+  await copyString("still open", pipeEnd);
+  assertEquals(await readText(other), "still open");
+  await Promise.all([server.close(), back.close()]);
+});
+
+async function readText(flow: Source): Promise<string> {
+  const buffer = new Uint8Array(100);
+  return new TextDecoder().decode(buffer.subarray(0, await flow.read(buffer) ?? 0));
+}
 
 const noFlow = {
   read: (_: Uint8Array) => Promise.resolve(null),
