@@ -75,7 +75,7 @@ export class BufReader {
    *
    * @param source Where to read. Nobody else should read from it, as what is buffered here is gone there.
    * @param options How much may be buffered.
-   * @throws {TypeError} When `source` is no source, or a size is no number.
+   * @throws {TypeError} When `source` is not a source, or a size is not a number.
    * @throws {RangeError} When a size is not a whole number of at least 1.
    *
    * @example Lines of at most 64 KiB

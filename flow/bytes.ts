@@ -42,16 +42,22 @@ export function viewOf(bytes: Uint8Array): Uint8Array {
 
 /** {@linkcode viewOf} each buffer that is not empty, or the error to throw for what is not a list of bytes. */
 export function viewsOf(buffers: readonly Uint8Array[]): Uint8Array[] | TypeError {
-  if (!Array.isArray(buffers)) {
-    return new TypeError(`Cannot use ${describe(buffers)} as buffers: must be an array of Uint8Arrays`);
+  try {
+    if (!Array.isArray(buffers)) return notBuffers(buffers);
+    const views: Uint8Array[] = [];
+    for (let i = 0; i < buffers.length; i++) {
+      const bytes: unknown = buffers[i];
+      if (!isBytes(bytes)) return notBytes(bytes);
+      if (lengthOf(bytes) > 0) views.push(viewOf(bytes));
+    }
+    return views;
+  } catch {
+    return notBuffers(buffers); // a proxy that refuses to say what is in it
   }
-  const views: Uint8Array[] = [];
-  for (let i = 0; i < buffers.length; i++) {
-    const bytes: unknown = buffers[i];
-    if (!isBytes(bytes)) return notBytes(bytes);
-    if (lengthOf(bytes) > 0) views.push(viewOf(bytes));
-  }
-  return views;
+}
+
+function notBuffers(value: unknown): TypeError {
+  return new TypeError(`Cannot use ${describe(value)} as buffers: must be an array of Uint8Arrays`);
 }
 
 /** Refuses what cannot be read into. */

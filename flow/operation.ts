@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { isInstance } from "../switch/check.ts";
-import { Cancelled } from "../switch/errors.ts";
+import { Cancelled, MultipleErrors } from "../switch/errors.ts";
 import { withCallerFrames } from "./caller_frames.ts";
 import { ClosedError } from "./errors.ts";
 
@@ -50,6 +50,7 @@ export function rejection(error: unknown): Promise<never> {
 
 /** Whether the failure of an operation that nobody awaits is not to be reported. */
 export function isSilent(error: unknown): boolean {
+  if (isInstance(error, MultipleErrors)) return error.errors.every(isSilent);
   return isInstance(error, Cancelled) || isInstance(error, ClosedError);
 }
 

@@ -24,7 +24,7 @@ export interface ParseOptions {
  * Parses all of what a source gives: `parser` must read up to the end.
  *
  * What the input is to blame for is a {@linkcode ParseError} that says where: something else than the parser asked for, an early end (the cause is an
- * {@linkcode EndOfFlow}), too much that must be seen at once (a {@linkcode BufferLimitExceeded}), or something after what was parsed. Other errors, such
+ * {@linkcode EndOfFlow}, the offset that of the end), too much that must be seen at once (a {@linkcode BufferLimitExceeded}), or something after what was parsed. Other errors, such
  * as those of a connection, are thrown as they are. The source is not closed.
  *
  * @typeParam T What the parser gives.

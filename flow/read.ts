@@ -28,7 +28,8 @@ export interface ReadAllOptions {
  * @param source Where to read. It is not touched when `buffer` is empty.
  * @param buffer What to fill.
  * @throws {EndOfFlow} When the source ends before the buffer is full.
- * @throws {TypeError} When `source` is no source, or gives a count that cannot be.
+ * @throws {TypeError} When `source` is not a source, or returns an impossible count, or `buffer` is not a `Uint8Array`, or its memory is detached or shrunk
+ * meanwhile.
  * @throws {Cancelled} When the current scope is cancelled.
  *
  * @example A header of four bytes

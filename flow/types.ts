@@ -22,6 +22,8 @@ export interface Source {
    * @param buffer Where the bytes go. It must not be empty, and belongs to the source until the promise settles.
    * @returns How many bytes were read, at least 1; null at the end, now and ever after.
    * @throws {RangeError} When `buffer` is empty.
+   * @throws {TypeError} When `buffer` is not a `Uint8Array`, of whatever realm, or its memory is detached, or shrunk to nothing, while the read waits: then
+   * the bytes stay for the next reader.
    * @throws {BusyError} When another read is under way.
    * @throws {ClosedError} When this side has closed the flow.
    * @throws {Cancelled} When the current scope is cancelled.
@@ -49,6 +51,8 @@ export interface Sink {
    *
    * @param bytes What to write. They may be changed again as soon as the promise settles.
    * @returns How many bytes were taken, from the first on: at least 1, and 0 only of an empty buffer.
+   * @throws {TypeError} When `bytes` is not a `Uint8Array`, of whatever realm, or its memory is detached, or shrunk, while the write waits: then nothing was
+   * taken.
    * @throws {BusyError} When another write is under way.
    * @throws {ClosedError} When this side has closed the flow, or has shut down sending.
    * @throws {Cancelled} When the current scope is cancelled.

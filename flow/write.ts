@@ -18,7 +18,8 @@ import type { Sink } from "./types.ts";
  *
  * @param sink Where to write. It is not touched where there are no bytes.
  * @param bytes What to write. It must not change until the promise settles.
- * @throws {TypeError} When `sink` is no sink or gives a count that cannot be, or a buffer is no byte array.
+ * @throws {TypeError} When `sink` is not a sink or returns an impossible count, or a buffer is not a `Uint8Array`, or its memory is detached or shrunk before
+ * all of it was taken.
  * @throws {Cancelled} When the current scope is cancelled.
  *
  * @example A head and a body

@@ -20,6 +20,14 @@ import { pattern, seededRandom } from "./random.ts";
 /** How much the large transfer sends each way, in bytes. */
 const large = 512 * 1024;
 
+/** What a flow could take for bytes. */
+const notBytes: readonly unknown[] = [
+  new Uint16Array(4),
+  new DataView(new ArrayBuffer(4)),
+  Object.create(null),
+  "text",
+];
+
 /** Reading and writing while both ends are open. */
 export const transferChecks: readonly FlowCheck[] = [
   {
@@ -64,6 +72,40 @@ export const transferChecks: readonly FlowCheck[] = [
         await expectError(() => a.read(new Uint8Array(1)), BusyError, "the second read");
         await writePieces(b, bytesOf("x"));
       });
+    },
+  },
+  {
+    name: "read() of what is not bytes is a TypeError, by rejection, and takes nothing",
+    async run(a, b) {
+      await writePieces(b, bytesOf("all"));
+      for (const bad of notBytes) {
+        const reading = a.read(bad as Uint8Array);
+        await expectError(() => reading, TypeError, "reading into what is not bytes");
+      }
+      await readText(a, "all");
+    },
+  },
+  {
+    name: "read() whose buffer is detached while it waits is a TypeError, and loses nothing",
+    async run(a, b) {
+      const buffer = new Uint8Array(16);
+      await both(() => expectError(() => a.read(buffer), TypeError, "the read"), async () => {
+        await turns(5);
+        structuredClone(buffer.buffer, { transfer: [buffer.buffer] });
+        await writePieces(b, bytesOf("all"));
+      });
+      await readText(a, "all");
+    },
+  },
+  {
+    name: "write() of what is not bytes is a TypeError, by rejection, and sends nothing",
+    async run(a, b) {
+      for (const bad of notBytes) {
+        const writing = a.write(bad as Uint8Array);
+        await expectError(() => writing, TypeError, "writing what is not bytes");
+      }
+      await writePieces(a, bytesOf("x"));
+      await readText(b, "x");
     },
   },
   {

@@ -139,6 +139,22 @@ test("pipe() rejects what is not bytes, and throws nothing at once", async () =>
   assertEquals(await b.read(new Uint8Array(1)), null);
 });
 
+test("[give]() rejects a list that refuses to say what is in it, and throws nothing at once", async () => {
+  const { proxy: revoked, revoke } = Proxy.revocable([], {});
+  revoke();
+  const loud = Object.defineProperty([], 0, {
+    get: () => {
+      throw new Error("Cannot tell");
+    },
+  });
+  for (const sink of [pipe()[0], bufferSink(), nullFlow]) {
+    for (const bad of [revoked, loud, undefined, bytesOf("a")] as never[]) {
+      const giving = sink[give](bad);
+      await assertRejects(() => giving, TypeError, "must be an array of Uint8Arrays");
+    }
+  }
+});
+
 test("readExact() and writeAll() reject what is not bytes before anything happens", async () => {
   let touched = 0;
   const flow = { read: () => Promise.resolve(++touched), write: () => Promise.resolve(++touched) };

@@ -154,3 +154,13 @@ test("shutdown() that nobody awaits is no unhandled rejection", async () => {
     other.shutdown("all");
   }).catch(() => {});
 });
+
+test("proxy() that nobody awaits ends silently when this side closes both flows at once", async () => {
+  const [a, b] = [pipe(), pipe()];
+  proxy(a[0], b[0]);
+  await yieldNow();
+  a[0].close();
+  b[0].close();
+  await yieldNow();
+  assertEquals(openCounts().operations, 0);
+});

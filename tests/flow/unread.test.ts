@@ -287,7 +287,12 @@ function lazily(end: PipeEnd): Promise<PipeEnd> {
     return flow = reader.unread(end);
   };
   return Promise.resolve({
-    read: async (buffer) => await (buffer.length === 0 ? end : await ready()).read(buffer),
+    async read(buffer) {
+      if (buffer.length === 0) return await end.read(buffer);
+      const there = await ready();
+      if (buffer.length === 0) throw new TypeError("Cannot read: the buffer was detached");
+      return await there.read(buffer);
+    },
     [lend]: async (use) => await (await ready())[lend](use),
     write: (bytes) => (flow ?? end).write(bytes),
     [give]: (buffers) => (flow ?? end)[give](buffers),
