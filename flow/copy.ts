@@ -68,19 +68,21 @@ export interface CopyFailure {
  * ```
  */
 export function copy(source: Source, sink: Sink): Promise<number> {
-  return operation(async () => {
-    const progress: CopyFailure = { copied: 0 };
-    try {
-      checkSource("copy from", source);
-      checkSink("copy to", sink);
-      if (!lends(source)) await throughBuffer(source, sink, progress);
-      else if (pumps(source) && pumped(sink)) await pumping(source, sink, progress);
-      else await lending(source, sink, progress);
-      return progress.copied;
-    } catch (error) {
-      throw withCount(error, progress.copied);
-    }
-  });
+  return operation(() => counted(source, sink));
+}
+
+async function counted(source: Source, sink: Sink): Promise<number> {
+  const progress: CopyFailure = { copied: 0 };
+  try {
+    checkSource("copy from", source);
+    checkSink("copy to", sink);
+    if (!lends(source)) await throughBuffer(source, sink, progress);
+    else if (pumps(source) && pumped(sink)) await pumping(source, sink, progress);
+    else await lending(source, sink, progress);
+    return progress.copied;
+  } catch (error) {
+    throw withCount(error, progress.copied);
+  }
 }
 
 /** From a source that must be read: through a buffer of ours. */

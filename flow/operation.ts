@@ -16,16 +16,12 @@ import { ClosedError } from "./errors.ts";
  * @param run An asynchronous function: it throws nothing at once.
  */
 export function operation<T>(run: () => Promise<T>): Promise<T> {
-  const running = async (): Promise<T> => {
-    try {
-      return await run();
-    } catch (error) {
-      const failure = withCallerFrames(error, running); // before a second reaction hides who awaits
-      if (isSilent(failure)) promise.catch(ignore);
-      throw failure;
-    }
+  const failed = (error: unknown): never => {
+    const failure = withCallerFrames(error, failed); // before a second reaction hides who awaits
+    if (isSilent(failure)) promise.catch(ignore);
+    throw failure;
   };
-  const promise = running();
+  const promise: Promise<T> = run().then(undefined, failed); // no async function, whose frame an idle connection would keep
   return promise;
 }
 
