@@ -263,9 +263,10 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
   async function reportOverflows(): Promise<never> {
     for (;;) {
       await (listener.overflow?.() ?? awaitCancel());
-      const remedy = `connections are reset because the backlog is full (${listener.dropped} so far), ` +
-        `raise maxConnections (${maxConnections}) of runServer, or backlog of listen`;
-      await onAcceptError(new NetError("quota_exceeded", { operation: "accept", address: listener.address, remedy }));
+      const { address, dropped } = listener;
+      const cause = new Error(`The backlog is full and connections are reset: ${dropped} up to now`);
+      const remedy = `the backlog is full, raise maxConnections (${maxConnections}) of runServer or backlog of listen`;
+      await onAcceptError(new NetError("quota_exceeded", { operation: "accept", address, remedy, cause }));
     }
   }
 

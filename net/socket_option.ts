@@ -211,7 +211,7 @@ export const socketOptionNames: readonly SocketOptionName[] = Object.freeze(Obje
 /** Checks the name of an option. One that is not in the table is `invalid_option`. */
 export function checkOptionName(operation: "setOption" | "getOption", name: unknown): SocketOptionName {
   if (typeof name === "string" && Object.hasOwn(checks, name)) return name as SocketOptionName;
-  throw new NetError("invalid_option", { operation, address: describe(name) });
+  throw new NetError("invalid_option", { operation, address: typeof name === "string" ? name : describe(name) });
 }
 
 /** Checks a value for an option, and gives it as backends expect it: frozen, and with texts made addresses. */

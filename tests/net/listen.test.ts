@@ -177,7 +177,7 @@ test("listen() hands its options to the provider, with all defaults", async () =
   });
   const { backlog, reuseAddr, reusePort, mode } = provider.listenOptions!;
   assertEquals({ backlog, reuseAddr, reusePort, mode }, {
-    backlog: 128,
+    backlog: 4096,
     reuseAddr: false,
     reusePort: false,
     mode: undefined,

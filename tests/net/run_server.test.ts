@@ -139,10 +139,47 @@ test("runServer() that is cancelled reports nothing", async () => {
   });
 });
 
-test("runServer() leaves the listener open", async () => {
+test("runServer() closes its listener when it stops", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     await runServer(listener, () => {}, { onError: rethrow, stop: Promise.resolve() });
+    assertEquals(system.closes, 1);
+    await assertRejects(() => listener.accept(sw), ClosedError);
+  });
+});
+
+test("runServer() closes its listener while it waits for its handlers", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system } = await fakeListener(sw);
+    const stop = signal();
+    const finish = signal();
+    const server = runServer(listener, () => finish.promise, { onError: rethrow, stop: stop.promise });
+    const stream = system.arrive();
+    await microtasks();
+    stop.resolve();
+    await microtasks();
+    assertEquals([system.closes, stream.state], [1, "open"]);
+    finish.resolve();
+    await server;
+  });
+});
+
+test("runServer() that is cancelled leaves its listener to its owner", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system } = await fakeListener(sw);
+    const outer = new AbortController();
+    const server = Switch.run(() => runServer(listener, () => {}, { onError: rethrow }), { signal: outer.signal });
+    await microtasks();
+    outer.abort();
+    await assertRejects(() => server, Cancelled);
+    assertEquals(system.closes, 0);
+  });
+});
+
+test("runServer() with keepListening leaves the listener open", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system } = await fakeListener(sw);
+    await runServer(listener, () => {}, { onError: rethrow, stop: Promise.resolve(), keepListening: true });
     assertEquals(system.closes, 0);
     system.arrive();
     await listener.accept(sw);
