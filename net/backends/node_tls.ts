@@ -9,7 +9,7 @@ import { bufferOf } from "../../flow/node/foreign.ts";
 import { Incoming } from "../../flow/node/incoming.ts";
 import { writeLimit } from "../../flow/stream_end.ts";
 import type { HandshakeResult, TlsEndpoint, TlsEngine, TlsEvents, TlsSettings } from "../tls/engine.ts";
-import type { TlsErrorCode } from "../tls/errors.ts";
+import { type TlsErrorCode, TlsFailure } from "../tls/errors.ts";
 
 /** The runtime sets no limit of its own then. Deno would keep the timer, and all that hangs on it, after a handshake that failed. */
 const noHandshakeTimeout = -1;
@@ -129,7 +129,9 @@ class NodeEndpoint implements TlsEndpoint {
   }
 
   fail(error: unknown): void {
-    this.#events.failed(codeOf(error), error);
+    const code = codeOf(error);
+    const names = code === "name_mismatch" ? namesOf(error) : undefined;
+    this.#events.failed(new TlsFailure(code, error, names));
   }
 
   /** The handshake is done. */
@@ -218,6 +220,13 @@ function contextOf({ identity, authorities, protocols }: TlsSettings): TlsOption
 function codeOf(error: unknown): TlsErrorCode {
   const code = String((error as { code?: unknown } | undefined)?.code ?? error);
   return Object.hasOwn(codes, code) ? codes[code] : "protocol";
+}
+
+/** The names of the certificate in an error of the check of names: `"DNS:example.com, IP Address:192.0.2.1"`. */
+function namesOf(error: unknown): string[] {
+  const { subjectaltname } = (error as { cert?: { subjectaltname?: unknown } }).cert ?? {};
+  if (typeof subjectaltname !== "string") return [];
+  return subjectaltname.split(", ").map((name) => name.replace(/^(?:DNS|IP Address):/, ""));
 }
 
 function peerCertificateOf(socket: TLSSocket): HandshakeResult["peerCertificate"] {

@@ -6,8 +6,12 @@
  */
 
 import { nodeTls } from "../backends/node_tls.ts";
+import { systemClock } from "../../switch/clock.ts";
+import type { Clock } from "../../switch/mod.ts";
+import { checkMilliseconds } from "../options.ts";
+import { describeValue, quoteText } from "../text.ts";
 import type { TlsIdentity } from "./engine.ts";
-import type { Pem, TlsCertificate } from "./options.ts";
+import type { Pem, TlsCertificate, TlsOptions } from "./options.ts";
 
 /** The longest name of a protocol, in bytes (RFC 7301). */
 const longestProtocol = 255;
@@ -15,6 +19,54 @@ const longestProtocol = 255;
 /** Blocks of the PEM format (RFC 7468). There may be text around them, and blocks of other kinds. */
 const certificates = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 const privateKeys = /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----.*?-----END \1?PRIVATE KEY-----/gs;
+
+const defaultHandshakeTimeout = 10_000;
+const defaultLinger = 1000;
+
+/** What both sides may set, with the defaults, but for the protocols. */
+export interface CommonSettings {
+  readonly clock: Clock;
+  /** In milliseconds. */
+  readonly handshakeTimeout: number;
+  /** In milliseconds. */
+  readonly linger: number;
+  /** Whether an end of the flow without close_notify is an error. */
+  readonly needsCloseNotify: boolean;
+}
+
+/** Checks that there are options at all. */
+export function checkOptions(options: unknown): void {
+  if (typeof options === "object" && options !== null) return;
+  throw new TypeError(`Cannot start TLS as options must be an object: current value is ${describeValue(options)}`);
+}
+
+/** Checks what both sides may set. */
+export function checkCommon(options: TlsOptions): CommonSettings {
+  const { clock = systemClock, closeNotify = "required" } = options;
+  const { handshakeTimeout = defaultHandshakeTimeout, linger = defaultLinger } = options;
+  checkMilliseconds("start TLS", "handshakeTimeout", handshakeTimeout);
+  checkMilliseconds("start TLS", "linger", linger);
+  if (typeof clock?.now !== "function" || typeof clock.sleep !== "function") {
+    throw new TypeError(`Cannot start TLS as clock must be a Clock: current value is ${describeValue(clock)}`);
+  }
+  if (closeNotify !== "required" && closeNotify !== "optional") {
+    throw new TypeError(
+      `Cannot start TLS as closeNotify must be "required" or "optional": current value is ${
+        describeValue(closeNotify)
+      }`,
+    );
+  }
+  return { clock, handshakeTimeout, linger, needsCloseNotify: closeNotify === "required" };
+}
+
+/** Checks whether certificates are to be verified. */
+export function checkVerification(verification: unknown): boolean {
+  if (verification === undefined) return true;
+  if (verification === "dangerously-off") return false;
+  throw new TypeError(
+    `Cannot start TLS with verification ${describeValue(verification)}: it can only be "dangerously-off"`,
+  );
+}
 
 /** A certificate that can be shown: it and its key can be read, and belong together. */
 export function checkCertificate(certificate: TlsCertificate): TlsIdentity {
@@ -35,7 +87,7 @@ export function checkCertificate(certificate: TlsCertificate): TlsIdentity {
 export function checkAuthorities(authorities: Pem | readonly Pem[] | undefined): string[] | undefined {
   if (authorities === undefined) return undefined;
   const list: readonly Pem[] = Array.isArray(authorities) ? authorities : [authorities];
-  if (list.length === 0) throw new RangeError("Cannot start TLS as authorities must be some: there are none");
+  if (list.length === 0) throw new RangeError("Cannot start TLS as authorities must not be empty");
   return list.flatMap((authority) => readCertificates("authorities", authority));
 }
 
@@ -43,7 +95,7 @@ export function checkAuthorities(authorities: Pem | readonly Pem[] | undefined):
 export function checkProtocols(protocols: readonly string[] | undefined): string[] | undefined {
   if (protocols === undefined) return undefined;
   if (!Array.isArray(protocols)) {
-    throw new TypeError(`Cannot start TLS as protocols must be an array: current value is ${String(protocols)}`);
+    throw new TypeError(`Cannot start TLS as protocols must be an array: current value is ${describeValue(protocols)}`);
   }
   const list = [...protocols]; // where a hole is a value like others
   list.forEach(checkProtocol);
@@ -53,15 +105,15 @@ export function checkProtocols(protocols: readonly string[] | undefined): string
 /** Names are opaque bytes (RFC 7301), of which the runtimes agree on these only. */
 function checkProtocol(protocol: unknown): void {
   if (typeof protocol !== "string") {
-    throw new TypeError(`Cannot start TLS with the protocol ${String(protocol)}: it must be a string`);
+    throw new TypeError(`Cannot start TLS with the protocol ${describeValue(protocol)}: it must be a string`);
   }
   if (protocol.length < 1 || protocol.length > longestProtocol) {
     throw new RangeError(
-      `Cannot start TLS with the protocol "${protocol}": it must be of 1 to ${longestProtocol} bytes`,
+      `Cannot start TLS with the protocol ${quoteText(protocol)}: it must be of 1 to ${longestProtocol} bytes`,
     );
   }
   if (/[^\x20-\x7e]/.test(protocol)) {
-    throw new SyntaxError(`Cannot start TLS with the protocol ${JSON.stringify(protocol)}: it must be printable ASCII`);
+    throw new SyntaxError(`Cannot start TLS with the protocol ${quoteText(protocol)}: it must be printable ASCII`);
   }
 }
 
@@ -90,7 +142,7 @@ function hasOwnKey(identity: TlsIdentity): boolean {
 /** The blocks of a kind, one at least: without any the runtimes would take their own. */
 function blocks(name: string, value: Pem, kind: RegExp): string[] {
   if (typeof value !== "string" && !(value instanceof Uint8Array)) {
-    throw new TypeError(`Cannot start TLS as ${name} must be PEM: current value is ${String(value)}`);
+    throw new TypeError(`Cannot start TLS as ${name} must be PEM: current value is ${describeValue(value)}`);
   }
   const text = typeof value === "string" ? value : new TextDecoder().decode(value);
   const found = text.match(kind);

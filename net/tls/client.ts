@@ -3,11 +3,11 @@
 import type { TwoWay } from "../../flow/mod.ts";
 import type { Switch } from "../../switch/mod.ts";
 import { nodeTls } from "../backends/node_tls.ts";
-import { hostAddress } from "../mod.ts";
-import { checkAuthorities, checkCertificate, checkProtocols } from "./checks.ts";
+import { checkAuthorities, checkCertificate, checkProtocols, checkVerification } from "./checks.ts";
 import type { TlsClientSettings } from "./engine.ts";
 import { openTls } from "./open_tls.ts";
 import type { TlsClientOptions } from "./options.ts";
+import { checkServerName } from "./server_name.ts";
 import type { TlsFlow } from "./tls_flow.ts";
 
 /**
@@ -41,26 +41,20 @@ import type { TlsFlow } from "./tls_flow.ts";
  * );
  * ```
  */
-export async function tlsClient(sw: Switch, flow: TwoWay, options: TlsClientOptions): Promise<TlsFlow> {
-  const { serverName, authorities, certificate, verification } = options;
-  hostAddress(serverName, 0);
-  if (verification !== undefined && verification !== "dangerously-off") {
-    throw new TypeError(
-      `Cannot start TLS with verification "${String(verification)}": it can only be "dangerously-off"`,
-    );
-  }
-  const settings: TlsClientSettings = {
-    serverName,
-    authorities: checkAuthorities(authorities),
-    identity: certificate === undefined ? undefined : checkCertificate(certificate),
-    protocols: checkProtocols(options.protocols),
-    verify: verification === undefined,
-  };
-  return await openTls({
-    sw,
-    flow,
-    options,
-    label: `TLS with ${serverName}`,
-    prepare: () => Promise.resolve({ open: (events) => nodeTls.connect(settings, events), serverName }),
+export function tlsClient(sw: Switch, flow: TwoWay, options: TlsClientOptions): Promise<TlsFlow> {
+  return openTls(sw, flow, options, ({ serverName: given, authorities, certificate, verification, protocols }) => {
+    const serverName = checkServerName(given);
+    const settings: TlsClientSettings = {
+      serverName,
+      verify: checkVerification(verification),
+      authorities: checkAuthorities(authorities),
+      identity: certificate === undefined ? undefined : checkCertificate(certificate),
+      protocols: checkProtocols(protocols),
+    };
+    return {
+      expectedName: serverName,
+      label: `TLS with ${serverName}`,
+      prepare: () => Promise.resolve({ open: (events) => nodeTls.connect(settings, events), serverName }),
+    };
   });
 }

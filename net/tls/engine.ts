@@ -3,7 +3,7 @@
 /** What a runtime supplies for TLS. It knows no flow, no switch and no cancellation, and never waits; its arguments have been checked. */
 
 import type { StreamEnd, StreamEvents } from "../../flow/stream_end.ts";
-import type { TlsErrorCode } from "./errors.ts";
+import type { TlsFailure } from "./errors.ts";
 import type { TlsFlow } from "./tls_flow.ts";
 
 /** A certificate and its key, as blocks of PEM and nothing else. */
@@ -46,7 +46,7 @@ export interface TlsEvents extends StreamEvents {
   /** The endpoint has ended the sending direction by itself. */
   finished(): void;
   /** TLS failed, in the handshake or later. */
-  failed(code: TlsErrorCode, cause: unknown): void;
+  failed(failure: TlsFailure): void;
   /** The endpoint was given up, by itself or by {@linkcode TlsEndpoint.destroy}. Nothing is read or sent any more. */
   closed(): void;
 }

@@ -1,14 +1,21 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { formatAddress, type StreamAddress } from "../mod.ts";
+import { escapeText } from "../text.ts";
+
 /**
  * What went wrong with TLS itself, the same on every runtime:
  *
- * - `certificate_untrusted`: the other side showed no certificate that leads to a trusted authority, or none at all;
- * - `certificate_expired`: it showed one that is not valid now (where the runtime does not tell, on Deno, that is `certificate_untrusted`);
- * - `name_mismatch`: it showed a trusted one, for somebody else;
+ * - `certificate_untrusted`: the peer's certificate does not lead to a trusted authority, or the
+ *   peer has none;
+ * - `certificate_expired`: the peer's certificate is not valid now (on Deno, which does not tell,
+ *   that is `certificate_untrusted`);
+ * - `name_mismatch`: the peer's certificate is trusted, but for another name;
  * - `handshake_timeout`: the handshake took too long;
- * - `truncated`: the connection ended without a word of farewell (`close_notify`), so that somebody may have cut off the rest;
- * - `protocol`: the other side speaks no TLS, refused what we offered, or broke the rules; or what came was tampered with.
+ * - `truncated`: the flow ended without `close_notify`, so that an attacker may have cut off the
+ *   rest;
+ * - `protocol`: the peer does not speak TLS, refused what was offered, or broke the rules; or the
+ *   data was tampered with.
  *
  * @example Branching on the code
  * ```ts
@@ -36,11 +43,51 @@ const descriptions: Readonly<Record<TlsErrorCode, string>> = {
   protocol: "the TLS protocol failed",
 };
 
+/** How many names of a certificate a message shows, and how many characters of them. */
+const maxNames = 3;
+const maxNamesLength = 200;
+
 /**
- * TLS failed, and not the connection under it: that fails as it does without TLS. Branch on {@linkcode TlsError.code}, never on the text; the runtime's own error is
- * the `cause`.
+ * What a {@linkcode TlsError} says beside its code.
  *
- * @example A server that nobody vouches for
+ * @example Naming the peer
+ * ```ts
+ * import { tcp } from "@sluice/io";
+ * import { TlsError, type TlsErrorContext } from "@sluice/io/net/tls";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const context: TlsErrorContext = { peer: tcp("192.0.2.1", 443) };
+ * const { message } = new TlsError("truncated", "read from", undefined, context);
+ * assertEquals(message, "Cannot read from tcp:192.0.2.1:443: the connection was cut without close_notify");
+ * ```
+ */
+export interface TlsErrorContext {
+  /**
+   * The peer: the address of the flow that carries the connection, or else what that flow is called.
+   *
+   * @default {undefined}
+   */
+  peer?: StreamAddress | string | undefined;
+  /**
+   * The name that the certificate was checked for.
+   *
+   * @default {undefined}
+   */
+  expectedName?: string | undefined;
+  /**
+   * The names that the certificate has. They are the peer's data: the message shows the first few,
+   * escaped.
+   *
+   * @default {undefined}
+   */
+  certificateNames?: readonly string[] | undefined;
+}
+
+/**
+ * TLS failed, and not the flow under it: that fails as it does without TLS. Branch on
+ * {@linkcode TlsError.code}, never on the text; the runtime's own error is the `cause`.
+ *
+ * @example A server that ends before it begins
  * ```ts
  * import { pipe, Switch } from "@sluice/io";
  * import { TlsError, tlsClient } from "@sluice/io/net/tls";
@@ -48,7 +95,7 @@ const descriptions: Readonly<Record<TlsErrorCode, string>> = {
  *
  * await Switch.run(async (sw) => {
  *   const [flow, other] = pipe();
- *   await other.shutdown("send"); // it does not even begin
+ *   await other.shutdown("send");
  *   const error = await assertRejects(() => tlsClient(sw, flow, { serverName: "example.com" }), TlsError);
  *   assertEquals(error.code, "truncated");
  * });
@@ -57,18 +104,54 @@ const descriptions: Readonly<Record<TlsErrorCode, string>> = {
 export class TlsError extends Error {
   /** What happened. */
   readonly code: TlsErrorCode;
+  /** The peer: the address of the flow that carries the connection, or else what that flow is called. */
+  readonly peer: StreamAddress | string | undefined;
 
   /**
    * Makes an error; the message follows from the arguments.
    *
    * @param code What happened.
-   * @param action What cannot be done: `"start TLS"`, `"read"`.
+   * @param action What cannot be done, to be followed by the peer if there is one: `"start TLS with"`, `"read from"`.
    * @param cause The runtime's own error.
+   * @param context Who the peer is, and what its certificate was checked for.
    */
-  constructor(code: TlsErrorCode, action: string, cause?: unknown) {
-    const detail = typeof cause === "object" && cause !== null && "code" in cause ? ` (${String(cause.code)})` : "";
-    super(`Cannot ${action}: ${descriptions[code]}${detail}`, cause === undefined ? undefined : { cause });
+  constructor(code: TlsErrorCode, action: string, cause?: unknown, context?: TlsErrorContext) {
+    const { peer, expectedName, certificateNames } = context ?? {};
+    const subject = peer === undefined ? "" : ` ${escapeText(typeof peer === "string" ? peer : formatAddress(peer))}`;
+    const names = certificateNames === undefined ? "" : `: ${describeNames(expectedName, certificateNames)}`;
+    super(
+      `Cannot ${action}${subject}: ${descriptions[code]}${describeCause(cause)}${names}`,
+      cause === undefined ? undefined : { cause },
+    );
     this.name = "TlsError";
     this.code = code;
+    this.peer = peer;
+  }
+}
+
+/** The runtime's code, in parentheses. */
+function describeCause(cause: unknown): string {
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : cause;
+  return typeof code === "string" ? ` (${escapeText(code, 100)})` : "";
+}
+
+function describeNames(expected: string | undefined, names: readonly string[]): string {
+  const shown = escapeText(names.slice(0, maxNames).join(", "), maxNamesLength);
+  const more = names.length > maxNames ? ` and ${names.length - maxNames} more` : "";
+  return `expected ${expected ?? "another name"}, but it names ${shown || "nothing"}${more}`;
+}
+
+/** Why TLS failed. The {@linkcode TlsError} that says so is made by each operation that meets it, with the frames of its caller. */
+export class TlsFailure {
+  readonly code: TlsErrorCode;
+  /** The runtime's own error. */
+  readonly cause: unknown;
+  /** The names that the peer's certificate has, where they were the problem. */
+  readonly certificateNames: readonly string[] | undefined;
+
+  constructor(code: TlsErrorCode, cause?: unknown, certificateNames?: readonly string[]) {
+    this.code = code;
+    this.cause = cause;
+    this.certificateNames = certificateNames;
   }
 }

@@ -14,7 +14,7 @@
  */
 
 export { tlsClient } from "./client.ts";
-export { TlsError, type TlsErrorCode } from "./errors.ts";
+export { TlsError, type TlsErrorCode, type TlsErrorContext } from "./errors.ts";
 export type { Pem, TlsCertificate, TlsClientOptions, TlsOptions, TlsServerOptions } from "./options.ts";
 export { tlsServer } from "./server.ts";
 export type { PeerCertificate, TlsFlow } from "./tls_flow.ts";

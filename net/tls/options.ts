@@ -41,11 +41,26 @@ export interface TlsOptions {
    */
   handshakeTimeout?: number | undefined;
   /**
-   * How long `close` lets bytes that were taken go out, in milliseconds, before it breaks the connection.
+   * How long `close` may take, in milliseconds: to let bytes that were taken go out, and then to wait for the end of the
+   * other side.
    *
    * @default {1000}
    */
   linger?: number | undefined;
+  /**
+   * Whether the other side must end with close_notify (RFC 8446, section 6.1).
+   *
+   * If it is `"required"`, a flow that ends without one is a `TlsError` `truncated`. An end of the flow proves nothing:
+   * anyone on the way can forge it, and so cut the last part off what was sent (the truncation attack).
+   *
+   * If it is `"optional"`, an end of the flow between two records is the end of the stream: for peers that never send
+   * close_notify. Choose it only where the protocol inside says where its messages end, as HTTP does by
+   * `Content-Length`, and check that the last one is complete. An end in the middle of a record, or of the handshake, is
+   * `truncated` all the same.
+   *
+   * @default {"required"}
+   */
+  closeNotify?: "required" | "optional" | undefined;
   /**
    * What these times run on.
    *
@@ -56,7 +71,10 @@ export interface TlsOptions {
 
 /** Options for `tlsClient`. */
 export interface TlsClientOptions extends TlsOptions {
-  /** Whom the server's certificate must name: a host name, which is also told to the server (SNI), or an IP address. */
+  /**
+   * Whom the server's certificate must name: a host name, which is also told to the server (SNI), or an IP address. Not a
+   * URL, and without a port. A trailing dot is left out.
+   */
   serverName: string;
   /**
    * The certificates of the authorities to trust, instead of those that the runtime knows.
@@ -81,7 +99,7 @@ export interface TlsClientOptions extends TlsOptions {
 /** Options for `tlsServer`. */
 export interface TlsServerOptions extends TlsOptions {
   /**
-   * What to show, or who says so: a function is asked in each handshake, with the name that the client asks for in lower case (SNI), if it gives one. So one server has many
+   * What to show, or who says so: a function is asked in each handshake, with the name that the client asks for (SNI), in lower case and without a trailing dot, if it gives one. So one server has many
    * names, and a new certificate is used from the next handshake on. What the function throws fails the handshake, and so does a certificate that cannot be used. It is cancelled
    * when the handshake is, which does not wait for it then.
    */

@@ -20,8 +20,8 @@ export interface RecordsEvents {
   record(bytes: Uint8Array<ArrayBuffer>): void;
   /** All that was encrypted has been passed on. */
   sent(): void;
-  /** The flow has ended, and all that came before has been decrypted. */
-  ended(): void;
+  /** The flow has ended, and all that came before has been decrypted: `complete` says that no record was cut. */
+  ended(complete: boolean): void;
   /** The flow is broken. */
   failed(operation: "read" | "write", error: unknown): void;
 }
@@ -104,7 +104,7 @@ export class Records {
       if (count === null) {
         this.#over = true;
         await this.#home.run(yieldNow); // what was decrypted last is told in this turn
-        this.#events.ended();
+        this.#events.ended(this.#left === 0 && this.#header.length === 0);
       }
     } catch (error) {
       this.#over = true;

@@ -83,22 +83,21 @@ import type { TlsFlow } from "./tls_flow.ts";
  *   }), { onError: console.error });
  * ```
  */
-export async function tlsServer(sw: Switch, flow: TwoWay, options: TlsServerOptions): Promise<TlsFlow> {
-  const { certificate, authorities } = options;
-  const fixed = typeof certificate === "function" ? undefined : checkCertificate(certificate);
-  const settings = { authorities: checkAuthorities(authorities), protocols: checkProtocols(options.protocols) };
-  return await openTls({
-    sw,
-    flow,
-    options,
-    label: "TLS with a client",
-    async prepare({ records }) {
-      const reader = new BufReader(records.source, { maxSize: maxHello });
-      records.source = reader.asSource();
-      const serverName = await readServerName(reader);
-      const identity = fixed ?? checkCertificate(await interruptible(ask(certificate, serverName)));
-      return { open: (events) => nodeTls.accept({ ...settings, identity }, events), serverName };
-    },
+export function tlsServer(sw: Switch, flow: TwoWay, options: TlsServerOptions): Promise<TlsFlow> {
+  return openTls(sw, flow, options, ({ certificate, authorities, protocols }) => {
+    const fixed = typeof certificate === "function" ? undefined : checkCertificate(certificate);
+    const settings = { authorities: checkAuthorities(authorities), protocols: checkProtocols(protocols) };
+    return {
+      expectedName: undefined,
+      label: "TLS with a client",
+      async prepare({ records }) {
+        const reader = new BufReader(records.source, { maxSize: maxHello });
+        records.source = reader.asSource();
+        const serverName = await readServerName(reader);
+        const identity = fixed ?? checkCertificate(await interruptible(ask(certificate, serverName)));
+        return { open: (events) => nodeTls.accept({ ...settings, identity }, events), serverName };
+      },
+    };
   });
 }
 

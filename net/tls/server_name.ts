@@ -2,6 +2,7 @@
 
 import { BufferLimitExceeded, type BufReader } from "../../flow/mod.ts";
 import { hostAddress } from "../mod.ts";
+import { describeValue, quoteText } from "../text.ts";
 
 /** The most that a client's first message may take, in bytes. Those with keys for a time after quantum computers take some 2 KiB. */
 export const maxHello: number = 32 * 1024;
@@ -13,6 +14,35 @@ const recordHeader = 5;
 const messageHeader = 4;
 const serverNameExtension = 0;
 const hostName = 0;
+
+/** What marks a URL, a port or brackets, where an IPv6 address was not meant. */
+const notOnlyName = /^$|[:/[\]@?#\s]/;
+
+/**
+ * Checks the name that a client expects of its server, and returns it without a trailing dot: neither SNI (RFC 6066) nor
+ * a certificate has one.
+ *
+ * @throws {TypeError} If it is not a string.
+ * @throws {SyntaxError} If it is neither a host name nor an IP address.
+ */
+export function checkServerName(name: unknown): string {
+  if (typeof name !== "string") {
+    throw new TypeError(`Cannot start TLS as serverName must be a string: current value is ${describeValue(name)}`);
+  }
+  try {
+    hostAddress(name, 0);
+  } catch (cause) {
+    const rule = notOnlyName.test(name)
+      ? "it must be a name, not a URL; without a port or brackets"
+      : (cause as Error).message.replace(/^Cannot/, "cannot");
+    throw new SyntaxError(`Cannot start TLS with serverName ${quoteText(name)}: ${rule}`, { cause });
+  }
+  return withoutDot(name);
+}
+
+function withoutDot(name: string): string {
+  return name.endsWith(".") ? name.slice(0, -1) : name;
+}
 
 /**
  * The name of the server that a client asks for, which its first message says; `undefined` where it names none, or sends something else. Waits until that message is
@@ -71,11 +101,14 @@ function findName(hello: Fields): string | undefined {
   return undefined;
 }
 
-/** Names are looked up, perhaps as files, so that only what can be a host's name is passed on. */
+/**
+ * Names are looked up, perhaps as files, so that only what can be a host's name is passed on, without the trailing dot
+ * that some clients send.
+ */
 function checkName(name: string): string {
   try {
     hostAddress(name, 0);
-    return name.toLowerCase();
+    return withoutDot(name).toLowerCase();
   } catch {
     throw new Malformed("Cannot be a host name");
   }

@@ -1,16 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Home } from "../../flow/home.ts";
-import { BrokenPipeError, type Closable, type TwoWay } from "../../flow/mod.ts";
+import { BrokenPipeError } from "../../flow/mod.ts";
 import type { StreamEnd, StreamEvents } from "../../flow/stream_end.ts";
+import { type Clock, interruptible } from "../../switch/mod.ts";
 import type { HandshakeResult, TlsEndpoint, TlsEvents } from "./engine.ts";
-import { TlsError } from "./errors.ts";
+import { TlsFailure } from "./errors.ts";
 import { Records } from "./records.ts";
-
-/** A flow as far as it can be given back. */
-export interface WrappedFlow extends TwoWay, Partial<Closable> {
-  abort?(): void;
-}
+import { closeFlow, endSending, type WrappedFlow } from "./wrapped_flow.ts";
 
 /** Makes an endpoint, which begins its handshake. */
 export type Open = (events: TlsEvents) => TlsEndpoint;
@@ -28,12 +25,15 @@ export class Session implements StreamEnd {
   #receiveFailure: { readonly error: unknown } | undefined;
   /** What every write throws. */
   #sendFailure: { readonly error: unknown } | undefined;
+  /** The flow ended without close_notify, and that is an end too. */
+  #receiveEnded = false;
   /** Somebody waits for what the next record has in it, or it will be dropped. */
   #hungry = false;
   #dropping = false;
+  #onPeerEnd: (() => void) | undefined;
   #freed: Promise<void> | undefined;
 
-  constructor(flow: WrappedFlow, home: Home) {
+  constructor(flow: WrappedFlow, home: Home, needsCloseNotify: boolean) {
     this.#flow = flow;
     this.#home = home;
     this.records = new Records(flow, home, {
@@ -41,7 +41,11 @@ export class Session implements StreamEnd {
       shaking: () => this.#shaking,
       record: (bytes) => this.#endpoint?.decrypt(bytes),
       sent: () => this.#events.writable(),
-      ended: () => this.#failReading(this.#truncated()),
+      ended: (complete) => {
+        if (needsCloseNotify || this.#shaking || !complete) return this.#failReading(new TlsFailure("truncated"));
+        this.#receiveEnded = true;
+        this.#readable();
+      },
       failed: (operation, error) => operation === "read" ? this.#failReading(error) : this.#failWriting(error),
     });
   }
@@ -51,7 +55,7 @@ export class Session implements StreamEnd {
     this.#events = events;
   }
 
-  /** Performs the handshake. */
+  /** Performs the handshake. What it fails with is not yet the error for the caller. */
   async handshake(open: Open): Promise<HandshakeResult> {
     await new Promise<void>((resolve, reject) => {
       this.#onFailure = reject;
@@ -64,15 +68,12 @@ export class Session implements StreamEnd {
         encrypted: (bytes) => this.records.send(bytes),
         readable: () => {
           this.#hungry = this.#dropping;
-          this.#events.readable();
+          this.#readable();
         },
         writable: () => this.#events.writable(),
         finished: () => this.#failWriting(new BrokenPipeError("write")),
-        failed: (code, cause) => {
-          const error = new TlsError(code, this.#action, cause);
-          this.#fail(error, error);
-        },
-        closed: () => this.#fail(this.#truncated(), new BrokenPipeError("write")),
+        failed: (failure) => this.#fail(failure, failure),
+        closed: () => this.#fail(new TlsFailure("truncated"), new BrokenPipeError("write")),
       });
     });
     return (this.#endpoint as TlsEndpoint).result();
@@ -108,28 +109,44 @@ export class Session implements StreamEnd {
     this.#endpoint?.end();
   }
 
+  /** What was encrypted goes out even where the endpoint has failed, or has ended with its peer. */
   get flushed(): boolean {
-    if (this.#sendFailure !== undefined || this.#freed !== undefined) return true;
-    return this.records.idle && (this.#endpoint?.flushed ?? true);
+    if (this.#freed !== undefined) return true;
+    return this.records.idle && (this.#sendFailure !== undefined || (this.#endpoint?.flushed ?? true));
   }
 
-  /** Gives everything back: by a reset, where `abort` says so and the flow can, or else by closing the flow. Settles when that is done. */
-  free(abort: boolean): Promise<void> {
-    return this.#freed ??= this.#free(abort);
+  /** Ends the flow's sending direction, and waits until the peer has ended, or nothing more can be read. */
+  async awaitPeer(): Promise<void> {
+    await endSending(this.#flow);
+    await interruptible(
+      new Promise<void>((resolve) => {
+        this.#onPeerEnd = resolve;
+        this.#tellPeerEnd();
+      }),
+    );
   }
 
-  async #free(abort: boolean): Promise<void> {
+  /** Closes the flow, with `ms` milliseconds left to wait for the peer. Settles when that is done. */
+  close(ms: number, clock: Clock): Promise<void> {
+    return this.#freed ??= this.#free(() => closeFlow(this.#flow, ms, clock));
+  }
+
+  /** Gives everything back at once: by a reset where the flow can, or else by closing it. Settles when that is done. */
+  abort(clock: Clock, reason?: unknown): Promise<void> {
+    if (this.#freed !== undefined) this.#flow.abort?.(reason);
+    return this.#freed ??= this.#free(() => {
+      this.#flow.abort?.(reason);
+      return closeFlow(this.#flow, 0, clock);
+    });
+  }
+
+  async #free(close: () => Promise<void>): Promise<void> {
     this.#failWriting(new BrokenPipeError("write"));
     this.#endpoint?.destroy();
+    this.#onPeerEnd?.();
     const stopped = this.#home.stop(); // not awaited yet: an operation of a foreign flow may settle only when the flow is closed
-    if (abort) this.#flow.abort?.();
-    await (typeof this.#flow.close === "function" ? this.#flow.close() : this.#flow.shutdown("all"));
+    await close();
     await stopped;
-  }
-
-  /** What cannot be done when TLS fails. */
-  get #action(): string {
-    return this.#shaking ? "start TLS" : "read";
   }
 
   /** What takes a write, if anything does: nothing older is queued. */
@@ -140,12 +157,20 @@ export class Session implements StreamEnd {
 
   #peek(): Uint8Array<ArrayBuffer> | null | undefined {
     const bytes = this.#endpoint?.peek();
-    if (bytes === undefined && this.#receiveFailure !== undefined) throw this.#receiveFailure.error;
-    return bytes;
+    if (bytes !== undefined) return bytes;
+    if (this.#receiveFailure !== undefined) throw this.#receiveFailure.error;
+    return this.#receiveEnded ? null : undefined;
   }
 
-  #truncated(): TlsError {
-    return new TlsError("truncated", this.#action);
+  #readable(): void {
+    this.#events.readable();
+    this.#tellPeerEnd();
+  }
+
+  #tellPeerEnd(): void {
+    if (this.#onPeerEnd === undefined) return;
+    const ended = this.#receiveEnded || this.#receiveFailure !== undefined || this.#endpoint?.peek() === null;
+    if (ended || this.#freed !== undefined) this.#onPeerEnd();
   }
 
   /** Where the handshake fails, what tells the peer why may still go out. */
@@ -157,7 +182,7 @@ export class Session implements StreamEnd {
   #failReading(error: unknown): void {
     this.#receiveFailure ??= { error };
     this.#onFailure(error);
-    this.#events.readable();
+    this.#readable();
   }
 
   #failWriting(error: unknown): void {

@@ -13,8 +13,13 @@ import {
 import { Stream } from "../../flow/stream.ts";
 import { type Clock, first, type ReleaseHook, type Switch } from "../../switch/mod.ts";
 import { isSwitchCancelled, own, runUnder } from "../../switch/switch.ts";
+import { closeWithin, type Lingering } from "../close_within.ts";
+import type { StreamAddress } from "../mod.ts";
 import type { HandshakeResult } from "./engine.ts";
+import type { TlsErrorContext } from "./errors.ts";
+import { errorOf } from "./failure.ts";
 import type { Session } from "./session.ts";
+import { addressOf, peerOf, type WrappedFlow } from "./wrapped_flow.ts";
 
 /** The certificate that the other side has shown. */
 export interface PeerCertificate {
@@ -35,25 +40,45 @@ export interface PeerCertificate {
 /**
  * A TLS connection over a flow.
  *
- * Reading gives the end only when the other side has said so by close_notify. A connection that just ends is a {@linkcode TlsError} `truncated`, once all that came before is read. What
- * breaks the flow is thrown as the flow throws it.
+ * A read is at the end only when the other side has said so by close_notify. A flow that just ends is a
+ * {@linkcode TlsError} `truncated`, once all that came before is read, unless `closeNotify` is `"optional"`. What breaks
+ * the flow is thrown as the flow throws it.
+ *
+ * It lives until it is closed or aborted, or its switch ends; a later operation is a `ClosedError`, which says so.
  */
 export interface TlsFlow extends TwoWay, Closable, LendingSource, GivingSink {
+  /** The local address of the flow that carries the connection; of a flow without one, an unnamed Unix address. */
+  readonly local: StreamAddress;
+  /** The address of the peer, likewise. */
+  readonly peer: StreamAddress;
   /** The protocol that both sides have agreed on (ALPN), if they named any. */
   readonly protocol: string | undefined;
   /** What the other side has shown. On a server it is there only if `authorities` are. */
   readonly peerCertificate: PeerCertificate | undefined;
   /** The version of TLS: `"TLSv1.3"` or `"TLSv1.2"`. */
   readonly version: string;
-  /** The name of the server: what the client asked for (SNI) or, on the client, what the certificate was checked for. */
+  /**
+   * The name of the server, without a trailing dot: what the client asked for (SNI) or, on the client, what the certificate
+   * was checked for.
+   */
   readonly serverName: string | undefined;
   /**
-   * Lets bytes that were taken go out, says goodbye by close_notify, and closes the flow. It takes at most the time of `linger`, and none if the owning switch has failed or was cancelled; then
-   * the flow is broken.
+   * Closes the connection and the flow that carries it. Nothing that a write took is lost: it goes out, and after it
+   * close_notify and the end of the flow's sending direction. Then input is read and dropped until the other side has ended
+   * too, for otherwise the system could reset the connection while the last bytes are on their way. All of this takes at most
+   * `linger` milliseconds, and no time where the other side has ended.
+   *
+   * If the owning switch has failed or was cancelled, the connection is aborted instead.
    */
   close(): Promise<void>;
-  /** Breaks the connection, and resets the flow where that can be. What has not gone out is lost, and the other side sees an error. */
-  abort(): void;
+  /**
+   * Breaks the connection at once, and aborts the flow that carries it, where that can be. What has not gone out is lost, and
+   * the other side sees an error.
+   *
+   * @param reason The cause of the {@linkcode ClosedError} with which every operation is rejected from now on, those that wait
+   * included.
+   */
+  abort(reason?: unknown): void;
 }
 
 /** Who a connection belongs to, and how it closes. */
@@ -64,14 +89,20 @@ export interface TlsTerms {
   readonly linger: number;
   /** What it is called in dumps. */
   readonly label: string;
+  /** Whom the certificate of the other side is to name, if that is checked. */
+  readonly expectedName: string | undefined;
 }
 
 /** A session with an owner. */
-export class SecureFlow implements TlsFlow {
+export class SecureFlow implements TlsFlow, Lingering {
   static {
     Object.freeze(this.prototype);
   }
 
+  readonly local: StreamAddress;
+  readonly peer: StreamAddress;
+  /** What its errors say beside their code. */
+  readonly context: TlsErrorContext;
   readonly #session: Session;
   readonly #terms: TlsTerms;
   readonly #stream: Stream;
@@ -80,11 +111,15 @@ export class SecureFlow implements TlsFlow {
   #serverName: string | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(session: Session, terms: TlsTerms) {
+  constructor(session: Session, flow: WrappedFlow, terms: TlsTerms) {
+    const { label, owner, linger, expectedName } = terms;
+    this.local = addressOf(flow.local);
+    this.peer = addressOf(flow.peer);
+    const context = this.context = { peer: peerOf(this.peer), expectedName };
     this.#session = session;
     this.#terms = terms;
-    this.#stream = new Stream(session, { label: terms.label, failure: (_, cause) => cause });
-    this.#hook = own(terms.owner, "start TLS", { release: () => this.close(), label: terms.label });
+    this.#stream = new Stream(session, { label, failure: (operation, cause) => errorOf(operation, cause, context) });
+    this.#hook = own(owner, "start TLS", { release: () => this.#closeOnce(linger, "its switch has ended"), label });
     session.attach(this.#stream);
     Object.freeze(this);
   }
@@ -136,34 +171,50 @@ export class SecureFlow implements TlsFlow {
     return this.#stream.shutdown(how);
   }
 
-  abort(): void {
-    this.#stream.close();
+  abort(reason?: unknown): void {
+    this.#stream.close(undefined, reason === undefined ? undefined : { cause: reason });
     this.#hook.remove();
-    this.#closing = this.#session.free(true);
+    this.#closing = this.#session.abort(this.#terms.clock, reason);
     this.#closing.catch(() => {}); // close() tells
   }
 
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    return this.#closeOnce(this.#terms.linger);
+  }
+
+  [closeWithin](ms: number): Promise<void> {
+    return this.#closeOnce(Math.min(ms, this.#terms.linger));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #close(): Promise<void> {
-    const { owner, clock, linger } = this.#terms;
-    this.#stream.close();
+  #closeOnce(ms: number, state?: string): Promise<void> {
+    return this.#closing ??= this.#close(ms, state);
+  }
+
+  async #close(ms: number, state?: string): Promise<void> {
+    const { owner, clock } = this.#terms;
+    const deadline = clock.now() + ms;
+    this.#stream.close(state);
     this.#hook.remove();
     if (!isSwitchCancelled(owner)) {
-      this.#session.drop();
-      this.#session.end();
       try {
-        await runUnder(owner, () => first(() => this.#stream.flush(), () => clock.sleep(linger)));
+        await runUnder(owner, () => first(() => this.#farewell(), () => clock.sleep(ms)));
       } catch {
         // The owner was cancelled meanwhile: no more waiting.
       }
     }
-    await this.#session.free(!this.#session.flushed);
+    if (isSwitchCancelled(owner) || !this.#session.flushed) await this.#session.abort(clock);
+    else await this.#session.close(Math.max(0, deadline - clock.now()), clock);
+  }
+
+  /** Passes on what was taken and our end, and then drops input until the other side has ended. */
+  async #farewell(): Promise<void> {
+    this.#session.end();
+    this.#session.drop();
+    await this.#stream.flush();
+    await this.#session.awaitPeer();
   }
 }

@@ -35,7 +35,7 @@ const privileges: Record<string, RegExp> = {
   "net/env":
     /^(switch\/(check|scope)\.ts|net\/backends\/.+|net\/tls\/errors\.ts|flow\/node\/.+|flow\/stream(_end)?\.ts)$/,
   "net/tls":
-    /^(switch\/(switch|clock|forgotten|ownership)\.ts|flow\/(stream|stream_end|home|label|operation)\.ts|net\/(open|options)\.ts|net\/backends\/node_tls\.ts)$/,
+    /^(switch\/(switch|clock|forgotten|ownership|check)\.ts|flow\/(stream|stream_end|home|label|operation)\.ts|net\/(open|options|text|close_within|linger)\.ts|net\/backends\/node_tls\.ts)$/,
   "net/testing": /^(switch\/(clock|context|counter)|flow\/(label|operation|stream(_end)?))\.ts$/,
 };
 

@@ -1,0 +1,58 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Closable, TwoWay } from "../../flow/mod.ts";
+import { type Clock, first, interruptible, protect } from "../../switch/mod.ts";
+import { closeWithin, type Lingering } from "../close_within.ts";
+import { formatAddress, type StreamAddress, unix } from "../mod.ts";
+import { describeValue } from "../text.ts";
+
+/** The flow under a TLS connection: only the first three methods are sure to be there. */
+export interface WrappedFlow extends TwoWay, Partial<Closable>, Partial<Lingering> {
+  abort?(reason?: unknown): void;
+  readonly local?: unknown;
+  readonly peer?: unknown;
+}
+
+/** The address of a flow that has none. */
+const unnamed: StreamAddress = unix("");
+
+/** Throws unless `flow` goes both ways. */
+export function checkFlow(flow: Partial<TwoWay> | null | undefined): void {
+  const { read, write, shutdown } = flow ?? {};
+  if ([read, write, shutdown].every((method) => typeof method === "function")) return;
+  throw new TypeError(`Cannot start TLS over ${describeValue(flow)}: it must be a flow that goes both ways`);
+}
+
+/** An address of the flow, or the unnamed one where it has none. */
+export function addressOf(address: unknown): StreamAddress {
+  try {
+    const { transport } = address as StreamAddress;
+    if (transport !== "tcp" && transport !== "unix") return unnamed;
+    formatAddress(address as StreamAddress); // a foreign object may be anything
+    return address as StreamAddress;
+  } catch {
+    return unnamed;
+  }
+}
+
+/** What errors and dumps call the peer: its address, or that it has none. */
+export function peerOf(peer: StreamAddress): StreamAddress | string {
+  return peer.transport === "unix" && peer.path === "" ? "an unnamed flow" : peer;
+}
+
+/** Ends the sending direction. That a foreign flow cannot is no reason not to wait for the peer. */
+export async function endSending(flow: WrappedFlow): Promise<void> {
+  try {
+    await interruptible(Promise.resolve(flow.shutdown("send")).catch(() => {}));
+  } catch {
+    // Cancelled, or it threw at once.
+  }
+}
+
+/** Closes a flow that has nothing left to send, with `ms` milliseconds left to wait for the peer. */
+export async function closeFlow(flow: WrappedFlow, ms: number, clock: Clock): Promise<void> {
+  if (typeof flow[closeWithin] === "function") return await flow[closeWithin](ms);
+  if (typeof flow.close === "function") return await flow.close();
+  const ending = flow.shutdown("all");
+  await protect(() => first(() => interruptible(ending), () => clock.sleep(ms))); // a foreign flow may never be done
+}
