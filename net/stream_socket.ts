@@ -10,6 +10,7 @@ import type { Hook, Releasable } from "../switch/release_hooks.ts";
 import { adopt, isSwitchCancelled } from "../switch/ownership.ts";
 import type { Switch } from "../switch/switch.ts";
 import { formatAddress, type StreamAddress } from "./address.ts";
+import { closeWithin, type Lingering } from "./close_within.ts";
 import { netErrorFrom } from "./errors.ts";
 import { linger } from "./linger.ts";
 import { closedState } from "./open.ts";
@@ -61,7 +62,7 @@ let releaseSocket: (socket: ProvidedSocket) => Promise<void>;
 let forgetSocket: (socket: ProvidedSocket) => void;
 
 /** A connection of a provider, with an owner. */
-export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
+export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, Lingering {
   static {
     releaseSocket = (socket) => socket.#release();
     forgetSocket = (socket) => socket.#hook.remove();
@@ -149,6 +150,10 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
     return this.#closing ??= this.#close("closed by this side");
   }
 
+  [closeWithin](ms: number): Promise<void> {
+    return this.#closing ??= this.#close("closed by this side", ms);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -170,12 +175,12 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
   }
 
   /** No async function: most often there is nothing to wait for but the system. */
-  #close(state: string): Promise<void> {
+  #close(state: string, ms = this.#terms.linger): Promise<void> {
     try {
       if (!this.#stream.close(state)) return this.#stream.awaitGone();
       if (isSwitchCancelled(this.#owner)) this.#end.abort();
       else if (this.#end.flushed && this.#stream.inputIsOver) this.#end.close();
-      else return this.#linger();
+      else return this.#linger(Math.min(ms, this.#terms.linger));
       return this.#stream.awaitGone();
     } catch (error) {
       this.#hook.remove(); // a second attempt would fail as well
@@ -188,12 +193,11 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink {
    * that is closed before answers what still arrives with a reset, which destroys what the other
    * side has yet to read: the answer to a pipelined request, say.
    */
-  async #linger(): Promise<void> {
+  async #linger(ms: number): Promise<void> {
     this.#end.drop();
     this.#end.end();
-    const { clock, linger: ms } = this.#terms;
     const done = this.#stream.hasTaken ? this.#stream.awaitDrained() : this.#stream.awaitFlushed();
-    await linger(this.#owner, clock, ms, done);
+    await linger(this.#owner, this.#terms.clock, ms, done);
     if (this.#end.flushed && !isSwitchCancelled(this.#owner)) this.#end.close();
     else this.#end.abort();
     await this.#stream.awaitGone();

@@ -3,11 +3,11 @@
 import type { Home } from "../../flow/home.ts";
 import { BrokenPipeError } from "../../flow/mod.ts";
 import type { StreamEnd, StreamEvents } from "../../flow/stream_end.ts";
-import { type Clock, interruptible } from "../../switch/mod.ts";
+import type { Clock } from "../../switch/mod.ts";
 import type { HandshakeResult, TlsEndpoint, TlsEvents } from "./engine.ts";
 import { TlsFailure } from "./errors.ts";
 import { Records } from "./records.ts";
-import { closeFlow, endSending, type WrappedFlow } from "./wrapped_flow.ts";
+import { closeFlow, type WrappedFlow } from "./wrapped_flow.ts";
 
 /** Makes an endpoint, which begins its handshake. */
 export type Open = (events: TlsEvents) => TlsEndpoint;
@@ -30,7 +30,6 @@ export class Session implements StreamEnd {
   /** Somebody waits for what the next record has in it, or it will be dropped. */
   #hungry = false;
   #dropping = false;
-  #onPeerEnd: (() => void) | undefined;
   #freed: Promise<void> | undefined;
 
   constructor(flow: WrappedFlow, home: Home, needsCloseNotify: boolean) {
@@ -44,7 +43,7 @@ export class Session implements StreamEnd {
       ended: (complete) => {
         if (needsCloseNotify || this.#shaking || !complete) return this.#failReading(new TlsFailure("truncated"));
         this.#receiveEnded = true;
-        this.#readable();
+        this.#events.readable();
       },
       failed: (operation, error) => operation === "read" ? this.#failReading(error) : this.#failWriting(error),
     });
@@ -68,7 +67,7 @@ export class Session implements StreamEnd {
         encrypted: (bytes) => this.records.send(bytes),
         readable: () => {
           this.#hungry = this.#dropping;
-          this.#readable();
+          this.#events.readable();
         },
         writable: () => this.#events.writable(),
         finished: () => this.#failWriting(new BrokenPipeError("write")),
@@ -115,17 +114,6 @@ export class Session implements StreamEnd {
     return this.records.idle && (this.#sendFailure !== undefined || (this.#endpoint?.flushed ?? true));
   }
 
-  /** Ends the flow's sending direction, and waits until the peer has ended, or nothing more can be read. */
-  async awaitPeer(): Promise<void> {
-    await endSending(this.#flow);
-    await interruptible(
-      new Promise<void>((resolve) => {
-        this.#onPeerEnd = resolve;
-        this.#tellPeerEnd();
-      }),
-    );
-  }
-
   /** Closes the flow, with `ms` milliseconds left to wait for the peer. Settles when that is done. */
   close(ms: number, clock: Clock): Promise<void> {
     return this.#freed ??= this.#free(() => closeFlow(this.#flow, ms, clock));
@@ -141,9 +129,9 @@ export class Session implements StreamEnd {
   }
 
   async #free(close: () => Promise<void>): Promise<void> {
+    this.#failReading(new TlsFailure("truncated"));
     this.#failWriting(new BrokenPipeError("write"));
     this.#endpoint?.destroy();
-    this.#onPeerEnd?.();
     const stopped = this.#home.stop(); // not awaited yet: an operation of a foreign flow may settle only when the flow is closed
     await close();
     await stopped;
@@ -162,17 +150,6 @@ export class Session implements StreamEnd {
     return this.#receiveEnded ? null : undefined;
   }
 
-  #readable(): void {
-    this.#events.readable();
-    this.#tellPeerEnd();
-  }
-
-  #tellPeerEnd(): void {
-    if (this.#onPeerEnd === undefined) return;
-    const ended = this.#receiveEnded || this.#receiveFailure !== undefined || this.#endpoint?.peek() === null;
-    if (ended || this.#freed !== undefined) this.#onPeerEnd();
-  }
-
   /** Where the handshake fails, what tells the peer why may still go out. */
   #fail(reading: unknown, writing: unknown): void {
     this.#failReading(reading);
@@ -182,7 +159,7 @@ export class Session implements StreamEnd {
   #failReading(error: unknown): void {
     this.#receiveFailure ??= { error };
     this.#onFailure(error);
-    this.#readable();
+    this.#events.readable();
   }
 
   #failWriting(error: unknown): void {

@@ -11,15 +11,16 @@ import {
   type TwoWay,
 } from "../../flow/mod.ts";
 import { Stream } from "../../flow/stream.ts";
-import { type Clock, first, type ReleaseHook, type Switch } from "../../switch/mod.ts";
-import { isSwitchCancelled, own, runUnder } from "../../switch/switch.ts";
+import type { Clock, ReleaseHook, Switch } from "../../switch/mod.ts";
+import { adopt, isSwitchCancelled, own } from "../../switch/ownership.ts";
 import { closeWithin, type Lingering } from "../close_within.ts";
+import { linger } from "../linger.ts";
 import type { StreamAddress } from "../mod.ts";
 import type { HandshakeResult } from "./engine.ts";
 import type { TlsErrorContext } from "./errors.ts";
 import { errorOf } from "./failure.ts";
 import type { Session } from "./session.ts";
-import { addressOf, peerOf, type WrappedFlow } from "./wrapped_flow.ts";
+import { addressOf, endSending, peerOf, type WrappedFlow } from "./wrapped_flow.ts";
 
 /** The certificate that the other side has shown. */
 export interface PeerCertificate {
@@ -104,6 +105,7 @@ export class SecureFlow implements TlsFlow, Lingering {
   /** What its errors say beside their code. */
   readonly context: TlsErrorContext;
   readonly #session: Session;
+  readonly #flow: WrappedFlow;
   readonly #terms: TlsTerms;
   readonly #stream: Stream;
   readonly #hook: ReleaseHook;
@@ -112,14 +114,15 @@ export class SecureFlow implements TlsFlow, Lingering {
   #closing: Promise<void> | undefined;
 
   constructor(session: Session, flow: WrappedFlow, terms: TlsTerms) {
-    const { label, owner, linger, expectedName } = terms;
+    const { label, owner, expectedName } = terms;
     this.local = addressOf(flow.local);
     this.peer = addressOf(flow.peer);
     const context = this.context = { peer: peerOf(this.peer), expectedName };
     this.#session = session;
+    this.#flow = flow;
     this.#terms = terms;
     this.#stream = new Stream(session, { label, failure: (operation, cause) => errorOf(operation, cause, context) });
-    this.#hook = own(owner, "start TLS", { release: () => this.#closeOnce(linger, "its switch has ended"), label });
+    this.#hook = own(owner, "start TLS", { release: () => this.#release(), label });
     session.attach(this.#stream);
     Object.freeze(this);
   }
@@ -172,49 +175,54 @@ export class SecureFlow implements TlsFlow, Lingering {
   }
 
   abort(reason?: unknown): void {
-    this.#stream.close(undefined, reason === undefined ? undefined : { cause: reason });
+    this.#stream.close("aborted by this side", reason === undefined ? undefined : { cause: reason });
     this.#hook.remove();
     this.#closing = this.#session.abort(this.#terms.clock, reason);
     this.#closing.catch(() => {}); // close() tells
   }
 
   close(): Promise<void> {
-    return this.#closeOnce(this.#terms.linger);
+    return this.#closeOnce(this.#terms.linger, "closed by this side");
   }
 
   [closeWithin](ms: number): Promise<void> {
-    return this.#closeOnce(Math.min(ms, this.#terms.linger));
+    return this.#closeOnce(Math.min(ms, this.#terms.linger), "closed by this side");
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #closeOnce(ms: number, state?: string): Promise<void> {
+  /**
+   * Closes the connection because its switch ends. As of a socket, the next release hook runs as soon as all that was taken
+   * has gone out, so that two ends of one connection in one switch do not wait for each other.
+   */
+  #release(): Promise<void> {
+    adopt(this.#terms.owner, this.#closeOnce(this.#terms.linger, "its switch has ended"));
+    return this.#stream.awaitFlushed();
+  }
+
+  #closeOnce(ms: number, state: string): Promise<void> {
     return this.#closing ??= this.#close(ms, state);
   }
 
-  async #close(ms: number, state?: string): Promise<void> {
+  async #close(ms: number, state: string): Promise<void> {
     const { owner, clock } = this.#terms;
     const deadline = clock.now() + ms;
     this.#stream.close(state);
-    this.#hook.remove();
-    if (!isSwitchCancelled(owner)) {
-      try {
-        await runUnder(owner, () => first(() => this.#farewell(), () => clock.sleep(ms)));
-      } catch {
-        // The owner was cancelled meanwhile: no more waiting.
-      }
-    }
+    if (!isSwitchCancelled(owner)) await linger(owner, clock, ms, this.#farewell());
     if (isSwitchCancelled(owner) || !this.#session.flushed) await this.#session.abort(clock);
     else await this.#session.close(Math.max(0, deadline - clock.now()), clock);
+    this.#hook.remove();
   }
 
   /** Passes on what was taken and our end, and then drops input until the other side has ended. */
   async #farewell(): Promise<void> {
     this.#session.end();
     this.#session.drop();
-    await this.#stream.flush();
-    await this.#session.awaitPeer();
+    await this.#stream.awaitFlushed();
+    if (!this.#stream.hasTaken) return; // nothing can be lost
+    await endSending(this.#flow);
+    await this.#stream.awaitDrained();
   }
 }

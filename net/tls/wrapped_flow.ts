@@ -40,12 +40,12 @@ export function peerOf(peer: StreamAddress): StreamAddress | string {
   return peer.transport === "unix" && peer.path === "" ? "an unnamed flow" : peer;
 }
 
-/** Ends the sending direction. That a foreign flow cannot is no reason not to wait for the peer. */
+/** Ends the sending direction. That a foreign flow cannot do that is no reason not to wait for the peer. */
 export async function endSending(flow: WrappedFlow): Promise<void> {
   try {
-    await interruptible(Promise.resolve(flow.shutdown("send")).catch(() => {}));
+    await flow.shutdown("send");
   } catch {
-    // Cancelled, or it threw at once.
+    // The flow is broken, or the caller was cancelled: the direction has ended all the same.
   }
 }
 
