@@ -176,8 +176,7 @@ export class SecureFlow implements TlsFlow, Lingering {
 
   abort(reason?: unknown): void {
     this.#stream.close("aborted by this side", reason === undefined ? undefined : { cause: reason });
-    this.#hook.remove();
-    this.#closing = this.#session.abort(this.#terms.clock, reason);
+    this.#closing = this.#session.abort(this.#terms.clock, reason).finally(() => this.#hook.remove());
     this.#closing.catch(() => {}); // close() tells
   }
 
@@ -210,10 +209,13 @@ export class SecureFlow implements TlsFlow, Lingering {
     const { owner, clock } = this.#terms;
     const deadline = clock.now() + ms;
     this.#stream.close(state);
-    if (!isSwitchCancelled(owner)) await linger(owner, clock, ms, this.#farewell());
-    if (isSwitchCancelled(owner) || !this.#session.flushed) await this.#session.abort(clock);
-    else await this.#session.close(Math.max(0, deadline - clock.now()), clock);
-    this.#hook.remove();
+    try {
+      if (!isSwitchCancelled(owner)) await linger(owner, clock, ms, this.#farewell());
+      if (isSwitchCancelled(owner) || !this.#session.flushed) await this.#session.abort(clock);
+      else await this.#session.close(Math.max(0, deadline - clock.now()), clock);
+    } finally {
+      this.#hook.remove();
+    }
   }
 
   /** Passes on what was taken and our end, and then drops input until the other side has ended. */
