@@ -23,7 +23,10 @@ export function errorOf(operation: string, cause: unknown, context: TlsErrorCont
     return new TlsError(cause.code, actions[operation] ?? operation, cause.cause, { ...context, certificateNames });
   }
   if (isInstance(cause, BrokenPipeError)) return new BrokenPipeError(operation, causeOf(cause));
-  return isInstance(cause, NetError) ? sameNetError(cause) : cause;
+  if (!isInstance(cause, NetError)) return cause;
+  const same = new NetError(cause.code, cause); // made here, since V8 keeps ten frames
+  cause.context.slice(same.context.length).forEach((step) => same.addContext(step));
+  return same;
 }
 
 /** The same for a handshake that has failed. */
@@ -34,13 +37,6 @@ export function handshakeErrorOf(cause: unknown, context: TlsErrorContext): unkn
     ? new TlsFailure("truncated", cause)
     : cause;
   return addContext(errorOf("start TLS", failure, context), "starting TLS");
-}
-
-function sameNetError(error: NetError): NetError {
-  const { code, operation, address, lookupCode, cause } = error;
-  const same = new NetError(code, { operation, address, lookupCode, cause });
-  error.context.slice(same.context.length).forEach((step) => same.addContext(step));
-  return same;
 }
 
 function causeOf({ cause }: Error): ErrorOptions | undefined {
