@@ -3,11 +3,10 @@
 import type { Home } from "../../flow/home.ts";
 import { BrokenPipeError } from "../../flow/mod.ts";
 import type { StreamEnd, StreamEvents } from "../../flow/stream_end.ts";
-import type { Clock } from "../../switch/mod.ts";
 import type { HandshakeResult, TlsEndpoint, TlsEvents } from "./engine.ts";
 import { TlsFailure } from "./errors.ts";
 import { Records } from "./records.ts";
-import { closeFlow, type WrappedFlow } from "./wrapped_flow.ts";
+import { closeFlow, type ClosingTerms, type WrappedFlow } from "./wrapped_flow.ts";
 
 /** Makes an endpoint, which begins its handshake. */
 export type Open = (events: TlsEvents) => TlsEndpoint;
@@ -115,16 +114,16 @@ export class Session implements StreamEnd {
   }
 
   /** Closes the flow, with `ms` milliseconds left to wait for the peer. Settles when that is done. */
-  close(ms: number, clock: Clock): Promise<void> {
-    return this.#freed ??= this.#free(() => closeFlow(this.#flow, ms, clock));
+  close(ms: number, terms: ClosingTerms): Promise<void> {
+    return this.#freed ??= this.#free(() => closeFlow(this.#flow, ms, terms));
   }
 
   /** Gives everything back at once: by a reset where the flow can, or else by closing it. Settles when that is done. */
-  abort(clock: Clock, reason?: unknown): Promise<void> {
+  abort(terms: ClosingTerms, reason?: unknown): Promise<void> {
     if (this.#freed !== undefined) this.#flow.abort?.(reason);
     return this.#freed ??= this.#free(() => {
       this.#flow.abort?.(reason);
-      return closeFlow(this.#flow, 0, clock);
+      return closeFlow(this.#flow, 0, terms);
     });
   }
 

@@ -11,7 +11,7 @@ import {
   type TwoWay,
 } from "../../flow/mod.ts";
 import { Stream } from "../../flow/stream.ts";
-import type { Clock, ReleaseHook, Switch } from "../../switch/mod.ts";
+import type { ReleaseHook } from "../../switch/mod.ts";
 import { adopt, isSwitchCancelled, own } from "../../switch/ownership.ts";
 import { closeWithin, type Lingering } from "../close_within.ts";
 import { linger } from "../linger.ts";
@@ -20,7 +20,7 @@ import type { HandshakeResult } from "./engine.ts";
 import type { TlsErrorContext } from "./errors.ts";
 import { errorOf } from "./failure.ts";
 import type { Session } from "./session.ts";
-import { addressOf, endSending, peerOf, type WrappedFlow } from "./wrapped_flow.ts";
+import { addressOf, type ClosingTerms, endSending, peerOf, type WrappedFlow } from "./wrapped_flow.ts";
 
 /** The certificate that the other side has shown. */
 export interface PeerCertificate {
@@ -83,9 +83,7 @@ export interface TlsFlow extends TwoWay, Closable, LendingSource, GivingSink {
 }
 
 /** Who a connection belongs to, and how it closes. */
-export interface TlsTerms {
-  readonly owner: Switch;
-  readonly clock: Clock;
+export interface TlsTerms extends ClosingTerms {
   /** In milliseconds. */
   readonly linger: number;
   /** What it is called in dumps. */
@@ -176,7 +174,7 @@ export class SecureFlow implements TlsFlow, Lingering {
 
   abort(reason?: unknown): void {
     this.#stream.close("aborted by this side", reason === undefined ? undefined : { cause: reason });
-    this.#closing = this.#session.abort(this.#terms.clock, reason).finally(() => this.#hook.remove());
+    this.#closing = this.#session.abort(this.#terms, reason).finally(() => this.#hook.remove());
     this.#closing.catch(() => {}); // close() tells
   }
 
@@ -211,8 +209,8 @@ export class SecureFlow implements TlsFlow, Lingering {
     this.#stream.close(state);
     try {
       if (!isSwitchCancelled(owner)) await linger(owner, clock, ms, this.#farewell());
-      if (isSwitchCancelled(owner) || !this.#session.flushed) await this.#session.abort(clock);
-      else await this.#session.close(Math.max(0, deadline - clock.now()), clock);
+      if (isSwitchCancelled(owner) || !this.#session.flushed) await this.#session.abort(this.#terms);
+      else await this.#session.close(Math.max(0, deadline - clock.now()), this.#terms);
     } finally {
       this.#hook.remove();
     }

@@ -1,8 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Closable, TwoWay } from "../../flow/mod.ts";
-import { type Clock, first, interruptible, protect } from "../../switch/mod.ts";
+import type { Clock, Switch } from "../../switch/mod.ts";
 import { closeWithin, type Lingering } from "../close_within.ts";
+import { linger } from "../linger.ts";
 import { formatAddress, type StreamAddress, unix } from "../mod.ts";
 import { describeValue } from "../text.ts";
 
@@ -11,6 +12,12 @@ export interface WrappedFlow extends TwoWay, Partial<Closable>, Partial<Lingerin
   abort?(reason?: unknown): void;
   readonly local?: unknown;
   readonly peer?: unknown;
+}
+
+/** Whose flow is closed, and by which clock. */
+export interface ClosingTerms {
+  readonly owner: Switch;
+  readonly clock: Clock;
 }
 
 /** The address of a flow that has none. */
@@ -50,9 +57,8 @@ export async function endSending(flow: WrappedFlow): Promise<void> {
 }
 
 /** Closes a flow that has nothing left to send, with `ms` milliseconds left to wait for the peer. */
-export async function closeFlow(flow: WrappedFlow, ms: number, clock: Clock): Promise<void> {
+export async function closeFlow(flow: WrappedFlow, ms: number, terms: ClosingTerms): Promise<void> {
   if (typeof flow[closeWithin] === "function") return await flow[closeWithin](ms);
   if (typeof flow.close === "function") return await flow.close();
-  const ending = flow.shutdown("all");
-  await protect(() => first(() => interruptible(ending), () => clock.sleep(ms))); // a foreign flow may never be done
+  await linger(terms.owner, terms.clock, ms, flow.shutdown("all")); // of a foreign flow, which may never be done
 }

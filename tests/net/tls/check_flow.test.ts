@@ -10,12 +10,15 @@ import { test } from "../../_test.ts";
 import { anyPort } from "../_helpers.ts";
 import { secured } from "./_helpers.ts";
 
+/** Many of the checks close one end before they look at the other, which costs as long as that waits. */
+const options = { linger: 60 };
+
 function overPipe(sw: Switch, capacity?: number): Promise<FlowPair> {
-  return secured(sw, pipe({ capacity }));
+  return secured(sw, pipe({ capacity }), options, options);
 }
 
 async function overTls(sw: Switch, capacity?: number): Promise<FlowPair> {
-  return await secured(sw, await overPipe(sw, capacity));
+  return await secured(sw, await overPipe(sw, capacity), options, options);
 }
 
 async function overSockets(sw: Switch): Promise<FlowPair> {
@@ -25,7 +28,7 @@ async function overSockets(sw: Switch): Promise<FlowPair> {
   const client = await net.connect(sw, listener.address);
   const server = await accepting;
   await listener.close();
-  return await secured(sw, [client, server]);
+  return await secured(sw, [client, server], options, options);
 }
 
 const kinds: [string, typeof overPipe][] = [["a pipe", overPipe], ["TLS", overTls], ["sockets", overSockets]];

@@ -1,10 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createPrivateKey } from "node:crypto";
-import { ClosedError, copyString, pipe, Switch } from "../../../mod.ts";
-import { type TlsCertificate, tlsClient, TlsError, tlsServer } from "../../../net/tls/mod.ts";
+import { ClosedError, copyString, pipe, readAll, Switch, type TwoWay, yieldNow } from "../../../mod.ts";
+import { type TlsCertificate, tlsClient, type TlsClientOptions, TlsError, tlsServer } from "../../../net/tls/mod.ts";
 import { test } from "../../_test.ts";
-import { authority, certificate, clientOptions, securedPipe, serverOptions } from "./_helpers.ts";
+import { authority, certificate, clientOptions, secured, securedPipe, serverOptions } from "./_helpers.ts";
 
 type ErrorType = typeof TypeError | typeof RangeError | typeof SyntaxError;
 
@@ -148,4 +148,92 @@ test("tlsClient() and tlsServer() agree on a protocol whose name takes 255 bytes
     const protocols = [` ~${"x".repeat(253)}`];
     const [client, server] = await securedPipe(sw, { protocols }, { protocols });
     assertEquals([client.protocol, server.protocol], [protocols[0], protocols[0]]);
+  }));
+
+const endless = "\n\u001b[31mFAKE LOG LINE ".repeat(50_000);
+
+const endlessOptions: [string, unknown][] = [
+  ["protocols", [endless]],
+  ["protocols", endless],
+  ["protocols", [{ toString: () => endless }]],
+  ["serverName", endless],
+  ["serverName", { toString: () => endless }],
+  ["verification", endless],
+  ["authorities", { toString: () => endless }],
+  ["certificate", { chain: { toString: () => endless }, key }],
+  ["certificate", { chain, key: { toString: () => endless } }],
+  ["closeNotify", endless],
+  ["clock", endless],
+];
+
+test("tlsClient() refuses wrong values in a short and escaped message, and leaves the flow alone", () =>
+  Switch.run(async (sw) => {
+    const [flow, other] = pipe();
+    for (const [name, value] of endlessOptions) {
+      const options = { ...clientOptions, [name]: value } as TlsClientOptions;
+      const { message } = await assertRejects(() => tlsClient(sw, flow, options), Error);
+      assert(message.startsWith("Cannot start TLS") && message.length < 300, `${name}: ${message.slice(0, 400)}`);
+      assertEquals(/[\n\u001b]/.test(message), false, name);
+    }
+    await copyString("x", other);
+    assertEquals(await flow.read(new Uint8Array(1)), 1);
+  }));
+
+test("tlsClient() and tlsServer() refuse options that are no object", () =>
+  Switch.run(async (sw) => {
+    for (const options of [undefined, null, 1, "localhost"]) {
+      const message = "Cannot start TLS as options must be an object: current value is ";
+      await assertRejects(() => tlsClient(sw, pipe()[0], options as never), TypeError, message);
+      await assertRejects(() => tlsServer(sw, pipe()[0], options as never), TypeError, message);
+    }
+  }));
+
+test("tlsClient() refuses what is no flow that goes both ways", () =>
+  Switch.run(async (sw) => {
+    for (const flow of [undefined, null, {}, 1, endless, { read() {}, write() {} }]) {
+      const error = await assertRejects(() => tlsClient(sw, flow as unknown as TwoWay, clientOptions), TypeError);
+      assert(error.message.endsWith("it must be a flow that goes both ways"), error.message);
+      assert(error.message.length < 300);
+    }
+  }));
+
+test("closeNotify optional takes the end of the flow for the end, after all that came before", () =>
+  Switch.run(async (sw) => {
+    const [a, b] = pipe();
+    const [client, server] = await secured(sw, [a, b], { closeNotify: "optional" });
+    await copyString("all of it", server);
+    await yieldNow(); // it is in the pipe
+    await b.shutdown("send");
+    assertEquals(new TextDecoder().decode(await readAll(client)), "all of it");
+    assertEquals(await client.read(new Uint8Array(1)), null);
+    await copyString("still goes out", client);
+  }));
+
+test("closeNotify optional does not take an end in the middle of a record for the end", () =>
+  Switch.run(async (sw) => {
+    const [a, b] = pipe();
+    let cut = false;
+    const cutting: TwoWay = {
+      read: (buffer) => b.read(buffer),
+      write: async (bytes) => {
+        await b.write(cut ? bytes.subarray(0, bytes.length - 1) : bytes);
+        return bytes.length;
+      },
+      shutdown: (how) => b.shutdown(how),
+    };
+    const [client, server] = await secured(sw, [a, cutting], { closeNotify: "optional" });
+    cut = true;
+    await copyString("all of it", server);
+    await yieldNow(); // it is in the pipe
+    await b.shutdown("send");
+    const error = await assertRejects(() => client.read(new Uint8Array(1)), TlsError);
+    assertEquals(error.code, "truncated");
+  }));
+
+test("closeNotify optional does not take an end in the handshake for the end", () =>
+  Switch.run(async (sw) => {
+    const [a, b] = pipe();
+    await b.shutdown("send");
+    const options: TlsClientOptions = { ...clientOptions, closeNotify: "optional" };
+    assertEquals((await assertRejects(() => tlsClient(sw, a, options), TlsError)).code, "truncated");
   }));
