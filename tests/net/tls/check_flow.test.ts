@@ -10,25 +10,30 @@ import { test } from "../../_test.ts";
 import { anyPort } from "../_helpers.ts";
 import { secured } from "./_helpers.ts";
 
-/** Many of the checks close one end before they look at the other, which costs as long as that waits. */
-const options = { linger: 60 };
+/**
+ * Many of the checks close one end before they look at the other, which costs as long as that waits. Where the flow is
+ * clogged, closing needs its time.
+ */
+function options(capacity: number | undefined): { linger: number | undefined } {
+  return { linger: capacity === undefined ? 60 : undefined };
+}
 
 function overPipe(sw: Switch, capacity?: number): Promise<FlowPair> {
-  return secured(sw, pipe({ capacity }), options, options);
+  return secured(sw, pipe({ capacity }), options(capacity), options(capacity));
 }
 
 async function overTls(sw: Switch, capacity?: number): Promise<FlowPair> {
-  return await secured(sw, await overPipe(sw, capacity), options, options);
+  return await secured(sw, await overPipe(sw, capacity), options(capacity), options(capacity));
 }
 
-async function overSockets(sw: Switch): Promise<FlowPair> {
+async function overSockets(sw: Switch, capacity?: number): Promise<FlowPair> {
   const net = createNet(systemProvider());
   const listener = await net.listen(sw, anyPort);
   const accepting = listener.accept(sw);
   const client = await net.connect(sw, listener.address);
   const server = await accepting;
   await listener.close();
-  return await secured(sw, [client, server], options, options);
+  return await secured(sw, [client, server], options(capacity), options(capacity));
 }
 
 const kinds: [string, typeof overPipe][] = [["a pipe", overPipe], ["TLS", overTls], ["sockets", overSockets]];
