@@ -189,6 +189,23 @@ for (const version of ["1.3", "1.2"]) {
   );
 }
 
+for (const version of ["1.3", "1.2"]) {
+  const flag = `-tls${version.replace(".", "_")}`;
+
+  test(
+    `close() of tlsClient() loses nothing that openssl s_server has yet to read by TLS ${version}`,
+    () =>
+      withSServer([flag, "-naccept", "1"], async (connect, peer) => {
+        const tls = await connect({ linger: 10_000 });
+        await copyString("x".repeat(300_000), tls);
+        await tls.close();
+        await peer.ended;
+        assertEquals(/x{1000,}/.exec(peer.output)?.[0].length, 300_000);
+      }),
+    { peers },
+  );
+}
+
 test(
   "tlsClient() learns from its first read that openssl s_server does not know who it is",
   () =>

@@ -173,7 +173,7 @@ test("tlsClient() refuses wrong values in a short and escaped message, and leave
       const options = { ...clientOptions, [name]: value } as TlsClientOptions;
       const { message } = await assertRejects(() => tlsClient(sw, flow, options), Error);
       assert(message.startsWith("Cannot start TLS") && message.length < 300, `${name}: ${message.slice(0, 400)}`);
-      assertEquals(/[\n\u001b]/.test(message), false, name);
+      assert(!message.includes("\n") && !message.includes("\u001b"), name);
     }
     await copyString("x", other);
     assertEquals(await flow.read(new Uint8Array(1)), 1);
