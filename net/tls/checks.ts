@@ -9,7 +9,8 @@ import { nodeTls } from "../backends/node_tls.ts";
 import { systemClock } from "../../switch/clock.ts";
 import type { Clock } from "../../switch/mod.ts";
 import { checkMilliseconds } from "../options.ts";
-import { describeValue, quoteText } from "../text.ts";
+import { describe } from "../../switch/check.ts";
+import { quoteText } from "../text.ts";
 import type { TlsIdentity } from "./engine.ts";
 import type { Pem, TlsCertificate, TlsOptions } from "./options.ts";
 
@@ -37,7 +38,7 @@ export interface CommonSettings {
 /** Checks that there are options at all. */
 export function checkOptions(options: unknown): void {
   if (typeof options === "object" && options !== null) return;
-  throw new TypeError(`Cannot start TLS as options must be an object: current value is ${describeValue(options)}`);
+  throw new TypeError(`Cannot start TLS as options must be an object: current value is ${describe(options)}`);
 }
 
 /** Checks what both sides may set. */
@@ -47,13 +48,11 @@ export function checkCommon(options: TlsOptions): CommonSettings {
   checkMilliseconds("start TLS", "handshakeTimeout", handshakeTimeout);
   checkMilliseconds("start TLS", "linger", linger);
   if (typeof clock?.now !== "function" || typeof clock.sleep !== "function") {
-    throw new TypeError(`Cannot start TLS as clock must be a Clock: current value is ${describeValue(clock)}`);
+    throw new TypeError(`Cannot start TLS as clock must be a Clock: current value is ${describe(clock)}`);
   }
   if (closeNotify !== "required" && closeNotify !== "optional") {
     throw new TypeError(
-      `Cannot start TLS as closeNotify must be "required" or "optional": current value is ${
-        describeValue(closeNotify)
-      }`,
+      `Cannot start TLS as closeNotify must be "required" or "optional": current value is ${describe(closeNotify)}`,
     );
   }
   return { clock, handshakeTimeout, linger, needsCloseNotify: closeNotify === "required" };
@@ -64,7 +63,7 @@ export function checkVerification(verification: unknown): boolean {
   if (verification === undefined) return true;
   if (verification === "dangerously-off") return false;
   throw new TypeError(
-    `Cannot start TLS with verification ${describeValue(verification)}: it can only be "dangerously-off"`,
+    `Cannot start TLS with verification ${describe(verification)}: it can only be "dangerously-off"`,
   );
 }
 
@@ -95,7 +94,7 @@ export function checkAuthorities(authorities: Pem | readonly Pem[] | undefined):
 export function checkProtocols(protocols: readonly string[] | undefined): string[] | undefined {
   if (protocols === undefined) return undefined;
   if (!Array.isArray(protocols)) {
-    throw new TypeError(`Cannot start TLS as protocols must be an array: current value is ${describeValue(protocols)}`);
+    throw new TypeError(`Cannot start TLS as protocols must be an array: current value is ${describe(protocols)}`);
   }
   const list = [...protocols]; // where a hole is a value like others
   list.forEach(checkProtocol);
@@ -105,7 +104,7 @@ export function checkProtocols(protocols: readonly string[] | undefined): string
 /** Names are opaque bytes (RFC 7301), of which the runtimes agree on these only. */
 function checkProtocol(protocol: unknown): void {
   if (typeof protocol !== "string") {
-    throw new TypeError(`Cannot start TLS with the protocol ${describeValue(protocol)}: it must be a string`);
+    throw new TypeError(`Cannot start TLS with the protocol ${describe(protocol)}: it must be a string`);
   }
   if (protocol.length < 1 || protocol.length > longestProtocol) {
     throw new RangeError(
@@ -142,7 +141,7 @@ function hasOwnKey(identity: TlsIdentity): boolean {
 /** The blocks of a kind, one at least: without any the runtimes would take their own. */
 function blocks(name: string, value: Pem, kind: RegExp): string[] {
   if (typeof value !== "string" && !(value instanceof Uint8Array)) {
-    throw new TypeError(`Cannot start TLS as ${name} must be PEM: current value is ${describeValue(value)}`);
+    throw new TypeError(`Cannot start TLS as ${name} must be PEM: current value is ${describe(value)}`);
   }
   const text = typeof value === "string" ? value : new TextDecoder().decode(value);
   const found = text.match(kind);

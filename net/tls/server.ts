@@ -15,9 +15,10 @@ import type { TlsFlow } from "./tls_flow.ts";
  * When the handshake fails or is cancelled, the flow is closed. From the call on it belongs to the TLS connection, which belongs to `sw`; only arguments that are
  * wrong, and a call that is refused, leave it alone.
  *
- * Where something was read from the flow through a `BufReader` before, hand over its `asSource()` in place of the flow's own reading half, as in the example, lest the
- * beginning of the handshake is lost in its buffer. Whatever else is in that buffer counts as a part of the handshake too, which fails then: plaintext that somebody has slipped in
- * is never taken for something that came under TLS (CVE-2011-0411). So throw no buffer away, and read nothing more through the old reader.
+ * If something was read from the flow through a `BufReader` before, pass what its `unread()` returns, as in the example:
+ * otherwise the beginning of the handshake is lost in its buffer. Whatever else is in that buffer counts as a part of the
+ * handshake too, which fails then: plaintext that an attacker has slipped in is never taken for something that came under
+ * TLS (CVE-2011-0411).
  *
  * Where the runtime is Bun, a connection whose client has ended its sending half can be written to only until that end is read.
  *
@@ -33,7 +34,7 @@ import type { TlsFlow } from "./tls_flow.ts";
  *
  * @example STARTTLS, on both sides
  * ```ts
- * import { BufReader, both, copyString, pipe, Switch, type TwoWay } from "@sluice/io";
+ * import { BufReader, both, copyString, pipe, Switch } from "@sluice/io";
  * import { tlsClient, tlsServer } from "@sluice/io/net/tls";
  * import { assertEquals } from "@std/assert";
  * import { readFileSync } from "node:fs";
@@ -41,30 +42,20 @@ import type { TlsFlow } from "./tls_flow.ts";
  * const pem = (name: string) => readFileSync(`tests/fixtures/tls/${name}`);
  * const certificate = { chain: pem("localhost.crt"), key: pem("localhost.key") };
  *
- * // The flow, but what the reader has in its buffer comes first.
- * function goOn(reader: BufReader, flow: TwoWay): TwoWay {
- *   const source = reader.asSource();
- *   return {
- *     read: (buffer) => source.read(buffer),
- *     write: (bytes) => flow.write(bytes),
- *     shutdown: (how) => flow.shutdown(how),
- *   };
- * }
- *
  * await Switch.run(async (sw) => {
  *   const [a, b] = pipe();
  *   const client = async () => {
  *     await copyString("STARTTLS\r\n", a);
  *     const reader = new BufReader(a, { maxSize: 1024 });
  *     assertEquals(await reader.line(), "220 go ahead");
- *     const tls = await tlsClient(sw, goOn(reader, a), { serverName: "localhost", authorities: pem("authority.crt") });
+ *     const tls = await tlsClient(sw, reader.unread(a), { serverName: "localhost", authorities: pem("authority.crt") });
  *     await copyString("hello\r\n", tls);
  *   };
  *   const server = async () => {
  *     const reader = new BufReader(b, { maxSize: 1024 });
  *     assertEquals(await reader.line(), "STARTTLS");
  *     await copyString("220 go ahead\r\n", b);
- *     const tls = await tlsServer(sw, goOn(reader, b), { certificate });
+ *     const tls = await tlsServer(sw, reader.unread(b), { certificate });
  *     assertEquals(await new BufReader(tls, { maxSize: 1024 }).line(), "hello");
  *   };
  *   await both(client, server);

@@ -2,7 +2,8 @@
 
 import { BufferLimitExceeded, type BufReader } from "../../flow/mod.ts";
 import { hostAddress } from "../mod.ts";
-import { describeValue, quoteText } from "../text.ts";
+import { describe } from "../../switch/check.ts";
+import { quoteText } from "../text.ts";
 
 /** The most that a client's first message may take, in bytes. Those with keys for a time after quantum computers take some 2 KiB. */
 export const maxHello: number = 32 * 1024;
@@ -27,7 +28,7 @@ const notOnlyName = /^$|[:/[\]@?#\s]/;
  */
 export function checkServerName(name: unknown): string {
   if (typeof name !== "string") {
-    throw new TypeError(`Cannot start TLS as serverName must be a string: current value is ${describeValue(name)}`);
+    throw new TypeError(`Cannot start TLS as serverName must be a string: current value is ${describe(name)}`);
   }
   try {
     hostAddress(name, 0);

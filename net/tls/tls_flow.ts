@@ -10,6 +10,7 @@ import {
   type ShutdownHow,
   type TwoWay,
 } from "../../flow/mod.ts";
+import { label as flowLabel } from "../../flow/label.ts";
 import { Stream } from "../../flow/stream.ts";
 import type { ReleaseHook } from "../../switch/mod.ts";
 import { adopt, isSwitchCancelled, own } from "../../switch/ownership.ts";
@@ -115,7 +116,7 @@ export class SecureFlow implements TlsFlow, Lingering {
     const { label, owner, expectedName } = terms;
     this.local = addressOf(flow.local);
     this.peer = addressOf(flow.peer);
-    const context = this.context = { peer: peerOf(this.peer), expectedName };
+    const context = this.context = { peer: peerOf(this.peer, flow), expectedName };
     this.#session = session;
     this.#flow = flow;
     this.#terms = terms;
@@ -129,6 +130,10 @@ export class SecureFlow implements TlsFlow, Lingering {
   secured(result: HandshakeResult, serverName: string | undefined): void {
     this.#result = result;
     this.#serverName = serverName;
+  }
+
+  get [flowLabel](): string {
+    return this.#stream.label;
   }
 
   get protocol(): string | undefined {

@@ -1,11 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { labelOf } from "../../flow/label.ts";
 import type { Closable, TwoWay } from "../../flow/mod.ts";
 import type { Clock, Switch } from "../../switch/mod.ts";
 import { closeWithin, type Lingering } from "../close_within.ts";
 import { linger } from "../linger.ts";
 import { formatAddress, type StreamAddress, unix } from "../mod.ts";
-import { describeValue } from "../text.ts";
+import { describe } from "../../switch/check.ts";
 
 /** The flow under a TLS connection: only the first three methods are sure to be there. */
 export interface WrappedFlow extends TwoWay, Partial<Closable>, Partial<Lingering> {
@@ -27,7 +28,7 @@ const unnamed: StreamAddress = unix("");
 export function checkFlow(flow: Partial<TwoWay> | null | undefined): void {
   const { read, write, shutdown } = flow ?? {};
   if ([read, write, shutdown].every((method) => typeof method === "function")) return;
-  throw new TypeError(`Cannot start TLS over ${describeValue(flow)}: it must be a flow that goes both ways`);
+  throw new TypeError(`Cannot start TLS over ${describe(flow)}: it must be a flow that goes both ways`);
 }
 
 /** An address of the flow, or the unnamed one where it has none. */
@@ -42,9 +43,9 @@ export function addressOf(address: unknown): StreamAddress {
   }
 }
 
-/** What errors and dumps call the peer: its address, or that it has none. */
-export function peerOf(peer: StreamAddress): StreamAddress | string {
-  return peer.transport === "unix" && peer.path === "" ? "an unnamed flow" : peer;
+/** What errors and dumps call the peer: its address, or the name of the flow, or that it has neither. */
+export function peerOf(peer: StreamAddress, flow: object): StreamAddress | string {
+  return peer.transport === "unix" && peer.path === "" ? labelOf(flow) ?? "an unnamed flow" : peer;
 }
 
 /** Ends the sending direction. That a foreign flow cannot do that is no reason not to wait for the peer. */
