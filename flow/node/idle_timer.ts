@@ -1,30 +1,32 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { emitWarning } from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
+import { coded } from "./node_error.ts";
 
-/** Tells when nothing has happened for a while, once, and again after the next thing has happened. It keeps no process running. */
+/** The longest timer that the runtimes have, in milliseconds: some 25 days. */
+const longest = 2 ** 31 - 1;
+
+/**
+ * Rings once after a time without activity, and again after the next activity and such a time. It does not keep the
+ * process running.
+ */
 export class IdleTimer {
   readonly #ring: () => void;
-  #ms = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(ring: () => void) {
     this.#ring = ring;
   }
 
-  /** After how many milliseconds it rings; 0 is never. */
-  get ms(): number {
-    return this.#ms;
-  }
-
-  /** Sets that, from now on. */
+  /** Sets the time, from now on, in milliseconds; 0 is never. */
   set(ms: number): void {
+    const limited = checkDuration(ms);
     this.stop();
-    this.#ms = ms;
-    if (ms > 0) this.#timer = setTimeout(this.#ring, ms).unref();
+    if (limited > 0) this.#timer = setTimeout(this.#ring, limited).unref();
   }
 
-  /** Something has happened. */
+  /** Tells of activity. */
   touch(): void {
     this.#timer?.refresh();
   }
@@ -34,4 +36,20 @@ export class IdleTimer {
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
+}
+
+/** Refuses what `setTimeout` of a socket of `node:net` refuses, and limits what that limits. */
+function checkDuration(ms: number): number {
+  if (typeof ms !== "number") {
+    throw coded("ERR_INVALID_ARG_TYPE", `Cannot set timeout: must be a number, not ${typeof ms}`, undefined, TypeError);
+  }
+  if (!(ms >= 0 && ms < Infinity)) {
+    const message = `Cannot set timeout ${ms}: must be a non-negative finite number`;
+    throw coded("ERR_OUT_OF_RANGE", message, undefined, RangeError);
+  }
+  if (ms <= longest) return ms;
+  emitWarning(`${ms} does not fit into a 32-bit signed integer. The timeout was set to ${longest}`, {
+    type: "TimeoutOverflowWarning",
+  });
+  return longest;
 }

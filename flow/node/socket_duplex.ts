@@ -14,53 +14,67 @@ export interface SocketAddress {
 }
 
 /**
- * What {@linkcode toDuplex} makes: a stream with those members of a socket of `node:net` that clients use without asking
- * whether they are there. Each does what its name says, or nothing where it says so here.
+ * What {@linkcode toDuplex} returns: a stream with the members of a socket of `node:net` that clients
+ * use without asking whether they are there. Each does what it does there, unless it says otherwise
+ * here. `'close'` is emitted with whether there was an error.
  */
 export interface SocketDuplex extends Duplex {
   /** Whether the flow is yet to come. */
   readonly connecting: boolean;
-  /** The same. */
+  /** Whether there is no flow: it is yet to come, or the stream was destroyed. */
   readonly pending: boolean;
   /** Which directions are open: "opening", "open", "readOnly", "writeOnly" or "closed". */
   readonly readyState: string;
   /** How many bytes were taken from the flow. */
   readonly bytesRead: number;
-  /** How many bytes the flow has taken, counted by the buffer. */
+  /** How many bytes were written, those that still wait included. */
   readonly bytesWritten: number;
-  /** The peer's IP address, where the flow has a `peer` with one. */
+  /** How many bytes wait to be taken by the flow; `undefined` once the stream was destroyed. */
+  readonly bufferSize: number | undefined;
+  /** The peer's IP address, if the flow has a `peer` with one. */
   readonly remoteAddress: string | undefined;
   /** Its kind: "IPv4" or "IPv6". */
   readonly remoteFamily: string | undefined;
   /** The peer's port. */
   readonly remotePort: number | undefined;
-  /** Our own IP address, where the flow has a `local` with one. */
+  /** The local IP address, if the flow has a `local` with one. */
   readonly localAddress: string | undefined;
   /** Its kind: "IPv4" or "IPv6". */
   readonly localFamily: string | undefined;
-  /** Our own port. */
+  /** The local port. */
   readonly localPort: number | undefined;
-  /** What was set by `setTimeout`, in milliseconds; 0 is none. */
-  readonly timeout: number;
-  /** Our own address, or an object without anything. */
+  /** What `setTimeout` was called with, in milliseconds. Assigning it sets no timer. */
+  timeout: number | undefined;
+  /** The local address, or an empty object. */
   address(): SocketAddress | Record<string, never>;
   /**
-   * Connects nothing: the flow is connected, or about to be, to where it was opened, whatever the arguments are. Emits
-   * `'connect'` and `'ready'`, which is what some clients wait for, as soon as the flow is there.
+   * Connects nothing: the flow is connected, or about to be, to where it was opened, whatever the
+   * arguments are. Emits `'connect'` and `'ready'`, which is what some clients wait for, as soon as
+   * the flow is there.
    */
   connect(...ignored: unknown[]): this;
   /** Ends the stream, and destroys it once everything has gone out. */
   destroySoon(): void;
   /**
-   * Emits `'timeout'` whenever no byte has been read or written for that long, in real time.
+   * Destroys the stream and aborts the flow, so that the peer's connection is reset. While the
+   * stream is connecting, that happens once the flow is there.
+   */
+  resetAndDestroy(): this;
+  /**
+   * Emits `'timeout'` whenever no byte was read or written for that long, in real time.
    *
-   * @param ms Milliseconds; 0 is never.
+   * @param ms Milliseconds, at most 2147483647; 0 is never.
    * @param listener Listens for the next `'timeout'`; with 0, listens no more.
+   * @throws {TypeError} If `ms` is not a number, or `listener` not a function (`ERR_INVALID_ARG_TYPE`).
+   * @throws {RangeError} If `ms` is negative or not finite (`ERR_OUT_OF_RANGE`).
    */
   setTimeout(ms: number, listener?: () => void): this;
-  /** Sets TCP_NODELAY, where the flow has `setOption`. A flow that cannot do that goes on as it is. */
+  /** Sets TCP_NODELAY, if the flow has `setOption`. A flow that cannot do that goes on as it is. */
   setNoDelay(enable?: boolean): this;
-  /** Sets SO_KEEPALIVE, where the flow has `setOption`. A flow that cannot do that goes on as it is. The delay is the system's. */
+  /**
+   * Sets SO_KEEPALIVE, if the flow has `setOption`. A flow that cannot do that goes on as it is. The
+   * delay is the system's.
+   */
   setKeepAlive(enable?: boolean, ignored?: number): this;
   /** Does nothing: the flow's owner decides how long it lives. */
   ref(): this;
@@ -68,29 +82,37 @@ export interface SocketDuplex extends Duplex {
   unref(): this;
 }
 
-/** What the members of a {@linkcode SocketDuplex} tell and change. */
+/** What the members of a {@linkcode SocketDuplex} show and change. */
 export interface SocketState {
   /** The flow, once it is there. */
   readonly flow: { readonly local?: unknown; readonly peer?: unknown } | undefined;
   readonly idle: IdleTimer;
   readonly bytesRead: number;
   readonly bytesWritten: number;
+  /** Whether `'close'` was emitted. */
+  readonly closed: boolean;
   /** Calls `fn` soon, where events are emitted. */
   later(fn: () => void): void;
   /** Sets an option of the flow, if that can be done. */
   setOption(name: string, value: boolean | number): void;
+  /** Destroys the stream after a reset of the flow. */
+  reset(): void;
 }
 
 /** Adds to `duplex` what makes a socket of it. */
 export function asSocket(duplex: Duplex, state: SocketState): SocketDuplex {
   const remote = () => socketAddress(state.flow?.peer);
   const local = () => socketAddress(state.flow?.local);
-  const members: Omit<SocketDuplex, keyof Duplex> & ThisType<SocketDuplex> = {
+  const members: Omit<SocketDuplex, Exclude<keyof Duplex, "closed">> & ThisType<SocketDuplex> = {
+    timeout: undefined,
+    get closed() {
+      return state.closed;
+    },
     get connecting() {
       return state.flow === undefined && !duplex.destroyed;
     },
     get pending() {
-      return this.connecting;
+      return state.flow === undefined || duplex.destroyed;
     },
     get readyState() {
       if (this.connecting) return "opening";
@@ -102,6 +124,9 @@ export function asSocket(duplex: Duplex, state: SocketState): SocketDuplex {
     },
     get bytesWritten() {
       return state.bytesWritten;
+    },
+    get bufferSize() {
+      return duplex.destroyed ? undefined : duplex.writableLength;
     },
     get remoteAddress() {
       return remote()?.address;
@@ -121,9 +146,6 @@ export function asSocket(duplex: Duplex, state: SocketState): SocketDuplex {
     get localPort() {
       return local()?.port;
     },
-    get timeout() {
-      return state.idle.ms;
-    },
     address: () => local() ?? {},
     connect() {
       if (state.flow !== undefined) {
@@ -136,15 +158,22 @@ export function asSocket(duplex: Duplex, state: SocketState): SocketDuplex {
       return this;
     },
     destroySoon() {
-      if (!duplex.writableEnded) duplex.end();
+      if (duplex.writable) duplex.end();
       if (duplex.writableFinished) duplex.destroy();
       else duplex.once("finish", () => duplex.destroy());
     },
+    resetAndDestroy() {
+      if (this.connecting) duplex.once("connect", () => state.reset());
+      else state.reset();
+      return this;
+    },
     setTimeout(ms, listener) {
-      if (!duplex.destroyed) state.idle.set(ms);
+      if (duplex.destroyed) return this;
+      this.timeout = ms;
+      state.idle.set(ms);
       if (listener === undefined) return this;
-      duplex.off("timeout", listener);
-      if (ms > 0) duplex.once("timeout", listener);
+      if (ms === 0) duplex.off("timeout", listener);
+      else duplex.once("timeout", listener);
       return this;
     },
     setNoDelay(enable = true) {

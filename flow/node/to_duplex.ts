@@ -6,23 +6,29 @@ import { Duplex } from "node:stream";
 import { Cancelled, interruptible, type Switch } from "../../switch/mod.ts";
 import { checkMethods } from "../check.ts";
 import { Home } from "../home.ts";
-import { cancellableSource, ClosedError, lend, type LendingSource, type TwoWay, writeAll } from "../mod.ts";
+import { cancellableSource, ClosedError, lend, type LendingSource, type Sink, type TwoWay, writeAll } from "../mod.ts";
+import { writeLimit } from "../stream_end.ts";
+import { awaitReaction } from "./reaction.ts";
 import { bufferOf } from "./foreign.ts";
+import { endWithPeer } from "./half_open.ts";
 import { IdleTimer } from "./idle_timer.ts";
+import { coded, destroyedError, nodeError, type SystemCall } from "./node_error.ts";
 import { asSocket, type SocketDuplex, type SocketState } from "./socket_duplex.ts";
 
 /** Options for {@linkcode toDuplex}. */
 export interface ToDuplexOptions {
   /**
-   * The switch that owns the stream. A client that opens connections when it needs them must name one, or the first
-   * caller who needs a connection owns it. The flow, too, is to be opened by a function then, or that caller waits for it.
+   * The switch that owns the stream. A client that opens connections when it needs them must name one,
+   * or the first caller who needs a connection owns it. The flow, too, is to be opened by a function
+   * then, or that caller waits for it.
    *
    * @default {the switch in which the stream is made}
    */
   sw?: Switch | undefined;
   /**
-   * Whether the stream can still be written to once the other side has ended. With `false` it ends itself then, and so
-   * closes, as the sockets that clients make do, and some of them wait for it.
+   * Whether the stream can still be written to once the other side has ended. With `false` it ends
+   * itself then, and so closes, as the sockets that clients make do, and some of them wait for it; a
+   * later write is an `EPIPE`. A `TLSSocket` over the stream decides that itself.
    *
    * @default {true}
    */
@@ -37,7 +43,7 @@ interface BridgedFlow extends TwoWay {
   readonly peer?: unknown;
   [lend]?: LendingSource[typeof lend];
   close?(): Promise<void>;
-  abort?(): void;
+  abort?(reason?: unknown): void;
   setOption?(name: string, value: boolean | number): void;
 }
 
@@ -46,30 +52,40 @@ const flowMethods: readonly string[] = ["read", "write", "shutdown"];
 type Done = (error?: Error | null) => void;
 
 /**
- * A flow as a stream of Node, for clients and servers that take a socket: `pg`, `ioredis`, `undici`, `ws`, `node:http`.
+ * Makes a socket of Node of a flow, for clients and servers that take one: `pg`, `ioredis`, `undici`,
+ * `ws`, `node:http`. The stream behaves as a socket of `node:net` does: the two are tested side by side.
  *
- * The stream does its I/O, and emits its events, in the scope in which it was made, or in that of `options.sw`: a caller
- * who gives up, because of a timeout say, does not break a connection that others share. When that scope is cancelled,
- * the stream is destroyed with the {@linkcode Cancelled}; when its switch ends, with a {@linkcode ClosedError}; and
- * without an error where it was ended before, for its client has done its part.
+ * The stream does its I/O, and emits its events, in the scope in which it was made, or in that of
+ * `options.sw`: a caller who gives up, because of a timeout say, does not break a connection that
+ * others share. When that scope is cancelled, the stream is destroyed with the {@linkcode Cancelled};
+ * when its switch ends, with a {@linkcode ClosedError}; and without an error if it was ended before,
+ * since its client is done.
  *
- * Ending the stream ends the sending direction of the flow by `shutdown("send")`. When it is destroyed, also because both
- * directions have ended, it closes the flow, so that what the flow has taken goes out. Where its scope is cancelled, or the
- * flow has not taken all that was written, it aborts the flow, if that can be aborted: nobody is to take a part for the whole. A
- * flow that can be neither is shut down. `'close'` is emitted when that is done. Bytes that the stream has read ahead, at
- * most its `readableHighWaterMark` and one piece, are lost then.
+ * From the start it reads ahead, up to its `readableHighWaterMark`, also while it is paused or has no
+ * reader: so it learns of the peer's end, or of a reset, and closes.
  *
- * Where the flow is yet to come, the stream is `connecting` until then, and `'connect'` follows; if it does not come, the
- * stream is destroyed with that error. A function that opens the flow is called at once, in the scope of the stream; when
- * the stream is destroyed it is cancelled, and `'close'` waits for it. For a promise nothing waits then, since nothing here
- * could end that, not even the end of the switch. Either way, a flow that comes too late is closed.
+ * Ending the stream ends the sending direction of the flow by `shutdown("send")`. When it is destroyed,
+ * also because both directions have ended, it closes the flow, so that what the flow has taken goes
+ * out. If it is destroyed before it has ended, and the peer goes on sending, it aborts the flow, if
+ * that can be aborted, so that the peer learns of it. It aborts the flow as well if its scope is
+ * cancelled, or the flow has not taken all that was written: a part must not look whole. A flow that
+ * can be neither closed nor aborted is shut down. `'close'` is emitted when that is done, with
+ * whether there was an error.
  *
- * An `'error'` event without a listener does not end the process.
+ * If the flow is yet to come, the stream is `connecting` until then, and `'connect'` follows; if
+ * opening it fails, the stream is destroyed with that error. A function that opens the flow is called
+ * at once, in the scope of the stream; when the stream is destroyed it is cancelled, and `'close'` waits
+ * for it. Nothing waits for a promise then, since nothing here could end that, not even the end of
+ * the switch. Either way, a flow that comes too late is closed.
  *
- * @param flow What carries the bytes, a promise of it, or a function that opens it. Nobody else uses it from now on.
- * @param options Whose it is, and how it ends.
+ * Errors have the `code`, `syscall`, `address` and `port` of Node's own (`ECONNREFUSED`, `ECONNRESET`,
+ * `EPIPE`, `ETIMEDOUT`, `ENOTFOUND`), and the error of the flow as their `cause`. An `'error'` event
+ * without a listener does not end the process.
+ *
+ * @param flow What carries the bytes, a promise of it, or a function that opens it. Only the stream uses it from now on.
+ * @param options The owner, and how the stream ends.
  * @returns The stream, with the members of a socket that clients use: see {@linkcode SocketDuplex}.
- * @throws {TypeError} When `flow` is none of these, or `options.sw` is no switch, or is finished.
+ * @throws {TypeError} If `flow` is none of these, or `options.sw` is not a switch, or is finished.
  *
  * @example A client of `node:http` over a pipe
  * ```ts
@@ -90,12 +106,12 @@ type Done = (error?: Error | null) => void;
  */
 export function toDuplex(
   flow: TwoWay | Promise<TwoWay> | (() => TwoWay | Promise<TwoWay>),
-  options: ToDuplexOptions = {},
+  options?: ToDuplexOptions,
 ): SocketDuplex {
   if (typeof flow !== "function" && !(flow instanceof Promise)) {
     checkMethods("make a stream", flow, "a flow, a promise of it, or a function that opens it", ...flowMethods);
   }
-  return new Bridge(flow, options).duplex;
+  return new Bridge(flow, options ?? {}).duplex;
 }
 
 class Bridge implements SocketState {
@@ -103,7 +119,7 @@ class Bridge implements SocketState {
   readonly idle: IdleTimer = new IdleTimer(() => this.later(() => this.duplex.emit("timeout")));
   flow: BridgedFlow | undefined;
   bytesRead = 0;
-  bytesWritten = 0;
+  closed = false;
 
   readonly #home: Home;
   readonly #promised: boolean;
@@ -111,31 +127,45 @@ class Bridge implements SocketState {
   readonly #gone: Promise<void>;
   #onGone = () => {};
   #source: LendingSource | undefined;
+  #sink: Sink | undefined;
+  /** Bytes of all writes that have begun. */
+  #dispatched = 0;
   /** Bytes of the write that is under way. */
   #writing = 0;
+  /** The same until its callback was called: by so much `writableLength` is larger than what waits. */
+  #waitingForCallback = 0;
+  #peerEnded = false;
+  #resetting = false;
 
   constructor(flow: Opening, { sw, allowHalfOpen = true }: ToDuplexOptions) {
     this.#home = new Home(sw);
     const duplex = new Duplex({
       allowHalfOpen,
+      emitClose: false, // it is emitted here, after the flow has closed
       read: () => this.#read(),
       write: (chunk, _, done) => this.#write([chunk], done),
       writev: (chunks, done) => this.#write(chunks.map(({ chunk }) => chunk), done),
-      final: (done) => this.#run((flow) => flow.shutdown("send"), done),
+      final: (done) => this.#run("shutdown", (flow) => flow.shutdown("send"), done),
       destroy: (error, done) => this.#destroy(error, done),
     });
     duplex.on("error", () => {});
     this.duplex = asSocket(duplex, this);
+    endWithPeer(duplex);
     this.#gone = new Promise((resolve) => this.#onGone = resolve);
     this.#promised = flow instanceof Promise;
     this.#arriving = this.#arrive(flow);
-    this.#arriving.catch((error) => this.#fail(error));
+    this.#arriving.catch((error) => this.#fail(nodeError(error, "connect")));
     const hook = this.#home.onRelease({ release: () => this.#endWithSwitch(), label: "duplex" });
     const forget = this.#home.onCancel("duplex", (reason) => this.#leave(reason));
     this.#gone.then(() => {
       hook?.remove();
       forget();
     });
+    if (this.flow !== undefined) this.#readAhead();
+  }
+
+  get bytesWritten(): number {
+    return this.#dispatched + this.duplex.writableLength - this.#waitingForCallback;
   }
 
   later(fn: () => void): void {
@@ -146,14 +176,28 @@ class Bridge implements SocketState {
     this.#arriving.then((flow) => flow.setOption?.(name, value)).catch(() => {});
   }
 
+  reset(): void {
+    this.#resetting = true;
+    this.duplex.destroy();
+  }
+
   async #arrive(flow: Opening): Promise<BridgedFlow> {
     // What is there is there at once, so that the stream is not connecting.
     if (typeof flow !== "function" && !(flow instanceof Promise)) return this.flow = flow;
     const late = await (typeof flow === "function" ? this.#home.run(async () => await flow()) : flow);
     checkMethods("make a stream", late, "a flow", ...flowMethods);
     this.flow = late;
+    this.idle.touch();
     this.duplex.connect();
+    this.later(() => {
+      if (!this.duplex.isPaused()) this.#readAhead();
+    });
     return late;
+  }
+
+  /** Begins to fill the buffer of the stream, whether it has a reader or not. */
+  #readAhead(): void {
+    this.#home.call(() => this.duplex.read(0));
   }
 
   #read(): void {
@@ -163,9 +207,12 @@ class Bridge implements SocketState {
       this.bytesRead += bytes.length;
       return bytes.length;
     };
-    this.#run(async (flow) => void await this.#lender(flow)[lend](take), (error) => {
+    this.#run("read", async (flow) => void await this.#lender(flow)[lend](take), (error) => {
       if (error) this.duplex.destroy(error);
-      else if (!this.duplex.destroyed) this.duplex.push(chunk);
+      if (this.duplex.destroyed) return;
+      this.#peerEnded = chunk === null;
+      this.duplex.push(chunk);
+      if (chunk === null) this.duplex.read(0); // so that 'end' comes without a reader
     });
   }
 
@@ -176,16 +223,33 @@ class Bridge implements SocketState {
   }
 
   #write(chunks: readonly Uint8Array[], done: Done): void {
-    const size = this.#writing = chunks.reduce((sum, { length }) => sum + length, 0);
-    this.#run(async (flow) => {
-      await writeAll(flow, ...chunks);
-      this.bytesWritten += size;
+    const size = this.#writing = this.#waitingForCallback = chunks.reduce((sum, { length }) => sum + length, 0);
+    this.#dispatched += size;
+    this.#run("write", async (flow) => {
+      await writeAll(size > writeLimit ? this.#watchedSink(flow) : flow, ...chunks);
       this.#writing = 0;
-    }, done);
+    }, (error) => {
+      this.#waitingForCallback = 0;
+      done(error);
+    });
   }
 
-  /** Runs an operation at home, now if the flow is there. What follows is a turn of its own, so that what it throws does not end up here. */
-  #run(operation: (flow: BridgedFlow) => Promise<void>, done: Done): void {
+  /** The flow as a sink each of whose writes is activity. */
+  #watchedSink(flow: BridgedFlow): Sink {
+    return this.#sink ??= {
+      write: async (bytes) => {
+        const count = await flow.write(bytes);
+        this.idle.touch();
+        return count;
+      },
+    };
+  }
+
+  /**
+   * Runs an operation at home, now if the flow is there. What follows is a turn of its own, so that what
+   * it throws does not end up here.
+   */
+  #run(syscall: SystemCall, operation: (flow: BridgedFlow) => Promise<void>, done: Done): void {
     const ended = (error?: Error) => {
       this.idle.touch();
       this.later(() => done(error));
@@ -193,12 +257,20 @@ class Bridge implements SocketState {
     this.idle.touch();
     this.#home.run(async () => await operation(this.flow ?? await interruptible(this.#arriving))).then(
       () => ended(),
-      (e) => ended(asError(e)),
+      (error) => ended(this.#failure(syscall, error)),
     );
   }
 
-  #fail(reason: unknown): void {
-    this.#home.call(() => this.duplex.destroy(asError(reason)));
+  #failure(syscall: SystemCall, error: unknown): Error {
+    if (!this.duplex.destroyed) return nodeError(error, syscall, this.#peerEnded);
+    const cause = this.duplex.errored ?? undefined;
+    if (this.flow !== undefined) return destroyedError(syscall, cause);
+    const message = "Socket closed before the connection was established";
+    return coded("ERR_SOCKET_CLOSED_BEFORE_CONNECTION", message, cause);
+  }
+
+  #fail(error: Error): void {
+    this.#home.call(() => this.duplex.destroy(error));
   }
 
   #endWithSwitch(): Promise<void> {
@@ -206,8 +278,11 @@ class Bridge implements SocketState {
     return this.#gone;
   }
 
-  /** Destroys the stream because its home ends. To a client that has ended it, and only waits for the close, that is no error. */
-  #leave(reason: unknown): void {
+  /**
+   * Destroys the stream because its home ends. To a client that has ended it, and only waits for the
+   * close, that is not an error.
+   */
+  #leave(reason: Error): void {
     if (this.duplex.writableEnded) this.#home.call(() => this.duplex.destroy());
     else this.#fail(reason);
   }
@@ -216,22 +291,31 @@ class Bridge implements SocketState {
     this.idle.stop();
     // Not awaited: an operation of a foreign flow may settle only when the flow is closed.
     this.#home.stop(error ?? new ClosedError("use the stream", "it was destroyed"));
-    const waiting = this.duplex.writableLength - this.#writing;
-    const closed = (failure?: Error | null) => {
-      this.#onGone();
-      this.later(() => done(failure));
-    };
+    const waiting = this.duplex.writableLength - this.#waitingForCallback;
     this.#home.call(() => this.#closeOrLeave(error, waiting)).then(
-      () => closed(error),
-      (failure) => closed(error ?? asError(failure)),
+      () => this.#closed(error !== null),
+      (failure) => {
+        if (error === null) this.later(() => this.duplex.emit("error", nodeError(failure, "shutdown")));
+        this.#closed(true);
+      },
     );
+    this.#home.call(() => done(error));
+  }
+
+  #closed(hadError: boolean): void {
+    this.#onGone();
+    // A turn of its own, for a listener of 'error' may throw.
+    this.later(() => {
+      this.closed = true;
+      this.duplex.emit("close", hadError);
+    });
   }
 
   /** Closes the flow, or, where only a promise of it is there, leaves that to when it comes. */
   async #closeOrLeave(error: Error | null, waiting: number): Promise<void> {
     const closing = this.#close(error, waiting);
     if (this.flow !== undefined || !this.#promised) return await closing;
-    closing.catch(() => {}); // it is too late to tell anybody
+    closing.catch(() => {}); // it is too late to tell the user of the stream
   }
 
   async #close(error: Error | null, waiting: number): Promise<void> {
@@ -242,13 +326,20 @@ class Bridge implements SocketState {
       return; // there is nothing to close, and the stream is destroyed with that error
     }
     await new Promise<void>((resolve) => nextTick(resolve)); // by then it is known what the flow has taken
-    const abort = error instanceof Cancelled || waiting + this.#writing > 0;
-    if (abort && typeof flow.abort === "function") flow.abort();
+    if (typeof flow.abort === "function" && await this.#mustAbort(flow, error, waiting)) {
+      flow.abort(error ?? undefined);
+    }
     await (typeof flow.close === "function" ? flow.close() : flow.shutdown("all"));
   }
-}
 
-function asError(reason: unknown): Error {
-  if (reason instanceof Error) return reason;
-  return new Error(`Cannot use the stream: ${String(reason)}`, { cause: reason });
+  /** Whether the peer must learn that it is cut off, or that it did not get everything. */
+  async #mustAbort(flow: BridgedFlow, error: Error | null, waiting: number): Promise<boolean> {
+    if (this.#resetting || error instanceof Cancelled || waiting + this.#writing > 0) return true;
+    if (this.#peerEnded || this.duplex.writableFinished) return false;
+    try {
+      return await awaitReaction(flow, this.#lender(flow)) === "input";
+    } catch (failure) {
+      return failure instanceof Cancelled; // or it is broken, and closing it is all that is left
+    }
+  }
 }
