@@ -20,5 +20,6 @@
 export { type DuplexFlow, fromDuplex } from "./from_duplex.ts";
 export { fromReadable } from "./from_readable.ts";
 export { fromWritable } from "./from_writable.ts";
+export { type HttpHandler, httpHandler, type StoppingScope } from "./http_handler.ts";
 export type { SocketAddress, SocketDuplex } from "./socket_duplex.ts";
 export { toDuplex, type ToDuplexOptions } from "./to_duplex.ts";
