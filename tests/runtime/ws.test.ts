@@ -133,5 +133,5 @@ test("toDuplex() fails a WebSocket where nobody listens", () =>
   withHttp(echo, async ({ net, sw }) => {
     const client = connect(net, sw, tcp("127.0.0.1", 1));
     const error = await new Promise<Error>((resolve) => client.once("error", resolve));
-    assertEquals((error as { code?: unknown }).code, "connection_refused");
+    assertEquals((error as { code?: unknown }).code, "ECONNREFUSED");
   }));

@@ -3,7 +3,7 @@
 /** Servers of `node:http` and `node:http2` that drain, over our sockets. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type RequestListener, Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import type { EventEmitter } from "node:events";
 import { copyString, readAll } from "../../../flow/mod.ts";
