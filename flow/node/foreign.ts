@@ -5,25 +5,28 @@ import { Buffer } from "node:buffer";
 import { type Home, onCancel } from "../home.ts";
 import { BrokenPipeError } from "../mod.ts";
 
-/** What a stream without an error of its own is said to be broken by. */
+/** The code for a stream that closed early without an error of its own. */
 const prematureClose = "ERR_STREAM_PREMATURE_CLOSE";
 
-/** The codes of errors that say no more than that nobody is there any more. */
+/** The codes of errors that only say that the other side is gone. */
 const brokenCodes: readonly unknown[] = ["EPIPE", "ERR_STREAM_DESTROYED", prematureClose];
 
-/** By what streams of Node are known. Some are of no class of `node:stream`: requests, responses, those of older packages. */
+/**
+ * The methods by which streams of Node are recognized. Some are not of a class of `node:stream`:
+ * requests, responses, those of older packages.
+ */
 export const readableMethods: readonly string[] = ["on", "resume", "destroy"];
 export const writableMethods: readonly string[] = ["on", "write", "end", "destroy"];
 
-/** What is thrown for an error of a stream: the reader may go away, as that of any pipe. */
+/** Returns what to throw for an error of a stream: a broken pipe if the other side is gone. */
 export function brokenPipe(operation: "read" | "write", cause: unknown): unknown {
   const code = (cause as { code?: unknown } | null | undefined)?.code;
   return brokenCodes.includes(code) ? new BrokenPipeError(operation, { cause }) : cause;
 }
 
 /**
- * Listens for what breaks a stream, so that no `'error'` event ends the process: an error, or a close, which after an end
- * is of no interest to `fail`. Gives what settles when the stream has closed.
+ * Listens for what breaks a stream, so that an `'error'` event does not end the process: an error, or a
+ * close, which `fail` ignores after an end. The promise settles when the stream has closed.
  */
 export function watch(stream: Readable | Writable, fail: (error: unknown) => void): Promise<void> {
   const broken = () =>
@@ -39,7 +42,7 @@ export function watch(stream: Readable | Writable, fail: (error: unknown) => voi
   });
 }
 
-/** Ends a stream for writing, or gives it up. */
+/** Ends a stream for writing, or destroys it early. */
 export class Ending {
   readonly #writable: Writable;
   readonly #home: Home;
@@ -51,7 +54,7 @@ export class Ending {
     this.#home = home;
   }
 
-  /** Whether somebody did. */
+  /** Whether {@linkcode Ending.giveUp} was called. */
   get givenUp(): boolean {
     return this.#givenUp;
   }
@@ -65,8 +68,8 @@ export class Ending {
   }
 
   /**
-   * Ends the stream after everything that it was given, and waits until that has gone out, or until it was given up: where
-   * the caller's scope, or the home, is cancelled. Gives what broke it.
+   * Ends the stream after everything that it was given, and waits until that has gone out, or until it was
+   * given up, as when the caller's scope or the home is cancelled. Resolves with what broke it.
    */
   async end(end: () => void): Promise<unknown> {
     const giveUp = (reason: unknown) => this.giveUp(reason);

@@ -19,32 +19,34 @@ import { brokenPipe, Ending, readableMethods, watch, writableMethods } from "./f
 import { Incoming } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 
-/** What {@linkcode fromDuplex} makes. */
+/** The flow that {@linkcode fromDuplex} returns. */
 export interface DuplexFlow extends TwoWay, Closable, LendingSource, GivingSink {
   /**
-   * Lets everything that was taken go out, without a limit in time, and then destroys the stream; whoever else holds it sees it closed. It reads and
-   * drops what arrives meanwhile. Where the caller's scope, or the one in which the flow was made, is cancelled before or meanwhile, the stream is
-   * destroyed at once. The second close does nothing but wait for the first.
+   * Lets everything that was taken go out, without a limit in time, and then destroys the stream. It
+   * reads and drops what arrives meanwhile. If the caller's scope, or the one in which the flow was
+   * made, is cancelled before or meanwhile, the stream is destroyed at once. A second close waits for
+   * the first.
    */
   close(): Promise<void>;
   /**
-   * Destroys the stream at once, and what was taken with it.
+   * Destroys the stream at once, and drops what it was given and has not sent. A socket whose peer
+   * goes on sending cuts it off with a reset.
    *
-   * @param reason The error that the stream is destroyed with, if it is one.
+   * @param reason The error that the stream is destroyed with, if it is an `Error`.
    */
   abort(reason?: unknown): void;
 }
 
 /**
- * A stream of Node that goes both ways as a flow: a socket, a TLS connection, a `Transform`. Nobody else may read or
- * write the stream from now on, and its `'error'` events are listened to. Each direction ends on its own: the stream's
- * `allowHalfOpen` is set.
+ * Makes a flow of a stream of Node that goes both ways: a socket, a TLS connection, a `Transform`. Only
+ * the flow may read or write the stream from now on; it listens to its `'error'` events. Each direction
+ * ends on its own: the stream's `allowHalfOpen` is set.
  *
  * Receiving is as with {@linkcode fromReadable}, sending as with {@linkcode fromWritable}.
  *
  * @param duplex The stream.
  * @returns The flow.
- * @throws {TypeError} When `duplex` is no stream of Node that goes both ways.
+ * @throws {TypeError} If `duplex` is not a stream of Node that goes both ways.
  *
  * @example A stream of Node as a flow
  * ```ts

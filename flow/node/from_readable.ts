@@ -9,19 +9,19 @@ import { brokenPipe, readableMethods, watch } from "./foreign.ts";
 import { Incoming } from "./incoming.ts";
 
 /**
- * A readable stream of Node as a source: a file, the output of a child process, a response. Nobody else may read the
- * stream from now on, and its `'error'` events are listened to.
+ * Makes a source of a readable stream of Node: a file, the output of a child process, a response. Only
+ * the source may read the stream from now on; it listens to its `'error'` events.
  *
- * Up to 64 KiB are read ahead, and then the stream is paused. A cancelled read loses nothing. An error of the stream is
- * thrown by every read once all that came before is read. A stream that closes before its end is a
- * {@linkcode BrokenPipeError}.
+ * It reads up to 64 KiB ahead, and then pauses the stream. A cancelled read loses nothing. Every read
+ * throws an error of the stream once all that came before is read. A stream that closes before its end
+ * is a {@linkcode BrokenPipeError}.
  *
- * Closing the source destroys the stream (and with it the sending side, if it has one) and waits until it has closed; a
- * stream at its end needs no closing.
+ * Closing the source destroys the stream (and with it the sending side, if it has one) and waits until
+ * it has closed; a stream at its end need not be closed.
  *
- * @param readable What to read: bytes, no objects, and no encoding set.
+ * @param readable What to read: bytes, not objects, and without an encoding.
  * @returns The source. It lends.
- * @throws {TypeError} When `readable` is no readable stream of Node.
+ * @throws {TypeError} If `readable` is not a readable stream of Node.
  *
  * @example A file, unpacked
  * ```ts

@@ -10,18 +10,18 @@ import { brokenPipe, Ending, watch, writableMethods } from "./foreign.ts";
 import { Outgoing } from "./outgoing.ts";
 
 /**
- * A writable stream of Node as a sink: a file, the input of a child process, a request. Its `'error'` events are
- * listened to.
+ * Makes a sink of a writable stream of Node: a file, the input of a child process, a request. It listens
+ * to the stream's `'error'` events.
  *
- * A write waits until the stream has taken care of all that it was given, and then gives it a copy; so it holds one write
- * at a time. An error of the stream is thrown by every later write. A stream that is closed already, or whose reader
- * is gone, is a {@linkcode BrokenPipeError}.
+ * A write waits until the stream is done with all that it was given, and then gives it a copy; so the
+ * stream holds one write at a time. Every later write throws an error of the stream. A stream that is
+ * closed already, or whose reader is gone, is a {@linkcode BrokenPipeError}.
  *
  * Closing the sink ends the stream and waits until everything has gone out; of a file, until it is closed.
  *
  * @param writable Where the bytes go.
  * @returns The sink.
- * @throws {TypeError} When `writable` is no writable stream of Node.
+ * @throws {TypeError} If `writable` is not a writable stream of Node.
  *
  * @example A file, packed
  * ```ts

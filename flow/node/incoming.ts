@@ -5,7 +5,7 @@ import type { Readable } from "node:stream";
 import type { StreamEvents } from "../stream_end.ts";
 import { inputIsQuiet, ReceiveQueue } from "./receive_queue.ts";
 
-/** Whom a half tells that there is something new. */
+/** The receiver of readability notifications. */
 export type Reader = Pick<StreamEvents, "readable">;
 
 /** The receiving half of a `StreamEnd` over a Node stream: one persistent listener and a bounded buffer of our own. */
@@ -29,7 +29,7 @@ export class Incoming {
     return this.#ended;
   }
 
-  /** Whether something has arrived that nobody has read. */
+  /** Whether unread input is buffered. */
   get unread(): boolean {
     return this.#queue.first !== undefined;
   }
@@ -43,7 +43,7 @@ export class Incoming {
     this.attach(reader);
   }
 
-  /** The same without listeners: whoever has some calls {@linkcode Incoming.take} and {@linkcode Incoming.finish}. */
+  /** The same for an owner with listeners of its own, which calls {@linkcode Incoming.take} and {@linkcode Incoming.finish}. */
   attach(reader: Reader): void {
     this.#reader = reader;
     if (this.#readable.readableEnded) this.finish();

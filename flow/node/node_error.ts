@@ -6,7 +6,6 @@
  */
 
 import { constants } from "node:os";
-import { isInstance } from "../../switch/check.ts";
 import { BrokenPipeError, ClosedError } from "../mod.ts";
 
 /** What was done when the error came: a system call, as Node names it. */
@@ -81,10 +80,10 @@ export function nodeError(reason: unknown, syscall: SystemCall, peerEnded = fals
   if (!(reason instanceof Error)) return new Error(`Cannot use the stream: ${String(reason)}`, { cause: reason });
   if (reason.name === "NetError") return fromNetError(reason as LayerError, syscall, peerEnded);
   if (reason.name === "TlsError") return fromTlsError(reason as LayerError);
-  if (isInstance(reason, BrokenPipeError)) {
+  if (reason instanceof BrokenPipeError) {
     return systemError(syscall === "read" ? "ECONNRESET" : "EPIPE", syscall, reason);
   }
-  if (isInstance(reason, ClosedError)) return coded("ERR_SOCKET_CLOSED", "Socket is closed", reason);
+  if (reason instanceof ClosedError) return coded("ERR_SOCKET_CLOSED", "Socket is closed", reason);
   // The opener made an address of a text that cannot be one. A lookup of it would find nothing.
   if (syscall === "connect" && reason instanceof SyntaxError) return lookupError("ENOTFOUND", undefined, reason);
   return reason;

@@ -16,7 +16,7 @@ const leastPooled = 8 * 1024;
 /** What is queued behind a write to learn of its end. */
 const nothing: Buffer = Buffer.alloc(0);
 
-/** Whom a half tells when to try again. */
+/** The receiver of writability notifications. */
 export type Writer = Pick<StreamEvents, "writable">;
 
 /** The sending half of a `StreamEnd` over a Node stream. It takes a write only when nothing older is queued. */

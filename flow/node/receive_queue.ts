@@ -2,7 +2,7 @@
 
 import { setTimeout } from "node:timers";
 
-/** How many bytes that nobody has read are kept before a stream is paused. One chunk of a runtime may have half a MiB. */
+/** How many unread bytes are kept before a stream is paused. One chunk of a runtime may have half a MiB. */
 const byteLimit = 64 * 1024;
 
 /** And how many pieces, for each costs memory beside its bytes: a peer that sends single bytes must not cost a hundred times what it sends. */
@@ -12,7 +12,7 @@ const pieceLimit = 128;
 const quietTurns = 2;
 const mostTurns = 50;
 
-/** What has arrived and nobody has read. */
+/** Input that has arrived and was not read. */
 export class ReceiveQueue {
   /** The first piece; and the others, for most often there are none. */
   #first: Uint8Array<ArrayBuffer> | undefined;

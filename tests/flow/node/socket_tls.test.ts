@@ -53,7 +53,7 @@ sideBySide("toDuplex() under TLS whose server ends first ends without an error",
   });
   const client = connect();
   client.on("error", (error: NodeJS.ErrnoException) => arena.see("client", error.code));
-  client.on("close", (hadError) => arena.see("client", `close ${hadError}`));
+  client.on("close", (hadError: boolean) => arena.see("client", `close ${hadError}`));
   arena.see("test", await text(client), await allClosed(...under));
   await soon(50);
 });
