@@ -1,7 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** How a socket ends and closes, with and without a reader: `node:net` and toDuplex() side by side. */
+import { finished } from "node:stream/promises";
 import { allClosed, sideBySide, soon } from "./_flavours.ts";
+import { until } from "./_helpers.ts";
 
 const half = { allowHalfOpen: true };
 
@@ -32,8 +34,9 @@ sideBySide("toDuplex() with unread input neither ends nor closes when the peer h
   const [client, server] = await pair({ client: half });
   client.write("unread");
   client.end();
-  await soon(100);
-  see("test", server.readableEnded, server.readableLength, server.destroyed);
+  await until(() => server.readableLength === 6);
+  await soon(50);
+  see("test", server.readableEnded, server.destroyed);
 });
 
 sideBySide("toDuplex() with unread input ends and closes when it is resumed", async ({ pair, see }) => {
@@ -201,7 +204,29 @@ sideBySide(
 sideBySide("toDuplex() reads ahead up to its mark, though nobody reads", async ({ pair, see }) => {
   const [client, server] = await pair();
   client.write(new Uint8Array(8_000_000));
-  await soon(150);
-  const ahead = server.bytesRead;
-  see("test", ahead >= server.readableHighWaterMark, ahead < 1_000_000, client.writableLength > 0);
+  await until(() => server.bytesRead >= server.readableHighWaterMark);
+  await soon(50);
+  see("test", server.bytesRead < 1_000_000, client.writableLength > 0);
+});
+
+sideBySide("finished() of toDuplex() that has closed settles", async ({ pair, see }) => {
+  const [client, server] = await pair();
+  client.end();
+  see("test", await allClosed(client, server), client.closed, server.closed);
+  await finished(client.resume());
+  server.destroy(new Error("late"));
+  await finished(server);
+  see("test", server.errored);
+});
+
+sideBySide("await using of toDuplex() destroys it", async ({ pair, see }) => {
+  const [client, server] = await pair();
+  server.on("error", () => {});
+  await client[Symbol.asyncDispose]();
+  see(
+    "test",
+    client.destroyed,
+    (client.errored as NodeJS.ErrnoException | null)?.name,
+    await allClosed(client, server),
+  );
 });

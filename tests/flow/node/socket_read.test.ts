@@ -6,6 +6,7 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { finished } from "node:stream/promises";
 import { allClosed, sideBySide, soon } from "./_flavours.ts";
+import { until } from "./_helpers.ts";
 
 const half = { allowHalfOpen: true };
 
@@ -167,8 +168,9 @@ sideBySide("toDuplex() is bounded by its reader", async ({ pair, see }) => {
 sideBySide("toDuplex() ends after what it has read ahead", async ({ pair, see }) => {
   const [client, server] = await pair({ server: half });
   client.end("abc");
-  await soon(50);
-  see("test", server.readableLength, server.readableEnded, server.readable);
+  await until(() => server.readableLength === 3);
+  await soon();
+  see("test", server.readableEnded, server.readable);
   server.once("data", (chunk) => see("test", String(chunk)));
   await once(server, "end");
   see("test", server.readable, server.readableLength);

@@ -86,10 +86,10 @@ sideBySide("setTimeout() of toDuplex() that was destroyed does nothing", async (
 
 sideBySide("'timeout' of toDuplex() does not come while something is read", async ({ pair, see }) => {
   const [client, server] = await pair();
-  client.resume().setTimeout(200);
-  for (let i = 0; i < 10; i++) {
+  client.resume().setTimeout(600);
+  for (let i = 0; i < 8; i++) {
     server.write("x");
-    await soon(40);
+    await soon(100);
   }
   client.destroy();
   see("test", await allClosed(client, server));
@@ -98,10 +98,10 @@ sideBySide("'timeout' of toDuplex() does not come while something is read", asyn
 sideBySide("'timeout' of toDuplex() does not come while something is written", async ({ pair, see }) => {
   const [client, server] = await pair();
   server.resume();
-  client.setTimeout(200);
-  for (let i = 0; i < 10; i++) {
+  client.setTimeout(600);
+  for (let i = 0; i < 8; i++) {
     client.write("x");
-    await soon(40);
+    await soon(100);
   }
   client.destroy();
   see("test", await allClosed(client, server));
@@ -111,10 +111,10 @@ sideBySide("'timeout' of toDuplex() does not come while a large write makes prog
   const [client, server] = await pair();
   server.on("data", () => {
     server.pause();
-    setTimeout(() => server.resume(), 2);
+    setTimeout(() => server.resume(), 3);
   });
   const done = new Promise((resolve) => client.write(new Uint8Array(32_000_000), resolve));
-  client.setTimeout(300);
+  client.setTimeout(700);
   await done;
   client.destroy();
   see("test", await allClosed(client, server));
