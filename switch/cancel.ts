@@ -8,7 +8,8 @@ import { endForgotten } from "./forgotten.ts";
 import { currentScope, refused, Scope, Waiter } from "./scope.ts";
 
 /**
- * Waits until cancelled, and then rejects with {@linkcode Cancelled}. Outside any switch it waits for ever.
+ * Waits until cancelled, and then rejects with {@linkcode Cancelled}. Outside any switch it waits
+ * for ever.
  *
  * @returns A promise that is never fulfilled.
  * @throws {Cancelled} When the current scope is cancelled, now or later.
@@ -26,7 +27,8 @@ export function awaitCancel(): Promise<never> {
 }
 
 /**
- * Lets everything else that is ready run, input included, and then goes on: a macrotask, so that a yielding loop starves nobody.
+ * Lets everything else that is ready run, input included, and then goes on: a macrotask, so that a
+ * yielding loop starves nothing.
  *
  * @returns A promise that is fulfilled in a later turn of the event loop.
  * @throws {Cancelled} When the current scope is cancelled, now or meanwhile.
@@ -58,7 +60,8 @@ export function yieldIn(scope: Scope | undefined): Promise<void> {
 }
 
 /**
- * Throws if the current scope is cancelled: the check for long computations. It costs some nanoseconds and allocates nothing.
+ * Throws if the current scope is cancelled: the check for long computations. It costs some
+ * nanoseconds and allocates nothing.
  *
  * @throws {Cancelled} When the current scope is cancelled.
  *
@@ -92,8 +95,9 @@ export function isCancelled(): boolean {
 }
 
 /**
- * An `AbortSignal` that is aborted when the current scope is cancelled, for foreign code such as `fetch`. Its reason is the {@linkcode Cancelled}.
- * It belongs to the scope in which it was asked for: once that scope has ended it is not aborted any more. Outside any switch it never is.
+ * An `AbortSignal` that is aborted when the current scope is cancelled, for foreign code such as
+ * `fetch`. Its reason is the {@linkcode Cancelled}. It belongs to the scope in which it was asked
+ * for: once that scope has ended it is not aborted any more. Outside any switch it never is.
  *
  * @returns The signal of the current scope.
  *
@@ -110,12 +114,12 @@ export function currentSignal(): AbortSignal {
 }
 
 /**
- * Runs `fn` shielded: cancelling the current scope does not reach it, and its value is delivered. It also starts in a cancelled scope.
- * The next operation after it is refused as usual.
+ * Runs `fn` shielded: cancelling the current scope does not reach it, and its value is delivered.
+ * It also starts in a cancelled scope. The next operation after it is refused as usual.
  *
- * @typeParam T What `fn` gives.
+ * @typeParam T What `fn` returns.
  * @param fn What must not be interrupted. Called at once.
- * @returns What `fn` gives.
+ * @returns What `fn` returns.
  * @throws {TypeError} When `fn` is not a function.
  *
  * @example A commit that is finished once begun
@@ -159,14 +163,16 @@ interface Hook {
 const hooks: WeakMap<Promise<unknown>, Hook> = new WeakMap();
 
 /**
- * Waits for a foreign promise, but not longer than the current scope lives: cancelling stops the waiting, while the promise itself goes on. A promise
- * that was settled when the cancellation came wins. Waiting on one long-lived promise again and again leaks nothing.
+ * Waits for a foreign promise, but not longer than the current scope lives: cancelling stops the
+ * waiting, while the promise itself goes on. A promise that was settled when the cancellation came
+ * wins. Waiting on one long-lived promise again and again leaks nothing.
  *
- * Where the foreign code takes an `AbortSignal`, {@linkcode currentSignal} is better: it stops the work too.
+ * Where the foreign code takes an `AbortSignal`, {@linkcode currentSignal} is better: it stops the
+ * work too.
  *
- * @typeParam T What the promise gives.
- * @param promise What to wait for. Its rejection counts as handled, even where nobody waits any more.
- * @returns What `promise` gives.
+ * @typeParam T What the promise is fulfilled with.
+ * @param promise What to wait for. Its rejection counts as handled, even if nothing waits any more.
+ * @returns What `promise` is fulfilled with.
  * @throws {Cancelled} When the current scope is cancelled first.
  *
  * @example Waiting for a promise that may never settle
@@ -182,13 +188,15 @@ export function interruptible<T>(promise: Promise<T>): Promise<T> {
   if (!isPromise(promise)) {
     return Promise.reject(new TypeError(`Cannot wait for ${describe(promise)}: it is not a promise`));
   }
-  // Before the check: what is refused is not waited for, and its rejection must count as handled too.
+  // Before the check: what is refused is not waited for, and its rejection must count as handled
+  // too.
   const hook = hooks.get(promise) ?? hookInto(promise);
   const refusal = refused();
   if (refusal !== undefined) return refusal;
   if (hook.settled) return hook.target as Promise<T>;
   const waiter: Waiter<unknown> = new Waiter("interruptible", (_, reason) => {
-    // One microtask later, so that a promise that is settled already, whose reaction is queued before this, wins.
+    // One microtask later, so that a promise that is settled already, whose reaction is queued
+    // before this, wins.
     queueMicrotask(() => {
       hook.waiters.delete(waiter);
       waiter.reject(reason);
@@ -199,7 +207,8 @@ export function interruptible<T>(promise: Promise<T>): Promise<T> {
 }
 
 function hookInto(promise: Promise<unknown>): Hook {
-  // A subclass or another thenable is not its own target, so it is the key, lest every wait hook into it again.
+  // A subclass or another thenable is not its own target, so it is the key: otherwise every wait
+  // would hook into it again.
   const hook: Hook = { target: Promise.resolve(promise), waiters: new Set(), settled: false };
   hooks.set(promise, hook);
   const settle = (wake: (waiter: Waiter<unknown>) => void) => {

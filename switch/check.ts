@@ -2,7 +2,10 @@
 
 import { escapeText, quoteText } from "./text.ts";
 
-/** The text of any value for a message, on one line and cut. A value that has no text, or refuses to tell it, fails nothing. */
+/**
+ * The text of any value for a message, on one line and cut. A value that has no text, or refuses to
+ * tell it, fails nothing.
+ */
 export function textOf(value: unknown): string {
   try {
     return escapeText(String(value));
@@ -14,7 +17,10 @@ export function textOf(value: unknown): string {
 /** How many characters of a string {@linkcode describe} keeps. */
 const longestString = 40;
 
-/** What a value is, for the message of an error about a wrong argument. It runs no code of the value, but for a proxy's. */
+/**
+ * What a value is, for the message of an error about a wrong argument. It runs no code of the
+ * value, but for a proxy's.
+ */
 export function describe(value: unknown): string {
   switch (typeof value) {
     case "string":
@@ -44,10 +50,16 @@ function describeObject(object: object): string {
   }
 }
 
-/** A class, by what its instances inherit: constructors of the platform are declared in too many ways. */
+/**
+ * A class, by what its instances inherit: constructors of the platform are declared in too many
+ * ways.
+ */
 type Type<T> = (abstract new (...args: never[]) => unknown) & { readonly prototype: T };
 
-/** Whether `value` is an instance of `type`. What refuses to say so, a proxy say, is none: anything can be thrown, and asking must not fail. */
+/**
+ * Whether `value` is an instance of `type`. What refuses to say so, a proxy say, is none: anything
+ * can be thrown, and asking must not fail.
+ */
 export function isInstance<T>(value: unknown, type: Type<T>): value is T {
   try {
     return value instanceof type;
@@ -84,7 +96,10 @@ export function checkName(action: string, name: unknown): void {
   throw new TypeError(`Cannot ${action} as name must be a string: current value is ${describe(name)}`);
 }
 
-/** Throws `RangeError` unless `value` is a whole number of at least `least`, or `Infinity` where that is allowed. */
+/**
+ * Throws `RangeError` unless `value` is a whole number of at least `least`, or `Infinity` where
+ * that is allowed.
+ */
 export function checkWhole(action: string, name: string, value: unknown, least: number, infinite = false): void {
   if ((Number.isSafeInteger(value) || (infinite && value === Infinity)) && (value as number) >= least) return;
   throw new RangeError(
@@ -92,7 +107,10 @@ export function checkWhole(action: string, name: string, value: unknown, least: 
   );
 }
 
-/** Throws `TypeError` unless `value` is a number, and `RangeError` unless it is from `least` to `most`. */
+/**
+ * Throws `TypeError` unless `value` is a number, and `RangeError` unless it is from `least` to
+ * `most`.
+ */
 export function checkNumber(action: string, name: string, value: unknown, least: number, most: number): void {
   if (typeof value !== "number") {
     throw new TypeError(`Cannot ${action} as ${name} must be a number: current value is ${describe(value)}`);
@@ -128,7 +146,10 @@ function fieldOfAny(value: unknown, key: PropertyKey): unknown {
   }
 }
 
-/** What `check` throws, as a rejection to return. An asynchronous function around all that follows would cost a promise and a frame for it. */
+/**
+ * What `check` throws, as a rejection to return. An asynchronous function around all that follows
+ * would cost a promise and a frame for it.
+ */
 export function rejectionOf(check: () => void): Promise<never> | undefined {
   try {
     check();

@@ -5,7 +5,8 @@ import { open } from "./counter.ts";
 import { currentScope, refused, type Scope, Waiter } from "./scope.ts";
 
 /**
- * The capability to tell and to wait for time. Every timeout and delay of the library runs on one, so that tests and simulations can use their own.
+ * The capability to tell and to wait for time. Every timeout and delay of the library runs on one,
+ * so that tests and simulations can use their own.
  *
  * @example A second, in a test that takes none
  * ```ts
@@ -20,17 +21,21 @@ import { currentScope, refused, type Scope, Waiter } from "./scope.ts";
  * ```
  */
 export interface Clock {
-  /** The time in milliseconds since some fixed moment. It never goes backwards on the real clock. */
+  /**
+   * The time in milliseconds since some fixed moment. It never goes backwards on the real clock.
+   */
   now(): number;
   /**
-   * Waits for at least `ms` milliseconds. Any number will do, up to `Infinity`; 0, a negative number and NaN only let other work run.
+   * Waits for at least `ms` milliseconds. Any number will do, up to `Infinity`; 0, a negative
+   * number and NaN only let other work run.
    *
    * @param ms How long, in milliseconds.
    * @throws {Cancelled} When the current scope is cancelled; the timer is gone then.
    */
   sleep(ms: number): Promise<void>;
   /**
-   * Waits until {@linkcode Clock.now} is at least `time`. A time in the past only lets other work run.
+   * Waits until {@linkcode Clock.now} is at least `time`. A time in the past only lets other work
+   * run.
    *
    * @param time When to go on, in the milliseconds of {@linkcode Clock.now}.
    * @throws {Cancelled} When the current scope is cancelled; the timer is gone then.
@@ -52,7 +57,10 @@ function now(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** Sleeps on the real clock, for `ms` milliseconds and so until `time`, in a scope that is not cancelled. */
+/**
+ * Sleeps on the real clock, for `ms` milliseconds and so until `time`, in a scope that is not
+ * cancelled.
+ */
 export function sleepIn(scope: Scope | undefined, ms: number, time: number = now() + ms): Promise<void> {
   if (!(ms > 0)) return yieldIn(scope);
   const waiter: Waiter<void> = new Waiter(
@@ -65,7 +73,8 @@ export function sleepIn(scope: Scope | undefined, ms: number, time: number = now
     undefined,
     scope,
   );
-  // A runtime's timer may be early by a fraction of a millisecond, and cannot be set for more than 24 days: look, and wait for the rest.
+  // A runtime's timer may be early by a fraction of a millisecond, and cannot be set for more than
+  // 24 days: look, and wait for the rest.
   const ring = () => {
     const rest = time - now();
     if (rest > 0) {

@@ -4,8 +4,8 @@ import { refused } from "./scope.ts";
 import { WaitQueue } from "./wait_queue.ts";
 
 /**
- * Lets code wait until other code says that something has changed. Nothing is remembered: a notification wakes only what
- * waits already, so test what you wait for in a loop.
+ * Lets code wait until other code says that something has changed. Nothing is remembered: a
+ * notification wakes only what waits already, so test what you wait for in a loop.
  *
  * Source: Eio's `Condition`.
  *
@@ -35,8 +35,8 @@ export class Condition {
   readonly #waiting: WaitQueue<void> = new WaitQueue();
 
   /**
-   * Waits for a notification. A call that is cancelled before it is notified leaves the queue, and the notification goes
-   * to the next one.
+   * Waits for a notification. A call that is cancelled before it is notified leaves the queue, and
+   * the notification goes to the next one.
    *
    * @returns A promise that is fulfilled when this call is notified.
    * @throws {Cancelled} When the current scope is cancelled first.
@@ -50,7 +50,10 @@ export class Condition {
     this.#waiting.wakeOne();
   }
 
-  /** Wakes every call of {@linkcode Condition.wait} that waits now, in the order in which they began to. */
+  /**
+   * Wakes every call of {@linkcode Condition.wait} that waits now, in the order in which they began
+   * to.
+   */
   notifyAll(): void {
     this.#waiting.wakeAll();
   }

@@ -1,8 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Which scope governs the running code, and how to let other work run: the only file of `switch/` that names a runtime's module.
- * The store follows every kind of `await`; it can be lost in raw socket callbacks on Deno, so nothing reads it in one.
+ * Which scope governs the running code, and how to let other work run: the only file of `switch/`
+ * that names a runtime's module. The store follows every kind of `await`; it can be lost in raw
+ * socket callbacks on Deno, so nothing reads it in one.
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
@@ -16,12 +17,18 @@ export function storedScope(): Scope | undefined {
   return storage.getStore();
 }
 
-/** Calls `fn` with `args`, governed by `scope` up to its end, across every `await` in it. The dearest step of a fiber on Deno and Node. */
+/**
+ * Calls `fn` with `args`, governed by `scope` up to its end, across every `await` in it. The
+ * dearest step of a fiber on Deno and Node.
+ */
 export function runIn<A extends unknown[], T>(scope: Scope | undefined, fn: (...args: A) => T, ...args: A): T {
   return storage.run(scope, fn, ...args);
 }
 
-/** Calls `fn` in a later turn of the event loop, after pending input has had its chance. Returns what takes it back. */
+/**
+ * Calls `fn` in a later turn of the event loop, after pending input has had its chance. Returns
+ * what takes it back.
+ */
 export function macrotask(fn: () => void): () => void {
   const handle = setImmediate(fn);
   return () => clearImmediate(handle);

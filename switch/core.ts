@@ -38,8 +38,9 @@ export interface SwitchInternals {
 export let internals: SwitchInternals;
 
 /**
- * A scope that owns fibers and resources. When it ends, first its fibers end, then its release hooks run, newest first, one at a time, each awaited and
- * shielded from cancellation. What was opened under it is closed, and what failed in it is thrown to its caller.
+ * A scope that owns fibers and resources. When it ends, first its fibers end, then its release
+ * hooks run, newest first, one at a time, each awaited and shielded from cancellation. What was
+ * opened under it is closed, and what failed in it is thrown to its caller.
  *
  * A switch has no public constructor: {@linkcode Switch.run} makes one and hands it to a function.
  *
@@ -112,21 +113,25 @@ export class Switch {
   }
 
   /**
-   * Runs `fn` with a new switch, waits for every fiber of it, runs its release hooks, and gives what `fn` gave.
+   * Runs `fn` with a new switch, waits for every fiber of it, runs its release hooks, and returns
+   * what `fn` returned.
    *
-   * When `fn`, a fiber or a hook throws, or somebody calls {@linkcode Switch.fail}, everything in the switch is cancelled, waited for and released, and
-   * what failed is thrown. Cancelling the caller cancels the switch too; a value that is there all the same is returned.
+   * When `fn`, a fiber or a hook throws, or something calls {@linkcode Switch.fail}, everything in
+   * the switch is cancelled, waited for and released, and what failed is thrown. Cancelling the
+   * caller cancels the switch too; a value that is there all the same is returned.
    *
-   * Nothing that was begun in the switch outlives it. A call that was not awaited, such as a `Switch.run` or a
-   * `withTimeout`, is cancelled and waited for when the main function and all fibers have ended (a fiber does the same
-   * for its own when it ends), and the switch fails with an error that names it. What is shielded is only waited for.
-   * An operation that was not awaited is cancelled without a report.
+   * Nothing that was begun in the switch outlives it. A call that was not awaited, such as a
+   * `Switch.run` or a `withTimeout`, is cancelled and waited for when the main function and all
+   * fibers have ended (a fiber does the same for its own when it ends), and the switch fails with
+   * an error that names it. What is shielded is only waited for. An operation that was not awaited
+   * is cancelled without a report.
    *
-   * @typeParam T What `fn` gives.
+   * @typeParam T What `fn` returns.
    * @param fn The main function. It is called at once, up to its first `await`.
    * @param options A name, and a signal that cancels the switch.
-   * @returns What `fn` gave.
-   * @throws {Cancelled} When the caller or the signal cancels it; if they did so before, `fn` is not called.
+   * @returns What `fn` returned.
+   * @throws {Cancelled} When the caller or the signal cancels it; if they did so before, `fn` is
+   * not called.
    * @throws {MultipleErrors} When several things fail. A single failure is thrown as it is.
    * @throws {Error} When a call in it was not awaited.
    * @throws {TypeError} When `fn` is not a function, or an option is of the wrong type.
@@ -150,13 +155,13 @@ export class Switch {
   }
 
   /**
-   * {@linkcode Switch.run}, but cancelling the caller does not reach the switch, and `fn` is called even in a cancelled scope. Calling
-   * {@linkcode Switch.fail} cancels it as usual.
+   * {@linkcode Switch.run}, but cancelling the caller does not reach the switch, and `fn` is called
+   * even in a cancelled scope. Calling {@linkcode Switch.fail} cancels it as usual.
    *
-   * @typeParam T What `fn` gives.
+   * @typeParam T What `fn` returns.
    * @param fn The main function. It is called at once, up to its first `await`.
    * @param options A name.
-   * @returns What `fn` gave.
+   * @returns What `fn` returned.
    * @throws {MultipleErrors} When several things fail. A single failure is thrown as it is.
    * @throws {TypeError} When `fn` is not a function.
    *
@@ -184,8 +189,8 @@ export class Switch {
   }
 
   /**
-   * The whole life of the switch, in one function, because each asynchronous one costs a promise and a frame. A borrowed
-   * scope is not finished.
+   * The whole life of the switch, in one function, because each asynchronous one costs a promise
+   * and a frame. A borrowed scope is not finished.
    */
   async #live<T>(fn: (sw: Switch) => T | Promise<T>, signal?: AbortSignal, borrowed = false): Promise<T> {
     const scope = this.#scope;
@@ -236,7 +241,10 @@ export class Switch {
     throw made !== undefined && error === made ? retrace(made) : error; // a listener of the signal made it
   }
 
-  /** Cancels the calls that were not awaited and still run, although all fibers have ended, and waits for them as for a fiber. */
+  /**
+   * Cancels the calls that were not awaited and still run, although all fibers have ended, and
+   * waits for them as for a fiber.
+   */
   #awaitForgotten(): void {
     const forgotten = this.#scope.forgotten();
     if (this.#scope.reason === undefined) {
@@ -264,7 +272,8 @@ export class Switch {
   }
 
   /**
-   * Aborted when the switch fails or is cancelled, with the {@linkcode Cancelled} as its reason. Made only when somebody asks.
+   * Aborted when the switch fails or is cancelled, with the {@linkcode Cancelled} as its reason.
+   * Made only when something asks.
    *
    * @returns The signal of this switch.
    */
@@ -273,10 +282,11 @@ export class Switch {
   }
 
   /**
-   * Starts a fiber that the switch waits for. `fn` is called at once, up to its first `await`; a throw in it fails the switch. The fiber is governed by
-   * the switch, whoever calls `fork`. On a switch that failed or was cancelled, or whose daemons are being ended, `fn` is not started.
+   * Starts a fiber that the switch waits for. `fn` is called at once, up to its first `await`; a
+   * throw in it fails the switch. The fiber is governed by the switch, whatever calls `fork`. On a
+   * switch that failed or was cancelled, or whose daemons are being ended, `fn` is not started.
    *
-   * @param fn What to run beside the main function. What it gives is awaited and dropped.
+   * @param fn What to run beside the main function. What it returns is awaited and dropped.
    * @throws {TypeError} When the switch is finished, or `fn` is not a function.
    *
    * @example A fiber beside the main function
@@ -295,13 +305,14 @@ export class Switch {
   }
 
   /**
-   * {@linkcode Switch.fork}, but what `fn` gives or throws goes to the promise and does not fail the switch. An error that nobody awaits is lost, and is
-   * never an unhandled rejection.
+   * {@linkcode Switch.fork}, but what `fn` returns or throws goes to the promise and does not fail
+   * the switch. An error that nothing awaits is lost, and is never an unhandled rejection.
    *
-   * @typeParam T What `fn` gives.
+   * @typeParam T What `fn` returns.
    * @param fn What to run beside the main function.
-   * @returns What `fn` gives. It is rejected with {@linkcode Cancelled} when the switch has failed or was cancelled, or its daemons are being
-   * ended, and with `TypeError` when it is finished or `fn` is not a function; it is never thrown.
+   * @returns What `fn` returns. It is rejected with {@linkcode Cancelled} when the switch has
+   * failed or was cancelled, or its daemons are being ended, and with `TypeError` when it is
+   * finished or `fn` is not a function; it is never thrown.
    *
    * @example A value for later
    * ```ts
@@ -334,8 +345,9 @@ export class Switch {
   }
 
   /**
-   * {@linkcode Switch.fork}, but the switch does not wait for the fiber: when only daemons are left they are cancelled and awaited. That cancellation is
-   * no error; anything else that a daemon throws fails the switch. Once the switch is releasing no daemon is started.
+   * {@linkcode Switch.fork}, but the switch does not wait for the fiber: when only daemons are left
+   * they are cancelled and awaited. That cancellation is no error; anything else that a daemon
+   * throws fails the switch. Once the switch is releasing no daemon is started.
    *
    * @param fn What to run for as long as the switch has other work.
    * @throws {TypeError} When the switch is finished, or `fn` is not a function.
@@ -364,13 +376,15 @@ export class Switch {
   }
 
   /**
-   * Registers what to do when the switch ends. Hooks run after all fibers have ended, newest first, one at a time, each awaited and shielded from
-   * cancellation; what one throws fails the switch, and the others still run.
+   * Registers what to do when the switch ends. Hooks run after all fibers have ended, newest first,
+   * one at a time, each awaited and shielded from cancellation; what one throws fails the switch,
+   * and the others still run.
    *
-   * @param fn What to do. What it gives is awaited and dropped.
+   * @param fn What to do. What it returns is awaited and dropped.
    * @returns The way to take the hook back.
-   * @throws {TypeError} When the switch is releasing or finished: `fn` has been called at once then, and what it threw is the cause. What its promise
-   * rejects with fails the caller's own switch.
+   * @throws {TypeError} When the switch is releasing or finished: `fn` has been called at once
+   * then, and what it threw is the cause. What its promise rejects with fails the caller's own
+   * switch.
    *
    * @example Early release
    * ```ts
@@ -390,12 +404,14 @@ export class Switch {
   }
 
   /**
-   * Makes the switch the owner of `resource`: it is disposed of when the switch ends, asynchronously where it can be.
+   * Makes the switch the owner of `resource`: it is disposed of when the switch ends,
+   * asynchronously where it can be.
    *
    * @typeParam R The resource.
    * @param resource What has `Symbol.asyncDispose` or `Symbol.dispose`.
    * @returns The same resource.
-   * @throws {TypeError} When the switch is releasing or finished (the resource has been disposed of at once then), or the resource has neither method.
+   * @throws {TypeError} When the switch is releasing or finished (the resource has been disposed of
+   * at once then), or the resource has neither method.
    *
    * @example Owning a pipe
    * ```ts
@@ -417,8 +433,8 @@ export class Switch {
   }
 
   /**
-   * Fails the switch: everything in it is cancelled in this very turn, and `error` is thrown to its owner once all has ended. The caller goes on until
-   * its next operation. Later errors are added.
+   * Fails the switch: everything in it is cancelled in this very turn, and `error` is thrown to its
+   * owner once all has ended. The caller goes on until its next operation. Later errors are added.
    *
    * @param error What failed.
    * @throws {TypeError} When the switch is finished.
@@ -448,7 +464,8 @@ export class Switch {
   }
 
   /**
-   * The tree of live scopes, fibers (and what each waits in) and resources under this switch, as text for people: its form may change.
+   * The tree of live scopes, fibers (and what each waits in) and resources under this switch, as
+   * text for people: its form may change.
    *
    * @returns One line for each, indented by depth.
    */
@@ -468,7 +485,7 @@ export class Switch {
     throw this.#releaseLate(resource);
   }
 
-  /** Releases at once what came too late, and gives what to throw. */
+  /** Releases at once what came too late, and returns what to throw. */
   #releaseLate(resource: Releasable): TypeError {
     const problem = `Cannot register a release hook: the switch is ${this.#state}`;
     const shield = new Scope(currentScope(), "release hook", true);
@@ -476,7 +493,7 @@ export class Switch {
       const work = releaseLate(shield, runIn(shield, () => resource.release()));
       const owner = ownerOf(currentScope()) as Switch | undefined;
       if (owner !== undefined) owner.#adopt(work);
-      else work.catch(() => {}); // nobody is left who could be told
+      else work.catch(() => {}); // nothing is left that could be told
       return new TypeError(problem);
     } catch (error) {
       shield.finish();
@@ -498,7 +515,10 @@ export class Switch {
     });
   }
 
-  /** The cancelled scope because of which nothing is forked: that of the switch, or that of its daemons while they are being ended. */
+  /**
+   * The cancelled scope because of which nothing is forked: that of the switch, or that of its
+   * daemons while they are being ended.
+   */
   get #refusal(): Scope | undefined {
     if (this.#scope.reason !== undefined) return this.#scope;
     return this.#daemons > 0 && this.#daemonScope?.reason !== undefined ? this.#daemonScope : undefined;
@@ -518,7 +538,10 @@ export class Switch {
   }
 }
 
-/** What is told how the fibers of {@linkcode Switch.fork} end: one for all of a switch, so that a fiber needs none. */
+/**
+ * What is told how the fibers of {@linkcode Switch.fork} end: one for all of a switch, so that a
+ * fiber needs none.
+ */
 class Forks implements FiberEnd<unknown> {
   readonly #sw: Switch;
 

@@ -14,7 +14,10 @@ export interface OpenCounts {
   listeners: number;
 }
 
-/** The process's one counter. Whoever opens a thing adds one, and takes it away when the thing is really gone. */
+/**
+ * The process's one counter. What opens a thing adds one, and takes it away when the thing is
+ * really gone.
+ */
 export const open: OpenCounts = { fibers: 0, operations: 0, timers: 0, sockets: 0, listeners: 0 };
 
 /** A copy of the counter, for tests that assert that nothing is left open. */

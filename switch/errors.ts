@@ -3,8 +3,8 @@
 import { fieldOf, isInstance, textOf } from "./check.ts";
 
 /**
- * The operation, or the scope it ran in, was cancelled. It tells code to stop; it is not a failure: it is never reported to error handlers and gives
- * way to any real error.
+ * The operation, or the scope it ran in, was cancelled. It tells code to stop; it is not a failure:
+ * it is never reported to error handlers and gives way to any real error.
  *
  * The `cause` is the root error or reason, for debugging: do not branch on it.
  *
@@ -21,7 +21,8 @@ export class Cancelled extends Error {
   /**
    * Makes a cancellation.
    *
-   * @param cause The root error or reason. The cause of a `Cancelled` is taken over, so that the root stays in sight.
+   * @param cause The root error or reason. The cause of a `Cancelled` is taken over, so that the
+   * root stays in sight.
    */
   constructor(cause?: unknown) {
     const root = isInstance(cause, Cancelled) ? fieldOf(cause, Cancelled, "cause") : cause;
@@ -36,8 +37,10 @@ export class Cancelled extends Error {
 let notNeeded: Cancelled | undefined;
 
 /**
- * Why the losers of a race and the daemons of a switch are cancelled: what they did is not needed any more. It happens all the time, and on V8 the stack
- * trace of a new error costs more than the whole race, so this is none: an object that says what such a `Cancelled` says, and can be annotated as one.
+ * Why the losers of a race and the daemons of a switch are cancelled: what they did is not needed
+ * any more. It happens all the time, and on V8 the stack trace of a new error costs more than the
+ * whole race, so this is none: an object that says what such a `Cancelled` says, and can be
+ * annotated as one.
  */
 export function noLongerNeeded(): Cancelled {
   return Object.create(
@@ -47,7 +50,10 @@ export function noLongerNeeded(): Cancelled {
   );
 }
 
-/** Its trace would be that of whoever came first. A plain property, so that a new one of what inherits it is its own. */
+/**
+ * Its trace would be that of the first one. A plain property, so that a new one of what inherits it
+ * is its own.
+ */
 function withoutTrace<E extends Error>(error: E): E {
   return Object.defineProperty(error, "stack", { value: String(error), writable: true, configurable: true });
 }
@@ -56,7 +62,8 @@ function withoutTrace<E extends Error>(error: E): E {
 const mostListed = 10;
 
 /**
- * Several real failures of one scope, in order of occurrence. None is itself a `MultipleErrors`, and none a {@linkcode Cancelled}.
+ * Several real failures of one scope, in order of occurrence. None is itself a `MultipleErrors`,
+ * and none a {@linkcode Cancelled}.
  *
  * @example Two tasks that fail
  * ```ts
@@ -78,7 +85,8 @@ export class MultipleErrors extends AggregateError {
   /**
    * Makes one error of several.
    *
-   * @param errors The failures, in order of occurrence. Members that are a `MultipleErrors` are replaced by what they hold.
+   * @param errors The failures, in order of occurrence. Members that are a `MultipleErrors` are
+   * replaced by what they hold.
    */
   constructor(errors: Iterable<unknown>) {
     const flat = flatten(errors);
@@ -89,7 +97,10 @@ export class MultipleErrors extends AggregateError {
   }
 }
 
-/** The failures of one scope: real errors in order of occurrence, and the first cancellation, which counts only where there is no error. */
+/**
+ * The failures of one scope: real errors in order of occurrence, and the first cancellation, which
+ * counts only where there is no error.
+ */
 export class Failures {
   readonly #added: unknown[] = [];
   #cancelled: Cancelled | undefined;

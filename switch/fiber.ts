@@ -10,7 +10,7 @@ import { awaitCancel } from "./cancel.ts";
 import { endForgotten } from "./forgotten.ts";
 import { currentScope, failureIn, Scope } from "./scope.ts";
 
-/** Who is told how a fiber ended. One may be told of many. */
+/** Receiver of how a fiber ended. One may serve many fibers. */
 export interface FiberEnd<T> {
   value(value: T): void;
   error(error: unknown): void;
@@ -21,9 +21,11 @@ const PlatformPromise: PromiseConstructor = Promise;
 const { then } = PlatformPromise.prototype;
 
 /**
- * Starts a fiber in `parent`: calls `fn` at once, up to its first `await`. Only a synchronous throw ends it before this function returns.
+ * Starts a fiber in `parent`: calls `fn` at once, up to its first `await`. Only a synchronous throw
+ * ends it before this function returns.
  *
- * It waits for what `fn` gives as `await` does, but without the frame of an async function, which would be a third of what a fiber keeps in memory.
+ * It waits for what `fn` returns as `await` does, but without the frame of an async function, which
+ * would be a third of what a fiber keeps in memory.
  */
 export function startFiber<T>(parent: Scope, kind: string, fn: () => T | Promise<T>, end: FiberEnd<T>): void {
   const scope = new Scope(parent, kind);
@@ -44,7 +46,10 @@ export function startFiber<T>(parent: Scope, kind: string, fn: () => T | Promise
   }
 }
 
-/** All in the context of the fiber: what waits keeps the one in which it was told to, and that after it would be another. */
+/**
+ * All in the context of the fiber: what waits keeps the one in which it was told to, and that after
+ * it would be another.
+ */
 function callAndFollow<T>(fn: () => T | Promise<T>, succeeded: (value: T) => void, failed: (error: unknown) => void) {
   then.call(PlatformPromise.resolve(fn()), succeeded, failed);
 }
@@ -62,15 +67,19 @@ function fail(scope: Scope, end: FiberEnd<never>, error: unknown): void {
   end.error(error);
 }
 
-/** Starts one more branch, unless the scope is cancelled already. A throw in it, or in `onValue`, cancels all. */
+/**
+ * Starts one more branch, unless the scope is cancelled already. A throw in it, or in `onValue`,
+ * cancels all.
+ */
 type StartBranch = <T>(fn: () => T | Promise<T>, onValue: (value: T) => void) => void;
 
 /** Takes an operation for a branch. It was begun in the scope itself, and so needs no fiber. */
 type FollowBranch = <T>(operation: Promise<T>, onValue: (value: T) => void) => void;
 
 /**
- * Runs branches beside each other in one scope of their own, waits for all, and gives what `result` then makes of them, or `recover` of what failed. A
- * branch that is cancelled after the scope was is no failure; `result` throws the scope's reason where it misses something.
+ * Runs branches beside each other in one scope of their own, waits for all, and returns what
+ * `result` then makes of them, or `recover` of what failed. A branch that is cancelled after the
+ * scope was is no failure; `result` throws the scope's reason where it misses something.
  */
 export function branches<R>(
   kind: string,
@@ -130,16 +139,17 @@ function rethrow(error: unknown): never {
   throw error;
 }
 
-/** What each function of a tuple gives, once awaited. */
+/** What each function of a tuple returns, once awaited. */
 export type Results<F extends readonly (() => unknown)[]> = { -readonly [K in keyof F]: Awaited<ReturnType<F[K]>> };
 
 /**
- * Runs all functions beside each other and waits for all of them. The first throw cancels the others; when every one has ended, what failed is
- * thrown. Each function is called at once, up to its first `await`; after a synchronous throw the rest are not started.
+ * Runs all functions beside each other and waits for all of them. The first throw cancels the
+ * others; when every one has ended, what failed is thrown. Each function is called at once, up to
+ * its first `await`; after a synchronous throw the rest are not started.
  *
  * @typeParam F The functions.
- * @param fns What to run. An empty list gives an empty list.
- * @returns What each gave, in the order of `fns`.
+ * @param fns What to run. An empty list returns an empty list.
+ * @returns What each returned, in the order of `fns`.
  * @throws {TypeError} When a member is not a function; nothing is started then.
  * @throws {Cancelled} When the current scope is cancelled; nothing is started if it was so before.
  * @throws {MultipleErrors} When several fail. A single failure is thrown as it is.
@@ -176,11 +186,11 @@ function runAll<F extends readonly (() => unknown)[]>(kind: string, fns: F): Pro
 /**
  * {@linkcode all} of two functions.
  *
- * @typeParam A What `f` gives.
- * @typeParam B What `g` gives.
+ * @typeParam A What `f` returns.
+ * @typeParam B What `g` returns.
  * @param f The first function.
  * @param g The second function.
- * @returns What both gave.
+ * @returns What both returned.
  * @throws {Cancelled} When the current scope is cancelled.
  * @throws {MultipleErrors} When both fail. A single failure is thrown as it is.
  *
@@ -200,7 +210,8 @@ export function both<A, B>(f: () => A | Promise<A>, g: () => B | Promise<B>): Pr
 /** Options for {@linkcode first} and {@linkcode any}. */
 export interface AnyOptions<T> {
   /**
-   * Makes one value of two, where a second branch succeeded although it was told to stop, so that no value is lost.
+   * Makes one value of two, where a second branch succeeded although it was told to stop, so that
+   * no value is lost.
    *
    * @default {(earlier) => earlier}
    */
@@ -208,13 +219,15 @@ export interface AnyOptions<T> {
 }
 
 /**
- * Runs all functions beside each other; the first to give a value wins. The others are cancelled and awaited. Any real throw wins over values, even
- * one that comes after another branch succeeded; a loser's {@linkcode Cancelled} is ignored.
+ * Runs all functions beside each other; the first to return a value wins. The others are cancelled
+ * and awaited. Any real throw wins over values, even one that comes after another branch succeeded;
+ * a loser's {@linkcode Cancelled} is ignored.
  *
- * @typeParam T What the functions give.
+ * @typeParam T What the functions return.
  * @param fns What to run. An empty list waits until cancelled.
  * @param options What to do with a second value.
- * @returns The first value, or what `combine` made of several. A value that is there is returned even if the current scope was cancelled meanwhile.
+ * @returns The first value, or what `combine` made of several. A value that is there is returned
+ * even if the current scope was cancelled meanwhile.
  * @throws {TypeError} When a member or `combine` is not a function; nothing is started then.
  * @throws {Cancelled} When the current scope is cancelled before there is a value.
  * @throws {MultipleErrors} When several fail. A single failure is thrown as it is.
@@ -253,8 +266,8 @@ function raceFor<T>(
 /**
  * {@linkcode any} of two functions.
  *
- * @typeParam A What `f` gives.
- * @typeParam B What `g` gives.
+ * @typeParam A What `f` returns.
+ * @typeParam B What `g` returns.
  * @param f The first function.
  * @param g The second function.
  * @param options What to do with a second value.
@@ -279,9 +292,10 @@ export function first<A, B>(
 }
 
 /**
- * Like {@linkcode any}, but gives every value that there was, in order of completion, so that none is lost.
+ * Like {@linkcode any}, but returns every value that there was, in order of completion, so that
+ * none is lost.
  *
- * @typeParam T What the functions give.
+ * @typeParam T What the functions return.
  * @param fns What to run. An empty list waits until cancelled.
  * @returns At least one value.
  * @throws {TypeError} When a member is not a function; nothing is started then.
@@ -301,7 +315,10 @@ export function nAny<T>(fns: readonly (() => T | Promise<T>)[]): Promise<T[]> {
   return problem ?? race("nAny", fns, (values) => values, (values, value) => values.push(value));
 }
 
-/** Runs `fns` until one gives a value, and gives what `pick` picks of what `keep` kept: at least one value. */
+/**
+ * Runs `fns` until one returns a value, and returns what `pick` picks of what `keep` kept: at least
+ * one value.
+ */
 function race<T, R>(
   kind: string,
   fns: readonly (() => T | Promise<T>)[],
@@ -351,7 +368,8 @@ export interface FiberListOptions {
 }
 
 /**
- * Maps each item in a fiber of its own, at most `maxFibers` at once. The first throw cancels the others and starts no more.
+ * Maps each item in a fiber of its own, at most `maxFibers` at once. The first throw cancels the
+ * others and starts no more.
  *
  * @typeParam T An item.
  * @typeParam R What an item is mapped to.
@@ -359,7 +377,8 @@ export interface FiberListOptions {
  * @param fn Maps one item.
  * @param options How many fibers may run at once.
  * @returns The results, in the order of `items`.
- * @throws {RangeError} When `maxFibers` is not a whole number of at least 1 or `Infinity`; nothing is started then.
+ * @throws {RangeError} When `maxFibers` is not a whole number of at least 1 or `Infinity`; nothing
+ * is started then.
  * @throws {Cancelled} When the current scope is cancelled.
  * @throws {MultipleErrors} When several fail. A single failure is thrown as it is.
  *
@@ -379,7 +398,7 @@ export function mapFibers<T, R>(
   return runEach("mapFibers", items, fn, options, (_, results) => results);
 }
 
-/** Runs a fiber for each item, and gives what `pick` makes of the items and the results. */
+/** Runs a fiber for each item, and returns what `pick` makes of the items and the results. */
 function runEach<T, R, P>(
   kind: string,
   items: Iterable<T>,
@@ -419,7 +438,8 @@ function runEach<T, R, P>(
 }
 
 /**
- * Keeps the items for which `test`, run in a fiber for each, gives true. As {@linkcode mapFibers} otherwise.
+ * Keeps the items for which `test`, run in a fiber for each, returns true. As {@linkcode mapFibers}
+ * otherwise.
  *
  * @typeParam T An item.
  * @param items What to choose from.
@@ -450,7 +470,7 @@ export function filterFibers<T>(
  *
  * @typeParam T An item.
  * @param items What to go through.
- * @param fn What to do with one item. What it gives is awaited and dropped.
+ * @param fn What to do with one item. What it returns is awaited and dropped.
  * @param options How many fibers may run at once.
  * @throws {RangeError} When `maxFibers` is not a whole number of at least 1 or `Infinity`.
  * @throws {Cancelled} When the current scope is cancelled.

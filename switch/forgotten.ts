@@ -1,6 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What becomes of calls that were not awaited and still run when the code that made them has ended. */
+/**
+ * What becomes of calls that were not awaited and still run when the code that made them has ended.
+ */
 
 import { isInstance } from "./check.ts";
 import { runIn } from "./context.ts";
@@ -12,8 +14,8 @@ import { quoteText } from "./text.ts";
 const mostListed = 3;
 
 /**
- * The kinds of scopes that belong to a call of the user. A scope of another kind is a part of an operation of the
- * library, which is cancelled without a report.
+ * The kinds of scopes that belong to a call of the user. A scope of another kind is a part of an
+ * operation of the library, which is cancelled without a report.
  */
 const calls: ReadonlySet<string> = new Set([
   "switch",
@@ -30,7 +32,10 @@ const calls: ReadonlySet<string> = new Set([
   "retry",
 ]);
 
-/** What to say of `forgotten` calls in `scope`; undefined where all are parts of operations of the library. */
+/**
+ * What to say of `forgotten` calls in `scope`; undefined where all are parts of operations of the
+ * library.
+ */
 export function reportOf(scope: Scope, forgotten: readonly Scope[]): Error | undefined {
   const names = forgotten.filter(({ kind }) => calls.has(kind)).map(nameOf);
   if (names.length === 0) return undefined;
@@ -38,8 +43,9 @@ export function reportOf(scope: Scope, forgotten: readonly Scope[]): Error | und
 }
 
 /**
- * Cancels the calls that still run in `scope`, although its code has ended, and waits for them. Resolves to what
- * failed: what that code threw, or else a report that they were not awaited, and what they threw.
+ * Cancels the calls that still run in `scope`, although its code has ended, and waits for them.
+ * Resolves to what failed: what that code threw, or else a report that they were not awaited, and
+ * what they threw.
  */
 export async function endForgotten(scope: Scope, ...thrown: [error?: unknown]): Promise<Failures> {
   const failures = new Failures();
@@ -60,8 +66,8 @@ export async function endForgotten(scope: Scope, ...thrown: [error?: unknown]): 
 }
 
 /**
- * Runs an operation of the library that is made of calls like `Switch.run` or `withTimeout`. If its caller does not
- * await it, it is cancelled with its scope, like an operation that only waits.
+ * Runs an operation of the library that is made of calls like `Switch.run` or `withTimeout`. If its
+ * caller does not await it, it is cancelled with its scope, like an operation that only waits.
  */
 export function asOperation<T>(operation: string, fn: () => Promise<T>): Promise<T> {
   const scope = new Scope(currentScope(), operation);

@@ -16,7 +16,10 @@ export async function throwLater(make: () => unknown, made?: () => void): Promis
   throw error;
 }
 
-/** Gives `error` the stack of the running code, where the engine can, if it was made where there was none of the caller. */
+/**
+ * Gives `error` the stack of the running code, where the engine can, if it was made where there was
+ * none of the caller.
+ */
 export function retrace<E>(error: E): E {
   (Error as { captureStackTrace?: (error: E) => void }).captureStackTrace?.(error);
   return error;

@@ -1,6 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What a {@linkcode List} holds: each member carries its own links, so that adding it and taking it out cost no search and no memory. */
+/**
+ * What a {@linkcode List} holds: each member carries its own links, so that adding it and taking it
+ * out cost no search and no memory.
+ */
 export interface Linked<T> {
   /** The member that was added next. */
   newer: T | undefined;

@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Scopes that own fibers and resources, cancellation that reaches every waiting operation, and the combinators, clocks and timeouts that go with them.
+ * Scopes that own fibers and resources, cancellation that reaches every waiting operation, and the
+ * combinators, clocks and timeouts that go with them.
  *
  * ```ts
  * import { awaitCancel, first, Switch } from "@sluice/io/switch";

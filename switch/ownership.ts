@@ -9,7 +9,8 @@ import { internals, type Switch } from "./core.ts";
 import { currentScope, refused, type Scope } from "./scope.ts";
 
 /**
- * Registers a release hook for what is about to be opened. Unlike {@linkcode Switch.onRelease} it releases nothing when it is too late.
+ * Registers a release hook for what is about to be opened. Unlike {@linkcode Switch.onRelease} it
+ * releases nothing when it is too late.
  *
  * @throws {TypeError} When `sw` is not a switch, or is releasing or finished.
  */
@@ -19,8 +20,8 @@ export function own(sw: Switch, action: string, resource: Releasable): Hook {
 }
 
 /**
- * Registers a release hook with the switch that governs the running code, or the nearest one around it that still takes hooks; `undefined` where there
- * is none.
+ * Registers a release hook with the switch that governs the running code, or the nearest one around
+ * it that still takes hooks; `undefined` where there is none.
  */
 export function ownHere(resource: Releasable): Hook | undefined {
   for (let scope = currentScope(); scope !== undefined; scope = scope.parent) {
@@ -30,7 +31,10 @@ export function ownHere(resource: Releasable): Hook | undefined {
   return undefined;
 }
 
-/** Throws unless `sw` is a switch under which something may be opened: `TypeError`, or {@linkcode Cancelled}. */
+/**
+ * Throws unless `sw` is a switch under which something may be opened: `TypeError`, or {@linkcode
+ * Cancelled}.
+ */
 export function checkSwitch(sw: Switch, action: string): void {
   checkIsSwitch(sw, action);
   sw.check();
@@ -48,7 +52,8 @@ export function hasEnded(sw: Switch): boolean {
 }
 
 /**
- * The check with which everything starts that opens something under `sw`: nothing where it may go on, else the promise to return.
+ * The check with which everything starts that opens something under `sw`: nothing where it may go
+ * on, else the promise to return.
  *
  * @throws {TypeError} When `sw` is not a switch, or is finished.
  */
@@ -64,8 +69,9 @@ export function isSwitchCancelled(sw: Switch): boolean {
 }
 
 /**
- * Calls `fn`, governed by `sw` instead of by the caller's scope. If it returns a promise, the switch does not end before
- * that is settled, but what it is rejected with is the business of the caller.
+ * Calls `fn`, governed by `sw` instead of by the caller's scope. If it returns a promise, the
+ * switch does not end before that is settled, but what it is rejected with is the business of the
+ * caller.
  */
 export function runUnder<T>(sw: Switch, fn: () => T): T {
   const scope = internals.scopeOf(sw);
@@ -75,11 +81,12 @@ export function runUnder<T>(sw: Switch, fn: () => T): T {
 }
 
 /**
- * Leaves `work` to `sw`, which waits for it before it ends, as for a fiber. A release hook may leave work too: the hooks
- * after it do not wait for that, but the switch does, once all hooks have run. If `work` rejects, the switch fails.
+ * Leaves `work` to `sw`, which waits for it before it ends, as for a fiber. A release hook may
+ * leave work too: the hooks after it do not wait for that, but the switch does, once all hooks have
+ * run. If `work` rejects, the switch fails.
  *
- * What `work` does is governed by the scope in which it was begun: use {@linkcode runUnder} to begin it under `sw`. So
- * begun, it is cancelled with `sw`, at once if `sw` has failed already.
+ * What `work` does is governed by the scope in which it was begun: use {@linkcode runUnder} to
+ * begin it under `sw`. So begun, it is cancelled with `sw`, at once if `sw` has failed already.
  *
  * @throws {TypeError} When `sw` is finished.
  */
@@ -91,15 +98,17 @@ export function adopt(sw: Switch, work: Promise<unknown>): void {
 export interface ScopeSwitch {
   readonly sw: Switch;
   /**
-   * Ends the switch: the main function has ended, by throwing where there is a `failure`. Waits for its fibers, ends its
-   * daemons and runs its release hooks, and rejects with what failed, as {@linkcode Switch.run} does. The scope goes on.
+   * Ends the switch: the main function has ended, by throwing where there is a `failure`. Waits for
+   * its fibers, ends its daemons and runs its release hooks, and rejects with what failed, as
+   * {@linkcode Switch.run} does. The scope goes on.
    */
   end(failure?: { readonly error: unknown }): Promise<void>;
 }
 
 /**
- * Makes a switch of `scope`, the scope of a fiber that runs: what fails or cancels the switch cancels that fiber, and the
- * other way round. The fiber itself is the main function of the switch, and must call `end` before it ends.
+ * Makes a switch of `scope`, the scope of a fiber that runs: what fails or cancels the switch
+ * cancels that fiber, and the other way round. The fiber itself is the main function of the switch,
+ * and must call `end` before it ends.
  */
 export function switchOver(scope: Scope, name?: string): ScopeSwitch {
   const sw = internals.over(scope, name);

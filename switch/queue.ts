@@ -5,9 +5,9 @@ import { refused } from "./scope.ts";
 import { WaitQueue } from "./wait_queue.ts";
 
 /**
- * A bounded queue between fibers, first in, first out. A full queue makes {@linkcode Queue.push} wait, and an empty one
- * {@linkcode Queue.pop}; calls that wait are served in the order in which they began to. A call that is cancelled has
- * done nothing: no value is lost, and none is added.
+ * A bounded queue between fibers, first in, first out. A full queue makes {@linkcode Queue.push}
+ * wait, and an empty one {@linkcode Queue.pop}; calls that wait are served in the order in which
+ * they began to. A call that is cancelled has done nothing: no value is lost, and none is added.
  *
  * With a capacity of 0 it is a rendezvous: a push waits for the pop that takes its value.
  *
@@ -36,7 +36,9 @@ export class Queue<T> {
   }
 
   readonly #capacity: number;
-  /** The values that are in the queue, after those that were taken: a shift of a long array is slow. */
+  /**
+   * The values that are in the queue, after those that were taken: a shift of a long array is slow.
+   */
   #values: (T | undefined)[] = [];
   #taken = 0;
   /** Nothing waits to pop while there are values, or pushes that wait. */
@@ -104,7 +106,8 @@ export class Queue<T> {
   }
 
   /**
-   * Takes the first value if that needs no wait: if the queue is not empty, or, with a capacity of 0, a push waits.
+   * Takes the first value if that needs no wait: if the queue is not empty, or, with a capacity of
+   * 0, a push waits.
    *
    * @returns The value, or `undefined` if there is none.
    */

@@ -7,7 +7,10 @@ const systemRandom: Random = () => Math.random();
 
 let source = systemRandom;
 
-/** The next random number. Every random choice of the library that a simulation should repeat takes its number here. */
+/**
+ * The next random number. Every random choice of the library that a simulation should repeat takes
+ * its number here.
+ */
 export function random(): number {
   return source();
 }

@@ -4,7 +4,7 @@ import { endForgotten } from "./forgotten.ts";
 import type { Linked, List } from "./list.ts";
 import type { Scope } from "./scope.ts";
 
-/** What {@linkcode Switch.onRelease} gives: the way to take a release hook back. */
+/** What {@linkcode Switch.onRelease} returns: the way to take a release hook back. */
 export interface ReleaseHook {
   /**
    * Takes the hook back, because what it would release is gone already.
@@ -21,11 +21,14 @@ export interface Labelled {
 
 /** What a switch can own. */
 export interface Releasable extends Labelled {
-  /** Releases it. What it gives is awaited; what it throws fails the switch. */
+  /** Releases it. What it returns is awaited; what it throws fails the switch. */
   release(): unknown;
 }
 
-/** One hook in the list of its switch: the only object that owning something costs. It is taken back in constant time. */
+/**
+ * One hook in the list of its switch: the only object that owning something costs. It is taken back
+ * in constant time.
+ */
 export class Hook implements ReleaseHook, Linked<Hook> {
   /** What is released. Its owner may put another thing in its place. */
   resource: Releasable;
@@ -48,7 +51,10 @@ export class Hook implements ReleaseHook, Linked<Hook> {
   }
 }
 
-/** What {@linkcode Switch.onRelease} registers: a user's function, which is called with no arguments and no `this`. */
+/**
+ * What {@linkcode Switch.onRelease} registers: a user's function, which is called with no arguments
+ * and no `this`.
+ */
 export class ReleaseFunction implements Releasable {
   readonly #fn: () => unknown;
 

@@ -19,7 +19,8 @@ import { currentScope, failureIn, refused } from "./scope.ts";
 /** How often {@linkcode retry} tries, and how long it waits between two attempts. */
 export interface RetryPolicy {
   /**
-   * How many attempts are made at most, the first one included: a whole number of at least 1, or `Infinity`.
+   * How many attempts are made at most, the first one included: a whole number of at least 1, or
+   * `Infinity`.
    *
    * @default {5}
    */
@@ -39,8 +40,8 @@ export interface RetryPolicy {
    */
   factor?: number | undefined;
   /**
-   * Which part of each wait is random, from 0 to 1: with 0.25 a wait of 1000 ms takes between 750 and 1000 ms. It keeps
-   * clients that failed together from coming back together.
+   * Which part of each wait is random, from 0 to 1: with 0.25 a wait of 1000 ms takes between 750
+   * and 1000 ms. It keeps clients that failed together from coming back together.
    *
    * @default {0}
    */
@@ -50,7 +51,8 @@ export interface RetryPolicy {
 /** Options for {@linkcode retry}. */
 export interface RetryOptions {
   /**
-   * Whether another attempt may help after this error. Not asked for {@linkcode Cancelled}, which is never retried.
+   * Whether another attempt may help after this error. Not asked for {@linkcode Cancelled}, which
+   * is never retried.
    *
    * @default {() => true}
    */
@@ -58,8 +60,8 @@ export interface RetryOptions {
 }
 
 /**
- * Calls `fn` again and again until it succeeds, and waits longer after each failure. Cancelling the current scope ends
- * the wait at once.
+ * Calls `fn` again and again until it succeeds, and waits longer after each failure. Cancelling the
+ * current scope ends the wait at once.
  *
  * @typeParam T What `fn` returns.
  * @param clock The clock on which to wait.

@@ -1,8 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * The tree of scopes and the operations that wait in them. A scope is what can be cancelled: a switch, a fiber, a branch of `first`, a shield.
- * Cancelling marks the whole unshielded subtree first and then wakes what waits in it, all in the same turn.
+ * The tree of scopes and the operations that wait in them. A scope is what can be cancelled: a
+ * switch, a fiber, a branch of `first`, a shield. Cancelling marks the whole unshielded subtree
+ * first and then wakes what waits in it, all in the same turn.
  */
 
 import { fieldOf } from "./check.ts";
@@ -12,15 +13,24 @@ import { type Cancelled, noLongerNeeded } from "./errors.ts";
 import { throwLater } from "./late_error.ts";
 import { type Linked, List } from "./list.ts";
 
-/** Every so many refusals in one scope, a refusal waits for the event loop, so that a loop that swallows them starves nobody. */
+/**
+ * Every so many refusals in one scope, a refusal waits for the event loop, so that a loop that
+ * swallows them starves nothing.
+ */
 const refusalsPerTurn = 32;
 
-/** The kind of a scope in which a stream does its I/O, whoever reads or writes it: see `Scope.finish`. */
+/**
+ * The kind of a scope in which a stream does its I/O, whatever reads or writes it: see
+ * `Scope.finish`.
+ */
 export const bridge = "bridge";
 
 /** One node of the tree. Internal: users see switches, fibers and signals. */
 export class Scope {
-  /** Why this scope was cancelled; `undefined` while it is not. A plain field, for it is read at the start of every operation. */
+  /**
+   * Why this scope was cancelled; `undefined` while it is not. A plain field, for it is read at the
+   * start of every operation.
+   */
   reason: Cancelled | undefined;
   /** The nearest enclosing scope that is not finished, once this one is. */
   parent: Scope | undefined;
@@ -38,7 +48,8 @@ export class Scope {
   newer: Scope | undefined;
   older: Scope | undefined;
 
-  // Most scopes have no children, and many nothing that waits in them: what is not needed is not made.
+  // Most scopes have no children, and many nothing that waits in them: what is not needed is not
+  // made.
   #children: List<Scope> | undefined;
   #waiters: List<Waiting> | undefined;
   #controller: AbortController | undefined;
@@ -54,7 +65,7 @@ export class Scope {
     if (!shielded) this.reason = parent.reason;
   }
 
-  /** Aborted when this scope is cancelled. Made only when somebody asks. */
+  /** Aborted when this scope is cancelled. Made only when something asks. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -63,7 +74,10 @@ export class Scope {
     return this.#controller.signal;
   }
 
-  /** Cancels everything in this scope but what is shielded, oldest first. The first reason is kept; cancelling a finished scope does nothing. */
+  /**
+   * Cancels everything in this scope but what is shielded, oldest first. The first reason is kept;
+   * cancelling a finished scope does nothing.
+   */
   cancel(reason: Cancelled): void {
     if (this.finished || this.reason !== undefined) return;
     this.reason = reason;
@@ -91,8 +105,9 @@ export class Scope {
   }
 
   /**
-   * Ends this scope. Operations that still wait in it are cancelled, because nothing awaits them. What outlives it, such
-   * as the I/O of a stream that was made in it, is governed by the nearest live ancestor from now on.
+   * Ends this scope. Operations that still wait in it are cancelled, because nothing awaits them.
+   * What outlives it, such as the I/O of a stream that was made in it, is governed by the nearest
+   * live ancestor from now on.
    */
   finish(): void {
     if (this.finished) return;
@@ -159,7 +174,10 @@ export class Scope {
     (this.#children ??= new List()).add(child);
   }
 
-  /** Wakes the waiters, then the listeners of the signal, which are foreign code. Whatever they do, the tree is marked already. */
+  /**
+   * Wakes the waiters, then the listeners of the signal, which are foreign code. Whatever they do,
+   * the tree is marked already.
+   */
   #wake(reason: Cancelled): void {
     for (let waiter = this.#waiters?.oldest; waiter !== undefined; waiter = this.#waiters?.oldest) {
       this.remove(waiter);
@@ -173,9 +191,14 @@ export class Scope {
 export interface Waiting extends Linked<Waiting> {
   /** What it does, for `Switch.dump`: "read". */
   readonly operation: string;
-  /** What it waits on, for `Switch.dump`: "tcp:127.0.0.1:80". Asked for only when a dump is made. */
+  /**
+   * What it waits on, for `Switch.dump`: "tcp:127.0.0.1:80". Asked for only when a dump is made.
+   */
   readonly subject: { readonly label: string } | undefined;
-  /** Whether the end of its scope, as opposed to a cancellation, hands it to the nearest live ancestor. */
+  /**
+   * Whether the end of its scope, as opposed to a cancellation, hands it to the nearest live
+   * ancestor.
+   */
   readonly outlives?: boolean | undefined;
   /** The scope it waits in: kept by {@linkcode Scope}. */
   scope: Scope | undefined;
@@ -183,12 +206,16 @@ export interface Waiting extends Linked<Waiting> {
   cancel(reason: Cancelled): void;
 }
 
-/** What an operation does when it is cancelled while it waits. It must reject the waiter, now or soon. */
+/**
+ * What an operation does when it is cancelled while it waits. It must reject the waiter, now or
+ * soon.
+ */
 export type OnCancel<T> = (waiter: Waiter<T>, reason: Cancelled) => void;
 
 /**
- * One operation that waits. It settles once: with a value, with an error, or by the cancellation of the scope in which it was begun, whichever comes
- * first. Begin one only where {@linkcode refused} gave nothing.
+ * One operation that waits. It settles once: with a value, with an error, or by the cancellation of
+ * the scope in which it was begun, whichever comes first. Begin one only where {@linkcode refused}
+ * returned nothing.
  */
 export class Waiter<T> implements Waiting {
   /** What the operation's caller awaits. */
@@ -237,17 +264,26 @@ export class Waiter<T> implements Waiting {
     if (this.#settle()) this.#reject(error);
   }
 
-  /** {@linkcode Waiter.reject} with an error whose stack has the frames of the awaiting code, where the engine can. */
+  /**
+   * {@linkcode Waiter.reject} with an error whose stack has the frames of the awaiting code, where
+   * the engine can.
+   */
   fail(make: () => unknown): void {
     if (this.#settle()) this.#resolve(throwLater(make));
   }
 
-  /** The same because this side has closed what it waits on: if nobody awaits it, that is not an unhandled rejection. */
+  /**
+   * The same because this side has closed what it waits on: if nothing awaits the operation, that
+   * is not an unhandled rejection.
+   */
   failClosed(make: () => unknown): void {
     if (this.#settle()) this.#resolve(throwLater(make, () => this.promise.catch(ignore)));
   }
 
-  /** Called by the scope, which has let go of it already. A cancellation that nobody awaits is no unhandled rejection. */
+  /**
+   * Called by the scope, which has let go of it already. A cancellation that nothing awaits is not
+   * an unhandled rejection.
+   */
   cancel(reason: Cancelled): void {
     this.promise.catch(ignore);
     if (this.#onCancel === undefined) this.reject(reason);
@@ -264,8 +300,8 @@ export class Waiter<T> implements Waiting {
 }
 
 /**
- * Calls a function when the current scope is cancelled. Unlike an operation it is not cancelled by the end of the scope:
- * the nearest live ancestor governs it then, and in the end none.
+ * Calls a function when the current scope is cancelled. Unlike an operation it is not cancelled by
+ * the end of the scope: the nearest live ancestor governs it then, and in the end none.
  */
 export class CancelHook implements Waiting {
   readonly operation: string;
@@ -298,14 +334,17 @@ export class CancelHook implements Waiting {
   }
 }
 
-/** The scope that governs the running code: the stored one, or its nearest ancestor that is not finished. */
+/**
+ * The scope that governs the running code: the stored one, or its nearest ancestor that is not
+ * finished.
+ */
 export function currentScope(): Scope | undefined {
   return liveScope(storedScope());
 }
 
 /**
- * The check with which every operation starts: nothing where it may go on, else the promise to return.
- * Costs one look into the context and allocates nothing.
+ * The check with which every operation starts: nothing where it may go on, else the promise to
+ * return. Costs one look into the context and allocates nothing.
  */
 export function refused(): Promise<never> | undefined {
   const scope = currentScope();
@@ -319,7 +358,10 @@ export function ownerOf(from: Scope | undefined): object | undefined {
   return scope?.owner;
 }
 
-/** What `error` means in `scope`: an `AbortError` that foreign code made of our signal is that cancellation. */
+/**
+ * What `error` means in `scope`: an `AbortError` that foreign code made of our signal is that
+ * cancellation.
+ */
 export function failureIn(scope: Scope | undefined, error: unknown): unknown {
   const aborted = scope?.reason !== undefined && fieldOf(error, Error, "name") === "AbortError";
   return aborted ? scope.reason : error;

@@ -4,7 +4,10 @@ import { checkWhole } from "./check.ts";
 import { refused } from "./scope.ts";
 import { WaitQueue } from "./wait_queue.ts";
 
-/** A permit of a {@linkcode Semaphore}. It is given back by `release`, or at the end of a `using` declaration. */
+/**
+ * A permit of a {@linkcode Semaphore}. It is given back by `release`, or at the end of a `using`
+ * declaration.
+ */
 export interface Permit extends Disposable {
   /** Gives the permit back. The second call does nothing. */
   release(): void;
@@ -66,8 +69,8 @@ export class Semaphore {
   }
 
   /**
-   * Takes a permit, and waits for one if none is available. A call that is cancelled while it waits leaves the queue, and
-   * the permit goes to the next one.
+   * Takes a permit, and waits for one if none is available. A call that is cancelled while it waits
+   * leaves the queue, and the permit goes to the next one.
    *
    * @returns The permit.
    * @throws {Cancelled} When the current scope is cancelled first.
@@ -89,8 +92,8 @@ export class Semaphore {
   }
 
   /**
-   * Changes how many permits there are, at once. More permits wake calls that wait for one. Fewer take none away from
-   * their holders: none is available until enough have been given back.
+   * Changes how many permits there are, at once. More permits wake calls that wait for one. Fewer
+   * take none away from their holders: none is available until enough have been given back.
    *
    * @param permits How many permits there are from now on: a whole number of at least 0.
    * @throws {RangeError} When `permits` is anything else.

@@ -10,7 +10,10 @@ export interface SwitchOptions {
 
 /** Options for {@linkcode Switch.run}. */
 export interface SwitchRunOptions extends SwitchOptions {
-  /** Cancels the switch when it is aborted. The cause of the {@linkcode Cancelled} is the signal's reason. */
+  /**
+   * Cancels the switch when it is aborted. The cause of the {@linkcode Cancelled} is the signal's
+   * reason.
+   */
   signal?: AbortSignal | undefined;
 }
 

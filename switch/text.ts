@@ -4,8 +4,9 @@
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 
 /**
- * Makes untrusted text safe for a log line or an error message: unprintable characters are written as `\u{…}`, and
- * what is longer than `maxLength` is cut and ends in `...`. Quotes and backslashes stay as they are.
+ * Makes untrusted text safe for a log line or an error message: unprintable characters are written
+ * as `\u{…}`, and what is longer than `maxLength` is cut and ends in `...`. Quotes and backslashes
+ * stay as they are.
  *
  * @param text The text to escape.
  * @param maxLength How many characters of `text` are kept.
@@ -17,8 +18,9 @@ export function escapeText(text: string, maxLength: number = 300): string {
 }
 
 /**
- * Puts untrusted text in quotes for an error message, with quotes, backslashes and unprintable characters escaped, and
- * what is longer than `maxLength` cut, which `...` after the closing quote shows.
+ * Puts untrusted text in quotes for an error message, with quotes, backslashes and unprintable
+ * characters escaped, and what is longer than `maxLength` cut, which `...` after the closing quote
+ * shows.
  *
  * @param text The text to quote.
  * @param maxLength How many characters of `text` are kept.

@@ -45,13 +45,13 @@ export interface WithTimeoutOptions {
 }
 
 /**
- * Runs `fn`, but not for longer than `ms` milliseconds: then it is cancelled, and awaited. A value that it returns all
- * the same is returned, so that nothing it opened is lost.
+ * Runs `fn`, but not for longer than `ms` milliseconds: then it is cancelled, and awaited. A value
+ * that it returns all the same is returned, so that nothing it opened is lost.
  *
  * @typeParam T What `fn` returns.
  * @param clock The clock to time with.
- * @param ms How long `fn` may take, in milliseconds: any number up to `Infinity`. With 0, a negative number or NaN only an `fn` that waits for nothing
- * outside the process is in time.
+ * @param ms How long `fn` may take, in milliseconds: any number up to `Infinity`. With 0, a
+ * negative number or NaN only an `fn` that waits for nothing outside the process is in time.
  * @param fn What to run. It is called at once.
  * @param options A name for the error.
  * @returns What `fn` returned.
@@ -94,7 +94,8 @@ export function withTimeout<T>(
     const ring = () => {
       if (scope.reason === undefined) throw timeout = new TimeoutError(ms, options?.name);
     };
-    // The real clock sleeps in any scope it is given; another one knows only that of the running code.
+    // The real clock sleeps in any scope it is given; another one knows only that of the running
+    // code.
     if (clock === systemClock) follow(sleepIn(scope, ms), ring);
     else start(() => clock.sleep(ms), ring);
     start(fn, (value) => {

@@ -4,8 +4,9 @@ import type { Cancelled } from "./errors.ts";
 import { Waiter } from "./scope.ts";
 
 /**
- * Operations that wait for their turn, first come, first served. One that is cancelled leaves the queue, so that what
- * would have woken it wakes the next one. Begin one only where `refused` returned nothing.
+ * Operations that wait for their turn, first come, first served. One that is cancelled leaves the
+ * queue, so that what would have woken it wakes the next one. Begin one only where `refused`
+ * returned nothing.
  */
 export class WaitQueue<T, P = undefined> {
   readonly #waiting: Map<Waiter<T>, P> = new Map();
@@ -22,7 +23,10 @@ export class WaitQueue<T, P = undefined> {
     return this.#waiting.size === 0;
   }
 
-  /** Wakes the operation that has waited longest, and returns its payload; undefined if nothing waits. */
+  /**
+   * Wakes the operation that has waited longest, and returns its payload; undefined if nothing
+   * waits.
+   */
   wakeOne(value: T): { readonly payload: P } | undefined {
     for (const [waiter, payload] of this.#waiting) {
       this.#waiting.delete(waiter);

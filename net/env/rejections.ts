@@ -39,9 +39,10 @@ const mark = Symbol.for("@sluice/io rejections");
 let guards = 0;
 
 /**
- * Keeps an async function that a program forgot to await from ending the process, until the answer is called: an
- * unhandled rejection with {@linkcode Cancelled} or `ClosedError` is ignored, and one with another error of the library
- * is shown as a warning. What the platform does with any other reason stays as it is, and so do other listeners.
+ * Keeps an async function that a program forgot to await from ending the process, until the answer
+ * is called: an unhandled rejection with {@linkcode Cancelled} or `ClosedError` is ignored, and one
+ * with another error of the library is shown as a warning. What the platform does with any other
+ * reason stays as it is, and so do other listeners.
  */
 export function guardRejections(): () => void {
   if (guards++ === 0) process.on("unhandledRejection", onRejection);
@@ -54,12 +55,16 @@ export function guardRejections(): () => void {
     );
 }
 
-/** What programs have failed with, and the promises that were rejected so: no errors of functions that were forgotten. */
+/**
+ * What programs have failed with, and the promises that were rejected so: no errors of functions
+ * that were forgotten.
+ */
 const ownFailures = new WeakSet<object>();
 
 /**
- * Marks a failure of the program itself, which must end the process although it may be an error of the library. Not only
- * `promise` is rejected with it, but also what awaits that. A {@linkcode Cancelled} is that of many.
+ * Marks a failure of the program itself, which must end the process although it may be an error of
+ * the library. Not only `promise` is rejected with it, but also what awaits that. A {@linkcode
+ * Cancelled} is that of many.
  */
 export function markFailure(promise: Promise<unknown>, reason: unknown): void {
   ownFailures.add(promise);
@@ -92,7 +97,10 @@ function warn(reason: unknown): void {
   });
 }
 
-/** Rejects once more with `reason`, with no listener there, so that the platform does what it does without this guard. */
+/**
+ * Rejects once more with `reason`, with no listener there, so that the platform does what it does
+ * without this guard.
+ */
 function passOn(reason: unknown): void {
   // Not now: other rejections of this turn are still to be told.
   queueMicrotask(() => {

@@ -10,9 +10,15 @@ import { guardRejections, markFailure } from "./rejections.ts";
 import { openInput, openOutput } from "./stdio.ts";
 import { openStopSignal } from "./stop_signal.ts";
 
-/** What {@linkcode run} hands to a program: everything it can reach. To be taken apart at the top and passed on piece by piece. */
+/**
+ * What {@linkcode run} hands to a program: everything it can reach. To be taken apart at the top
+ * and passed on piece by piece.
+ */
 export interface Env {
-  /** The switch of `main` itself: what is opened under it is closed when `main` and its fibers have ended. */
+  /**
+   * The switch of `main` itself: what is opened under it is closed when `main` and its fibers have
+   * ended.
+   */
   readonly sw: Switch;
   /** The system's network. */
   readonly net: Net;
@@ -25,10 +31,12 @@ export interface Env {
   /** Standard error. Everything that was written has gone out when `run` ends. */
   readonly stderr: Sink;
   /**
-   * Waits for the user, or the system, to end the program. A second signal ends the process at once: by the signal
-   * itself, or with the exit code 128 plus its number where this is the first process of a container.
+   * Waits for the user, or the system, to end the program. A second signal ends the process at
+   * once: by the signal itself, or with the exit code 128 plus its number where this is the first
+   * process of a container.
    *
-   * The promise never becomes an unhandled rejection. If `run` ends before there was a signal, it stays pending.
+   * The promise never becomes an unhandled rejection. If `run` ends before there was a signal, it
+   * stays pending.
    *
    * @returns The signal's name, "SIGINT" or "SIGTERM".
    * @throws {Cancelled} When the current scope is cancelled first.
@@ -40,8 +48,9 @@ export interface Env {
 /** Options for {@linkcode run}. */
 export interface RunOptions {
   /**
-   * The DNS servers to ask for names, instead of the system: in this order, the next one when one does not answer. Nobody else is asked then, neither the hosts
-   * file nor a search list. Only `localhost` is not asked for.
+   * The DNS servers to ask for names, instead of the system: in this order, the next one when one
+   * does not answer. No other one is asked then, neither the hosts file nor a search list. Only
+   * `localhost` is not asked for.
    *
    * @default {undefined}
    */
@@ -49,12 +58,13 @@ export interface RunOptions {
 }
 
 /**
- * Runs a program: the one place where real authority enters. `main` runs inside a switch, and nothing of it is left when
- * `run` settles: no signal handler, no reader of standard input. It can be called again and again, also at once.
+ * Runs a program: the one place where real authority enters. `main` runs inside a switch, and
+ * nothing of it is left when `run` settles: no signal handler, no reader of standard input. It can
+ * be called again and again, also at once.
  *
- * While it runs, an async function that was not awaited does not end the process: an unhandled rejection with
- * {@linkcode Cancelled} or {@linkcode ClosedError} is ignored, and one with another error of this library is shown as a
- * process warning. Any other one ends the process as usual.
+ * While it runs, an async function that was not awaited does not end the process: an unhandled
+ * rejection with {@linkcode Cancelled} or {@linkcode ClosedError} is ignored, and one with another
+ * error of this library is shown as a process warning. Any other one ends the process as usual.
  *
  * On Deno the network needs `--allow-net`, and Unix sockets `--allow-read` and `--allow-write` too.
  *
@@ -62,9 +72,11 @@ export interface RunOptions {
  * @param main The program.
  * @param options Where names come from.
  * @returns What `main` returned.
- * @throws {TypeError} When `main` is not a function, `nameServers` is not a list of UDP addresses, or one has a zone.
+ * @throws {TypeError} When `main` is not a function, `nameServers` is not a list of UDP addresses,
+ * or one has a zone.
  * @throws {RangeError} When `nameServers` is empty, or a port is 0.
- * @throws {Error} When something that was written to a standard stream did not go out, and no write has told so.
+ * @throws {Error} When something that was written to a standard stream did not go out, and no write
+ * has told so.
  *
  * @example A whole program
  * ```ts
@@ -101,7 +113,8 @@ export function run<T>(main: (env: Env) => T | Promise<T>, options?: RunOptions)
 }
 
 function runMain<T>(main: (env: Env) => T | Promise<T>, nameServers: RunOptions["nameServers"]): Promise<T> {
-  // What the environment opens belongs to a switch around that of `main`, so that the release hooks of `main` can use it.
+  // What the environment opens belongs to a switch around that of `main`, so that the release hooks
+  // of `main` can use it.
   return Switch.run(async (outer) => {
     const unguard = guardRejections();
     let ended = false;

@@ -21,7 +21,7 @@ interface SharedOutput extends Shared<Outgoing> {
   readonly turn: Semaphore;
 }
 
-/** Kept between runs, for what has arrived and nobody has read yet. */
+/** Kept between runs, for what has arrived and has not been read yet. */
 const inputs: WeakMap<Readable, Shared<Incoming>> = new WeakMap();
 const outputs: WeakMap<Writable, SharedOutput> = new WeakMap();
 
@@ -44,7 +44,9 @@ export interface Input {
   close(): void;
 }
 
-/** Begins to read a standard stream of the process. What is not read is there for whoever reads next. */
+/**
+ * Begins to read a standard stream of the process. What is not read is there for the next reader.
+ */
 export function openInput(readable: Readable, label: string): Input {
   const input = inputs.get(readable) ?? shared(() => new Incoming(readable));
   inputs.set(readable, input);
@@ -78,19 +80,22 @@ export function openInput(readable: Readable, label: string): Input {
 /** Standard output or error as a sink, and the way to give it back to the process. */
 export interface Output {
   readonly sink: GivingSink;
-  /** Waits until everything that was taken has been passed on, and then lets go. Rejects with what was not told to any writer. */
+  /**
+   * Waits until everything that was taken has been passed on, and then lets go. Rejects with what
+   * was not told to any writer.
+   */
   close(): Promise<void>;
 }
 
 /**
- * Begins to write to a standard stream of the process, which itself is never ended. The whole program shares it, so writes take turns instead of being a
- * `BusyError`.
+ * Begins to write to a standard stream of the process, which itself is never ended. The whole
+ * program shares it, so writes take turns instead of being a `BusyError`.
  */
 export function openOutput(writable: Writable, label: string): Output {
   const output = outputs.get(writable) ?? shareOutput(writable);
   outputs.set(writable, output);
   const { half: outgoing, users, onError, turn } = output;
-  let untold = false; // something was taken, and if it is lost nobody knows yet
+  let untold = false; // something was taken, and its loss is not known yet
   const failure = (operation: "read" | "write", cause: unknown) => {
     untold = false;
     return brokenPipe(operation, cause);

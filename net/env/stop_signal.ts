@@ -20,8 +20,9 @@ export interface StopSignal {
 }
 
 /**
- * Listens for the signals that end a program, until the first one: the second one ends the process at once, by the
- * system's own way. That is not there for the first process of a container, so that one exits by itself.
+ * Listens for the signals that end a program, until the first one: the second one ends the process
+ * at once, by the system's own way. That is not there for the first process of a container, so that
+ * one exits by itself.
  */
 export function openStopSignal(): StopSignal {
   const waiting = new Set<{ readonly hook: CancelHook; resolve(name: string): void }>();
