@@ -3,7 +3,7 @@
 import { checkFunction, describe, isInstance, rejectionOf } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
-import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
+import { Cancelled, Failures, noLongerNeeded, scopeEnded } from "./errors.ts";
 import { dumpScope } from "./dump.ts";
 import { type FiberEnd, startFiber } from "./fiber.ts";
 import { endForgotten, reportOf } from "./forgotten.ts";
@@ -252,7 +252,7 @@ export class Switch {
       if (report !== undefined) this.#fail(report);
     }
     for (const child of forgotten) {
-      if (!child.shielded) child.cancel(noLongerNeeded()); // a part of an operation of the library
+      if (!child.shielded) child.cancel(scopeEnded()); // a part of an operation of the library
       this.#fibers++;
       child.outcome?.then(() => this.#ended(), (error) => {
         if (!isInstance(error, Cancelled)) this.#fail(error);

@@ -33,21 +33,23 @@ export class Cancelled extends Error {
   }
 }
 
-/** What every cancellation by {@linkcode noLongerNeeded} inherits. Made when it is first needed. */
-let notNeeded: Cancelled | undefined;
-
 /**
  * Why the losers of a race and the daemons of a switch are cancelled: what they did is not needed
- * any more. It happens all the time, and on V8 the stack trace of a new error costs more than the
- * whole race, so this is none: an object that says what such a `Cancelled` says, and can be
- * annotated as one.
+ * any more.
  */
-export function noLongerNeeded(): Cancelled {
-  return Object.create(
-    notNeeded ??= withoutTrace(
-      new Cancelled(Object.freeze(withoutTrace(new Error("The rest of the scope has its result")))),
-    ),
-  );
+export const noLongerNeeded: () => Cancelled = withoutCost("The rest of the scope has its result");
+
+/** Why what was not awaited is cancelled. */
+export const scopeEnded: () => Cancelled = withoutCost("The scope has ended");
+
+/**
+ * Makes cancellations that happen all the time. On V8 the stack trace of a new error costs more
+ * than a whole race, so these have none: each is an object that says what such a `Cancelled` says,
+ * and can be annotated as one.
+ */
+function withoutCost(why: string): () => Cancelled {
+  let model: Cancelled | undefined; // made when it is first needed
+  return () => Object.create(model ??= withoutTrace(new Cancelled(Object.freeze(withoutTrace(new Error(why))))));
 }
 
 /**

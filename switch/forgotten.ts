@@ -6,7 +6,7 @@
 
 import { isInstance } from "./check.ts";
 import { runIn } from "./context.ts";
-import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
+import { Cancelled, Failures, scopeEnded } from "./errors.ts";
 import { currentScope, Scope } from "./scope.ts";
 import { quoteText } from "./text.ts";
 
@@ -56,7 +56,7 @@ export async function endForgotten(scope: Scope, ...thrown: [error?: unknown]): 
         const report = reportOf(scope, left);
         if (report !== undefined) failures.add(report);
       }
-      scope.cancel(failures.any ? new Cancelled(failures.error) : noLongerNeeded());
+      scope.cancel(failures.any ? new Cancelled(failures.error) : scopeEnded());
     }
     for (const outcome of await Promise.allSettled(left.map((child) => child.outcome))) {
       if (outcome.status === "rejected" && !isInstance(outcome.reason, Cancelled)) failures.add(outcome.reason);

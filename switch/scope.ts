@@ -9,7 +9,7 @@
 import { fieldOf } from "./check.ts";
 import { macrotask, storedScope } from "./context.ts";
 import { open } from "./counter.ts";
-import { type Cancelled, noLongerNeeded } from "./errors.ts";
+import { type Cancelled, scopeEnded } from "./errors.ts";
 import { throwLater } from "./late_error.ts";
 import { type Linked, List } from "./list.ts";
 
@@ -125,7 +125,7 @@ export class Scope {
   }
 
   #leave(waiters: List<Waiting>, heir: Scope | undefined): void {
-    const reason = this.reason ?? noLongerNeeded();
+    const reason = this.reason ?? scopeEnded();
     for (let waiter = waiters.oldest; waiter !== undefined; waiter = waiters.oldest) {
       this.remove(waiter);
       if (waiter.outlives !== true) waiter.cancel(reason);
