@@ -329,14 +329,16 @@ test("Code that goes on in a finished fiber is governed by the switch", async ()
   assertInstanceOf(seen[0], Cancelled);
 });
 
+const readerOf = (source: Source) => toReadableStream(source).getReader();
+
 test("A stream that was made in a fiber outlives it, with the read that is under way", async () => {
   const [a, b] = pipe();
   await Switch.run(async (sw) => {
     let source!: Source;
-    let reader!: ReadableStreamDefaultReader<Uint8Array>;
+    let reader!: ReturnType<typeof readerOf>;
     sw.fork(() => {
       source = fromIterable(chunks(a));
-      reader = toReadableStream(b).getReader();
+      reader = readerOf(b);
     });
     const reading = all([() => source.read(new Uint8Array(9)), () => reader.read()]);
     for (let i = 0; i < 3; i++) await yieldNow();
