@@ -399,7 +399,7 @@ function refuseUrl(name: string, refuse: (rule: string) => never): void {
 
 /** The name in the form that resolvers take (RFC 5890), if it has another one. */
 function aLabels(name: string): string | undefined {
-  if (name.length > 253 || !/[^\x00-\x7f]/.test(name)) return undefined;
+  if (name.length > 253 || !/[^ -~]/.test(name)) return undefined;
   try {
     const { hostname } = new URL(`http://${name}/`);
     return /^[a-z0-9.-]+$/.test(hostname) ? hostname : undefined;

@@ -107,12 +107,17 @@ class BunListener implements ProviderListener {
     return this.#unclaimed.take();
   }
 
-  async close(): Promise<void> {
-    await this.#stop();
-    this.#unclaimed.abort();
+  close(): Promise<void> {
+    try {
+      this.#stop();
+      this.#unclaimed.abort();
+      return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
-  async #stop(): Promise<void> {
+  #stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
     const stop = () => this.#server.stop(false);

@@ -58,15 +58,19 @@ export class Unclaimed<S extends Waiting> {
    * @param takesAll Whether the runtime takes all there are in one turn: then the next arrival is the best moment. Otherwise
    * it is when some turns have brought nothing.
    */
-  whenTaken(takesAll: boolean, stop: () => Promise<void>): Promise<void> {
-    return new Promise((resolve) => {
+  whenTaken(takesAll: boolean, stop: () => void | Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
       let before = this.#arrived;
       let turns = 0;
       let quiet = 0;
       const done = () => {
         this.#onArrival = undefined;
         clearTimeout(timer);
-        resolve(stop());
+        try {
+          resolve(stop());
+        } catch (error) {
+          reject(error);
+        }
       };
       const look = () => {
         quiet = this.#arrived === before ? quiet + 1 : 0;
