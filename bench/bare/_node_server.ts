@@ -8,7 +8,7 @@ import { onStop, placeArgument, sayReady } from "./_command.ts";
 export function serveNode(handle: (socket: Socket) => void): void {
   const place = placeArgument();
   const sockets = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.on("error", () => socket.destroy());
     socket.on("close", () => sockets.delete(socket));
