@@ -274,7 +274,8 @@ class Bridge implements SocketState {
   }
 
   #endWithSwitch(): Promise<void> {
-    this.#leave(new ClosedError("use the stream", "its switch has ended"));
+    const error = new ClosedError("use the stream", "its switch has ended");
+    this.#leave(Object.assign(error, { code: "ERR_STREAM_DESTROYED" }));
     return this.#gone;
   }
 

@@ -294,6 +294,7 @@ test("toDuplex() is destroyed when its switch ends, before that settles, and not
     await b.read(new Uint8Array(9));
   });
   assertInstanceOf(duplex?.errored, ClosedError);
+  assertEquals((duplex.errored as NodeJS.ErrnoException).code, "ERR_STREAM_DESTROYED");
   assert(await result instanceof Error);
   assertEquals(await b.read(new Uint8Array(1)), null);
   source.destroy();
