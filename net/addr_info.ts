@@ -29,9 +29,9 @@ import type { AddrInfoOptions, Net } from "./types.ts";
 export async function getAddrInfoStream(
   net: Net,
   name: string,
-  options: Pick<AddrInfoOptions, "service"> = {},
+  options?: Pick<AddrInfoOptions, "service">,
 ): Promise<TcpAddress[]> {
-  const { service } = options;
+  const { service } = options ?? {};
   const answers = await net.getAddrInfo(name, { service, type: "stream" });
   return some(answers.filter((address) => address.transport === "tcp"), name, service);
 }
@@ -61,9 +61,9 @@ export async function getAddrInfoStream(
 export async function getAddrInfoDatagram(
   net: Net,
   name: string,
-  options: Pick<AddrInfoOptions, "service"> = {},
+  options?: Pick<AddrInfoOptions, "service">,
 ): Promise<UdpAddress[]> {
-  const { service } = options;
+  const { service } = options ?? {};
   const answers = await net.getAddrInfo(name, { service, type: "datagram" });
   return some(answers.filter((address) => address.transport === "udp"), name, service);
 }

@@ -48,7 +48,7 @@ export async function connectAny(
   net: Net,
   sw: Switch,
   addresses: readonly TcpAddress[],
-  options: ConnectOptions = {},
+  options?: ConnectOptions,
 ): Promise<StreamSocket> {
   if (typeof addresses?.[Symbol.iterator] !== "function") {
     throw new TypeError(
@@ -57,7 +57,7 @@ export async function connectAny(
   }
   const targets = [...addresses].map(checkTcpAddress);
   if (targets.length === 0) throw new RangeError("Cannot connect to any address: the list is empty");
-  const { timeout: given, ...each } = options;
+  const { timeout: given, ...each } = options ?? {};
   // As hosts, whose family is not known before a lookup: bindTo may fit some of them only.
   const [{ timeout, bindTo }] = targets.map(({ ip, port }) =>
     checkConnectOptions(hostAddress(`${ip}`, port), { ...each, timeout: given })

@@ -74,8 +74,8 @@ export interface CheckFlowOptions {
  * for (const check of checks) await check.run(); // or: test(check.name, () => check.run())
  * ```
  */
-export function checkFlow(make: FlowMaker, options: CheckFlowOptions = {}): readonly Check[] {
-  const { clogged, halfClose = true, brokenWrites = true, fastPaths = true, pumps = false } = options;
+export function checkFlow(make: FlowMaker, options?: CheckFlowOptions): readonly Check[] {
+  const { clogged, halfClose = true, brokenWrites = true, fastPaths = true, pumps = false } = options ?? {};
   const can: Record<FlowNeed, boolean> = { clogged: clogged !== undefined, halfClose, brokenWrites, fastPaths };
   const checks = [transferChecks, endChecks, cancelChecks, fastPaths ? fastPathChecks : [], pumps ? pumpChecks : []];
   return checks.flat()

@@ -16,26 +16,15 @@ const rules: readonly Rule[] = [
   ...syntaxRules,
   importDirection,
   noCycles,
+  optionsParameters,
   publishedImports,
   runtimeNames,
   runtimeSniffing,
   errorWording,
 ];
 
-/** Rules that are reported, and do not fail yet. */
-const comingRules: readonly Rule[] = [optionsParameters];
-
 /** Every broken rule in `files`: texts by their paths from the repository's root. */
 export function checkHouseRules(files: Readonly<Record<string, string>>): Problem[] {
-  return apply(rules, files);
-}
-
-/** As {@linkcode checkHouseRules}, for the rules that do not fail yet. */
-export function checkComingRules(files: Readonly<Record<string, string>>): Problem[] {
-  return apply(comingRules, files);
-}
-
-function apply(rules: readonly Rule[], files: Readonly<Record<string, string>>): Problem[] {
   const sources = Object.entries(files).map(([path, text]) => parseSource(path, text));
   return rules.flatMap((rule) => rule(sources));
 }
