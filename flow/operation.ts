@@ -44,10 +44,20 @@ export function rejection(error: unknown): Promise<never> {
   return promise;
 }
 
-/** Whether the failure of an operation that nobody awaits is not to be reported. */
+/** Errors of other types that say the same: that what the operation was for has ended. */
+const silentErrors: WeakSet<Error> = new WeakSet();
+
+/** Makes `error` one that is not reported if nothing awaits the operation. */
+export function silent<E extends Error>(error: E): E {
+  silentErrors.add(error);
+  return error;
+}
+
+/** Whether the failure of an operation that nothing awaits is not to be reported. */
 export function isSilent(error: unknown): boolean {
   if (isInstance(error, MultipleErrors)) return error.errors.every(isSilent);
-  return isInstance(error, Cancelled) || isInstance(error, ClosedError);
+  if (isInstance(error, Cancelled) || isInstance(error, ClosedError)) return true;
+  return isInstance(error, TypeError) && silentErrors.has(error);
 }
 
 /** Handles a rejection by ignoring it. */

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { both } from "../switch/fiber.ts";
+import { asOperation } from "../switch/forgotten.ts";
 import { copy } from "./copy.ts";
 import { describe } from "./describe.ts";
 import { checkSink, checkSource } from "./foreign.ts";
@@ -40,7 +41,7 @@ export function proxy(a: TwoWay, b: TwoWay): Promise<void> {
   return operation(async () => {
     for (const flow of [a, b]) checkFlow(flow);
     try {
-      await both(() => pass(a, b), () => pass(b, a));
+      await asOperation("proxy", () => both(() => pass(a, b), () => pass(b, a)));
     } catch (error) {
       for (const flow of [a, b]) abort(flow, error);
       throw error;

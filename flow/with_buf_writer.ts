@@ -103,7 +103,7 @@ function write<T>(sink: Sink, fn: (w: BufWriter) => T | Promise<T>, initialSize:
       if (failure === undefined || isInstance(failure.error, Cancelled)) throw error;
       throw new MultipleErrors([error, failure.error]);
     }
-  });
+  }, { name: "withBufWriter" });
 }
 
 /** Whether an error of `fn` only says that the writer is gone, which the failure says better. */

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkCancelled } from "../switch/cancel.ts";
+import { operation } from "../flow/operation.ts";
 import { describe, isInstance } from "../switch/check.ts";
 import { runIn } from "../switch/context.ts";
 import { Cancelled, Failures } from "../switch/errors.ts";
@@ -85,18 +86,20 @@ export interface AcceptForkOptions {
  * );
  * ```
  */
-export async function acceptFork(
+export function acceptFork(
   sw: Switch,
   listener: ListeningSocket,
   handler: ConnectionHandler,
   options: AcceptForkOptions,
 ): Promise<void> {
-  checkListener("accept", listener);
-  const { onError }: Partial<AcceptForkOptions> = options ?? {};
-  checkCallbacks("accept", { handler, onError });
-  const connection = await listener.accept(sw);
-  const terms: ServeTerms = { handler, onError: onError as AcceptForkOptions["onError"], stopping: new Stopping() };
-  sw.fork(() => serve(connection, terms));
+  return operation(async () => {
+    checkListener("accept", listener);
+    const { onError }: Partial<AcceptForkOptions> = options ?? {};
+    checkCallbacks("accept", { handler, onError });
+    const connection = await listener.accept(sw);
+    const terms: ServeTerms = { handler, onError: onError as AcceptForkOptions["onError"], stopping: new Stopping() };
+    sw.fork(() => serve(connection, terms));
+  });
 }
 
 /** How connections are served. */

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { operation } from "../flow/operation.ts";
 import { describe } from "../switch/check.ts";
 import { refusedFor, type Switch } from "../switch/switch.ts";
 import { checkStreamAddress, formatAddress, hostAddress, type TcpAddress } from "./address.ts";
@@ -44,11 +45,20 @@ import type { ConnectOptions, Net, StreamSocket } from "./types.ts";
  * );
  * ```
  */
-export async function connectAny(
+export function connectAny(
   net: Net,
   sw: Switch,
   addresses: readonly TcpAddress[],
   options?: ConnectOptions,
+): Promise<StreamSocket> {
+  return operation(() => connectToAnyOf(net, sw, addresses, options ?? {}));
+}
+
+async function connectToAnyOf(
+  net: Net,
+  sw: Switch,
+  addresses: readonly TcpAddress[],
+  options: ConnectOptions,
 ): Promise<StreamSocket> {
   if (typeof addresses?.[Symbol.iterator] !== "function") {
     throw new TypeError(
@@ -57,7 +67,7 @@ export async function connectAny(
   }
   const targets = [...addresses].map(checkTcpAddress);
   if (targets.length === 0) throw new RangeError("Cannot connect to any address: the list is empty");
-  const { timeout: given, ...each } = options ?? {};
+  const { timeout: given, ...each } = options;
   // As hosts, whose family is not known before a lookup: bindTo may fit some of them only.
   const [{ timeout, bindTo }] = targets.map(({ ip, port }) =>
     checkConnectOptions(hostAddress(`${ip}`, port), { ...each, timeout: given })

@@ -3,6 +3,7 @@
 import { bytesProblem } from "../flow/bytes.ts";
 import { Direction } from "../flow/direction.ts";
 import { BusyError, ClosedError } from "../flow/errors.ts";
+import { rejection } from "../flow/operation.ts";
 import type { StreamNames } from "../flow/stream.ts";
 import { macrotask } from "../switch/context.ts";
 import type { ReleaseHook } from "../switch/release_hooks.ts";
@@ -122,7 +123,7 @@ export class ProvidedDatagramSocket implements DatagramSocket {
       if (this.#queued.oldest === sending) this.#sendQueued(); // else there is no room
       return sending.waiter.promise;
     } catch (error) {
-      return Promise.reject(error);
+      return rejection(error);
     }
   }
 
@@ -160,7 +161,7 @@ export class ProvidedDatagramSocket implements DatagramSocket {
     for (const sendings of [this.#queued, this.#leaving]) {
       for (let sending = sendings.oldest; sending !== undefined; sending = sendings.oldest) {
         sendings.remove(sending);
-        sending.waiter.reject(new ClosedError("send", closedState(this.#owner)));
+        sending.waiter.failClosed(() => new ClosedError("send", closedState(this.#owner)));
       }
     }
     this.#end.close();
@@ -224,7 +225,7 @@ export class ProvidedDatagramSocket implements DatagramSocket {
   }
 
   #refuseReceive(): Promise<never> | undefined {
-    if (this.#closing !== undefined) return Promise.reject(new ClosedError("receive", closedState(this.#owner)));
+    if (this.#closing !== undefined) return rejection(new ClosedError("receive", closedState(this.#owner)));
     if (this.#receiving.busy) return Promise.reject(new BusyError("receive"));
     return undefined;
   }

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { ClosedError } from "../flow/errors.ts";
+import { rejection } from "../flow/operation.ts";
 import type { Clock } from "../switch/clock.ts";
 import { type Linked, List } from "../switch/list.ts";
 import type { Hook, Labelled, Releasable } from "../switch/release_hooks.ts";
@@ -120,14 +121,14 @@ export class ProvidedListener implements ListeningSocket {
       this.#serve();
       return acceptor.waiter.promise;
     } catch (error) {
-      return Promise.reject(error);
+      return rejection(error);
     }
   }
 
   overflow(): Promise<void> {
     const refusal = refused();
     if (refusal !== undefined) return refusal;
-    if (this.#closing !== undefined) return Promise.reject(this.#closedError());
+    if (this.#closing !== undefined) return rejection(this.#closedError());
     if (this.#burst === "untold") {
       this.#burst = "told";
       return Promise.resolve();

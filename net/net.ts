@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { operation } from "../flow/operation.ts";
 import { refused } from "../switch/scope.ts";
 import { checkIsSwitch, refusedFor } from "../switch/ownership.ts";
 import type { Switch } from "../switch/switch.ts";
@@ -140,17 +141,20 @@ export function createNet(provider: NetProvider): Net {
   }
 
   return Object.freeze({
-    connect,
-    listen,
-    getAddrInfo: async (name: string, options: AddrInfoOptions = {}) =>
-      await (refused() ?? lookUp(provider, name, options)),
-    getNameInfo: async (address: TcpAddress | UdpAddress) => await (refused() ?? nameInfo(provider, address)),
-    getServices: async (name: string) => await (refused() ?? lookUpServices(provider, name)),
+    connect: (sw: Switch, target: StreamAddress | HostAddress, options?: ConnectOptions) =>
+      operation(() => connect(sw, target, options)),
+    listen: <A extends StreamAddress>(sw: Switch, address: A, options?: ListenOptions) =>
+      operation(() => listen(sw, address, options)),
+    getAddrInfo: (name: string, options?: AddrInfoOptions) =>
+      operation(async () => await (refused() ?? lookUp(provider, name, options ?? {}))),
+    getNameInfo: (address: TcpAddress | UdpAddress) =>
+      operation(async () => await (refused() ?? nameInfo(provider, address))),
+    getServices: (name: string) => operation(async () => await (refused() ?? lookUpServices(provider, name))),
     datagramSocket: <A extends DatagramAddress>(
       sw: Switch,
       address: A | "udp4" | "udp6",
-      options: DatagramOptions = {},
-    ) => openDatagramSocket(provider, sw, address, options),
+      options?: DatagramOptions,
+    ) => operation(() => openDatagramSocket(provider, sw, address, options ?? {})),
     get features() {
       return new Set(provider.features); // a set of one's own: a Set cannot be frozen
     },

@@ -2,6 +2,7 @@
 
 /** How everything that a switch owns is opened: the one place where ownership, cancellation and late success meet. */
 
+import { silent } from "../flow/operation.ts";
 import type { Closable } from "../flow/types.ts";
 import type { Hook, Labelled, Releasable } from "../switch/release_hooks.ts";
 import { Waiter } from "../switch/scope.ts";
@@ -102,7 +103,7 @@ export function ownerGone(sw: Switch, operation: string): unknown {
   } catch (reason) {
     if (reason instanceof Cancelled) return reason;
   }
-  return new TypeError(`Cannot ${operation}: the switch is finished`);
+  return silent(new TypeError(`Cannot ${operation}: the switch is finished`));
 }
 
 /** Why nothing can be done with what `sw` owns and this side has closed. */

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { operation } from "../flow/operation.ts";
 import { checkFunction, isInstance } from "../switch/check.ts";
 import { Switch } from "../switch/switch.ts";
 import { getAddrInfoStream } from "./addr_info.ts";
@@ -59,14 +60,17 @@ export interface TcpConnectOptions {
  * );
  * ```
  */
-export async function withTcpConnect<T>(
+export function withTcpConnect<T>(
   net: Net,
   options: TcpConnectOptions,
   fn: (flow: StreamSocket) => T | Promise<T>,
 ): Promise<T> {
-  const target = checkTarget(options);
-  checkFunction("connect", fn);
-  return await Switch.run(async (sw) => await fn(await connectInOrder(net, sw, target)));
+  return operation(async () => {
+    const target = checkTarget(options);
+    checkFunction("connect", fn);
+    const main = async (sw: Switch) => await fn(await connectInOrder(net, sw, target));
+    return await Switch.run(main, { name: "withTcpConnect" });
+  });
 }
 
 /** A {@linkcode TcpConnectOptions} that was checked, and whose service is text. */

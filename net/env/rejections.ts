@@ -6,18 +6,15 @@ import {
   BrokenPipeError,
   BufferLimitExceeded,
   BusyError,
-  ClosedError,
   EndOfFlow,
   FlushAborted,
   ParseError,
 } from "../../flow/mod.ts";
+import { isSilent } from "../../flow/operation.ts";
 import { fieldOf, isInstance } from "../../switch/check.ts";
 import { Cancelled, MultipleErrors, TimeoutError } from "../../switch/mod.ts";
 import { NetError } from "../mod.ts";
 import { TlsError } from "../tls/errors.ts";
-
-/** Errors that say that a scope or a flow has ended: if nothing awaits them, nothing is lost. */
-const silent = [Cancelled, ClosedError];
 
 /** Errors of the world outside, and of flows. */
 const shown = [
@@ -77,7 +74,7 @@ function isOwnFailure(reason: unknown, promise: Promise<unknown>): boolean {
 
 function onRejection(reason: unknown, promise: Promise<unknown>): void {
   const own = isOwnFailure(reason, promise);
-  if (!own && silent.some((type) => isInstance(reason, type))) return;
+  if (!own && isSilent(reason)) return;
   if (!own && isShown(reason)) warn(reason);
   else if (process.listeners("unhandledRejection").every((listener) => mark in listener)) passOn(reason);
 }
@@ -86,7 +83,7 @@ Object.defineProperty(onRejection, mark, { value: true });
 
 function isShown(reason: unknown): boolean {
   const errors = fieldOf(reason, MultipleErrors, "errors") ?? [reason];
-  return errors.every((error) => [...silent, ...shown].some((type) => isInstance(error, type)));
+  return errors.every((error) => isSilent(error) || shown.some((type) => isInstance(error, type)));
 }
 
 function warn(reason: unknown): void {

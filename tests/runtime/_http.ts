@@ -3,8 +3,8 @@
 /** Servers of `node:http` over our sockets. */
 import { createServer, type RequestListener, type Server } from "node:http";
 import { once } from "node:events";
-import { type Net, runServer, type StreamSocket, type Switch, type TcpAddress } from "../../mod.ts";
-import { toDuplex } from "../../flow/node/mod.ts";
+import { type ConnectionHandler, type Net, runServer, type Switch, type TcpAddress } from "../../mod.ts";
+import { httpHandler } from "../../flow/node/mod.ts";
 import { anyPort, withNet } from "../net/_helpers.ts";
 
 /** A server, and what has come to it. */
@@ -31,11 +31,10 @@ export function withHttp(listener: RequestListener, fn: (served: Served) => Prom
     const { address } = listening;
     const served: Served = { sw, net, server, address, origin: originOf(address), connections: 0, errors: [] };
     const stop = new AbortController();
-    const handle = async (flow: StreamSocket) => {
+    const serve = httpHandler(server);
+    const handle: ConnectionHandler = async (flow, peer, scope) => {
       served.connections++;
-      const duplex = toDuplex(flow);
-      server.emit("connection", duplex);
-      await new Promise<void>((resolve) => duplex.once("close", resolve));
+      await serve(flow, peer, scope);
     };
     const options = { onError: (error: unknown) => served.errors.push(error), stop: stop.signal, grace: 1000 };
     sw.fork(() => runServer(listening, handle, options));

@@ -61,3 +61,18 @@ async function callsOf(port: number, way: string): Promise<number> {
     await rm(folder, { recursive: true });
   }
 }
+
+test("connect() and accept() set TCP_NODELAY on their sockets", async () => {
+  const log = join(await mkdtemp(join(tmpdir(), "sluice-strace-")), "log");
+  try {
+    const program = join(root, "tests/fixtures/socket_pair.ts");
+    const command = ["strace", "-f", "-o", log, "-e", "trace=setsockopt", ...thisRuntime().runCommand(program)];
+    const child = await runChild(command, { limit: 60_000, cwd: root });
+    assertEquals([child.code, child.output], [0, "ok\n"]);
+    const calls = (await readFile(log, "utf8")).split("\n").filter((line) => /TCP_NODELAY, \[1\]/.test(line));
+    const sockets = new Set(calls.map((line) => /setsockopt\((\d+)/.exec(line)?.[1]));
+    assertEquals(sockets.size, 2);
+  } finally {
+    await rm(join(log, ".."), { recursive: true });
+  }
+}, { peers: ["strace"] });

@@ -63,7 +63,7 @@ test("tlsClient() refuses a certificate that none of the runtime's authorities k
   assertCode(error, "certificate_untrusted");
   assertEquals(
     String(error),
-    "TlsError: Cannot start TLS with an unnamed flow: the certificate of the other side is not trusted (UNABLE_TO_VERIFY_LEAF_SIGNATURE)",
+    "TlsError: Cannot start TLS with pipe: the certificate of the other side is not trusted (UNABLE_TO_VERIFY_LEAF_SIGNATURE)",
   );
 });
 

@@ -2,7 +2,7 @@
 
 /** The names of servers, and how errors name the peer. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { all, copyString, pipe, readAll, Switch, tcp, unix } from "../../../mod.ts";
+import { all, copyString, pipe, readAll, Switch, tcp, type TwoWay, unix } from "../../../mod.ts";
 import { socketPair } from "../../../net/testing/mod.ts";
 import { tlsClient, type TlsClientOptions, TlsError, tlsServer } from "../../../net/tls/mod.ts";
 import { thisRuntime } from "../../_runtimes.ts";
@@ -126,14 +126,21 @@ test("TlsError says of a certificate without names that it names nothing", () =>
   assert(message.endsWith("expected another name, but it names nothing"), message);
 });
 
-test("TlsError of a flow without an address says so", () =>
+test("TlsError of a flow without an address has the name of the flow, or says that it has none", () =>
   Switch.run(async (sw) => {
-    const [a, b] = pipe();
-    const [client] = await secured(sw, [a, b]);
-    await b.close();
-    const error = await assertRejects(() => client.read(new Uint8Array(1)), TlsError);
-    assertEquals(error.peer, "an unnamed flow");
-    assertEquals(error.message, "Cannot read from an unnamed flow: the connection was cut without close_notify");
+    for (const name of ["pipe", "an unnamed flow"]) {
+      const [a, b] = pipe();
+      const bare: TwoWay = {
+        read: (buffer) => a.read(buffer),
+        write: (bytes) => a.write(bytes),
+        shutdown: (how) => a.shutdown(how),
+      };
+      const [client] = await secured(sw, [name === "pipe" ? a : bare, b]);
+      await b.close();
+      const error = await assertRejects(() => client.read(new Uint8Array(1)), TlsError);
+      assertEquals(error.peer, name);
+      assertEquals(error.message, `Cannot read from ${name}: the connection was cut without close_notify`);
+    }
   }));
 
 test("a TLS connection has the addresses of the flow under it", () =>
