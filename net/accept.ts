@@ -10,12 +10,16 @@ import type { Switch } from "../switch/switch.ts";
 import { formatAddress, type StreamAddress } from "./address.ts";
 import { type ConnectionScope, endScope, fiberOf, HandlerScope, Stopping } from "./connection_scope.ts";
 import { addContext } from "./errors.ts";
-import type { ListeningSocket, StreamSocket } from "./types.ts";
+import type { Connection, ListeningSocket, StreamSocket } from "./types.ts";
 
 /**
  * Serves one connection. What it returns is awaited; the connection is closed when the handler has ended, and what it
  * opened in `scope.sw` is released before that.
  *
+ * What happens around a handler, TLS or a time limit say, is a function from handler to handler, over any kind of
+ * connection.
+ *
+ * @typeParam C The kind of connection.
  * @param connection The connection.
  * @param peer The address of the other side.
  * @param scope The connection's own switch, and the signal of a server that stops.
@@ -32,7 +36,11 @@ import type { ListeningSocket, StreamSocket } from "./types.ts";
  * }
  * ```
  */
-export type ConnectionHandler = (connection: StreamSocket, peer: StreamAddress, scope: ConnectionScope) => unknown;
+export type ConnectionHandler<C extends Connection = StreamSocket> = (
+  connection: C,
+  peer: StreamAddress,
+  scope: ConnectionScope,
+) => unknown;
 
 /** Whose connection it was that a handler failed with. */
 export interface ConnectionInfo {

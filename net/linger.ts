@@ -11,7 +11,7 @@ import type { Switch } from "../switch/switch.ts";
 /**
  * Waits for `done`, for at most `ms` milliseconds, and only while `owner` has neither failed nor
  * been cancelled. The scope of the caller does not matter: closing works in a cancelled one, and a
- * close that nobody awaits goes on.
+ * close that nothing awaits goes on.
  */
 export async function linger(owner: Switch, clock: Clock, ms: number, done: Promise<void>): Promise<void> {
   let stop = (): void => {};

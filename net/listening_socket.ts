@@ -228,7 +228,7 @@ export class ProvidedListener implements ListeningSocket {
     return socket;
   }
 
-  /** Fails an acceptor. Nobody has to await it: that the listener was closed is not an unhandled rejection. */
+  /** Fails an acceptor. That its listener was closed is not an unhandled rejection, if nothing awaits it. */
   #refuse(acceptor: Acceptor, reason: () => unknown): void {
     const { waiter } = acceptor;
     if (!this.#letGo(acceptor)) return;
