@@ -234,8 +234,8 @@ export class Stream implements StreamEvents {
     if (this.#closed !== undefined) return false;
     const closed = this.#closed = (operation: string) =>
       new ClosedError(operation, state, { ...options, flow: this.label });
-    this.#receiving.failClosed(() => closed("read"));
-    this.#sending?.failClosed(() => closed("write"));
+    if (this.#receiving.busy) this.#receiving.failClosed(() => closed("read"));
+    if (this.#sending?.busy) this.#sending.failClosed(() => closed("write"));
     return true;
   }
 
