@@ -88,7 +88,7 @@ function notBytes(value: unknown): TypeError {
 }
 
 /** The error of an operation whose buffer vanished while it waited. */
-export function vanished(operation: "read" | "write"): TypeError {
+export function vanished(operation: "read" | "write" | "receive"): TypeError {
   return new TypeError(`Cannot ${operation}: the buffer was detached or shrunk while the ${operation} waited`);
 }
 

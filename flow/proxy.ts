@@ -2,6 +2,7 @@
 
 import { both } from "../switch/fiber.ts";
 import { asOperation } from "../switch/forgotten.ts";
+import { refused } from "../switch/scope.ts";
 import { copy } from "./copy.ts";
 import { describe } from "./describe.ts";
 import { checkSink, checkSource } from "./foreign.ts";
@@ -40,6 +41,7 @@ import type { TwoWay } from "./types.ts";
 export function proxy(a: TwoWay, b: TwoWay): Promise<void> {
   return operation(async () => {
     for (const flow of [a, b]) checkFlow(flow);
+    await refused();
     try {
       await asOperation("proxy", () => both(() => pass(a, b), () => pass(b, a)));
     } catch (error) {

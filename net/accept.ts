@@ -5,7 +5,8 @@ import { operation } from "../flow/operation.ts";
 import { describe, isInstance } from "../switch/check.ts";
 import { runIn } from "../switch/context.ts";
 import { Cancelled, Failures } from "../switch/errors.ts";
-import { failureIn } from "../switch/scope.ts";
+import { currentScope, failureIn, type Scope } from "../switch/scope.ts";
+import type { StrayListener } from "../switch/strays.ts";
 import type { Switch } from "../switch/switch.ts";
 import { formatAddress, type StreamAddress } from "./address.ts";
 import { type ConnectionScope, endScope, fiberOf, HandlerScope, Stopping } from "./connection_scope.ts";
@@ -121,12 +122,29 @@ export interface ServeTerms {
 
 /** Runs a handler in the current fiber, closes its connection and reports what it threw. */
 export function serve(connection: StreamSocket, terms: ServeTerms): Promise<void> {
-  const scope = new HandlerScope(terms.stopping);
+  const scope = new HandlerScope(terms.stopping, new Strays(connection, terms.onError));
   // Not an async function, whose frame each idle connection would keep.
   return called(terms.handler, connection, scope).then(
     () => finish(connection, scope, terms),
     (error) => finish(connection, scope, terms, { error }),
   );
+}
+
+/** Reports what a handler left running and nothing awaits, as if the handler had thrown it. */
+class Strays implements StrayListener {
+  /** The scope of the server. */
+  readonly #scope: Scope | undefined = currentScope()?.parent;
+  readonly #connection: StreamSocket;
+  readonly #onError: AcceptForkOptions["onError"];
+
+  constructor(connection: StreamSocket, onError: AcceptForkOptions["onError"]) {
+    this.#connection = connection;
+    this.#onError = onError;
+  }
+
+  stray(error: unknown): void {
+    runIn(this.#scope, report, error, this.#connection, this.#onError);
+  }
 }
 
 function called(handler: ConnectionHandler, connection: StreamSocket, scope: HandlerScope): Promise<unknown> {

@@ -1,8 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { endForgotten } from "../switch/forgotten.ts";
+import { runIn } from "../switch/context.ts";
 import { type ScopeSwitch, switchOver } from "../switch/ownership.ts";
 import { currentScope, type Scope } from "../switch/scope.ts";
+import { listenForStrays, type StrayListener } from "../switch/strays.ts";
 import type { Switch } from "../switch/switch.ts";
 
 /** What a {@linkcode ConnectionHandler} can use while it runs. It costs nothing before it is asked for something. */
@@ -17,20 +19,31 @@ export interface ConnectionScope {
   readonly stopping: AbortSignal;
 }
 
-/** Tells the handlers of a server that it is to stop. The signal is made when a handler asks for it. */
+/** Tells the handlers of a server that it is to stop. */
 export class Stopping {
-  #controller: AbortController | undefined;
+  /** The scopes of the handlers that have asked for their signal. */
+  readonly #told: Set<HandlerScope> = new Set();
   #stopped = false;
 
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#stopped) this.#controller.abort();
-    return this.#controller.signal;
+  /** Whether the server is to stop. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Tells `scope` when the time comes, until it is taken away. */
+  add(scope: HandlerScope): void {
+    this.#told.add(scope);
+  }
+
+  remove(scope: HandlerScope): void {
+    this.#told.delete(scope);
   }
 
   stop(): void {
+    if (this.#stopped) return;
     this.#stopped = true;
-    this.#controller?.abort();
+    for (const scope of this.#told) tellScope(scope);
+    this.#told.clear();
   }
 }
 
@@ -43,6 +56,9 @@ export let endScope: (
   failure: { readonly error: unknown } | undefined,
 ) => Promise<void> | undefined;
 
+/** Aborts the signal of the handler, in the handler's own scope. */
+let tellScope: (scope: HandlerScope) => void;
+
 /** The scope of the handler's fiber. */
 export let fiberOf: (scope: HandlerScope) => Scope | undefined;
 
@@ -51,16 +67,21 @@ export class HandlerScope implements ConnectionScope {
   static {
     endScope = (scope, failures) => scope.#end(failures);
     fiberOf = (scope) => scope.#fiber;
+    tellScope = (scope) => scope.#tell();
     Object.freeze(this.prototype);
   }
 
   readonly #fiber: Scope | undefined = currentScope();
   readonly #stopping: Stopping;
+  /** The handler's own, so that its listeners go when it ends. */
+  #controller: AbortController | undefined;
   #opened: ScopeSwitch | undefined;
   #ended = false;
 
-  constructor(stopping: Stopping) {
+  /** `strays` is told of what the handler left running and nothing awaits. */
+  constructor(stopping: Stopping, strays: StrayListener) {
     this.#stopping = stopping;
+    if (this.#fiber !== undefined) listenForStrays(this.#fiber, strays);
     Object.freeze(this);
   }
 
@@ -74,12 +95,23 @@ export class HandlerScope implements ConnectionScope {
   }
 
   get stopping(): AbortSignal {
-    return this.#stopping.signal;
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#stopping.stopped) this.#controller.abort();
+      else if (!this.#ended) this.#stopping.add(this);
+    }
+    return this.#controller.signal;
+  }
+
+  /** What listeners start belongs to the handler. */
+  #tell(): void {
+    runIn(this.#fiber, () => this.#controller?.abort());
   }
 
   /** Most handlers have asked for no switch and left nothing running: then there is nothing to wait for. */
   #end(failure: { readonly error: unknown } | undefined): Promise<void> | undefined {
     this.#ended = true;
+    if (this.#controller !== undefined) this.#stopping.remove(this);
     if (this.#opened !== undefined) return this.#opened.end(failure);
     const fiber = this.#fiber;
     return fiber?.hasForgotten ? endForgottenOf(fiber, failure) : undefined;

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { bytesProblem } from "../flow/bytes.ts";
+import { bytesProblem, copyTo, lengthOf, vanished, viewOf } from "../flow/bytes.ts";
 import { Direction } from "../flow/direction.ts";
 import { BusyError, ClosedError } from "../flow/errors.ts";
 import { rejection } from "../flow/operation.ts";
@@ -8,6 +8,7 @@ import type { StreamNames } from "../flow/stream.ts";
 import { macrotask } from "../switch/context.ts";
 import type { ReleaseHook } from "../switch/release_hooks.ts";
 import { type Linked, List } from "../switch/list.ts";
+import { throwLater } from "../switch/late_error.ts";
 import { type OnCancel, refused, Waiter } from "../switch/scope.ts";
 import type { Switch } from "../switch/switch.ts";
 import {
@@ -47,6 +48,13 @@ class Sending implements Linked<Sending> {
   get label(): string {
     return formatAddress(this.to);
   }
+}
+
+/** Where a datagram goes. */
+interface Place {
+  readonly buffer: Uint8Array;
+  /** Whether it was empty from the start. */
+  readonly empty: boolean;
 }
 
 /** A datagram socket of a provider, with an owner. */
@@ -130,7 +138,8 @@ export class ProvidedDatagramSocket implements DatagramSocket {
   recv(buffer: Uint8Array): Promise<ReceivedDatagram> {
     const problem = bytesProblem(buffer);
     if (problem !== undefined) return Promise.reject(problem);
-    return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(ProvidedDatagramSocket.#takeOne, buffer);
+    const place: Place = { buffer, empty: lengthOf(buffer) === 0 };
+    return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(ProvidedDatagramSocket.#takeOne, place);
   }
 
   recvMany(): Promise<Datagram[]> {
@@ -191,13 +200,18 @@ export class ProvidedDatagramSocket implements DatagramSocket {
     }
   }
 
-  static #takeOne(socket: ProvidedDatagramSocket, buffer: Uint8Array): ReceivedDatagram | undefined {
+  static #takeOne(
+    socket: ProvidedDatagramSocket,
+    { buffer, empty }: Place,
+  ): ReceivedDatagram | Promise<never> | undefined {
     socket.#gathers = false;
+    const room = lengthOf(buffer);
+    if (room === 0 && !empty) return throwLater(() => vanished("receive")); // the datagram stays
     const datagram = socket.#end.take();
     if (datagram === undefined) return undefined;
     const { data, from } = datagram;
-    const size = Math.min(data.length, buffer.length);
-    buffer.set(size === data.length ? data : data.subarray(0, size));
+    const size = Math.min(data.length, room);
+    if (size > 0) copyTo(buffer, size === data.length ? data : data.subarray(0, size), 0);
     return { size, from, truncated: size < data.length };
   }
 
@@ -269,12 +283,12 @@ export function plain(address: DatagramAddress): DatagramAddress {
 }
 
 function checkPieces(data: Uint8Array | readonly Uint8Array[]): readonly Uint8Array[] {
-  const pieces = Array.isArray(data) ? [...data] : [data];
-  for (const piece of pieces) {
+  const pieces: readonly Uint8Array[] = Array.isArray(data) ? [...data] : [data];
+  return pieces.map((piece) => {
     const problem = bytesProblem(piece);
     if (problem !== undefined) throw problem;
-  }
-  return pieces;
+    return viewOf(piece);
+  });
 }
 
 function checkSize(pieces: readonly Uint8Array[], to: UdpAddress): void {

@@ -5,9 +5,10 @@ import { operation } from "../flow/operation.ts";
 import { awaitCancel, isCancelled, yieldNow } from "../switch/cancel.ts";
 import { describe, isInstance } from "../switch/check.ts";
 import { systemClock } from "../switch/clock.ts";
-import { Cancelled } from "../switch/errors.ts";
+import { Cancelled, MultipleErrors } from "../switch/errors.ts";
 import { any } from "../switch/fiber.ts";
 import { refused } from "../switch/scope.ts";
+import { expectStrays } from "../switch/strays.ts";
 import { type Permit, Semaphore } from "../switch/semaphore.ts";
 import { Switch } from "../switch/switch.ts";
 import {
@@ -142,11 +143,13 @@ export function runServer<T>(
   return operation(async () => {
     const terms = checkTerms(listener, handler, options);
     const stop = watchStop(terms.stop);
+    const forget = expectStrays();
     try {
       await refused();
       return await serveUntil(stop, listener, terms);
     } finally {
       stop.forget();
+      forget();
     }
   });
 }
@@ -215,11 +218,12 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     try {
       return await any<Outcome<T>>([stopped, () => acceptAll(handlers), reportOverflows]);
     } catch (error) {
-      if (!isInstance(error, ClosedError)) throw error;
+      const closed = closedBy(error);
+      if (closed === undefined) throw error;
       // The listener may have been closed because of the stop, by code that heard of it before us.
       await yieldNow();
       const outcome = stop.settled();
-      if (outcome === undefined) throw error;
+      if (outcome === undefined) throw closed;
       return outcome;
     }
   }
@@ -284,6 +288,12 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
       await onError(new Error(problem), { peer, local });
     }
   }
+}
+
+/** The {@linkcode ClosedError} that `error` is, or that all its parts are: accepting and watching fail alike. */
+function closedBy(error: unknown): unknown {
+  const errors = isInstance(error, MultipleErrors) ? error.errors as unknown[] : [error];
+  return errors.every((each) => isInstance(each, ClosedError)) ? errors[0] : undefined;
 }
 
 /** Whether accepting can never succeed again: the listener is closed, we are cancelled, or the program is wrong. */

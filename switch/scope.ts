@@ -54,6 +54,7 @@ export class Scope {
   #waiters: List<Waiting> | undefined;
   #controller: AbortController | undefined;
   #refusals = 0;
+  #onEmpty: (() => void) | undefined;
 
   constructor(parent: Scope | undefined, kind: string, shielded = false, owner?: object) {
     this.kind = kind;
@@ -112,7 +113,10 @@ export class Scope {
   finish(): void {
     if (this.finished) return;
     this.finished = true;
-    if (this.parent !== undefined) this.parent.#children?.remove(this);
+    if (this.parent !== undefined) {
+      this.parent.#children?.remove(this);
+      this.parent.#emptied();
+    }
     const heir = this.parent = liveScope(this.parent);
     for (let child = this.#children?.oldest; child !== undefined; child = this.#children?.oldest) {
       this.#children?.remove(child);
@@ -144,6 +148,25 @@ export class Scope {
   remove(waiter: Waiting): void {
     waiter.scope = undefined;
     this.#waiters?.remove(waiter);
+    this.#emptied();
+  }
+
+  /** Calls `fn` as soon as nothing runs or waits in this scope, at once if so. Only the last one is called. */
+  whenEmpty(fn: () => void): void {
+    this.#onEmpty = fn;
+    this.#emptied();
+  }
+
+  /** Whether nothing runs or waits in this scope. */
+  get isEmpty(): boolean {
+    return this.#children?.oldest === undefined && this.#waiters?.oldest === undefined;
+  }
+
+  #emptied(): void {
+    if (this.#onEmpty === undefined || !this.isEmpty) return;
+    const fn = this.#onEmpty;
+    this.#onEmpty = undefined;
+    fn();
   }
 
   /** Whether calls that their caller should have awaited still run right under this scope. */

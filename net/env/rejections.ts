@@ -13,6 +13,7 @@ import {
 import { isSilent } from "../../flow/operation.ts";
 import { fieldOf, isInstance } from "../../switch/check.ts";
 import { Cancelled, MultipleErrors, TimeoutError } from "../../switch/mod.ts";
+import { mayBeStray, strayListener } from "../../switch/strays.ts";
 import { NetError } from "../mod.ts";
 import { TlsError } from "../tls/errors.ts";
 
@@ -32,14 +33,21 @@ const shown = [
 /** Marks listeners of this kind, those of another copy of the library too. */
 const mark = Symbol.for("@sluice/io rejections");
 
+/** Bun tells of a rejection outside the context of the code that rejected. */
+const namesNoCode = process.versions.bun !== undefined;
+
 /** How many guards are on. */
 let guards = 0;
 
 /**
  * Keeps an async function that a program forgot to await from ending the process, until the answer
- * is called: an unhandled rejection with {@linkcode Cancelled} or `ClosedError` is ignored, and one
- * with another error of the library is shown as a warning. What the platform does with any other
- * reason stays as it is, and so do other listeners.
+ * is called: an unhandled rejection with {@linkcode Cancelled} or `ClosedError` is ignored; one in a
+ * connection handler goes to the `onError` of its server; and another one with an error of the
+ * library is shown as a warning. What the platform does with any other reason stays as it is, and so
+ * do other listeners.
+ *
+ * Bun does not say in which code a promise was rejected: while a server runs there, every other
+ * rejection is shown as a warning.
  */
 export function guardRejections(): () => void {
   if (guards++ === 0) process.on("unhandledRejection", onRejection);
@@ -75,7 +83,9 @@ function isOwnFailure(reason: unknown, promise: Promise<unknown>): boolean {
 function onRejection(reason: unknown, promise: Promise<unknown>): void {
   const own = isOwnFailure(reason, promise);
   if (!own && isSilent(reason)) return;
-  if (!own && isShown(reason)) warn(reason);
+  const listener = own ? undefined : strayListener();
+  if (listener !== undefined) listener.stray(reason);
+  else if (!own && (isShown(reason) || (namesNoCode && mayBeStray()))) warn(reason);
   else if (process.listeners("unhandledRejection").every((listener) => mark in listener)) passOn(reason);
 }
 

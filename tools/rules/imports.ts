@@ -33,7 +33,7 @@ const privileges: Record<string, RegExp> = {
   "flow/node": /^flow\/(stream|stream_end|home|check)\.ts$/,
   "net/backends": /^((switch|flow|net)\/[^/]+|flow\/node\/.+|net\/tls\/(engine|errors)\.ts)$/,
   "net/env":
-    /^(switch\/(check|scope)\.ts|net\/backends\/.+|net\/tls\/errors\.ts|flow\/node\/.+|flow\/(operation|stream(_end)?)\.ts)$/,
+    /^(switch\/(check|scope|strays)\.ts|net\/backends\/.+|net\/tls\/errors\.ts|flow\/node\/.+|flow\/(operation|stream(_end)?)\.ts)$/,
   "net/tls":
     /^(switch\/(switch|clock|forgotten|ownership|check)\.ts|flow\/(stream|stream_end|home|label|operation)\.ts|net\/(open|options|text|close_within|linger)\.ts|net\/backends\/node_tls\.ts)$/,
   "net/testing": /^(switch\/(clock|context|counter)|flow\/(label|operation|stream(_end)?))\.ts$/,
