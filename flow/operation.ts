@@ -2,7 +2,7 @@
 
 import { isInstance } from "../switch/check.ts";
 import { Cancelled, MultipleErrors } from "../switch/errors.ts";
-import { withCallerFrames } from "./caller_frames.ts";
+import { withCallerFrames } from "../switch/caller_frames.ts";
 import { ClosedError } from "./errors.ts";
 
 /**

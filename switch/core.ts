@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { withCallerFrames } from "./caller_frames.ts";
 import { checkFunction, describe, isInstance, rejectionOf } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
@@ -196,10 +197,12 @@ export class Switch {
     const scope = this.#scope;
     const ignoreSignal = signal === undefined ? undefined : this.#cancelWith(signal);
     let value: T;
+    let thrown: unknown;
     try {
       value = await runIn(scope, fn, this);
     } catch (error) {
-      this.#fail(failureIn(scope, error));
+      thrown = failureIn(scope, error);
+      this.#fail(thrown);
     }
     this.#fibers--;
     let shield: Scope | undefined;
@@ -238,7 +241,8 @@ export class Switch {
     const made = ignoreSignal?.();
     if (this.#failures === undefined) return value!;
     const { error } = this.#failures;
-    throw made !== undefined && error === made ? retrace(made) : error; // a listener of the signal made it
+    // Neither a listener of the signal nor a fiber leaves frames of the caller on what it throws.
+    throw made !== undefined && error === made ? retrace(made) : error === thrown ? error : withCallerFrames(error);
   }
 
   /**

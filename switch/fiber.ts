@@ -2,12 +2,14 @@
 
 /** Fibers, and the combinators that start several and wait for all of them. */
 
+import { withCallerFrames } from "./caller_frames.ts";
 import { checkFunction, checkOptions, checkWhole, describe, isInstance, isIterable, rejectionOf } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
 import { awaitCancel } from "./cancel.ts";
 import { endForgotten } from "./forgotten.ts";
+import { throwLater } from "./late_error.ts";
 import { currentScope, failureIn, Scope } from "./scope.ts";
 
 /** Receiver of how a fiber ended. One may serve many fibers. */
@@ -90,7 +92,7 @@ export function branches<R>(
   const parent = currentScope();
   if (parent?.reason !== undefined) return parent.refuse();
   const scope = new Scope(parent, kind);
-  return scope.outcome = new Promise<R>((resolve, reject) => {
+  return scope.outcome = new Promise<R>((resolve) => {
     let failures: Failures | undefined;
     let running = 1; // one for `begin` itself
     const ended = () => {
@@ -99,7 +101,7 @@ export function branches<R>(
       try {
         resolve(failures === undefined ? result(scope) : recover(failures.error));
       } catch (error) {
-        reject(error);
+        resolve(failLater(error));
       }
     };
     const failed = (error: unknown) => {
@@ -133,6 +135,13 @@ export function branches<R>(
     );
     ended();
   });
+}
+
+/** What a fiber threw has no frames of the code that awaits all of them: they are added. */
+function failLater(error: unknown): Promise<never> {
+  if (isInstance(error, Cancelled)) return Promise.reject(error);
+  const make = () => withCallerFrames(error, make);
+  return throwLater(make);
 }
 
 function rethrow(error: unknown): never {

@@ -29,6 +29,9 @@ export function systemProvider(nameServers?: readonly UdpAddress[]): NetProvider
   return nodeProvider(permit, names, gaps);
 }
 
+/** Whether the process's `unhandledRejection` event comes in the context of the code that rejected. On Bun it does not. */
+export const rejectionsHaveContext: boolean = (globalThis as Globals).Bun === undefined;
+
 interface Globals {
   readonly Deno?: { permissions: DenoPermissions };
   readonly Bun?: BunApi;

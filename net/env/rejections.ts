@@ -14,6 +14,7 @@ import { isSilent } from "../../flow/operation.ts";
 import { fieldOf, isInstance } from "../../switch/check.ts";
 import { Cancelled, MultipleErrors, TimeoutError } from "../../switch/mod.ts";
 import { mayBeStray, strayListener } from "../../switch/strays.ts";
+import { rejectionsHaveContext } from "../backends/auto.ts";
 import { NetError } from "../mod.ts";
 import { TlsError } from "../tls/errors.ts";
 
@@ -32,9 +33,6 @@ const shown = [
 
 /** Marks listeners of this kind, those of another copy of the library too. */
 const mark = Symbol.for("@sluice/io rejections");
-
-/** Bun tells of a rejection outside the context of the code that rejected. */
-const namesNoCode = process.versions.bun !== undefined;
 
 /** How many guards are on. */
 let guards = 0;
@@ -85,7 +83,7 @@ function onRejection(reason: unknown, promise: Promise<unknown>): void {
   if (!own && isSilent(reason)) return;
   const listener = own ? undefined : strayListener();
   if (listener !== undefined) listener.stray(reason);
-  else if (!own && (isShown(reason) || (namesNoCode && mayBeStray()))) warn(reason);
+  else if (!own && (isShown(reason) || (!rejectionsHaveContext && mayBeStray()))) warn(reason);
   else if (process.listeners("unhandledRejection").every((listener) => mark in listener)) passOn(reason);
 }
 

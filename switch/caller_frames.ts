@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { isInstance } from "../switch/check.ts";
-import { Cancelled } from "../switch/errors.ts";
+import { isInstance } from "./check.ts";
+import { Cancelled } from "./errors.ts";
 
 /** V8's own, of which not every runtime's types know. */
 type Capture = (target: object, above: unknown) => void;
@@ -20,7 +20,7 @@ const place = /([^\s(]+:\d+):\d+\)?$/;
  *
  * @returns The same error.
  */
-export function withCallerFrames(error: unknown, operation: unknown): unknown {
+export function withCallerFrames(error: unknown, operation?: unknown): unknown {
   const capture = (Error as unknown as { readonly captureStackTrace?: Capture }).captureStackTrace;
   if (capture === undefined || isInstance(error, Cancelled) || !isInstance(error, Error)) return error;
   try {
