@@ -6,6 +6,7 @@ import { describe, isInstance } from "../switch/check.ts";
 import { runIn } from "../switch/context.ts";
 import { Cancelled, Failures } from "../switch/errors.ts";
 import { currentScope, failureIn, type Scope } from "../switch/scope.ts";
+import { checkIsSwitch } from "../switch/ownership.ts";
 import type { StrayListener } from "../switch/strays.ts";
 import type { Switch } from "../switch/switch.ts";
 import { formatAddress, type StreamAddress } from "./address.ts";
@@ -102,6 +103,7 @@ export function acceptFork(
   options: AcceptForkOptions,
 ): Promise<void> {
   return operation(async () => {
+    checkIsSwitch(sw, "accept");
     checkListener("accept", listener);
     const { onError }: Partial<AcceptForkOptions> = options ?? {};
     checkCallbacks("accept", { handler, onError });

@@ -2,7 +2,7 @@
 
 /** What {@linkcode Net.getAddrInfo} does, over the resolver of a provider. */
 
-import { describe, isInstance } from "../switch/check.ts";
+import { describe, fieldOf, isInstance } from "../switch/check.ts";
 import {
   checkHostName,
   formatAddress,
@@ -93,7 +93,8 @@ async function resolve(
   const name = query.address;
   const literal = literalOf(name);
   if (literal !== undefined) return [literal];
-  const noName = (cause?: unknown) => new NetError("address_lookup_failed", { ...query, lookupCode: "NONAME", cause });
+  const noName = (cause?: unknown) =>
+    new NetError("address_lookup_failed", { ...query, lookupCode: "NONAME", remedy: ruleOf(name, cause), cause });
   try {
     checkHostName(name);
   } catch (cause) {
@@ -102,4 +103,11 @@ async function resolve(
   const ips = await ask(query, () => provider.lookup(name, found));
   if (ips.length === 0) throw noName();
   return ips;
+}
+
+/** What {@linkcode checkHostName} says of a name, without the name. */
+function ruleOf(name: string, problem: unknown): string | undefined {
+  const message = fieldOf(problem, SyntaxError, "message");
+  const start = message?.indexOf(`${quoteText(name)}: `) ?? -1;
+  return start < 0 ? undefined : message?.slice(start + quoteText(name).length + 2);
 }

@@ -73,7 +73,12 @@ export function asOperation<T>(operation: string, fn: () => Promise<T>): Promise
   const scope = new Scope(currentScope(), operation);
   const promise = runIn(scope, async () => {
     try {
-      return await fn();
+      const value = await fn();
+      if (scope.hasForgotten) {
+        const failures = await endForgotten(scope);
+        if (failures.any) throw failures.error;
+      }
+      return value;
     } finally {
       scope.finish();
     }

@@ -5,7 +5,7 @@ import type { TwoWay } from "../../flow/mod.ts";
 import { ignore, operation } from "../../flow/operation.ts";
 import { asOperation } from "../../switch/forgotten.ts";
 import { type Clock, interruptible, type Switch, withTimeout } from "../../switch/mod.ts";
-import { refusedFor } from "../../switch/switch.ts";
+import { checkIsSwitch, refusedFor } from "../../switch/ownership.ts";
 import { ownerGone } from "../open.ts";
 import { checkCommon, checkOptions } from "./checks.ts";
 import { TlsError } from "./errors.ts";
@@ -36,6 +36,7 @@ export function openTls<O extends TlsOptions>(
   plan: (options: O) => TlsPlan,
 ): Promise<TlsFlow> {
   const opening = operation(async () => {
+    checkIsSwitch(sw, "start TLS");
     checkOptions(options);
     const { label, expectedName, prepare } = plan(options);
     const { handshakeTimeout, needsCloseNotify, ...terms } = checkCommon(options);

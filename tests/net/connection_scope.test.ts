@@ -15,7 +15,7 @@ import {
   yieldNow,
 } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { fakeListener, microtasks } from "./_fake.ts";
+import { called, fakeListener, microtasks } from "./_fake.ts";
 import { signal } from "./_helpers.ts";
 
 type Handler = (scope: ConnectionScope) => unknown;
@@ -260,5 +260,66 @@ test("runServer() whose listener is closed before the stop is a ClosedError howe
     await listener.close();
     await assertRejects(() => server, ClosedError);
     stop.resolve();
+  });
+});
+
+test("what a handler starts when it is told to stop belongs to the handler", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system } = await fakeListener(sw);
+    const stop = signal();
+    const outcomes: string[] = [];
+    const server = runServer(listener, async (_connection, _peer, { stopping }) => {
+      const work = async () => {
+        await Switch.run(async () => {
+          for (let i = 0; i < 5; i++) await yieldNow();
+        });
+        return "done";
+      };
+      outcomes.push(
+        await new Promise<string>((resolve) => stopping.addEventListener("abort", () => resolve(work()))),
+      );
+    }, { onError: (error) => sw.fail(error), stop: stop.promise });
+    system.arrive();
+    system.arrive();
+    await microtasks();
+    stop.resolve();
+    await server;
+    assertEquals(outcomes, ["done", "done"]);
+  });
+});
+
+test("the signal of a handler that has ended is not aborted, and its server keeps none", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system } = await fakeListener(sw);
+    const stop = signal();
+    const heard: number[] = [];
+    const signals: AbortSignal[] = [];
+    const server = runServer(listener, (_connection, _peer, { stopping }) => {
+      signals.push(stopping);
+      stopping.addEventListener("abort", () => heard.push(signals.length));
+    }, { onError: (error) => sw.fail(error), stop: stop.promise });
+    const streams = [system.arrive(), system.arrive()];
+    await called(() => streams.every(({ state }) => state === "closed"));
+    stop.resolve();
+    await server;
+    assertEquals([heard, new Set(signals).size, signals.some(({ aborted }) => aborted)], [[], 2, false]);
+  });
+});
+
+test("runServer() whose listener is closed by a handler in the turn of the accept is one ClosedError", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system } = await fakeListener(sw);
+    system.arrive();
+    const server = runServer(listener, () => listener.close(), { onError: () => {} });
+    const error = await server.then(() => undefined, (reason) => reason);
+    assertInstanceOf(error, ClosedError);
+  });
+});
+
+test("runServer() on a listener that is closed already is a ClosedError", async () => {
+  await Switch.run(async (sw) => {
+    const { listener } = await fakeListener(sw);
+    await listener.close();
+    await assertRejects(() => runServer(listener, () => {}, { onError: () => {} }), ClosedError);
   });
 });

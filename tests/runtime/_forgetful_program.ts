@@ -63,6 +63,13 @@ const handlers: Record<string, (flow: StreamSocket, scope: Parameters<Connection
   receive: async (_, { sw }) => {
     await (await net.datagramSocket(sw, "udp4")).recv(new Uint8Array(1));
   },
+  failedScope: () => Switch.run(() => JSON.parse("{")),
+  failedFunction: async () => {
+    await null;
+    throw new Error("Cannot serve");
+  },
+  misuse: (flow) => flow.write("x" as never),
+  refused: (_, { sw }) => net.connect(sw, dead),
   ownFunction: (flow) => talk(flow),
   ownLoop: async (flow) => {
     for (;;) await copy(flow, nullFlow);
@@ -73,6 +80,8 @@ const name = process.argv[2];
 const handler = handlers[name];
 let clock!: Parameters<typeof withTimeout>[0];
 let net!: Parameters<Parameters<typeof run>[0]>[0]["net"];
+/** Where nothing listens. */
+let dead!: TcpAddress;
 /** A listener whose connections are never answered. */
 let silent!: TcpAddress;
 
@@ -80,6 +89,9 @@ await run(async (env) => {
   ({ clock, net } = env);
   const listener = await net.listen(env.sw, tcp("127.0.0.1", 0));
   silent = (await net.listen(env.sw, tcp("127.0.0.1", 0))).address;
+  const closed = await net.listen(env.sw, tcp("127.0.0.1", 0));
+  dead = closed.address;
+  await closed.close();
   const stop = new AbortController();
   const reported: unknown[] = [];
   const served = env.sw.forkPromise(() =>
@@ -96,6 +108,7 @@ await run(async (env) => {
       if (!(error instanceof NetError)) throw error; // a connection that was cut is reset
     }
   }
+  for (let i = 0; i < 20; i++) await clock.sleep(1); // a rejection is told a few turns later
   stop.abort();
   await served;
   console.log(`served, reported: ${reported.length}`);

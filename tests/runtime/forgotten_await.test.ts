@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** A handler that forgets an `await` never ends the process, and leaves nothing behind. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
+import process from "node:process";
 import { test } from "../_test.ts";
 import { runThis } from "./_peers.ts";
 
@@ -38,3 +39,24 @@ for (const [name, reported] of cases) {
     assertEquals([program.output, program.errors, ending.code], [`served, reported: ${reported}\nended\n`, "", 0]);
   });
 }
+
+/** What fails by itself, although nothing awaits it: it goes to `onError`. Bun does not say whose it was, and shows it. */
+const failing: readonly [name: string, reported: number, message: RegExp][] = [
+  ["failedScope", 2, /JSON/],
+  ["failedFunction", 2, /Cannot serve/],
+  ["misuse", 2, /Cannot use a string as bytes/],
+];
+for (const [name, reported, message] of failing) {
+  test(`runServer() survives a handler that forgets to await what fails: ${name}`, async () => {
+    await using program = runThis("tests/runtime/_forgetful_program.ts", name);
+    const ending = await program.ended;
+    const bun = process.versions.bun !== undefined;
+    assertEquals([program.output, ending.code], [`served, reported: ${bun ? 0 : reported}\nended\n`, 0]);
+    assertMatch(program.errors, bun ? message : /^$/);
+  });
+}
+
+test("runServer() survives a handler that forgets to await a connection that is refused", async () => {
+  await using program = runThis("tests/runtime/_forgetful_program.ts", "refused");
+  assertEquals((await program.ended).code, 0);
+});
