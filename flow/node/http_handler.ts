@@ -4,6 +4,7 @@ import type { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
 import { checkMethods } from "../check.ts";
 import type { TwoWay } from "../mod.ts";
+import { RequestFraming } from "./request_framing.ts";
 import type { SocketDuplex } from "./socket_duplex.ts";
 import { toDuplex } from "./to_duplex.ts";
 
@@ -37,8 +38,8 @@ interface Session {
  * not listen. Each connection is served until it closes, in the scope of its handler.
  *
  * When `scope.stopping` is aborted, a connection that waits for a request is ended at once, and one that
- * is busy is ended after the last response that is due, which says `Connection: close` if its headers
- * are not sent yet. A session of HTTP/2 is closed, which lets its streams finish. A connection that was
+ * is busy is ended after the last request and response that are due; the response says
+ * `Connection: close` if its headers are not sent yet. A session of HTTP/2 is closed, which lets its streams finish. A connection that was
  * upgraded, or is in the midst of sending a request, is left to its client, to the server's own
  * timeouts, and to the `grace` of `runServer`.
  *
@@ -76,6 +77,7 @@ export function httpHandler(server: EventEmitter): HttpHandler {
     const closed = new Promise<void>((resolve) => stream.once("close", () => resolve()));
     const connection = exchanges.open(stream);
     const session = emitConnection(server, stream);
+    if (session === undefined) connection.watch();
     const drain = () => session === undefined ? connection.drain() : session.close();
     const stopping = scope?.stopping;
     if (stopping?.aborted) drain();
@@ -128,14 +130,28 @@ class Exchanges {
 /** What is due on one connection of HTTP/1. */
 class Connection {
   readonly #stream: SocketDuplex;
+  readonly #framing: RequestFraming = new RequestFraming();
   /** In the order of their requests, which is that in which they are sent. */
   readonly #responses: Set<Response> = new Set();
-  /** How many bytes had been read when the last response was done: more are another request, or a part of it. */
-  #read = 0;
+  /** How many requests the server has handed over. */
+  #begun = 0;
   #draining = false;
+  /** The response that says that it is the last. */
+  #last: Response | undefined;
 
   constructor(stream: SocketDuplex) {
     this.#stream = stream;
+  }
+
+  /** Looks at what arrives. Not by a listener, which would take it from those to whom the connection is handed over. */
+  watch(): void {
+    const push = this.#stream.push;
+    this.#stream.push = (chunk, encoding) => {
+      if (chunk !== null) this.#framing.take(chunk);
+      const more = Reflect.apply(push, this.#stream, [chunk, encoding]);
+      this.#endIfIdle();
+      return more;
+    };
   }
 
   /** A request has come. */
@@ -143,29 +159,37 @@ class Connection {
     if (this.#responses.has(response)) return;
     const earlier = [...this.#responses].at(-1);
     this.#responses.add(response);
+    this.#begun++;
     response.once("close", () => this.#end(response));
     if (!this.#draining) return;
     if (earlier?.headersSent === false) earlier.removeHeader("connection");
-    announce(response);
+    this.#announce(response);
   }
 
   /** Ends the connection as soon as nothing is due. */
   drain(): void {
     this.#draining = true;
     const last = [...this.#responses].at(-1);
-    if (last !== undefined) announce(last);
-    else if (this.#stream.bytesRead === this.#read) this.#stream.destroySoon();
+    if (last !== undefined) this.#announce(last);
+    this.#endIfIdle();
+  }
+
+  /** Tells the client that this is the last response. */
+  #announce(response: Response): void {
+    if (response.headersSent) return;
+    response.setHeader("connection", "close");
+    this.#last = response;
   }
 
   #end(response: Response): void {
     this.#responses.delete(response);
-    if (this.#responses.size > 0) return;
-    this.#read = this.#stream.bytesRead;
-    if (this.#draining) this.#stream.destroySoon();
+    if (response === this.#last && this.#responses.size === 0) this.#stream.destroySoon();
+    else this.#endIfIdle();
   }
-}
 
-/** Tells the client that this is the last response. */
-function announce(response: Response): void {
-  if (!response.headersSent) response.setHeader("connection", "close");
+  /** No request is being received, or was received and is being answered, or was handed over otherwise. */
+  #endIfIdle(): void {
+    if (!this.#draining || this.#responses.size > 0 || !this.#framing.between) return;
+    if (this.#framing.heads <= this.#begun) this.#stream.destroySoon();
+  }
 }

@@ -11,7 +11,7 @@ import { httpHandler } from "../../../flow/node/mod.ts";
 import { runServer, type StreamSocket } from "../../../mod.ts";
 import { test } from "../../_test.ts";
 import { anyPort, text, withNet } from "../../net/_helpers.ts";
-import { runtime } from "./_flavours.ts";
+import { runtime, soon } from "./_flavours.ts";
 import { until } from "./_helpers.ts";
 
 /** A server that runs, until it is told to stop. */
@@ -176,6 +176,78 @@ test("httpHandler() waits for a request that is on its way", async () => {
     await copyString(ask("/late").slice(20), flow);
     assert(text(await readAll(flow)).endsWith("/late"));
     await served.drained();
+  });
+  server.close();
+});
+
+const post = "POST /p HTTP/1.1\r\nHost: localhost\r\n";
+const idle: [what: string, before: string, after: string][] = [
+  ["whose last request had its body after the answer", post + "Content-Length: 5\r\n\r\n", "abcde"],
+  ["whose last chunk came after the answer", post + "Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n", "0\r\n\r\n"],
+  ["that has sent an empty line after its request", ask("/p"), "\r\n"],
+];
+for (const [what, before, after] of idle) {
+  test(`httpHandler() ends a connection ${what}`, async () => {
+    const server = await keeping((_, response) => response.end("hello"));
+    await withServed(server, async ({ connect, stop, drained }) => {
+      const flow = await connect();
+      await copyString(before, flow);
+      await readUntil(flow, "hello");
+      await copyString(after, flow);
+      await soon();
+      stop();
+      await drained();
+      assertEquals((await readAll(flow)).length, 0);
+    });
+    server.close();
+  });
+}
+
+test("httpHandler() receives a body that is on its way before it ends a connection", async () => {
+  const server = await keeping((request, response) => {
+    request.resume();
+    response.end("hello");
+  });
+  await withServed(server, async (served) => {
+    const flow = await served.connect();
+    await copyString(post + "Content-Length: 5\r\n\r\n", flow);
+    await readUntil(flow, "hello");
+    served.stop();
+    await soon();
+    assertEquals(served.active, 1);
+    await copyString("abcde", flow);
+    await served.drained();
+    assertEquals((await readAll(flow)).length, 0);
+  });
+  server.close();
+});
+
+test("httpHandler() waits for a request that began to come before the last answer was done", async () => {
+  const server = await keeping((request, response) => response.end(`hello ${request.url}`));
+  await withServed(server, async ({ connect, stop, drained }) => {
+    const flow = await connect();
+    await copyString(ask("/1") + ask("/2").slice(0, 20), flow);
+    await readUntil(flow, "hello /1");
+    await soon();
+    stop();
+    await copyString(ask("/2").slice(20), flow);
+    assert(text(await readAll(flow)).endsWith("hello /2"));
+    await drained();
+  });
+  server.close();
+});
+
+test("httpHandler() ends a connection after the last answer, whatever its client has begun to send", async () => {
+  const asked = Promise.withResolvers<ServerResponse>();
+  const server = await keeping((_, response) => asked.resolve(response));
+  await withServed(server, async ({ connect, stop, drained }) => {
+    const flow = await connect();
+    await copyString(ask("/1") + ask("/2").slice(0, 20), flow);
+    const response = await asked.promise;
+    stop();
+    response.end("hello");
+    assert(text(await readAll(flow)).endsWith("hello"));
+    await drained();
   });
   server.close();
 });
