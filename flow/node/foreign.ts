@@ -59,32 +59,65 @@ export class Ending {
     return this.#givenUp;
   }
 
-  /** Destroys the stream, now. */
+  /** Destroys the stream, now; a socket so that its peer learns that it did not get everything. */
   giveUp(reason?: unknown): void {
     if (this.#givenUp) return;
     this.#givenUp = true;
-    this.#writable.destroy(reason instanceof Error ? reason : undefined);
+    cutOff(this.#writable, reason instanceof Error ? reason : undefined);
     this.#wake();
   }
 
   /**
-   * Ends the stream after everything that it was given, and waits until that has gone out, or until it was
-   * given up, as when the caller's scope or the home is cancelled. Resolves with what broke it.
+   * Ends the stream after everything that it was given, and waits until that has gone out, and then for
+   * what `follow` waits for; or until it was given up, as when the caller's scope or the home is cancelled.
+   * Resolves with what broke it.
    */
-  async end(end: () => void): Promise<unknown> {
+  async end(end: () => void, follow?: () => Promise<void>): Promise<unknown> {
     const giveUp = (reason: unknown) => this.giveUp(reason);
     const forget = [onCancel("close", giveUp), this.#home.onCancel("close", giveUp)];
     try {
       if (this.#givenUp) return;
-      return await new Promise((resolve) => {
+      const error = await new Promise((resolve) => {
         this.#wake = () => resolve(undefined);
         finished(this.#writable, { readable: false }, resolve);
         end();
       });
+      if (!this.#givenUp) await follow?.();
+      return error;
     } finally {
       forget.forEach((each) => each());
     }
   }
+}
+
+/** What a socket has beside what streams have. */
+interface Resettable {
+  readonly connecting?: boolean;
+  /** The socket under a `TLSSocket`, on Node and Deno. */
+  readonly _parent?: Writable | null;
+  resetAndDestroy?(): unknown;
+}
+
+/**
+ * Destroys a stream with the error, and resets the connection where it is a socket: destroying that alone
+ * would be an end to its peer as after the last byte.
+ */
+function cutOff(stream: Writable & Resettable, error: Error | undefined): void {
+  const { destroy, _parent } = stream;
+  if (!stream.destroyed && stream.connecting !== true) {
+    // A TLSSocket refuses a reset, or does nothing for it.
+    if (_parent !== undefined && _parent !== null) cutOff(_parent, undefined);
+    else if (typeof stream.resetAndDestroy === "function") {
+      stream.destroy = () => destroy.call(stream, error); // a reset takes no error
+      try {
+        stream.resetAndDestroy();
+      } catch {
+        // A Unix socket has no reset.
+      }
+      stream.destroy = destroy;
+    }
+  }
+  stream.destroy(error);
 }
 
 /** Bytes as Node has them, in the same memory. */

@@ -19,18 +19,23 @@ import { brokenPipe, Ending, readableMethods, watch, writableMethods } from "./f
 import { Incoming } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 
+/** How long closing waits for the other side to end, in milliseconds, as that of our sockets does. */
+const linger = 1000;
+
 /** The flow that {@linkcode fromDuplex} returns. */
 export interface DuplexFlow extends TwoWay, Closable, LendingSource, GivingSink {
   /**
-   * Lets everything that was taken go out, without a limit in time, and then destroys the stream. It
-   * reads and drops what arrives meanwhile. If the caller's scope, or the one in which the flow was
+   * Lets everything that was taken go out, without a limit in time, and then destroys the stream: where
+   * anything was written, once the other side has ended too, or after one second. It reads and drops
+   * what arrives meanwhile. If the caller's scope, or the one in which the flow was
    * made, is cancelled before or meanwhile, the stream is destroyed at once. A second close waits for
    * the first.
    */
   close(): Promise<void>;
   /**
-   * Destroys the stream at once, and drops what it was given and has not sent. A socket whose peer
-   * goes on sending cuts it off with a reset.
+   * Destroys the stream at once, and drops what it was given and has not sent. The connection of a
+   * socket is reset, so that its peer does not take a part for the whole; a Unix socket, and a
+   * `TLSSocket` of Deno, cannot do that.
    *
    * @param reason The error that the stream is destroyed with, if it is an `Error`.
    */
@@ -147,11 +152,13 @@ class NodeFlow implements DuplexFlow {
 
   async #close(): Promise<void> {
     this.#stream.close();
-    await this.#ending.end(() => {
+    const end = () => {
       this.#incoming.drop();
       this.#outgoing.end();
-    });
-    if (!this.#ending.givenUp) await this.#incoming.settled();
+    };
+    // A socket that is closed before answers what still arrives with a reset, which destroys what the
+    // other side has yet to read.
+    await this.#ending.end(end, () => this.#stream.hasTaken ? this.#incoming.over(linger) : this.#incoming.settled());
     this.#duplex.destroy();
     await this.#gone;
   }

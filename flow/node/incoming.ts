@@ -2,6 +2,7 @@
 
 import type { Buffer } from "node:buffer";
 import type { Readable } from "node:stream";
+import { clearTimeout, setTimeout } from "node:timers";
 import type { StreamEvents } from "../stream_end.ts";
 import { inputIsQuiet, ReceiveQueue } from "./receive_queue.ts";
 
@@ -19,6 +20,7 @@ export class Incoming {
   #ended = false;
   #dropping = false;
   #failure: { readonly error: unknown } | undefined;
+  #onOver = () => {};
 
   constructor(readable: Readable) {
     this.#readable = readable;
@@ -73,6 +75,7 @@ export class Incoming {
   /** The other side has ended. */
   finish(): void {
     this.#ended = true;
+    this.#onOver();
     this.#reader?.readable();
   }
 
@@ -84,7 +87,20 @@ export class Incoming {
   /** What is thrown once everything that arrived before is consumed. The first one counts. */
   fail(error: unknown): void {
     this.#failure ??= { error };
+    this.#onOver();
     this.#reader?.readable();
+  }
+
+  /** Waits until the other side has ended, or the stream has broken, or so many milliseconds have passed. */
+  async over(ms: number): Promise<void> {
+    if (this.#ended || this.#failure !== undefined) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#onOver = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   peek(): Uint8Array<ArrayBuffer> | null | undefined {

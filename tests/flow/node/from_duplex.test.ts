@@ -2,6 +2,9 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { connect, createServer, type Socket } from "node:net";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { Duplex, PassThrough, Readable } from "node:stream";
 import { createGzip, gunzipSync } from "node:zlib";
 import {
@@ -14,11 +17,13 @@ import {
   readAll,
   writeAll,
 } from "../../../flow/mod.ts";
-import { fromDuplex } from "../../../flow/node/mod.ts";
+import { fromDuplex, toDuplex } from "../../../flow/node/mod.ts";
 import { pattern } from "../../../net/testing/random.ts";
-import { both, Cancelled, Switch } from "../../../switch/mod.ts";
+import { both, Cancelled, first, Switch } from "../../../switch/mod.ts";
 import { test } from "../../_test.ts";
 import { bytesOf, inCancelledScope, textOf } from "../_helpers.ts";
+import { anyPort, withNet } from "../../net/_helpers.ts";
+import { runtime, soon } from "./_flavours.ts";
 import { attempt, clog, turns } from "./_helpers.ts";
 
 /** Two connected sockets, each of which the caller must close. */
@@ -160,6 +165,102 @@ test("fromDuplex() that is aborted destroys the stream with that error", async (
   await closing;
   assertStrictEquals(duplex.errored, error);
   await assertRejects(() => flow.read(new Uint8Array(1)), ClosedError);
+});
+
+test("fromDuplex() of a socket that is aborted resets the connection", async () => {
+  const [client, server] = await socketPair();
+  const [flow, other] = [fromDuplex(client), fromDuplex(server)];
+  await copyString("half of it", flow);
+  assertEquals(await other.read(new Uint8Array(64)), 10);
+  const error = new Error("the rest is lost");
+  flow.abort(error);
+  assertEquals((await assertRejects(() => other.read(new Uint8Array(1))) as NodeJS.ErrnoException).code, "ECONNRESET");
+  assertStrictEquals(client.errored, error);
+  await Promise.all([flow.close(), other.close()]);
+});
+
+test("fromDuplex() of a socket resets the connection when its scope is cancelled before the end", async () => {
+  const [client, server] = await socketPair();
+  const [flow, other] = [fromDuplex(client), fromDuplex(server)];
+  await copyString("half of it", flow);
+  assertEquals(await other.read(new Uint8Array(64)), 10);
+  await inCancelledScope(() => flow.close());
+  assertEquals((await assertRejects(() => other.read(new Uint8Array(1))) as NodeJS.ErrnoException).code, "ECONNRESET");
+  assertInstanceOf(client.errored, Cancelled);
+  await other.close();
+});
+
+test("fromDuplex() of a toDuplex() that is aborted resets the connection", () =>
+  withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    const accepting = listener.accept(sw);
+    const peer = await net.connect(sw, listener.address);
+    const flow = fromDuplex(toDuplex(await accepting));
+    await copyString("half of it", flow);
+    assertEquals(await peer.read(new Uint8Array(64)), 10);
+    flow.abort();
+    await assertRejects(() => peer.read(new Uint8Array(1)), Error, "reset");
+    await flow.close();
+  }));
+
+test("fromDuplex() of a TLSSocket that is aborted resets the connection", async () => {
+  if (runtime === "deno") return; // its TLSSocket leaves no way to the connection under it
+  const chain = new URL("../../fixtures/tls/localhost.crt", import.meta.url);
+  const key = new URL("../../fixtures/tls/localhost.key", import.meta.url);
+  const server = createTlsServer({ cert: readFileSync(chain), key: readFileSync(key) });
+  const accepted = once(server, "secureConnection");
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as { port: number };
+  const other = fromDuplex(connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false }));
+  const [socket] = await accepted;
+  server.close();
+  const flow = fromDuplex(socket);
+  await copyString("half of it", flow);
+  assertEquals(await other.read(new Uint8Array(64)), 10);
+  flow.abort();
+  await assertRejects(() => other.read(new Uint8Array(1)), Error, "ECONNRESET");
+  await Promise.all([flow.close(), other.close()]);
+});
+
+test("fromDuplex() of a socket that is closed loses nothing where the other side goes on sending", async () => {
+  const [client, server] = await socketPair();
+  const flow = fromDuplex(client);
+  let received = 0;
+  const ended = new Promise((resolve) => server.once("end", resolve).once("error", resolve));
+  server.on("data", ({ length }) => received += length).pause();
+  const talking = setInterval(() => server.write(new Uint8Array(1000)), 1);
+  await writeAll(flow, new Uint8Array(500_000));
+  const closing = flow.close();
+  await soon(200);
+  server.resume();
+  assertEquals(await ended, undefined);
+  clearInterval(talking);
+  server.end();
+  await closing;
+  assertEquals(received, 500_000);
+});
+
+test("fromDuplex() of a socket that is closed waits for the other side no longer than a second", async () => {
+  const [client, server] = await socketPair();
+  server.allowHalfOpen = true;
+  const [flow, other] = [fromDuplex(client), fromDuplex(server)];
+  await copyString("hello", flow);
+  const before = performance.now();
+  await flow.close();
+  assert(performance.now() - before > 900);
+  assertEquals(client.errored, null);
+  other.abort();
+});
+
+test("fromDuplex() whose close is cancelled waits for the other side no longer", async () => {
+  const [client, server] = await socketPair();
+  const [flow, other] = [fromDuplex(client), fromDuplex(server)];
+  await copyString("hello", flow);
+  const before = performance.now();
+  await first(() => flow.close(), () => soon(50));
+  assert(performance.now() - before < 900);
+  assertInstanceOf(client.errored, Cancelled);
+  other.abort();
 });
 
 test("fromDuplex() of what is no such stream is a TypeError", () => {
