@@ -2,6 +2,7 @@
 
 import type { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
+import { CallbackScope } from "../callback_scope.ts";
 import { checkMethods } from "../check.ts";
 import type { TwoWay } from "../mod.ts";
 import { RequestFraming } from "./request_framing.ts";
@@ -73,16 +74,18 @@ export function httpHandler(server: EventEmitter): HttpHandler {
   checkMethods("make a handler", server, "a server of node:http", "on", "emit", "listenerCount");
   const exchanges = new Exchanges(server);
   return async (flow, _peer, scope) => {
-    const stream = toDuplex(flow);
+    const callbacks = new CallbackScope();
+    const stream = callbacks.run(() => toDuplex(flow));
     const closed = new Promise<void>((resolve) => stream.once("close", () => resolve()));
     const connection = exchanges.open(stream);
-    const session = emitConnection(server, stream);
+    const session = callbacks.run(() => emitConnection(server, stream));
     if (session === undefined) connection.watch();
     const drain = () => session === undefined ? connection.drain() : session.close();
     const stopping = scope?.stopping;
     if (stopping?.aborted) drain();
     stopping?.addEventListener("abort", drain, { once: true });
     await closed;
+    callbacks.end();
     stopping?.removeEventListener("abort", drain);
   };
 }
