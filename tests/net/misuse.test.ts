@@ -129,6 +129,6 @@ function withPlace(fn: (place: Place) => Promise<void>): Promise<void> {
 function checkError(error: unknown, type: ErrorClass, parts: readonly string[]): void {
   assertInstanceOf(error, type);
   for (const part of parts) assert(error.message.includes(part), `"${error.message}" lacks "${part}"`);
-  assert(error.message.length < 400 && !/[\n\u001b]/.test(error.message), error.message.slice(0, 500));
+  assert(error.message.length < 400 && !/\p{Cc}/u.test(error.message), error.message.slice(0, 500));
   assert(!/is not a function|Cannot read propert|undefined \(/.test(error.message), error.message);
 }
