@@ -59,11 +59,13 @@ export class Ending {
     return this.#givenUp;
   }
 
-  /** Destroys the stream, now; a socket so that its peer learns that it did not get everything. */
-  giveUp(reason?: unknown): void {
+  /** Destroys the stream, now; a socket, if it `cutsOff`, so that its peer learns that it did not get everything. */
+  giveUp(reason?: unknown, cutsOff = true): void {
     if (this.#givenUp) return;
     this.#givenUp = true;
-    cutOff(this.#writable, reason instanceof Error ? reason : undefined);
+    const error = reason instanceof Error ? reason : undefined;
+    if (cutsOff) cutOff(this.#writable, error);
+    else this.#writable.destroy(error);
     this.#wake();
   }
 
@@ -73,8 +75,10 @@ export class Ending {
    * Resolves with what broke it.
    */
   async end(end: () => void, follow?: () => Promise<void>): Promise<unknown> {
+    // A caller who cannot wait closes all the same. If nothing waits to go out, the peer misses nothing.
+    const leave = (reason: unknown) => this.giveUp(reason, this.#writable.writableLength > 0);
     const giveUp = (reason: unknown) => this.giveUp(reason);
-    const forget = [onCancel("close", giveUp), this.#home.onCancel("close", giveUp)];
+    const forget = [this.#home.onCancel("close", giveUp), onCancel("close", leave)];
     try {
       if (this.#givenUp) return;
       const error = await new Promise((resolve) => {

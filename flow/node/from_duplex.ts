@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Duplex } from "node:stream";
+import { checkNumber, checkOptions } from "../../switch/check.ts";
 import { checkMethods } from "../check.ts";
 import { Home } from "../home.ts";
 import {
@@ -19,14 +20,23 @@ import { brokenPipe, Ending, readableMethods, watch, writableMethods } from "./f
 import { Incoming } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 
-/** How long closing waits for the other side to end, in milliseconds, as that of our sockets does. */
-const linger = 1000;
+const defaultLinger = 1000;
+
+/** Options for {@linkcode fromDuplex}. */
+export interface FromDuplexOptions {
+  /**
+   * How long `close` waits for the other side to end, in milliseconds of real time.
+   *
+   * @default {1000}
+   */
+  linger?: number | undefined;
+}
 
 /** The flow that {@linkcode fromDuplex} returns. */
 export interface DuplexFlow extends TwoWay, Closable, LendingSource, GivingSink {
   /**
    * Lets everything that was taken go out, without a limit in time, and then destroys the stream: where
-   * anything was written, once the other side has ended too, or after one second. It reads and drops
+   * anything was written, once the other side has ended too, or after `linger`. It reads and drops
    * what arrives meanwhile. If the caller's scope, or the one in which the flow was
    * made, is cancelled before or meanwhile, the stream is destroyed at once. A second close waits for
    * the first.
@@ -50,7 +60,9 @@ export interface DuplexFlow extends TwoWay, Closable, LendingSource, GivingSink 
  * Receiving is as with {@linkcode fromReadable}, sending as with {@linkcode fromWritable}.
  *
  * @param duplex The stream.
+ * @param options How long closing may take.
  * @returns The flow.
+ * @throws {RangeError} If `linger` is not a number of at least 0.
  * @throws {TypeError} If `duplex` is not a stream of Node that goes both ways.
  *
  * @example A stream of Node as a flow
@@ -67,10 +79,13 @@ export interface DuplexFlow extends TwoWay, Closable, LendingSource, GivingSink 
  * await flow.close();
  * ```
  */
-export function fromDuplex(duplex: Duplex): DuplexFlow {
+export function fromDuplex(duplex: Duplex, options?: FromDuplexOptions): DuplexFlow {
   const kind = "a stream of Node that goes both ways";
   checkMethods("make a flow", duplex, kind, ...readableMethods, ...writableMethods);
-  return new NodeFlow(duplex);
+  checkOptions("make a flow", options);
+  const { linger = defaultLinger } = options ?? {};
+  checkNumber("make a flow", "linger", linger, 0, Infinity);
+  return new NodeFlow(duplex, linger);
 }
 
 class NodeFlow implements DuplexFlow {
@@ -84,10 +99,12 @@ class NodeFlow implements DuplexFlow {
   readonly #stream: Stream;
   readonly #ending: Ending;
   readonly #gone: Promise<void>;
+  readonly #linger: number;
   #closing: Promise<void> | undefined;
 
-  constructor(duplex: Duplex) {
+  constructor(duplex: Duplex, linger: number) {
     duplex.allowHalfOpen = true;
+    this.#linger = linger;
     this.#duplex = duplex;
     this.#ending = new Ending(duplex, new Home());
     const incoming = this.#incoming = new Incoming(duplex);
@@ -141,7 +158,7 @@ class NodeFlow implements DuplexFlow {
   }
 
   abort(reason?: unknown): void {
-    this.#stream.close();
+    this.#stream.close("aborted by this side", reason === undefined ? undefined : { cause: reason });
     this.#ending.giveUp(reason);
     this.#closing ??= this.#gone;
   }
@@ -158,7 +175,10 @@ class NodeFlow implements DuplexFlow {
     };
     // A socket that is closed before answers what still arrives with a reset, which destroys what the
     // other side has yet to read.
-    await this.#ending.end(end, () => this.#stream.hasTaken ? this.#incoming.over(linger) : this.#incoming.settled());
+    await this.#ending.end(
+      end,
+      () => this.#stream.hasTaken ? this.#incoming.over(this.#linger) : this.#incoming.settled(),
+    );
     this.#duplex.destroy();
     await this.#gone;
   }

@@ -18,7 +18,7 @@
  * @module
  */
 
-export { type DuplexFlow, fromDuplex } from "./from_duplex.ts";
+export { type DuplexFlow, fromDuplex, type FromDuplexOptions } from "./from_duplex.ts";
 export { fromReadable } from "./from_readable.ts";
 export { fromWritable } from "./from_writable.ts";
 export { type HttpHandler, httpHandler, type StoppingScope } from "./http_handler.ts";

@@ -30,7 +30,7 @@ const rooms = ["switch", "flow", "net"];
  * `net/testing` makes networks and flows in memory, which count what they open as backends do.
  */
 const privileges: Record<string, RegExp> = {
-  "flow/node": /^flow\/(stream|stream_end|home|check|callback_scope)\.ts$/,
+  "flow/node": /^(switch\/check|flow\/(stream|stream_end|home|check|callback_scope))\.ts$/,
   "net/backends": /^((switch|flow|net)\/[^/]+|flow\/node\/.+|net\/tls\/(engine|errors)\.ts)$/,
   "net/env":
     /^(switch\/(check|scope|strays)\.ts|net\/backends\/.+|net\/tls\/errors\.ts|flow\/node\/.+|flow\/(operation|stream(_end)?)\.ts)$/,

@@ -8,9 +8,12 @@ import { checkFlow, type FlowPair } from "../../../net/testing/mod.ts";
 import type { Switch } from "../../../switch/mod.ts";
 import { test } from "../../_test.ts";
 
+/** Checks close one end while the other is open, and need not wait for that for as long as users do. */
+const linger = 60;
+
 function bridged(capacity?: number): Promise<FlowPair> {
   const [a, b] = pipe({ capacity });
-  return Promise.resolve([fromDuplex(toDuplex(a)), fromDuplex(toDuplex(b))]);
+  return Promise.resolve([fromDuplex(toDuplex(a), { linger }), fromDuplex(toDuplex(b), { linger })]);
 }
 
 for (const check of checkFlow(() => bridged(), { clogged: () => bridged(1000) })) {
@@ -20,7 +23,7 @@ for (const check of checkFlow(() => bridged(), { clogged: () => bridged(1000) })
 /** One end bare: what the other does can be seen. */
 function halfBridged(capacity?: number): Promise<FlowPair> {
   const [a, b] = pipe({ capacity });
-  return Promise.resolve([fromDuplex(toDuplex(a)), b]);
+  return Promise.resolve([fromDuplex(toDuplex(a), { linger }), b]);
 }
 
 for (const check of checkFlow(() => halfBridged(), { clogged: () => halfBridged(1000) })) {
@@ -40,7 +43,7 @@ function plain(flow: TwoWay & { close(): Promise<void> }): TwoWay & AsyncDisposa
 
 function plainBridged(capacity?: number): Promise<FlowPair> {
   const [a, b] = pipe({ capacity });
-  return Promise.resolve([fromDuplex(toDuplex(plain(a))), b]);
+  return Promise.resolve([fromDuplex(toDuplex(plain(a)), { linger }), b]);
 }
 
 for (const check of checkFlow(() => plainBridged(), { clogged: () => plainBridged(1000) })) {
@@ -57,7 +60,7 @@ async function sockets(sw: Switch): Promise<FlowPair> {
   const other = await accepted;
   const closed = new Promise((resolve) => server.close(resolve));
   sw.onRelease(() => closed);
-  return [fromDuplex(client), fromDuplex(other)];
+  return [fromDuplex(client, { linger }), fromDuplex(other, { linger })];
 }
 
 for (const check of checkFlow(sockets, { clogged: sockets })) {
