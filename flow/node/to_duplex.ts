@@ -2,7 +2,8 @@
 
 import { Buffer } from "node:buffer";
 import { nextTick } from "node:process";
-import { Duplex } from "node:stream";
+import { Duplex, finished } from "node:stream";
+import { clearTimeout, setTimeout } from "node:timers";
 import { Cancelled, interruptible, type Switch } from "../../switch/mod.ts";
 import { checkMethods } from "../check.ts";
 import { Home } from "../home.ts";
@@ -49,6 +50,11 @@ interface BridgedFlow extends TwoWay {
 
 const flowMethods: readonly string[] = ["read", "write", "shutdown"];
 
+/** How long the end of the switch waits for the flow to take what was written, in milliseconds. */
+const linger = 1000;
+
+const nothing: Buffer = Buffer.alloc(0);
+
 type Done = (error?: Error | null) => void;
 
 /**
@@ -58,16 +64,16 @@ type Done = (error?: Error | null) => void;
  * The stream does its I/O, and emits its events, in the scope in which it was made, or in that of
  * `options.sw`: a caller who gives up, because of a timeout say, does not break a connection that
  * others share. When that scope is cancelled, the stream is destroyed with the {@linkcode Cancelled};
- * when its switch ends, with a {@linkcode ClosedError}; and without an error if it was ended before,
- * since its client is done.
+ * when its switch ends, with a {@linkcode ClosedError}, once the flow has taken what was written, or
+ * after one second; and without an error if it was ended before, since its client is done.
  *
  * From the start it reads ahead, up to its `readableHighWaterMark`, also while it is paused or has no
  * reader: so it learns of the peer's end, or of a reset, and closes.
  *
  * Ending the stream ends the sending direction of the flow by `shutdown("send")`. When it is destroyed,
  * also because both directions have ended, it closes the flow, so that what the flow has taken goes
- * out. If it is destroyed before it has ended, and the peer goes on sending, it aborts the flow, if
- * that can be aborted, so that the peer learns of it. It aborts the flow as well if its scope is
+ * out. If it is destroyed before it has ended, other than by the end of its switch, and the peer goes
+ * on sending, it aborts the flow, if that can be aborted, so that the peer learns of it. It aborts the flow as well if its scope is
  * cancelled, or the flow has not taken all that was written: a part must not look whole. A flow that
  * can be neither closed nor aborted is shut down. `'close'` is emitted when that is done, with
  * whether there was an error.
@@ -136,6 +142,8 @@ class Bridge implements SocketState {
   #waitingForCallback = 0;
   #peerEnded = false;
   #resetting = false;
+  /** Whether the switch has ended, without a failure. */
+  #released = false;
 
   constructor(flow: Opening, { sw, allowHalfOpen = true }: ToDuplexOptions) {
     this.#home = new Home(sw);
@@ -273,10 +281,31 @@ class Bridge implements SocketState {
     this.#home.call(() => this.duplex.destroy(error));
   }
 
-  #endWithSwitch(): Promise<void> {
+  async #endWithSwitch(): Promise<void> {
+    this.#released = true;
+    if (this.#hasWaiting) await this.#goneOut();
     const error = new ClosedError("use the stream", "its switch has ended");
     this.#leave(Object.assign(error, { code: "ERR_STREAM_DESTROYED" }));
-    return this.#gone;
+    await this.#gone;
+  }
+
+  /** Whether something that was written, or the end, waits for the flow to take it. */
+  get #hasWaiting(): boolean {
+    const { writableLength, writableEnded, writableFinished, destroyed } = this.duplex;
+    return this.flow !== undefined && !destroyed && (writableLength > 0 || writableEnded && !writableFinished);
+  }
+
+  /** Waits until the flow has taken everything, or the stream is destroyed, or the time for that is over. */
+  async #goneOut(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, linger);
+      const done = () => resolve();
+      this.#gone.then(done);
+      if (this.duplex.writableEnded) finished(this.duplex, { readable: false }, done);
+      else this.#home.call(() => this.duplex.write(nothing, done));
+    });
+    clearTimeout(timer);
   }
 
   /**
@@ -336,7 +365,7 @@ class Bridge implements SocketState {
   /** Whether the peer must learn that it is cut off, or that it did not get everything. */
   async #mustAbort(flow: BridgedFlow, error: Error | null, waiting: number): Promise<boolean> {
     if (this.#resetting || error instanceof Cancelled || waiting + this.#writing > 0) return true;
-    if (this.#peerEnded || this.duplex.writableFinished) return false;
+    if (this.#peerEnded || this.duplex.writableFinished || this.#released) return false;
     try {
       return await awaitReaction(flow, this.#lender(flow)) === "input";
     } catch (failure) {

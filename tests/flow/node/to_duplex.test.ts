@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { connect } from "node:net";
 import { type Duplex, PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import {
@@ -20,6 +21,8 @@ import { pattern } from "../../../net/testing/random.ts";
 import { awaitCancel, Cancelled, interruptible, Switch, yieldNow } from "../../../switch/mod.ts";
 import { test } from "../../_test.ts";
 import { bytesOf, cancelling, inCancelledScope, textOf } from "../_helpers.ts";
+import { anyPort, withNet } from "../../net/_helpers.ts";
+import { soon } from "./_flavours.ts";
 import { turns, until } from "./_helpers.ts";
 
 /** What a stream was destroyed with, once it has closed. */
@@ -193,6 +196,31 @@ test("toDuplex() that was ended and waits for its close is destroyed without an 
   assertEquals(await closed(duplex as Duplex), null);
   assertEquals(await textOf(b), "bye");
 });
+
+test("toDuplex() lets out what was written when its switch ends, though its peer goes on sending", () =>
+  withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    const size = 2_000_000;
+    const served = sw.forkPromise(() =>
+      Switch.run(async (sw) => {
+        const duplex = toDuplex(await listener.accept(sw));
+        duplex.resume().write(pattern(0, size));
+        await soon();
+      })
+    );
+    const client = connect(listener.address.port, "127.0.0.1");
+    const ended = new Promise((resolve) => client.once("end", resolve).once("error", resolve));
+    const parts: Uint8Array[] = [];
+    client.on("data", (part) => parts.push(part)).pause();
+    const talking = setInterval(() => client.write(new Uint8Array(1000)), 1);
+    await soon(200);
+    client.resume();
+    assertEquals(await ended, undefined);
+    clearInterval(talking);
+    client.end();
+    await served;
+    assertEquals(new Uint8Array(Buffer.concat(parts)), pattern(0, size));
+  }));
 
 test("toDuplex() opens a flow at once in its own scope, whatever becomes of its caller", async () => {
   const [a, b] = socketPair();
