@@ -1,8 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { refused } from "../switch/scope.ts";
-import { checkBuffer, copyTo, lengthOf } from "./bytes.ts";
-import { BusyError } from "./errors.ts";
+import { runIn } from "../switch/context.ts";
+import { noLongerNeeded } from "../switch/errors.ts";
+import { refused, Scope } from "../switch/scope.ts";
+import { checkBuffer, copyTo, lengthOf, vanished } from "./bytes.ts";
+import { BusyError, ClosedError } from "./errors.ts";
 import { checkTaken, lends, pumps } from "./foreign.ts";
 import { labelOf } from "./label.ts";
 import { rejection } from "./operation.ts";
@@ -46,8 +48,12 @@ class Front {
 
   read(buffer: Uint8Array): Promise<number | null> {
     if (this.#passed) return this.#flow.read(buffer);
-    const refusal = checkBuffer(buffer) ?? this.#refuse();
-    if (refusal !== undefined) return refusal;
+    return checkBuffer(buffer) ?? this.#refuse() ?? this.#ask(() => this.#read(buffer));
+  }
+
+  #read(buffer: Uint8Array): Promise<number | null> {
+    if (this.#passed) return this.#flow.read(buffer); // it was ended meanwhile
+    if (lengthOf(buffer) === 0) return Promise.reject(vanished("read"));
     const size = Math.min(this.#bytes.length, lengthOf(buffer));
     copyTo(buffer, this.#bytes.subarray(0, size), 0);
     this.#bytes = this.#bytes.subarray(size);
@@ -56,10 +62,11 @@ class Front {
 
   lend(use: Borrower): Promise<number | null> {
     if (this.#passed && lends(this.#flow)) return this.#flow[lend](use);
-    return this.#refuse() ?? this.#lend(use);
+    return this.#refuse() ?? this.#ask(() => this.#lend(use));
   }
 
-  async #lend(use: Borrower): Promise<number> {
+  async #lend(use: Borrower): Promise<number | null> {
+    if (this.#passed && lends(this.#flow)) return await this.#flow[lend](use); // it was ended meanwhile
     const bytes = this.#bytes;
     this.#lending = true;
     try {
@@ -72,8 +79,11 @@ class Front {
   }
 
   pump(use: PromptBorrower): Promise<boolean> {
-    const refusal = this.#passed ? undefined : this.#refuse();
-    if (refusal !== undefined) return refusal;
+    if (this.#passed) return this.#pumpOn(use);
+    return this.#refuse() ?? this.#ask(() => this.#pumpOn(use));
+  }
+
+  #pumpOn(use: PromptBorrower): Promise<boolean> {
     try {
       const bytes = this.#bytes;
       if (bytes.length > 0 && this.#pump(use, bytes) < bytes.length) return Promise.resolve(false);
@@ -102,6 +112,32 @@ class Front {
   end<T>(end: () => T): T {
     this.#bytes = nothing;
     return end();
+  }
+
+  /**
+   * Goes on unless the flow was closed, by whatever way: its bytes are gone then, those in front as well.
+   * A loan of nothing, which is given up before it could wait, tells; only a flow that lends can be asked.
+   */
+  async #ask<T>(go: () => Promise<T>): Promise<T> {
+    const flow = this.#flow;
+    if (!lends(flow)) return await go();
+    this.#lending = true;
+    const scope = new Scope(undefined, "unread");
+    try {
+      const asked = runIn(scope, () => flow[lend](() => 0));
+      scope.cancel(noLongerNeeded());
+      await asked;
+    } catch (error) {
+      if (error instanceof ClosedError) {
+        this.#bytes = nothing;
+        throw error;
+      }
+      // It was not closed; what else there is follows the bytes in front.
+    } finally {
+      scope.finish();
+      this.#lending = false;
+    }
+    return await go();
   }
 
   /** Whether the flow itself comes next. */

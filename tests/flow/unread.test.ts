@@ -24,7 +24,7 @@ import {
 import { Stream } from "../../flow/stream.ts";
 import type { StreamEnd } from "../../flow/stream_end.ts";
 import { checkFlow, type FlowPair, socketPair } from "../../net/testing/mod.ts";
-import { Cancelled } from "../../switch/mod.ts";
+import { Cancelled, Switch } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf, cancelling, foreignSource, inCancelledScope, textOf } from "./_helpers.ts";
 
@@ -174,6 +174,31 @@ test("BufReader.unread() drops what was buffered where the flow is closed or sto
       else await assertRejects(read, ClosedError);
     }
   }
+});
+
+test("BufReader.unread() drops what was buffered where the flow under it is closed or aborted", async () => {
+  for (const end of ["close", "abort", "switch"] as const) {
+    const [client, server] = socketPair();
+    await copyString("line\nrest", client);
+    const reader = new BufReader(server);
+    await reader.line();
+    const flow = reader.unread(server);
+    if (end === "close") await Promise.all([server.close(), client.close()]);
+    else if (end === "abort") server.abort(new Error("enough"));
+    else await Promise.all([Switch.run((sw) => void sw.use(server)), client.close()]);
+    await assertRejects(() => flow.read(new Uint8Array(1)), ClosedError);
+    await assertRejects(() => (flow as unknown as PipeEnd)[lend](() => 1), ClosedError);
+    await client.close();
+  }
+});
+
+test("BufReader.unread() reads what was buffered though the other side has ended, or the flow is being read", async () => {
+  const [flow, b, a] = await unread("abc");
+  const reading = a.read(new Uint8Array(1)).catch((error) => error);
+  assertEquals(await readOnce(flow, 1), "a");
+  await b.close();
+  assertEquals(await reading, null);
+  assertEquals(await textOf(flow), "bc");
 });
 
 test("BufReader.unread() keeps what was buffered when only sending is shut down, and refuses another way", async () => {
