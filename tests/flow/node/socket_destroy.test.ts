@@ -55,6 +55,30 @@ sideBySide("destroy() of toDuplex() while input arrives cuts the peer off", asyn
   see("test", await allClosed(client), taken < 20_000_000, client.errored !== null);
 });
 
+for (const when of ["as input arrives", "that has unread input"]) {
+  sideBySide(`destroy() of toDuplex() ${when} is no end to the peer, but a reset`, async ({ listen, connect, see }) => {
+    const ends: string[] = [];
+    const written = Promise.withResolvers<void>();
+    const port = await listen((server) => {
+      server.on("end", () => ends.push("end")).on("error", () => ends.push("error")).on(
+        "close",
+        () => ends.push("close"),
+      );
+      server.resume().write(new Uint8Array(1_000_000), () => written.resolve());
+    }, half);
+    const client = connect(port);
+    if (when === "as input arrives") client.once("data", () => client.destroy());
+    else {
+      await written.promise;
+      await soon();
+      client.destroy();
+    }
+    see("test", await allClosed(client));
+    while (ends.length === 0 || ends.at(-1) === "error") await soon(5);
+    see("server", ...ends);
+  });
+}
+
 sideBySide("destroy() of toDuplex() lets out what was written before", async ({ pair, see }) => {
   const [client, server] = await pair();
   server.on("data", (chunk) => see("data", String(chunk)));
