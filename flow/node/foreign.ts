@@ -72,13 +72,11 @@ export class Ending {
   /**
    * Ends the stream after everything that it was given, and waits until that has gone out, and then for
    * what `follow` waits for; or until it was given up, as when the caller's scope or the home is cancelled.
-   * Resolves with what broke it.
+   * Resolves with what broke it. If nothing `wrote`, the peer misses nothing when it is given up.
    */
-  async end(end: () => void, follow?: () => Promise<void>): Promise<unknown> {
-    // A caller who cannot wait closes all the same. If nothing waits to go out, the peer misses nothing.
-    const leave = (reason: unknown) => this.giveUp(reason, this.#writable.writableLength > 0);
-    const giveUp = (reason: unknown) => this.giveUp(reason);
-    const forget = [this.#home.onCancel("close", giveUp), onCancel("close", leave)];
+  async end(end: () => void, wrote = true, follow?: () => Promise<void>): Promise<unknown> {
+    const giveUp = (reason: unknown) => this.giveUp(reason, wrote);
+    const forget = [onCancel("close", giveUp), this.#home.onCancel("close", giveUp)];
     try {
       if (this.#givenUp) return;
       const error = await new Promise((resolve) => {
