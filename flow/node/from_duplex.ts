@@ -169,16 +169,14 @@ class NodeFlow implements DuplexFlow {
 
   async #close(): Promise<void> {
     this.#stream.close();
+    const wrote = this.#stream.hasTaken;
     const end = () => {
       this.#incoming.drop();
       this.#outgoing.end();
     };
     // A socket that is closed before answers what still arrives with a reset, which destroys what the
     // other side has yet to read.
-    await this.#ending.end(
-      end,
-      () => this.#stream.hasTaken ? this.#incoming.over(this.#linger) : this.#incoming.settled(),
-    );
+    await this.#ending.end(end, wrote, () => wrote ? this.#incoming.over(this.#linger) : this.#incoming.settled());
     this.#duplex.destroy();
     await this.#gone;
   }
