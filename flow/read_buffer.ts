@@ -52,7 +52,7 @@ export class ReadBuffer {
   readonly source: Source;
 
   readonly #initialSize: number;
-  /** What the operation gives that is under way, if it has to wait. */
+  /** The result of the operation that is under way, if it has to wait. */
   #running: Promise<unknown> | undefined;
   /** Whether what was buffered was handed over. */
   #over = false;
@@ -264,7 +264,7 @@ export class ReadBuffer {
     return value;
   }
 
-  /** Takes note that the operation has failed. One that nobody awaits may be no unhandled rejection. */
+  /** Records that the operation has failed. If it is not awaited, that is not an unhandled rejection. */
   #failed(error: unknown): unknown {
     if (isSilent(error)) this.#running?.catch(ignore);
     return this.#done(error);

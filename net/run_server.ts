@@ -263,7 +263,7 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     live.delete(connection);
   }
 
-  /** Reports connections that are reset while there is no slot, and sees the listener close meanwhile. */
+  /** Reports connections that are reset while every slot is taken, and notices when the listener closes. */
   async function reportOverflows(): Promise<never> {
     for (;;) {
       await (listener.overflow?.() ?? awaitCancel());

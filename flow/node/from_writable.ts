@@ -13,7 +13,7 @@ import { Outgoing } from "./outgoing.ts";
  * Makes a sink of a writable stream of Node: a file, the input of a child process, a request. It listens
  * to the stream's `'error'` events.
  *
- * A write waits until the stream is done with all that it was given, and then gives it a copy; so the
+ * A write waits until the stream has consumed all earlier writes, and then passes it a copy, so the
  * stream holds one write at a time. Every later write throws an error of the stream. A stream that is
  * closed already, or whose reader is gone, is a {@linkcode BrokenPipeError}.
  *

@@ -21,7 +21,7 @@ export interface SocketAddress {
 export interface SocketDuplex extends Duplex {
   /** Whether the flow is yet to come. */
   readonly connecting: boolean;
-  /** Whether there is no flow: it is yet to come, or the stream was destroyed. */
+  /** Whether the stream lacks a flow: it has not arrived yet, or the stream was destroyed. */
   readonly pending: boolean;
   /** Which directions are open: "opening", "open", "readOnly", "writeOnly" or "closed". */
   readonly readyState: string;

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** How much a socket keeps that nobody has received: as many datagrams, and as many bytes. */
+/** How much a socket keeps until it is received: as many datagrams, and as many bytes. */
 const mostDatagrams = 1024;
 const mostBytes = 1 << 20;
 

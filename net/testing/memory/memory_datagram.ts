@@ -11,7 +11,7 @@ import {
 import { systemError } from "./system_error.ts";
 import type { Later, Turn } from "./turn.ts";
 
-/** How much a socket keeps that nobody has received, as the real ones do. */
+/** How much a socket keeps until it is received, as the real ones do. */
 const mostDatagrams = 1024;
 const mostBytes = 1 << 20;
 
