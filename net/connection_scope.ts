@@ -3,8 +3,7 @@
 import { endForgotten } from "../switch/forgotten.ts";
 import { runIn } from "../switch/context.ts";
 import { type ScopeSwitch, switchOver } from "../switch/ownership.ts";
-import { currentScope, type Scope } from "../switch/scope.ts";
-import { listenForStrays, type StrayListener } from "../switch/strays.ts";
+import { currentScope, type Scope, type StrayListener } from "../switch/scope.ts";
 import type { Switch } from "../switch/switch.ts";
 
 /** What a {@linkcode ConnectionHandler} can use while it runs. It costs nothing before it is asked for something. */
@@ -81,7 +80,7 @@ export class HandlerScope implements ConnectionScope {
   /** `strays` is told of what the handler left running and nothing awaits. */
   constructor(stopping: Stopping, strays: StrayListener) {
     this.#stopping = stopping;
-    if (this.#fiber !== undefined) listenForStrays(this.#fiber, strays);
+    if (this.#fiber !== undefined) this.#fiber.strayListener = strays;
     Object.freeze(this);
   }
 

@@ -25,6 +25,12 @@ const refusalsPerTurn = 32;
  */
 export const bridge = "bridge";
 
+/** What is told of rejections that nothing handles, in code that runs in its scope. */
+export interface StrayListener {
+  /** Takes `error`, which then does not end the process. */
+  stray(error: unknown): void;
+}
+
 /** One node of the tree. Internal: users see switches, fibers and signals. */
 export class Scope {
   /**
@@ -44,6 +50,8 @@ export class Scope {
   owner: object | undefined;
   /** The promise of the call that runs in this scope, if it is one that its caller should await. */
   outcome: Promise<unknown> | undefined = undefined;
+  /** What is told of the rejections in this scope that nothing handles, also when the scope is finished. */
+  strayListener: StrayListener | undefined = undefined;
   /** Its neighbours under the parent. */
   newer: Scope | undefined;
   older: Scope | undefined;
