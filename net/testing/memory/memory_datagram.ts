@@ -38,7 +38,7 @@ export class MemoryDatagram implements ProviderDatagram, Later {
   #events: ProviderDatagramEvents | undefined;
   #closed = false;
 
-  /** `release` gives the address back. */
+  /** `release` frees the address. */
   constructor(
     local: UdpAddress,
     remote: UdpAddress | undefined,
@@ -65,7 +65,7 @@ export class MemoryDatagram implements ProviderDatagram, Later {
     return this.remote === undefined || sameAddress(this.remote, from);
   }
 
-  /** A datagram arrives. It is dropped where there is no room. */
+  /** A datagram arrives. It is dropped when the queue is full. */
   receive(datagram: Datagram): void {
     const { length } = datagram.data;
     const full = this.queued === mostDatagrams || (this.queued > 0 && this.#bytes + length > mostBytes);

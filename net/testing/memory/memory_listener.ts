@@ -24,7 +24,7 @@ export class MemoryListener implements ProviderListener {
   readonly #callers: Caller[] = [];
   #events: ProviderListenerEvents | undefined;
 
-  /** `release` gives the address back. */
+  /** `release` frees the address. */
   constructor(address: StreamAddress, backlog: number, release: () => void) {
     open.listeners++;
     this.address = address;
