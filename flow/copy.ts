@@ -6,6 +6,7 @@ import { Cancelled } from "../switch/errors.ts";
 import { checkSink, checkSource, giveNow, giveSome, lends, lendSome, pumped, pumps, pumpSome } from "./foreign.ts";
 import { readSome, writeSome } from "./foreign.ts";
 import { operation } from "./operation.ts";
+import { streamOf } from "./stream_of.ts";
 import { writeLimit } from "./stream_end.ts";
 import type { LendingSource, PumpedSink, PumpingSource, Sink, Source } from "./types.ts";
 
@@ -108,12 +109,16 @@ async function lending(source: LendingSource, sink: Sink, progress: CopyFailure)
 
 /** The same without a promise for each piece, for as long as the sink takes everything at once. */
 async function pumping(source: PumpingSource, sink: PumpedSink, progress: CopyFailure): Promise<void> {
-  const pass = (bytes: Uint8Array) => {
-    const taken = giveNow(sink, bytes);
+  const note = (taken: number) => {
     progress.copied += taken;
     return taken;
   };
-  for (let turns = 1; !await pumpSome(source, pass); turns++) {
+  const from = streamOf(source);
+  const to = streamOf(sink);
+  const pump = from !== undefined && to !== undefined
+    ? () => from.pumpTo(to, note)
+    : () => pumpSome(source, (bytes) => note(giveNow(sink, bytes)));
+  for (let turns = 1; !await pump(); turns++) {
     if (!await lendTo(source, sink, progress)) return; // waits until the sink takes something again
     if (turns % turnsPerYield === 0) await yieldNow();
   }

@@ -67,7 +67,7 @@ export class Stream implements StreamEvents {
         if (bytes === undefined || bytes === null) return bytes === null || undefined;
         stream.#lending = true;
         try {
-          const taken = checkTaken(use(plain(bytes), true), bytes);
+          const taken = checkTaken(use(bytes, true), bytes);
           stream.#consume(taken);
           if (stream.#closed !== undefined) throw stream.#closed("read");
           if (taken < bytes.length) return false;
@@ -134,6 +134,22 @@ export class Stream implements StreamEvents {
 
   /** Lends as long as all is taken, without a promise for each piece. Whether it came to the end. */
   pump(use: PromptBorrower): Promise<boolean> {
+    return this.#pump((bytes, keep) => use(plain(bytes), keep));
+  }
+
+  /**
+   * {@linkcode Stream.pump} to another stream. No other code sees the bytes, so they are passed on
+   * without a view. `note` is told each count that was taken.
+   */
+  pumpTo(sink: Stream, note: (taken: number) => void): Promise<boolean> {
+    return this.#pump((bytes) => {
+      const taken = sink.#giveNow([bytes]);
+      note(taken);
+      return taken;
+    });
+  }
+
+  #pump(use: PromptBorrower): Promise<boolean> {
     const refusal = refused() ?? this.#refuseRead();
     return refusal ?? silenced(this.#receiving.perform(lendOn, use), orThrow);
   }
@@ -175,13 +191,18 @@ export class Stream implements StreamEvents {
 
   /** {@linkcode Stream.give} without the wait: 0 while something older is queued. It looks at no scope. */
   tryGive(buffers: readonly Uint8Array[]): number {
-    const problem = this.#writeProblem();
-    if (problem !== undefined) throw problem;
     const views = viewsOf(buffers);
     if (!Array.isArray(views)) throw views;
-    if (views.length === 0) return 0;
+    return this.#giveNow(views);
+  }
+
+  /** The buffers are plain, or come from an end. */
+  #giveNow(buffers: readonly Uint8Array[]): number {
+    const problem = this.#writeProblem();
+    if (problem !== undefined) throw problem;
+    if (buffers.length === 0) return 0;
     try {
-      return this.#took(this.#end.give(views));
+      return this.#took(this.#end.give(buffers));
     } catch (error) {
       throw this.#names.failure("write", error);
     }

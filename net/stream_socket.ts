@@ -3,6 +3,7 @@
 import { ClosedError } from "../flow/errors.ts";
 import { label } from "../flow/label.ts";
 import { Stream, type StreamNames } from "../flow/stream.ts";
+import { registerFlows } from "../flow/stream_of.ts";
 import { give, lend, pump, tryGive } from "../flow/types.ts";
 import type { Borrower, PromptBorrower, PumpedSink, PumpingSource, ShutdownHow } from "../flow/types.ts";
 import type { Clock } from "../switch/clock.ts";
@@ -66,6 +67,7 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, 
   static {
     releaseSocket = (socket) => socket.#release();
     forgetSocket = (socket) => socket.#hook.remove();
+    registerFlows((flow) => #stream in flow ? flow.#stream : undefined);
     Object.freeze(this.prototype);
   }
 
