@@ -123,34 +123,44 @@ export interface ServeTerms {
 
 /** Runs a handler in the current fiber, closes its connection and reports what it threw. */
 export function serve(connection: StreamSocket, terms: ServeTerms): Promise<void> {
-  const scope = new HandlerScope(terms.stopping, new Strays(connection, terms.onError));
+  const { peer, local } = connection;
+  const scope = new HandlerScope(terms.stopping, new Strays({ peer, local }, terms.onError));
   // Not an async function, whose frame each idle connection would keep.
-  return called(terms.handler, connection, scope).then(
+  return called(terms.handler, connection, peer, scope).then(
     () => finish(connection, scope, terms),
     (error) => finish(connection, scope, terms, { error }),
   );
 }
 
-/** Reports what a handler left running and nothing awaits, as if the handler had thrown it. */
+/**
+ * Reports what a handler left running and nothing awaits, as if the handler had thrown it. It lives
+ * as long as the scope of the handler, which contexts of the runtime keep for a while, so it does
+ * not hold the connection.
+ */
 class Strays implements StrayListener {
   /** The scope of the server. */
   readonly #scope: Scope | undefined = currentScope()?.parent;
-  readonly #connection: StreamSocket;
+  readonly #info: ConnectionInfo;
   readonly #onError: AcceptForkOptions["onError"];
 
-  constructor(connection: StreamSocket, onError: AcceptForkOptions["onError"]) {
-    this.#connection = connection;
+  constructor(info: ConnectionInfo, onError: AcceptForkOptions["onError"]) {
+    this.#info = info;
     this.#onError = onError;
   }
 
   stray(error: unknown): void {
-    runIn(this.#scope, report, error, this.#connection, this.#onError);
+    runIn(this.#scope, report, error, this.#info, this.#onError);
   }
 }
 
-function called(handler: ConnectionHandler, connection: StreamSocket, scope: HandlerScope): Promise<unknown> {
+function called(
+  handler: ConnectionHandler,
+  connection: StreamSocket,
+  peer: StreamAddress,
+  scope: HandlerScope,
+): Promise<unknown> {
   try {
-    return Promise.resolve(handler(connection, connection.peer, scope));
+    return Promise.resolve(handler(connection, peer, scope));
   } catch (error) {
     return Promise.reject(error);
   }
@@ -190,7 +200,7 @@ function withFailure(error: unknown, failures: Failures = new Failures()): Failu
 
 async function report(
   error: unknown,
-  { peer, local }: StreamSocket,
+  { peer, local }: ConnectionInfo,
   onError: AcceptForkOptions["onError"],
 ): Promise<void> {
   // A cancellation is not ours to report; and if the server was not cancelled, not ours to fail with.
