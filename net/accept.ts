@@ -117,18 +117,21 @@ export interface ServeTerms {
   readonly handler: ConnectionHandler;
   readonly onError: AcceptForkOptions["onError"];
   readonly stopping: Stopping;
-  /** Called when a connection is closed and what its handler threw has been reported. */
-  readonly ended?: (connection: StreamSocket) => void;
+}
+
+/** Receiver of the end of a connection: it is closed, and what its handler threw has been reported. */
+export interface ServeEnd {
+  ended(): void;
 }
 
 /** Runs a handler in the current fiber, closes its connection and reports what it threw. */
-export function serve(connection: StreamSocket, terms: ServeTerms): Promise<void> {
+export function serve(connection: StreamSocket, terms: ServeTerms, end?: ServeEnd): Promise<void> {
   const { peer, local } = connection;
   const scope = new HandlerScope(terms.stopping, new Strays({ peer, local }, terms.onError));
   // Not an async function, whose frame each idle connection would keep.
   return called(terms.handler, connection, peer, scope).then(
-    () => finish(connection, scope, terms),
-    (error) => finish(connection, scope, terms, { error }),
+    () => finish(connection, scope, terms.onError, end),
+    (error) => finish(connection, scope, terms.onError, end, { error }),
   );
 }
 
@@ -169,7 +172,8 @@ function called(
 async function finish(
   connection: StreamSocket,
   scope: HandlerScope,
-  { onError, ended }: ServeTerms,
+  onError: AcceptForkOptions["onError"],
+  end: ServeEnd | undefined,
   thrown?: { readonly error: unknown },
 ): Promise<void> {
   let failures: Failures | undefined;
@@ -189,7 +193,7 @@ async function finish(
     // The handler's own scope may be cancelled, by what failed in its switch: that of the server is the one to go by.
     if (failures !== undefined) await runIn(fiberOf(scope)?.parent, report, failures.error, connection, onError);
   } finally {
-    ended?.(connection);
+    end?.ended();
   }
 }
 

@@ -217,6 +217,7 @@ export class ProvidedListener implements ListeningSocket {
   /** A connection with the listener's options. One that cannot have them fits another kind of address, or is broken, which its first operation will say. */
   #opened(taken: ProviderStream, { sw, hook }: Acceptor): StreamSocket {
     const socket = new ProvidedSocket(taken, this.#ofConnections, sw, hook);
+    if (this.#settings.isEmpty) return socket;
     for (const [name, value] of this.#settings.entries) {
       if (!this.#ofConnections.reach.has(name)) continue;
       try {

@@ -7,6 +7,7 @@ import { describe, isInstance } from "../switch/check.ts";
 import { systemClock } from "../switch/clock.ts";
 import { Cancelled, MultipleErrors } from "../switch/errors.ts";
 import { any } from "../switch/fiber.ts";
+import { type Linked, List } from "../switch/list.ts";
 import { refused } from "../switch/scope.ts";
 import { expectStrays } from "../switch/strays.ts";
 import { type Permit, Semaphore } from "../switch/semaphore.ts";
@@ -17,6 +18,7 @@ import {
   type ConnectionHandler,
   type ConnectionInfo,
   serve,
+  type ServeEnd,
   type ServeTerms,
 } from "./accept.ts";
 import { formatAddress, unix } from "./address.ts";
@@ -193,9 +195,9 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
   const { handler, onError, maxConnections, grace, keepListening, onAcceptError } = terms;
   const clock = listener.clock ?? systemClock;
   const slots = new Semaphore(Math.min(maxConnections, Number.MAX_SAFE_INTEGER));
-  const live = new Map<StreamSocket, Permit>();
+  const live: List<Served> = new List();
   const stopping = new Stopping();
-  const serveTerms: ServeTerms = { handler, onError, stopping, ended };
+  const serveTerms: ServeTerms = { handler, onError, stopping };
   let forced = false;
 
   return await Switch.run(async (server) => {
@@ -244,8 +246,7 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
         const connection = await listener.accept(handlers);
         backoff = shortestBackoff;
         handlers.fork(() => {
-          live.set(connection, slot);
-          return serve(connection, serveTerms);
+          return serve(connection, serveTerms, new Served(live, connection, slot));
         });
       } catch (error) {
         slot.release();
@@ -255,12 +256,6 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
         backoff = Math.min(backoff * 2, longestBackoff);
       }
     }
-  }
-
-  /** One function for all connections. */
-  function ended(connection: StreamSocket): void {
-    live.get(connection)?.release();
-    live.delete(connection);
   }
 
   /** Reports connections that are reset while every slot is taken, and notices when the listener closes. */
@@ -277,16 +272,41 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
   /** Ends what outlives the grace period. A daemon of the server: it ends itself when the handlers do. */
   async function force(handlers: Switch): Promise<void> {
     await clock.sleep(grace);
-    if (live.size === 0) return;
+    if (live.oldest === undefined) return;
     forced = true;
     const reason = new Error(`The grace period of ${grace} ms is over`);
     handlers.fail(new Cancelled(reason));
-    for (const connection of live.keys()) connection.abort(reason);
+    for (const { connection } of live.toArray()) connection.abort(reason);
     await clock.sleep(cancelPatience);
-    for (const { peer, local } of live.keys()) {
+    for (const served of live.toArray()) {
+      if (served.hasEnded) continue; // while others were reported
+      const { peer, local } = served.connection;
       const problem = `Handler of ${formatAddress(peer)} is still running ${cancelPatience} ms after it was cancelled`;
       await onError(new Error(problem), { peer, local });
     }
+  }
+}
+
+/** A connection that a server serves, in the list of those, and its slot. */
+class Served implements Linked<Served>, ServeEnd {
+  readonly connection: StreamSocket;
+  hasEnded = false;
+  newer: Served | undefined;
+  older: Served | undefined;
+  readonly #list: List<Served>;
+  readonly #slot: Permit;
+
+  constructor(list: List<Served>, connection: StreamSocket, slot: Permit) {
+    this.connection = connection;
+    this.#list = list;
+    this.#slot = slot;
+    list.add(this);
+  }
+
+  ended(): void {
+    this.hasEnded = true;
+    this.#list.remove(this);
+    this.#slot.release();
   }
 }
 

@@ -101,6 +101,11 @@ export class SocketSettings {
     }
   }
 
+  /** Whether nothing was set. */
+  get isEmpty(): boolean {
+    return this.#values.size === 0;
+  }
+
   /** What was set and still holds, in order. */
   get entries(): readonly SocketOptionEntry[] {
     return [...this.#values];
