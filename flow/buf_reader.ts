@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "../switch/freeze.ts";
 import { bytesProblem, checkBuffer, unshared, viewOf } from "./bytes.ts";
 import { describe, quote } from "./describe.ts";
 import { ParseError } from "./errors.ts";
@@ -63,7 +64,7 @@ export interface BufReaderOptions {
  */
 export class BufReader {
   static {
-    Object.freeze(this.prototype);
+    freezeClass(this);
   }
 
   readonly #in: ReadBuffer;

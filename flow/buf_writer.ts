@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "../switch/freeze.ts";
 import type { ReleaseHook } from "../switch/release_hooks.ts";
 import { own, type Switch } from "../switch/switch.ts";
 import { bytesProblem, copyTo, lengthOf, viewOf } from "./bytes.ts";
@@ -55,7 +56,7 @@ let bufferIn: (writer: BufWriter) => WriteBuffer;
 export class BufWriter {
   static {
     bufferIn = (writer) => writer.#out;
-    Object.freeze(this.prototype);
+    freezeClass(this);
   }
 
   readonly #out: WriteBuffer;

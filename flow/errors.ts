@@ -1,5 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "../switch/freeze.ts";
+
 /** What to do instead of two operations at once. */
 const remedies: Readonly<Record<string, string>> = {
   read: "read it in one fiber, or take turns with a Semaphore(1)",
@@ -23,6 +25,10 @@ const longestName = 200;
  * ```
  */
 export class EndOfFlow extends Error {
+  static {
+    freezeClass(this);
+  }
+
   /**
    * Makes the error.
    *
@@ -46,6 +52,10 @@ export class EndOfFlow extends Error {
  * ```
  */
 export class BufferLimitExceeded extends Error {
+  static {
+    freezeClass(this);
+  }
+
   /** The limit, in bytes. */
   readonly limit: number;
   /** Where in the stream that begins which was too long, in bytes, if it is known. */
@@ -91,6 +101,10 @@ export class BufferLimitExceeded extends Error {
  * ```
  */
 export class FlushAborted extends Error {
+  static {
+    freezeClass(this);
+  }
+
   /**
    * Makes the error.
    *
@@ -115,6 +129,10 @@ export class FlushAborted extends Error {
  * ```
  */
 export class ParseError extends Error {
+  static {
+    freezeClass(this);
+  }
+
   /** Where, in bytes from the beginning of the stream. */
   readonly offset: number;
 
@@ -146,6 +164,10 @@ export class ParseError extends Error {
  * ```
  */
 export class ClosedError extends Error {
+  static {
+    freezeClass(this);
+  }
+
   /** What was tried: "read", "write", "accept". */
   readonly operation: string;
   /** The flow, if it has a name: "tcp:127.0.0.1:80". */
@@ -187,6 +209,10 @@ export class ClosedError extends Error {
  * ```
  */
 export class BusyError extends Error {
+  static {
+    freezeClass(this);
+  }
+
   /** What was tried: "read" or "write". */
   readonly operation: string;
   /** The flow, if it has a name: "tcp:127.0.0.1:80". */
@@ -224,6 +250,10 @@ export class BusyError extends Error {
  * ```
  */
 export class BrokenPipeError extends Error {
+  static {
+    freezeClass(this);
+  }
+
   /** What was tried: "write". */
   readonly operation: string;
 

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { hideClass } from "../switch/freeze.ts";
 import { totalLength, unshared } from "./bytes.ts";
 import { describe } from "./describe.ts";
 import { BrokenPipeError } from "./errors.ts";
@@ -192,7 +193,7 @@ class MemoryEnd implements StreamEnd {
 
 class PipeFlow implements PipeEnd {
   static {
-    Object.freeze(this.prototype);
+    hideClass(this);
   }
 
   readonly #end: MemoryEnd;

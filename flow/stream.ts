@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { hideClass } from "../switch/freeze.ts";
 import { throwLater } from "../switch/late_error.ts";
 import { currentScope, refused, Waiter } from "../switch/scope.ts";
 import { checkBuffer, checkBytes, copyTo, lengthOf, plain, vanished, viewOf, viewsOf } from "./bytes.ts";
@@ -15,6 +16,32 @@ export { label } from "./label.ts";
 
 /** After so many pieces a pump lets others run, for ends that never wait would keep it going for ever. */
 const piecesPerTurn = 256;
+
+/** What the end of a stream is handed: its notifications, and no way to the stream. */
+class Events implements StreamEvents {
+  static {
+    hideClass(this);
+  }
+
+  readonly #stream: Stream;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+    Object.freeze(this);
+  }
+
+  readable(): void {
+    this.#stream.readable();
+  }
+
+  writable(): void {
+    this.#stream.writable();
+  }
+
+  closed(): void {
+    this.#stream.closed();
+  }
+}
 
 /** How a stream names itself and its failures. */
 export interface StreamNames {
@@ -271,6 +298,11 @@ export class Stream implements StreamEvents {
     if (this.#flushers === undefined || !this.#end.flushed) return;
     for (const waiter of this.#flushers) waiter.resolve();
     this.#flushers = undefined;
+  }
+
+  /** What to hand to an end that may be code of users. */
+  get events(): StreamEvents & { closed(): void } {
+    return new Events(this);
   }
 
   /** What is under it is gone; nothing follows. */

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { hideClass } from "../switch/freeze.ts";
 import { endForgotten } from "../switch/forgotten.ts";
 import { runIn } from "../switch/context.ts";
 import { type ScopeSwitch, switchOver } from "../switch/ownership.ts";
@@ -67,7 +68,7 @@ export class HandlerScope implements ConnectionScope {
     endScope = (scope, failures) => scope.#end(failures);
     fiberOf = (scope) => scope.#fiber;
     tellScope = (scope) => scope.#tell();
-    Object.freeze(this.prototype);
+    hideClass(this);
   }
 
   readonly #fiber: Scope | undefined = currentScope();

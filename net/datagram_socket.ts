@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { hideClass } from "../switch/freeze.ts";
 import { bytesProblem, copyTo, lengthOf, vanished, viewOf } from "../flow/bytes.ts";
 import { Direction } from "../flow/direction.ts";
 import { BusyError, ClosedError } from "../flow/errors.ts";
@@ -60,7 +61,7 @@ interface Place {
 /** A datagram socket of a provider, with an owner. */
 export class ProvidedDatagramSocket implements DatagramSocket {
   static {
-    Object.freeze(this.prototype);
+    hideClass(this);
   }
 
   readonly remote: DatagramAddress | undefined;
@@ -99,14 +100,14 @@ export class ProvidedDatagramSocket implements DatagramSocket {
     this.#owner = owner;
     this.#hook = hook;
     this.#receiving = new Direction<ProvidedDatagramSocket>("receive", namesOf(end.local, remote), this);
-    end.attach({
+    end.attach(Object.freeze({
       receivable: () => this.#receivable(),
       sendable: () => this.#sendQueued(),
       closed: () => {
         this.#gone = true;
         this.#onGone?.();
       },
-    });
+    }));
     Object.freeze(this);
   }
 

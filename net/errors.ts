@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "../switch/freeze.ts";
 import { isInstance } from "../switch/check.ts";
 import { type Address, formatAddress, type HostAddress } from "./address.ts";
 import { escapeText, quoteText } from "./text.ts";
@@ -226,6 +227,10 @@ export interface NetErrorOptions extends NetErrorSource {
  * ```
  */
 export class NetError extends Error {
+  static {
+    freezeClass(this);
+  }
+
   /** What happened. */
   readonly code: NetErrorCode;
   /** What was being done, in one word. */

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "../switch/freeze.ts";
 import { quoteText } from "./text.ts";
 
 /**
@@ -94,8 +95,7 @@ export class IpAddress {
   static readonly any6: IpAddress = new IpAddress(new Uint8Array(16));
 
   static {
-    Object.freeze(this.prototype);
-    Object.freeze(this);
+    freezeClass(this);
   }
 
   /**

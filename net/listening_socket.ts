@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { hideClass } from "../switch/freeze.ts";
 import { ClosedError } from "../flow/errors.ts";
 import { rejection } from "../flow/operation.ts";
 import type { Clock } from "../switch/clock.ts";
@@ -67,7 +68,7 @@ export class ProvidedListener implements ListeningSocket {
   static {
     refuse = (acceptor, reason) => acceptor.listener.#refuse(acceptor, reason);
     cancel = (acceptor, reason) => acceptor.listener.#cancel(acceptor, reason);
-    Object.freeze(this.prototype);
+    hideClass(this);
   }
 
   readonly #listener: ProviderListener;
@@ -95,7 +96,7 @@ export class ProvidedListener implements ListeningSocket {
     this.#subject = labelled(listener.address);
     this.#owner = owner;
     this.#hook = hook;
-    listener.attach({ acceptable: () => this.#serve(), overflowing: () => this.#overflowing() });
+    listener.attach(Object.freeze({ acceptable: () => this.#serve(), overflowing: () => this.#overflowing() }));
     Object.freeze(this);
   }
 

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { hideClass } from "../switch/freeze.ts";
 import { ClosedError } from "../flow/errors.ts";
 import { label } from "../flow/label.ts";
 import { Stream, type StreamNames } from "../flow/stream.ts";
@@ -68,7 +69,7 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, 
     releaseSocket = (socket) => socket.#release();
     forgetSocket = (socket) => socket.#hook.remove();
     registerFlows((flow) => #stream in flow ? flow.#stream : undefined);
-    Object.freeze(this.prototype);
+    hideClass(this);
   }
 
   readonly #end: ProviderStream;
@@ -88,7 +89,7 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, 
     this.#hook = hook;
     this.#stream = new Stream(end, identity);
     hook.resource = identity;
-    end.attach(this.#stream);
+    end.attach(this.#stream.events);
     if (terms.given.length > 0) this.#settings();
     Object.freeze(this);
   }

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "./freeze.ts";
 import { refused } from "./scope.ts";
 import { WaitQueue } from "./wait_queue.ts";
 
@@ -28,11 +29,15 @@ import { WaitQueue } from "./wait_queue.ts";
  */
 export class Condition {
   static {
-    Object.freeze(this.prototype);
-    Object.freeze(this);
+    freezeClass(this);
   }
 
   readonly #waiting: WaitQueue<void> = new WaitQueue();
+
+  /** Makes a condition for which nothing waits yet. */
+  constructor() {
+    Object.freeze(this);
+  }
 
   /**
    * Waits for a notification. A call that is cancelled before it is notified leaves the queue, and

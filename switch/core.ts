@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "./freeze.ts";
 import { withCallerFrames } from "./caller_frames.ts";
 import { checkFunction, describe, isInstance, rejectionOf } from "./check.ts";
 import { runIn } from "./context.ts";
@@ -79,8 +80,7 @@ export class Switch {
     };
     fiberFailed = (sw, error) => sw.#fail(error);
     fiberEnded = (sw) => sw.#ended();
-    Object.freeze(this.prototype);
-    Object.freeze(this);
+    freezeClass(this);
   }
 
   /** The name given to {@linkcode Switch.run}. */
@@ -404,7 +404,7 @@ export class Switch {
   onRelease(fn: () => unknown): ReleaseHook {
     checkFunction("register a release hook", fn);
     const hook = this.#addHook(new ReleaseFunction(fn));
-    return { remove: () => hook.remove() };
+    return Object.freeze({ remove: () => hook.remove() });
   }
 
   /**

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "./freeze.ts";
 import { fieldOf, isInstance, textOf } from "./check.ts";
 
 /**
@@ -18,6 +19,10 @@ import { fieldOf, isInstance, textOf } from "./check.ts";
  * ```
  */
 export class Cancelled extends Error {
+  static {
+    freezeClass(this);
+  }
+
   /**
    * Makes a cancellation.
    *
@@ -48,16 +53,28 @@ export const scopeEnded: () => Cancelled = withoutCost("The scope has ended");
  * and can be annotated as one.
  */
 function withoutCost(why: string): () => Cancelled {
-  let model: Cancelled | undefined; // made when it is first needed
-  return () => Object.create(model ??= withoutTrace(new Cancelled(Object.freeze(withoutTrace(new Error(why))))));
+  let model: object | undefined; // made when it is first needed
+  return () => Object.create(model ??= modelOf(new Cancelled(Object.freeze(withoutTrace(new Error(why))))));
 }
 
-/**
- * Its trace would be that of the first one. A plain property, so that a new one of what inherits it
- * is its own.
- */
-function withoutTrace<E extends Error>(error: E): E {
-  return Object.defineProperty(error, "stack", { value: String(error), writable: true, configurable: true });
+/** What cancellations inherit that are as `cancelled` is. What is written to one is its own. */
+function modelOf(cancelled: Cancelled): object {
+  const model = Object.create(Cancelled.prototype);
+  const { name, message, cause } = cancelled;
+  for (const [key, value] of Object.entries({ name, message, cause, stack: String(cancelled) })) {
+    Object.defineProperty(model, key, {
+      get: () => value,
+      set(this: object, own: unknown) {
+        Object.defineProperty(this, key, { value: own, writable: true, enumerable: false, configurable: true });
+      },
+    });
+  }
+  return Object.freeze(model);
+}
+
+/** Its trace would be that of the first one. */
+function withoutTrace(error: Error): Error {
+  return Object.defineProperty(error, "stack", { value: String(error) });
 }
 
 /** How many errors the message of a {@linkcode MultipleErrors} lists. */
@@ -84,6 +101,10 @@ const mostListed = 10;
  * ```
  */
 export class MultipleErrors extends AggregateError {
+  static {
+    freezeClass(this);
+  }
+
   /**
    * Makes one error of several.
    *

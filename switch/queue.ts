@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "./freeze.ts";
 import { checkWhole } from "./check.ts";
 import { refused } from "./scope.ts";
 import { WaitQueue } from "./wait_queue.ts";
@@ -31,8 +32,7 @@ import { WaitQueue } from "./wait_queue.ts";
  */
 export class Queue<T> {
   static {
-    Object.freeze(this.prototype);
-    Object.freeze(this);
+    freezeClass(this);
   }
 
   readonly #capacity: number;
@@ -55,6 +55,7 @@ export class Queue<T> {
   constructor(capacity: number) {
     checkWhole("make a queue", "capacity", capacity, 0);
     this.#capacity = capacity;
+    Object.freeze(this);
   }
 
   /**

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "./freeze.ts";
 import { checkWhole } from "./check.ts";
 import { refused } from "./scope.ts";
 import { WaitQueue } from "./wait_queue.ts";
@@ -31,8 +32,7 @@ export interface Permit extends Disposable {
  */
 export class Semaphore {
   static {
-    Object.freeze(this.prototype);
-    Object.freeze(this);
+    freezeClass(this);
   }
 
   #permits: number;
@@ -48,6 +48,7 @@ export class Semaphore {
   constructor(permits: number) {
     checkWhole("make a semaphore", "permits", permits, 0);
     this.#permits = permits;
+    Object.freeze(this);
   }
 
   /**
@@ -128,7 +129,7 @@ export class Semaphore {
       this.#held--;
       this.#wake();
     };
-    return { release, [Symbol.dispose]: release };
+    return Object.freeze({ release, [Symbol.dispose]: release });
   }
 
   #wake(): void {

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "./freeze.ts";
 import { checkClock, checkFunction, checkName, checkOptions, describe, rejectionOf } from "./check.ts";
 import { type Clock, sleepIn, systemClock } from "./clock.ts";
 import { noLongerNeeded } from "./errors.ts";
@@ -22,6 +23,10 @@ const longestName = 100;
  * ```
  */
 export class TimeoutError extends Error {
+  static {
+    freezeClass(this);
+  }
+
   /** How long it was given, in milliseconds. */
   readonly ms: number;
 

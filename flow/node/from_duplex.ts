@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { hideClass } from "../../switch/freeze.ts";
 import type { Duplex } from "node:stream";
 import { checkNumber, checkOptions } from "../../switch/check.ts";
 import { checkMethods } from "../check.ts";
@@ -90,7 +91,7 @@ export function fromDuplex(duplex: Duplex, options?: FromDuplexOptions): DuplexF
 
 class NodeFlow implements DuplexFlow {
   static {
-    Object.freeze(this.prototype);
+    hideClass(this);
   }
 
   readonly #duplex: Duplex;

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { hideClass } from "../../switch/freeze.ts";
 import { label } from "../../flow/label.ts";
 import { type Borrower, give, type GivingSink, lend, type LendingSource, type ShutdownHow } from "../../flow/mod.ts";
 import { Stream } from "../../flow/stream.ts";
@@ -82,7 +83,7 @@ export function socketPair(options?: SocketPairOptions): [StreamSocket, StreamSo
 /** One end. It has no owner, and so lacks what the sockets of a network have beyond a stream. */
 class PairedSocket implements StreamSocket, LendingSource, GivingSink {
   static {
-    Object.freeze(this.prototype);
+    hideClass(this);
   }
 
   readonly local: StreamAddress;

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "../../switch/freeze.ts";
 import { formatAddress, type StreamAddress } from "../mod.ts";
 import { escapeText } from "../text.ts";
 
@@ -102,6 +103,10 @@ export interface TlsErrorContext {
  * ```
  */
 export class TlsError extends Error {
+  static {
+    freezeClass(this);
+  }
+
   /** What happened. */
   readonly code: TlsErrorCode;
   /** The peer: the address of the flow that carries the connection, or else what that flow is called. */

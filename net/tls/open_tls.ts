@@ -12,7 +12,7 @@ import { TlsError } from "./errors.ts";
 import { handshakeErrorOf } from "./failure.ts";
 import type { TlsOptions } from "./options.ts";
 import { type Open, Session } from "./session.ts";
-import { SecureFlow, type TlsFlow } from "./tls_flow.ts";
+import { contextOf, isClosing, secure, SecureFlow, type TlsFlow } from "./tls_flow.ts";
 import { checkFlow } from "./wrapped_flow.ts";
 
 /** How a connection is opened. */
@@ -48,16 +48,16 @@ export function openTls<O extends TlsOptions>(
     const tls = new SecureFlow(session, flow, { ...terms, owner: sw, label, expectedName });
     const handshake = async () => {
       const { open, serverName } = await home.run(() => prepare(session));
-      tls.secured(await session.handshake(open), serverName);
+      secure(tls, await session.handshake(open), serverName);
     };
     try {
       const shaking = handshake();
       await within(terms.clock, handshakeTimeout, () => interruptible(shaking));
       return tls;
     } catch (cause) {
-      const given = tls.closing; // by its switch, which has ended
+      const given = isClosing(tls); // by its switch, which has ended
       if (given) opening.catch(ignore);
-      const failure = given ? ownerGone(sw, "start TLS") : handshakeErrorOf(cause, tls.context);
+      const failure = given ? ownerGone(sw, "start TLS") : handshakeErrorOf(cause, contextOf(tls));
       // Where TLS itself failed, what tells the other side why is on its way, and has its time to get there.
       if (!(failure instanceof TlsError) || failure.code === "handshake_timeout") tls.abort(failure);
       await tls.close();

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { hideClass } from "../../switch/freeze.ts";
 import {
   type Borrower,
   type Closable,
@@ -93,16 +94,30 @@ export interface TlsTerms extends ClosingTerms {
   readonly expectedName: string | undefined;
 }
 
+/** Notes that the handshake is done. */
+export let secure: (flow: SecureFlow, result: HandshakeResult, serverName: string | undefined) => void;
+
+/** What the errors of a connection say beside their code. */
+export let contextOf: (flow: SecureFlow) => TlsErrorContext;
+
+/** Whether a connection is closed, or about to be. */
+export let isClosing: (flow: SecureFlow) => boolean;
+
 /** A session with an owner. */
 export class SecureFlow implements TlsFlow, Lingering {
   static {
-    Object.freeze(this.prototype);
+    hideClass(this);
+    secure = (flow, result, serverName) => {
+      flow.#result = result;
+      flow.#serverName = serverName;
+    };
+    contextOf = (flow) => flow.#context;
+    isClosing = (flow) => flow.#closing !== undefined;
   }
 
   readonly local: StreamAddress;
   readonly peer: StreamAddress;
-  /** What its errors say beside their code. */
-  readonly context: TlsErrorContext;
+  readonly #context: TlsErrorContext;
   readonly #session: Session;
   readonly #flow: WrappedFlow;
   readonly #terms: TlsTerms;
@@ -116,7 +131,7 @@ export class SecureFlow implements TlsFlow, Lingering {
     const { label, owner, expectedName } = terms;
     this.local = addressOf(flow.local);
     this.peer = addressOf(flow.peer);
-    const context = this.context = { peer: peerOf(this.peer, flow), expectedName };
+    const context = this.#context = { peer: peerOf(this.peer, flow), expectedName };
     this.#session = session;
     this.#flow = flow;
     this.#terms = terms;
@@ -124,12 +139,6 @@ export class SecureFlow implements TlsFlow, Lingering {
     this.#hook = own(owner, "start TLS", { release: () => this.#release(), label });
     session.attach(this.#stream);
     Object.freeze(this);
-  }
-
-  /** The handshake is done. */
-  secured(result: HandshakeResult, serverName: string | undefined): void {
-    this.#result = result;
-    this.#serverName = serverName;
   }
 
   get [flowLabel](): string {
@@ -150,11 +159,6 @@ export class SecureFlow implements TlsFlow, Lingering {
 
   get serverName(): string | undefined {
     return this.#serverName;
-  }
-
-  /** Whether it is closed, or about to be. */
-  get closing(): boolean {
-    return this.#closing !== undefined;
   }
 
   read(buffer: Uint8Array): Promise<number | null> {

@@ -1,0 +1,225 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * Code that was given one thing must not reach what others depend on: no internal object, no
+ * prototype that it could patch, no constructor that users do not need.
+ */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import * as root from "../../mod.ts";
+import * as nodeFlows from "../../flow/node/mod.ts";
+import * as testing from "../../net/testing/mod.ts";
+import * as tls from "../../net/tls/mod.ts";
+import { test } from "../_test.ts";
+import { FakeStream } from "./_fake.ts";
+import { anyPort, bytes, withNet } from "./_helpers.ts";
+import { securedPipe } from "./tls/_helpers.ts";
+import { type Findings, walk } from "./_walk.ts";
+
+const entryPoints = { root, nodeFlows, testing, tls };
+
+/** The classes that users construct, or test against. */
+const publicClasses: ReadonlySet<unknown> = new Set(
+  Object.values(entryPoints).flatMap((module) => Object.values(module)).filter((value) =>
+    typeof value === "function" && /^class\b/.test(String(value))
+  ),
+);
+
+function assertNothing({ mutable, constructors, visited }: Findings): void {
+  assert(visited > 0);
+  assertEquals({ mutable, constructors }, { mutable: [], constructors: [] });
+}
+
+function walkAll(roots: Record<string, unknown>): Findings {
+  return walk(new Map(Object.entries(roots)), publicClasses);
+}
+
+/** A callback that keeps its `this` and its arguments. */
+function spy(into: Record<string, unknown>, name: string, result?: unknown): (...args: unknown[]) => unknown {
+  return function (this: unknown, ...args: unknown[]) {
+    into[`${name}.this`] = this;
+    for (const [i, arg] of args.entries()) into[`${name}(${i})`] = arg;
+    return typeof result === "function" ? result(...args) : result;
+  };
+}
+
+async function failure(operation: () => unknown): Promise<unknown> {
+  try {
+    return await operation();
+  } catch (error) {
+    return error;
+  }
+}
+
+for (const [name, module] of Object.entries(entryPoints)) {
+  test(`what ${name} exports cannot be changed`, () => {
+    assertNothing(walkAll({ ...module }));
+  });
+}
+
+test("a switch, its parts and what its callbacks are called with cannot be changed", async () => {
+  const found: Record<string, unknown> = {};
+  await root.Switch.run(async (sw) => {
+    const hook = sw.onRelease(spy(found, "onRelease"));
+    Object.assign(found, { sw, hook });
+    sw.fork(spy(found, "fork"));
+    await sw.forkPromise(spy(found, "forkPromise"));
+    sw.forkDaemon(spy(found, "forkDaemon"));
+    await root.all([spy(found, "all")]);
+    await root.first(spy(found, "first") as () => unknown, () => root.awaitCancel());
+    await root.any([spy(found, "any"), spy(found, "any2")], { combine: spy(found, "combine") });
+    await root.mapFibers([1], spy(found, "mapFibers"));
+    await root.filterFibers([1], spy(found, "filterFibers", true) as () => boolean);
+    await root.forEachFiber([1], spy(found, "forEachFiber"));
+    await root.protect(spy(found, "protect"));
+    const clock = testing.mockClock();
+    await root.withTimeout(clock, 5, spy(found, "withTimeout"));
+    const attempt = spy(found, "retry", () => Promise.reject(new Error("Cannot try")));
+    const isRetryable = spy(found, "isRetryable", false) as () => boolean;
+    await failure(() => root.retry(clock, { attempts: 2, delay: 0 }, attempt, { isRetryable }));
+    const semaphore = new root.Semaphore(2);
+    const queue = new root.Queue<number>(1);
+    Object.assign(found, { clock, semaphore, queue, condition: new root.Condition() });
+    Object.assign(found, { permit: await semaphore.acquire(), tried: semaphore.tryAcquire() });
+    found.waited = root.Switch.run(async (inner) => {
+      inner.fork(async () => (await semaphore.acquire()).release());
+      await root.yieldNow();
+      (found.permit as root.Permit).release();
+    });
+    await found.waited;
+  });
+  assertNothing(walkAll(found));
+  for (const [key, value] of Object.entries(found)) {
+    if (key.endsWith(".this")) assertEquals(value ?? undefined, undefined, key);
+  }
+});
+
+test("what is thrown by a scope shares nothing that can be changed", async () => {
+  const thrown: unknown[] = [];
+  const lose = () => root.awaitCancel().catch((error) => thrown.push(error));
+  await root.first(lose, () => 1);
+  await root.first(lose, () => 1);
+  thrown.push(await failure(() => root.Switch.run((sw) => (sw.fail(new Error("Cannot work")), sw.check()))));
+  thrown.push(await failure(() => root.all([() => Promise.reject(1), () => Promise.reject(2)])));
+  assertNothing(walkAll({ ...thrown }));
+  const [one, other] = thrown as Error[];
+  assert(one !== other);
+  one.message = "changed";
+  assertEquals(other.message, "Operation was cancelled: The rest of the scope has its result");
+});
+
+test("sockets of the system, their listener and their addresses cannot be changed", async () => {
+  const found: Record<string, unknown> = {};
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    const stop = new AbortController();
+    const handler = spy(found, "handler", (_: unknown, __: unknown, scope: root.ConnectionScope) => {
+      Object.assign(found, { handlerSwitch: scope.sw, stopping: scope.stopping });
+      return Promise.reject(new Error("Cannot serve"));
+    });
+    const onError = spy(found, "onError", () => stop.abort());
+    const served = sw.forkPromise(() => root.runServer(listener, handler, { onError, stop: stop.signal }));
+    const client = await net.connect(sw, listener.address, { socketOptions: { TCP_NODELAY: true } });
+    await served;
+    const datagrams = await net.datagramSocket(sw, root.udp("127.0.0.1", 0));
+    await datagrams.send(bytes("hello"), datagrams.local);
+    const [received] = await datagrams.recvMany();
+    Object.assign(found, { net, listener, client, datagrams, received });
+    found.lookup = await net.getAddrInfo("127.0.0.1", { service: "80" });
+    found.refused = await failure(() => net.connect(sw, listener.address));
+    found.closed = await failure(async () => (await client.close(), await client.write(bytes("x"))));
+    found.busy = await failure(() =>
+      Promise.all([datagrams.recv(new Uint8Array(1)), datagrams.recv(new Uint8Array(1))])
+    );
+    found.option = await failure(() => datagrams.setOption("TCP_NODELAY" as never, true as never));
+  });
+  assertNothing(walkAll(found));
+  for (const [key, value] of Object.entries(found)) {
+    if (key.endsWith(".this")) assertEquals(value ?? undefined, undefined, key);
+  }
+});
+
+test("what run hands to a program cannot be changed", async () => {
+  const found: Record<string, unknown> = {};
+  await root.run((env) => Object.assign(found, { env }));
+  assertNothing(walkAll(found));
+});
+
+test("pipes, bridges, readers and writers cannot be changed", async () => {
+  const found: Record<string, unknown> = {};
+  const [a, b] = root.pipe();
+  const reader = new root.BufReader(a, { maxSize: 100 });
+  await b.write(bytes("hello"));
+  await reader.takeWhile(spy(found, "takeWhile", (byte: number) => byte !== 111) as never);
+  Object.assign(found, { a, b, reader, source: reader.asSource(), unread: reader.unread(a) });
+  await root.withBufWriter(b, spy(found, "withBufWriter"));
+  await root.parse("x", spy(found, "parse", (r: root.BufReader) => r.takeAll()) as never);
+  const duplex = nodeFlows.toDuplex(root.pipe()[0]);
+  const flow = nodeFlows.fromDuplex(nodeFlows.toDuplex(root.pipe()[0]) as never);
+  Object.assign(found, { duplex, flow, readable: root.toReadableStream(b), lent: root.stringSource("x") });
+  Object.assign(found, { memory: root.bytesSource(bytes("x")), sink: root.bufferSink(), nothing: root.nullFlow });
+  Object.assign(found, {
+    iterable: root.fromIterable([bytes("x")]),
+    cancellable: root.cancellableSource(root.nullFlow),
+  });
+  Object.assign(found, { web: root.fromReadableStream(new Blob(["x"]).stream()) });
+  found.busy = await failure(() => Promise.all([b.read(new Uint8Array(1)), b.read(new Uint8Array(1))]));
+  await (root.stringSource("x") as root.LendingSource)[root.lend](spy(found, "borrower", Promise.resolve(1)) as never);
+  await a.close();
+  found.closed = await failure(() => a.write(bytes("x")));
+  assertNothing(walkAll(found));
+  for (const [key, value] of Object.entries(found)) {
+    if (key.endsWith(".this")) assertEquals(value ?? undefined, undefined, key);
+  }
+  for (const open of [a, b, flow]) await open.close();
+  duplex.destroy();
+});
+
+test("connections in memory cannot be changed", async () => {
+  const found: Record<string, unknown> = {};
+  await root.Switch.run(async (sw) => {
+    const net = testing.memoryNet();
+    const listener = await net.listen(sw, root.tcp("127.0.0.1", 80));
+    const [client, server] = await root.both(() => net.connect(sw, listener.address), () => listener.accept(sw));
+    Object.assign(found, { net, listener, client, server, pair: testing.socketPair() });
+    found.counts = testing.openCounts();
+  });
+  assertNothing(walkAll(found));
+});
+
+test("a connection of TLS cannot be changed, nor what is known of its peer", async () => {
+  const found: Record<string, unknown> = {};
+  await root.Switch.run(async (sw) => {
+    const [client, server] = await securedPipe(sw);
+    Object.assign(found, { client, server });
+    assert(client.peerCertificate !== undefined);
+    found.untrusted = await failure(() => securedPipe(sw, { authorities: [] }));
+  });
+  assertNothing(walkAll(found));
+});
+
+test("what a provider is handed leads to nothing else", async () => {
+  const found: Record<string, unknown> = {};
+  const stream = new FakeStream();
+  const attach = stream.attach.bind(stream);
+  stream.attach = (events) => attach(found.events = events);
+  const provider = {
+    features: new Set(),
+    clock: testing.mockClock(),
+    socketOptions: () => new Set(),
+    connect: (...args: unknown[]) => {
+      Object.assign(found, { ...args });
+      return { result: Promise.resolve(stream), cancel() {} };
+    },
+  };
+  await root.Switch.run(async (sw) => {
+    const socket = await root.createNet(provider as never).connect(sw, root.tcp("10.0.0.2", 80));
+    await socket.write(bytes("hello"));
+  });
+  assert(found.events !== undefined);
+  assertNothing(walkAll(found));
+  assertEquals(Object.keys(Object.getOwnPropertyDescriptors(found.events)), []);
+  const events = found.events as root.ProviderStreamEvents & { readonly write?: unknown };
+  assertEquals([typeof events.readable, typeof events.writable, typeof events.closed], Array(3).fill("function"));
+  assertEquals(events.write, undefined);
+  assertThrows(() => Object.defineProperty(Object.getPrototypeOf(events), "readable", { value: () => {} }), TypeError);
+});
