@@ -10,7 +10,8 @@ import * as nodeFlows from "../../flow/node/mod.ts";
 import * as testing from "../../net/testing/mod.ts";
 import * as tls from "../../net/tls/mod.ts";
 import { test } from "../_test.ts";
-import { FakeStream } from "./_fake.ts";
+import { FakeListener, FakeProvider, FakeStream, microtasks } from "./_fake.ts";
+import { FakeDatagram } from "./_fake_datagram.ts";
 import { anyPort, bytes, withNet } from "./_helpers.ts";
 import { securedPipe } from "./tls/_helpers.ts";
 import { type Findings, walk } from "./_walk.ts";
@@ -197,29 +198,68 @@ test("a connection of TLS cannot be changed, nor what is known of its peer", asy
   assertNothing(walkAll(found));
 });
 
+/** Keeps what the methods of `target` are called with. */
+function record(into: Record<string, unknown>, name: string, target: object): void {
+  for (const method of Object.getOwnPropertyNames(Object.getPrototypeOf(target))) {
+    const own = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(target), method)?.value;
+    if (method === "constructor" || typeof own !== "function") continue;
+    const kept = function (this: unknown, ...args: unknown[]) {
+      assert(this === target, `${name}.${method}() is a method of what the user wrote`);
+      for (const [i, arg] of args.entries()) into[`${name}.${method}(${i})`] = arg;
+      return own.apply(target, args);
+    };
+    Object.defineProperty(target, method, { value: kept });
+  }
+}
+
 test("what a provider is handed leads to nothing else", async () => {
   const found: Record<string, unknown> = {};
+  const provider = new FakeProvider();
   const stream = new FakeStream();
-  const attach = stream.attach.bind(stream);
-  stream.attach = (events) => attach(found.events = events);
-  const provider = {
-    features: new Set(),
-    clock: testing.mockClock(),
-    socketOptions: () => new Set(),
-    connect: (...args: unknown[]) => {
-      Object.assign(found, { ...args });
-      return { result: Promise.resolve(stream), cancel() {} };
-    },
-  };
+  const system = new FakeListener(root.tcp("10.0.0.2", 80));
+  const datagram = new FakeDatagram();
+  for (const [name, target] of Object.entries({ provider, stream, system, datagram })) record(found, name, target);
+  const net = root.createNet(provider);
   await root.Switch.run(async (sw) => {
-    const socket = await root.createNet(provider as never).connect(sw, root.tcp("10.0.0.2", 80));
+    const connecting = net.connect(sw, root.tcp("10.0.0.2", 80), { socketOptions: { TCP_NODELAY: false } });
+    const listening = net.listen(sw, root.tcp("10.0.0.2", 80));
+    const opening = net.datagramSocket(sw, "udp4");
+    const asking = net.getNameInfo(root.tcp("10.0.0.2", 80));
+    const searching = net.getServices("a.example");
+    const finding = net.getAddrInfo("a.example");
+    await microtasks();
+    provider.connects[0].succeed(stream);
+    provider.listens[0].succeed(system);
+    provider.datagrams[0].succeed(datagram);
+    provider.nameLookups[0].succeed(["a.example"]);
+    provider.serviceLookups[0].succeed([{ name: "b.example", port: 80, priority: 0, weight: 0 }]);
+    provider.lookups[0].succeed([root.IpAddress.loopback4]);
+    const socket = await connecting;
     await socket.write(bytes("hello"));
+    await (socket as root.StreamSocket & root.GivingSink)[root.give]([bytes("hello")]);
+    const socketOfDatagrams = await opening;
+    const sending = socketOfDatagrams.send(bytes("hello"), root.udp("10.0.0.2", 80));
+    datagram.given[0].done();
+    await sending;
+    await Promise.allSettled([listening, asking, searching, finding]);
   });
-  assert(found.events !== undefined);
   assertNothing(walkAll(found));
-  assertEquals(Object.keys(Object.getOwnPropertyDescriptors(found.events)), []);
-  const events = found.events as root.ProviderStreamEvents & { readonly write?: unknown };
+  for (const kind of ["stream", "system", "datagram"]) {
+    const events = found[`${kind}.attach(0)`] as object;
+    assert(
+      Object.isFrozen(events) && Reflect.ownKeys(events).every((key) => typeof events[key as never] === "function"),
+    );
+  }
+  const events = found["stream.attach(0)"] as root.ProviderStreamEvents & { readonly write?: unknown };
   assertEquals([typeof events.readable, typeof events.writable, typeof events.closed], Array(3).fill("function"));
   assertEquals(events.write, undefined);
   assertThrows(() => Object.defineProperty(Object.getPrototypeOf(events), "readable", { value: () => {} }), TypeError);
+});
+
+test("permits, hooks and the objects that fibers share are frozen", async () => {
+  await root.Switch.run((sw) => {
+    const semaphore = new root.Semaphore(1);
+    const shared = [semaphore, new root.Queue(1), new root.Condition(), new root.BufWriter(), sw];
+    for (const each of [...shared, semaphore.tryAcquire(), sw.onRelease(() => {})]) assert(Object.isFrozen(each));
+  });
 });
