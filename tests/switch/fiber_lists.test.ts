@@ -117,15 +117,16 @@ test("mapFibers() rejects a bad maxFibers with RangeError and starts nothing", a
   for (const [maxFibers, text] of bad) {
     for (const list of listFunctions) {
       const running = () => list([1], start as never, { maxFibers: maxFibers as number });
-      await assertRejects(running, RangeError, `maxFibers must be a whole number >= 1: current value is ${text}`);
+      const message = `Cannot run ${list.name} as maxFibers must be a whole number >= 1: current value is ${text}`;
+      await assertRejects(running, RangeError, message);
     }
   }
   assertEquals(log, []);
 });
 
-test("mapFibers() rejects what is not a function with TypeError", async () => {
+test("mapFibers(), filterFibers() and forEachFiber() reject what is not a function with a TypeError that names them", async () => {
   for (const list of listFunctions) {
-    await assertRejects(() => list([1], 1 as never), TypeError, "Cannot map fibers: 1 is not a function");
+    await assertRejects(() => list([1], 1 as never), TypeError, `Cannot run ${list.name}: 1 is not a function`);
   }
 });
 

@@ -94,24 +94,24 @@ const misuses: [name: string, call: () => unknown, type: new () => Error, text: 
     TypeError,
     "Cannot run any as options must be an object: current value is 5",
   ],
-  ["forEachFiber(5, f)", () => wrong(forEachFiber)(5, never), TypeError, "Cannot map fibers: 5 is not iterable"],
+  ["forEachFiber(5, f)", () => wrong(forEachFiber)(5, never), TypeError, "Cannot run forEachFiber: 5 is not iterable"],
   [
     "mapFibers(f, items)",
     () => wrong(mapFibers)(never, [1]),
     TypeError,
-    "Cannot map fibers: an array is not a function",
+    "Cannot run mapFibers: an array is not a function",
   ],
   [
     "filterFibers(undefined, f)",
     () => wrong(filterFibers)(undefined, never),
     TypeError,
-    "Cannot map fibers: undefined is not iterable",
+    "Cannot run filterFibers: undefined is not iterable",
   ],
   [
     "forEachFiber(items, f, 4)",
     () => wrong(forEachFiber)([1], never, 4),
     TypeError,
-    "Cannot map fibers as options must be an object: current value is 4",
+    "Cannot run forEachFiber as options must be an object: current value is 4",
   ],
   ["Switch.run()", () => wrong(Switch.run)(), TypeError, "Cannot run a switch: undefined is not a function"],
   [
