@@ -256,17 +256,20 @@ export class BrokenPipeError extends Error {
 
   /** What was tried: "write". */
   readonly operation: string;
+  /** The flow, if it has a name: "stdout". */
+  readonly flow: string | undefined;
 
   /**
    * Makes the error.
    *
    * @param operation What was tried.
-   * @param options The runtime's own error as the cause, if there is one.
+   * @param options The runtime's own error as the cause, if there is one; and the name of the flow.
    */
-  constructor(operation: string, options?: ErrorOptions) {
-    super(`Cannot ${operation}: the other end is closed`, options);
+  constructor(operation: string, options?: ErrorOptions & { flow?: string | undefined }) {
+    super(`Cannot ${onFlow(operation, options?.flow)}: the other end is closed`, causeOf(options));
     this.name = "BrokenPipeError";
     this.operation = operation;
+    this.flow = options?.flow;
   }
 }
 

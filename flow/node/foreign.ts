@@ -18,10 +18,13 @@ const brokenCodes: readonly unknown[] = ["EPIPE", "ERR_STREAM_DESTROYED", premat
 export const readableMethods: readonly string[] = ["on", "resume", "destroy"];
 export const writableMethods: readonly string[] = ["on", "write", "end", "destroy"];
 
-/** Returns what to throw for an error of a stream: a broken pipe if the other side is gone. */
-export function brokenPipe(operation: "read" | "write", cause: unknown): unknown {
+/**
+ * Returns what to throw for an error of a stream, which may have a name: a broken pipe if the other
+ * side is gone.
+ */
+export function brokenPipe(operation: "read" | "write", cause: unknown, flow?: string): unknown {
   const code = (cause as { code?: unknown } | null | undefined)?.code;
-  return brokenCodes.includes(code) ? new BrokenPipeError(operation, { cause }) : cause;
+  return brokenCodes.includes(code) ? new BrokenPipeError(operation, { cause, flow }) : cause;
 }
 
 /**

@@ -8,6 +8,7 @@ import { Outgoing } from "../../flow/node/outgoing.ts";
 import { Stream } from "../../flow/stream.ts";
 import { noSink, noSource, type StreamEnd } from "../../flow/stream_end.ts";
 import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/mod.ts";
+import { messageOf } from "../../switch/errors.ts";
 import { Semaphore } from "../../switch/mod.ts";
 
 /** What all runs that use a standard stream have in common: the process has only one of it. */
@@ -98,7 +99,8 @@ export function openOutput(writable: Writable, label: string): Output {
   let untold = false; // something was taken, and its loss is not known yet
   const failure = (operation: "read" | "write", cause: unknown) => {
     untold = false;
-    return brokenPipe(operation, cause);
+    const error = brokenPipe(operation, cause, label);
+    return error === cause ? new Error(`Cannot ${operation} to ${label}: ${messageOf(cause)}`, { cause }) : error;
   };
   const taking = (taken: number) => {
     untold ||= taken > 0;

@@ -22,6 +22,11 @@ const cases: [Error, name: string, message: string][] = [
   [new ClosedError("accept", "the listener is closed"), "ClosedError", "Cannot accept: the listener is closed"],
   [new BusyError("write"), "BusyError", "Cannot write: another write is under way"],
   [new BrokenPipeError("write"), "BrokenPipeError", "Cannot write: the other end is closed"],
+  [
+    new BrokenPipeError("write", { flow: "stdout" }),
+    "BrokenPipeError",
+    "Cannot write to stdout: the other end is closed",
+  ],
 ];
 
 for (const [error, name, message] of cases) {

@@ -133,13 +133,15 @@ const programs: Record<string, () => Promise<unknown>> = {
         while (error === undefined) {
           error = await copyString("x".repeat(65536), env.stdout).then(() => undefined, (error) => error);
         }
-        const { name, cause } = error as Error;
-        await copyString(`${name} ${(cause as { code?: string }).code}\n`, env.stderr);
+        const { name, message, cause } = error as Error;
+        await copyString(`${name} ${(cause as { code?: string }).code}: ${message}\n`, env.stderr);
       });
     }
   },
   async lost() {
-    await run((env) => copyString("x".repeat(65536), env.stdout)).catch((error) => console.error(error.name));
+    await run((env) => copyString("x".repeat(65536), env.stdout)).catch((error) => {
+      console.error(error.message.replace(/:.*/s, ""), error.cause.code);
+    });
   },
   async push() {
     const before = process.memoryUsage().rss;
