@@ -47,6 +47,19 @@ export class Home {
     }
   }
 
+  /**
+   * Runs what ends the bridge, also when it is stopped. It may go on when the code that runs at home
+   * has ended: it is governed by what is around that then.
+   */
+  async end<T>(fn: () => Promise<T>): Promise<T> {
+    const scope = new Scope(this.call(currentScope), bridge);
+    try {
+      return await runIn(scope, fn);
+    } finally {
+      scope.finish();
+    }
+  }
+
   /** Cancels what runs and whatever would, and waits for it. */
   async stop(reason?: unknown): Promise<void> {
     this.#stopped ??= new Cancelled(reason);

@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { nextTick } from "node:process";
 import { Duplex, finished } from "node:stream";
-import { clearTimeout, setTimeout } from "node:timers";
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { Cancelled, interruptible, type Switch } from "../../switch/mod.ts";
 import { checkMethods } from "../check.ts";
 import { Home } from "../home.ts";
@@ -75,14 +75,19 @@ type Done = (error?: Error | null) => void;
  * out. If it is destroyed before it has ended, other than by the end of its switch, and the peer goes
  * on sending, it aborts the flow, if that can be aborted, so that the peer learns of it. It aborts the flow as well if its scope is
  * cancelled, or the flow has not taken all that was written: a part must not look whole. A flow that
- * can be neither closed nor aborted is shut down. `'close'` is emitted when that is done, with
- * whether there was an error.
+ * can be neither closed nor aborted is shut down.
+ *
+ * `'close'` is emitted, with whether there was an error, as soon as the stream is destroyed and the
+ * callbacks of its writes have been called, as a socket of Node does it: a pool has its slot back
+ * although the peer is slow. Only the switch waits until the flow has closed. Where the stream was
+ * not given a function, others may own the flow, and close it after `'close'`: it is emitted then
+ * when the close has begun, after at most 52 ms, in which the peer may show that it goes on sending.
  *
  * If the flow is yet to come, the stream is `connecting` until then, and `'connect'` follows; if
  * opening it fails, the stream is destroyed with that error. A function that opens the flow is called
- * at once, in the scope of the stream; when the stream is destroyed it is cancelled, and `'close'` waits
- * for it. Nothing waits for a promise then, since nothing here could end that, not even the end of
- * the switch. Either way, a flow that comes too late is closed.
+ * at once, in the scope of the stream; when the stream is destroyed it is cancelled, and the switch
+ * waits for it. Nothing waits for a promise then, since nothing here could end that, not even the end
+ * of the switch. Either way, a flow that comes too late is closed.
  *
  * Errors have the `code`, `syscall`, `address` and `port` of Node's own (`ECONNREFUSED`, `ECONNRESET`,
  * `EPIPE`, `ETIMEDOUT`, `ENOTFOUND`), and the error of the flow as their `cause`. An `'error'` event
@@ -128,6 +133,8 @@ class Bridge implements SocketState {
   closed = false;
 
   readonly #home: Home;
+  /** Whether the stream opened the flow, and so alone closes it. */
+  readonly #opens: boolean;
   readonly #promised: boolean;
   readonly #arriving: Promise<BridgedFlow>;
   readonly #gone: Promise<void>;
@@ -149,7 +156,7 @@ class Bridge implements SocketState {
     this.#home = new Home(sw);
     const duplex = new Duplex({
       allowHalfOpen,
-      emitClose: false, // it is emitted here, after the flow has closed
+      emitClose: false, // it is emitted here, with whether there was an error
       read: () => this.#read(),
       write: (chunk, _, done) => this.#write([chunk], done),
       writev: (chunks, done) => this.#write(chunks.map(({ chunk }) => chunk), done),
@@ -160,6 +167,7 @@ class Bridge implements SocketState {
     this.duplex = asSocket(duplex, this);
     endWithPeer(duplex);
     this.#gone = new Promise((resolve) => this.#onGone = resolve);
+    this.#opens = typeof flow === "function";
     this.#promised = flow instanceof Promise;
     this.#arriving = this.#arrive(flow);
     this.#arriving.catch((error) => this.#fail(nodeError(error, "connect")));
@@ -322,23 +330,32 @@ class Bridge implements SocketState {
     // Not awaited: an operation of a foreign flow may settle only when the flow is closed.
     this.#home.stop(error ?? new ClosedError("use the stream", "it was destroyed"));
     const waiting = this.duplex.writableLength - this.#waitingForCallback;
-    this.#home.call(() => this.#closeOrLeave(error, waiting)).then(
-      () => this.#closed(error !== null),
+    this.#home.end(() => this.#closeOrLeave(error, waiting)).then(
+      () => {
+        this.#onGone();
+        this.#closeSoon(error !== null);
+      },
       (failure) => {
-        if (error === null) this.later(() => this.duplex.emit("error", nodeError(failure, "shutdown")));
-        this.#closed(true);
+        this.#onGone();
+        if (error !== null || this.closed) return this.#closeSoon(true); // the error was told, or it is too late
+        this.later(() => this.duplex.emit("error", nodeError(failure, "shutdown")));
+        this.#emitClose(true);
       },
     );
+    if (this.#opens) this.#closeSoon(error !== null);
     this.#home.call(() => done(error));
   }
 
-  #closed(hadError: boolean): void {
-    this.#onGone();
+  /** Emits 'close' as a socket of Node does: after the callbacks of writes, whatever the peer does. */
+  #closeSoon(hadError: boolean): void {
+    this.#home.call(() => setImmediate(() => this.#emitClose(hadError)));
+  }
+
+  #emitClose(hadError: boolean): void {
+    if (this.closed) return;
+    this.closed = true;
     // A turn of its own, for a listener of 'error' may throw.
-    this.later(() => {
-      this.closed = true;
-      this.duplex.emit("close", hadError);
-    });
+    this.later(() => this.duplex.emit("close", hadError));
   }
 
   /** Closes the flow, or, where only a promise of it is there, leaves that to when it comes. */
@@ -359,6 +376,8 @@ class Bridge implements SocketState {
     if (typeof flow.abort === "function" && await this.#mustAbort(flow, error, waiting)) {
       flow.abort(error ?? undefined);
     }
+    // Before this, a flow that somebody else owns could be closed by its owner, who would not have aborted it.
+    this.#closeSoon(error !== null);
     await (typeof flow.close === "function" ? flow.close() : flow.shutdown("all"));
   }
 

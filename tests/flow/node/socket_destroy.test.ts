@@ -2,15 +2,17 @@
 
 /** How a socket is destroyed, and what its peer learns: `node:net` and toDuplex() side by side. */
 import { assertEquals } from "@std/assert";
+import { once } from "node:events";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { pipe, readExact, type TwoWay } from "../../../flow/mod.ts";
+import { Switch } from "../../../switch/mod.ts";
 import { fromDuplex, toDuplex } from "../../../flow/node/mod.ts";
 import { runChild } from "../../_child.ts";
 import { test } from "../../_test.ts";
 import { allClosed, asNode, closed, runtime, sideBySide, soon } from "./_flavours.ts";
-import { until } from "./_helpers.ts";
+import { turns, until } from "./_helpers.ts";
 
 const fixtures = join(import.meta.dirname as string, "../../fixtures");
 const command = [process.execPath, ...(runtime === "deno" ? ["run", "-A", "--no-check"] : [])];
@@ -46,6 +48,76 @@ sideBySide("destroy() of toDuplex() counts once", async ({ pair, see }) => {
   const [client, server] = await pair();
   see("test", client.destroy() === client, client.destroy(new Error("late")) === client);
   see("test", await allClosed(client, server), client.errored);
+});
+
+sideBySide("destroy() of toDuplex() whose peer hangs emits 'close' within a few turns", async ({ pair, see }) => {
+  const [client, server] = await pair({ server: half });
+  server.pause();
+  const end = closed(client).then(() => "closed");
+  client.destroy();
+  see("test", await Promise.race([end, turns(5).then(() => "open")]), client.closed);
+  server.destroy();
+  see("test", await allClosed(client, server));
+});
+
+sideBySide(
+  "destroy() of toDuplex() calls back its writes and emits 'error' before 'close'",
+  async ({ pair, see }) => {
+    const [client, server] = await pair({ server: half });
+    server.pause();
+    client.on("error", () => see("order", "error")).on("close", () => see("order", "close"));
+    client.write(new Uint8Array(20_000_000), (error) => see("order", `written ${error instanceof Error}`));
+    client.destroy(new Error("enough"));
+    see("order", "destroyed");
+    see("test", await allClosed(client));
+    server.on("error", () => {}).destroy();
+    await allClosed(server);
+  },
+  {
+    unlike: {
+      bun: "the callback of a write is called within destroy()",
+      deno: "the callback of a write is called within destroy()",
+    },
+    expected: {
+      client: ["connect", "ready", "error enough", "close true"],
+      order: ["destroyed", "error", "written true", "close"],
+      server: ["close false"],
+      test: [true],
+    },
+  },
+);
+
+test("toDuplex() emits 'close' when the close of its flow has begun, and its switch waits for the rest", async () => {
+  const [a, b] = pipe();
+  const log: string[] = [];
+  const begun = Promise.withResolvers<void>();
+  const done = Promise.withResolvers<void>();
+  const flow: TwoWay & { close(): Promise<void> } = {
+    read: (buffer) => a.read(buffer),
+    write: (bytes) => a.write(bytes),
+    shutdown: (how) => a.shutdown(how),
+    close: async () => {
+      begun.resolve();
+      await done.promise;
+      await a.close();
+      log.push("flow closed");
+    },
+  };
+  await Switch.run(async (sw) => {
+    sw.onRelease(() => log.push("older hook"));
+    const duplex = toDuplex(flow);
+    duplex.destroy();
+    await once(duplex, "close");
+    await begun.promise;
+    log.push("'close'");
+    sw.onRelease(() => {
+      log.push("released");
+      setImmediate(done.resolve);
+    });
+  });
+  log.push("switch ended");
+  assertEquals(log, ["'close'", "released", "flow closed", "older hook", "switch ended"]);
+  await b.close();
 });
 
 sideBySide("destroy() of toDuplex() while input arrives cuts the peer off", async ({ listen, connect, see }) => {
