@@ -3,6 +3,7 @@
 import { yieldNow } from "../switch/cancel.ts";
 import { isInstance } from "../switch/check.ts";
 import { Cancelled } from "../switch/errors.ts";
+import { isOfAnotherCopy } from "../switch/kind.ts";
 import { checkSink, checkSource, giveNow, giveSome, lends, lendSome, pumped, pumps, pumpSome } from "./foreign.ts";
 import { readSome, writeSome } from "./foreign.ts";
 import { operation } from "./operation.ts";
@@ -140,7 +141,7 @@ async function lendTo(source: LendingSource, sink: Sink, progress: CopyFailure):
 /** Adds the count to what is thrown. The `Cancelled` of a scope is everybody's, so that is replaced. */
 function withCount(error: unknown, copied: number): unknown {
   const own = isInstance(error, Cancelled) ? new Cancelled(error.cause) : error;
-  if (!isInstance(own, Error)) return own;
+  if (!isInstance(own, Error) || isOfAnotherCopy(own, Cancelled, "Cancelled")) return own;
   try {
     Reflect.defineProperty(own, "copied", { value: copied, enumerable: true, writable: true, configurable: true });
   } catch {

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { freezeClass } from "../switch/freeze.ts";
+import { setKind } from "../switch/kind.ts";
 
 /** What to do instead of two operations at once. */
 const remedies: Readonly<Record<string, string>> = {
@@ -165,6 +166,7 @@ export class ParseError extends Error {
  */
 export class ClosedError extends Error {
   static {
+    setKind(this, "ClosedError");
     freezeClass(this);
   }
 
@@ -251,6 +253,7 @@ export class BusyError extends Error {
  */
 export class BrokenPipeError extends Error {
   static {
+    setKind(this, "BrokenPipeError");
     freezeClass(this);
   }
 

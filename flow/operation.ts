@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { isInstance } from "../switch/check.ts";
-import { Cancelled, MultipleErrors } from "../switch/errors.ts";
+import { MultipleErrors } from "../switch/errors.ts";
 import { withCallerFrames } from "../switch/caller_frames.ts";
-import { ClosedError } from "./errors.ts";
+import { isOfKind } from "../switch/kind.ts";
 
 /**
  * Runs an operation of several steps. If its caller forgot to await it, being cancelled, or losing
@@ -56,7 +56,7 @@ export function silent<E extends Error>(error: E): E {
 /** Whether the failure of an operation that nothing awaits is not to be reported. */
 export function isSilent(error: unknown): boolean {
   if (isInstance(error, MultipleErrors)) return error.errors.every(isSilent);
-  if (isInstance(error, Cancelled) || isInstance(error, ClosedError)) return true;
+  if (isOfKind(error, "Cancelled") || isOfKind(error, "ClosedError")) return true;
   return isInstance(error, TypeError) && silentErrors.has(error);
 }
 

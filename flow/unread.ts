@@ -2,9 +2,10 @@
 
 import { runIn } from "../switch/context.ts";
 import { noLongerNeeded } from "../switch/errors.ts";
+import { isOfKind } from "../switch/kind.ts";
 import { refused, Scope } from "../switch/scope.ts";
 import { checkBuffer, copyTo, lengthOf, vanished } from "./bytes.ts";
-import { BusyError, ClosedError } from "./errors.ts";
+import { BusyError } from "./errors.ts";
 import { checkTaken, lends, pumps } from "./foreign.ts";
 import { labelOf } from "./label.ts";
 import { rejection } from "./operation.ts";
@@ -128,7 +129,7 @@ class Front {
       scope.cancel(noLongerNeeded());
       await asked;
     } catch (error) {
-      if (error instanceof ClosedError) {
+      if (isOfKind(error, "ClosedError")) {
         this.#bytes = nothing;
         throw error;
       }

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { isOfAnotherCopy } from "../switch/kind.ts";
 import { IpAddress } from "./ip_address.ts";
 import { quoteText } from "./text.ts";
 
@@ -520,7 +521,10 @@ function isName(text: string): boolean {
 
 function checkIp(ip: unknown): IpAddress {
   if (IpAddress.isIpAddress(ip)) return ip;
-  throw new TypeError(`Cannot use address as ip must be an IpAddress: current value is ${describe(ip)}`);
+  const what = isOfAnotherCopy(ip, IpAddress, "IpAddress")
+    ? "one of another copy of @sluice/io, so use its text"
+    : describe(ip);
+  throw new TypeError(`Cannot use address as ip must be an IpAddress: current value is ${what}`);
 }
 
 function checkPort(port: number): number {

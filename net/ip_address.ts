@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { freezeClass } from "../switch/freeze.ts";
+import { setKind } from "../switch/kind.ts";
 import { quoteText } from "./text.ts";
 
 /**
@@ -95,6 +96,7 @@ export class IpAddress {
   static readonly any6: IpAddress = new IpAddress(new Uint8Array(16));
 
   static {
+    setKind(this, "IpAddress");
     freezeClass(this);
   }
 

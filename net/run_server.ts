@@ -1,12 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { ClosedError } from "../flow/errors.ts";
-import { operation } from "../flow/operation.ts";
-import { awaitCancel, isCancelled, yieldNow } from "../switch/cancel.ts";
+import { ignore, operation } from "../flow/operation.ts";
+import { awaitCancel, interruptible, isCancelled, yieldNow } from "../switch/cancel.ts";
 import { describe, isInstance } from "../switch/check.ts";
-import { systemClock } from "../switch/clock.ts";
+import { sleepOn, systemClock } from "../switch/clock.ts";
 import { Cancelled, MultipleErrors } from "../switch/errors.ts";
 import { any } from "../switch/fiber.ts";
+import { isOfKind } from "../switch/kind.ts";
 import { type Linked, List } from "../switch/list.ts";
 import { refused } from "../switch/scope.ts";
 import { expectStrays } from "../switch/strays.ts";
@@ -243,7 +243,7 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     for (;;) {
       const slot = slots.tryAcquire() ?? await slots.acquire();
       try {
-        const connection = await listener.accept(handlers);
+        const connection = await acceptFrom(listener, handlers);
         backoff = shortestBackoff;
         handlers.fork(() => {
           return serve(connection, serveTerms, new Served(live, connection, slot));
@@ -252,7 +252,7 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
         slot.release();
         if (isFinal(error)) throw error;
         await onAcceptError(error);
-        await clock.sleep(backoff);
+        await sleepOn(clock, backoff);
         backoff = Math.min(backoff * 2, longestBackoff);
       }
     }
@@ -261,7 +261,7 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
   /** Reports connections that are reset while every slot is taken, and notices when the listener closes. */
   async function reportOverflows(): Promise<never> {
     for (;;) {
-      await (listener.overflow?.() ?? awaitCancel());
+      await interruptible(listener.overflow?.() ?? awaitCancel()); // a foreign listener knows no scope
       const { address, dropped } = listener;
       const cause = new Error(`The backlog is full and connections are reset: ${dropped} up to now`);
       const remedy = `the backlog is full, raise maxConnections (${maxConnections}) of runServer or backlog of listen`;
@@ -271,13 +271,13 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
 
   /** Ends what outlives the grace period. A daemon of the server: it ends itself when the handlers do. */
   async function force(handlers: Switch): Promise<void> {
-    await clock.sleep(grace);
+    await sleepOn(clock, grace);
     if (live.oldest === undefined) return;
     forced = true;
     const reason = new Error(`The grace period of ${grace} ms is over`);
     handlers.fail(new Cancelled(reason));
     for (const { connection } of live.toArray()) connection.abort(reason);
-    await clock.sleep(cancelPatience);
+    await sleepOn(clock, cancelPatience);
     for (const served of live.toArray()) {
       if (served.hasEnded) continue; // while others were reported
       const { peer, local } = served.connection;
@@ -285,6 +285,19 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
       await onError(new Error(problem), { peer, local });
     }
   }
+}
+
+/**
+ * Accepts one connection. A listener of the library always tells of overflows, and ends when it is cancelled; another one
+ * may do neither, so that its connection may come too late.
+ */
+function acceptFrom(listener: ListeningSocket, handlers: Switch): Promise<StreamSocket> {
+  if (listener.overflow !== undefined) return listener.accept(handlers);
+  const accepting = Promise.resolve(listener.accept(handlers));
+  return interruptible(accepting).catch((error) => {
+    accepting.then((late) => late.abort(error)).catch(ignore);
+    throw error;
+  });
 }
 
 /** A connection that a server serves, in the list of those, and its slot. */
@@ -313,10 +326,10 @@ class Served implements Linked<Served>, ServeEnd {
 /** The {@linkcode ClosedError} that `error` is, or that all its parts are: accepting and watching fail alike. */
 function closedBy(error: unknown): unknown {
   const errors = isInstance(error, MultipleErrors) ? error.errors as unknown[] : [error];
-  return errors.every((each) => isInstance(each, ClosedError)) ? errors[0] : undefined;
+  return errors.every((each) => isOfKind(each, "ClosedError")) ? errors[0] : undefined;
 }
 
 /** Whether accepting can never succeed again: the listener is closed, we are cancelled, or the program is wrong. */
 function isFinal(error: unknown): boolean {
-  return [Cancelled, ClosedError, TypeError].some((type) => isInstance(error, type));
+  return isOfKind(error, "Cancelled") || isOfKind(error, "ClosedError") || isInstance(error, TypeError);
 }

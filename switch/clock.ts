@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { yieldIn } from "./cancel.ts";
+import { interruptible, yieldIn } from "./cancel.ts";
 import { open } from "./counter.ts";
 import { currentScope, refused, type Scope, Waiter } from "./scope.ts";
 
@@ -41,6 +41,14 @@ export interface Clock {
    * @throws {Cancelled} When the current scope is cancelled; the timer is gone then.
    */
   sleepUntil(time: number): Promise<void>;
+}
+
+/**
+ * Sleeps on any clock, but not longer than the current scope lives: a foreign clock, such as that of
+ * another copy of the library, does not know the scope.
+ */
+export function sleepOn(clock: Clock, ms: number): Promise<void> {
+  return clock === systemClock ? clock.sleep(ms) : interruptible(Promise.resolve(clock.sleep(ms)));
 }
 
 /** What one timer of a runtime can wait for at most: about 24 days. */

@@ -10,6 +10,7 @@ import { dumpScope } from "./dump.ts";
 import { type FiberEnd, startFiber } from "./fiber.ts";
 import { endForgotten, reportOf } from "./forgotten.ts";
 import { retrace } from "./late_error.ts";
+import { setKind } from "./kind.ts";
 import { List } from "./list.ts";
 import { Hook, type Releasable, ReleaseFunction, type ReleaseHook, releaseLate } from "./release_hooks.ts";
 import { currentScope, failureIn, ownerOf, Scope } from "./scope.ts";
@@ -80,6 +81,7 @@ export class Switch {
     };
     fiberFailed = (sw, error) => sw.#fail(error);
     fiberEnded = (sw) => sw.#ended();
+    setKind(this, "Switch");
     freezeClass(this);
   }
 

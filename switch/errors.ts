@@ -2,6 +2,7 @@
 
 import { freezeClass } from "./freeze.ts";
 import { fieldOf, isInstance, textOf } from "./check.ts";
+import { setKind } from "./kind.ts";
 
 /**
  * The operation, or the scope it ran in, was cancelled. It tells code to stop; it is not a failure:
@@ -20,6 +21,7 @@ import { fieldOf, isInstance, textOf } from "./check.ts";
  */
 export class Cancelled extends Error {
   static {
+    setKind(this, "Cancelled");
     freezeClass(this);
   }
 

@@ -5,7 +5,8 @@
 import { runIn } from "./context.ts";
 import { describe } from "./check.ts";
 import type { Hook, Releasable } from "./release_hooks.ts";
-import { internals, type Switch } from "./core.ts";
+import { internals, type Switch, Switch as SwitchClass } from "./core.ts";
+import { isOfAnotherCopy } from "./kind.ts";
 import { currentScope, refused, type Scope } from "./scope.ts";
 
 /**
@@ -43,7 +44,10 @@ export function checkSwitch(sw: Switch, action: string): void {
 /** Throws `TypeError` unless `sw` is a switch, whatever its state. */
 export function checkIsSwitch(sw: Switch, action: string): void {
   if (internals.scopeOf(sw) !== undefined) return;
-  throw new TypeError(`Cannot ${action} as sw must be a Switch: current value is ${describe(sw)}`);
+  const what = isOfAnotherCopy(sw, SwitchClass, "Switch")
+    ? "one of another copy of @sluice/io, so install the package once, or use both from the same copy"
+    : describe(sw);
+  throw new TypeError(`Cannot ${action} as sw must be a Switch: current value is ${what}`);
 }
 
 /** Whether `sw` has ended, or is about to: nothing can be opened under it any more. */

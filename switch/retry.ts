@@ -10,7 +10,7 @@ import {
   isInstance,
   rejectionOf,
 } from "./check.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, sleepOn } from "./clock.ts";
 import { Cancelled } from "./errors.ts";
 import { asOperation } from "./forgotten.ts";
 import { random } from "./random.ts";
@@ -122,7 +122,7 @@ async function attempts<T>(
       }
       if (isRetryable !== undefined && !isRetryable(error)) throw error;
     }
-    await clock.sleep(wait * (1 - (jitter as number) * random()));
+    await sleepOn(clock, wait * (1 - (jitter as number) * random()));
     wait = Math.min(wait * (factor as number), maxDelay as number);
   }
 }

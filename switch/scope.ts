@@ -9,7 +9,8 @@
 import { fieldOf } from "./check.ts";
 import { macrotask, storedScope } from "./context.ts";
 import { open } from "./counter.ts";
-import { type Cancelled, scopeEnded } from "./errors.ts";
+import { Cancelled, scopeEnded } from "./errors.ts";
+import { isOfAnotherCopy } from "./kind.ts";
 import { throwLater } from "./late_error.ts";
 import { type Linked, List } from "./list.ts";
 
@@ -390,11 +391,12 @@ export function ownerOf(from: Scope | undefined): object | undefined {
 }
 
 /**
- * What `error` means in `scope`: an `AbortError` that foreign code made of our signal is that
- * cancellation.
+ * What `error` means in `scope`: an `AbortError` that foreign code made of our signal, or the
+ * {@linkcode Cancelled} of another copy of the library, is that cancellation.
  */
 export function failureIn(scope: Scope | undefined, error: unknown): unknown {
-  const aborted = scope?.reason !== undefined && fieldOf(error, Error, "name") === "AbortError";
+  if (scope?.reason === undefined) return error;
+  const aborted = fieldOf(error, Error, "name") === "AbortError" || isOfAnotherCopy(error, Cancelled, "Cancelled");
   return aborted ? scope.reason : error;
 }
 

@@ -2,7 +2,7 @@
 
 import { freezeClass } from "./freeze.ts";
 import { checkClock, checkFunction, checkName, checkOptions, describe, rejectionOf } from "./check.ts";
-import { type Clock, sleepIn, systemClock } from "./clock.ts";
+import { type Clock, sleepIn, sleepOn, systemClock } from "./clock.ts";
 import { noLongerNeeded } from "./errors.ts";
 import { branches } from "./fiber.ts";
 import { retrace, throwLater } from "./late_error.ts";
@@ -100,9 +100,9 @@ export function withTimeout<T>(
       if (scope.reason === undefined) throw timeout = new TimeoutError(ms, options?.name);
     };
     // The real clock sleeps in any scope it is given; another one knows only that of the running
-    // code.
+    // code, and a foreign one not even that.
     if (clock === systemClock) follow(sleepIn(scope, ms), ring);
-    else start(() => clock.sleep(ms), ring);
+    else start(() => sleepOn(clock, ms), ring);
     start(fn, (value) => {
       result = { value };
       scope.cancel(noLongerNeeded());
