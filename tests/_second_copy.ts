@@ -1,0 +1,34 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * A second copy of the library in this process: its sources in another folder. A query after the name of a module would
+ * not do, as the modules that it imports would be those of the first copy.
+ */
+import { cp, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+type Library =
+  & typeof import("../mod.ts")
+  & typeof import("../flow/node/mod.ts")
+  & typeof import("../net/testing/mod.ts")
+  & typeof import("../net/tls/mod.ts");
+
+const entryPoints = ["mod.ts", "flow/node/mod.ts", "net/testing/mod.ts", "net/tls/mod.ts"];
+
+/** Loads the second copy, and leaves no file behind. */
+export async function loadSecondCopy(): Promise<Library> {
+  const folder = await mkdtemp(join(await realpath(tmpdir()), "sluice-copy-"));
+  try {
+    for (const name of ["mod.ts", "switch", "flow", "net"]) {
+      await cp(join(import.meta.dirname as string, "..", name), join(folder, name), { recursive: true });
+    }
+    await writeFile(join(folder, "package.json"), '{ "type": "module" }');
+    const modules: unknown[] = [];
+    for (const path of entryPoints) modules.push(await import(pathToFileURL(join(folder, path)).href));
+    return Object.assign({}, ...modules);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
