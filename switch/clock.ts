@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { interruptible, yieldIn } from "./cancel.ts";
+import { yieldIn } from "./cancel.ts";
+import { macrotask } from "./context.ts";
 import { open } from "./counter.ts";
 import { currentScope, refused, type Scope, Waiter } from "./scope.ts";
 
@@ -44,11 +45,17 @@ export interface Clock {
 }
 
 /**
- * Sleeps on any clock, but not longer than the current scope lives: a foreign clock, such as that of
- * another copy of the library, does not know the scope.
+ * Sleeps on any clock. A foreign one, such as that of another copy of the library, may not know the
+ * current scope: when that is cancelled, the clock has until the next turn to end the sleep, and is
+ * not waited for after that.
  */
 export function sleepOn(clock: Clock, ms: number): Promise<void> {
-  return clock === systemClock ? clock.sleep(ms) : interruptible(Promise.resolve(clock.sleep(ms)));
+  const refusal = refused();
+  if (refusal !== undefined || clock === systemClock) return refusal ?? clock.sleep(ms);
+  const sleeping = Promise.resolve(clock.sleep(ms));
+  const waiter: Waiter<void> = new Waiter("sleep", (_, reason) => void macrotask(() => waiter.reject(reason)));
+  sleeping.then(() => waiter.resolve(), (error) => waiter.reject(error));
+  return waiter.promise;
 }
 
 /** What one timer of a runtime can wait for at most: about 24 days. */
