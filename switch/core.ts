@@ -253,10 +253,8 @@ export class Switch {
    */
   #awaitForgotten(): void {
     const forgotten = this.#scope.forgotten();
-    if (this.#scope.reason === undefined) {
-      const report = reportOf(this.#scope, forgotten);
-      if (report !== undefined) this.#fail(report);
-    }
+    const report = this.#scope.reason === undefined ? reportOf(this.#scope, forgotten) : undefined;
+    if (report !== undefined) this.#fail(report);
     for (const child of forgotten) {
       if (!child.shielded) child.cancel(scopeEnded()); // a part of an operation of the library
       this.#fibers++;

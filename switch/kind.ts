@@ -10,7 +10,7 @@
 const kind: unique symbol = Symbol.for("@sluice/io/kind");
 
 /** The classes that other copies recognize. */
-type Kind = "BrokenPipeError" | "Cancelled" | "ClosedError" | "IpAddress" | "Switch";
+type Kind = "Cancelled" | "ClosedError" | "IpAddress" | "Switch";
 
 /** Says of what kind the instances of a class are. */
 export function setKind({ prototype }: { readonly prototype: object }, name: Kind): void {

@@ -6,7 +6,6 @@
  */
 
 import { constants } from "node:os";
-import { isOfKind } from "../../switch/kind.ts";
 
 /** What was done when the error came: a system call, as Node names it. */
 export type SystemCall = "connect" | "read" | "write" | "shutdown";
@@ -80,10 +79,10 @@ export function nodeError(reason: unknown, syscall: SystemCall, peerEnded = fals
   if (!(reason instanceof Error)) return new Error(`Cannot use the stream: ${String(reason)}`, { cause: reason });
   if (reason.name === "NetError") return fromNetError(reason as LayerError, syscall, peerEnded);
   if (reason.name === "TlsError") return fromTlsError(reason as LayerError);
-  if (isOfKind(reason, "BrokenPipeError")) {
+  if (reason.name === "BrokenPipeError") {
     return systemError(syscall === "read" ? "ECONNRESET" : "EPIPE", syscall, reason);
   }
-  if (isOfKind(reason, "ClosedError")) return coded("ERR_SOCKET_CLOSED", "Socket is closed", reason);
+  if (reason.name === "ClosedError") return coded("ERR_SOCKET_CLOSED", "Socket is closed", reason);
   // The opener made an address of a text that cannot be one. A lookup of it would find nothing.
   if (syscall === "connect" && reason instanceof SyntaxError) return lookupError("ENOTFOUND", undefined, reason);
   return reason;

@@ -8,7 +8,7 @@ import { Outgoing } from "../../flow/node/outgoing.ts";
 import { Stream } from "../../flow/stream.ts";
 import { noSink, noSource, type StreamEnd } from "../../flow/stream_end.ts";
 import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/mod.ts";
-import { messageOf } from "../../switch/errors.ts";
+import { fieldOf, textOf } from "../../switch/check.ts";
 import { Semaphore } from "../../switch/mod.ts";
 
 /** What all runs that use a standard stream have in common: the process has only one of it. */
@@ -100,7 +100,9 @@ export function openOutput(writable: Writable, label: string): Output {
   const failure = (operation: "read" | "write", cause: unknown) => {
     untold = false;
     const error = brokenPipe(operation, cause, label);
-    return error === cause ? new Error(`Cannot ${operation} to ${label}: ${messageOf(cause)}`, { cause }) : error;
+    if (error !== cause) return error;
+    const reason = textOf(fieldOf(cause, Error, "message") ?? cause);
+    return new Error(`Cannot ${operation} to ${label}: ${reason}`, { cause });
   };
   const taking = (taken: number) => {
     untold ||= taken > 0;
