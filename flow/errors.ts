@@ -253,7 +253,6 @@ export class BusyError extends Error {
  */
 export class BrokenPipeError extends Error {
   static {
-    setKind(this, "BrokenPipeError");
     freezeClass(this);
   }
 
