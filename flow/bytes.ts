@@ -11,7 +11,7 @@ import { describe } from "./describe.ts";
 type Getter = (this: unknown) => unknown;
 
 const typedArray: Uint8Array = Object.getPrototypeOf(Uint8Array.prototype);
-const { set: setBytes } = typedArray;
+const { set: setBytes, keys: keysOf } = typedArray;
 const tagOf: Getter = getter(typedArray, Symbol.toStringTag);
 const lengthGetter: Getter = getter(typedArray, "length");
 const offsetGetter: Getter = getter(typedArray, "byteOffset");
@@ -33,14 +33,19 @@ export function copyTo(target: Uint8Array, bytes: Uint8Array, at: number): void 
   setBytes.call(target, bytes, at);
 }
 
-/** The same bytes as a plain `Uint8Array` of this realm, whose length is fixed and true. */
-export function viewOf(bytes: Uint8Array): Uint8Array {
-  const length = lengthOf(bytes);
-  if (length === 0) return new Uint8Array(0); // there is no view of detached memory
-  return new Uint8Array(bufferGetter.call(bytes) as ArrayBuffer, offsetGetter.call(bytes) as number, length);
+/** The same bytes, or the first `length` of them, as a plain `Uint8Array` of this realm, whose length is fixed and true. */
+export function viewOf<B extends ArrayBufferLike>(
+  bytes: Uint8Array<B>,
+  length: number = lengthOf(bytes),
+): Uint8Array<B> {
+  if (length === 0) return new Uint8Array(0) as Uint8Array<B>; // there is no view of detached memory
+  return new Uint8Array(bufferGetter.call(bytes) as B, offsetGetter.call(bytes) as number, length);
 }
 
-/** {@linkcode viewOf} each buffer that is not empty, or the error to throw for what is not a list of bytes. */
+/**
+ * {@linkcode viewOf} each buffer that is not empty, to be given away: a copy where other threads can
+ * write to it. Or the error to throw for what is not a list of bytes.
+ */
 export function viewsOf(buffers: readonly Uint8Array[]): Uint8Array[] | TypeError {
   try {
     if (!Array.isArray(buffers)) return notBuffers(buffers);
@@ -48,7 +53,7 @@ export function viewsOf(buffers: readonly Uint8Array[]): Uint8Array[] | TypeErro
     for (let i = 0; i < buffers.length; i++) {
       const bytes: unknown = buffers[i];
       if (!isBytes(bytes)) return notBytes(bytes);
-      if (lengthOf(bytes) > 0) views.push(viewOf(bytes));
+      if (lengthOf(bytes) > 0) views.push(unshared(viewOf(bytes)));
     }
     return views;
   } catch {
@@ -88,8 +93,13 @@ function notBytes(value: unknown): TypeError {
 }
 
 /** The error of an operation whose buffer vanished while it waited. */
-export function vanished(operation: "read" | "write" | "receive"): TypeError {
+export function vanished(operation: "read" | "write" | "receive" | "send"): TypeError {
   return new TypeError(`Cannot ${operation}: the buffer was detached or shrunk while the ${operation} waited`);
+}
+
+/** The error of every read of a flow that had taken memory which has vanished, and so lacks bytes in the middle. */
+export function lost(): TypeError {
+  return new TypeError("Cannot read: the memory of what had arrived was detached or shrunk before it was read");
 }
 
 /** The same bytes, copied only where their memory is shared with other threads. */
@@ -115,17 +125,22 @@ export function totalLength(buffers: readonly Uint8Array[]): number {
   return buffers.reduce((sum, bytes) => sum + bytes.length, 0);
 }
 
-/** The same bytes without what a subclass makes of them: the `slice` of Node's `Buffer` is something else. */
-export function plain(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
 function isShared(bytes: Uint8Array): boolean {
   try {
     bufferSizeGetter.call(bufferGetter.call(bytes));
     return false;
   } catch {
     return true; // the getter is that of an ArrayBuffer
+  }
+}
+
+/** Whether the memory of bytes was detached, or shrunk to less than where they lie. */
+export function isGone(bytes: Uint8Array): boolean {
+  try {
+    keysOf.call(bytes);
+    return false;
+  } catch {
+    return true; // so the method is defined
   }
 }
 

@@ -3,7 +3,7 @@
 import { yieldNow } from "../switch/cancel.ts";
 import { isInstance } from "../switch/check.ts";
 import { Cancelled } from "../switch/errors.ts";
-import { isOfAnotherCopy } from "../switch/kind.ts";
+import { vanished } from "./bytes.ts";
 import { checkSink, checkSource, giveNow, giveSome, lends, lendSome, pumped, pumps, pumpSome } from "./foreign.ts";
 import { readSome, writeSome } from "./foreign.ts";
 import { operation } from "./operation.ts";
@@ -89,15 +89,17 @@ async function counted(source: Source, sink: Sink): Promise<number> {
 
 /** From a source that must be read: through a buffer of ours. */
 async function throughBuffer(source: Source, sink: Sink, progress: CopyFailure): Promise<void> {
-  const buffer = new Uint8Array(writeLimit);
+  let buffer = new Uint8Array(writeLimit);
   let turns = 0;
   for (let count; (count = await readSome(source, buffer)) !== null;) {
     for (let done = 0; done < count;) {
+      if (buffer.length === 0) throw vanished("write");
       const taken = await writeSome(sink, buffer.subarray(done, count));
       done += taken;
       progress.copied += taken;
       if (++turns % turnsPerYield === 0) await yieldNow();
     }
+    if (buffer.length === 0) buffer = new Uint8Array(writeLimit); // a sink may detach what it has taken
   }
 }
 

@@ -6,7 +6,7 @@
  */
 
 import { refused } from "../switch/scope.ts";
-import { isBytes, lengthOf, totalLength, unshared, viewOf } from "./bytes.ts";
+import { isBytes, totalLength, unshared, viewOf } from "./bytes.ts";
 import { describe } from "./describe.ts";
 import { type Borrower, give, lend, type PromptBorrower, pump, tryGive } from "./types.ts";
 import type { GivingSink, LendingSource, PumpedSink, PumpingSource, Sink, Source } from "./types.ts";
@@ -54,11 +54,11 @@ export function pumped(sink: Sink): sink is PumpedSink {
   return typeof (sink as Partial<PumpedSink>)[tryGive] === "function";
 }
 
-/** One read. */
+/** One read. The buffer is a view: the source need not be one that knows a true length. */
 export async function readSome(source: Source, buffer: Uint8Array): Promise<number | null> {
   const refusal = refused();
   if (refusal !== undefined) return await refusal;
-  const length = lengthOf(buffer); // now, for a source may detach what it fills
+  const { length } = buffer; // now, for a source may detach what it fills
   const count = await source.read(buffer);
   return count === null ? null : checkCount("read", "source", count, length);
 }
@@ -91,13 +91,14 @@ function lent(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** One write of bytes whose memory the sink may keep, without waiting; 0 while something older is queued. */
 export function giveNow(sink: PumpedSink, bytes: Uint8Array): number {
+  const { length } = bytes; // now, for a sink may detach what it is given
   const count = sink[tryGive]([bytes]);
-  return count === 0 ? 0 : checkCount("write", "sink", count, bytes.length);
+  return count === 0 ? 0 : checkCount("write", "sink", count, length);
 }
 
-/** One write. It may throw at once. */
+/** One write of a view. It may throw at once. */
 export function writeSome(sink: Sink, bytes: Uint8Array): Promise<number> {
-  const length = lengthOf(bytes); // now, for a stream may detach what it is given
+  const { length } = bytes; // now, for a stream may detach what it is given
   return refused() ??
     Promise.resolve(sink.write(bytes)).then((count) => checkCount("write", "sink", count, length));
 }
@@ -127,10 +128,16 @@ function has(value: unknown, key: PropertyKey): boolean {
   return typeof value === "object" && value !== null && key in value;
 }
 
-/** Throws unless a borrower can have taken so many of the bytes that were lent to it. */
-export function checkTaken(taken: number, bytes: Uint8Array): number {
-  if (Number.isInteger(taken) && taken >= 0 && taken <= bytes.length) return taken;
-  throw new RangeError(`Cannot lend: the borrower took ${describe(taken)} of ${bytes.length} bytes`);
+/** Throws unless a borrower can have taken so many of the `size` bytes that were lent to it. */
+export function checkTaken(taken: number, size: number): number {
+  if (Number.isInteger(taken) && taken >= 0 && taken <= size) return taken;
+  throw new RangeError(`Cannot lend: the borrower took ${describe(taken)} of ${size} bytes`);
+}
+
+/** Throws unless the end of a stream, which a provider may have written, can have taken so many of `size` bytes. */
+export function checkEndTook(taken: number, size: number): number {
+  if (Number.isInteger(taken) && taken >= 0 && taken <= size) return taken;
+  throw new TypeError(`Cannot write as the backend must take from 0 to ${size} bytes: it took ${describe(taken)}`);
 }
 
 function checkCount(operation: string, who: string, count: unknown, limit: number): number {

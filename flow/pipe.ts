@@ -1,7 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { hideClass } from "../switch/freeze.ts";
-import { totalLength, unshared } from "./bytes.ts";
+import { totalLength } from "./bytes.ts";
 import { describe } from "./describe.ts";
 import { BrokenPipeError } from "./errors.ts";
 import { label } from "./label.ts";
@@ -96,6 +95,8 @@ interface Piece {
 /** What a small write allocates at least, in bytes, so that the next ones find room. */
 const smallestPiece = 1024;
 
+const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
 const names: StreamNames = { label: "pipe", failure: (_, cause) => cause };
 
 /** Takes from one channel and puts into the other. */
@@ -115,7 +116,9 @@ class MemoryEnd implements StreamEnd {
 
   peek(): Uint8Array<ArrayBuffer> | null | undefined {
     const piece = this.#in.pieces[0];
-    if (piece !== undefined) return piece.memory.subarray(piece.start, piece.end);
+    if (piece !== undefined) {
+      return piece.memory.length < piece.end ? nothing : piece.memory.subarray(piece.start, piece.end);
+    }
     return this.#in.ended ? null : undefined;
   }
 
@@ -139,7 +142,7 @@ class MemoryEnd implements StreamEnd {
         const part = bytes.subarray(0, left);
         // A small part is copied: by reference it could keep memory alive that is many times its size.
         if (part.length < smallestPiece) this.#copy(part);
-        else this.#out.pieces.push({ memory: unshared(part), start: 0, end: part.length });
+        else this.#out.pieces.push({ memory: part as Uint8Array<ArrayBuffer>, start: 0, end: part.length });
         left -= part.length;
       }
     });

@@ -2,7 +2,7 @@
 
 import { runIn } from "../switch/context.ts";
 import { bridge, currentScope, liveScope, Scope } from "../switch/scope.ts";
-import { unshared, viewOf } from "./bytes.ts";
+import { isGone, lost, unshared, viewOf } from "./bytes.ts";
 import { Stream, type StreamNames } from "./stream.ts";
 import { noSink, type StreamEnd } from "./stream_end.ts";
 import { lend, type LendingSource } from "./types.ts";
@@ -34,14 +34,17 @@ export function pulledSource(pull: Pull, options: PullOptions): LendingSource {
 export function openPulled(pull: Pull, options: PullOptions): { source: LendingSource; close(): boolean } {
   const home = currentScope();
   let piece: Uint8Array<ArrayBuffer> | null = nothing;
+  let left = 0; // of the piece, whatever becomes of its memory
   let failure: { error: unknown } | undefined;
   let pulling = false;
 
-  const accept = (next: Uint8Array | null) => {
-    piece = next === null ? null : unshared(viewOf(next));
-  };
   const refuse = (error: unknown) => {
     failure = { error };
+  };
+  const accept = (next: Uint8Array | null) => {
+    if (next !== null && isGone(next)) return refuse(lost());
+    piece = next === null ? null : unshared(viewOf(next));
+    left = piece?.length ?? 0;
   };
   const start = () => {
     const pullScope = new Scope(liveScope(home), bridge);
@@ -66,7 +69,7 @@ export function openPulled(pull: Pull, options: PullOptions): { source: LendingS
   const end: StreamEnd = {
     ...noSink,
     peek() {
-      while (piece?.length === 0 && failure === undefined && !pulling) start();
+      while (left === 0 && piece !== null && failure === undefined && !pulling) start();
       if (pulling) return undefined;
       if (failure === undefined) return piece;
       const { error } = failure;
@@ -74,8 +77,10 @@ export function openPulled(pull: Pull, options: PullOptions): { source: LendingS
       throw error;
     },
     consume(size) {
-      const left = piece as Uint8Array<ArrayBuffer>;
-      piece = size === left.length ? nothing : left.subarray(size);
+      const held = piece as Uint8Array<ArrayBuffer>;
+      left -= size;
+      if (left === 0) piece = nothing;
+      else if (held.length > 0) piece = held.subarray(size);
     },
   };
   const stream = new Stream(end, names);

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { refused } from "../switch/scope.ts";
-import { bytesProblem, lengthOf, vanished, viewOf } from "./bytes.ts";
+import { bytesProblem, vanished, viewOf } from "./bytes.ts";
 import { describe } from "./describe.ts";
 import { BufferLimitExceeded, EndOfFlow } from "./errors.ts";
 import { checkSource, lends, readSome } from "./foreign.ts";
@@ -49,10 +49,11 @@ export function readExact(source: Source, buffer: Uint8Array): Promise<void> {
     if (problem !== undefined) throw problem;
     const refusal = refused();
     if (refusal !== undefined) await refusal;
-    const length = lengthOf(buffer);
+    const view = viewOf(buffer);
+    const { length } = view;
     for (let filled = 0; filled < length;) {
-      const count = await readSome(source, viewOf(buffer).subarray(filled));
-      if (lengthOf(buffer) !== length) throw vanished("read");
+      const count = await readSome(source, view.subarray(filled));
+      if (view.length !== length) throw vanished("read");
       if (count === null) throw new EndOfFlow(`Cannot read ${length} bytes: the flow ended after ${filled}`);
       filled += count;
     }
@@ -94,6 +95,7 @@ export function readAll(source: Source, options?: ReadAllOptions): Promise<Uint8
     let size = 0;
     while (true) {
       const count = await readSome(source, buffer.subarray(size));
+      if (buffer.length === 0) throw vanished("read"); // a foreign source has detached it
       if (count === null) return buffer.slice(0, size);
       size += count;
       if (size > maxSize) throw new BufferLimitExceeded(maxSize, { flow: labelOf(source) });

@@ -2,7 +2,7 @@
 
 import { isCancelled, yieldNow } from "../switch/cancel.ts";
 import { refused } from "../switch/scope.ts";
-import { copyTo, lengthOf, vanished } from "./bytes.ts";
+import { copyTo, lengthOf, lost, vanished, viewOf } from "./bytes.ts";
 import { BufferLimitExceeded, BusyError, EndOfFlow } from "./errors.ts";
 import { checkTaken, lends, lendSome, readSome } from "./foreign.ts";
 import { labelOf } from "./label.ts";
@@ -80,12 +80,16 @@ export class ReadBuffer {
 
   /** What is buffered, where it lies. */
   peek(): Uint8Array<ArrayBuffer> {
+    if (this.end > this.memory.length) {
+      if (this.size > 0) throw lost();
+      return nothing;
+    }
     return this.memory.subarray(this.start, this.end);
   }
 
   /** Whether an operation that needs `size` bytes may run at once. */
   ready(size: number): boolean {
-    return this.end - this.start >= size && !this.busy && !isCancelled();
+    return this.end - this.start >= size && this.memory.length >= this.end && !this.busy && !isCancelled();
   }
 
   /**
@@ -156,11 +160,12 @@ export class ReadBuffer {
 
   /** Reads as from a source, through the buffer: unless that is empty, and `buffer` is at least as large. */
   readInto(buffer: Uint8Array): Promise<number | null> {
+    const view = viewOf(buffer);
     return this.#alone(async () => {
       if (this.size === 0) {
         if (this.ended) return null;
         const own = this.#ours ? this.memory.length : this.#initialSize;
-        if (lengthOf(buffer) >= own) return this.#count(await readSome(this.source, buffer));
+        if (view.length >= own) return this.#count(await readSome(this.source, view));
         if (this.#came(await this.#more(1)) === null) return null;
       }
       return this.#copyTo(buffer);
@@ -178,7 +183,13 @@ export class ReadBuffer {
   /** Why no operation can begin, if none can. */
   problem(): Error | undefined {
     if (this.busy) return new BusyError("read", { flow: labelOf(this.source) });
-    return this.#over ? new TypeError("Cannot read: unread() has handed over what was buffered") : undefined;
+    if (this.#over) return new TypeError("Cannot read: unread() has handed over what was buffered");
+    return this.#isLost ? lost() : undefined;
+  }
+
+  /** Whether the memory of what is buffered has vanished, by a hand that it was lent to or came from. */
+  get #isLost(): boolean {
+    return this.end > this.memory.length && this.size > 0;
   }
 
   /** Lends as a source: what is buffered first, and then what the source lends. */
@@ -193,8 +204,10 @@ export class ReadBuffer {
         if (this.#came(await this.#more(1)) === null) return null;
       }
       const bytes = this.peek();
-      const taken = checkTaken(await use(bytes, this.#keep), bytes);
+      const { size } = this; // now, for the borrower may pass the memory on
+      const taken = checkTaken(await use(bytes, this.#keep), size);
       this.consume(taken);
+      if (this.size === 0 && this.memory.length === 0) this.#release();
       return taken;
     });
   }
@@ -203,7 +216,11 @@ export class ReadBuffer {
   #begin(): Promise<never> | undefined {
     const refusal = refused();
     if (refusal !== undefined) return refusal;
-    if (this.busy || this.#over) return Promise.reject(this.problem());
+    if (this.busy || this.#over || this.end > this.memory.length) {
+      const problem = this.problem();
+      if (problem !== undefined) return Promise.reject(problem);
+      this.#release();
+    }
     this.busy = true;
     return undefined;
   }
@@ -283,6 +300,7 @@ export class ReadBuffer {
 
   #came(count: number | null): number | null {
     if (count === null) this.ended = true;
+    if (this.#isLost) throw lost();
     return count;
   }
 

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { refused } from "../switch/scope.ts";
-import { checkBuffer, checkBytes, joined, lengthOf, totalLength, viewsOf } from "./bytes.ts";
+import { checkBuffer, checkBytes, joined, lengthOf, lost, totalLength, viewsOf } from "./bytes.ts";
 import { give, type GivingSink, lend, type LendingSource } from "./types.ts";
 
 /** What {@linkcode bufferSink} makes: a sink that keeps everything in memory. */
@@ -10,12 +10,14 @@ export interface BufferSink extends GivingSink {
    * What was written up to now.
    *
    * @returns All bytes in order, in memory of their own.
+   * @throws {TypeError} When memory that was given to the sink has been detached or shrunk all the same.
    */
   bytes(): Uint8Array<ArrayBuffer>;
   /**
    * What was written up to now, as UTF-8. Invalid bytes become U+FFFD, and a byte order mark is kept.
    *
    * @returns The text.
+   * @throws {TypeError} As {@linkcode BufferSink.bytes} does.
    */
   text(): string;
 }
@@ -37,12 +39,18 @@ export interface BufferSink extends GivingSink {
  */
 export function bufferSink(): BufferSink {
   const pieces: Uint8Array[] = [];
-  const bytes = () => joined(pieces);
+  let size = 0;
+  const bytes = () => {
+    const whole = joined(pieces);
+    if (whole.length !== size) throw lost();
+    return whole;
+  };
   return Object.freeze<BufferSink>({
     write(bytes) {
       const refusal = checkBytes(bytes) ?? refused();
       if (refusal !== undefined) return refusal;
       const copy = new Uint8Array(bytes);
+      size += copy.length;
       if (copy.length > 0) pieces.push(copy);
       return Promise.resolve(copy.length);
     },
@@ -51,8 +59,10 @@ export function bufferSink(): BufferSink {
       if (!Array.isArray(views)) return Promise.reject(views);
       const refusal = refused();
       if (refusal !== undefined) return refusal;
-      pieces.push(...views);
-      return Promise.resolve(totalLength(views));
+      const given = totalLength(views);
+      size += given;
+      for (const view of views) pieces.push(view);
+      return Promise.resolve(given);
     },
     bytes,
     text: () => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes()),

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { bytesProblem } from "./bytes.ts";
+import { buffersProblem, bytesProblem, vanished, viewOf } from "./bytes.ts";
 import { describe } from "./describe.ts";
 import { checkSource, lends, lendSome, readSome } from "./foreign.ts";
 import { pulledSource } from "./pulled.ts";
@@ -44,11 +44,9 @@ export function stringSource(text: string): LendingSource {
  * ```
  */
 export function bytesSource(...bytes: readonly Uint8Array[]): LendingSource {
-  for (const piece of bytes) {
-    const problem = bytesProblem(piece);
-    if (problem !== undefined) throw problem;
-  }
-  return listSource(bytes, false);
+  const problem = buffersProblem(bytes);
+  if (problem !== undefined) throw problem;
+  return listSource(bytes.map((piece) => viewOf(piece)), false);
 }
 
 /**
@@ -137,11 +135,11 @@ export async function* chunks(source: Source): AsyncIterable<Uint8Array<ArrayBuf
  */
 export function cancellableSource(source: Source): LendingSource {
   checkSource("read from", source);
-  let buffer: Uint8Array | undefined;
+  let buffer: Uint8Array<ArrayBuffer> | undefined;
   return pulledSource(async () => {
-    buffer ??= new Uint8Array(writeLimit);
+    if (buffer === undefined || buffer.length === 0) buffer = new Uint8Array(writeLimit); // the last one may be detached
     const count = await readSome(source, buffer);
-    if (count !== null) return buffer.subarray(0, count);
+    if (count !== null) return pieceOf(buffer, count);
     buffer = undefined;
     return null;
   }, { keep: false, retry: true });
@@ -154,9 +152,16 @@ function listSource(pieces: readonly Uint8Array[], keep: boolean): LendingSource
 
 function bytesOf(result: IteratorResult<Uint8Array>): Uint8Array | null {
   if (result.done) return null;
-  const problem = bytesProblem(result.value);
+  const { value } = result;
+  const problem = bytesProblem(value);
   if (problem !== undefined) throw problem;
-  return result.value;
+  return value;
+}
+
+/** The first bytes of a buffer, unless the source has detached that. */
+function pieceOf(buffer: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
+  if (buffer.length === 0) throw vanished("read");
+  return buffer.subarray(0, size);
 }
 
 async function nextChunk(source: Source): Promise<Uint8Array<ArrayBuffer> | null> {
@@ -167,5 +172,5 @@ async function nextChunk(source: Source): Promise<Uint8Array<ArrayBuffer> | null
   }
   const buffer = new Uint8Array(writeLimit);
   const count = await readSome(source, buffer);
-  return count === null ? null : buffer.slice(0, count);
+  return count === null ? null : pieceOf(buffer, count).slice();
 }

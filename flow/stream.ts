@@ -3,11 +3,11 @@
 import { hideClass } from "../switch/freeze.ts";
 import { throwLater } from "../switch/late_error.ts";
 import { currentScope, refused, Waiter } from "../switch/scope.ts";
-import { checkBuffer, checkBytes, copyTo, lengthOf, plain, vanished, viewOf, viewsOf } from "./bytes.ts";
+import { checkBuffer, checkBytes, copyTo, lengthOf, lost, totalLength, vanished, viewOf, viewsOf } from "./bytes.ts";
 import { describe, quote } from "./describe.ts";
 import { type Attempt, Direction } from "./direction.ts";
 import { BusyError, ClosedError } from "./errors.ts";
-import { checkTaken } from "./foreign.ts";
+import { checkEndTook, checkTaken } from "./foreign.ts";
 import { rejection, silenced } from "./operation.ts";
 import type { StreamEnd, StreamEvents } from "./stream_end.ts";
 import type { Borrower, PromptBorrower, ShutdownHow } from "./types.ts";
@@ -75,8 +75,10 @@ export class Stream implements StreamEvents {
       if (length === 0) return throwLater(() => vanished("read"));
       let filled = 0;
       do {
-        const size = Math.min(bytes.length, length - filled);
-        copyTo(buffer, size === bytes.length ? bytes : bytes.subarray(0, size), filled);
+        const there = lengthOf(bytes);
+        if (there === 0) return filled || throwLater(lost);
+        const size = Math.min(there, length - filled);
+        copyTo(buffer, size === there ? bytes : viewOf(bytes, size), filled);
         filled += size;
         if (stream.#end.consume(size) !== true || filled === length) break;
         bytes = stream.#peek();
@@ -85,19 +87,23 @@ export class Stream implements StreamEvents {
     };
     markLent = (stream) => {
       const bytes = stream.#peek();
-      stream.#lending = bytes !== undefined && bytes !== null;
+      if (bytes === undefined || bytes === null) return bytes;
+      if (lengthOf(bytes) === 0) return throwLater(lost);
+      stream.#lending = true;
       return bytes;
     };
     lendOn = (stream, use) => {
       for (let pieces = 0; pieces < piecesPerTurn; pieces++) {
         const bytes = stream.#peek();
         if (bytes === undefined || bytes === null) return bytes === null || undefined;
+        const length = lengthOf(bytes); // now, for the borrower may pass the memory on
+        if (length === 0) return throwLater(lost);
         stream.#lending = true;
         try {
-          const taken = checkTaken(use(bytes, true), bytes);
+          const taken = checkTaken(use(bytes, true), length);
           stream.#consume(taken);
           if (stream.#closed !== undefined) throw stream.#closed("read");
-          if (taken < bytes.length) return false;
+          if (taken < length) return false;
         } catch (error) {
           return { error }; // no failure of the end, so it is thrown as it is
         } finally {
@@ -107,12 +113,13 @@ export class Stream implements StreamEvents {
       return false;
     };
     writeTo = (stream, bytes) => {
-      if (bytes.length === 0) return throwLater(() => vanished("write"));
-      return stream.#took(stream.#end.write(bytes)) || undefined;
+      const { length } = bytes;
+      if (length === 0) return throwLater(() => vanished("write"));
+      return stream.#took(stream.#end.write(bytes), length) || undefined;
     };
     giveTo = (stream, buffers) => {
       if (!buffers.every(isThere)) return throwLater(() => vanished("write"));
-      return stream.#took(stream.#end.give(buffers)) || undefined;
+      return stream.#give(buffers) || undefined;
     };
   }
 
@@ -161,7 +168,7 @@ export class Stream implements StreamEvents {
 
   /** Lends as long as all is taken, without a promise for each piece. Whether it came to the end. */
   pump(use: PromptBorrower): Promise<boolean> {
-    return this.#pump((bytes, keep) => use(plain(bytes), keep));
+    return this.#pump((bytes, keep) => use(viewOf(bytes), keep));
   }
 
   /**
@@ -190,8 +197,9 @@ export class Stream implements StreamEvents {
   }
 
   async #lendTo(use: Borrower, bytes: Uint8Array<ArrayBuffer>): Promise<number> {
+    const length = lengthOf(bytes); // now, for the borrower may pass the memory on
     try {
-      const taken = checkTaken(await use(plain(bytes), true), bytes);
+      const taken = checkTaken(await use(viewOf(bytes), true), length);
       this.#consume(taken);
       return taken;
     } finally {
@@ -229,7 +237,7 @@ export class Stream implements StreamEvents {
     if (problem !== undefined) throw problem;
     if (buffers.length === 0) return 0;
     try {
-      return this.#took(this.#end.give(buffers));
+      return this.#give(buffers);
     } catch (error) {
       throw this.#names.failure("write", error);
     }
@@ -352,9 +360,14 @@ export class Stream implements StreamEvents {
     }
   }
 
-  #took(count: number): number {
+  #give(buffers: readonly Uint8Array[]): number {
+    const size = totalLength(buffers); // now, for the memory may be detached by whoever takes it
+    return this.#took(this.#end.give(buffers), size);
+  }
+
+  #took(count: number, size: number): number {
     if (count > 0) this.#hasTaken = true;
-    return count;
+    return checkEndTook(count, size);
   }
 
   get #sender(): Direction<Stream> {

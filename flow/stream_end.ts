@@ -17,14 +17,15 @@ export interface StreamEvents {
 export interface StreamEnd {
   /**
    * What has arrived and is not consumed, as far as it lies in one piece: at least one byte, null at the end, `undefined` while nothing is there (then
-   * {@linkcode StreamEvents.readable} follows). Nobody writes to its memory any more. It may be a subclass such as Node's
-   * `Buffer`: a plain view of it costs a tenth of a round trip, so {@linkcode Stream} makes one only where it lends.
+   * {@linkcode StreamEvents.readable} follows). Nobody writes to its memory any more; if that has been detached or shrunk all
+   * the same, it is empty, and stays so. It may be a subclass such as Node's `Buffer`: a plain view of it costs a tenth of a
+   * round trip, so {@linkcode Stream} makes one only where it lends.
    *
    * @throws What broke the receiving direction, once everything that arrived before is consumed.
    */
   peek(): Uint8Array<ArrayBuffer> | null | undefined;
   /**
-   * Drops the first `size` bytes of what `peek` gave. `true` says that more has arrived, so that `peek` gives it without doing anything for it: a read
+   * Drops the first `size` bytes of what `peek` gave, also if their memory has been detached since. `true` says that more has arrived, so that `peek` gives it without doing anything for it: a read
    * takes that along.
    */
   consume(size: number): boolean | void;

@@ -4,8 +4,8 @@ import { runIn } from "../switch/context.ts";
 import { noLongerNeeded } from "../switch/errors.ts";
 import { isOfKind } from "../switch/kind.ts";
 import { refused, Scope } from "../switch/scope.ts";
-import { checkBuffer, copyTo, lengthOf, vanished } from "./bytes.ts";
-import { BusyError } from "./errors.ts";
+import { checkBuffer, copyTo, lengthOf, lost, vanished, viewOf } from "./bytes.ts";
+import { BusyError, ClosedError } from "./errors.ts";
 import { checkTaken, lends, pumps } from "./foreign.ts";
 import { labelOf } from "./label.ts";
 import { rejection } from "./operation.ts";
@@ -40,11 +40,14 @@ export function unreadTo<F extends TwoWay>(flow: F, bytes: Uint8Array<ArrayBuffe
 class Front {
   readonly #flow: TwoWay;
   #bytes: Uint8Array<ArrayBuffer>;
+  /** How many there are, whatever becomes of their memory. */
+  #size: number;
   #lending = false;
 
   constructor(flow: TwoWay, bytes: Uint8Array<ArrayBuffer>) {
     this.#flow = flow;
     this.#bytes = bytes;
+    this.#size = bytes.length;
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
@@ -55,9 +58,11 @@ class Front {
   #read(buffer: Uint8Array): Promise<number | null> {
     if (this.#passed) return this.#flow.read(buffer); // it was ended meanwhile
     if (lengthOf(buffer) === 0) return Promise.reject(vanished("read"));
-    const size = Math.min(this.#bytes.length, lengthOf(buffer));
-    copyTo(buffer, this.#bytes.subarray(0, size), 0);
-    this.#bytes = this.#bytes.subarray(size);
+    const bytes = this.#bytes;
+    if (bytes.length === 0) return Promise.reject(lost());
+    const size = Math.min(bytes.length, lengthOf(buffer));
+    copyTo(buffer, bytes.subarray(0, size), 0);
+    this.#take(bytes, size);
     return Promise.resolve(size);
   }
 
@@ -69,9 +74,11 @@ class Front {
   async #lend(use: Borrower): Promise<number | null> {
     if (this.#passed && lends(this.#flow)) return await this.#flow[lend](use); // it was ended meanwhile
     const bytes = this.#bytes;
+    if (bytes.length === 0) throw lost();
+    const size = this.#size; // now, for the borrower may pass the memory on
     this.#lending = true;
     try {
-      const taken = checkTaken(await use(bytes, true), bytes);
+      const taken = checkTaken(await use(viewOf(bytes), true), size);
       this.#take(bytes, taken);
       return taken;
     } finally {
@@ -86,18 +93,20 @@ class Front {
 
   #pumpOn(use: PromptBorrower): Promise<boolean> {
     try {
-      const bytes = this.#bytes;
-      if (bytes.length > 0 && this.#pump(use, bytes) < bytes.length) return Promise.resolve(false);
+      const size = this.#size;
+      if (size > 0 && this.#pump(use, size) < size) return Promise.resolve(false);
       return pumps(this.#flow) ? this.#flow[pump](use) : Promise.resolve(false);
     } catch (error) {
       return rejection(error);
     }
   }
 
-  #pump(use: PromptBorrower, bytes: Uint8Array<ArrayBuffer>): number {
+  #pump(use: PromptBorrower, size: number): number {
+    const bytes = this.#bytes;
+    if (bytes.length === 0) throw lost();
     this.#lending = true;
     try {
-      const taken = checkTaken(use(bytes, true), bytes);
+      const taken = checkTaken(use(viewOf(bytes), true), size);
       this.#take(bytes, taken);
       return taken;
     } finally {
@@ -106,12 +115,12 @@ class Front {
   }
 
   shutdown(how: ShutdownHow): Promise<void> {
-    if (how === "receive" || how === "all") this.#bytes = nothing;
+    if (how === "receive" || how === "all") this.#drop();
     return this.#flow.shutdown(how);
   }
 
   end<T>(end: () => T): T {
-    this.#bytes = nothing;
+    this.#drop();
     return end();
   }
 
@@ -129,8 +138,8 @@ class Front {
       scope.cancel(noLongerNeeded());
       await asked;
     } catch (error) {
-      if (isOfKind(error, "ClosedError")) {
-        this.#bytes = nothing;
+      if (error instanceof ClosedError) {
+        this.#drop();
         throw error;
       }
       // It was not closed; what else there is follows the bytes in front.
@@ -143,7 +152,7 @@ class Front {
 
   /** Whether the flow itself comes next. */
   get #passed(): boolean {
-    return this.#bytes.length === 0 && !this.#lending;
+    return this.#size === 0 && !this.#lending;
   }
 
   #refuse(): Promise<never> | undefined {
@@ -154,7 +163,15 @@ class Front {
 
   /** Drops what was taken, unless the borrower has ended this direction meanwhile. */
   #take(bytes: Uint8Array<ArrayBuffer>, size: number): void {
-    if (this.#bytes === bytes) this.#bytes = bytes.subarray(size);
+    if (this.#bytes !== bytes) return;
+    this.#size -= size;
+    if (this.#size === 0) this.#bytes = nothing;
+    else if (bytes.length > 0) this.#bytes = bytes.subarray(size);
+  }
+
+  #drop(): void {
+    this.#bytes = nothing;
+    this.#size = 0;
   }
 }
 

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { isBytes, lengthOf, vanished } from "./bytes.ts";
 import { checkSink, checkSource, lends, lendSome } from "./foreign.ts";
 import { Home } from "./home.ts";
 import { cancellableSource } from "./sources.ts";
@@ -92,6 +93,7 @@ export function toWritableStream(sink: Sink): WritableStream<Uint8Array> {
   const home = new Home();
   let breakStream = (_: unknown) => {};
   let forget = () => {};
+  const sizes: number[] = []; // of the chunks that wait, whose memory may vanish meanwhile
   const perform = async (operation: () => Promise<void>) => {
     try {
       await home.run(operation);
@@ -107,15 +109,27 @@ export function toWritableStream(sink: Sink): WritableStream<Uint8Array> {
       const { signal } = controller as WritableStreamDefaultController & { readonly signal: AbortSignal };
       signal.addEventListener("abort", () => home.stop(signal.reason), { once: true });
     },
-    write: (chunk) => perform(() => writeAll(sink, chunk)),
+    write: (chunk) => perform(() => writeChunk(sink, chunk, sizes.shift())),
     async close() {
       if (isTwoWay(sink)) await perform(() => sink.shutdown("send"));
       forget();
     },
     abort: () => forget(),
+  }, {
+    highWaterMark: 1,
+    size(chunk) { // called when the chunk is written
+      sizes.push(isBytes(chunk) ? lengthOf(chunk) : 0);
+      return 1;
+    },
   });
   forget = home.onCancelOf(stream, breakStream);
   return stream;
+}
+
+/** Writes all of a chunk that had a size when the stream was given it. */
+async function writeChunk(sink: Sink, chunk: Uint8Array, size: number | undefined): Promise<void> {
+  if (isBytes(chunk) && lengthOf(chunk) !== size) throw vanished("write");
+  await writeAll(sink, chunk);
 }
 
 function isTwoWay(sink: Sink): sink is TwoWay {

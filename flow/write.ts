@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { refused } from "../switch/scope.ts";
-import { buffersProblem, joined, lengthOf, vanished, viewOf } from "./bytes.ts";
+import { buffersProblem, joined, vanished, viewOf } from "./bytes.ts";
 import { describe } from "./describe.ts";
 import { checkSink, giveSome, writeSome } from "./foreign.ts";
 import { operation } from "./operation.ts";
@@ -39,9 +39,9 @@ export function writeAll(sink: Sink, ...bytes: readonly Uint8Array[]): Promise<v
     if (problem !== undefined) throw problem;
     const refusal = refused();
     if (refusal !== undefined) await refusal;
-    for (const group of groups(bytes, bytes.map(lengthOf))) {
+    for (const group of groups(bytes.map((each) => viewOf(each)))) {
       if (group.length === 1) await repeat(writeSome, sink, group[0]);
-      else await repeat(giveSome, sink, joined(group.map(viewOf)));
+      else await repeat(giveSome, sink, joined(group));
     }
   });
 }
@@ -75,7 +75,8 @@ export function copyString(text: string, sink: Sink): Promise<void> {
 }
 
 /** The buffers that are not empty; neighbours that fit into one write come together. Throws where a buffer has lost its memory since. */
-function* groups(buffers: readonly Uint8Array[], sizes: readonly number[]): Generator<Uint8Array[]> {
+function* groups(buffers: readonly Uint8Array[]): Generator<Uint8Array[]> {
+  const sizes = buffers.map(({ length }) => length); // now, for they may vanish meanwhile
   let group: Uint8Array[] = [];
   let size = 0;
   for (const [i, bytes] of buffers.entries()) {
@@ -85,7 +86,7 @@ function* groups(buffers: readonly Uint8Array[], sizes: readonly number[]): Gene
       group = [];
       size = 0;
     }
-    if (lengthOf(bytes) !== sizes[i]) throw vanished("write");
+    if (bytes.length !== sizes[i]) throw vanished("write");
     group.push(bytes);
     size += sizes[i];
   }
@@ -94,9 +95,9 @@ function* groups(buffers: readonly Uint8Array[], sizes: readonly number[]): Gene
 
 /** Calls `put` until it has taken everything. */
 async function repeat(put: typeof writeSome, sink: Sink, bytes: Uint8Array): Promise<void> {
-  const length = lengthOf(bytes);
+  const { length } = bytes;
   for (let done = 0; done < length;) {
-    if (lengthOf(bytes) !== length) throw vanished("write");
-    done += await put(sink, done === 0 ? bytes : viewOf(bytes).subarray(done));
+    if (bytes.length !== length) throw vanished("write");
+    done += await put(sink, done === 0 ? bytes : bytes.subarray(done));
   }
 }

@@ -1,7 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { hideClass } from "../switch/freeze.ts";
-import { bytesProblem, copyTo, lengthOf, vanished, viewOf } from "../flow/bytes.ts";
+import { bytesProblem, copyTo, lengthOf, totalLength, unshared, vanished, viewOf } from "../flow/bytes.ts";
 import { Direction } from "../flow/direction.ts";
 import { BusyError, ClosedError } from "../flow/errors.ts";
 import { rejection } from "../flow/operation.ts";
@@ -33,6 +32,8 @@ const largest = { 4: 65_507, 6: 65_527 } as const;
 /** A datagram on its way, which dumps call by where it goes. */
 class Sending implements Linked<Sending> {
   readonly data: readonly Uint8Array[];
+  /** How many bytes there were when it was sent, whatever has become of their memory. */
+  readonly size: number;
   readonly to: UdpAddress;
   readonly waiter: Waiter<void>;
   /** Whether the system is being given it: then only the system knows what becomes of it. */
@@ -42,6 +43,7 @@ class Sending implements Linked<Sending> {
 
   constructor(data: readonly Uint8Array[], to: UdpAddress, onCancel: OnCancel<void>) {
     this.data = data;
+    this.size = totalLength(data);
     this.to = to;
     this.waiter = new Waiter("send", onCancel, this);
   }
@@ -189,6 +191,11 @@ export class ProvidedDatagramSocket implements DatagramSocket {
         if (error === undefined) waiter.resolve();
         else waiter.fail(() => netErrorFrom(error, { operation: "send", address: to }));
       };
+      if (totalLength(data) !== sending.size) {
+        this.#queued.remove(sending);
+        waiter.fail(() => vanished("send"));
+        continue;
+      }
       try {
         if (!this.#end.send(data, this.remote === undefined ? to : undefined, done)) return;
         if (waiter.settled) continue;
@@ -211,9 +218,10 @@ export class ProvidedDatagramSocket implements DatagramSocket {
     const datagram = socket.#end.take();
     if (datagram === undefined) return undefined;
     const { data, from } = datagram;
-    const size = Math.min(data.length, room);
-    if (size > 0) copyTo(buffer, size === data.length ? data : data.subarray(0, size), 0);
-    return { size, from, truncated: size < data.length };
+    const length = lengthOf(data);
+    const size = Math.min(length, room);
+    if (size > 0) copyTo(buffer, size === length ? data : viewOf(data, size), 0);
+    return { size, from, truncated: size < length };
   }
 
   static #takeAll(socket: ProvidedDatagramSocket): Datagram[] | undefined {
@@ -288,13 +296,12 @@ function checkPieces(data: Uint8Array | readonly Uint8Array[]): readonly Uint8Ar
   return pieces.map((piece) => {
     const problem = bytesProblem(piece);
     if (problem !== undefined) throw problem;
-    return viewOf(piece);
+    return unshared(viewOf(piece));
   });
 }
 
 function checkSize(pieces: readonly Uint8Array[], to: UdpAddress): void {
-  let size = 0;
-  for (const { length } of pieces) size += length;
+  const size = totalLength(pieces);
   const most = largest[to.ip.version];
   if (size <= most) return;
   const cause = new RangeError(`A datagram to ${to.ip} has at most ${most} bytes: current value is ${size}`);

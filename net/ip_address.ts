@@ -1,7 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { freezeClass } from "../switch/freeze.ts";
-import { setKind } from "../switch/kind.ts";
+import { isBytes } from "../flow/bytes.ts";
 import { quoteText } from "./text.ts";
 
 /**
@@ -111,7 +110,7 @@ export class IpAddress {
    */
   constructor(bytes: Uint8Array, zone?: string | undefined) {
     if (new.target !== IpAddress) throw new TypeError("Cannot construct a subclass of IpAddress");
-    if (!(bytes instanceof Uint8Array)) {
+    if (!isBytes(bytes)) {
       throw new TypeError(
         `Cannot make an IP address as bytes must be a Uint8Array: current value is a ${typeof bytes}`,
       );

@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import type { Buffer } from "node:buffer";
 import type { Readable } from "node:stream";
 import { clearTimeout, setTimeout } from "node:timers";
+import { isBytes, isGone, lost, unshared, viewOf } from "../bytes.ts";
 import type { StreamEvents } from "../stream_end.ts";
 import { inputIsQuiet, ReceiveQueue } from "./receive_queue.ts";
 
@@ -36,16 +36,19 @@ export class Incoming {
     return this.#queue.first !== undefined;
   }
 
-  /** Begins to read, and tells `reader` whenever {@linkcode Incoming.peek} has something new to say. */
+  /**
+   * Begins to read a stream of others, whose chunks may be anything, and tells `reader` whenever
+   * {@linkcode Incoming.peek} has something new to say.
+   */
   start(reader: Reader): void {
-    const take = (chunk: Buffer<ArrayBuffer>) => this.take(chunk);
+    const take = (chunk: unknown) => this.#takeAny(chunk);
     const finish = () => this.finish();
     this.#readable.on("data", take).on("end", finish);
     this.#stop = () => this.#readable.off("data", take).off("end", finish).pause();
     this.attach(reader);
   }
 
-  /** The same for an owner with listeners of its own, which calls {@linkcode Incoming.take} and {@linkcode Incoming.finish}. */
+  /** The same for a socket of the system, whose owner has listeners of its own and calls {@linkcode Incoming.take} and {@linkcode Incoming.finish}. */
   attach(reader: Reader): void {
     this.#reader = reader;
     if (this.#readable.readableEnded) this.finish();
@@ -58,11 +61,7 @@ export class Incoming {
   }
 
   /** Takes what has arrived. */
-  take(chunk: Buffer<ArrayBuffer>): void {
-    if (!((chunk as unknown) instanceof Uint8Array)) {
-      this.stop();
-      return this.fail(new TypeError(`Cannot read from a stream of ${typeof chunk}s: it must give bytes`));
-    }
+  take(chunk: Uint8Array<ArrayBuffer>): void {
     this.#received += chunk.length;
     if (this.#dropping || chunk.length === 0) return;
     this.#queue.add(chunk);
@@ -70,6 +69,13 @@ export class Incoming {
     if (this.#paused || !this.#queue.full) return;
     this.#paused = true;
     this.#readable.pause();
+  }
+
+  #takeAny(chunk: unknown): void {
+    if (isBytes(chunk) && !isGone(chunk)) return this.take(unshared(viewOf(chunk)));
+    this.stop();
+    if (isBytes(chunk)) this.fail(lost());
+    else this.fail(new TypeError(`Cannot read from a stream of ${typeof chunk}s: it must give bytes`));
   }
 
   /** The other side has ended. */

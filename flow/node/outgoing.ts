@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import type { Writable } from "node:stream";
 import { ClosedError } from "../mod.ts";
 import { type StreamEvents, writeLimit } from "../stream_end.ts";
+import { ownCopy, privateCopy } from "./private_copy.ts";
 
 /**
  * Large copies for sockets are made in memory that is used again, for making it costs as much as the copy: 0.8 of the time of a loop that reads and
@@ -56,13 +57,13 @@ export class Outgoing {
     const part = bytes.length > writeLimit ? bytes.subarray(0, writeLimit) : bytes;
     const size = part.length; // now, for a stream may detach what it is given
     if (this.#patient) {
-      this.#put(Buffer.from(part), this.#written);
+      this.#put(ownCopy(part), this.#written);
       return size;
     }
     const memory = size < leastPooled ? undefined : pool.pop() ?? Buffer.allocUnsafeSlow(writeLimit);
     memory?.set(part);
     const prompt = this.#prompt;
-    this.#put(memory?.subarray(0, size) ?? Buffer.from(part), prompt ? undefined : this.#done(memory));
+    this.#put(memory?.subarray(0, size) ?? privateCopy(part), prompt ? undefined : this.#done(memory));
     this.#watch(prompt, memory);
     return size;
   }

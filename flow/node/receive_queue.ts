@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { setTimeout } from "node:timers";
+import { totalLength } from "../bytes.ts";
 
 /** How many unread bytes are kept before a stream is paused. One chunk of a runtime may have half a MiB. */
 const byteLimit = 64 * 1024;
@@ -44,7 +45,8 @@ export class ReceiveQueue {
   /** Drops so many bytes of the first piece. Whether there is more. */
   consume(size: number): boolean {
     const piece = this.#first as Uint8Array<ArrayBuffer>;
-    this.#first = size === piece.length ? this.#later?.shift() : piece.subarray(size);
+    if (size === piece.length || (piece.length === 0 && size === this.#firstSize)) this.#first = this.#later?.shift();
+    else if (piece.length > 0) this.#first = piece.subarray(size);
     this.#size -= size;
     return this.#first !== undefined;
   }
@@ -53,6 +55,11 @@ export class ReceiveQueue {
   clear(): void {
     this.#first = this.#later = undefined;
     this.#size = 0;
+  }
+
+  /** How large the first piece was before its memory vanished, which a borrower may have passed on. */
+  get #firstSize(): number {
+    return this.#size - totalLength(this.#later ?? []);
   }
 
   #holds(bytes: number, pieces: number): boolean {

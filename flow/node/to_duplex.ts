@@ -5,12 +5,15 @@ import { nextTick } from "node:process";
 import { Duplex, finished } from "node:stream";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { Cancelled, interruptible, type Switch } from "../../switch/mod.ts";
+import { isBytes, lengthOf, vanished } from "../bytes.ts";
 import { checkMethods } from "../check.ts";
+import { lendSome } from "../foreign.ts";
 import { Home } from "../home.ts";
 import { cancellableSource, ClosedError, lend, type LendingSource, type Sink, type TwoWay, writeAll } from "../mod.ts";
 import { writeLimit } from "../stream_end.ts";
 import { awaitReaction } from "./reaction.ts";
 import { bufferOf } from "./foreign.ts";
+import { ownCopy } from "./private_copy.ts";
 import { endWithPeer } from "./half_open.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import { coded, destroyedError, nodeError, type SystemCall } from "./node_error.ts";
@@ -219,11 +222,11 @@ class Bridge implements SocketState {
   #read(): void {
     let chunk: Buffer | null = null;
     const take = (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => {
-      chunk = keep ? bufferOf(bytes) : Buffer.from(bytes);
+      chunk = keep ? bufferOf(bytes) : ownCopy(bytes);
       this.bytesRead += bytes.length;
       return bytes.length;
     };
-    this.#run("read", async (flow) => void await this.#lender(flow)[lend](take), (error) => {
+    this.#run("read", async (flow) => void await lendSome(this.#lender(flow), take), (error) => {
       if (error) this.duplex.destroy(error);
       if (this.duplex.destroyed) return;
       this.#peerEnded = chunk === null;
@@ -239,9 +242,11 @@ class Bridge implements SocketState {
   }
 
   #write(chunks: readonly Uint8Array[], done: Done): void {
-    const size = this.#writing = this.#waitingForCallback = chunks.reduce((sum, { length }) => sum + length, 0);
+    const size = this.#writing = this.#waitingForCallback = chunks.reduce((sum, chunk) => sum + sizeOf(chunk), 0);
     this.#dispatched += size;
+    const whole = size >= this.duplex.writableLength; // which is how much there was when these were written
     this.#run("write", async (flow) => {
+      if (!whole) throw vanished("write");
       await writeAll(size > writeLimit ? this.#watchedSink(flow) : flow, ...chunks);
       this.#writing = 0;
     }, (error) => {
@@ -391,4 +396,9 @@ class Bridge implements SocketState {
       return failure instanceof Cancelled; // or it is broken, and closing it is all that is left
     }
   }
+}
+
+/** The true size of a chunk. What is not bytes is refused when it is written. */
+function sizeOf(chunk: Uint8Array): number {
+  return isBytes(chunk) ? lengthOf(chunk) : 0;
 }

@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { Buffer } from "node:buffer";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { setImmediate } from "node:timers";
+import { joined, totalLength, vanished } from "../../flow/bytes.ts";
 import { open } from "../../switch/counter.ts";
 import { sameAddress, udp, type UdpAddress } from "../address.ts";
 import { netErrorFrom } from "../errors.ts";
@@ -166,7 +166,7 @@ class NodeDatagram implements ProviderDatagram {
         this.#events?.sendable();
       });
     }
-    this.#give(data.length > mostPieces ? [Buffer.concat(data)] : data, to, 0, done);
+    this.#give(data.length > mostPieces ? [joined(data)] : data, to, 0, done);
     return true;
   }
 
@@ -190,13 +190,16 @@ class NodeDatagram implements ProviderDatagram {
     repeats: number,
     done: (error?: unknown) => void,
   ): void {
+    const size = totalLength(data);
     const sent = (error: NodeJS.ErrnoException | null) => {
       if (this.#closed) return;
       // Bun asks the system for ICMP errors on every socket, so that the port of one peer fails the next send, to whomever it goes.
       const another = to !== undefined && error?.code === "ECONNREFUSED";
-      if (another && repeats < mostRepeats) return this.#give(data, to, repeats + 1, done);
+      const gone = another && totalLength(data) !== size;
+      if (another && !gone && repeats < mostRepeats) return this.#give(data, to, repeats + 1, done);
       this.#leaving--;
-      if (error === null || error === undefined) done();
+      if (gone) done(vanished("send"));
+      else if (error === null || error === undefined) done();
       else done(this.#explained(error, to ?? this.#remote));
       if (this.#leaving === this.#sendsAtOnce - 1) this.#events?.sendable();
     };

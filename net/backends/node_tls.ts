@@ -1,12 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { Duplex } from "node:stream";
 import { connect, type ConnectionOptions, createServer, type TlsOptions, type TLSSocket } from "node:tls";
 import { bufferOf } from "../../flow/node/foreign.ts";
 import { Incoming } from "../../flow/node/incoming.ts";
+import { privateCopy } from "../../flow/node/private_copy.ts";
 import { writeLimit } from "../../flow/stream_end.ts";
 import type { HandshakeResult, TlsEndpoint, TlsEngine, TlsEvents, TlsSettings } from "../tls/engine.ts";
 import { type TlsErrorCode, TlsFailure } from "../tls/errors.ts";
@@ -168,7 +169,7 @@ class NodeEndpoint implements TlsEndpoint {
   }
 
   write(bytes: Uint8Array): number {
-    return this.#idle ? this.#put(Buffer.from(bytes.subarray(0, writeLimit))) : 0;
+    return this.#idle ? this.#put(privateCopy(bytes.subarray(0, writeLimit))) : 0;
   }
 
   give(buffers: readonly Uint8Array[]): number {
@@ -199,8 +200,9 @@ class NodeEndpoint implements TlsEndpoint {
   }
 
   #put(bytes: Uint8Array): number {
+    const { length } = bytes; // now, for the runtime may detach what it is given
     this.#socket?.write(bytes, () => this.#events.writable());
-    return bytes.length;
+    return length;
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { Readable, Writable } from "node:stream";
 import { setImmediate } from "node:timers";
+import { checkBytes, totalLength, vanished, viewOf, viewsOf } from "../../flow/bytes.ts";
 import { brokenPipe } from "../../flow/node/foreign.ts";
 import { Incoming } from "../../flow/node/incoming.ts";
 import { Outgoing } from "../../flow/node/outgoing.ts";
@@ -128,10 +129,23 @@ export function openOutput(writable: Writable, label: string): Output {
       permit.release();
     }
   };
+  /** What is to be written may vanish while others have their turn. */
+  const write = (views: readonly Uint8Array[], put: () => Promise<number>) => {
+    const size = totalLength(views);
+    return inTurn(() => totalLength(views) === size ? put() : Promise.reject(vanished("write")));
+  };
   return {
     sink: Object.freeze({
-      write: (bytes: Uint8Array) => inTurn(() => stream.write(bytes)),
-      [give]: (buffers: readonly Uint8Array[]) => inTurn(() => stream.give(buffers)),
+      write(bytes: Uint8Array) {
+        const refusal = checkBytes(bytes);
+        if (refusal !== undefined) return refusal;
+        const view = viewOf(bytes);
+        return write([view], () => stream.write(view));
+      },
+      [give](buffers: readonly Uint8Array[]) {
+        const views = viewsOf(buffers);
+        return Array.isArray(views) ? write(views, () => stream.give(views)) : Promise.reject(views);
+      },
     }),
     close: async () => {
       await stream.flush();

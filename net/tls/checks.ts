@@ -6,6 +6,7 @@
  */
 
 import { nodeTls } from "../backends/node_tls.ts";
+import { isBytes, unshared, viewOf } from "../../flow/bytes.ts";
 import { systemClock } from "../../switch/clock.ts";
 import type { Clock } from "../../switch/mod.ts";
 import { checkMilliseconds } from "../options.ts";
@@ -140,10 +141,10 @@ function hasOwnKey(identity: TlsIdentity): boolean {
 
 /** The blocks of a kind, one at least: without any the runtimes would take their own. */
 function blocks(name: string, value: Pem, kind: RegExp): string[] {
-  if (typeof value !== "string" && !(value instanceof Uint8Array)) {
+  if (typeof value !== "string" && !isBytes(value)) {
     throw new TypeError(`Cannot start TLS as ${name} must be PEM: current value is ${describe(value)}`);
   }
-  const text = typeof value === "string" ? value : new TextDecoder().decode(value);
+  const text = typeof value === "string" ? value : new TextDecoder().decode(unshared(viewOf(value)));
   const found = text.match(kind);
   if (found !== null) return found;
   const what = kind === certificates ? "certificates" : "a private key";

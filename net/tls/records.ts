@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { cancellableSource, lend, type LendingSource, type TwoWay, writeAll } from "../../flow/mod.ts";
+import { lendSome } from "../../flow/foreign.ts";
 import type { Home } from "../../flow/home.ts";
 import { interruptible, yieldNow } from "../../switch/mod.ts";
 
@@ -100,7 +101,7 @@ export class Records {
       return piece.length;
     };
     try {
-      const count = await this.#home.run(() => this.source[lend](take));
+      const count = await this.#home.run(() => lendSome(this.source, take));
       if (count === null) {
         this.#over = true;
         await this.#home.run(yieldNow); // what was decrypted last is told in this turn

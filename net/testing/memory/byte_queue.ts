@@ -6,6 +6,9 @@ const capacity = 64 * 1024;
 /** What a small write allocates at least, in bytes, so that the next ones find room. */
 const smallestPiece = 1024;
 
+/** What is there of bytes whose memory a borrower has detached. */
+const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
 interface Piece {
   readonly memory: Uint8Array<ArrayBuffer>;
   start: number;
@@ -28,7 +31,8 @@ export class ByteQueue {
   /** The oldest bytes, as far as they lie in one piece. */
   peek(): Uint8Array<ArrayBuffer> | undefined {
     const piece = this.#pieces[0];
-    return piece?.memory.subarray(piece.start, piece.end);
+    if (piece === undefined) return undefined;
+    return piece.memory.length < piece.end ? nothing : piece.memory.subarray(piece.start, piece.end);
   }
 
   /** Drops the first `size` bytes of what `peek` returned. */
