@@ -41,9 +41,8 @@ export function bufferSink(): BufferSink {
   const pieces: Uint8Array[] = [];
   let size = 0;
   const bytes = () => {
-    const whole = joined(pieces);
-    if (whole.length !== size) throw lost();
-    return whole;
+    if (totalLength(pieces) !== size) throw lost();
+    return joined(pieces);
   };
   return Object.freeze<BufferSink>({
     write(bytes) {
