@@ -28,6 +28,12 @@ export function lengthOf(bytes: Uint8Array): number {
   return lengthGetter.call(bytes) as number;
 }
 
+/** {@linkcode lengthOf} what a backend has lent, which is quick where it is what it should be. Throws where it is not bytes. */
+export function sizeOfLent(bytes: Uint8Array): number {
+  if (!(bytes instanceof Uint8Array) && !isBytes(bytes)) throw notBytes(bytes);
+  return lengthOf(bytes);
+}
+
 /** Copies all of `bytes` to `target`, from `at` on. */
 export function copyTo(target: Uint8Array, bytes: Uint8Array, at: number): void {
   setBytes.call(target, bytes, at);

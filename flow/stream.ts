@@ -3,7 +3,18 @@
 import { hideClass } from "../switch/freeze.ts";
 import { throwLater } from "../switch/late_error.ts";
 import { currentScope, refused, Waiter } from "../switch/scope.ts";
-import { checkBuffer, checkBytes, copyTo, lengthOf, lost, totalLength, vanished, viewOf, viewsOf } from "./bytes.ts";
+import {
+  checkBuffer,
+  checkBytes,
+  copyTo,
+  lengthOf,
+  lost,
+  sizeOfLent,
+  totalLength,
+  vanished,
+  viewOf,
+  viewsOf,
+} from "./bytes.ts";
 import { describe, quote } from "./describe.ts";
 import { type Attempt, Direction } from "./direction.ts";
 import { BusyError, ClosedError } from "./errors.ts";
@@ -75,7 +86,7 @@ export class Stream implements StreamEvents {
       if (length === 0) return throwLater(() => vanished("read"));
       let filled = 0;
       do {
-        const there = lengthOf(bytes);
+        const there = sizeOfLent(bytes);
         if (there === 0) return filled || throwLater(lost);
         const size = Math.min(there, length - filled);
         copyTo(buffer, size === there ? bytes : viewOf(bytes, size), filled);
@@ -88,7 +99,7 @@ export class Stream implements StreamEvents {
     markLent = (stream) => {
       const bytes = stream.#peek();
       if (bytes === undefined || bytes === null) return bytes;
-      if (lengthOf(bytes) === 0) return throwLater(lost);
+      if (sizeOfLent(bytes) === 0) return throwLater(lost);
       stream.#lending = true;
       return bytes;
     };
@@ -96,7 +107,7 @@ export class Stream implements StreamEvents {
       for (let pieces = 0; pieces < piecesPerTurn; pieces++) {
         const bytes = stream.#peek();
         if (bytes === undefined || bytes === null) return bytes === null || undefined;
-        const length = lengthOf(bytes); // now, for the borrower may pass the memory on
+        const length = sizeOfLent(bytes); // now, for the borrower may pass the memory on
         if (length === 0) return throwLater(lost);
         stream.#lending = true;
         try {
