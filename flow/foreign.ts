@@ -8,6 +8,7 @@
 import { refused } from "../switch/scope.ts";
 import { isBytes, totalLength, unshared, viewOf } from "./bytes.ts";
 import { describe } from "./describe.ts";
+import { streamOf } from "./stream_of.ts";
 import { type Borrower, give, lend, type PromptBorrower, pump, tryGive } from "./types.ts";
 import type { GivingSink, LendingSource, PumpedSink, PumpingSource, Sink, Source } from "./types.ts";
 
@@ -106,6 +107,11 @@ export function writeSome(sink: Sink, bytes: Uint8Array): Promise<number> {
 /** One write of bytes whose memory the sink may keep. It may throw at once. */
 export function giveSome(sink: Sink, bytes: Uint8Array): Promise<number> {
   return gives(sink) ? giveAll(sink, [bytes]) : writeSome(sink, bytes);
+}
+
+/** The same for memory that nothing else can reach, so that a socket need not copy it. */
+export function giveOwned(sink: Sink, bytes: Uint8Array): Promise<number> {
+  return streamOf(sink)?.giveOwned(bytes) ?? giveSome(sink, bytes);
 }
 
 /** One write of several buffers whose memory the sink may keep. It may throw at once. */

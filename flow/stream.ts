@@ -73,6 +73,7 @@ let markLent: Attempt<Stream, undefined, Uint8Array<ArrayBuffer> | null>;
 let lendOn: Attempt<Stream, PromptBorrower, boolean | { readonly error: unknown }>;
 let writeTo: Attempt<Stream, Uint8Array, number>;
 let giveTo: Attempt<Stream, readonly Uint8Array[], number>;
+let giveOwnedTo: Attempt<Stream, Uint8Array, number>;
 
 /**
  * Waiting, cancellation and checks over a {@linkcode StreamEnd}: the one place where reads and writes of pipes and sockets wait.
@@ -130,8 +131,9 @@ export class Stream implements StreamEvents {
     };
     giveTo = (stream, buffers) => {
       if (!buffers.every(isThere)) return throwLater(() => vanished("write"));
-      return stream.#give(buffers) || undefined;
+      return stream.#give(buffers, false) || undefined;
     };
+    giveOwnedTo = (stream, bytes) => stream.#give([bytes], true) || undefined;
   }
 
   readonly #end: StreamEnd;
@@ -144,6 +146,8 @@ export class Stream implements StreamEvents {
   #sendEnded = false;
   #receiveEnded = false;
   #lending = false;
+  /** Whether the rest of what was lent is still here, so that other code may reach it. */
+  #lent = false;
   #gone = false;
   #hasTaken = false;
   /** What waits in no scope for the stream to come to its end. */
@@ -179,7 +183,13 @@ export class Stream implements StreamEvents {
 
   /** Lends as long as all is taken, without a promise for each piece. Whether it came to the end. */
   pump(use: PromptBorrower): Promise<boolean> {
-    return this.#pump((bytes, keep) => use(viewOf(bytes), keep));
+    return this.#pump((bytes, keep) => {
+      const { length } = bytes;
+      this.#lent = true;
+      const taken = use(viewOf(bytes), keep);
+      this.#lent = taken !== length;
+      return taken;
+    });
   }
 
   /**
@@ -188,7 +198,9 @@ export class Stream implements StreamEvents {
    */
   pumpTo(sink: Stream, note: (taken: number) => void): Promise<boolean> {
     return this.#pump((bytes) => {
-      const taken = sink.#giveNow([bytes]);
+      const { length } = bytes;
+      const taken = sink.#giveNow([bytes], this.#end.ownsMemory === true && !this.#lent);
+      if (taken === length) this.#lent = false;
       note(taken);
       return taken;
     });
@@ -209,8 +221,10 @@ export class Stream implements StreamEvents {
 
   async #lendTo(use: Borrower, bytes: Uint8Array<ArrayBuffer>): Promise<number> {
     const length = lengthOf(bytes); // now, for the borrower may pass the memory on
+    this.#lent = true;
     try {
       const taken = checkTaken(await use(viewOf(bytes), true), length);
+      this.#lent = taken < length;
       this.#consume(taken);
       return taken;
     } finally {
@@ -235,20 +249,25 @@ export class Stream implements StreamEvents {
     return this.#sender.perform(giveTo, views);
   }
 
+  /** {@linkcode Stream.give} for memory of the library's own, which nothing else can reach. */
+  giveOwned(bytes: Uint8Array): Promise<number> {
+    return refused() ?? this.#refuseWrite() ?? this.#sender.perform(giveOwnedTo, bytes);
+  }
+
   /** {@linkcode Stream.give} without the wait: 0 while something older is queued. It looks at no scope. */
   tryGive(buffers: readonly Uint8Array[]): number {
     const views = viewsOf(buffers);
     if (!Array.isArray(views)) throw views;
-    return this.#giveNow(views);
+    return this.#giveNow(views, false);
   }
 
   /** The buffers are plain, or come from an end. */
-  #giveNow(buffers: readonly Uint8Array[]): number {
+  #giveNow(buffers: readonly Uint8Array[], owned: boolean): number {
     const problem = this.#writeProblem();
     if (problem !== undefined) throw problem;
     if (buffers.length === 0) return 0;
     try {
-      return this.#give(buffers);
+      return this.#give(buffers, owned);
     } catch (error) {
       throw this.#names.failure("write", error);
     }
@@ -371,9 +390,9 @@ export class Stream implements StreamEvents {
     }
   }
 
-  #give(buffers: readonly Uint8Array[]): number {
+  #give(buffers: readonly Uint8Array[], owned: boolean): number {
     const size = totalLength(buffers); // now, for the memory may be detached by whoever takes it
-    return this.#took(this.#end.give(buffers), size);
+    return this.#took(this.#end.give(buffers, owned), size);
   }
 
   #took(count: number, size: number): number {

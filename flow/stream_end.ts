@@ -35,8 +35,15 @@ export interface StreamEnd {
    * @throws What broke the sending direction.
    */
   write(bytes: Uint8Array): number;
-  /** {@linkcode StreamEnd.write}, for several buffers whose memory belongs to the stream once taken. */
-  give(buffers: readonly Uint8Array[]): number;
+  /**
+   * {@linkcode StreamEnd.write}, for several buffers whose memory belongs to the stream once taken.
+   *
+   * @param owned Whether nothing else can reach the memory. If other code can, an end that leaves it with the system copies it first:
+   * memory that is detached meanwhile is freed, and the system would send what lies there next.
+   */
+  give(buffers: readonly Uint8Array[], owned?: boolean): number;
+  /** Whether nothing but this end, and whom it was lent to, can reach the memory of what `peek` gives. */
+  readonly ownsMemory?: boolean;
   /** Ends the sending direction after everything that was taken. */
   end(): void;
   /** Drops what has arrived and whatever will, so that the other side is not held up. */

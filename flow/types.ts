@@ -165,7 +165,7 @@ export interface LendingSource extends Source {
 }
 
 /**
- * A sink that takes buffers by reference.
+ * A sink that may keep buffers instead of copying them.
  *
  * @example Giving memory away
  * ```ts
@@ -177,8 +177,11 @@ export interface LendingSource extends Source {
  */
 export interface GivingSink extends Sink {
   /**
-   * Waits until nothing older is queued, and then takes what it can at once, as {@linkcode Sink.write} does, but by reference: the memory of the bytes
+   * Waits until nothing older is queued, and then takes what it can at once, as {@linkcode Sink.write} does, but it need not copy: the memory of the bytes
    * that were taken belongs to the sink from then on. The rest stays the caller's.
+   *
+   * What a sink in memory has kept must not be detached: reading it is a `TypeError` then. A socket, and a stream of Node, copies what other code can still
+   * reach, since the system would otherwise send what comes to lie in memory that was freed.
    *
    * @param buffers What to take, in order. Empty ones are skipped.
    * @returns How many bytes were taken, counted over all buffers: at least 1, and 0 only where all are empty.

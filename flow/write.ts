@@ -3,7 +3,7 @@
 import { refused } from "../switch/scope.ts";
 import { buffersProblem, joined, vanished, viewOf } from "./bytes.ts";
 import { describe } from "./describe.ts";
-import { checkSink, giveSome, writeSome } from "./foreign.ts";
+import { checkSink, giveOwned, writeSome } from "./foreign.ts";
 import { operation } from "./operation.ts";
 import { writeLimit } from "./stream_end.ts";
 import { encode } from "./text.ts";
@@ -41,7 +41,7 @@ export function writeAll(sink: Sink, ...bytes: readonly Uint8Array[]): Promise<v
     if (refusal !== undefined) await refusal;
     for (const group of groups(bytes.map((each) => viewOf(each)))) {
       if (group.length === 1) await repeat(writeSome, sink, group[0]);
-      else await repeat(giveSome, sink, joined(group));
+      else await repeat(giveOwned, sink, joined(group));
     }
   });
 }
@@ -70,7 +70,7 @@ export function copyString(text: string, sink: Sink): Promise<void> {
     checkSink("copy to", sink);
     const refusal = refused();
     if (refusal !== undefined) await refusal;
-    await repeat(giveSome, sink, encode(text));
+    await repeat(giveOwned, sink, encode(text));
   });
 }
 

@@ -13,8 +13,9 @@ import { Outgoing } from "./outgoing.ts";
  * Makes a sink of a writable stream of Node: a file, the input of a child process, a request. It listens
  * to the stream's `'error'` events.
  *
- * A write waits until the stream has consumed all earlier writes, and then passes it a copy, so the
- * stream holds one write at a time. Every later write throws an error of the stream. A stream that is
+ * A write waits until the stream has consumed all earlier writes, and then passes it a copy of at most
+ * 64 KiB, so the stream holds one write at a time; so does `give`, for the stream may leave its memory
+ * with the system. Every later write throws an error of the stream. A stream that is
  * closed already, or whose reader is gone, is a {@linkcode BrokenPipeError}.
  *
  * Closing the sink ends the stream and waits until everything has gone out; of a file, until it is closed.

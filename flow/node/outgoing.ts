@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { Writable } from "node:stream";
 import { ClosedError } from "../mod.ts";
+import { joined } from "../bytes.ts";
 import { type StreamEvents, writeLimit } from "../stream_end.ts";
 import { ownCopy, privateCopy } from "./private_copy.ts";
 
@@ -68,8 +69,11 @@ export class Outgoing {
     return size;
   }
 
-  give(buffers: readonly Uint8Array[]): number {
+  /** Unless the memory is `owned`, it is copied: both Node and Deno leave the system with a pointer to what it has yet to take. */
+  give(buffers: readonly Uint8Array[], owned = false): number {
+    if (!owned && buffers.length === 1) return this.write(buffers[0]);
     if (!this.#free()) return 0;
+    if (!owned) return this.give([joined(buffers, writeLimit)], true);
     const last = buffers.length - 1;
     const size = buffers.reduce((sum, { length }) => sum + length, 0); // now, for a stream may detach what it is given
     if (last > 0) this.#writable.cork();

@@ -88,6 +88,11 @@ export class BunStream implements ProviderStream {
     return this.#gone;
   }
 
+  /** Bun has made it for one chunk. */
+  get ownsMemory(): boolean {
+    return true;
+  }
+
   get flushed(): boolean {
     return true;
   }

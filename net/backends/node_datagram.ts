@@ -2,7 +2,8 @@
 
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { setImmediate } from "node:timers";
-import { joined, totalLength, vanished } from "../../flow/bytes.ts";
+import { joined } from "../../flow/bytes.ts";
+import { privateCopy } from "../../flow/node/private_copy.ts";
 import { open } from "../../switch/counter.ts";
 import { sameAddress, udp, type UdpAddress } from "../address.ts";
 import { netErrorFrom } from "../errors.ts";
@@ -19,9 +20,6 @@ const sendsPerTurn = 64;
 
 /** How often a datagram is sent again whose sending failed for another one. */
 const mostRepeats = 8;
-
-/** How many pieces of a datagram the system takes in one call: IOV_MAX, of Linux and others. */
-const mostPieces = 1024;
 
 /** What the answers of routers and hosts to earlier datagrams are called. */
 const answers: readonly unknown[] = [
@@ -166,7 +164,8 @@ class NodeDatagram implements ProviderDatagram {
         this.#events?.sendable();
       });
     }
-    this.#give(data.length > mostPieces ? [joined(data)] : data, to, 0, done);
+    // A copy: what the system does not take at once would go on lying where the caller can free it.
+    this.#give(data.length === 1 ? privateCopy(data[0]) : joined(data), to, 0, done);
     return true;
   }
 
@@ -185,29 +184,24 @@ class NodeDatagram implements ProviderDatagram {
   }
 
   #give(
-    data: readonly Uint8Array[],
+    data: Uint8Array,
     to: UdpAddress | undefined,
     repeats: number,
     done: (error?: unknown) => void,
   ): void {
-    const size = totalLength(data);
     const sent = (error: NodeJS.ErrnoException | null) => {
       if (this.#closed) return;
       // Bun asks the system for ICMP errors on every socket, so that the port of one peer fails the next send, to whomever it goes.
       const another = to !== undefined && error?.code === "ECONNREFUSED";
-      const gone = another && totalLength(data) !== size;
-      if (another && !gone && repeats < mostRepeats) return this.#give(data, to, repeats + 1, done);
+      if (another && repeats < mostRepeats) return this.#give(data, to, repeats + 1, done);
       this.#leaving--;
-      if (gone) done(vanished("send"));
-      else if (error === null || error === undefined) done();
+      if (error === null || error === undefined) done();
       else done(this.#explained(error, to ?? this.#remote));
       if (this.#leaving === this.#sendsAtOnce - 1) this.#events?.sendable();
     };
-    // Of a list, each runtime first makes another list, of `Buffer`s.
-    const whole = data.length === 1 ? data[0] : data;
     try {
-      if (to === undefined) this.#socket.send(whole, sent);
-      else this.#socket.send(whole, to.port, hostFor(to, this.local.ip.version), sent);
+      if (to === undefined) this.#socket.send(data, sent);
+      else this.#socket.send(data, to.port, hostFor(to, this.local.ip.version), sent);
     } catch (error) {
       queueMicrotask(() => sent(error as Error));
     }

@@ -55,6 +55,11 @@ export class NodeStream implements ProviderStream {
     socket.on("close", NodeStream.#onClose);
   }
 
+  /** The runtime has made it for one chunk. */
+  get ownsMemory(): boolean {
+    return true;
+  }
+
   /** The outgoing half says so. */
   writable(): void {
     this.#events?.writable();
@@ -132,8 +137,8 @@ export class NodeStream implements ProviderStream {
     return this.#outgoing.write(bytes);
   }
 
-  give(buffers: readonly Uint8Array[]): number {
-    return this.#outgoing.give(buffers);
+  give(buffers: readonly Uint8Array[], owned?: boolean): number {
+    return this.#outgoing.give(buffers, owned);
   }
 
   end(): void {

@@ -225,3 +225,62 @@ test("Stream tryGive() throws the stream's own failure, and BusyError beside a w
   };
   assertThrows(() => stream.tryGive([Uint8Array.of(2)]), Error, "Cannot write: Error: reset");
 });
+
+/** What a stream gives to an end, and whether that owns the memory then. */
+function recordingEnd(): FakeEnd & { owned: (boolean | undefined)[] } {
+  const owned: (boolean | undefined)[] = [];
+  return Object.assign(new FakeEnd(), {
+    owned,
+    room: Infinity,
+    give(this: FakeEnd, buffers: readonly Uint8Array[], isOwned?: boolean) {
+      owned.push(isOwned);
+      return FakeEnd.prototype.give.call(this, buffers);
+    },
+  });
+}
+
+test("Stream pumpTo() gives away what the system has filled, and not what other code may reach", async () => {
+  const from = Object.assign(new FakeEnd(), { ownsMemory: true });
+  const to = recordingEnd();
+  const source = new Stream(from, names);
+  const pump = () => source.pumpTo(new Stream(to, names), () => {});
+  from.pieces.push(bytesOf("new"));
+  const pumping = pump();
+  await source.lend(() => 0).catch((error) => assertEquals(error instanceof BusyError, true));
+  from.pieces.push(null);
+  source.readable();
+  await pumping;
+  assertEquals(to.owned, [true]);
+
+  from.pieces.splice(0, 1, bytesOf("lent"), bytesOf("new"), null);
+  await source.lend(() => 1);
+  await pump();
+  assertEquals(to.owned, [true, false, true]);
+
+  from.pieces.splice(0, 1, bytesOf("lent"), null);
+  await source.lend(() => Promise.reject(new Error("Cannot take"))).catch(() => {});
+  await pump();
+  assertEquals(to.owned, [true, false, true, false]);
+
+  from.pieces.splice(0, 1, bytesOf("pumped"), bytesOf("new"), null);
+  await source.pump(() => 0);
+  await pump();
+  assertEquals(to.owned, [true, false, true, false, false, true]);
+});
+
+test("Stream pumpTo() gives away nothing of an end that does not say that it owns its memory", async () => {
+  const from = new FakeEnd();
+  const to = recordingEnd();
+  from.pieces.push(bytesOf("a"), null);
+  await new Stream(from, names).pumpTo(new Stream(to, names), () => {});
+  assertEquals(to.owned, [false]);
+});
+
+test("Stream give() and tryGive() never give away the caller's memory, giveOwned() does", async () => {
+  const to = recordingEnd();
+  const stream = new Stream(to, names);
+  await stream.give([bytesOf("a")]);
+  stream.tryGive([bytesOf("b")]);
+  await stream.giveOwned(bytesOf("c"));
+  assertEquals(to.owned, [false, false, true]);
+});

@@ -5,7 +5,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { give, type GivingSink, readExact, type StreamSocket, udp, unix, writeAll } from "../../mod.ts";
 import { both } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
-import { honest, impostors, liars, losses, secret, truth } from "../flow/_liars.ts";
+import { honest, impostors, liars, losses, resizable, secret, truth } from "../flow/_liars.ts";
 import { clog } from "../flow/node/_helpers.ts";
 import { withNet, withSockets } from "../net/_helpers.ts";
 import { withPath } from "./_unix.ts";
@@ -174,6 +174,22 @@ test("write() whose bytes vanish as soon as it has taken them sends all of them,
           assertEquals(got, honest(size).subarray(0, got.length), how);
           assert(got.length > 0);
         }
+      }
+    }
+  });
+});
+
+test("[give]() leaves the system no memory that the caller can still free", async () => {
+  await withSockets(async ({ client, server }) => {
+    for (const [from, to] of [[client, server], [server, client]] as [Giving, Giving][]) {
+      for (const pieces of [1, 60]) {
+        const size = 6_000_000 / pieces;
+        const given = Array.from({ length: pieces }, () => resizable(size));
+        const taken = await from[give](given.map((memory) => new Uint8Array(memory, 0, size).fill(7)));
+        for (const memory of given) memory.resize(0);
+        const got = new Uint8Array(taken);
+        await readExact(to, got);
+        assert(got.every((byte) => byte === 7));
       }
     }
   });
