@@ -108,6 +108,11 @@ export function lost(): TypeError {
   return new TypeError("Cannot read: the memory of what had arrived was detached or shrunk before it was read");
 }
 
+/** Whether a view has no bytes, or has lost them. */
+export function isEmpty(view: Uint8Array): boolean {
+  return view.length === 0;
+}
+
 /** The same bytes, copied only where their memory is shared with other threads. */
 export function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return isShared(bytes) ? new Uint8Array(bytes) : bytes as Uint8Array<ArrayBuffer>;

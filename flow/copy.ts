@@ -3,6 +3,7 @@
 import { yieldNow } from "../switch/cancel.ts";
 import { isInstance } from "../switch/check.ts";
 import { Cancelled } from "../switch/errors.ts";
+import { isOfAnotherCopy } from "../switch/kind.ts";
 import { vanished } from "./bytes.ts";
 import { checkSink, checkSource, giveNow, giveSome, lends, lendSome, pumped, pumps, pumpSome } from "./foreign.ts";
 import { readSome, writeSome } from "./foreign.ts";

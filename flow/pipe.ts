@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { hideClass } from "../switch/freeze.ts";
 import { totalLength } from "./bytes.ts";
 import { describe } from "./describe.ts";
 import { BrokenPipeError } from "./errors.ts";

@@ -1,58 +1,23 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { hideClass } from "../switch/freeze.ts";
 import { throwLater } from "../switch/late_error.ts";
-import { currentScope, refused, Waiter } from "../switch/scope.ts";
-import {
-  checkBuffer,
-  checkBytes,
-  copyTo,
-  lengthOf,
-  lost,
-  sizeOfLent,
-  totalLength,
-  vanished,
-  viewOf,
-  viewsOf,
-} from "./bytes.ts";
-import { describe, quote } from "./describe.ts";
+import { currentScope, refused } from "../switch/scope.ts";
+import { checkBuffer, checkBytes, copyTo, isEmpty, lengthOf } from "./bytes.ts";
+import { lost, sizeOfLent, totalLength, vanished, viewOf, viewsOf } from "./bytes.ts";
+import { howProblem } from "./check.ts";
 import { type Attempt, Direction } from "./direction.ts";
 import { BusyError, ClosedError } from "./errors.ts";
 import { checkEndTook, checkTaken } from "./foreign.ts";
 import { rejection, silenced } from "./operation.ts";
 import type { StreamEnd, StreamEvents } from "./stream_end.ts";
+import { eventsOf } from "./stream_events.ts";
 import type { Borrower, PromptBorrower, ShutdownHow } from "./types.ts";
+import { Flushers, Watchers } from "./watchers.ts";
 
 export { label } from "./label.ts";
 
 /** After so many pieces a pump lets others run, for ends that never wait would keep it going for ever. */
 const piecesPerTurn = 256;
-
-/** What the end of a stream is handed: its notifications, and no way to the stream. */
-class Events implements StreamEvents {
-  static {
-    hideClass(this);
-  }
-
-  readonly #stream: Stream;
-
-  constructor(stream: Stream) {
-    this.#stream = stream;
-    Object.freeze(this);
-  }
-
-  readable(): void {
-    this.#stream.readable();
-  }
-
-  writable(): void {
-    this.#stream.writable();
-  }
-
-  closed(): void {
-    this.#stream.closed();
-  }
-}
 
 /** How a stream names itself and its failures. */
 export interface StreamNames {
@@ -130,7 +95,7 @@ export class Stream implements StreamEvents {
       return stream.#took(stream.#end.write(bytes), length) || undefined;
     };
     giveTo = (stream, buffers) => {
-      if (!buffers.every(isThere)) return throwLater(() => vanished("write"));
+      if (buffers.some(isEmpty)) return throwLater(() => vanished("write"));
       return stream.#give(buffers, false) || undefined;
     };
     giveOwnedTo = (stream, bytes) => stream.#give([bytes], true) || undefined;
@@ -151,8 +116,8 @@ export class Stream implements StreamEvents {
   #gone = false;
   #hasTaken = false;
   /** What waits in no scope for the stream to come to its end. */
-  #watchers: { readonly condition: () => boolean; readonly resolve: () => void }[] | undefined;
-  #flushers: Set<Waiter<void>> | undefined;
+  #watchers: Watchers | undefined;
+  #flushers: Flushers | undefined;
 
   constructor(end: StreamEnd, names: StreamNames) {
     this.#end = end;
@@ -274,15 +239,8 @@ export class Stream implements StreamEvents {
   }
 
   shutdown(how: ShutdownHow): Promise<void> {
-    if (how !== "send" && how !== "receive" && how !== "all") {
-      return Promise.reject(
-        new TypeError(
-          `Cannot shut down ${
-            typeof how === "string" ? quote(how) : describe(how)
-          }: must be "send", "receive" or "all"`,
-        ),
-      );
-    }
+    const problem = howProblem(how);
+    if (problem !== undefined) return Promise.reject(problem);
     if (this.#closed !== undefined) return Promise.resolve();
     if (how !== "send" && !this.#receiveEnded) {
       this.#receiveEnded = true;
@@ -300,14 +258,7 @@ export class Stream implements StreamEvents {
 
   /** Waits until all that was taken has been passed on, or never will be. */
   flush(): Promise<void> {
-    if (this.#end.flushed) return Promise.resolve();
-    const flushers = this.#flushers ??= new Set();
-    const waiter: Waiter<void> = new Waiter("shutdown", (_, reason) => {
-      flushers.delete(waiter);
-      waiter.reject(reason);
-    }, this.#names);
-    flushers.add(waiter);
-    return waiter.promise;
+    return this.#end.flushed ? Promise.resolve() : (this.#flushers ??= new Flushers(this.#names)).wait();
   }
 
   /**
@@ -327,20 +278,18 @@ export class Stream implements StreamEvents {
 
   readable(): void {
     this.#receiving.retry();
-    this.#look();
+    this.#watchers?.look();
   }
 
   writable(): void {
     this.#sending?.retry();
-    this.#look();
-    if (this.#flushers === undefined || !this.#end.flushed) return;
-    for (const waiter of this.#flushers) waiter.resolve();
-    this.#flushers = undefined;
+    this.#watchers?.look();
+    if (this.#flushers !== undefined && this.#end.flushed) this.#flushers.done();
   }
 
   /** What to hand to an end that may be code of users. */
   get events(): StreamEvents & { closed(): void } {
-    return new Events(this);
+    return eventsOf(this);
   }
 
   /** What is under it is gone; nothing follows. */
@@ -376,18 +325,7 @@ export class Stream implements StreamEvents {
   }
 
   #until(condition: () => boolean): Promise<void> {
-    if (condition()) return Promise.resolve();
-    return new Promise((resolve) => (this.#watchers ??= []).push({ condition, resolve }));
-  }
-
-  #look(): void {
-    const watchers = this.#watchers;
-    if (watchers === undefined) return;
-    this.#watchers = undefined;
-    for (const watcher of watchers) {
-      if (watcher.condition()) watcher.resolve();
-      else (this.#watchers ??= []).push(watcher);
-    }
+    return condition() ? Promise.resolve() : (this.#watchers ??= new Watchers()).until(condition);
   }
 
   #give(buffers: readonly Uint8Array[], owned: boolean): number {
@@ -439,8 +377,4 @@ export class Stream implements StreamEvents {
 function orThrow(ended: boolean | { readonly error: unknown }): boolean {
   if (typeof ended === "boolean") return ended;
   throw ended.error;
-}
-
-function isThere(bytes: Uint8Array): boolean {
-  return bytes.length > 0;
 }

@@ -5,7 +5,7 @@ import { noLongerNeeded } from "../switch/errors.ts";
 import { isOfKind } from "../switch/kind.ts";
 import { refused, Scope } from "../switch/scope.ts";
 import { checkBuffer, copyTo, lengthOf, lost, vanished, viewOf } from "./bytes.ts";
-import { BusyError, ClosedError } from "./errors.ts";
+import { BusyError } from "./errors.ts";
 import { checkTaken, lends, pumps } from "./foreign.ts";
 import { labelOf } from "./label.ts";
 import { rejection } from "./operation.ts";
@@ -138,7 +138,7 @@ class Front {
       scope.cancel(noLongerNeeded());
       await asked;
     } catch (error) {
-      if (error instanceof ClosedError) {
+      if (isOfKind(error, "ClosedError")) {
         this.#drop();
         throw error;
       }

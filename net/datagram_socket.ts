@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { hideClass } from "../switch/freeze.ts";
 import { bytesProblem, copyTo, lengthOf, totalLength, unshared, vanished, viewOf } from "../flow/bytes.ts";
 import { Direction } from "../flow/direction.ts";
 import { BusyError, ClosedError } from "../flow/errors.ts";

@@ -27,15 +27,16 @@ const rooms = ["switch", "flow", "net"];
  * `flow/node` holds what backends and standard streams share, over the end of a stream that is no public thing, and bridges
  * with a home, which check what they are given;
  * `net/tls` opens and closes what it makes as sockets are, and is a bridge;
+ * all three judge bytes, and what flows of others lend, as `flow` does;
  * `net/testing` makes networks and flows in memory, which count what they open as backends do.
  */
 const privileges: Record<string, RegExp> = {
-  "flow/node": /^(switch\/check|flow\/(stream|stream_end|home|check|callback_scope))\.ts$/,
+  "flow/node": /^(switch\/check|flow\/(stream|stream_end|home|check|callback_scope|bytes|foreign))\.ts$/,
   "net/backends": /^((switch|flow|net)\/[^/]+|flow\/node\/.+|net\/tls\/(engine|errors)\.ts)$/,
   "net/env":
-    /^(switch\/(check|scope|strays)\.ts|net\/backends\/.+|net\/tls\/errors\.ts|flow\/node\/.+|flow\/(operation|stream(_end)?)\.ts)$/,
+    /^(switch\/(check|scope|strays)\.ts|net\/backends\/.+|net\/tls\/errors\.ts|flow\/node\/.+|flow\/(bytes|operation|stream(_end)?)\.ts)$/,
   "net/tls":
-    /^(switch\/(switch|clock|forgotten|ownership|check)\.ts|flow\/(stream|stream_end|home|label|operation)\.ts|net\/(open|options|text|close_within|linger)\.ts|net\/backends\/node_tls\.ts)$/,
+    /^(switch\/(switch|clock|forgotten|ownership|check)\.ts|flow\/(stream|stream_end|home|label|operation|bytes|foreign)\.ts|net\/(open|options|text|close_within|linger)\.ts|net\/backends\/node_tls\.ts)$/,
   "net/testing": /^(switch\/(clock|context|counter)|flow\/(label|operation|stream(_end)?))\.ts$/,
 };
 
