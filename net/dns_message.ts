@@ -2,6 +2,7 @@
 
 /** One question to a DNS server, and its reply: RFC 1035, with the records of RFC 3596 (AAAA) and RFC 2782 (SRV). */
 
+import { type DnsName, NameReader } from "./dns_name.ts";
 import { IpAddress } from "./ip_address.ts";
 import type { ServiceRecord } from "./types.ts";
 
@@ -81,65 +82,68 @@ function sameQuestion(message: Uint8Array, query: Uint8Array): boolean {
   return query.every((byte, i) => i < headerSize || lower(message[i] ?? -1) === byte);
 }
 
-function readAnswers<R extends RecordType>(view: DataView, query: DnsQuery<R>): readonly RecordValues[R][] {
-  const found = new Map<string, RecordValues[R][]>();
-  const aliases = new Map<string, string>();
-  let at = query.bytes.length;
-  for (let left = view.getUint16(6); left > 0; left--) {
-    const owner = readName(view, at);
-    const [type, kind, size] = [
-      view.getUint16(owner.end),
-      view.getUint16(owner.end + 2),
-      view.getUint16(owner.end + 8),
-    ];
-    const data = owner.end + 10;
-    at = data + size;
-    if (at > view.byteLength) throw new RangeError("A record ends after its message");
-    if (kind !== internet) continue;
-    const name = owner.name.toLowerCase();
-    if (type === typeOfAlias) aliases.set(name, readName(view, data).name.toLowerCase());
-    if (type === types[query.type]) {
-      found.set(name, [...found.get(name) ?? [], readValue(view, query.type, data, size)]);
-    }
-  }
-  let { name } = query;
-  for (let i = 0; !found.has(name) && aliases.has(name); i++) {
-    if (i === maxAliases) throw new RangeError("The aliases of a name have no end");
-    name = aliases.get(name) as string;
-  }
-  return found.get(name) ?? [];
+/** A record of the answer. What it says is read only where that was asked for. */
+interface Answer {
+  readonly owner: DnsName;
+  readonly type: number;
+  /** Where its data begins. */
+  readonly data: number;
+  /** How many bytes of data there are. */
+  readonly size: number;
 }
 
-function readValue<R extends RecordType>(view: DataView, type: R, at: number, size: number): RecordValues[R];
-function readValue(view: DataView, type: RecordType, at: number, size: number): RecordValues[RecordType] {
-  if (type === "PTR") return readName(view, at).name;
+function readAnswers<R extends RecordType>(view: DataView, query: DnsQuery<R>): readonly RecordValues[R][] {
+  const names = new NameReader(view);
+  const asked = names.read(headerSize);
+  const answers: Answer[] = [];
+  let at = query.bytes.length;
+  for (let left = view.getUint16(6); left > 0; left--) {
+    const owner = names.read(at);
+    const { end } = names;
+    const [type, kind, size] = [view.getUint16(end), view.getUint16(end + 2), view.getUint16(end + 8)];
+    const data = end + 10;
+    at = data + size;
+    if (at > view.byteLength) throw new RangeError("A record ends after its message");
+    if (kind !== internet || (type !== typeOfAlias && type !== types[query.type])) continue;
+    answers.push({ owner, type, data, size });
+  }
+  const found = follow(answers, asked, types[query.type], names);
+  return found.map(({ data, size }) => readValue(view, names, query.type, data, size));
+}
+
+/**
+ * The records of a type for a name, or for what it is an alias of. It looks through all answers for each alias, of which
+ * there are few: in a map of names a server could make all of them collide.
+ */
+function follow(answers: readonly Answer[], name: DnsName, type: number, names: NameReader): readonly Answer[] {
+  for (let followed = 0;; followed++) {
+    const own = answers.filter(({ owner }) => owner.equals(name));
+    const found = own.filter((answer) => answer.type === type);
+    if (found.length > 0 || own.length === 0) return found;
+    if (followed === maxAliases) throw new RangeError("The aliases of a name have no end");
+    name = names.read(own[own.length - 1].data);
+  }
+}
+
+function readValue<R extends RecordType>(
+  view: DataView,
+  names: NameReader,
+  type: R,
+  at: number,
+  size: number,
+): RecordValues[R];
+function readValue(
+  view: DataView,
+  names: NameReader,
+  type: RecordType,
+  at: number,
+  size: number,
+): RecordValues[RecordType] {
+  if (type === "PTR") return names.read(at).text;
   if (type === "SRV") {
     const [priority, weight, port] = [view.getUint16(at), view.getUint16(at + 2), view.getUint16(at + 4)];
-    return { name: readName(view, at + 6).name, port, priority, weight };
+    return { name: names.read(at + 6).text, port, priority, weight };
   }
   if (size !== (type === "A" ? 4 : 16)) throw new RangeError(`An address has ${size} bytes`);
   return IpAddress.fromBytes(new Uint8Array(view.buffer, view.byteOffset + at, size));
-}
-
-/** Reads a name at `start`. Its pointers may only lead backwards, each further than the one before, so it has an end. */
-function readName(view: DataView, start: number): { name: string; end: number } {
-  const labels: string[] = [];
-  let end: number | undefined;
-  let size = 0;
-  for (let at = start, limit = start;;) {
-    const length = view.getUint8(at);
-    if (length === 0) return { name: labels.join("."), end: end ?? at + 1 };
-    if (length >= 0xc0) {
-      end ??= at + 2;
-      at = view.getUint16(at) & 0x3fff;
-      if (at >= limit) throw new RangeError("A name points forwards");
-      limit = at;
-      continue;
-    }
-    size += length + 1;
-    if (length > 63 || size > 254) throw new RangeError("A name is too long");
-    const bytes = Array.from({ length }, (_, i) => view.getUint8(at + 1 + i));
-    labels.push(String.fromCharCode(...bytes).replaceAll(".", "\\.")); // a dot in a label parts no labels
-    at += length + 1;
-  }
 }

@@ -71,6 +71,15 @@ test("decodeReply() reads AAAA, PTR and SRV", () => {
   ]);
 });
 
+test("decodeReply() escapes what no label of a host name has, so that different names have different texts", () => {
+  const ptr = encodeQuery(1, "a", "PTR");
+  const text = (...labels: string[]) =>
+    decodeReply(reply(ptr, [record(12, [...labels.flatMap(label), 0])]), ptr)?.values[0];
+  assertEquals(text("good\\", "example"), "good\\\\.example");
+  assertEquals(text("good\\.example"), "good\\\\\\.example");
+  assertEquals(text("a\n\x1b\0 \x7f", "b"), "a\\010\\027\\000\\032\\127.b");
+});
+
 test("decodeReply() parts no labels at a dot that is in one", () => {
   const ptr = encodeQuery(1, "a", "PTR");
   assertEquals(decodeReply(reply(ptr, [record(12, [...label("good.example"), 0])]), ptr)?.values, ["good\\.example"]);

@@ -1,0 +1,139 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** The names in a DNS message: RFC 1035, sections 3.1 and 4.1.4. */
+
+/** The longest label and the longest name, in bytes; the byte that ends a name does not count. */
+const maxLabel = 63;
+const maxName = 254;
+
+/** How many pointers may follow each other before a label comes. */
+const maxPointers = 16;
+
+/** How many characters of text the names of one message may come to: four times the longest message. */
+const maxText = 4 * 64 * 1024;
+
+const [dot, backslash, zero] = [0x2e, 0x5c, 0x30];
+
+/** A name, or what follows one of its labels. */
+export class DnsName {
+  readonly #label: string;
+  readonly #rest: DnsName | undefined;
+  readonly #hash: number;
+  readonly #spend: (size: number) => void;
+  #text: string | undefined;
+  #lower: string | undefined;
+  /** How many bytes it takes, without pointers and without the last byte. */
+  readonly size: number;
+
+  /** Makes a name of a label and what follows it. `spend` is told how long a text will be. */
+  constructor(label: string, size: number, rest: DnsName | undefined, spend: (size: number) => void) {
+    this.#label = label;
+    this.#rest = rest;
+    this.#spend = spend;
+    this.size = size + (rest?.size ?? 0);
+    let hash = rest === undefined ? 0 : rest.#hash;
+    for (let i = 0; i < label.length; i++) hash = Math.imul(hash, 31) + (label.charCodeAt(i) | 0x20) | 0;
+    this.#hash = hash;
+  }
+
+  /** Its labels with a dot between them, where a byte that is no plain character is escaped (RFC 1035, section 5.1). */
+  get text(): string {
+    if (this.#text !== undefined) return this.#text;
+    this.#spend(this.size);
+    const labels: string[] = [];
+    for (let part: DnsName | undefined = this; part !== undefined; part = part.#rest) labels.push(part.#label);
+    return this.#text = labels.join(".");
+  }
+
+  /** Whether it is the same name, in whatever case. */
+  equals(other: DnsName): boolean {
+    if (this === other) return true;
+    if (this.size !== other.size || this.#hash !== other.#hash) return false;
+    return (this.#lower ??= this.text.toLowerCase()) === (other.#lower ??= other.text.toLowerCase());
+  }
+}
+
+/**
+ * Reads the names of one message. A label is read once, however many pointers lead to it, and no
+ * byte is a part of two, so that a message takes time in proportion to its size.
+ */
+export class NameReader {
+  /** Where what follows the name that was read last begins. */
+  end = 0;
+  readonly #view: DataView;
+  /** The names that begin at a place of the message. */
+  readonly #known: Map<number, DnsName> = new Map();
+  readonly #root: DnsName;
+  #labelsLeft: number;
+  #textLeft = maxText;
+
+  constructor(view: DataView) {
+    this.#view = view;
+    this.#labelsLeft = view.byteLength;
+    this.#root = new DnsName("", 0, undefined, () => {});
+  }
+
+  /**
+   * Reads a name, whose pointers may only lead backwards, each further than the one before. What
+   * follows it begins at {@linkcode NameReader.end}.
+   *
+   * @param start Where it begins.
+   * @throws {RangeError} If it is malformed, or the names of the message are too long.
+   */
+  read(start: number): DnsName {
+    const view = this.#view;
+    const labels: number[] = [];
+    let name: DnsName | undefined;
+    let pointers = 0;
+    for (let at = start, limit = start; name === undefined;) {
+      const length = view.getUint8(at);
+      if (length >= 0xc0) {
+        if (pointers++ === 0) this.end = at + 2;
+        at = view.getUint16(at) & 0x3fff;
+        if (at >= limit) throw new RangeError("A name points forwards");
+        if (pointers > maxPointers) throw new RangeError("A name has too many pointers");
+        limit = at;
+        name = this.#known.get(at);
+      } else if (length === 0) {
+        if (pointers === 0) this.end = at + 1;
+        name = this.#root;
+      } else {
+        if (length > maxLabel || labels.length > maxName / 2) throw new RangeError("A name is too long");
+        labels.push(at);
+        at += length + 1;
+        // Where a pointer led here, what was read before need not be read again.
+        if (pointers > 0) name = this.#known.get(at);
+      }
+    }
+    for (let i = labels.length - 1; i >= 0; i--) name = this.#add(labels[i], name);
+    return name;
+  }
+
+  /** Reads the label at a place, and remembers the name that begins with it. */
+  #add(at: number, rest: DnsName): DnsName {
+    const length = this.#view.getUint8(at);
+    if (length + 1 + rest.size > maxName) throw new RangeError("A name is too long");
+    this.#labelsLeft -= length + 1;
+    if (this.#labelsLeft < 0) throw new RangeError("The labels of a message overlap");
+    const label = this.#readLabel(at + 1, length);
+    const name = new DnsName(label, length + 1, rest === this.#root ? undefined : rest, this.#spend);
+    this.#known.set(at, name);
+    return name;
+  }
+
+  readonly #spend = (size: number): void => {
+    this.#textLeft -= size;
+    if (this.#textLeft < 0) throw new RangeError("The names of a message are too long");
+  };
+
+  #readLabel(start: number, size: number): string {
+    const codes: number[] = [];
+    for (let at = start; at < start + size; at++) {
+      const byte = this.#view.getUint8(at);
+      if (byte === dot || byte === backslash) codes.push(backslash, byte);
+      else if (byte > 0x20 && byte < 0x7f) codes.push(byte);
+      else codes.push(backslash, zero + Math.floor(byte / 100), zero + Math.floor(byte / 10) % 10, zero + byte % 10);
+    }
+    return String.fromCharCode.apply(undefined, codes);
+  }
+}
