@@ -4,11 +4,19 @@ import type { Buffer } from "node:buffer";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { Duplex } from "node:stream";
-import { connect, type ConnectionOptions, createServer, type TlsOptions, type TLSSocket } from "node:tls";
+import {
+  connect,
+  type ConnectionOptions,
+  createSecureContext,
+  createServer,
+  type TlsOptions,
+  type TLSSocket,
+} from "node:tls";
 import { bufferOf } from "../../flow/node/foreign.ts";
 import { Incoming } from "../../flow/node/incoming.ts";
 import { privateCopy } from "../../flow/node/private_copy.ts";
 import { writeLimit } from "../../flow/stream_end.ts";
+import { isFor, readCertificateNames } from "../tls/certificate_names.ts";
 import type { HandshakeResult, TlsEndpoint, TlsEngine, TlsEvents, TlsSettings } from "../tls/engine.ts";
 import { type TlsErrorCode, TlsFailure } from "../tls/errors.ts";
 
@@ -47,6 +55,9 @@ export const nodeTls: TlsEngine = {
     const readable = createPrivateKey(passphrase === undefined ? key : { key, passphrase });
     return new X509Certificate(chain[0]).checkPrivateKey(readable);
   },
+  checkIdentity({ chain, key, passphrase }) {
+    createSecureContext({ cert: chain.join("\n"), key, passphrase, ca: [] }); // or else all authorities would be read
+  },
   connect(settings, events) {
     const { serverName, verify } = settings;
     const endpoint = new NodeEndpoint(events);
@@ -61,8 +72,10 @@ export const nodeTls: TlsEngine = {
     endpoint.watch(socket);
     socket.once("secureConnect", () => {
       // The runtime has refused what it should. This is for the day on which one does not.
+      const certificate = socket.getPeerX509Certificate(); // which Node gives once
       if (verify && !socket.authorized) endpoint.fail(socket.authorizationError);
-      else endpoint.secured(socket);
+      else if (verify && !isPeer(certificate, serverName)) endpoint.fail(wrongName(certificate));
+      else endpoint.secured(socket, certificate);
     });
     return endpoint;
   },
@@ -85,7 +98,7 @@ export const nodeTls: TlsEngine = {
     server.on("secureConnection", (socket) => {
       if (asks && !socket.authorized) return fail(socket.authorizationError, socket);
       endpoint.watch(socket);
-      endpoint.secured(socket);
+      endpoint.secured(socket, socket.getPeerX509Certificate());
     });
     server.emit("connection", endpoint.stream);
     return endpoint;
@@ -103,6 +116,8 @@ class NodeEndpoint implements TlsEndpoint {
   #socket: TLSSocket | undefined;
   /** There once the handshake is done. */
   #incoming: Incoming | undefined;
+  /** What the peer has shown. */
+  #certificate: X509Certificate | undefined;
   #ending = false;
 
   constructor(events: TlsEvents) {
@@ -136,7 +151,8 @@ class NodeEndpoint implements TlsEndpoint {
   }
 
   /** The handshake is done. */
-  secured(socket: TLSSocket): void {
+  secured(socket: TLSSocket, certificate: X509Certificate | undefined): void {
+    this.#certificate = certificate;
     this.#incoming = new Incoming(socket); // which never pauses it, if records are fed one by one, for one is less than that takes
     this.#incoming.start(this.#events);
     this.#events.secured();
@@ -145,11 +161,15 @@ class NodeEndpoint implements TlsEndpoint {
   result(): HandshakeResult {
     const socket = this.#socket as TLSSocket;
     const { alpnProtocol } = socket;
-    return {
-      protocol: typeof alpnProtocol === "string" ? alpnProtocol : undefined,
-      peerCertificate: peerCertificateOf(socket),
-      version: String(socket.getProtocol()),
-    };
+    try {
+      return {
+        protocol: typeof alpnProtocol === "string" ? alpnProtocol : undefined,
+        peerCertificate: this.#certificate && peerCertificateOf(this.#certificate),
+        version: String(socket.getProtocol()),
+      };
+    } catch (error) {
+      throw new TlsFailure("protocol", error);
+    }
   }
 
   decrypt(bytes: Uint8Array<ArrayBuffer>): void {
@@ -224,17 +244,39 @@ function codeOf(error: unknown): TlsErrorCode {
   return Object.hasOwn(codes, code) ? codes[code] : "protocol";
 }
 
-/** The names of the certificate in an error of the check of names: `"DNS:example.com, IP Address:192.0.2.1"`. */
-function namesOf(error: unknown): string[] {
-  const { subjectaltname } = (error as { cert?: { subjectaltname?: unknown } }).cert ?? {};
-  if (typeof subjectaltname !== "string") return [];
-  return subjectaltname.split(", ").map((name) => name.replace(/^(?:DNS|IP Address):/, ""));
+/** The names of the certificate in an error of the check of names. */
+function namesOf(error: unknown): readonly string[] {
+  try {
+    const { raw } = (error as { cert: { raw: Uint8Array } }).cert;
+    const { hosts, addresses } = readCertificateNames(raw);
+    return [...hosts, ...addresses];
+  } catch {
+    return []; // there is none
+  }
 }
 
-function peerCertificateOf(socket: TLSSocket): HandshakeResult["peerCertificate"] {
-  const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) return undefined;
-  const { subject, issuer, validFrom, validTo, fingerprint256, raw } = certificate;
+/**
+ * Whether the server's certificate is for its name. Deno checks names in a text in which a comma in one name makes two of
+ * it.
+ */
+function isPeer(certificate: X509Certificate | undefined, serverName: string): boolean {
+  try {
+    return certificate !== undefined && isFor(readCertificateNames(certificate.raw), serverName);
+  } catch {
+    return false; // it cannot be read
+  }
+}
+
+/** An error like that of the runtime's own check. */
+function wrongName(certificate: X509Certificate | undefined): Error {
+  const cert = { raw: certificate?.raw };
+  const message = "The certificate is for another name";
+  return Object.assign(new Error(message), { code: "ERR_TLS_CERT_ALTNAME_INVALID", cert });
+}
+
+function peerCertificateOf(certificate: X509Certificate): HandshakeResult["peerCertificate"] {
+  const { validFrom, validTo, fingerprint256, raw } = certificate;
+  const { subject, issuer } = readCertificateNames(raw);
   return Object.freeze({
     subject,
     issuer,

@@ -11,7 +11,7 @@ import { systemClock } from "../../switch/clock.ts";
 import type { Clock } from "../../switch/mod.ts";
 import { checkMilliseconds } from "../options.ts";
 import { describe } from "../../switch/check.ts";
-import { quoteText } from "../text.ts";
+import { escapeText, quoteText } from "../text.ts";
 import type { TlsIdentity } from "./engine.ts";
 import type { Pem, TlsCertificate, TlsOptions } from "./options.ts";
 
@@ -20,7 +20,7 @@ const longestProtocol = 255;
 
 /** Blocks of the PEM format (RFC 7468). There may be text around them, and blocks of other kinds. */
 const certificates = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
-const privateKeys = /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----.*?-----END \1?PRIVATE KEY-----/gs;
+const privateKeys = /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----(?:(?!-----BEGIN ).)*?-----END \1?PRIVATE KEY-----/gs;
 
 const defaultHandshakeTimeout = 10_000;
 const defaultLinger = 1000;
@@ -80,6 +80,7 @@ export function checkCertificate(certificate: TlsCertificate): TlsIdentity {
   if (!hasOwnKey(identity)) {
     throw new TypeError("Cannot start TLS as key must be that of the first certificate in chain: it is another one");
   }
+  checkAllowed(identity);
   return identity;
 }
 
@@ -136,6 +137,19 @@ function hasOwnKey(identity: TlsIdentity): boolean {
   } catch (cause) {
     const how = identity.passphrase === undefined ? "without a passphrase" : "with this passphrase";
     throw new SyntaxError(`Cannot start TLS as key cannot be read ${how}`, { cause });
+  }
+}
+
+/** Refuses what the runtime does not use, such as an RSA key of 1024 bits. */
+function checkAllowed(identity: TlsIdentity): void {
+  try {
+    nodeTls.checkIdentity(identity);
+  } catch (cause) {
+    const { code } = cause as { code?: unknown };
+    const reason = typeof code === "string" ? ` (${escapeText(code, 100)})` : "";
+    throw new TypeError(`Cannot start TLS as the runtime refuses the certificate in chain or its key${reason}`, {
+      cause,
+    });
   }
 }
 

@@ -56,7 +56,7 @@ export interface TlsEndpoint extends StreamEnd {
   /**
    * What the handshake came to, once it is done.
    *
-   * @throws The runtime's own error, when it cannot read the peer's certificate.
+   * @throws {TlsFailure} If the peer's certificate cannot be read.
    */
   result(): HandshakeResult;
   /** Takes bytes from the peer: a record, or a part of one. Their memory belongs to the endpoint then. */
@@ -79,6 +79,13 @@ export interface TlsEngine {
    * @throws The runtime's own error, when the key cannot be read.
    */
   hasOwnKey(identity: TlsIdentity): boolean;
+  /**
+   * Checks that the runtime lets a certificate be shown: it may refuse keys and signatures that are
+   * too weak.
+   *
+   * @throws The runtime's own error, when it refuses.
+   */
+  checkIdentity(identity: TlsIdentity): void;
   /** Begins a handshake as the client. */
   connect(settings: TlsClientSettings, events: TlsEvents): TlsEndpoint;
   /** Begins a handshake as the server. A client must show a certificate if there are authorities. */

@@ -2,7 +2,7 @@
 
 import { freezeClass } from "../../switch/freeze.ts";
 import { formatAddress, type StreamAddress } from "../mod.ts";
-import { escapeText } from "../text.ts";
+import { escapeText, quoteText } from "../text.ts";
 
 /**
  * What went wrong with TLS itself, the same on every runtime:
@@ -141,9 +141,16 @@ function describeCause(cause: unknown): string {
 }
 
 function describeNames(expected: string | undefined, names: readonly string[]): string {
-  const shown = escapeText(names.slice(0, maxNames).join(", "), maxNamesLength);
+  const shown = escapeText(names.slice(0, maxNames).map(describeName).join(", "), maxNamesLength);
   const more = names.length > maxNames ? ` and ${names.length - maxNames} more` : "";
-  return `expected ${expected ?? "another name"}, but it names ${shown || "nothing"}${more}`;
+  return `expected ${expected === undefined ? "another name" : escapeText(expected)}, but it names ${
+    shown || "nothing"
+  }${more}`;
+}
+
+/** A name, in quotes where it could look like two. */
+function describeName(name: string): string {
+  return /[, "]/.test(name) ? quoteText(name) : name;
 }
 
 /** Why TLS failed. The {@linkcode TlsError} that says so is made by each operation that meets it, with the frames of its caller. */

@@ -73,7 +73,8 @@ export interface TlsOptions {
 export interface TlsClientOptions extends TlsOptions {
   /**
    * Whom the server's certificate must name: a host name, which is also told to the server (SNI), or an IP address. Not a
-   * URL, and without a port. A trailing dot is left out.
+   * URL, and without a port. A trailing dot is left out. Only the certificate's alternative names count, as RFC 9525 says,
+   * and not its subject; a `*` in one stands for a whole first label.
    */
   serverName: string;
   /**

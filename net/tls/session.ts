@@ -57,7 +57,7 @@ export class Session implements StreamEnd {
   async handshake(open: Open): Promise<HandshakeResult> {
     await new Promise<void>((resolve, reject) => {
       this.#onFailure = reject;
-      this.#endpoint = open({
+      this.#endpoint = begin(open, {
         secured: () => {
           this.#shaking = false;
           resolve();
@@ -165,5 +165,14 @@ export class Session implements StreamEnd {
     this.#sendFailure ??= { error };
     this.#onFailure(error);
     this.#events.writable();
+  }
+}
+
+/** Begins a handshake. A runtime may refuse what it is told in one. */
+function begin(open: Open, events: TlsEvents): TlsEndpoint {
+  try {
+    return open(events);
+  } catch (error) {
+    throw new TlsFailure("protocol", error);
   }
 }

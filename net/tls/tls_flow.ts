@@ -26,7 +26,11 @@ import { addressOf, type ClosingTerms, endSending, peerOf, type WrappedFlow } fr
 
 /** The certificate that the other side has shown. */
 export interface PeerCertificate {
-  /** Whose it is: one line for each part of the name, such as `CN=example.com`. */
+  /**
+   * Whose it is, the same on every runtime: one line for each part of the name, such as `CN=example.com`, or
+   * `L=Rome + O=Example` where parts belong together. Values are escaped as in RFC 4514: a comma is `\,`, a plus sign
+   * `\+` and a newline `\0A`, so that no value can look like another part.
+   */
   readonly subject: string;
   /** Who says so, likewise. */
   readonly issuer: string;
