@@ -44,22 +44,8 @@ export interface Clock {
   sleepUntil(time: number): Promise<void>;
 }
 
-/**
- * Sleeps on any clock. A foreign one, such as that of another copy of the library, may not know the
- * current scope: when that is cancelled, the clock has until the next turn to end the sleep, and is
- * not waited for after that.
- */
-export function sleepOn(clock: Clock, ms: number): Promise<void> {
-  const refusal = refused();
-  if (refusal !== undefined || clock === systemClock) return refusal ?? clock.sleep(ms);
-  const sleeping = Promise.resolve(clock.sleep(ms));
-  const waiter: Waiter<void> = new Waiter("sleep", (_, reason) => void macrotask(() => waiter.reject(reason)));
-  sleeping.then(() => waiter.resolve(), (error) => waiter.reject(error));
-  return waiter.promise;
-}
-
-/** What one timer of a runtime can wait for at most: about 24 days. */
-const longestTimer = 2 ** 31 - 1;
+/** What one timer of a runtime can wait for at most: about 24 days. Set to more, it rings at once. */
+export const longestTimer: number = 2 ** 31 - 1;
 
 /** The real clock: milliseconds since 1970, monotonic within the process. */
 export const systemClock: Clock = Object.freeze({

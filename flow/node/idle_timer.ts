@@ -2,10 +2,8 @@
 
 import { emitWarning } from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
+import { longestTimer } from "../../switch/clock.ts";
 import { coded } from "./node_error.ts";
-
-/** The longest timer that the runtimes have, in milliseconds: some 25 days. */
-const longest = 2 ** 31 - 1;
 
 /**
  * Rings once after a time without activity, and again after the next activity and such a time. It does not keep the
@@ -47,9 +45,9 @@ function checkDuration(ms: number): number {
     const message = `Cannot set timeout ${ms}: must be a non-negative finite number`;
     throw coded("ERR_OUT_OF_RANGE", message, undefined, RangeError);
   }
-  if (ms <= longest) return ms;
-  emitWarning(`${ms} does not fit into a 32-bit signed integer. The timeout was set to ${longest}`, {
+  if (ms <= longestTimer) return ms;
+  emitWarning(`${ms} does not fit into a 32-bit signed integer. The timeout was set to ${longestTimer}`, {
     type: "TimeoutOverflowWarning",
   });
-  return longest;
+  return longestTimer;
 }

@@ -2,7 +2,7 @@
 
 import type { Readable } from "node:stream";
 import { clearTimeout, setTimeout } from "node:timers";
-import { isBytes, isGone, lost, unshared, viewOf } from "../bytes.ts";
+import { longestTimer } from "../../switch/clock.ts";
 import type { StreamEvents } from "../stream_end.ts";
 import { inputIsQuiet, ReceiveQueue } from "./receive_queue.ts";
 
@@ -101,7 +101,7 @@ export class Incoming {
   async over(ms: number): Promise<void> {
     if (this.#ended || this.#failure !== undefined) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const timer = setTimeout(resolve, Math.min(ms, longestTimer));
       this.#onOver = () => {
         clearTimeout(timer);
         resolve();
