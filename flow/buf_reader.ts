@@ -2,7 +2,7 @@
 
 import { freezeClass } from "../switch/freeze.ts";
 import { bytesProblem, checkBuffer, unshared, viewOf } from "./bytes.ts";
-import { describe, quote } from "./describe.ts";
+import { describe, quoteText } from "../switch/text.ts";
 import { ParseError } from "./errors.ts";
 import { checkSink, checkSource } from "./foreign.ts";
 import { label, labelOf } from "./label.ts";
@@ -521,12 +521,12 @@ export class BufReader {
     }
     const input = this.#in;
     const bytes = encode(expected);
-    const action = `read ${quote(expected)}`;
+    const action = `read ${quoteText(expected)}`;
     let same = 0;
     return input.until(() => {
       while (same < bytes.length && same < input.size) {
         if (input.memory[input.start + same] === bytes[same++]) continue;
-        throw this.#mismatch(action, quote(decode(input.peek().subarray(0, same))));
+        throw this.#mismatch(action, quoteText(decode(input.peek().subarray(0, same))));
       }
       if (same < bytes.length) return input.moreFor(action);
       input.consume(same);

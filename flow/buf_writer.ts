@@ -4,7 +4,7 @@ import { freezeClass } from "../switch/freeze.ts";
 import type { ReleaseHook } from "../switch/release_hooks.ts";
 import { own, type Switch } from "../switch/switch.ts";
 import { bytesProblem, copyTo, lengthOf, viewOf } from "./bytes.ts";
-import { describe } from "./describe.ts";
+import { describe } from "../switch/text.ts";
 import * as formats from "./numbers.ts";
 import { countProblem, type NumberFormat } from "./numbers.ts";
 import { operation } from "./operation.ts";

@@ -6,7 +6,7 @@
  * were taken from the platform when this module was loaded.
  */
 
-import { describe } from "./describe.ts";
+import { describeData } from "../switch/text.ts";
 
 type Getter = (this: unknown) => unknown;
 
@@ -68,7 +68,9 @@ export function viewsOf(buffers: readonly Uint8Array[]): Uint8Array[] | TypeErro
 }
 
 function notBuffers(value: unknown): TypeError {
-  return new TypeError(`Cannot use ${describe(value)} as buffers: must be an array of Uint8Arrays`);
+  return new TypeError(
+    `Cannot use ${describeData(value)} as buffers: must be an array of Uint8Arrays`,
+  );
 }
 
 /** Refuses what cannot be read into. */
@@ -95,7 +97,9 @@ export function bytesProblem(bytes: unknown): TypeError | undefined {
 }
 
 function notBytes(value: unknown): TypeError {
-  return new TypeError(`Cannot use ${describe(value)} as bytes: must be a Uint8Array`);
+  return new TypeError(
+    `Cannot use ${describeData(value)} as bytes: must be a Uint8Array`,
+  );
 }
 
 /** The error of an operation whose buffer vanished while it waited. */

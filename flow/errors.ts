@@ -1,7 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { freezeClass } from "../switch/freeze.ts";
-import { setKind } from "../switch/kind.ts";
+import { describe, escapeText } from "../switch/text.ts";
 
 /** What to do instead of two operations at once. */
 const remedies: Readonly<Record<string, string>> = {
@@ -76,8 +75,8 @@ export class BufferLimitExceeded extends Error {
   ) {
     const { what, offset, flow } = details ?? {};
     const from = flow === undefined ? "" : ` from ${shown(flow)}`;
-    const which = what === undefined ? from : `: ${what}${from} is longer than maxSize`;
-    const message = `Cannot buffer more than ${limit} bytes${which}`;
+    const which = what === undefined ? from : `: ${escapeText(what)}${from} is longer than maxSize`;
+    const message = `Cannot buffer more than ${describe(limit)} bytes${which}`;
     super(offset === undefined ? message : located(message, offset));
     this.name = "BufferLimitExceeded";
     this.limit = limit;
@@ -187,7 +186,7 @@ export class ClosedError extends Error {
     state: string = "closed by this side",
     options?: ErrorOptions & { flow?: string | undefined },
   ) {
-    super(`Cannot ${onFlow(operation, options?.flow)}: ${state}`, causeOf(options));
+    super(`Cannot ${onFlow(operation, options?.flow)}: ${escapeText(state)}`, causeOf(options));
     this.name = "ClosedError";
     this.operation = operation;
     this.flow = options?.flow;
@@ -231,7 +230,8 @@ export class BusyError extends Error {
     const where = flow === undefined
       ? ""
       : ` on ${shown(flow)}; ${remedies[operation] ?? "take turns with a Semaphore(1)"}`;
-    super(`Cannot ${operation}: another ${operation} is under way${where}`);
+    const word = escapeText(operation);
+    super(`Cannot ${word}: another ${word} is under way${where}`);
     this.name = "BusyError";
     this.operation = operation;
     this.flow = flow;
@@ -267,8 +267,8 @@ export class BrokenPipeError extends Error {
    * @param operation What was tried.
    * @param options The runtime's own error as the cause, if there is one; and the name of the flow.
    */
-  constructor(operation: string, options?: ErrorOptions & { flow?: string | undefined }) {
-    super(`Cannot ${onFlow(operation, options?.flow)}: the other end is closed`, causeOf(options));
+  constructor(operation: string, options?: ErrorOptions) {
+    super(`Cannot ${escapeText(operation)}: the other end is closed`, causeOf(options));
     this.name = "BrokenPipeError";
     this.operation = operation;
     this.flow = options?.flow;
@@ -277,11 +277,12 @@ export class BrokenPipeError extends Error {
 
 /** What was tried, and on which flow: "read from tcp:127.0.0.1:80". */
 function onFlow(operation: string, flow: string | undefined): string {
-  return flow === undefined ? operation : `${operation} ${prepositions[operation] ?? "on"} ${shown(flow)}`;
+  const word = escapeText(operation);
+  return flow === undefined ? word : `${word} ${prepositions[operation] ?? "on"} ${shown(flow)}`;
 }
 
 function shown(flow: string): string {
-  return flow.length > longestName ? `${flow.slice(0, longestName)}...` : flow;
+  return escapeText(flow, longestName);
 }
 
 /** The message with its offset, once. */
@@ -292,5 +293,5 @@ function located(message: string, offset: number): string {
 
 /** The cause alone: an `undefined` one is not one. */
 function causeOf(options: ErrorOptions | undefined): ErrorOptions | undefined {
-  return options === undefined || !("cause" in options) ? undefined : { cause: options.cause };
+  return typeof options !== "object" || !("cause" in options) ? undefined : { cause: options.cause };
 }

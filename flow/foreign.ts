@@ -6,9 +6,8 @@
  */
 
 import { refused } from "../switch/scope.ts";
-import { isBytes, totalLength, unshared, viewOf } from "./bytes.ts";
-import { describe } from "./describe.ts";
-import { streamOf } from "./stream_of.ts";
+import { isBytes, lengthOf, totalLength, unshared, viewOf } from "./bytes.ts";
+import { describeData } from "../switch/text.ts";
 import { type Borrower, give, lend, type PromptBorrower, pump, tryGive } from "./types.ts";
 import type { GivingSink, LendingSource, PumpedSink, PumpingSource, Sink, Source } from "./types.ts";
 
@@ -21,7 +20,7 @@ import type { GivingSink, LendingSource, PumpedSink, PumpingSource, Sink, Source
 export function checkSource(action: string, source: Source): void {
   // The `read` of a Node stream is another one, which would seem to be at the end.
   if (typeof source?.read === "function" && !("readableFlowing" in source)) return;
-  throw new TypeError(`Cannot ${action} ${describe(source)}: must be a source${sourceHint(source)}`);
+  throw new TypeError(`Cannot ${action} ${describeData(source)}: must be a source${sourceHint(source)}`);
 }
 
 /** The same for a sink: "copy to". */
@@ -32,7 +31,7 @@ export function checkSink(action: string, sink: Sink): void {
     : has(sink, "getWriter")
     ? ": wrap a web stream in fromWritableStream"
     : "";
-  throw new TypeError(`Cannot ${action} ${describe(sink)}: must be a sink${hint}`);
+  throw new TypeError(`Cannot ${action} ${describeData(sink)}: must be a sink${hint}`);
 }
 
 /** Whether `source` has the fast path {@linkcode lend}. */
@@ -75,7 +74,9 @@ export function lendSome(source: LendingSource, use: Borrower): Promise<number |
   });
   return Promise.resolve(lending).then((count) => {
     if (count === null || count === taken) return count;
-    throw new TypeError(`Cannot read: the source lent ${describe(count)} bytes where ${taken ?? "none"} were taken`);
+    throw new TypeError(
+      `Cannot read: the source lent ${describeData(count)} bytes where ${taken ?? "none"} were taken`,
+    );
   });
 }
 
@@ -87,7 +88,7 @@ export function pumpSome(source: PumpingSource, use: PromptBorrower): Promise<bo
 /** What a source has lent, as a plain array. */
 function lent(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   if (isBytes(bytes)) return unshared(viewOf(bytes));
-  throw new TypeError(`Cannot read: the source lent ${describe(bytes)}: must be a Uint8Array`);
+  throw new TypeError(`Cannot read: the source lent ${describeData(bytes)}: must be a Uint8Array`);
 }
 
 /** One write of bytes whose memory the sink may keep, without waiting; 0 while something older is queued. */
@@ -134,21 +135,15 @@ function has(value: unknown, key: PropertyKey): boolean {
   return typeof value === "object" && value !== null && key in value;
 }
 
-/** Throws unless a borrower can have taken so many of the `size` bytes that were lent to it. */
-export function checkTaken(taken: number, size: number): number {
-  if (Number.isInteger(taken) && taken >= 0 && taken <= size) return taken;
-  throw new RangeError(`Cannot lend: the borrower took ${describe(taken)} of ${size} bytes`);
-}
-
-/** Throws unless the end of a stream, which a provider may have written, can have taken so many of `size` bytes. */
-export function checkEndTook(taken: number, size: number): number {
-  if (Number.isInteger(taken) && taken >= 0 && taken <= size) return taken;
-  throw new TypeError(`Cannot write as the backend must take from 0 to ${size} bytes: it took ${describe(taken)}`);
+/** Throws unless a borrower can have taken so many of the bytes that were lent to it. */
+export function checkTaken(taken: number, bytes: Uint8Array): number {
+  if (Number.isInteger(taken) && taken >= 0 && taken <= bytes.length) return taken;
+  throw new RangeError(`Cannot lend: the borrower took ${describeData(taken)} of ${bytes.length} bytes`);
 }
 
 function checkCount(operation: string, who: string, count: unknown, limit: number): number {
   if (Number.isInteger(count) && count as number >= 1 && count as number <= limit) return count as number;
   throw new TypeError(
-    `Cannot ${operation} as the ${who} must count from 1 to ${limit} bytes: it gave ${describe(count)}`,
+    `Cannot ${operation} as the ${who} must count from 1 to ${limit} bytes: it gave ${describeData(count)}`,
   );
 }

@@ -2,7 +2,7 @@
 
 /** How numbers lie in bytes: the one table for reading and for writing. */
 
-import { describe } from "./describe.ts";
+import { describe } from "../switch/text.ts";
 
 /** One way to write a number. */
 export interface NumberFormat<T> {

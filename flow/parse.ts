@@ -3,7 +3,7 @@
 import { isInstance } from "../switch/check.ts";
 import { BufReader } from "./buf_reader.ts";
 import { isBytes } from "./bytes.ts";
-import { describe } from "./describe.ts";
+import { describe } from "../switch/text.ts";
 import { BufferLimitExceeded, EndOfFlow, ParseError } from "./errors.ts";
 import { operation } from "./operation.ts";
 import { bytesSource, stringSource } from "./sources.ts";

@@ -1,8 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { hideClass } from "../switch/freeze.ts";
-import { totalLength } from "./bytes.ts";
-import { describe } from "./describe.ts";
+import { totalLength, unshared } from "./bytes.ts";
+import { describe } from "../switch/text.ts";
 import { BrokenPipeError } from "./errors.ts";
 import { label } from "./label.ts";
 import { Stream, type StreamNames } from "./stream.ts";

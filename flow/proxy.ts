@@ -4,7 +4,7 @@ import { both } from "../switch/fiber.ts";
 import { asOperation } from "../switch/forgotten.ts";
 import { refused } from "../switch/scope.ts";
 import { copy } from "./copy.ts";
-import { describe } from "./describe.ts";
+import { describe } from "../switch/text.ts";
 import { checkSink, checkSource } from "./foreign.ts";
 import { ignore, operation } from "./operation.ts";
 import type { TwoWay } from "./types.ts";

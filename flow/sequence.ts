@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { BufReader } from "./buf_reader.ts";
-import { describe } from "./describe.ts";
+import { describe } from "../switch/text.ts";
 import { ParseError } from "./errors.ts";
 
 /** Options for {@linkcode sequence}. */

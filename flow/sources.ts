@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { buffersProblem, bytesProblem, vanished, viewOf } from "./bytes.ts";
-import { describe } from "./describe.ts";
+import { bytesProblem } from "./bytes.ts";
+import { describe } from "../switch/text.ts";
 import { checkSource, lends, lendSome, readSome } from "./foreign.ts";
 import { pulledSource } from "./pulled.ts";
 import { writeLimit } from "./stream_end.ts";

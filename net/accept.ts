@@ -2,13 +2,14 @@
 
 import { checkCancelled } from "../switch/cancel.ts";
 import { operation } from "../flow/operation.ts";
-import { describe, isInstance } from "../switch/check.ts";
+import { isInstance } from "../switch/check.ts";
+import { describe } from "../switch/text.ts";
 import { runIn } from "../switch/context.ts";
 import { Cancelled, Failures } from "../switch/errors.ts";
 import { currentScope, failureIn, type Scope, type StrayListener } from "../switch/scope.ts";
 import { checkIsSwitch } from "../switch/ownership.ts";
 import type { Switch } from "../switch/switch.ts";
-import { formatAddress, type StreamAddress } from "./address.ts";
+import { describeAddress, type StreamAddress } from "./address.ts";
 import { type ConnectionScope, endScope, fiberOf, HandlerScope, Stopping } from "./connection_scope.ts";
 import { addContext } from "./errors.ts";
 import type { Connection, ListeningSocket, StreamSocket } from "./types.ts";
@@ -209,7 +210,7 @@ async function report(
 ): Promise<void> {
   // A cancellation is not ours to report; and if the server was not cancelled, not ours to fail with.
   if (isInstance(error, Cancelled)) checkCancelled();
-  else await onError(addContext(error, `handling connection from ${formatAddress(peer)}`), { peer, local });
+  else await onError(addContext(error, `handling connection from ${describeAddress(peer)}`), { peer, local });
 }
 
 /** Throws `TypeError` unless `listener` has the shape of a listening socket. */

@@ -2,7 +2,7 @@
 
 import { isOfAnotherCopy } from "../switch/kind.ts";
 import { IpAddress } from "./ip_address.ts";
-import { quoteText } from "./text.ts";
+import { describe, escapeText, quoteText } from "../switch/text.ts";
 
 /**
  * How many UTF-8 bytes a Unix path, or an abstract name after its NUL, can have: Linux's limit.
@@ -567,10 +567,7 @@ function parsePath(text: string, fail: Fail): string {
   return /^(?:\.\/)+@/.test(text) ? text.slice(2) : text;
 }
 
-function describe(value: unknown): string {
-  if (typeof value === "string") return quoteText(value);
-  if (value === null || value === undefined || typeof value === "number" || typeof value === "boolean") {
-    return `${value}`;
-  }
-  return `a ${typeof value}`;
+/** An address as messages, labels and dumps show it: escaped and cut, which {@linkcode formatAddress} does not do. */
+export function describeAddress(address: Address | HostAddress): string {
+  return escapeText(formatAddress(address));
 }

@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { operation } from "../flow/operation.ts";
-import { describe } from "../switch/check.ts";
+import { describe } from "../switch/text.ts";
 import { refusedFor, type Switch } from "../switch/switch.ts";
-import { checkStreamAddress, formatAddress, hostAddress, type TcpAddress } from "./address.ts";
+import { checkStreamAddress, describeAddress, hostAddress, type TcpAddress } from "./address.ts";
 import { connectToAny, within } from "./connect.ts";
 import { whileOwned } from "./open.ts";
 import { checkConnectOptions } from "./options.ts";
@@ -90,6 +90,6 @@ function checkTcpAddress(value: unknown): TcpAddress {
   const address = checkStreamAddress(value);
   if (address.transport === "tcp") return address;
   throw new TypeError(
-    `Cannot connect to any of several addresses as each must be a TCP one: ${formatAddress(address)}`,
+    `Cannot connect to any of several addresses as each must be a TCP one: ${describeAddress(address)}`,
   );
 }

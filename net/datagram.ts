@@ -2,7 +2,7 @@
 
 import { checkIsSwitch } from "../switch/ownership.ts";
 import type { Switch } from "../switch/switch.ts";
-import { checkDatagramAddress, checkUnixPath, type DatagramAddress, formatAddress, udp } from "./address.ts";
+import { checkDatagramAddress, checkUnixPath, type DatagramAddress, describeAddress, udp } from "./address.ts";
 import { checkReachable, plain, ProvidedDatagramSocket } from "./datagram_socket.ts";
 import { NetError, netErrorFrom } from "./errors.ts";
 import { IpAddress } from "./ip_address.ts";
@@ -62,7 +62,7 @@ function checkDatagramOptions(
   const { reuseAddr = false, reusePort = false, socketOptions } = options;
   const remote = options.remote === undefined ? undefined : plain(checkDatagramAddress(options.remote));
   if (remote !== undefined && (remote.transport !== "unix" || at.transport !== "unix")) {
-    checkReachable(`bind to ${formatAddress(at)} and connect to`, remote, at);
+    checkReachable(`bind to ${describeAddress(at)} and connect to`, remote, at);
   }
   const given = checkSocketOptions(socketOptions, at, reach);
   return { reuseAddr, reusePort, ipv6Only: givenOption(given, "IPV6_V6ONLY") ?? false, remote, given };

@@ -15,7 +15,7 @@ import type { Switch } from "../switch/switch.ts";
 import {
   checkDatagramAddress,
   type DatagramAddress,
-  formatAddress,
+  describeAddress,
   sameAddress,
   udp,
   type UdpAddress,
@@ -50,7 +50,7 @@ class Sending implements Linked<Sending> {
   }
 
   get label(): string {
-    return formatAddress(this.to);
+    return describeAddress(this.to);
   }
 }
 
@@ -261,8 +261,8 @@ export class ProvidedDatagramSocket implements DatagramSocket {
     }
     const target = plain(checkDatagramAddress(to));
     if (this.remote !== undefined && !sameAddress(target, this.remote)) {
-      const remote = formatAddress(this.remote);
-      throw new TypeError(`Cannot send to ${formatAddress(target)}: the socket is connected to ${remote}`);
+      const remote = describeAddress(this.remote);
+      throw new TypeError(`Cannot send to ${describeAddress(target)}: the socket is connected to ${remote}`);
     }
     checkReachable("send to", target, this.local);
     return target;
@@ -275,9 +275,9 @@ export function checkReachable(
   target: DatagramAddress,
   local: DatagramAddress,
 ): asserts target is UdpAddress {
-  const subject = () => `${action} ${formatAddress(target)}`;
+  const subject = () => `${action} ${describeAddress(target)}`;
   if (target.transport !== local.transport || target.transport !== "udp" || local.transport !== "udp") {
-    throw new TypeError(`Cannot ${subject()}: the socket is bound to ${formatAddress(local)}`);
+    throw new TypeError(`Cannot ${subject()}: the socket is bound to ${describeAddress(local)}`);
   }
   if (target.ip.version === 6 && local.ip.version === 4) {
     throw new TypeError(`Cannot ${subject()}: the socket is one for IPv4`);
@@ -313,7 +313,7 @@ function checkSize(pieces: readonly Uint8Array[], to: UdpAddress): void {
 function namesOf(local: DatagramAddress, remote: DatagramAddress | undefined): StreamNames {
   return {
     get label() {
-      return formatAddress(local);
+      return describeAddress(local);
     },
     failure: (operation, cause) => netErrorFrom(cause, { operation, address: remote ?? local }),
   };

@@ -3,7 +3,7 @@
 import { freezeClass } from "../switch/freeze.ts";
 import { isInstance } from "../switch/check.ts";
 import { type Address, formatAddress, type HostAddress } from "./address.ts";
-import { escapeText, quoteText } from "./text.ts";
+import { escapeText, quoteText } from "../switch/text.ts";
 
 /**
  * What happened, the same on every runtime.
@@ -59,6 +59,12 @@ export type LookupCode =
 
 /** How many steps of context an error keeps, so that one that is thrown again and again stays small. */
 const maxContext = 16;
+
+/** How many characters of each part a message shows, so that none is longer than 1000. */
+const maxOperation = 50;
+const maxReason = 150;
+const maxStep = 200;
+const maxShownContext = 200;
 
 /** What the codes of system errors mean, and the names of Deno's errors. */
 const systemCodes: Readonly<Record<string, NetErrorCode>> = {
@@ -257,7 +263,7 @@ export class NetError extends Error {
   constructor(code: NetErrorCode, options: NetErrorOptions) {
     const { operation, address, lookupCode, remedy, cause } = options;
     const target = address === undefined ? undefined : describeTarget(options);
-    const word = escapeText(operation);
+    const word = escapeText(operation, maxOperation);
     const [doing, action] = Object.hasOwn(phrases, operation) ? phrases[operation] : [word, word];
     const verb = target === undefined ? action.replace(/ (?:to|from|on)$/, "") : `${action} ${target}`;
     const help = remedy === undefined ? "" : `: ${escapeText(remedy)}`;
@@ -311,11 +317,15 @@ export class NetError extends Error {
    * ```
    */
   addContext(step: string): void {
-    const line = escapeText(step);
+    const line = escapeText(step, maxStep);
     if (this.#context.at(-1) === line || this.#context.length >= maxContext) return;
     this.#context = Object.freeze([...this.#context, line]);
     const { message, stack } = this;
-    setHidden(this, "message", `${this.#summary} (${this.#context.slice(this.#own).join(", ")})`);
+    setHidden(
+      this,
+      "message",
+      `${this.#summary} (${escapeText(this.#context.slice(this.#own).join(", "), maxShownContext)})`,
+    );
     // Runtimes print the stack, whose first line has the message as it was when the error was made.
     const start = typeof stack === "string" ? stack.split("\n", 1)[0].indexOf(message) : -1;
     if (start < 0) return;
@@ -483,7 +493,7 @@ function describeCode(code: NetErrorCode, lookupCode: LookupCode | undefined, ca
   if (lookupCode !== undefined) return `${text} (${lookupCode})`;
   if (code !== "unknown") return text;
   const reason = errorText(cause, "message") || errorCode(cause);
-  return reason === "" ? "unknown error" : `unknown error ${quoteText(reason, 200)}`;
+  return reason === "" ? "unknown error" : `unknown error ${quoteText(reason, maxReason)}`;
 }
 
 function describeTarget({ operation, address, service }: NetErrorSource): string {

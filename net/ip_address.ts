@@ -1,9 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { isBytes } from "../flow/bytes.ts";
-import { freezeClass } from "../switch/freeze.ts";
-import { setKind } from "../switch/kind.ts";
-import { quoteText } from "./text.ts";
+import { quoteText } from "../switch/text.ts";
 
 /**
  * An IPv4 or IPv6 address: a frozen value that holds its bytes and never asks anyone.

@@ -9,7 +9,7 @@ import type { Hook, Labelled, Releasable } from "../switch/release_hooks.ts";
 import { refused, Waiter } from "../switch/scope.ts";
 import { hasEnded, isSwitchCancelled, own, refusedFor } from "../switch/ownership.ts";
 import type { Switch } from "../switch/switch.ts";
-import { formatAddress, type StreamAddress } from "./address.ts";
+import { describeAddress, type StreamAddress } from "./address.ts";
 import { netErrorFrom } from "./errors.ts";
 import { closedState, labelled, ownerGone } from "./open.ts";
 import type { ProviderListener, ProviderStream } from "./provider.ts";
@@ -38,7 +38,7 @@ class Acceptor implements Linked<Acceptor>, Releasable {
   }
 
   get label(): string {
-    return formatAddress(this.listener.address);
+    return describeAddress(this.listener.address);
   }
 
   release(): void {

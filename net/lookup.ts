@@ -2,10 +2,11 @@
 
 /** What {@linkcode Net.getAddrInfo} does, over the resolver of a provider. */
 
-import { describe, fieldOf, isInstance } from "../switch/check.ts";
+import { fieldOf, isInstance } from "../switch/check.ts";
+import { describe, quoteText } from "../switch/text.ts";
 import {
   checkHostName,
-  formatAddress,
+  describeAddress,
   type HostAddress,
   tcp,
   type TcpAddress,
@@ -18,7 +19,6 @@ import { addContext, NetError } from "./errors.ts";
 import type { IpAddress } from "./ip_address.ts";
 import type { NetProvider } from "./provider.ts";
 import { servicePort } from "./services.ts";
-import { quoteText } from "./text.ts";
 import type { AddrInfoOptions } from "./types.ts";
 
 /** Looks up the addresses of a name, in the resolver's order, with the port of a service. */
@@ -65,7 +65,7 @@ export async function findHost(
     if (!isInstance(error, NetError)) throw error;
     const { code, lookupCode, remedy, cause } = error;
     throw new LookupFailure(() =>
-      addContext(new NetError(code, { ...query, lookupCode, remedy, cause }), `connecting to ${formatAddress(host)}`)
+      addContext(new NetError(code, { ...query, lookupCode, remedy, cause }), `connecting to ${describeAddress(host)}`)
     );
   }
 }

@@ -11,7 +11,7 @@ import { Switch } from "../switch/switch.ts";
 import { isInstance } from "../switch/check.ts";
 import { Cancelled } from "../switch/errors.ts";
 import { asOperation } from "../switch/forgotten.ts";
-import { type Address, formatAddress, type HostAddress } from "./address.ts";
+import { type Address, describeAddress, type HostAddress } from "./address.ts";
 import type { Attempt } from "./provider.ts";
 
 /** What to open, and for whom. */
@@ -125,7 +125,7 @@ function releasable(release: () => unknown, subject: Labelled): Releasable {
 export function labelled(address: Address | HostAddress): Labelled {
   return {
     get label() {
-      return formatAddress(address);
+      return describeAddress(address);
     },
   };
 }

@@ -2,8 +2,8 @@
 
 /** The checks of options, before any system call. */
 
-import { describe } from "../switch/check.ts";
-import { checkStreamAddress, checkUnixPath, formatAddress, type HostAddress, type StreamAddress } from "./address.ts";
+import { describe } from "../switch/text.ts";
+import { checkStreamAddress, checkUnixPath, describeAddress, type HostAddress, type StreamAddress } from "./address.ts";
 import { NetError } from "./errors.ts";
 import type { ProviderListenOptions } from "./provider.ts";
 import type { SocketOptionEntry, SocketOptionName } from "./socket_option.ts";
@@ -20,15 +20,15 @@ export function checkConnectOptions(
   options: ConnectOptions,
 ): { bindTo: StreamAddress | undefined; timeout: number; linger: number } {
   const { timeout = Infinity, linger = defaultLinger } = options;
-  const action = `connect to ${formatAddress(to)}`;
+  const action = `connect to ${describeAddress(to)}`;
   if (to.transport === "unix") checkUnixPath(to.path);
   else if (to.port === 0) throw new RangeError(`Cannot ${action}: port 0 can only be listened on`);
   const bindTo = options.bindTo === undefined ? undefined : checkStreamAddress(options.bindTo);
   if (bindTo !== undefined && (bindTo.transport === "unix") !== (to.transport === "unix")) {
-    throw new TypeError(`Cannot ${action} from ${formatAddress(bindTo)}: bindTo must be of the same transport`);
+    throw new TypeError(`Cannot ${action} from ${describeAddress(bindTo)}: bindTo must be of the same transport`);
   }
   if (bindTo?.transport === "tcp" && to.transport === "tcp" && bindTo.ip.version !== to.ip.version) {
-    throw new TypeError(`Cannot ${action} from ${formatAddress(bindTo)}: bindTo must be of the same IP version`);
+    throw new TypeError(`Cannot ${action} from ${describeAddress(bindTo)}: bindTo must be of the same IP version`);
   }
   if (bindTo?.transport === "unix") throw new NetError("not_supported", { operation: "bind", address: bindTo });
   checkMilliseconds(action, "timeout", timeout);
@@ -43,7 +43,7 @@ export function checkListenOptions(
   reach: ReadonlySet<SocketOptionName>,
 ): ProviderListenOptions & { linger: number; given: readonly SocketOptionEntry[] } {
   const { backlog = defaultBacklog, reuseAddr = false, reusePort = false, mode, linger = defaultLinger } = options;
-  const action = `listen on ${formatAddress(at)}`;
+  const action = `listen on ${describeAddress(at)}`;
   if (!Number.isSafeInteger(backlog) || backlog < 1) {
     throw new RangeError(
       `Cannot ${action} as backlog must be a whole number >= 1: current value is ${describe(backlog)}`,

@@ -7,7 +7,7 @@ import type { Clock } from "../switch/clock.ts";
 import { noLongerNeeded } from "../switch/errors.ts";
 import { branches, first } from "../switch/fiber.ts";
 import { Waiter } from "../switch/scope.ts";
-import { formatAddress, type TcpAddress } from "./address.ts";
+import { describeAddress, type TcpAddress } from "./address.ts";
 import { NetError } from "./errors.ts";
 import type { StreamSocket } from "./types.ts";
 
@@ -123,7 +123,7 @@ class Candidates {
 
   add(addresses: readonly TcpAddress[]): void {
     for (const address of addresses) {
-      const text = formatAddress(address);
+      const text = describeAddress(address);
       if (this.#seen.has(text)) continue;
       const { version } = address.ip;
       this.#seen.add(text);

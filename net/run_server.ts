@@ -1,9 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { ignore, operation } from "../flow/operation.ts";
-import { awaitCancel, interruptible, isCancelled, yieldNow } from "../switch/cancel.ts";
-import { describe, isInstance } from "../switch/check.ts";
-import { sleepOn, systemClock } from "../switch/clock.ts";
+import { ClosedError } from "../flow/errors.ts";
+import { operation } from "../flow/operation.ts";
+import { awaitCancel, isCancelled, yieldNow } from "../switch/cancel.ts";
+import { isInstance } from "../switch/check.ts";
+import { describe } from "../switch/text.ts";
+import { systemClock } from "../switch/clock.ts";
 import { Cancelled, MultipleErrors } from "../switch/errors.ts";
 import { any } from "../switch/fiber.ts";
 import { isOfKind } from "../switch/kind.ts";
@@ -21,7 +23,7 @@ import {
   type ServeEnd,
   type ServeTerms,
 } from "./accept.ts";
-import { formatAddress, unix } from "./address.ts";
+import { describeAddress, unix } from "./address.ts";
 import { Stopping } from "./connection_scope.ts";
 import { NetError } from "./errors.ts";
 import { checkMilliseconds } from "./options.ts";
@@ -281,7 +283,9 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     for (const served of live.toArray()) {
       if (served.hasEnded) continue; // while others were reported
       const { peer, local } = served.connection;
-      const problem = `Handler of ${formatAddress(peer)} is still running ${cancelPatience} ms after it was cancelled`;
+      const problem = `Handler of ${
+        describeAddress(peer)
+      } is still running ${cancelPatience} ms after it was cancelled`;
       await onError(new Error(problem), { peer, local });
     }
   }

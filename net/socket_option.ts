@@ -2,10 +2,10 @@
 
 /** The table of socket options: which there are, what they hold, and on which sockets. */
 
-import { describe, isInstance } from "../switch/check.ts";
+import { isInstance } from "../switch/check.ts";
+import { describe, quoteText } from "../switch/text.ts";
 import { NetError } from "./errors.ts";
 import { IpAddress } from "./ip_address.ts";
-import { quoteText } from "./text.ts";
 
 /** A multicast group to join or to leave. */
 export interface GroupMembership {

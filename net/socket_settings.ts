@@ -2,7 +2,7 @@
 
 /** The options of one socket: which fit it, which its backend reaches, and what was set. */
 
-import { describe } from "../switch/check.ts";
+import { describe } from "../switch/text.ts";
 import type { Address, HostAddress } from "./address.ts";
 import { NetError, netErrorFrom } from "./errors.ts";
 import type { NetProvider, ProviderOptions, SocketKind } from "./provider.ts";

@@ -2,7 +2,7 @@
 
 /** What {@linkcode Net.getServices} does, over the resolver of a provider. */
 
-import { describe } from "../switch/check.ts";
+import { describe } from "../switch/text.ts";
 import { ask, type Query } from "./ask.ts";
 import { domainNameProblem } from "./domain_name.ts";
 import { NetError } from "./errors.ts";

@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { interruptible } from "../switch/cancel.ts";
-import { describe, isInstance } from "../switch/check.ts";
+import { isInstance } from "../switch/check.ts";
+import { describe } from "../switch/text.ts";
 
 /** How a stop promise settled. */
 export type Outcome<T> = { readonly value: T } | { readonly error: unknown };

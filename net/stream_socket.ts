@@ -11,7 +11,7 @@ import type { Clock } from "../switch/clock.ts";
 import type { Hook, Releasable } from "../switch/release_hooks.ts";
 import { adopt, isSwitchCancelled } from "../switch/ownership.ts";
 import type { Switch } from "../switch/switch.ts";
-import { formatAddress, type StreamAddress } from "./address.ts";
+import { describeAddress, type StreamAddress } from "./address.ts";
 import { closeWithin, type Lingering } from "./close_within.ts";
 import { netErrorFrom } from "./errors.ts";
 import { linger } from "./linger.ts";
@@ -52,7 +52,7 @@ class Identity implements StreamNames, Releasable {
   }
 
   get label(): string {
-    return formatAddress(this.#peer);
+    return describeAddress(this.#peer);
   }
 
   failure(operation: string, cause: unknown): unknown {

@@ -2,7 +2,8 @@
 
 /** What code asks of, and does to, the scope it runs in. */
 
-import { checkFunction, describe, isPromise, rejectionOf } from "./check.ts";
+import { checkFunction, isPromise, rejectionOf } from "./check.ts";
+import { describe } from "./text.ts";
 import { macrotask, runIn } from "./context.ts";
 import { endForgotten } from "./forgotten.ts";
 import { currentScope, refused, Scope, Waiter } from "./scope.ts";

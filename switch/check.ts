@@ -1,54 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { escapeText, quoteText } from "./text.ts";
-
-/**
- * The text of any value for a message, on one line and cut. A value that has no text, or refuses to
- * tell it, fails nothing.
- */
-export function textOf(value: unknown): string {
-  try {
-    return escapeText(String(value));
-  } catch {
-    return "a value without text";
-  }
-}
-
-/** How many characters of a string {@linkcode describe} keeps. */
-const longestString = 40;
-
-/**
- * What a value is, for the message of an error about a wrong argument. It runs no code of the
- * value, but for a proxy's.
- */
-export function describe(value: unknown): string {
-  switch (typeof value) {
-    case "string":
-      return quoteText(value, longestString);
-    case "function":
-      return "a function";
-    case "symbol":
-      return "a symbol";
-    case "bigint":
-      return "a bigint";
-    case "object":
-      return value === null ? "null" : describeObject(value);
-    default:
-      return String(value);
-  }
-}
-
-function describeObject(object: object): string {
-  try {
-    if (Array.isArray(object)) return "an array";
-    const { constructor } = Object.getPrototypeOf(object);
-    const name = Object.getOwnPropertyDescriptor(constructor, "name")?.value;
-    if (!/^[A-Z]\w{0,39}$/.test(name) || name === "Object") return "an object";
-    return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
-  } catch {
-    return "an object";
-  }
-}
+import { describe } from "./text.ts";
 
 /**
  * A class, by what its instances inherit: constructors of the platform are declared in too many

@@ -1,8 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { freezeClass } from "./freeze.ts";
-import { fieldOf, isInstance, textOf } from "./check.ts";
-import { setKind } from "./kind.ts";
+import { fieldOf, isInstance } from "./check.ts";
+import { escapeText, textOf } from "./text.ts";
 
 /**
  * The operation, or the scope it ran in, was cancelled. It tells code to stop; it is not a failure:
@@ -79,8 +78,9 @@ function withoutTrace(error: Error): Error {
   return Object.defineProperty(error, "stack", { value: String(error) });
 }
 
-/** How many errors the message of a {@linkcode MultipleErrors} lists. */
+/** How many errors the message of a {@linkcode MultipleErrors} lists, and in how many characters. */
 const mostListed = 10;
+const mostText = 900;
 
 /**
  * Several real failures of one scope, in order of occurrence. None is itself a `MultipleErrors`,
@@ -117,7 +117,7 @@ export class MultipleErrors extends AggregateError {
     const flat = flatten(errors);
     const listed = flat.slice(0, mostListed).map(messageOf);
     if (flat.length > mostListed) listed.push(`and ${flat.length - mostListed} more`);
-    super(flat, `${flat.length} errors: ${listed.join("; ")}`);
+    super(flat, `${flat.length} errors: ${escapeText(listed.join("; "), mostText)}`);
     this.name = "MultipleErrors";
   }
 }

@@ -3,7 +3,8 @@
 /** Fibers, and the combinators that start several and wait for all of them. */
 
 import { withCallerFrames } from "./caller_frames.ts";
-import { checkFunction, checkOptions, checkWhole, describe, isInstance, isIterable, rejectionOf } from "./check.ts";
+import { checkFunction, checkOptions, checkWhole, isInstance, isIterable, rejectionOf } from "./check.ts";
+import { describe } from "./text.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";

@@ -3,7 +3,7 @@
 /** How the rest of the library opens things under a switch. */
 
 import { runIn } from "./context.ts";
-import { describe } from "./check.ts";
+import { describe } from "./text.ts";
 import type { Hook, Releasable } from "./release_hooks.ts";
 import { internals, type Switch, Switch as SwitchClass } from "./core.ts";
 import { isOfAnotherCopy } from "./kind.ts";

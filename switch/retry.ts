@@ -1,16 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import {
-  checkClock,
-  checkFunction,
-  checkNumber,
-  checkOptions,
-  checkWhole,
-  describe,
-  isInstance,
-  rejectionOf,
-} from "./check.ts";
-import { type Clock, sleepOn } from "./clock.ts";
+import { checkClock, checkFunction, checkNumber, checkOptions, checkWhole, isInstance, rejectionOf } from "./check.ts";
+import { describe } from "./text.ts";
+import type { Clock } from "./clock.ts";
 import { Cancelled } from "./errors.ts";
 import { asOperation } from "./forgotten.ts";
 import { random } from "./random.ts";

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkFunction, checkName, checkOptions, describe, isInstance } from "./check.ts";
+import { checkFunction, checkName, checkOptions, isInstance } from "./check.ts";
+import { describe } from "./text.ts";
 
 /** Options for {@linkcode Switch.runProtected}. */
 export interface SwitchOptions {

@@ -1,12 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { freezeClass } from "./freeze.ts";
-import { checkClock, checkFunction, checkName, checkOptions, describe, rejectionOf } from "./check.ts";
-import { type Clock, sleepIn, sleepOn, systemClock } from "./clock.ts";
+import { checkClock, checkFunction, checkName, checkOptions, rejectionOf } from "./check.ts";
+import { describe, escapeText } from "./text.ts";
+import { type Clock, sleepIn, systemClock } from "./clock.ts";
 import { noLongerNeeded } from "./errors.ts";
 import { branches } from "./fiber.ts";
 import { retrace, throwLater } from "./late_error.ts";
-import { escapeText } from "./text.ts";
 
 /** How many characters of a name are shown. */
 const longestName = 100;
@@ -37,7 +36,9 @@ export class TimeoutError extends Error {
    * @param name What did not finish, for the message.
    */
   constructor(ms: number, name?: string) {
-    super(`Cannot finish ${name === undefined ? "the operation" : escapeText(name, longestName)} within ${ms} ms`);
+    super(
+      `Cannot finish ${name === undefined ? "the operation" : escapeText(name, longestName)} within ${describe(ms)} ms`,
+    );
     this.name = "TimeoutError";
     this.ms = ms;
   }

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { type Address, formatAddress } from "../address.ts";
+import { type Address, describeAddress } from "../address.ts";
 
 /** The part of Deno that is used here. */
 export interface DenoPermissions {
@@ -29,7 +29,7 @@ export function denoPermit(
       /=$/,
       "",
     );
-    const error = new Error(`Cannot ${action} ${formatAddress(address)}: Deno has not granted ${flag}`);
+    const error = new Error(`Cannot ${action} ${describeAddress(address)}: Deno has not granted ${flag}`);
     error.name = "NotCapable";
     throw error;
   };

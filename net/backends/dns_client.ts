@@ -4,7 +4,7 @@ import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 import { clearTimeout, setTimeout } from "node:timers";
 import { open } from "../../switch/counter.ts";
-import { formatAddress, udp, type UdpAddress } from "../address.ts";
+import { describeAddress, udp, type UdpAddress } from "../address.ts";
 import {
   decodeReply,
   type DnsQuery,
@@ -197,5 +197,5 @@ function unscoped(address: string): string {
 }
 
 function dnsError(code: string, { name, type }: DnsQuery<RecordType>, server: UdpAddress): Error {
-  return Object.assign(new Error(`${code} from ${formatAddress(server)} for ${type} ${name}`), { code });
+  return Object.assign(new Error(`${code} from ${describeAddress(server)} for ${type} ${name}`), { code });
 }

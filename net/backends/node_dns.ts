@@ -2,7 +2,7 @@
 
 import { getServers } from "node:dns";
 import { lookup, lookupService } from "node:dns/promises";
-import { checkDatagramAddress, formatAddress, udp, type UdpAddress } from "../address.ts";
+import { checkDatagramAddress, describeAddress, udp, type UdpAddress } from "../address.ts";
 import { lookupCodeOf } from "../errors.ts";
 import { IpAddress } from "../ip_address.ts";
 import type { Attempt, NetProvider } from "../provider.ts";
@@ -72,7 +72,7 @@ function toIp({ address }: { address: string }): IpAddress {
 function checkServers(servers: readonly UdpAddress[]): readonly UdpAddress[] {
   const checked = [...servers].map((server) => {
     const address = checkDatagramAddress(server);
-    const refuse = (rule: string) => `Cannot use ${formatAddress(address)} as a name server: ${rule}`;
+    const refuse = (rule: string) => `Cannot use ${describeAddress(address)} as a name server: ${rule}`;
     if (address.transport !== "udp") throw new TypeError(refuse("it must be a UDP address"));
     if (address.ip.zone !== undefined) throw new TypeError(refuse("it must have no zone"));
     if (address.port === 0) throw new RangeError(refuse("its port must not be 0"));

@@ -1,11 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { hideClass } from "../../switch/freeze.ts";
+import { describeAddress } from "../address.ts";
 import { label } from "../../flow/label.ts";
 import { type Borrower, give, type GivingSink, lend, type LendingSource, type ShutdownHow } from "../../flow/mod.ts";
 import { Stream } from "../../flow/stream.ts";
 import {
-  formatAddress,
   NetError,
   type SocketOptionName,
   type SocketOptionTypes,
@@ -97,7 +96,7 @@ class PairedSocket implements StreamSocket, LendingSource, GivingSink {
     this.#end = end;
     this.#stream = new Stream(end, {
       get label() {
-        return formatAddress(end.peer);
+        return describeAddress(end.peer);
       },
       failure: (operation, cause) => new NetError("connection_reset", { operation, address: end.peer, cause }),
     });
@@ -106,7 +105,7 @@ class PairedSocket implements StreamSocket, LendingSource, GivingSink {
   }
 
   get [label](): string {
-    return formatAddress(this.peer);
+    return describeAddress(this.peer);
   }
 
   read(buffer: Uint8Array): Promise<number | null> {

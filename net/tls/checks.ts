@@ -10,8 +10,7 @@ import { isBytes, unshared, viewOf } from "../../flow/bytes.ts";
 import { systemClock } from "../../switch/clock.ts";
 import type { Clock } from "../../switch/mod.ts";
 import { checkMilliseconds } from "../options.ts";
-import { describe } from "../../switch/check.ts";
-import { escapeText, quoteText } from "../text.ts";
+import { describe, escapeText, quoteText } from "../../switch/text.ts";
 import type { TlsIdentity } from "./engine.ts";
 import type { Pem, TlsCertificate, TlsOptions } from "./options.ts";
 

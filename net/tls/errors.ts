@@ -2,7 +2,7 @@
 
 import { freezeClass } from "../../switch/freeze.ts";
 import { formatAddress, type StreamAddress } from "../mod.ts";
-import { escapeText, quoteText } from "../text.ts";
+import { escapeText, quoteText } from "../../switch/text.ts";
 
 /**
  * What went wrong with TLS itself, the same on every runtime:
@@ -47,6 +47,10 @@ const descriptions: Readonly<Record<TlsErrorCode, string>> = {
 /** How many names of a certificate a message shows, and how many characters of them. */
 const maxNames = 3;
 const maxNamesLength = 200;
+
+/** How many characters of an action and of a name that was expected a message shows. */
+const maxAction = 50;
+const maxExpected = 253;
 
 /**
  * What a {@linkcode TlsError} says beside its code.
@@ -125,7 +129,7 @@ export class TlsError extends Error {
     const subject = peer === undefined ? "" : ` ${escapeText(typeof peer === "string" ? peer : formatAddress(peer))}`;
     const names = certificateNames === undefined ? "" : `: ${describeNames(expectedName, certificateNames)}`;
     super(
-      `Cannot ${action}${subject}: ${descriptions[code]}${describeCause(cause)}${names}`,
+      `Cannot ${escapeText(action, maxAction)}${subject}: ${descriptions[code]}${describeCause(cause)}${names}`,
       cause === undefined ? undefined : { cause },
     );
     this.name = "TlsError";
@@ -143,7 +147,7 @@ function describeCause(cause: unknown): string {
 function describeNames(expected: string | undefined, names: readonly string[]): string {
   const shown = escapeText(names.slice(0, maxNames).map(describeName).join(", "), maxNamesLength);
   const more = names.length > maxNames ? ` and ${names.length - maxNames} more` : "";
-  return `expected ${expected === undefined ? "another name" : escapeText(expected)}, but it names ${
+  return `expected ${expected === undefined ? "another name" : escapeText(expected, maxExpected)}, but it names ${
     shown || "nothing"
   }${more}`;
 }

@@ -2,8 +2,7 @@
 
 import { BufferLimitExceeded, type BufReader } from "../../flow/mod.ts";
 import { hostAddress } from "../mod.ts";
-import { describe } from "../../switch/check.ts";
-import { quoteText } from "../text.ts";
+import { describe, quoteText } from "../../switch/text.ts";
 
 /** The most that a client's first message may take, in bytes. Those with keys for a time after quantum computers take some 2 KiB. */
 export const maxHello: number = 32 * 1024;

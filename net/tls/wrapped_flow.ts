@@ -6,7 +6,7 @@ import type { Clock, Switch } from "../../switch/mod.ts";
 import { closeWithin, type Lingering } from "../close_within.ts";
 import { linger } from "../linger.ts";
 import { formatAddress, type StreamAddress, unix } from "../mod.ts";
-import { describe } from "../../switch/check.ts";
+import { describe } from "../../switch/text.ts";
 
 /** The flow under a TLS connection: only the first three methods are sure to be there. */
 export interface WrappedFlow extends TwoWay, Partial<Closable>, Partial<Lingering> {

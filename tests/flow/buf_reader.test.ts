@@ -265,7 +265,7 @@ test("BufReader refuses arguments that cannot be before it reads", async () => {
   }
   for (const name of ["takeWhile", "takeWhile1", "skipWhile", "skipWhile1"] as const) {
     const call = () => reader[name]("a" as unknown as () => boolean) as Promise<unknown>;
-    await assertRejects(call, TypeError, `Cannot ${name}: a string is not a function`);
+    await assertRejects(call, TypeError, `Cannot ${name}: \"a\" is not a function`);
   }
   assertEquals(source.reads, 0);
 });

@@ -29,24 +29,24 @@ const sources: [name: string, value: unknown, hint: string][] = [
   ["undefined", undefined, ""],
   ["null", null, ""],
   ["1", 1, ""],
-  ["Symbol(a)", Symbol("a"), ""],
+  ["a symbol", Symbol("a"), ""],
   ["a string", "text", ": wrap it in stringSource"],
-  ["[object Object]", {}, ""],
-  ["[object Object]", Object.create(null), ""],
-  ["[object Uint8Array]", bytesOf("text"), ": wrap it in bytesSource"],
-  ["[object Array]", [bytesOf("text")], ": wrap it in fromIterable"],
-  ["[object AsyncGenerator]", (async function* () {})(), ": wrap it in fromIterable"],
-  ["[object ReadableStream]", new ReadableStream(), ": wrap a web stream in fromReadableStream"],
-  ["[object Blob]", new Blob(["text"]), ": wrap its stream() in fromReadableStream"],
-  ["[object Object]", Readable.from([bytesOf("text")]), ": wrap a Node stream in fromReadable"],
+  ["an object", {}, ""],
+  ["an object", Object.create(null), ""],
+  ["a Uint8Array", bytesOf("text"), ": wrap it in bytesSource"],
+  ["an array", [bytesOf("text")], ": wrap it in fromIterable"],
+  ["an object", (async function* () {})(), ": wrap it in fromIterable"],
+  ["a ReadableStream", new ReadableStream(), ": wrap a web stream in fromReadableStream"],
+  ["a Blob", new Blob(["text"]), ": wrap its stream() in fromReadableStream"],
+  ["a Readable", Readable.from([bytesOf("text")]), ": wrap a Node stream in fromReadable"],
 ];
 
 const sinks: typeof sources = [
   ["undefined", undefined, ""],
   ["a string", "text", ""],
-  ["[object Object]", {}, ""],
-  ["[object WritableStream]", new WritableStream(), ": wrap a web stream in fromWritableStream"],
-  ["[object Object]", new Writable(), ": wrap a Node stream in fromWritable"],
+  ["an object", {}, ""],
+  ["a WritableStream", new WritableStream(), ": wrap a web stream in fromWritableStream"],
+  ["a Writable", new Writable(), ": wrap a Node stream in fromWritable"],
 ];
 
 const readers: [name: string, action: string, call: (source: Source) => unknown][] = [
@@ -88,7 +88,7 @@ for (const [name, action, call] of writers) {
 test("parse() refuses what is neither a source nor in memory", async () => {
   const stream = new Blob(["text"]).stream();
   const parsing = () => parse(stream as unknown as Source, (r) => r.line());
-  await assertRejects(parsing, TypeError, "Cannot read from [object ReadableStream]: must be a source: wrap a web");
+  await assertRejects(parsing, TypeError, "Cannot read from a ReadableStream: must be a source: wrap a web");
 });
 
 test("proxy() refuses a flow that cannot pass on an end, before it copies anything", async () => {
@@ -96,7 +96,7 @@ test("proxy() refuses a flow that cannot pass on an end, before it copies anythi
   const proxying = (a: unknown, b: unknown) => () => proxy(a as TwoWay, b as TwoWay);
   const whole = { ...flow, shutdown: () => Promise.resolve() };
   for (const attempt of [proxying(flow, whole), proxying(whole, flow)]) {
-    await assertRejects(attempt, TypeError, "Cannot proxy [object Object]: it must have shutdown()");
+    await assertRejects(attempt, TypeError, "Cannot proxy an object: it must have shutdown()");
   }
   await proxying(whole, whole)();
 });

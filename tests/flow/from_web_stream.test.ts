@@ -25,6 +25,7 @@ import {
 } from "../../flow/mod.ts";
 import { pattern } from "../../net/testing/random.ts";
 import { both, Cancelled, first, Switch, yieldNow } from "../../switch/mod.ts";
+import { describeData } from "../../switch/text.ts";
 import { test } from "../_test.ts";
 import { bytesOf, cancelling, inCancelledScope, textOf } from "./_helpers.ts";
 
@@ -438,14 +439,14 @@ test("fromWritableStream() of a transformation that nobody reads can be given up
 
 test("fromReadableStream() of what is no readable stream is a TypeError", () => {
   for (const wrong of [undefined, {}, new WritableStream()]) {
-    const text = `Cannot make a source of ${wrong}: must be a ReadableStream`;
+    const text = `Cannot make a source of ${describeData(wrong)}: must be a ReadableStream`;
     assertThrows(() => fromReadableStream(wrong as never), TypeError, text);
   }
 });
 
 test("fromWritableStream() of what is no writable stream is a TypeError", () => {
   for (const wrong of [undefined, {}, new ReadableStream()]) {
-    const text = `Cannot make a sink of ${wrong}: must be a WritableStream`;
+    const text = `Cannot make a sink of ${describeData(wrong)}: must be a WritableStream`;
     assertThrows(() => fromWritableStream(wrong as never), TypeError, text);
   }
 });

@@ -15,6 +15,7 @@ import {
 import { pattern } from "../../net/testing/random.ts";
 import { Cancelled, Switch } from "../../switch/mod.ts";
 import { collectGarbage } from "../switch/_helpers.ts";
+import { describeData } from "../../switch/text.ts";
 import { test } from "../_test.ts";
 import { bytesOf, foreignSource, inCancelledScope, shortSink, textOf } from "./_helpers.ts";
 
@@ -419,7 +420,7 @@ test("toWritableStream() that was closed is broken by nothing", async () => {
 
 test("toReadableStream() of what is no source is a TypeError", () => {
   for (const wrong of [undefined, {}, "abc"]) {
-    const text = `Cannot make a stream of ${typeof wrong === "string" ? "a string" : wrong}: must be a source`;
+    const text = `Cannot make a stream of ${describeData(wrong)}: must be a source`;
     assertThrows(() => toReadableStream(wrong as never), TypeError, text);
   }
 });
@@ -429,7 +430,7 @@ test("toWritableStream() of what is no sink is a TypeError", () => {
     assertThrows(
       () => toWritableStream(wrong as never),
       TypeError,
-      `Cannot make a stream of ${typeof wrong === "string" ? "a string" : wrong}: must be a sink`,
+      `Cannot make a stream of ${describeData(wrong)}: must be a sink`,
     );
   }
 });

@@ -87,7 +87,7 @@ test("writeAll() refuses a list in which anything is no byte array, before it wr
   await assertRejects(
     () => writeAll(sink, bytesOf("a"), [1] as unknown as Uint8Array),
     TypeError,
-    "Cannot use [object",
+    "Cannot use an array as bytes",
   );
   assertEquals(sink.writes, []);
 });

@@ -20,6 +20,7 @@ import {
 import { fromDuplex, toDuplex } from "../../../flow/node/mod.ts";
 import { pattern } from "../../../net/testing/random.ts";
 import { both, Cancelled, first, Switch } from "../../../switch/mod.ts";
+import { describeData } from "../../../switch/text.ts";
 import { test } from "../../_test.ts";
 import { bytesOf, inCancelledScope, textOf } from "../_helpers.ts";
 import { anyPort, withNet } from "../../net/_helpers.ts";
@@ -265,9 +266,7 @@ test("fromDuplex() whose close is cancelled waits for the other side no longer",
 
 test("fromDuplex() of what is no such stream is a TypeError", () => {
   for (const wrong of [undefined, "x", new TransformStream(), new Readable()]) {
-    const text = `Cannot make a flow of ${
-      typeof wrong === "string" ? "a string" : wrong
-    }: must be a stream of Node that goes both ways`;
+    const text = `Cannot make a flow of ${describeData(wrong)}: must be a stream of Node that goes both ways`;
     assertThrows(() => fromDuplex(wrong as never), TypeError, text);
   }
 });

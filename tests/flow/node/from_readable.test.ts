@@ -7,6 +7,7 @@ import { createGunzip, gzipSync } from "node:zlib";
 import { BrokenPipeError, ClosedError, lend, readAll } from "../../../flow/mod.ts";
 import { fromReadable } from "../../../flow/node/mod.ts";
 import { pattern } from "../../../net/testing/random.ts";
+import { describeData } from "../../../switch/text.ts";
 import { test } from "../../_test.ts";
 import { bytesOf, cancelling, textOf } from "../_helpers.ts";
 import { turns, withChild, withFolder } from "./_helpers.ts";
@@ -157,7 +158,7 @@ test("fromReadable() that is closed early lets a child process end", () =>
 
 test("fromReadable() of what is no such stream is a TypeError", () => {
   for (const wrong of [undefined, {}, new ReadableStream(), new Writable()]) {
-    const text = `Cannot make a source of ${wrong}: must be a readable stream of Node`;
+    const text = `Cannot make a source of ${describeData(wrong)}: must be a readable stream of Node`;
     assertThrows(() => fromReadable(wrong as never), TypeError, text);
   }
 });

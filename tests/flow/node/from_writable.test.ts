@@ -8,6 +8,7 @@ import { BrokenPipeError, bytesSource, ClosedError, copy, give, readAll, writeAl
 import { fromReadable, fromWritable } from "../../../flow/node/mod.ts";
 import { pattern } from "../../../net/testing/random.ts";
 import { both, Cancelled, Switch } from "../../../switch/mod.ts";
+import { describeData } from "../../../switch/text.ts";
 import { test } from "../../_test.ts";
 import { bytesOf, inCancelledScope } from "../_helpers.ts";
 import { attempt, clog, turns, withChild, withFolder } from "./_helpers.ts";
@@ -217,7 +218,7 @@ test("fromWritable() of a switch that has failed destroys the stream at once", a
 
 test("fromWritable() of what is no such stream is a TypeError", () => {
   for (const wrong of [undefined, {}, new WritableStream(), new Readable()]) {
-    const text = `Cannot make a sink of ${wrong}: must be a writable stream of Node`;
+    const text = `Cannot make a sink of ${describeData(wrong)}: must be a writable stream of Node`;
     assertThrows(() => fromWritable(wrong as never), TypeError, text);
   }
 });

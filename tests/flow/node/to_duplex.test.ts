@@ -19,6 +19,7 @@ import { NetError, tcp } from "../../../net/mod.ts";
 import { socketPair } from "../../../net/testing/mod.ts";
 import { pattern } from "../../../net/testing/random.ts";
 import { awaitCancel, Cancelled, interruptible, Switch, yieldNow } from "../../../switch/mod.ts";
+import { describeData } from "../../../switch/text.ts";
 import { test } from "../../_test.ts";
 import { bytesOf, cancelling, inCancelledScope, textOf } from "../_helpers.ts";
 import { anyPort, withNet } from "../../net/_helpers.ts";
@@ -433,7 +434,7 @@ test("toDuplex() that is destroyed before a promised flow comes closes at once, 
 
 test("toDuplex() of what is no flow is a TypeError, at once or when it has come", async () => {
   for (const wrong of [undefined, {}, "x", new PassThrough()]) {
-    const text = `Cannot make a stream of ${typeof wrong === "string" ? "a string" : wrong}: must be a flow`;
+    const text = `Cannot make a stream of ${describeData(wrong)}: must be a flow`;
     assertThrows(() => toDuplex(wrong as never), TypeError, text + ", a promise of it, or a function that opens it");
     for (const late of [Promise.resolve(wrong), () => wrong]) {
       const thrown = await closed(toDuplex(late as never));
