@@ -62,7 +62,7 @@ export class RequestFraming {
   #takeHeader(line: string): void {
     const [, name, value = ""] = /^(content-length|transfer-encoding):(.*)$/i.exec(line) ?? [];
     if (name === undefined) return;
-    if (name.length === "content-length".length) this.#length = Number.parseInt(value, 10) || 0;
+    if (name.length === "content-length".length) this.#length = Math.max(0, Number.parseInt(value, 10) || 0);
     else this.#chunked = /chunked\s*$/i.test(value);
   }
 

@@ -30,3 +30,9 @@ test("RequestFraming counts requests, in whatever pieces they come", () => {
     assertEquals([framing.heads, framing.between], [4, true]);
   }
 });
+
+test("RequestFraming never goes back for a length below 0", () => {
+  const framing = new RequestFraming();
+  framing.take(bytesOf("POST / HTTP/1.1\r\nContent-Length: -100\r\n\r\n" + get));
+  assertEquals([framing.heads, framing.between], [2, true]);
+});
