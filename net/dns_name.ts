@@ -40,8 +40,8 @@ export class DnsName {
   get text(): string {
     if (this.#text !== undefined) return this.#text;
     this.#spend(this.size);
-    const labels: string[] = [];
-    for (let part: DnsName | undefined = this; part !== undefined; part = part.#rest) labels.push(part.#label);
+    const labels = [this.#label];
+    for (let part = this.#rest; part !== undefined; part = part.#rest) labels.push(part.#label);
     return this.#text = labels.join(".");
   }
 

@@ -429,9 +429,8 @@ export class Switch {
     const methods = resource as Partial<Disposable & AsyncDisposable> | null | undefined;
     const dispose = methods?.[Symbol.asyncDispose] ?? methods?.[Symbol.dispose];
     if (typeof dispose !== "function") {
-      throw new TypeError(
-        `Cannot use a resource without Symbol.asyncDispose or Symbol.dispose: current value is ${describe(resource)}`,
-      );
+      const problem = "a resource without Symbol.asyncDispose or Symbol.dispose: current value is";
+      throw new TypeError(`Cannot use ${problem} ${describe(resource)}`);
     }
     this.#addHook({ release: () => dispose.call(resource), label: resource.constructor?.name || "resource" });
     return resource;

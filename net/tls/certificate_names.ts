@@ -6,7 +6,7 @@
  */
 
 import { literalOf } from "../domain_name.ts";
-import { IpAddress } from "../ip_address.ts";
+import { IpAddress } from "../mod.ts";
 import { booleanTag, type DerElement, DerReader, octetsTag, oidTag, oidText, sequenceTag, setTag } from "./der.ts";
 
 /** Whose a certificate is, and who says so. */
