@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { describeData } from "../switch/text.ts";
+import { describe, describeData } from "../switch/text.ts";
 
 /** Throws `TypeError` unless `value` has these methods: "Cannot make a source of 1: must be a ReadableStream". */
 export function checkMethods(action: string, value: unknown, kind: string, ...methods: readonly string[]): void {
@@ -11,6 +11,5 @@ export function checkMethods(action: string, value: unknown, kind: string, ...me
 /** The error for what does not say which directions to end, if it does not. */
 export function howProblem(how: unknown): TypeError | undefined {
   if (how === "send" || how === "receive" || how === "all") return undefined;
-  const value = typeof how === "string" ? quote(how) : describe(how);
-  return new TypeError(`Cannot shut down ${value}: must be "send", "receive" or "all"`);
+  return new TypeError(`Cannot shut down ${describe(how)}: must be "send", "receive" or "all"`);
 }

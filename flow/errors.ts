@@ -1,5 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "../switch/freeze.ts";
+import { setKind } from "../switch/kind.ts";
 import { describe, escapeText } from "../switch/text.ts";
 
 /** What to do instead of two operations at once. */
@@ -267,8 +269,8 @@ export class BrokenPipeError extends Error {
    * @param operation What was tried.
    * @param options The runtime's own error as the cause, if there is one; and the name of the flow.
    */
-  constructor(operation: string, options?: ErrorOptions) {
-    super(`Cannot ${escapeText(operation)}: the other end is closed`, causeOf(options));
+  constructor(operation: string, options?: ErrorOptions & { flow?: string | undefined }) {
+    super(`Cannot ${onFlow(operation, options?.flow)}: the other end is closed`, causeOf(options));
     this.name = "BrokenPipeError";
     this.operation = operation;
     this.flow = options?.flow;

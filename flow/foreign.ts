@@ -6,7 +6,8 @@
  */
 
 import { refused } from "../switch/scope.ts";
-import { isBytes, lengthOf, totalLength, unshared, viewOf } from "./bytes.ts";
+import { isBytes, totalLength, unshared, viewOf } from "./bytes.ts";
+import { streamOf } from "./stream_of.ts";
 import { describeData } from "../switch/text.ts";
 import { type Borrower, give, lend, type PromptBorrower, pump, tryGive } from "./types.ts";
 import type { GivingSink, LendingSource, PumpedSink, PumpingSource, Sink, Source } from "./types.ts";
@@ -135,10 +136,16 @@ function has(value: unknown, key: PropertyKey): boolean {
   return typeof value === "object" && value !== null && key in value;
 }
 
-/** Throws unless a borrower can have taken so many of the bytes that were lent to it. */
-export function checkTaken(taken: number, bytes: Uint8Array): number {
-  if (Number.isInteger(taken) && taken >= 0 && taken <= bytes.length) return taken;
-  throw new RangeError(`Cannot lend: the borrower took ${describeData(taken)} of ${bytes.length} bytes`);
+/** Throws unless a borrower can have taken so many of the `size` bytes that were lent to it. */
+export function checkTaken(taken: number, size: number): number {
+  if (Number.isInteger(taken) && taken >= 0 && taken <= size) return taken;
+  throw new RangeError(`Cannot lend: the borrower took ${describeData(taken)} of ${size} bytes`);
+}
+
+/** Throws unless the end of a stream, which a provider may have written, can have taken so many of `size` bytes. */
+export function checkEndTook(taken: number, size: number): number {
+  if (Number.isInteger(taken) && taken >= 0 && taken <= size) return taken;
+  throw new TypeError(`Cannot write as the backend must take from 0 to ${size} bytes: it took ${describeData(taken)}`);
 }
 
 function checkCount(operation: string, who: string, count: unknown, limit: number): number {

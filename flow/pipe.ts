@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { totalLength, unshared } from "./bytes.ts";
+import { hideClass } from "../switch/freeze.ts";
+import { totalLength } from "./bytes.ts";
 import { describe } from "../switch/text.ts";
 import { BrokenPipeError } from "./errors.ts";
 import { label } from "./label.ts";

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { refused } from "../switch/scope.ts";
-import { bytesProblem, lengthOf, vanished, viewOf } from "./bytes.ts";
+import { bytesProblem, vanished, viewOf } from "./bytes.ts";
 import { describe } from "../switch/text.ts";
 import { BufferLimitExceeded, EndOfFlow } from "./errors.ts";
 import { checkSource, lends, readSome } from "./foreign.ts";

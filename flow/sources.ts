@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { bytesProblem } from "./bytes.ts";
+import { buffersProblem, bytesProblem, vanished, viewOf } from "./bytes.ts";
 import { describe } from "../switch/text.ts";
 import { checkSource, lends, lendSome, readSome } from "./foreign.ts";
 import { pulledSource } from "./pulled.ts";

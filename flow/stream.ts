@@ -1,9 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { throwLater } from "../switch/late_error.ts";
-import { currentScope, refused, Waiter } from "../switch/scope.ts";
-import { checkBuffer, checkBytes, copyTo, lengthOf, plain, vanished, viewOf, viewsOf } from "./bytes.ts";
-import { describe, quoteText } from "../switch/text.ts";
+import { currentScope, refused } from "../switch/scope.ts";
+import { checkBuffer, checkBytes, copyTo, isEmpty, lengthOf } from "./bytes.ts";
+import { lost, sizeOfLent, totalLength, vanished, viewOf, viewsOf } from "./bytes.ts";
+import { howProblem } from "./check.ts";
 import { type Attempt, Direction } from "./direction.ts";
 import { BusyError, ClosedError } from "./errors.ts";
 import { checkEndTook, checkTaken } from "./foreign.ts";
@@ -238,15 +239,8 @@ export class Stream implements StreamEvents {
   }
 
   shutdown(how: ShutdownHow): Promise<void> {
-    if (how !== "send" && how !== "receive" && how !== "all") {
-      return Promise.reject(
-        new TypeError(
-          `Cannot shut down ${
-            typeof how === "string" ? quoteText(how) : describe(how)
-          }: must be "send", "receive" or "all"`,
-        ),
-      );
-    }
+    const problem = howProblem(how);
+    if (problem !== undefined) return Promise.reject(problem);
     if (this.#closed !== undefined) return Promise.resolve();
     if (how !== "send" && !this.#receiveEnded) {
       this.#receiveEnded = true;

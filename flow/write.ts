@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { refused } from "../switch/scope.ts";
-import { buffersProblem, joined, lengthOf, vanished, viewOf } from "./bytes.ts";
+import { buffersProblem, joined, vanished, viewOf } from "./bytes.ts";
+import { checkSink, giveOwned, writeSome } from "./foreign.ts";
 import { describe } from "../switch/text.ts";
-import { checkSink, giveSome, writeSome } from "./foreign.ts";
 import { operation } from "./operation.ts";
 import { writeLimit } from "./stream_end.ts";
 import { encode } from "./text.ts";

@@ -1,5 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { isBytes } from "../flow/bytes.ts";
+import { freezeClass } from "../switch/freeze.ts";
+import { setKind } from "../switch/kind.ts";
 import { quoteText } from "../switch/text.ts";
 
 /**

@@ -1,11 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { ClosedError } from "../flow/errors.ts";
-import { operation } from "../flow/operation.ts";
-import { awaitCancel, isCancelled, yieldNow } from "../switch/cancel.ts";
+import { ignore, operation } from "../flow/operation.ts";
+import { awaitCancel, interruptible, isCancelled, yieldNow } from "../switch/cancel.ts";
 import { isInstance } from "../switch/check.ts";
+import { sleepOn, systemClock } from "../switch/clock.ts";
 import { describe } from "../switch/text.ts";
-import { systemClock } from "../switch/clock.ts";
 import { Cancelled, MultipleErrors } from "../switch/errors.ts";
 import { any } from "../switch/fiber.ts";
 import { isOfKind } from "../switch/kind.ts";

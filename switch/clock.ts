@@ -47,6 +47,20 @@ export interface Clock {
 /** What one timer of a runtime can wait for at most: about 24 days. Set to more, it rings at once. */
 export const longestTimer: number = 2 ** 31 - 1;
 
+/**
+ * Sleeps on any clock. A foreign one, such as that of another copy of the library, may not know the
+ * current scope: when that is cancelled, the clock has until the next turn to end the sleep, and is
+ * not waited for after that.
+ */
+export function sleepOn(clock: Clock, ms: number): Promise<void> {
+  const refusal = refused();
+  if (refusal !== undefined || clock === systemClock) return refusal ?? clock.sleep(ms);
+  const sleeping = Promise.resolve(clock.sleep(ms));
+  const waiter: Waiter<void> = new Waiter("sleep", (_, reason) => void macrotask(() => waiter.reject(reason)));
+  sleeping.then(() => waiter.resolve(), (error) => waiter.reject(error));
+  return waiter.promise;
+}
+
 /** The real clock: milliseconds since 1970, monotonic within the process. */
 export const systemClock: Clock = Object.freeze({
   now,

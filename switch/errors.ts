@@ -1,6 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "./freeze.ts";
 import { fieldOf, isInstance } from "./check.ts";
+import { setKind } from "./kind.ts";
 import { escapeText, textOf } from "./text.ts";
 
 /**

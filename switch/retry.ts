@@ -2,7 +2,7 @@
 
 import { checkClock, checkFunction, checkNumber, checkOptions, checkWhole, isInstance, rejectionOf } from "./check.ts";
 import { describe } from "./text.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, sleepOn } from "./clock.ts";
 import { Cancelled } from "./errors.ts";
 import { asOperation } from "./forgotten.ts";
 import { random } from "./random.ts";

@@ -1,8 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { freezeClass } from "./freeze.ts";
 import { checkClock, checkFunction, checkName, checkOptions, rejectionOf } from "./check.ts";
+import { type Clock, sleepIn, sleepOn, systemClock } from "./clock.ts";
 import { describe, escapeText } from "./text.ts";
-import { type Clock, sleepIn, systemClock } from "./clock.ts";
 import { noLongerNeeded } from "./errors.ts";
 import { branches } from "./fiber.ts";
 import { retrace, throwLater } from "./late_error.ts";

@@ -2,6 +2,7 @@
 
 import type { Readable } from "node:stream";
 import { clearTimeout, setTimeout } from "node:timers";
+import { isBytes, isGone, lost, unshared, viewOf } from "../bytes.ts";
 import { longestTimer } from "../../switch/clock.ts";
 import type { StreamEvents } from "../stream_end.ts";
 import { inputIsQuiet, ReceiveQueue } from "./receive_queue.ts";

@@ -9,7 +9,8 @@ import { Outgoing } from "../../flow/node/outgoing.ts";
 import { Stream } from "../../flow/stream.ts";
 import { noSink, noSource, type StreamEnd } from "../../flow/stream_end.ts";
 import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/mod.ts";
-import { fieldOf, textOf } from "../../switch/check.ts";
+import { fieldOf } from "../../switch/check.ts";
+import { textOf } from "../../switch/text.ts";
 import { Semaphore } from "../../switch/mod.ts";
 
 /** What all runs that use a standard stream have in common: the process has only one of it. */

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { hideClass } from "../../switch/freeze.ts";
 import { describeAddress } from "../address.ts";
 import { label } from "../../flow/label.ts";
 import { type Borrower, give, type GivingSink, lend, type LendingSource, type ShutdownHow } from "../../flow/mod.ts";
