@@ -5,6 +5,9 @@ import { freezeClass } from "../switch/freeze.ts";
 import { setKind } from "../switch/kind.ts";
 import { quoteText } from "../switch/text.ts";
 
+/** Whether the rule for the zones that users write holds. It does not for what the system tells. */
+let judgesZones = true;
+
 /**
  * An IPv4 or IPv6 address: a frozen value that holds its bytes and never asks anyone.
  *
@@ -125,10 +128,12 @@ export class IpAddress {
     if (length !== 4 && length !== 16) {
       throw new RangeError(`Cannot make an IP address as bytes must have length 4 or 16: current value is ${length}`);
     }
-    const rule = zone === undefined ? undefined : brokenZoneRule(zone, length);
+    const rule = zone === undefined || !judgesZones ? undefined : brokenZoneRule(zone, length);
     if (rule !== undefined) throw new SyntaxError(`Cannot use zone ${quoteText(zone!)}: ${rule}`);
     this.#zone = zone;
-    this.text = length === 4 ? format4(this.#bytes) : format6(this.#bytes) + (zone === undefined ? "" : `%${zone}`);
+    this.text = length === 4
+      ? format4(this.#bytes)
+      : format6(this.#bytes) + (zone === undefined ? "" : `%${escapeZone(zone)}`);
     Object.freeze(this);
   }
 
@@ -243,6 +248,10 @@ export class IpAddress {
   /**
    * The zone of an IPv6 address: the interface, by name or number, that a link-local address belongs to.
    *
+   * What the system tells of a peer has the zone of the system, as it is: an interface can have a
+   * name that {@linkcode IpAddress.parse} would refuse, with control characters even. The text of
+   * such an address has them escaped, and is refused by `parse`.
+   *
    * @returns The zone, or `undefined` when there is none.
    *
    * @example Usage
@@ -328,6 +337,36 @@ export class IpAddress {
   toJSON(): string {
     return this.text;
   }
+}
+
+/**
+ * Reads an address that the system or a runtime tells. Its zone is the name of an interface, taken
+ * as it is: the rules of {@linkcode IpAddress.parse} are for what users write.
+ */
+export function systemIp(text: string): IpAddress {
+  const percent = text.indexOf("%");
+  if (percent < 0) return IpAddress.parse(text);
+  const ip = IpAddress.parse(text.slice(0, percent));
+  const zone = text.slice(percent + 1);
+  if (zone === "" || ip.version === 4) return ip;
+  judgesZones = false;
+  try {
+    return new IpAddress(ip.bytes, zone);
+  } finally {
+    judgesZones = true;
+  }
+}
+
+/** Whether the text of an address is one that {@linkcode IpAddress.parse} reads. */
+export function hasPlainZone({ zone }: IpAddress): boolean {
+  return zone === undefined || brokenZoneRule(zone, 16) === undefined;
+}
+
+/** What would break a log line, or the form of an address. */
+const unusual = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Z}%[\]\\]/gu;
+
+function escapeZone(zone: string): string {
+  return zone.replace(unusual, (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`);
 }
 
 const zero = "0".charCodeAt(0);

@@ -186,11 +186,14 @@ export class ProvidedListener implements ListeningSocket {
     this.#wanted = true;
     if (this.#serving) return;
     this.#serving = true;
-    while (this.#wanted) {
-      this.#wanted = false;
-      this.#serveAll();
+    try {
+      while (this.#wanted) {
+        this.#wanted = false;
+        this.#serveAll();
+      }
+    } finally {
+      this.#serving = false;
     }
-    this.#serving = false;
   }
 
   #serveAll(): void {

@@ -5,6 +5,8 @@ import { open } from "../../switch/counter.ts";
 import { type StreamAddress, tcp } from "../address.ts";
 import type { Attempt, ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../provider.ts";
 import { type BunHandlers, type BunSocket, BunStream } from "./bun_stream.ts";
+import { guard } from "./guard.ts";
+import { hostText } from "./peer.ts";
 import { Unclaimed } from "./unclaimed.ts";
 import { SocketFile } from "./unix_path.ts";
 import { findDeadSocket, isRefusedOnBun } from "./unix_probe.ts";
@@ -64,6 +66,7 @@ class BunListener implements ProviderListener {
   readonly #file: SocketFile | undefined;
   readonly #unclaimed: Unclaimed<BunStream>;
   #stopped = false;
+  #broken: { readonly error: unknown } | undefined;
   #events: ProviderListenerEvents | undefined;
 
   constructor(bun: BunApi, asked: StreamAddress, options: ProviderListenOptions, file: SocketFile | undefined) {
@@ -72,8 +75,11 @@ class BunListener implements ProviderListener {
     this.#file = file;
     const place = asked.transport === "unix"
       ? { unix: file?.bindPath ?? asked.path }
-      : { hostname: asked.ip.toString(), port: asked.port, reusePort, ipv6Only };
-    const socket = { ...BunStream.handlers, open: (socket: BunSocket) => this.#keep(socket) };
+      : { hostname: hostText(asked.ip), port: asked.port, reusePort, ipv6Only };
+    const socket = {
+      ...BunStream.handlers,
+      open: guard((socket: BunSocket) => this.#keep(socket), (error) => this.#break(error)),
+    };
     try {
       // allowHalfOpen: the end of input is not the end of the connection.
       this.#server = bun.listen({ ...place, allowHalfOpen: true, socket });
@@ -103,7 +109,16 @@ class BunListener implements ProviderListener {
     this.#events = events;
   }
 
+  /** Fails the listener for what was thrown in a callback, where no one else can be told. */
+  #break(error: unknown): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = { error };
+    this.close().catch(() => {});
+    this.#events?.acceptable();
+  }
+
   accept(): BunStream | undefined {
+    if (this.#broken !== undefined) throw this.#broken.error;
     return this.#unclaimed.take();
   }
 
@@ -127,7 +142,12 @@ class BunListener implements ProviderListener {
   }
 
   #keep(socket: BunSocket): void {
-    const stream = new BunStream(socket, this.address);
+    let stream: BunStream;
+    try {
+      stream = new BunStream(socket, this.address);
+    } catch {
+      return socket.terminate(); // that the address of one peer cannot be read is no failure of the listener
+    }
     // Reset by the other side before it was accepted, and so without an address: there is nothing to serve.
     if (this.address.transport === "tcp" && stream.peer.transport === "unix") return stream.abort();
     if (!this.#unclaimed.add(stream)) return this.#events?.overflowing();

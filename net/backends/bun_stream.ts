@@ -7,6 +7,7 @@ import { open } from "../../switch/counter.ts";
 import type { StreamAddress } from "../address.ts";
 import type { ProviderStream, ProviderStreamEvents } from "../provider.ts";
 import type { SocketOptionName, SocketOptionValue } from "../socket_option.ts";
+import { guard } from "./guard.ts";
 import { NodeTcpOptions } from "./node_option.ts";
 import { closedBySystem, isAny, tcpEnd, unnamed } from "./peer.ts";
 
@@ -46,13 +47,17 @@ let joined: Uint8Array | undefined;
 
 /** An accepted socket of `Bun.listen` as a non-blocking stream. What is written goes to the system or is not taken, so nothing is ever queued here. */
 export class BunStream implements ProviderStream {
+  static readonly #onBroken = (error: unknown, socket: BunSocket): void => socket.data.#break(error);
   static readonly handlers: BunHandlers = {
     binaryType: "uint8array",
-    data: (socket, chunk) => socket.data.#receive(chunk),
-    drain: (socket) => socket.data.#drained(),
-    end: (socket) => socket.data.#endOfInput(),
-    close: (socket, error) => socket.data.#closed(error),
-    error: (socket, error) => socket.data.#broken(error),
+    data: guard(
+      (socket: BunSocket, chunk: Uint8Array<ArrayBuffer>) => socket.data.#receive(chunk),
+      BunStream.#onBroken,
+    ),
+    drain: guard((socket: BunSocket) => socket.data.#drained(), BunStream.#onBroken),
+    end: guard((socket: BunSocket) => socket.data.#endOfInput(), BunStream.#onBroken),
+    close: guard((socket: BunSocket, error?: Error) => socket.data.#closed(error), BunStream.#onBroken),
+    error: guard((socket: BunSocket, error: Error) => socket.data.#break(error), BunStream.#onBroken),
   };
 
   readonly local: StreamAddress;
@@ -164,7 +169,8 @@ export class BunStream implements ProviderStream {
   close(): void {
     if (!this.#dropping || this.#ended) this.#socket.close();
     // With unread input the system would reset the connection, and the other side lose what it was sent before.
-    else inputIsQuiet(() => this.#ended || this.#gone ? undefined : this.#received).then(() => this.#socket.close());
+    else {inputIsQuiet(() => this.#ended || this.#gone ? undefined : this.#received).then(() =>
+        this.#socket.close(), () => {});}
   }
 
   abort(): void {
@@ -211,10 +217,10 @@ export class BunStream implements ProviderStream {
     this.#events?.closed();
   }
 
-  /** Something of ours threw in a call of Bun's. */
-  #broken(error: Error): void {
+  /** Fails the stream for what was thrown in a callback, where no one else can be told. */
+  #break(error: unknown): void {
     this.#error ??= error;
-    this.#socket.terminate();
+    if (!this.#gone) this.#socket.terminate();
   }
 
   #check(): void {

@@ -15,7 +15,9 @@ import {
 } from "../dns_message.ts";
 import { IpAddress } from "../ip_address.ts";
 import type { Attempt } from "../provider.ts";
+import { guard } from "./guard.ts";
 import type { Permit } from "./node_listener.ts";
+import { hostText } from "./peer.ts";
 
 /** How long a server has for an answer, in milliseconds, and how often one that says nothing is asked. */
 const patience = 2000;
@@ -122,7 +124,7 @@ function exchange<R extends RecordType>(
       how();
     };
     const failed = (error: unknown) => settle(() => reject(error));
-    const onGone = () => failed(gone.reason);
+    const onGone = guard(() => failed(gone.reason), reject);
     const close = transport(server, query.bytes, {
       failed,
       message(bytes) {
@@ -135,7 +137,7 @@ function exchange<R extends RecordType>(
         if (reply !== undefined) settle(() => resolve(reply));
       },
     });
-    const timer = setTimeout(() => failed(dnsError("ETIMEOUT", query, server)), patience);
+    const timer = setTimeout(guard(() => failed(dnsError("ETIMEOUT", query, server)), reject), patience);
     gone.addEventListener("abort", onGone);
   });
 }
@@ -145,55 +147,57 @@ const overUdp: Transport = (server, message, { message: heard, failed }) => {
   open.sockets++;
   let closed = false;
   socket.once("close", () => open.sockets--);
-  socket.on("error", failed);
-  const listen = (bytes: Uint8Array, from: { address: string; port: number }) => {
+  const onError = guard(failed, failed);
+  socket.on("error", onError);
+  const listen = guard((bytes: Uint8Array, from: { address: string; port: number }) => {
     if (from.port === server.port && unscoped(from.address) === unscoped(String(server.ip))) heard(bytes);
-  };
+  }, failed);
   socket.on("message", listen);
   // A connected socket hears of errors, and nobody else but on Deno.
-  socket.connect(server.port, String(server.ip), () => {
-    if (!closed) socket.send(message, (error) => error && failed(error));
-  });
+  const sent = guard((error: Error | null) => error && failed(error), failed);
+  const connected = guard(() => {
+    if (!closed) socket.send(message, sent);
+  }, failed);
+  socket.connect(server.port, hostText(server.ip), connected);
   return () => {
     if (closed) return;
     closed = true;
-    socket.removeListener("message", listen).removeListener("error", failed).on("error", () => {});
+    socket.removeListener("message", listen).removeListener("error", onError).on("error", () => {});
     socket.close();
   };
 };
 
 /** Each message follows its length in two bytes. */
 const overTcp: Transport = (server, message, { message: heard, failed }) => {
-  const socket = connect({ host: String(server.ip), port: server.port });
+  const socket = connect({ host: hostText(server.ip), port: server.port });
   open.sockets++;
   const arrived = new Uint8Array(2 + 0xffff);
   let filled = 0;
   const closed = () => Object.assign(new Error("The server closed the connection"), { code: "EBADRESP" });
-  socket.once("close", () => {
+  const onClose = () => {
     open.sockets--;
     failed(closed());
-  });
+  };
   // A server that broke the connection has closed it; one that took none is not there.
-  socket.on(
-    "error",
-    (error: NodeJS.ErrnoException) => failed(error.code === "ECONNRESET" || error.code === "EPIPE" ? closed() : error),
-  );
-  socket.on("data", (chunk: Uint8Array) => {
-    const taken = chunk.subarray(0, arrived.length - filled);
-    arrived.set(taken, filled);
-    filled += taken.length;
-    const size = arrived[0] * 256 + arrived[1];
-    if (filled < 2 || filled < 2 + size) return;
+  const onError = (error: NodeJS.ErrnoException) =>
+    failed(error.code === "ECONNRESET" || error.code === "EPIPE" ? closed() : error);
+  const onData = (chunk: Uint8Array) => {
+    arrived = Uint8Array.from([...arrived, ...chunk]);
+    const size = arrived.length < 2 ? Infinity : arrived[0] * 256 + arrived[1];
+    if (arrived.length < 2 + size) return;
     heard(arrived.slice(2, 2 + size));
     failed(Object.assign(new Error("The server answered something else"), { code: "EBADRESP" }));
-  });
+  };
+  socket.once("close", guard(onClose, failed));
+  socket.on("error", guard(onError, failed));
+  socket.on("data", guard(onData, failed));
   socket.write(Uint8Array.from([message.length >> 8, message.length & 255, ...message]));
   return () => void socket.destroy();
 };
 
 /** An address as text in its one form, without a zone. */
 function unscoped(address: string): string {
-  return String(IpAddress.parse(address.replace(/%.*/, "")));
+  return IpAddress.parse(address.replace(/%.*/s, "")).text;
 }
 
 function dnsError(code: string, { name, type }: DnsQuery<RecordType>, server: UdpAddress): Error {

@@ -5,13 +5,14 @@ import { systemClock } from "../../switch/clock.ts";
 import type { StreamAddress, UdpAddress } from "../address.ts";
 import type { Attempt, NetProvider, ProviderConnectOptions, ProviderStream } from "../provider.ts";
 import type { NetFeature } from "../types.ts";
+import { guard } from "./guard.ts";
 import { datagramNode } from "./node_datagram.ts";
 import type { NameProvider } from "./node_dns.ts";
 import type { NodeGaps } from "./node_gaps.ts";
 import { listenNode, type Permit } from "./node_listener.ts";
 import { reachableOptions } from "./node_option.ts";
 import { NodeStream } from "./node_stream.ts";
-import { unnamed } from "./peer.ts";
+import { hostText, unnamed } from "./peer.ts";
 
 const features: readonly NetFeature[] = [
   "reusePort",
@@ -49,7 +50,7 @@ function connectNode(
 ): Attempt<ProviderStream> {
   permit("connect", address);
   const target = address.transport === "unix" ? { path: address.path } : {
-    host: address.ip.toString(),
+    host: hostText(address.ip),
     port: address.port,
     ...bound(options.bindTo),
   };
@@ -58,16 +59,21 @@ function connectNode(
   const result = new Promise<ProviderStream>((resolve, reject) => {
     const failed = () => reject(stream.error);
     socket.once("close", failed);
-    socket.once("connect", () => {
-      socket.off("close", failed);
+    const connected = guard(() => {
       socket.pause();
-      resolve(stream.named(unnamed, address));
+      stream.named(unnamed, address);
+      socket.off("close", failed);
+      resolve(stream);
+    }, (error) => {
+      reject(error);
+      stream.abort();
     });
+    socket.once("connect", connected);
   });
   return { result, cancel: () => stream.abort() };
 }
 
 function bound(from: StreamAddress | undefined): { localAddress?: string; localPort?: number } {
   if (from?.transport !== "tcp") return {};
-  return { localAddress: from.ip.toString(), localPort: from.port };
+  return { localAddress: hostText(from.ip), localPort: from.port };
 }

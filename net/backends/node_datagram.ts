@@ -12,8 +12,10 @@ import type { Attempt, ProviderDatagram, ProviderDatagramEvents, ProviderDatagra
 import type { SocketOptionName, SocketOptionValue } from "../socket_option.ts";
 import type { Datagram } from "../types.ts";
 import { DatagramQueue } from "./datagram_queue.ts";
+import { attempt, guard } from "./guard.ts";
 import type { Permit } from "./node_listener.ts";
 import { getDatagramOption, setDatagramOption } from "./node_option.ts";
+import { hostText, systemIp } from "./peer.ts";
 
 /** How many datagrams the system is given in one turn of the event loop, for a sender must not starve the others. */
 const sendsPerTurn = 64;
@@ -62,7 +64,7 @@ export function datagramNode(
   const result = (async () => {
     try {
       await opening(socket, "listening", () => {
-        socket.bind({ address: address.ip.toString(), port: address.port, exclusive: true });
+        socket.bind({ address: hostText(address.ip), port: address.port, exclusive: true });
       });
       if (remote !== undefined) await connecting(socket, remote, family);
       return new NodeDatagram(socket, remote, permit, sendsAtOnce);
@@ -94,8 +96,8 @@ function opening(socket: Socket, event: "listening" | "connect", begin: () => vo
       socket.off(event, succeeded);
       outcome();
     };
-    const failed = (error: Error) => settle(() => reject(error));
-    const succeeded = () => settle(resolve);
+    const failed = guard((error: Error) => settle(() => reject(error)), reject);
+    const succeeded = guard(() => settle(resolve), reject);
     socket.on("error", failed);
     socket.on(event, succeeded);
     begin();
@@ -120,17 +122,20 @@ class NodeDatagram implements ProviderDatagram {
   #senderText = "";
   /** The address that the other side of a connected socket was last heard from. */
   #peer: UdpAddress | undefined;
+  #gone = false;
+  #broken: { readonly error: unknown } | undefined;
+  readonly #onBroken = (error: unknown): void => this.#break(error);
 
   constructor(socket: Socket, remote: UdpAddress | undefined, permit: Permit, sendsAtOnce: number) {
     const { address, port } = socket.address();
-    this.local = this.#sender = udp(IpAddress.parse(address), port);
+    this.local = this.#sender = udp(systemIp(address), port);
     this.#socket = socket;
     this.#remote = remote;
     this.#permit = permit;
     this.#sendsAtOnce = sendsAtOnce;
-    socket.on("message", (bytes, info) => this.#keep(bytes, info));
-    socket.on("error", (error) => this.#fail(error));
-    socket.on("close", () => this.#events?.closed());
+    socket.on("message", guard((bytes: Uint8Array, info: RemoteInfo) => this.#keep(bytes, info), this.#onBroken));
+    socket.on("error", guard((error: Error) => this.#fail(error), this.#onBroken));
+    socket.on("close", guard(() => this.#ended(), this.#onBroken));
   }
 
   get queued(): number {
@@ -159,10 +164,11 @@ class NodeDatagram implements ProviderDatagram {
     if (this.#leaving >= this.#sendsAtOnce || this.#sentThisTurn >= sendsPerTurn) return false;
     this.#leaving++;
     if (++this.#sentThisTurn === sendsPerTurn) {
-      setImmediate(() => {
+      const next = () => {
         this.#sentThisTurn = 0;
         this.#events?.sendable();
-      });
+      };
+      setImmediate(guard(next, this.#onBroken));
     }
     // A copy: what the system does not take at once would go on lying where the caller can free it.
     this.#give(data.length === 1 ? privateCopy(data[0]) : joined(data), to, 0, done);
@@ -180,7 +186,22 @@ class NodeDatagram implements ProviderDatagram {
   close(): void {
     this.#closed = true;
     this.#arrived.clear();
-    this.#socket.close();
+    if (!this.#gone && this.#broken === undefined) this.#socket.close();
+  }
+
+  #ended(): void {
+    this.#gone = true;
+    this.#events?.closed();
+  }
+
+  /** Fails the socket for what was thrown in a callback, where no one else can be told. */
+  #break(error: unknown): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = { error };
+    this.#arrived.clear();
+    if (!this.#gone && !this.#closed) attempt(() => this.#socket.close(), () => {});
+    attempt(() => this.#events?.receivable(), () => {});
+    attempt(() => this.#events?.sendable(), () => {});
   }
 
   #give(
@@ -189,7 +210,7 @@ class NodeDatagram implements ProviderDatagram {
     repeats: number,
     done: (error?: unknown) => void,
   ): void {
-    const sent = (error: NodeJS.ErrnoException | null) => {
+    const sent = guard((error: NodeJS.ErrnoException | null) => {
       if (this.#closed) return;
       // Bun asks the system for ICMP errors on every socket, so that the port of one peer fails the next send, to whomever it goes.
       const another = to !== undefined && error?.code === "ECONNREFUSED";
@@ -198,7 +219,9 @@ class NodeDatagram implements ProviderDatagram {
       if (error === null || error === undefined) done();
       else done(this.#explained(error, to ?? this.#remote));
       if (this.#leaving === this.#sendsAtOnce - 1) this.#events?.sendable();
-    };
+    }, this.#onBroken);
+    // Of a list, each runtime first makes another list, of `Buffer`s.
+    const whole = data.length === 1 ? data[0] : data;
     try {
       if (to === undefined) this.#socket.send(data, sent);
       else this.#socket.send(data, to.port, hostFor(to, this.local.ip.version), sent);
@@ -218,7 +241,7 @@ class NodeDatagram implements ProviderDatagram {
   }
 
   #keep(bytes: Uint8Array, { address, port }: RemoteInfo): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#broken !== undefined) return;
     this.#arrived.add(bytes, address, port);
     this.#events?.receivable();
   }
@@ -231,6 +254,7 @@ class NodeDatagram implements ProviderDatagram {
   }
 
   #throwError(): void {
+    if (this.#broken !== undefined) throw this.#broken.error;
     if (this.#error === undefined) return;
     const error = this.#error;
     this.#error = undefined;
@@ -248,7 +272,7 @@ class NodeDatagram implements ProviderDatagram {
   #senderOf(text: string, port: number): UdpAddress {
     const sameIp = text === this.#senderText;
     if (sameIp && port === this.#sender.port) return this.#sender;
-    this.#sender = udp(sameIp ? this.#sender.ip : IpAddress.parse(text).unmapped(), port);
+    this.#sender = udp(sameIp ? this.#sender.ip : systemIp(text).unmapped(), port);
     this.#senderText = text;
     return this.#sender;
   }
@@ -266,5 +290,5 @@ function isFrom(from: UdpAddress, remote: UdpAddress): boolean {
 
 /** An address as a socket of that IP version wants it. */
 function hostFor({ ip }: UdpAddress, family: 4 | 6): string {
-  return family === 6 && ip.version === 4 ? `::ffff:${ip}` : ip.unmapped().toString();
+  return family === 6 && ip.version === 4 ? `::ffff:${ip}` : hostText(ip.unmapped());
 }

@@ -4,10 +4,11 @@ import { getServers } from "node:dns";
 import { lookup, lookupService } from "node:dns/promises";
 import { checkDatagramAddress, describeAddress, udp, type UdpAddress } from "../address.ts";
 import { lookupCodeOf } from "../errors.ts";
-import { IpAddress } from "../ip_address.ts";
+import { IpAddress, systemIp } from "../ip_address.ts";
 import type { Attempt, NetProvider } from "../provider.ts";
 import { askServers } from "./dns_client.ts";
 import type { Permit } from "./node_listener.ts";
+import { hostText } from "./peer.ts";
 
 /** The part of a provider that knows names. */
 export type NameProvider = Pick<NetProvider, "lookup" | "lookupName" | "lookupServices">;
@@ -34,7 +35,7 @@ export function systemNames(permit: Permit, explain: Explain = (error) => error)
     }));
   return {
     lookup: (name) => ask(name, lookup(name, { all: true, verbatim: true }).then((found) => found.map(toIp))),
-    lookupName: (ip) => ask(String(ip), lookupService(String(ip), somePort).then(({ hostname }) => [hostname])),
+    lookupName: (ip) => ask(ip.text, lookupService(hostText(ip), somePort).then(({ hostname }) => [hostname])),
     lookupServices: (name) => askServers(systemServers(), name, "SRV", permit),
   };
 }
@@ -65,7 +66,7 @@ function unstoppable<T>(result: Promise<T>): Attempt<T> {
 }
 
 function toIp({ address }: { address: string }): IpAddress {
-  return IpAddress.parse(address);
+  return systemIp(address);
 }
 
 /** Checks the name servers that a caller passed in, and copies them. */
@@ -86,7 +87,7 @@ function checkServers(servers: readonly UdpAddress[]): readonly UdpAddress[] {
 function systemServers(): UdpAddress[] {
   return [...new Set(getServers())].map((text) => {
     const [, bracketed, plain, port = String(domainPort)] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
-    return udp(bracketed ?? plain ?? text, Number(port));
+    return udp(systemIp(bracketed ?? plain ?? text), Number(port));
   });
 }
 

@@ -4,6 +4,7 @@ import type { Server } from "node:net";
 import type { SocketKind } from "../provider.ts";
 import type { SocketOptionName } from "../socket_option.ts";
 import type { NetFeature } from "../types.ts";
+import { afterPoll } from "./deno_poll.ts";
 import { type DeadTest, isRefused, isRefusedOnBun } from "./unix_probe.ts";
 
 /** What a runtime's `node:net` and `node:dgram` accept and do not do, or do wrong: measured, for they say nothing. */
@@ -21,6 +22,11 @@ export interface NodeGaps {
   readonly takesAll: boolean;
   /** How many datagrams of one socket it can be given at once. */
   readonly sendsAtOnce: number;
+  /**
+   * Calls `ready` once an accepted TCP socket on which nothing has arrived yet can be written to
+   * without loss. Undefined where that is so from the start.
+   */
+  readonly whenWritable: ((ready: () => void) => void) | undefined;
 }
 
 /** A runtime that does what it says. */
@@ -31,6 +37,7 @@ export const noGaps: NodeGaps = {
   revive: undefined,
   takesAll: false,
   sendsAtOnce: 64,
+  whenWritable: undefined,
 };
 
 /** Node before 22.12: nobody asks for `reusePort`. */
@@ -42,7 +49,8 @@ export const bunGaps: NodeGaps = { ...noGaps, isDead: isRefusedOnBun };
 /**
  * Deno 2.9: the sizes of buffers are only remembered; on an IPv6 socket `setTTL` sets that of IPv4, and `setMulticastTTL` none; TCP's `ipv6Only` is ignored; a
  * second UDP socket with `reusePort` is `EADDRINUSE`, a connected one hears no ICMP errors, and datagrams that are given at once go out in reverse. A
- * listener is deaf after the first error of accepting, as when descriptors run out; one of TCP hears again when its handle is told to listen once more.
+ * listener is deaf after the first error of accepting, as when descriptors run out; one of TCP hears again when its handle is told to listen once more. What
+ * is written to a connection before the event loop has polled it is lost when the other side half-closes it.
  */
 export const denoGaps: NodeGaps = {
   features: ["ipv6Only", "datagramReusePort", "datagramErrors"],
@@ -54,6 +62,7 @@ export const denoGaps: NodeGaps = {
   revive: (server, backlog) => (server as unknown as ServerWithHandle)._handle?.listen?.(backlog),
   takesAll: true,
   sendsAtOnce: 1,
+  whenWritable: afterPoll,
 };
 
 interface ServerWithHandle {

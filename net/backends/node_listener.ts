@@ -4,11 +4,11 @@ import { createServer, type Server, type Socket } from "node:net";
 import { clearInterval, setImmediate, setInterval } from "node:timers";
 import { open } from "../../switch/counter.ts";
 import { type Address, type StreamAddress, tcp, unix } from "../address.ts";
-import { IpAddress } from "../ip_address.ts";
 import type { Attempt, ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../provider.ts";
+import { guard } from "./guard.ts";
 import type { NodeGaps } from "./node_gaps.ts";
 import { NodeStream } from "./node_stream.ts";
-import { unnamed } from "./peer.ts";
+import { hostText, systemIp, unnamed } from "./peer.ts";
 import { Unclaimed } from "./unclaimed.ts";
 import { bindError, SocketFile } from "./unix_path.ts";
 import { findDeadSocket } from "./unix_probe.ts";
@@ -61,27 +61,35 @@ function start(
   // pauseOnConnect: a connection that nobody has taken is not read. allowHalfOpen: the end of input is not the end of the connection.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
   return new Promise((resolve, reject) => {
-    const failed = (error: Error) => {
+    const giveUp = (error: unknown) => {
+      server.close();
+      file?.close(() => {});
+      reject(error);
+    };
+    const failed = guard((error: Error) => {
       file?.close(() => {});
       reject(file === undefined ? error : bindError(file.bindPath, error));
-    };
+    }, reject);
     server.once("error", failed);
-    server.once("listening", () => {
-      server.off("error", failed);
-      const listener = new NodeListener(server, address, options.backlog, file, gaps);
-      try {
-        file?.publish();
-        resolve(listener);
-      } catch (error) {
-        listener.close().then(() => reject(error));
-      }
-    });
+    server.once(
+      "listening",
+      guard(() => {
+        server.off("error", failed);
+        const listener = new NodeListener(server, address, options.backlog, file, gaps);
+        try {
+          file?.publish();
+          resolve(listener);
+        } catch (error) {
+          listener.close().then(() => reject(error), () => reject(error));
+        }
+      }, giveUp),
+    );
     const { backlog, reusePort, ipv6Only } = options;
     // exclusive: in a worker of node:cluster too, the listener is our own.
     if (address.transport === "unix") {
       server.listen({ path: file?.bindPath ?? address.path, backlog, exclusive: true });
     } else {
-      server.listen({ host: address.ip.toString(), port: address.port, backlog, reusePort, ipv6Only, exclusive: true });
+      server.listen({ host: hostText(address.ip), port: address.port, backlog, reusePort, ipv6Only, exclusive: true });
     }
   });
 }
@@ -97,6 +105,7 @@ class NodeListener implements ProviderListener {
   #reviving: NodeJS.Timeout | undefined;
   #events: ProviderListenerEvents | undefined;
   #error: unknown;
+  #broken: { readonly error: unknown } | undefined;
 
   constructor(
     server: Server,
@@ -111,20 +120,32 @@ class NodeListener implements ProviderListener {
     this.#file = file;
     this.address = asked.transport === "unix" ? asked : boundTo(server);
     open.listeners++;
+    const broken = (error: unknown) => this.#break(error);
     const { revive } = gaps;
     if (asked.transport === "tcp" && revive !== undefined) {
-      this.#reviving = setInterval(() => revive(server, backlog), reviveInterval);
+      this.#reviving = setInterval(guard(() => revive(server, backlog), broken), reviveInterval);
       this.#reviving.unref();
     }
-    server.on("error", (error) => {
-      this.#error = error;
-      this.#events?.acceptable();
-    });
-    server.on("connection", (socket) => this.#keep(socket));
+    server.on(
+      "error",
+      guard((error: Error) => {
+        this.#error = error;
+        this.#events?.acceptable();
+      }, broken),
+    );
+    server.on("connection", guard((socket: Socket) => this.#keep(socket), broken));
   }
 
   get dropped(): number {
     return this.#unclaimed.dropped;
+  }
+
+  /** Fails the listener for what was thrown in a callback, where no one else can be told. */
+  #break(error: unknown): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = { error };
+    this.close().catch(() => {});
+    this.#events?.acceptable();
   }
 
   stopListening(): Promise<void> {
@@ -136,6 +157,7 @@ class NodeListener implements ProviderListener {
   }
 
   accept(): NodeStream | undefined {
+    if (this.#broken !== undefined) throw this.#broken.error;
     if (this.#error !== undefined) {
       const error = this.#error;
       this.#error = undefined;
@@ -167,9 +189,15 @@ class NodeListener implements ProviderListener {
   }
 
   #keep(socket: Socket): void {
-    const stream = new NodeStream(socket).named(this.address, unnamed);
+    const isTcp = this.address.transport === "tcp";
+    const stream = new NodeStream(socket, isTcp ? this.#gaps.whenWritable : undefined);
+    try {
+      stream.named(this.address, unnamed);
+    } catch {
+      return stream.abort(); // that the address of one peer cannot be read is no failure of the listener
+    }
     // Reset by the other side before it was accepted, and so without an address: there is nothing to serve.
-    if (this.address.transport === "tcp" && stream.peer.transport === "unix") return stream.abort();
+    if (isTcp && stream.peer.transport === "unix") return stream.abort();
     if (this.#unclaimed.add(stream)) this.#events?.acceptable();
     else this.#events?.overflowing();
   }
@@ -177,5 +205,5 @@ class NodeListener implements ProviderListener {
 
 function boundTo(server: Server): StreamAddress {
   const { address, port } = server.address() as { address: string; port: number };
-  return tcp(IpAddress.parse(address), port);
+  return tcp(systemIp(address), port);
 }

@@ -8,6 +8,8 @@ import { open } from "../../switch/counter.ts";
 import type { StreamAddress } from "../address.ts";
 import type { ProviderStream, ProviderStreamEvents } from "../provider.ts";
 import type { SocketOptionName, SocketOptionValue } from "../socket_option.ts";
+import { attempt, guard } from "./guard.ts";
+import type { NodeGaps } from "./node_gaps.ts";
 import { NodeTcpOptions } from "./node_option.ts";
 import { closedBySystem, isAny, tcpEnd, unnamed } from "./peer.ts";
 
@@ -21,18 +23,21 @@ interface Owned extends Socket {
 
 /** A socket of `node:net` as a non-blocking stream. Made as soon as there is a socket, so that no `'error'` event is ever without a listener. */
 export class NodeStream implements ProviderStream {
-  static readonly #onError = function (this: Socket, error: Error): void {
+  static readonly #onBroken = function (this: Socket, error: unknown): void {
+    (this as Owned)[stream].#break(error);
+  };
+  static readonly #onError = guard(function (this: Socket, error: Error): void {
     (this as Owned)[stream].#fail(error);
-  };
-  static readonly #onData = function (this: Socket, chunk: Buffer<ArrayBuffer>): void {
-    (this as Owned)[stream].#incoming.take(chunk);
-  };
-  static readonly #onEnd = function (this: Socket): void {
-    (this as Owned)[stream].#incoming.finish();
-  };
-  static readonly #onClose = function (this: Socket): void {
+  }, NodeStream.#onBroken);
+  static readonly #onData = guard(function (this: Socket, chunk: Buffer<ArrayBuffer>): void {
+    (this as Owned)[stream].#arrived(chunk);
+  }, NodeStream.#onBroken);
+  static readonly #onEnd = guard(function (this: Socket): void {
+    (this as Owned)[stream].#ended();
+  }, NodeStream.#onBroken);
+  static readonly #onClose = guard(function (this: Socket): void {
     (this as Owned)[stream].#closed();
-  };
+  }, NodeStream.#onBroken);
 
   readonly #socket: Socket;
   readonly #incoming: Incoming;
@@ -44,10 +49,16 @@ export class NodeStream implements ProviderStream {
   #gone = false;
   #unread = false;
   #error: unknown;
+  #isBroken = false;
+  #waits = false;
+  /** Waits until the socket can be written to without loss; undefined once it can. */
+  #whenWritable: NodeGaps["whenWritable"];
 
-  constructor(socket: Socket) {
+  /** @param whenWritable What an accepted TCP socket of this runtime needs before it is written to. */
+  constructor(socket: Socket, whenWritable?: NodeGaps["whenWritable"]) {
     open.sockets++;
     this.#socket = socket;
+    this.#whenWritable = whenWritable;
     this.#incoming = new Incoming(socket);
     this.#outgoing = new Outgoing(socket, this);
     (socket as Owned)[stream] = this;
@@ -55,14 +66,31 @@ export class NodeStream implements ProviderStream {
     socket.on("close", NodeStream.#onClose);
   }
 
-  /** The runtime has made it for one chunk. */
-  get ownsMemory(): boolean {
-    return true;
+  /** The incoming half says so. */
+  readable(): void {
+    attempt(() => this.#events?.readable(), (error) => this.#break(error));
   }
 
   /** The outgoing half says so. */
   writable(): void {
-    this.#events?.writable();
+    attempt(() => this.#events?.writable(), (error) => this.#break(error));
+  }
+
+  #arrived(chunk: Buffer<ArrayBuffer>): void {
+    this.#isWritable();
+    this.#incoming.take(chunk);
+  }
+
+  #ended(): void {
+    this.#isWritable();
+    this.#incoming.finish();
+  }
+
+  /** From now on the socket can be written to without loss. */
+  #isWritable(): void {
+    if (this.#whenWritable === undefined) return;
+    this.#whenWritable = undefined;
+    if (this.#waits) this.writable();
   }
 
   #closed(): void {
@@ -70,6 +98,14 @@ export class NodeStream implements ProviderStream {
     this.#gone = true;
     this.#fail(closedBySystem);
     this.#events?.closed();
+  }
+
+  /** Fails the stream for what was thrown in a callback, where no one else can be told. */
+  #break(error: unknown): void {
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    this.#socket.destroy();
+    this.#fail(error);
   }
 
   #fail(error: unknown): void {
@@ -117,7 +153,7 @@ export class NodeStream implements ProviderStream {
     if (this.#gone) return events.closed();
     this.#socket.on("data", NodeStream.#onData);
     this.#socket.on("end", NodeStream.#onEnd);
-    this.#incoming.attach(events);
+    this.#incoming.attach(this);
   }
 
   peek(): Uint8Array<ArrayBuffer> | null | undefined {
@@ -134,11 +170,20 @@ export class NodeStream implements ProviderStream {
   }
 
   write(bytes: Uint8Array): number {
-    return this.#outgoing.write(bytes);
+    return this.#mustWait() ? 0 : this.#outgoing.write(bytes);
   }
 
-  give(buffers: readonly Uint8Array[], owned?: boolean): number {
-    return this.#outgoing.give(buffers, owned);
+  give(buffers: readonly Uint8Array[]): number {
+    return this.#mustWait() ? 0 : this.#outgoing.give(buffers);
+  }
+
+  /** Whether what is written now could be lost. If so, `writable` follows. */
+  #mustWait(): boolean {
+    if (this.#whenWritable === undefined) return false;
+    if (this.#waits) return true;
+    this.#waits = true;
+    this.#whenWritable(guard(() => this.#isWritable(), (error) => this.#break(error)));
+    return true;
   }
 
   end(): void {
@@ -160,7 +205,7 @@ export class NodeStream implements ProviderStream {
   close(): void {
     if (!this.#unread) this.#socket.destroy();
     // With unread input the system would reset the connection, and the other side lose what it was sent before.
-    else this.#incoming.settled().then(() => this.#socket.destroy());
+    else this.#incoming.settled().then(() => this.#socket.destroy(), () => {});
   }
 
   abort(): void {

@@ -19,6 +19,7 @@ import { writeLimit } from "../../flow/stream_end.ts";
 import { isFor, readCertificateNames } from "../tls/certificate_names.ts";
 import type { HandshakeResult, TlsEndpoint, TlsEngine, TlsEvents, TlsSettings } from "../tls/engine.ts";
 import { type TlsErrorCode, TlsFailure } from "../tls/errors.ts";
+import { attempt, guard } from "./guard.ts";
 
 /** The runtime sets no limit of its own then. Deno would keep the timer, and all that hangs on it, after a handshake that failed. */
 const noHandshakeTimeout = -1;
@@ -70,13 +71,13 @@ export const nodeTls: TlsEngine = {
       allowHalfOpen: true,
     } as ConnectionOptions);
     endpoint.watch(socket);
-    socket.once("secureConnect", () => {
+    const onSecure = () => {
       // The runtime has refused what it should. This is for the day on which one does not.
       const certificate = socket.getPeerX509Certificate(); // which Node gives once
       if (verify && !socket.authorized) endpoint.fail(socket.authorizationError);
-      else if (verify && !isPeer(certificate, serverName)) endpoint.fail(wrongName(certificate));
-      else endpoint.secured(socket, certificate);
-    });
+      else endpoint.secured(socket);
+    };
+    socket.once("secureConnect", guard(onSecure, endpoint.broken));
     return endpoint;
   },
   accept(settings, events) {
@@ -93,13 +94,14 @@ export const nodeTls: TlsEngine = {
       socket?.on("error", () => {}); // it goes with the stream under it
       endpoint.fail(error);
     };
-    server.on("tlsClientError", fail);
-    server.on("error", fail);
-    server.on("secureConnection", (socket) => {
+    const onSecure = (socket: TLSSocket) => {
       if (asks && !socket.authorized) return fail(socket.authorizationError, socket);
       endpoint.watch(socket);
-      endpoint.secured(socket, socket.getPeerX509Certificate());
-    });
+      endpoint.secured(socket);
+    };
+    server.on("tlsClientError", guard(fail, endpoint.broken));
+    server.on("error", guard(fail, endpoint.broken));
+    server.on("secureConnection", guard(onSecure, endpoint.broken));
     server.emit("connection", endpoint.stream);
     return endpoint;
   },
@@ -119,19 +121,29 @@ class NodeEndpoint implements TlsEndpoint {
   /** What the peer has shown. */
   #certificate: X509Certificate | undefined;
   #ending = false;
+  #isBroken = false;
+  /** Fails the session for what was thrown in a callback, where no one else can be told. */
+  readonly broken = (error: unknown): void => {
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    attempt(() => this.fail(error), () => {});
+    this.destroy();
+  };
 
   constructor(events: TlsEvents) {
     this.#events = events;
+    const wantsRecord = guard(() => events.wantsRecord(), this.broken);
+    const finished = guard(() => events.finished(), this.broken);
     this.stream = new Duplex({
-      read: () => queueMicrotask(() => events.wantsRecord()), // what is pushed in a call to read() comes out later
+      read: () => queueMicrotask(wantsRecord), // what is pushed in a call to read() comes out later
       write: (chunk: Buffer, _, done) => {
-        events.encrypted(chunk);
+        attempt(() => events.encrypted(chunk), this.broken);
         done();
       },
       final: (done) => {
         done();
         // On Bun, when the peer has ended: it ends both directions then. In a handshake the error follows.
-        if (this.#incoming !== undefined && !this.#ending) events.finished();
+        if (this.#incoming !== undefined && !this.#ending) finished();
       },
     });
     this.stream.on("error", () => {});
@@ -140,8 +152,8 @@ class NodeEndpoint implements TlsEndpoint {
   /** Tells what happens to the socket. */
   watch(socket: TLSSocket): void {
     this.#socket = socket;
-    socket.on("error", (error) => this.fail(error));
-    socket.on("close", () => this.#events.closed());
+    socket.on("error", guard((error: Error) => this.fail(error), this.broken));
+    socket.on("close", guard(() => this.#events.closed(), this.broken));
   }
 
   fail(error: unknown): void {
@@ -154,7 +166,7 @@ class NodeEndpoint implements TlsEndpoint {
   secured(socket: TLSSocket, certificate: X509Certificate | undefined): void {
     this.#certificate = certificate;
     this.#incoming = new Incoming(socket); // which never pauses it, if records are fed one by one, for one is less than that takes
-    this.#incoming.start(this.#events);
+    this.#incoming.start({ readable: guard(() => this.#events.readable(), this.broken) });
     this.#events.secured();
   }
 
@@ -199,7 +211,7 @@ class NodeEndpoint implements TlsEndpoint {
   end(): void {
     if (this.#ending || this.#incoming === undefined) return;
     this.#ending = true;
-    this.#socket?.end(() => this.#events.writable());
+    this.#socket?.end(guard(() => this.#events.writable(), this.broken));
   }
 
   get flushed(): boolean {
@@ -220,9 +232,8 @@ class NodeEndpoint implements TlsEndpoint {
   }
 
   #put(bytes: Uint8Array): number {
-    const { length } = bytes; // now, for the runtime may detach what it is given
-    this.#socket?.write(bytes, () => this.#events.writable());
-    return length;
+    this.#socket?.write(bytes, guard(() => this.#events.writable(), this.broken));
+    return bytes.length;
   }
 }
 

@@ -1,7 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { networkInterfaces } from "node:os";
 import { type StreamAddress, tcp, unix } from "../address.ts";
-import { IpAddress } from "../ip_address.ts";
+import { hasPlainZone, IpAddress, systemIp } from "../ip_address.ts";
+
+export { systemIp };
 
 /** The address of a Unix socket without a name. */
 export const unnamed: StreamAddress = unix("");
@@ -11,7 +14,7 @@ let known: { readonly text: string; readonly ip: IpAddress } | undefined;
 
 /** An address of a TCP connection as the runtimes tell it; an IPv4-mapped one as plain IPv4. */
 export function tcpEnd(host: string, port: number): StreamAddress {
-  if (known?.text !== host) known = { text: host, ip: IpAddress.parse(host).unmapped() };
+  if (known?.text !== host) known = { text: host, ip: systemIp(host).unmapped() };
   return tcp(known.ip, port);
 }
 
@@ -24,3 +27,23 @@ export function isAny(address: StreamAddress): boolean {
 export const closedBySystem: Error = Object.freeze(
   Object.assign(new Error("The socket was closed by the system"), { code: "ECONNRESET" }),
 );
+
+/**
+ * An IP address as the runtimes take it for a host. An interface whose name they would refuse, or
+ * look up as the name of a host, stands there by its number.
+ */
+export function hostText(ip: IpAddress): string {
+  if (hasPlainZone(ip)) return ip.text;
+  const zone = ip.zone as string;
+  return `${IpAddress.fromBytes(ip.bytes)}%${scopeOf(zone) ?? zone}`;
+}
+
+/** The number of an interface. Deno tells it only to those who may ask. */
+function scopeOf(name: string): number | undefined {
+  try {
+    const own = networkInterfaces()[name]?.find(({ scopeid }) => scopeid !== undefined && scopeid !== 0);
+    return own?.scopeid;
+  } catch {
+    return undefined;
+  }
+}

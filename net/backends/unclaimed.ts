@@ -2,6 +2,7 @@
 
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import type { ProviderStream } from "../provider.ts";
+import { guard } from "./guard.ts";
 
 /**
  * A runtime takes one connection from the system in each turn of the event loop, or all there are, now and then: so many
@@ -72,12 +73,12 @@ export class Unclaimed<S extends Waiting> {
           reject(error);
         }
       };
-      const look = () => {
+      const look = guard(() => {
         quiet = this.#arrived === before ? quiet + 1 : 0;
         before = this.#arrived;
         if (quiet === quietTurns[takesAll ? "all" : "one"] || ++turns === mostTurns) done();
         else next();
-      };
+      }, reject);
       let timer: NodeJS.Timeout;
       // A turn without time is over before any input is looked for, on Deno; and an immediate comes right after that.
       const next = () => timer = setTimeout(() => setImmediate(look), 1);

@@ -2,6 +2,7 @@
 
 import { lstatSync } from "node:fs";
 import { connect } from "node:net";
+import { guard } from "./guard.ts";
 import type { FileId } from "./unix_path.ts";
 
 /** Whether nobody listens on the socket file at a path. Whoever does sees one connection, which is closed at once. */
@@ -21,11 +22,13 @@ export async function findDeadSocket(path: string, isDead: DeadTest): Promise<Fi
 export function isRefused(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(path);
-    probe.on("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
-    probe.on("connect", () => {
+    const alive = () => resolve(false);
+    probe.on("error", guard((error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"), alive));
+    const connected = guard(() => {
       probe.destroy();
-      resolve(false);
-    });
+      alive();
+    }, alive);
+    probe.on("connect", connected);
   });
 }
 
