@@ -10,6 +10,7 @@ import { hostText } from "./peer.ts";
 import { Unclaimed } from "./unclaimed.ts";
 import { SocketFile } from "./unix_path.ts";
 import { findDeadSocket, isRefusedOnBun } from "./unix_probe.ts";
+import { sweepRooms } from "./unix_room.ts";
 
 /** What is used of Bun, for the compilers that do not know it. */
 export interface BunApi {
@@ -45,6 +46,7 @@ export function listenBun(
   let cancelled = false;
   const result = (async () => {
     const isFile = address.transport === "unix" && !address.path.startsWith("\0");
+    if (isFile) await sweepRooms(address.path, isRefusedOnBun, () => true);
     const dead = isFile && options.reuseAddr ? await findDeadSocket(address.path, isRefusedOnBun) : undefined;
     await new Promise((resolve) => setImmediate(resolve));
     if (cancelled) throw new Error("Listening was given up");

@@ -12,6 +12,7 @@ import { hostText, systemIp, unnamed } from "./peer.ts";
 import { Unclaimed } from "./unclaimed.ts";
 import { bindError, SocketFile } from "./unix_path.ts";
 import { findDeadSocket } from "./unix_probe.ts";
+import { sweepRooms } from "./unix_room.ts";
 
 /** How long a listener may be deaf, in milliseconds. */
 const reviveInterval = 500;
@@ -30,9 +31,10 @@ export function listenNode(
   let cancelled = false;
   const result = (async () => {
     if (address.transport !== "unix" || address.path.startsWith("\0")) return await start(address, options, gaps);
+    const allows = (path: string) => isAllowed(() => permit("listen", unix(path), true));
+    await sweepRooms(address.path, gaps.isDead, allows);
     const dead = options.reuseAddr ? await findDeadSocket(address.path, gaps.isDead) : undefined;
     if (cancelled) throw new Error("Listening was given up");
-    const allows = (path: string) => isAllowed(() => permit("listen", unix(path), true));
     return await start(address, options, gaps, new SocketFile(address.path, { mode: options.mode, dead, allows }));
   })();
   return {

@@ -8,7 +8,7 @@ import { open } from "../../switch/counter.ts";
 import type { StreamAddress } from "../address.ts";
 import type { ProviderStream, ProviderStreamEvents } from "../provider.ts";
 import type { SocketOptionName, SocketOptionValue } from "../socket_option.ts";
-import { attempt, guard } from "./guard.ts";
+import { guard } from "./guard.ts";
 import type { NodeGaps } from "./node_gaps.ts";
 import { NodeTcpOptions } from "./node_option.ts";
 import { closedBySystem, isAny, tcpEnd, unnamed } from "./peer.ts";
@@ -68,12 +68,20 @@ export class NodeStream implements ProviderStream {
 
   /** The incoming half says so. */
   readable(): void {
-    attempt(() => this.#events?.readable(), (error) => this.#break(error));
+    try { // not by a closure, for this is called for each piece
+      this.#events?.readable();
+    } catch (error) {
+      this.#break(error);
+    }
   }
 
   /** The outgoing half says so. */
   writable(): void {
-    attempt(() => this.#events?.writable(), (error) => this.#break(error));
+    try { // not by a closure, for this is called for each piece
+      this.#events?.writable();
+    } catch (error) {
+      this.#break(error);
+    }
   }
 
   #arrived(chunk: Buffer<ArrayBuffer>): void {

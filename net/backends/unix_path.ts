@@ -4,12 +4,11 @@
  * The files of Unix sockets. Every runtime removes at close whatever has the name under which it bound a socket, so the socket is bound in a folder of its
  * own, beside the path, which is gone when that happens; its name is a link to it, which only we remove, and only while it is still ours.
  */
-import { chmodSync, existsSync, linkSync, lstatSync, mkdtempSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import { chmodSync, existsSync, linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
 import process from "node:process";
-import { maxUnixPathBytes } from "../address.ts";
-
-/** After so many milliseconds whoever made a claim has died: it is held within one turn. */
-const longestClaim = 5000;
+import { unix } from "../address.ts";
+import { NetError } from "../errors.ts";
+import { addName, hasFile, ignoreErrors, leaveRoom, makeRoom, putBack, removeClaim, Room } from "./unix_room.ts";
 
 /** Which file it is that has a name. */
 export interface FileId {
@@ -35,18 +34,40 @@ export class SocketFile {
   readonly bindPath: string;
   readonly #path: string;
   readonly #terms: SocketFileTerms;
-  /** The folder in which the socket is made; `undefined` where it is made in place. */
-  readonly #room: string | undefined;
+  /** Where the socket is made; `undefined` where that is in place. */
+  readonly #room: Room | undefined;
   #own: FileId | undefined;
 
-  /** @param path The path that is to be listened on. A relative one stays the same file when the working folder changes. */
+  /**
+   * @param path The path that is to be listened on. A relative one stays the same file when the working folder changes.
+   * @throws The system's error when no folder can be made for a socket with a mode, which a stranger
+   * could connect to before it has that mode, or a `NetError` when there is no place for it.
+   */
   constructor(path: string, terms: SocketFileTerms) {
     this.#path = path.startsWith("/") ? path : `${process.cwd()}/${path}`;
     this.#terms = terms;
-    const base = [this.#path, path].find((base) => fits(`${base}.XXXXXX/s`));
-    this.#room = base !== undefined && terms.allows(`${this.#path}.XXXXXX/s`) ? makeRoom(this.#path) : undefined;
-    this.bindPath = this.#room === undefined ? path : `${base}${this.#room.slice(this.#path.length)}/s`;
+    this.#room = this.#makeRoom(path);
+    this.bindPath = this.#room?.bindPath ?? path;
     if (this.#room === undefined && terms.dead !== undefined) removeDead(this.#path, terms.dead);
+  }
+
+  #makeRoom(path: string): Room | undefined {
+    const { mode, allows } = this.#terms;
+    try {
+      const room = Room.make(this.#path, path, allows);
+      if (room !== undefined || mode === undefined) return room;
+    } catch (error) {
+      if (mode === undefined) return undefined; // binding will tell
+      throw error;
+    }
+    const isDenied = !allows(`${this.#path}.XXXXXX/s`);
+    throw new NetError(isDenied ? "permission_denied" : "not_supported", {
+      operation: "listen",
+      address: unix(path),
+      remedy: isDenied
+        ? "with a mode, the program must have permission to use the folder of the path"
+        : "with a mode, a path has at most 98 bytes on this system",
+    });
   }
 
   /**
@@ -56,14 +77,14 @@ export class SocketFile {
    */
   publish(): void {
     const { mode, dead } = this.#terms;
-    const made = this.#room === undefined ? this.#path : `${this.#room}/s`;
+    const made = this.#room?.file ?? this.#path;
     if (mode !== undefined) chmodSync(made, mode);
     const { dev, ino } = lstatSync(made, { bigint: true });
     if (this.#room !== undefined) {
       if (dead !== undefined) removeDead(this.#path, dead);
       addName(made, this.#path);
       ignoreErrors(() => unlinkSync(made));
-      leaveRoom(this.#room);
+      this.#room.leave();
     }
     this.#own = { dev, ino };
   }
@@ -78,7 +99,8 @@ export class SocketFile {
     const foreign = this.#own !== undefined && this.#room === undefined && hasFile(this.#path);
     if (foreign) hideWhile(this.#path, stop);
     else stop();
-    if (this.#room !== undefined) leaveRoom(this.#room);
+    this.#room?.leave();
+    this.#room?.close();
   }
 }
 
@@ -104,9 +126,7 @@ export function removeName(path: string, file: FileId): void {
  */
 function removeDead(path: string, dead: FileId): void {
   const claim = `${path}.${dead.ino}`;
-  ignoreErrors(() => {
-    if (isFile(claim, dead) && Date.now() - lstatSync(claim).ctimeMs > longestClaim) unlinkSync(claim);
-  });
+  ignoreErrors(() => removeClaim(claim, String(dead.ino)));
   try {
     linkSync(path, claim);
   } catch (error) {
@@ -135,65 +155,11 @@ function hideWhile(path: string, action: () => void): void {
   if (room !== undefined) leaveRoom(room);
 }
 
-/** Gives a file its name back. Should a third one have taken the name, both are left. */
-function putBack(aside: string, path: string): void {
-  addName(aside, path);
-  ignoreErrors(() => unlinkSync(aside));
-}
-
-/** Gives a file one more name, which nobody has. */
-function addName(file: string, path: string): void {
-  try {
-    linkSync(file, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST" && !hasFile(path)) {
-      return renameSync(file, path); // a file system without links
-    }
-    throw Object.assign(new Error(`There is a file already: ${path}`, { cause: error }), { code: "EADDRINUSE" });
-  }
-}
-
-/** A folder beside a path that only we can enter; `undefined` where none can be made. */
-function makeRoom(path: string): string | undefined {
-  try {
-    return mkdtempSync(`${path}.`);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Removes a room. A file that had to stay keeps it. */
-function leaveRoom(room: string): void {
-  ignoreErrors(() => rmdirSync(room));
-}
-
 function isFile(path: string, file: FileId): boolean {
   try {
     const { dev, ino, mtimeNs } = lstatSync(path, { bigint: true });
     return dev === file.dev && ino === file.ino && (file.mtimeNs === undefined || mtimeNs === file.mtimeNs);
   } catch {
     return false;
-  }
-}
-
-function hasFile(path: string): boolean {
-  try {
-    lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function fits(path: string): boolean {
-  return new TextEncoder().encode(path).length <= maxUnixPathBytes;
-}
-
-/** For what somebody else may have done already, or has made impossible. */
-function ignoreErrors(action: () => unknown): void {
-  try {
-    action();
-  } catch {
-    // What matters is seen by whoever looks at the path next.
   }
 }
