@@ -3,13 +3,14 @@
 import { setImmediate } from "node:timers";
 import { open } from "../../switch/counter.ts";
 import { type StreamAddress, tcp } from "../address.ts";
+import { NetError } from "../errors.ts";
 import type { Attempt, ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../provider.ts";
 import { type BunHandlers, type BunSocket, BunStream } from "./bun_stream.ts";
 import { guard } from "./guard.ts";
 import { hostText } from "./peer.ts";
 import { Unclaimed } from "./unclaimed.ts";
 import { SocketFile } from "./unix_path.ts";
-import { findDeadSocket, isRefusedOnBun } from "./unix_probe.ts";
+import { findDeadSocket, isOutOfDescriptors, isRefusedOnBun, noFileLeft } from "./unix_probe.ts";
 import { sweepRooms } from "./unix_room.ts";
 
 /** What is used of Bun, for the compilers that do not know it. */
@@ -87,7 +88,7 @@ class BunListener implements ProviderListener {
       this.#server = bun.listen({ ...place, allowHalfOpen: true, socket });
     } catch (error) {
       file?.close(() => {});
-      throw error;
+      throw explained(error, asked);
     }
     this.address = asked.transport === "unix" ? asked : tcp(asked.ip, this.#server.port);
     open.listeners++;
@@ -156,4 +157,16 @@ class BunListener implements ProviderListener {
     this.#events?.acceptable();
     stream.hold(); // which costs two system calls, and is spared where somebody waits for it
   }
+}
+
+/** The most UTF-8 bytes of an abstract name that Bun binds: it keeps one for a NUL that no such name has. */
+const maxAbstractBytes = 106;
+
+/** Says more of a failure to listen than Bun does, which has no code for some. */
+function explained(error: unknown, asked: StreamAddress): unknown {
+  if (isOutOfDescriptors()) return noFileLeft(error);
+  if (asked.transport !== "unix" || !asked.path.startsWith("\0")) return error;
+  if (new TextEncoder().encode(asked.path.slice(1)).length <= maxAbstractBytes) return error;
+  const remedy = `Bun takes abstract names of at most ${maxAbstractBytes} bytes`;
+  return new NetError("not_supported", { operation: "listen", address: asked, remedy, cause: error });
 }

@@ -13,6 +13,7 @@ import { listenNode, type Permit } from "./node_listener.ts";
 import { reachableOptions } from "./node_option.ts";
 import { NodeStream } from "./node_stream.ts";
 import { hostText, unnamed } from "./peer.ts";
+import { isOutOfDescriptors, noFileLeft } from "./unix_probe.ts";
 
 const features: readonly NetFeature[] = [
   "reusePort",
@@ -36,7 +37,7 @@ export function nodeProvider(permit: Permit, names: NameProvider, gaps: NodeGaps
     features: new Set(features.filter((feature) => !gaps.features.includes(feature))),
     socketOptions: reachableOptions(gaps),
     clock: systemClock,
-    connect: (address, options) => connectNode(address, options, permit),
+    connect: (address, options) => connectNode(address, options, permit, gaps),
     listen: (address, options) => listenNode(address, options, permit, gaps),
     datagram: (address, options) => datagramNode(address as UdpAddress, options, permit, gaps.sendsAtOnce), // for there are no unixDatagrams
     ...names,
@@ -47,6 +48,7 @@ function connectNode(
   address: StreamAddress,
   options: ProviderConnectOptions,
   permit: Permit,
+  gaps: NodeGaps,
 ): Attempt<ProviderStream> {
   permit("connect", address);
   const target = address.transport === "unix" ? { path: address.path } : {
@@ -57,7 +59,8 @@ function connectNode(
   const socket = connect({ ...target, allowHalfOpen: true, noDelay: true });
   const stream = new NodeStream(socket);
   const result = new Promise<ProviderStream>((resolve, reject) => {
-    const failed = () => reject(stream.error);
+    const failed = () =>
+      reject(gaps.hidesLackOfFiles && isOutOfDescriptors() ? noFileLeft(stream.error) : stream.error);
     socket.once("close", failed);
     const connected = guard(() => {
       socket.pause();

@@ -20,6 +20,8 @@ export interface NodeGaps {
   readonly revive: ((server: Server, backlog: number) => unknown) | undefined;
   /** Whether a listener takes from the system all connections there are in one turn, and not one in each. */
   readonly takesAll: boolean;
+  /** Whether a connect for which no file is left is "refused". */
+  readonly hidesLackOfFiles: boolean;
   /** How many datagrams of one socket it can be given at once. */
   readonly sendsAtOnce: number;
   /**
@@ -36,6 +38,7 @@ export const noGaps: NodeGaps = {
   isDead: isRefused,
   revive: undefined,
   takesAll: false,
+  hidesLackOfFiles: false,
   sendsAtOnce: 64,
   whenWritable: undefined,
 };
@@ -43,8 +46,8 @@ export const noGaps: NodeGaps = {
 /** Node before 22.12: nobody asks for `reusePort`. */
 export const oldNodeGaps: NodeGaps = { ...noGaps, features: ["reusePort", "datagramReusePort"] };
 
-/** Bun 1.4: a Unix socket that takes no connection just now is "refused" like a dead one. */
-export const bunGaps: NodeGaps = { ...noGaps, isDead: isRefusedOnBun };
+/** Bun 1.4: a Unix socket that takes no connection just now is "refused" like a dead one, and so is any for which no file is left. */
+export const bunGaps: NodeGaps = { ...noGaps, isDead: isRefusedOnBun, hidesLackOfFiles: true };
 
 /**
  * Deno 2.9: the sizes of buffers are only remembered; on an IPv6 socket `setTTL` sets that of IPv4, and `setMulticastTTL` none; TCP's `ipv6Only` is ignored; a
@@ -61,6 +64,7 @@ export const denoGaps: NodeGaps = {
   isDead: isRefused,
   revive: (server, backlog) => (server as unknown as ServerWithHandle)._handle?.listen?.(backlog),
   takesAll: true,
+  hidesLackOfFiles: false,
   sendsAtOnce: 1,
   whenWritable: afterPoll,
 };

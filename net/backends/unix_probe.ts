@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { lstatSync } from "node:fs";
+import { closeSync, lstatSync, openSync } from "node:fs";
 import { connect } from "node:net";
 import { guard } from "./guard.ts";
 import type { FileId } from "./unix_path.ts";
@@ -37,7 +37,7 @@ export function isRefused(path: string): Promise<boolean> {
  * truth; it is asked only then, lest a live server that speaks something else gets a request.
  */
 export async function isRefusedOnBun(path: string): Promise<boolean> {
-  if (!await isRefused(path)) return false;
+  if (!await isRefused(path) || isOutOfDescriptors()) return false;
   try {
     const init = { unix: path, method: "HEAD", signal: AbortSignal.timeout(1000) };
     await fetch("http://localhost/", init);
@@ -45,4 +45,20 @@ export async function isRefusedOnBun(path: string): Promise<boolean> {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ECONNREFUSED";
   }
+}
+
+/** Whether this process can open no more files, which Bun calls a refusal, or by no code at all. */
+export function isOutOfDescriptors(): boolean {
+  try {
+    closeSync(openSync("/dev/null", "r"));
+    return false;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === "EMFILE" || code === "ENFILE";
+  }
+}
+
+/** What the system would have said then. */
+export function noFileLeft(cause: unknown): Error {
+  return Object.assign(new Error("No file is left", { cause }), { code: "EMFILE" });
 }

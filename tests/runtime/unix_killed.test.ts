@@ -1,0 +1,54 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** What processes that were killed while they began to listen on a Unix path leave, and who removes it. */
+import { assert, assertEquals } from "@std/assert";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import process from "node:process";
+import { unix } from "../../mod.ts";
+import { ownMark } from "../../net/backends/unix_owner.ts";
+import { test } from "../_test.ts";
+import { assertNetError } from "../net/_helpers.ts";
+import { runThis } from "./_peers.ts";
+import { withPath } from "./_unix.ts";
+
+test("listen() removes what killed processes have left beside its path, and no more", async () => {
+  await withPath(async (path, sw, net) => {
+    for (let round = 0; round < 8; round++) {
+      const victims = [0, 1, 2].map(() => runThis("tests/runtime/_unix_listener.ts", path));
+      await Promise.all(victims.map((victim) => victim.line()));
+      for (const victim of victims) {
+        victim.kill("SIGKILL");
+        await victim.ended;
+      }
+      const listener = await net.listen(sw, unix(path), { reuseAddr: true });
+      const claims = readdirSync(dirname(path)).filter((name) => /^socket\.\d+$/.test(name)); // they go after 5 s
+      assertEquals(readdirSync(dirname(path)).sort(), ["socket", ...claims]);
+      await net.connect(sw, unix(path));
+      await (await listener.accept(sw)).close();
+      await listener.close();
+    }
+  });
+});
+
+test("listen() leaves a folder beside its path whose maker lives, or cannot be judged, or that has something else in it", async () => {
+  await withPath(async (path, sw, net) => {
+    const [pid, start, ...realm] = ownMark()!.split(".");
+    const gone = `${pid}.${start}0.${realm.join(".")}`;
+    const kept = [`${ownMark()}.aaaaaa`, `${pid}.${start}0.x.y.aaaaaa`, "backup", "1.2.aaaaaa"];
+    for (const name of [...kept, `${gone}.aaaaaa`, `${gone}.bbbbbb`]) mkdirSync(`${path}.${name}`, { mode: 0o700 });
+    writeFileSync(`${path}.${gone}.bbbbbb/s`, "precious");
+    await net.listen(sw, unix(path));
+    for (const name of kept) assert(existsSync(`${path}.${name}`), name);
+    assert(existsSync(`${path}.${gone}.bbbbbb/s`));
+    assert(!existsSync(`${path}.${gone}.aaaaaa`));
+  });
+});
+
+test("listen() on Bun refuses an abstract name of 107 bytes, and says what it takes", async () => {
+  if (process.versions.bun === undefined) return;
+  await withPath(async (_, sw, net) => {
+    const error = await assertNetError(() => net.listen(sw, unix(`\0${"x".repeat(107)}`)), "not_supported");
+    assert(error.message.includes("106 bytes"));
+  });
+});
