@@ -38,7 +38,7 @@ export class Room {
   /** The folder, where only `/proc/self/fd` has a name for it that is short enough. */
   #descriptor: number | undefined;
 
-  private constructor(folder: string, bindPath: string, descriptor?: number) {
+  constructor(folder: string, bindPath: string, descriptor?: number) {
     this.#folder = folder;
     this.file = `${folder}/s`;
     this.bindPath = bindPath;
