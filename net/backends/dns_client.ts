@@ -182,9 +182,11 @@ const overTcp: Transport = (server, message, { message: heard, failed }) => {
   const onError = (error: NodeJS.ErrnoException) =>
     failed(error.code === "ECONNRESET" || error.code === "EPIPE" ? closed() : error);
   const onData = (chunk: Uint8Array) => {
-    arrived = Uint8Array.from([...arrived, ...chunk]);
-    const size = arrived.length < 2 ? Infinity : arrived[0] * 256 + arrived[1];
-    if (arrived.length < 2 + size) return;
+    const taken = chunk.subarray(0, arrived.length - filled);
+    arrived.set(taken, filled);
+    filled += taken.length;
+    const size = arrived[0] * 256 + arrived[1];
+    if (filled < 2 || filled < 2 + size) return;
     heard(arrived.slice(2, 2 + size));
     failed(Object.assign(new Error("The server answered something else"), { code: "EBADRESP" }));
   };

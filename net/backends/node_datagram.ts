@@ -220,8 +220,6 @@ class NodeDatagram implements ProviderDatagram {
       else done(this.#explained(error, to ?? this.#remote));
       if (this.#leaving === this.#sendsAtOnce - 1) this.#events?.sendable();
     }, this.#onBroken);
-    // Of a list, each runtime first makes another list, of `Buffer`s.
-    const whole = data.length === 1 ? data[0] : data;
     try {
       if (to === undefined) this.#socket.send(data, sent);
       else this.#socket.send(data, to.port, hostFor(to, this.local.ip.version), sent);

@@ -75,6 +75,11 @@ export class NodeStream implements ProviderStream {
     }
   }
 
+  /** The runtime has made it for one chunk. */
+  get ownsMemory(): boolean {
+    return true;
+  }
+
   /** The outgoing half says so. */
   writable(): void {
     try { // not by a closure, for this is called for each piece
@@ -181,8 +186,8 @@ export class NodeStream implements ProviderStream {
     return this.#mustWait() ? 0 : this.#outgoing.write(bytes);
   }
 
-  give(buffers: readonly Uint8Array[]): number {
-    return this.#mustWait() ? 0 : this.#outgoing.give(buffers);
+  give(buffers: readonly Uint8Array[], owned?: boolean): number {
+    return this.#mustWait() ? 0 : this.#outgoing.give(buffers, owned);
   }
 
   /** Whether what is written now could be lost. If so, `writable` follows. */

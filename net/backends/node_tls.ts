@@ -75,7 +75,8 @@ export const nodeTls: TlsEngine = {
       // The runtime has refused what it should. This is for the day on which one does not.
       const certificate = socket.getPeerX509Certificate(); // which Node gives once
       if (verify && !socket.authorized) endpoint.fail(socket.authorizationError);
-      else endpoint.secured(socket);
+      else if (verify && !isPeer(certificate, serverName)) endpoint.fail(wrongName(certificate));
+      else endpoint.secured(socket, certificate);
     };
     socket.once("secureConnect", guard(onSecure, endpoint.broken));
     return endpoint;
@@ -97,7 +98,7 @@ export const nodeTls: TlsEngine = {
     const onSecure = (socket: TLSSocket) => {
       if (asks && !socket.authorized) return fail(socket.authorizationError, socket);
       endpoint.watch(socket);
-      endpoint.secured(socket);
+      endpoint.secured(socket, socket.getPeerX509Certificate());
     };
     server.on("tlsClientError", guard(fail, endpoint.broken));
     server.on("error", guard(fail, endpoint.broken));
@@ -232,8 +233,9 @@ class NodeEndpoint implements TlsEndpoint {
   }
 
   #put(bytes: Uint8Array): number {
+    const { length } = bytes; // now, for the runtime may detach what it is given
     this.#socket?.write(bytes, guard(() => this.#events.writable(), this.broken));
-    return bytes.length;
+    return length;
   }
 }
 

@@ -34,7 +34,7 @@ const privileges: Record<string, RegExp> = {
   "flow/node": /^(switch\/(check|clock|freeze)|flow\/(stream|stream_end|home|check|callback_scope|bytes|foreign))\.ts$/,
   "net/backends": /^((switch|flow|net)\/[^/]+|flow\/node\/.+|net\/tls\/(engine|errors|certificate_names)\.ts)$/,
   "net/env":
-    /^(switch\/(check|scope|strays)\.ts|net\/backends\/.+|net\/tls\/errors\.ts|flow\/node\/.+|flow\/(bytes|operation|stream(_end)?)\.ts)$/,
+    /^(switch\/(check|scope|strays|text)\.ts|net\/backends\/.+|net\/tls\/errors\.ts|flow\/node\/.+|flow\/(bytes|operation|stream(_end)?)\.ts)$/,
   "net/tls":
     /^(switch\/(switch|clock|forgotten|freeze|ownership|check|text)\.ts|flow\/(stream|stream_end|home|label|operation|bytes|foreign)\.ts|net\/(open|options|domain_name|close_within|linger)\.ts|net\/backends\/node_tls\.ts)$/,
   "net/testing": /^(switch\/(clock|context|counter|freeze)|flow\/(label|operation|stream(_end)?)|net\/address)\.ts$/,
