@@ -258,7 +258,9 @@ export class Stream implements StreamEvents {
 
   /** Waits until all that was taken has been passed on, or never will be. */
   flush(): Promise<void> {
-    return this.#end.flushed ? Promise.resolve() : (this.#flushers ??= new Flushers(this.#names)).wait();
+    if (!this.#end.flushed) return (this.#flushers ??= new Flushers(this.#names)).wait();
+    const loss = this.#loss;
+    return loss === undefined ? Promise.resolve() : throwLater(loss);
   }
 
   /**
@@ -284,7 +286,7 @@ export class Stream implements StreamEvents {
   writable(): void {
     this.#sending?.retry();
     this.#watchers?.look();
-    if (this.#flushers !== undefined && this.#end.flushed) this.#flushers.done();
+    if (this.#flushers !== undefined && this.#end.flushed) this.#flushers.done(this.#loss);
   }
 
   /** What to hand to an end that may be code of users. */
@@ -336,6 +338,13 @@ export class Stream implements StreamEvents {
   #took(count: number, size: number): number {
     if (count > 0) this.#hasTaken = true;
     return checkEndTook(count, size);
+  }
+
+  /** Makes the error for what was taken and lost, unless this side has closed the stream. */
+  get #loss(): (() => unknown) | undefined {
+    const { lost } = this.#end;
+    if (lost === undefined || this.#closed !== undefined) return undefined;
+    return () => this.#names.failure("shutdown", lost.error);
   }
 
   get #sender(): Direction<Stream> {

@@ -50,6 +50,8 @@ export interface StreamEnd {
   drop(): void;
   /** Whether all that was taken, and the end, have been passed on, or never will be. */
   readonly flushed: boolean;
+  /** What broke the sending direction after {@linkcode StreamEnd.end}, while something taken was still queued. */
+  readonly lost?: { readonly error: unknown } | undefined;
 }
 
 /** The most that one write copies, in bytes. */

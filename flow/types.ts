@@ -86,6 +86,7 @@ export interface TwoWay extends Source, Sink {
    *
    * @param how Which directions to end.
    * @throws {Cancelled} When the current scope is cancelled during the wait. The direction has been ended all the same.
+   * @throws What broke the flow, such as a `NetError`, if something that a write had taken is lost.
    */
   shutdown(how: ShutdownHow): Promise<void>;
 }

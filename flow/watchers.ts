@@ -48,9 +48,9 @@ export class Flushers {
     return waiter.promise;
   }
 
-  /** It has come to that. */
-  done(): void {
-    for (const waiter of this.#waiters) waiter.resolve();
+  /** It has come to that, or will never, for the reason that `failure` makes. */
+  done(failure?: () => unknown): void {
+    for (const waiter of this.#waiters) failure === undefined ? waiter.resolve() : waiter.fail(failure);
     this.#waiters.clear();
   }
 }

@@ -30,6 +30,8 @@ export class Outgoing {
   /** Whether a socket was done with the last write when that returned, as it will be with the next. Not with the first: Deno queues that of an accepted connection. */
   #prompt = false;
   #ending = false;
+  /** Whether something was queued when the stream was ended, and is not known to have been passed on. */
+  #behindQueue = false;
   #failure: { readonly error: unknown } | undefined;
   /** Made by the first write, for many never write. */
   #onWritten: (() => void) | undefined;
@@ -87,7 +89,18 @@ export class Outgoing {
   end(): void {
     if (this.#ending) return;
     this.#ending = true;
-    this.#writable.end(() => this.#writer.writable());
+    this.#behindQueue = this.#busy || this.#writable.writableLength > 0;
+    this.#writable.end((error?: Error | null) => {
+      if (!error) this.#behindQueue = false;
+      this.#writer.writable();
+    });
+  }
+
+  /** What broke the stream after its end, while something taken was still queued. */
+  get lost(): { readonly error: unknown } | undefined {
+    if (!this.#behindQueue) return undefined;
+    const { errored } = this.#writable; // there before the event that tells, as the callbacks of writes may be
+    return this.#failure ?? (errored ? { error: errored } : undefined);
   }
 
   get flushed(): boolean {

@@ -211,6 +211,10 @@ export class NodeStream implements ProviderStream {
     return (this.#options ??= new NodeTcpOptions(this.#socket)).getOption(name);
   }
 
+  get lost(): { readonly error: unknown } | undefined {
+    return this.#outgoing.lost;
+  }
+
   get flushed(): boolean {
     return this.#gone || this.#outgoing.flushed;
   }

@@ -80,6 +80,11 @@ export class FakeStream implements ProviderStream {
     if (peer !== undefined) this.peer = peer;
   }
 
+  /** As of a socket that breaks while something is queued before its end. */
+  get lost(): { readonly error: unknown } | undefined {
+    return this.queued && this.ended && this.#error !== undefined ? { error: this.#error } : undefined;
+  }
+
   get flushed(): boolean {
     return !this.queued || this.state === "aborted" || this.#error !== undefined;
   }

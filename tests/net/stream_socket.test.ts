@@ -150,6 +150,30 @@ test("shutdown('send') settles when what was taken has been passed on", async ()
   });
 });
 
+test("shutdown('send') rejects with what broke the socket while something taken was queued", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.holds = true;
+    await socket.write(bytes("hello"));
+    const ending = assertNetError(() => socket.shutdown("send"), "connection_reset");
+    stream.break(reset);
+    await ending;
+    await assertNetError(() => socket.shutdown("send"), "connection_reset");
+  });
+});
+
+test("shutdown('send') that waits when this side closes the socket is no error", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw);
+    stream.holds = true;
+    await socket.write(bytes("hello"));
+    const ending = socket.shutdown("send");
+    socket.abort();
+    stream.break(reset);
+    await ending;
+  });
+});
+
 test("shutdown('send') can be cancelled, and sending has ended all the same", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);

@@ -2,7 +2,7 @@
 
 /** Writing and closing, and what the other side and the network do to it. */
 import { assert, assertEquals } from "@std/assert";
-import { copyString, readAll, Switch, tcp } from "../../mod.ts";
+import { copyString, first, readAll, Switch, tcp, yieldNow } from "../../mod.ts";
 import { test } from "../_test.ts";
 import { anyPort, assertNetError, text, turn, withNet, withSockets } from "../net/_helpers.ts";
 import { netnsPeers, OtherHost } from "./_netns.ts";
@@ -144,5 +144,21 @@ test("a handler's flow that is used after its switch has ended is closed, and no
     await stale.close();
     await copyString("x", next);
     assertEquals(await accepted.read(new Uint8Array(9)), 1);
+  });
+});
+
+test("shutdown('send') rejects when the peer resets the connection before it has what was taken", async () => {
+  await withSockets(async ({ client, server }) => {
+    const chunk = new Uint8Array(64 * 1024);
+    // On the side whose socket queues: as much as the peer's system and ours take, and one piece more.
+    for (let waits = false; !waits;) {
+      waits = await first(() => client.write(chunk).then(() => false), async () => {
+        for (let turns = 0; turns < 100; turns++) await yieldNow();
+        return true;
+      });
+    }
+    const ending = assertNetError(() => client.shutdown("send"), "connection_reset");
+    server.abort();
+    await ending;
   });
 });

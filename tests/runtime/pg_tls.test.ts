@@ -60,7 +60,7 @@ test("toDuplex() carries pg with SSL, which verifies the server", () =>
     const big = "x".repeat(1 << 20);
     assertEquals((await client.query("select $1::text as text", [big])).rows, [{ text: big }]);
     await client.end();
-    assertEquals(openCounts().sockets, 0);
+    await until(() => openCounts().sockets === 0);
   }), { peers });
 
 test("toDuplex() closes when pg with SSL does not trust the server", () =>
