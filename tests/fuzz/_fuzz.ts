@@ -33,34 +33,53 @@ export class Choices {
 const interesting = [0, 1, 9, 10, 13, 32, 37, 45, 46, 48, 57, 58, 63, 64, 91, 93, 127, 128, 191, 192, 255];
 const longestInput = 512;
 
+/** Where inputs are made: as long as the longest seed, with room for what a mutation adds. */
+const scratch = new Uint8Array(4096);
+
 /** An input: random bytes, or a valid one with a few mutations. */
 export function makeInput(choices: Choices, { seeds }: Target): Uint8Array<ArrayBuffer> {
   if (choices.below(16) === 0) return Uint8Array.from({ length: choices.below(64) }, () => choices.below(256));
-  let bytes = [...choices.of(seeds)];
-  for (let left = choices.below(6); left > 0; left--) bytes = mutate(choices, bytes, seeds);
-  return Uint8Array.from(bytes.slice(0, longestInput));
+  const seed = choices.of(seeds);
+  scratch.set(seed);
+  let size = seed.length;
+  for (let left = choices.below(6); left > 0; left--) size = Math.min(mutate(choices, size, seeds), longestInput * 4);
+  return scratch.slice(0, Math.min(size, Math.max(longestInput, seed.length + 64)));
 }
 
-function mutate(choices: Choices, bytes: number[], seeds: readonly Uint8Array[]): number[] {
-  const at = choices.below(bytes.length + 1);
-  const end = Math.min(bytes.length, at + 1 + choices.below(8));
+/** Changes the first `size` bytes of the scratch. Returns how many there are afterwards. */
+function mutate(choices: Choices, size: number, seeds: readonly Uint8Array[]): number {
+  const at = choices.below(size + 1);
+  const count = Math.min(size - at, 1 + choices.below(8));
   switch (choices.below(7)) {
     case 0:
-      return [...bytes.slice(0, at), choices.below(256), ...bytes.slice(at + 1)];
-    case 1:
-      return [...bytes.slice(0, at), choices.of(interesting), ...bytes.slice(at + choices.below(2))];
+      scratch[at] = choices.below(256);
+      return Math.max(size, at + 1);
+    case 1: {
+      const added = choices.below(2);
+      if (added === 1) scratch.copyWithin(at + 1, at, size);
+      scratch[at] = choices.of(interesting);
+      return Math.max(size + added, at + 1);
+    }
     case 2:
-      return [...bytes.slice(0, at), ...bytes.slice(end)];
+      scratch.copyWithin(at, at + count, size);
+      return size - count;
     case 3:
-      return [...bytes.slice(0, end), ...bytes.slice(at)];
+      scratch.copyWithin(at + count, at, size);
+      return size + count;
     case 4:
-      return bytes.slice(0, at);
+      return at;
     case 5: {
       const other = choices.of(seeds);
-      return [...bytes.slice(0, at), ...other.subarray(choices.below(other.length + 1))];
+      const rest = other.subarray(choices.below(other.length + 1));
+      scratch.set(rest, at);
+      return at + rest.length;
     }
-    default:
-      return [...bytes.slice(0, at), ...Array(choices.below(40)).fill(bytes[at] ?? 0), ...bytes.slice(at)];
+    default: {
+      const added = choices.below(40);
+      scratch.copyWithin(at + added, at, size);
+      scratch.fill(scratch[at], at, at + added);
+      return size + added;
+    }
   }
 }
 
@@ -78,13 +97,12 @@ export async function shrink(target: Target, input: Uint8Array<ArrayBuffer>): Pr
 }
 
 /** What a check throws; `undefined` if it throws nothing. */
-export async function failureOf(target: Target, input: Uint8Array<ArrayBuffer>): Promise<unknown> {
+export function failureOf(target: Target, input: Uint8Array<ArrayBuffer>): Promise<unknown> | unknown {
+  const failed = (error: unknown) => error ?? new Error("Nothing was thrown");
   try {
-    const pending = target.check(input);
-    if (pending !== undefined) await pending;
-    return undefined;
+    return target.check(input)?.then(() => undefined, failed);
   } catch (error) {
-    return error ?? new Error("Nothing was thrown");
+    return failed(error);
   }
 }
 
@@ -108,6 +126,7 @@ export function checkError(types: readonly (new (...args: never[]) => Error)[], 
 
 /** Throws unless both are the same as JSON. */
 export function same(actual: unknown, expected: unknown): void {
+  if (actual === expected) return;
   const [a, b] = [actual, expected].map((value) =>
     JSON.stringify(value, (_, part) => typeof part === "bigint" ? `${part}n` : part)
   );

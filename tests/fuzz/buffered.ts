@@ -67,9 +67,7 @@ export const buffered: Target = {
   name: "buffered",
   seeds: programs.flatMap((program) => contents.map((text) => Uint8Array.from([...program, ...bytesOf(text)]))),
   async check(input) {
-    const whole = await trace(input, input.length + 1);
-    same(await trace(input, 1), whole);
-    same(await trace(input, 7), whole);
+    same(await trace(input, input.length % 2 === 0 ? 1 : 7), await trace(input, input.length + 1));
     const lines = async (source: Uint8Array<ArrayBuffer>) => {
       const found: string[] = [];
       try {

@@ -22,8 +22,7 @@ export const http: Target = {
   seeds: texts.map(bytesOf),
   check(input) {
     const whole = read(input, input.length + 1);
-    same(read(input, 1), whole);
-    same(read(input, 5), whole);
+    same(read(input, input.length % 2 === 0 ? 1 : 5), whole);
     if ((whole as [number])[0] > input.length) throw new Error("There are more requests than bytes");
   },
 };
