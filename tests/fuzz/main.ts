@@ -42,8 +42,8 @@ for (const target of chosen) {
     const pending = failureOf(target, input);
     const failure = pending instanceof Promise ? await pending : pending;
     const later = performance.now();
-    slowest = Math.max(slowest, later - now);
-    now = later;
+    if (later - now > slowest) slowest = Math.max(slowest, Math.min(later - now, await timeOf(target, input)));
+    now = performance.now();
     if (failure === undefined) continue;
     const smallest = await shrink(target, input);
     Error.stackTraceLimit = stackTraceLimit;
@@ -54,4 +54,12 @@ for (const target of chosen) {
   }
   console.log(`${target.name}: ${count} inputs, seed ${seed}, the slowest took ${slowest.toFixed(1)} ms`);
 }
+
+/** How long an input takes once more: the first time the machine may have been busy with something else. */
+async function timeOf(target: Target, input: Uint8Array<ArrayBuffer>): Promise<number> {
+  const start = performance.now();
+  await failureOf(target, input);
+  return performance.now() - start;
+}
+
 process.exitCode = failed ? 1 : 0;
