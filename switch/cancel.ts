@@ -161,6 +161,9 @@ interface Hook {
   settled: boolean;
 }
 
+/** The platform's own: a promise may have another one, which nothing else would call. */
+const { then } = Promise.prototype;
+
 const hooks: WeakMap<Promise<unknown>, Hook> = new WeakMap();
 
 /**
@@ -191,7 +194,12 @@ export function interruptible<T>(promise: Promise<T>): Promise<T> {
   }
   // Before the check: what is refused is not waited for, and its rejection must count as handled
   // too.
-  const hook = hooks.get(promise) ?? hookInto(promise);
+  let hook: Hook;
+  try {
+    hook = hooks.get(promise) ?? hookInto(promise);
+  } catch (error) {
+    return Promise.reject(error); // a program has given the promise another constructor
+  }
   const refusal = refused();
   if (refusal !== undefined) return refusal;
   if (hook.settled) return hook.target as Promise<T>;
@@ -218,7 +226,8 @@ function hookInto(promise: Promise<unknown>): Hook {
     hook.waiters.clear();
     waiters.forEach(wake);
   };
-  hook.target.then(
+  then.call(
+    hook.target,
     (value) => settle((waiter) => waiter.resolve(value)),
     (error) => settle((waiter) => waiter.reject(error)),
   );

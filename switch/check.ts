@@ -89,6 +89,18 @@ export function isIterable(value: unknown): value is Iterable<unknown> {
   return typeof fieldOfAny(value, Symbol.iterator) === "function";
 }
 
+/** The name of the class of an object, which a program can choose; `undefined` where it has none. */
+export function className(object: unknown): string | undefined {
+  const name = fieldOfAny(fieldOfAny(object, "constructor"), "name");
+  return typeof name === "string" && name !== "" ? name : undefined;
+}
+
+/** The name of a function, which a program can choose; `undefined` where it has none. */
+export function functionName(fn: unknown): string | undefined {
+  const name = fieldOfAny(fn, "name");
+  return typeof name === "string" && name !== "" ? name : undefined;
+}
+
 /** A field of any value; `undefined` where asking fails. */
 function fieldOfAny(value: unknown, key: PropertyKey): unknown {
   try {

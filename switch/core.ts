@@ -2,8 +2,7 @@
 
 import { freezeClass } from "./freeze.ts";
 import { withCallerFrames } from "./caller_frames.ts";
-import { checkFunction, isInstance, rejectionOf } from "./check.ts";
-import { describe } from "./text.ts";
+import { checkFunction, className, describe, isInstance, rejectionOf } from "./check.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures, noLongerNeeded, scopeEnded } from "./errors.ts";
@@ -15,6 +14,7 @@ import { setKind } from "./kind.ts";
 import { List } from "./list.ts";
 import { Hook, type Releasable, ReleaseFunction, type ReleaseHook, releaseLate } from "./release_hooks.ts";
 import { currentScope, failureIn, ownerOf, Scope } from "./scope.ts";
+import { isAborted, onAbort, reasonOf } from "./signal.ts";
 import { checkRun, type SwitchOptions, type SwitchRunOptions } from "./switch_options.ts";
 
 const key: unique symbol = Symbol("Switch.run");
@@ -149,13 +149,14 @@ export class Switch {
    * ```
    */
   static run<T>(fn: (sw: Switch) => T | Promise<T>, options?: SwitchRunOptions): Promise<T> {
-    const signal = options?.signal;
-    const problem = rejectionOf(() => checkRun(fn, options));
+    let checked: SwitchRunOptions = {};
+    const problem = rejectionOf(() => checked = checkRun(fn, options));
     if (problem !== undefined) return problem;
     const parent = currentScope();
     if (parent?.reason !== undefined) return parent.refuse();
-    if (signal?.aborted) return Promise.reject(new Cancelled(signal.reason));
-    return Switch.#run(fn, options?.name, parent, false, signal);
+    const { name, signal } = checked;
+    if (signal !== undefined && isAborted(signal)) return Promise.reject(new Cancelled(reasonOf(signal)));
+    return Switch.#run(fn, name, parent, false, signal);
   }
 
   /**
@@ -178,7 +179,8 @@ export class Switch {
    * ```
    */
   static runProtected<T>(fn: (sw: Switch) => T | Promise<T>, options?: SwitchOptions): Promise<T> {
-    return rejectionOf(() => checkRun(fn, options)) ?? Switch.#run(fn, options?.name, currentScope(), true);
+    let checked: SwitchOptions = {};
+    return rejectionOf(() => checked = checkRun(fn, options)) ?? Switch.#run(fn, checked.name, currentScope(), true);
   }
 
   static #run<T>(
@@ -268,10 +270,9 @@ export class Switch {
 
   #cancelWith(signal: AbortSignal): () => Cancelled | undefined {
     let reason: Cancelled | undefined;
-    const cancel = () => this.#scope.cancel(reason = new Cancelled(signal.reason));
-    signal.addEventListener("abort", cancel, { once: true });
+    const forget = onAbort(signal, () => this.#scope.cancel(reason = new Cancelled(reasonOf(signal))));
     return () => {
-      signal.removeEventListener("abort", cancel);
+      forget();
       return reason;
     };
   }
@@ -432,7 +433,7 @@ export class Switch {
       const problem = "a resource without Symbol.asyncDispose or Symbol.dispose: current value is";
       throw new TypeError(`Cannot use ${problem} ${describe(resource)}`);
     }
-    this.#addHook({ release: () => dispose.call(resource), label: resource.constructor?.name || "resource" });
+    this.#addHook({ release: () => dispose.call(resource), label: className(resource) ?? "resource" });
     return resource;
   }
 

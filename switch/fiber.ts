@@ -173,8 +173,9 @@ export type Results<F extends readonly (() => unknown)[]> = { -readonly [K in ke
  * ```
  */
 export function all<const F extends readonly (() => unknown)[]>(fns: F): Promise<Results<F>> {
-  const problem = rejectionOf(() => checkFunctions("run all", fns, "all([f, g])"));
-  return problem ?? runAll("all", fns);
+  let checked!: F;
+  const problem = rejectionOf(() => checked = checkFunctions("run all", fns, "all([f, g])") as F);
+  return problem ?? runAll("all", checked);
 }
 
 function runAll<F extends readonly (() => unknown)[]>(kind: string, fns: F): Promise<Results<F>> {
@@ -251,18 +252,18 @@ export interface AnyOptions<T> {
  * ```
  */
 export function any<T>(fns: readonly (() => T | Promise<T>)[], options?: AnyOptions<T>): Promise<T> {
-  return raceFor("any", fns, options, () => checkFunctions("run any", fns, "any([f, g])"));
+  return raceFor("any", options, () => checkFunctions("run any", fns, "any([f, g])"));
 }
 
 function raceFor<T>(
   kind: string,
-  fns: readonly (() => T | Promise<T>)[],
   options: AnyOptions<T> | undefined,
-  check: () => void,
+  check: () => readonly (() => T | Promise<T>)[],
 ): Promise<T> {
+  let fns!: readonly (() => T | Promise<T>)[];
   let combine: AnyOptions<T>["combine"];
   const problem = rejectionOf(() => {
-    check();
+    fns = check();
     checkOptions(`run ${kind}`, options);
     combine = options?.combine;
     if (combine !== undefined) checkFunction("combine values", combine);
@@ -298,7 +299,10 @@ export function first<A, B>(
   g: () => B | Promise<B>,
   options?: AnyOptions<A | B>,
 ): Promise<A | B> {
-  return raceFor<A | B>("first", [f, g], options, () => checkTwo("first", f, g));
+  return raceFor<A | B>("first", options, () => {
+    checkTwo("first", f, g);
+    return [f, g];
+  });
 }
 
 /**
@@ -321,8 +325,9 @@ export function first<A, B>(
  * ```
  */
 export function nAny<T>(fns: readonly (() => T | Promise<T>)[]): Promise<T[]> {
-  const problem = rejectionOf(() => checkFunctions("run nAny", fns, "nAny([f, g])"));
-  return problem ?? race("nAny", fns, (values) => values, (values, value) => values.push(value));
+  let checked!: typeof fns;
+  const problem = rejectionOf(() => checked = checkFunctions("run nAny", fns, "nAny([f, g])"));
+  return problem ?? race("nAny", checked, (values) => values, (values, value) => values.push(value));
 }
 
 /**
@@ -350,12 +355,23 @@ function race<T, R>(
   });
 }
 
-function checkFunctions(action: string, fns: unknown, example: string): void {
+/** Throws `TypeError` unless `fns` is an array of functions. Returns them as they were judged: each is read once. */
+function checkFunctions<T>(
+  action: string,
+  fns: readonly (() => T | Promise<T>)[],
+  example: string,
+): readonly (() => T | Promise<T>)[] {
   if (!Array.isArray(fns)) {
     const wrong = `current value is ${describe(fns)}`;
     throw new TypeError(`Cannot ${action} as its functions must be in an array, like ${example}: ${wrong}`);
   }
-  for (const fn of fns) checkFunction(action, fn);
+  const list: (() => T | Promise<T>)[] = [];
+  for (let i = 0; i < fns.length; i++) { // by number, for a program can give it an iterator
+    const fn = fns[i] as () => T | Promise<T>;
+    checkFunction(action, fn);
+    list.push(fn);
+  }
+  return list;
 }
 
 function checkTwo(kind: "both" | "first", f: unknown, g: unknown): void {
@@ -419,12 +435,11 @@ function runEach<T, R, P>(
   let list: T[] = [];
   let maxFibers = Infinity;
   const problem = rejectionOf(() => {
-    const action = `run ${kind}`;
-    checkFunction(action, fn);
-    checkOptions(action, options);
-    maxFibers = options?.maxFibers ?? Infinity;
-    checkWhole(action, "maxFibers", maxFibers, 1, true);
-    if (!isIterable(items)) throw new TypeError(`Cannot ${action}: ${describe(items)} is not iterable`);
+    checkFunction("map fibers", fn);
+    checkOptions("map fibers", options);
+    ({ maxFibers = Infinity } = options ?? {});
+    checkWhole("map fibers", "maxFibers", maxFibers, 1, true);
+    if (!isIterable(items)) throw new TypeError(`Cannot map fibers: ${describe(items)} is not iterable`);
     list = [...items];
   });
   if (problem !== undefined) return problem;

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { functionName } from "./check.ts";
 import { endForgotten } from "./forgotten.ts";
 import type { Linked, List } from "./list.ts";
 import type { Scope } from "./scope.ts";
@@ -63,7 +64,7 @@ export class ReleaseFunction implements Releasable {
   }
 
   get label(): string {
-    return this.#fn.name || "release hook";
+    return functionName(this.#fn) ?? "release hook";
   }
 
   release(): unknown {

@@ -87,14 +87,16 @@ export function retry<T>(
   options?: RetryOptions,
 ): Promise<T> {
   let plan!: Required<RetryPolicy>;
+  let isRetryable: RetryOptions["isRetryable"];
   const problem = rejectionOf(() => {
     checkClock("retry", clock);
     plan = checkPolicy(policy);
     checkFunction("retry", fn);
     checkOptions("retry", options);
-    if (options?.isRetryable !== undefined) checkFunction("retry", options.isRetryable);
+    ({ isRetryable } = options ?? {});
+    if (isRetryable !== undefined) checkFunction("retry", isRetryable);
   });
-  return problem ?? refused() ?? asOperation("retry", () => attempts(clock, plan, fn, options?.isRetryable));
+  return problem ?? refused() ?? asOperation("retry", () => attempts(clock, plan, fn, isRetryable));
 }
 
 async function attempts<T>(
@@ -123,10 +125,10 @@ function checkPolicy(policy: RetryPolicy): Required<RetryPolicy> {
   if (typeof policy !== "object" || policy === null) {
     throw new TypeError(`Cannot retry as policy must be an object: current value is ${describe(policy)}`);
   }
-  const { attempts = 5, delay, factor = 2, jitter = 0 } = policy;
-  const maxDelay = policy.maxDelay ?? Math.max(delay, 60_000);
+  const { attempts = 5, delay, maxDelay: given, factor = 2, jitter = 0 } = policy;
   checkWhole("retry", "attempts", attempts, 1, true);
   checkNumber("retry", "delay", delay, 0, Infinity);
+  const maxDelay = given === undefined ? Math.max(delay, 60_000) : given;
   checkNumber("retry", "maxDelay", maxDelay, 0, Infinity);
   checkNumber("retry", "factor", factor, 1, Infinity);
   checkNumber("retry", "jitter", jitter, 0, 1);

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkFunction, checkName, checkOptions, isInstance } from "./check.ts";
-import { describe } from "./text.ts";
+import { checkFunction, checkName, checkOptions, describe } from "./check.ts";
+import { isSignal } from "./signal.ts";
 
 /** Options for {@linkcode Switch.runProtected}. */
 export interface SwitchOptions {
@@ -18,12 +18,12 @@ export interface SwitchRunOptions extends SwitchOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Throws `TypeError` unless a switch can be run with these arguments. */
-export function checkRun(fn: unknown, options: SwitchRunOptions | undefined): void {
+/** Throws `TypeError` unless a switch can be run with these arguments. Returns the options, each of which is read once. */
+export function checkRun(fn: unknown, options: SwitchRunOptions | undefined): SwitchRunOptions {
   checkFunction("run a switch", fn);
   checkOptions("run a switch", options);
-  checkName("run a switch", options?.name);
-  const signal = options?.signal;
-  if (signal === undefined || isInstance(signal, AbortSignal)) return;
+  const { name, signal } = options ?? {};
+  checkName("run a switch", name);
+  if (signal === undefined || isSignal(signal)) return { name, signal };
   throw new TypeError(`Cannot run a switch as signal must be an AbortSignal: current value is ${describe(signal)}`);
 }

@@ -37,9 +37,9 @@ export class TimeoutError extends Error {
    * @param name What did not finish, for the message.
    */
   constructor(ms: number, name?: string) {
-    super(
-      `Cannot finish ${name === undefined ? "the operation" : escapeText(name, longestName)} within ${describe(ms)} ms`,
-    );
+    checkName("make a TimeoutError", name);
+    const what = name === undefined ? "the operation" : escapeText(name, longestName);
+    super(`Cannot finish ${what} within ${describe(ms)} ms`);
     this.name = "TimeoutError";
     this.ms = ms;
   }
@@ -87,19 +87,21 @@ export function withTimeout<T>(
   fn: () => T | Promise<T>,
   options?: WithTimeoutOptions,
 ): Promise<T> {
+  let name: string | undefined;
   const problem = rejectionOf(() => {
     checkClock("set a timeout", clock);
     if (typeof ms !== "number") throw new TypeError(`Cannot set a timeout: ${describe(ms)} is not a number`);
     checkFunction("set a timeout", fn);
     checkOptions("set a timeout", options);
-    checkName("set a timeout", options?.name);
+    ({ name } = options ?? {});
+    checkName("set a timeout", name);
   });
   if (problem !== undefined) return problem;
   let timeout: TimeoutError | undefined;
   let result: { value: T } | undefined;
   return branches<T>("withTimeout", (start, scope, follow) => {
     const ring = () => {
-      if (scope.reason === undefined) throw timeout = new TimeoutError(ms, options?.name);
+      if (scope.reason === undefined) throw timeout = new TimeoutError(ms, name);
     };
     // The real clock sleeps in any scope it is given; another one knows only that of the running
     // code, and a foreign one not even that.
