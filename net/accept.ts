@@ -2,8 +2,7 @@
 
 import { checkCancelled } from "../switch/cancel.ts";
 import { operation } from "../flow/operation.ts";
-import { isInstance } from "../switch/check.ts";
-import { describe } from "../switch/text.ts";
+import { checkShape, describe, isInstance } from "../switch/check.ts";
 import { runIn } from "../switch/context.ts";
 import { Cancelled, Failures } from "../switch/errors.ts";
 import { currentScope, failureIn, type Scope, type StrayListener } from "../switch/scope.ts";
@@ -107,7 +106,7 @@ export function acceptFork(
     checkListener("accept", listener);
     const { onError }: Partial<AcceptForkOptions> = options ?? {};
     checkCallbacks("accept", { handler, onError });
-    const connection = await listener.accept(sw);
+    const connection = checkAccepted("accept", await listener.accept(sw));
     const terms: ServeTerms = { handler, onError: onError as AcceptForkOptions["onError"], stopping: new Stopping() };
     sw.fork(() => serve(connection, terms));
   });
@@ -220,6 +219,12 @@ export function checkListener(action: string, listener: unknown): void {
     ? "a Net: use what its listen() returns"
     : describe(listener);
   throw new TypeError(`Cannot ${action} as listener must be a listening socket: current value is ${hint}`);
+}
+
+/** Throws `TypeError` unless `connection`, which a listener gave that somebody else may have written, has the shape of one. */
+export function checkAccepted(action: string, connection: StreamSocket): StreamSocket {
+  checkShape(action, "what the listener accepts", "a connection", connection, "close");
+  return connection;
 }
 
 /** Refuses callbacks that cannot be called. */

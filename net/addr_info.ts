@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import type { TcpAddress, UdpAddress } from "./address.ts";
+import { checkOptions, checkShape, describe } from "../switch/check.ts";
+import { checkIpEndpoint, type TcpAddress, type UdpAddress } from "./address.ts";
 import { NetError } from "./errors.ts";
 import type { AddrInfoOptions, Net } from "./types.ts";
 
@@ -31,8 +32,7 @@ export async function getAddrInfoStream(
   name: string,
   options?: Pick<AddrInfoOptions, "service">,
 ): Promise<TcpAddress[]> {
-  const { service } = options ?? {};
-  const answers = await net.getAddrInfo(name, { service, type: "stream" });
+  const { answers, service } = await ask(net, name, "stream", options);
   return some(answers.filter((address) => address.transport === "tcp"), name, service);
 }
 
@@ -63,9 +63,23 @@ export async function getAddrInfoDatagram(
   name: string,
   options?: Pick<AddrInfoOptions, "service">,
 ): Promise<UdpAddress[]> {
-  const { service } = options ?? {};
-  const answers = await net.getAddrInfo(name, { service, type: "datagram" });
+  const { answers, service } = await ask(net, name, "datagram", options);
   return some(answers.filter((address) => address.transport === "udp"), name, service);
+}
+
+/** Asks a network that somebody else may have written. */
+async function ask(
+  net: Net,
+  name: string,
+  type: "stream" | "datagram",
+  options: Pick<AddrInfoOptions, "service"> | undefined,
+): Promise<{ answers: (TcpAddress | UdpAddress)[]; service: string | undefined }> {
+  checkShape("look up a name", "net", "a Net", net, "getAddrInfo");
+  checkOptions("look up a name", options);
+  const { service } = options ?? {};
+  const answers: unknown = await net.getAddrInfo(name, { service, type });
+  if (Array.isArray(answers)) return { answers: [...answers].map(checkIpEndpoint), service };
+  throw new TypeError(`Cannot look up a name as the answer must be an array: current value is ${describe(answers)}`);
 }
 
 /** A network that somebody else wrote may give other kinds too, or nothing. */

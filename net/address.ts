@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { isOfAnotherCopy } from "../switch/kind.ts";
+import { textOf } from "../switch/check.ts";
 import { IpAddress } from "./ip_address.ts";
 import { describe, escapeText, quoteText } from "../switch/text.ts";
 
@@ -251,18 +251,53 @@ export function hostAddress(name: string, port: number): HostAddress {
  * ```
  */
 export function formatAddress(address: Address | HostAddress): string {
-  switch (address?.transport) {
+  const { transport, host, port } = partsOf(address);
+  if (transport !== "unix") return `${transport}:${bracket(`${host}`)}:${port}`;
+  const path = host as string;
+  if (path.startsWith("\0")) return `unix:@${path.slice(1)}`;
+  return /^(?:\.\/)*@/.test(path) ? `unix:./${path}` : `unix:${path}`;
+}
+
+/** What an address is made of. */
+interface AddressParts {
+  readonly transport: "tcp" | "udp" | "unix" | "host";
+  /** The IP address, the name or the path. */
+  readonly host: IpAddress | string;
+  readonly port: number | undefined;
+}
+
+/** The parts of an address, which may come from the system: each is read once, and is of its type. */
+function partsOf(address: Address | HostAddress): AddressParts {
+  if (typeof address !== "object" || address === null) {
+    throw new TypeError(`Cannot use address as it must be an address: current value is ${describe(address)}`);
+  }
+  const { transport } = address;
+  switch (transport) {
     case "tcp":
     case "udp":
-      return `${address.transport}:${bracket(`${address.ip}`)}:${address.port}`;
+      return { transport, host: readIp(address.ip), port: checkPort(address.port) };
     case "host":
-      return `host:${bracket(address.name)}:${address.port}`;
+      return { transport, host: checkText("name", address.name), port: checkPort(address.port) };
     case "unix":
-      if (address.path.startsWith("\0")) return `unix:@${address.path.slice(1)}`;
-      return /^(?:\.\/)*@/.test(address.path) ? `unix:./${address.path}` : `unix:${address.path}`;
+      return { transport, host: checkText("path", address.path), port: undefined };
     default:
-      throw new TypeError(`Cannot format address as it must be an address: current value is ${describe(address)}`);
+      throw new TypeError(`Cannot use address as it must be an address: its transport is ${describe(transport)}`);
   }
+}
+
+/** An IP address, be it one of another copy of the library: then its text counts. */
+function readIp(ip: unknown): IpAddress {
+  if (typeof ip !== "object" || ip === null || IpAddress.isIpAddress(ip)) return checkIp(ip);
+  try {
+    return IpAddress.parse(textOf(ip));
+  } catch {
+    return checkIp(ip);
+  }
+}
+
+function checkText(name: string, text: unknown): string {
+  if (typeof text === "string") return text;
+  throw new TypeError(`Cannot use address as ${name} must be a string: current value is ${describe(text)}`);
 }
 
 /**
@@ -309,6 +344,7 @@ export function parseAddress(text: string): Address | HostAddress {
  * @param a One address.
  * @param b The other one.
  * @returns `true` when they are the same.
+ * @throws {TypeError} When one of them is not an address.
  *
  * @example Usage
  * ```ts
@@ -320,14 +356,10 @@ export function parseAddress(text: string): Address | HostAddress {
  * ```
  */
 export function sameAddress(a: Address | HostAddress, b: Address | HostAddress): boolean {
-  if (a.transport === "unix" || b.transport === "unix") {
-    return a.transport === "unix" && b.transport === "unix" && a.path === b.path;
-  }
-  if (a.port !== b.port) return false;
-  if (a.transport === "host" || b.transport === "host") {
-    return a.transport === "host" && b.transport === "host" && a.name.toLowerCase() === b.name.toLowerCase();
-  }
-  return a.transport === b.transport && a.ip.equals(b.ip);
+  const [one, other] = [partsOf(a), partsOf(b)];
+  if (one.transport !== other.transport || one.port !== other.port) return false;
+  if (one.transport === "unix") return one.host === other.host;
+  return `${one.host}`.toLowerCase() === `${other.host}`.toLowerCase();
 }
 
 /**

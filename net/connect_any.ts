@@ -1,12 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { operation } from "../flow/operation.ts";
-import { describe } from "../switch/text.ts";
+import { checkClock, checkOptions, checkShape, describe } from "../switch/check.ts";
 import { refusedFor, type Switch } from "../switch/switch.ts";
 import { checkStreamAddress, describeAddress, hostAddress, type TcpAddress } from "./address.ts";
 import { connectToAny, within } from "./connect.ts";
 import { whileOwned } from "./open.ts";
-import { checkConnectOptions } from "./options.ts";
+import { checkConnectOptions, readConnectOptions } from "./options.ts";
 import type { ConnectOptions, Net, StreamSocket } from "./types.ts";
 
 /**
@@ -51,15 +51,19 @@ export function connectAny(
   addresses: readonly TcpAddress[],
   options?: ConnectOptions,
 ): Promise<StreamSocket> {
-  return operation(() => connectToAnyOf(net, sw, addresses, options ?? {}));
+  return operation(() => connectToAnyOf(net, sw, addresses, options));
 }
 
 async function connectToAnyOf(
   net: Net,
   sw: Switch,
   addresses: readonly TcpAddress[],
-  options: ConnectOptions,
+  options: ConnectOptions | undefined,
 ): Promise<StreamSocket> {
+  checkShape("connect", "net", "a Net", net, "connect");
+  const { clock } = net;
+  checkClock("connect", clock);
+  checkOptions("connect", options);
   if (typeof addresses?.[Symbol.iterator] !== "function") {
     throw new TypeError(
       `Cannot connect to any address as addresses must be a list: current value is ${describe(addresses)}`,
@@ -67,23 +71,24 @@ async function connectToAnyOf(
   }
   const targets = [...addresses].map(checkTcpAddress);
   if (targets.length === 0) throw new RangeError("Cannot connect to any address: the list is empty");
-  const { timeout: given, ...each } = options;
+  const given = readConnectOptions(options);
   // As hosts, whose family is not known before a lookup: bindTo may fit some of them only.
-  const [{ timeout, bindTo }] = targets.map(({ ip, port }) =>
-    checkConnectOptions(hostAddress(`${ip}`, port), { ...each, timeout: given })
+  const [{ timeout, bindTo, linger }] = targets.map(({ ip, port }) =>
+    checkConnectOptions(hostAddress(`${ip}`, port), given)
   );
+  const each: ConnectOptions = { bindTo, linger, socketOptions: given.socketOptions };
   const refusal = refusedFor(sw, "connect");
   if (refusal !== undefined) return await refusal;
   const target = `any of ${targets.length} addresses`;
   const attempt = () =>
     connectToAny({
-      clock: net.clock,
+      clock,
       target,
       bindTo,
       find: () => Promise.resolve(targets),
       dial: (address) => net.connect(sw, address, each),
     });
-  return await within(net.clock, timeout, target, () => whileOwned(sw, "connect", { label: target }, attempt));
+  return await within(clock, timeout, target, () => whileOwned(sw, "connect", { label: target }, attempt));
 }
 
 function checkTcpAddress(value: unknown): TcpAddress {

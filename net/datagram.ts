@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkBoolean, checkOptions } from "../switch/check.ts";
 import { checkIsSwitch } from "../switch/ownership.ts";
 import type { Switch } from "../switch/switch.ts";
 import { checkDatagramAddress, checkUnixPath, type DatagramAddress, describeAddress, udp } from "./address.ts";
@@ -17,12 +18,13 @@ export async function openDatagramSocket<A extends DatagramAddress>(
   provider: NetProvider,
   sw: Switch,
   address: A | "udp4" | "udp6",
-  options: DatagramOptions,
+  options: DatagramOptions | undefined,
 ): Promise<DatagramSocket<A>> {
   checkIsSwitch(sw, "open a datagram socket");
   const at = whereTo(address);
+  checkOptions("open a datagram socket", options);
   const reach = reachOf(provider, "udp", at);
-  const { given, ...checked } = checkDatagramOptions(at, options, reach);
+  const { given, ...checked } = checkDatagramOptions(at, options ?? {}, reach);
   const socket = await openUnder({
     sw,
     operation: "bind",
@@ -59,8 +61,10 @@ function checkDatagramOptions(
   options: DatagramOptions,
   reach: ReadonlySet<SocketOptionName>,
 ): ProviderDatagramOptions & { given: readonly SocketOptionEntry[] } {
-  const { reuseAddr = false, reusePort = false, socketOptions } = options;
-  const remote = options.remote === undefined ? undefined : plain(checkDatagramAddress(options.remote));
+  const { reuseAddr = false, reusePort = false, remote: target, socketOptions } = options;
+  checkBoolean("open a datagram socket", "reuseAddr", reuseAddr);
+  checkBoolean("open a datagram socket", "reusePort", reusePort);
+  const remote = target === undefined ? undefined : plain(checkDatagramAddress(target));
   if (remote !== undefined && (remote.transport !== "unix" || at.transport !== "unix")) {
     checkReachable(`bind to ${describeAddress(at)} and connect to`, remote, at);
   }

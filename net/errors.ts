@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { freezeClass } from "../switch/freeze.ts";
-import { isInstance } from "../switch/check.ts";
+import { checkOptions, describe, isInstance } from "../switch/check.ts";
 import { type Address, formatAddress, type HostAddress } from "./address.ts";
 import { escapeText, quoteText } from "../switch/text.ts";
 
@@ -259,11 +259,13 @@ export class NetError extends Error {
    *
    * @param code What happened.
    * @param options What was being done, and why it failed.
+   * @throws {TypeError} When an argument is of the wrong type.
    */
   constructor(code: NetErrorCode, options: NetErrorOptions) {
-    const { operation, address, lookupCode, remedy, cause } = options;
-    const target = address === undefined ? undefined : describeTarget(options);
-    const word = escapeText(operation, maxOperation);
+    const checked = checkSource(code, options);
+    const { operation, address, lookupCode, remedy, cause } = checked;
+    const target = address === undefined ? undefined : describeTarget(checked);
+    const word = escapeText(operation);
     const [doing, action] = Object.hasOwn(phrases, operation) ? phrases[operation] : [word, word];
     const verb = target === undefined ? action.replace(/ (?:to|from|on)$/, "") : `${action} ${target}`;
     const help = remedy === undefined ? "" : `: ${escapeText(remedy)}`;
@@ -317,7 +319,8 @@ export class NetError extends Error {
    * ```
    */
   addContext(step: string): void {
-    const line = escapeText(step, maxStep);
+    checkString("add to the context of an error", "step", step);
+    const line = escapeText(step);
     if (this.#context.at(-1) === line || this.#context.length >= maxContext) return;
     this.#context = Object.freeze([...this.#context, line]);
     const { message, stack } = this;
@@ -489,11 +492,29 @@ function errorText(error: unknown, key: "code" | "name" | "message" | "syscall")
 }
 
 function describeCode(code: NetErrorCode, lookupCode: LookupCode | undefined, cause: unknown): string {
-  const text = code.replaceAll("_", " ");
-  if (lookupCode !== undefined) return `${text} (${lookupCode})`;
+  const text = escapeText(code, 50).replaceAll("_", " ");
+  if (lookupCode !== undefined) return `${text} (${escapeText(lookupCode, 50)})`;
   if (code !== "unknown") return text;
   const reason = errorText(cause, "message") || errorCode(cause);
   return reason === "" ? "unknown error" : `unknown error ${quoteText(reason, maxReason)}`;
+}
+
+/** Throws `TypeError` unless an error can be made of these. Returns the options, each of which is read once. */
+function checkSource(code: unknown, options: Partial<NetErrorOptions> | undefined): NetErrorOptions {
+  const action = "make a NetError";
+  checkString(action, "code", code);
+  checkOptions(action, options);
+  const { operation, address, service, lookupCode, remedy, cause } = options ?? {};
+  checkString(action, "operation", operation);
+  for (const [name, value] of Object.entries({ service, lookupCode, remedy })) {
+    if (value !== undefined) checkString(action, name, value);
+  }
+  return { operation: operation as string, address, service, lookupCode, remedy, cause };
+}
+
+function checkString(action: string, name: string, value: unknown): void {
+  if (typeof value === "string") return;
+  throw new TypeError(`Cannot ${action} as ${name} must be a string: current value is ${describe(value)}`);
 }
 
 function describeTarget({ operation, address, service }: NetErrorSource): string {

@@ -2,8 +2,7 @@
 
 /** What {@linkcode Net.getAddrInfo} does, over the resolver of a provider. */
 
-import { fieldOf, isInstance } from "../switch/check.ts";
-import { describe, quoteText } from "../switch/text.ts";
+import { checkOptions, describe, fieldOf, isInstance } from "../switch/check.ts";
 import {
   checkHostName,
   describeAddress,
@@ -25,9 +24,10 @@ import type { AddrInfoOptions } from "./types.ts";
 export async function lookUp(
   provider: NetProvider,
   name: string,
-  options: AddrInfoOptions,
+  options: AddrInfoOptions | undefined,
 ): Promise<(TcpAddress | UdpAddress)[]> {
-  const { service, type } = options;
+  checkOptions("look up a name", options);
+  const { service, type } = options ?? {};
   if (typeof name !== "string") throw new TypeError(`Cannot look up ${describe(name)}: must be a string`);
   const refuse = (rule: string, value: unknown): never => {
     throw new TypeError(`Cannot look up ${quoteText(name)} as ${rule}: current value is ${describe(value)}`);

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { operation } from "../flow/operation.ts";
+import { checkClock, checkOptions, checkShape } from "../switch/check.ts";
 import { refused } from "../switch/scope.ts";
 import { checkIsSwitch, refusedFor } from "../switch/ownership.ts";
 import type { Switch } from "../switch/switch.ts";
@@ -22,7 +23,7 @@ import { ProvidedListener } from "./listening_socket.ts";
 import { findHost, lookUp, LookupFailure } from "./lookup.ts";
 import { nameInfo } from "./name_info.ts";
 import { labelled, openUnder, whileOwned } from "./open.ts";
-import { checkConnectOptions, checkListenOptions } from "./options.ts";
+import { checkConnectOptions, checkListenOptions, readConnectOptions } from "./options.ts";
 import type { NetProvider, ProviderStream } from "./provider.ts";
 import type { SocketOptionEntry } from "./socket_option.ts";
 import { checkSocketOptions, fitting, reachOf } from "./socket_settings.ts";
@@ -53,7 +54,9 @@ import type {
  * ```
  */
 export function createNet(provider: NetProvider): Net {
+  checkShape("make a network", "provider", "a NetProvider", provider);
   const { clock } = provider;
+  checkClock("make a network", clock);
 
   function dial(
     sw: Switch,
@@ -84,13 +87,15 @@ export function createNet(provider: NetProvider): Net {
   async function connect(
     sw: Switch,
     target: StreamAddress | HostAddress,
-    options: ConnectOptions = {},
+    options: ConnectOptions | undefined,
   ): Promise<StreamSocket> {
     checkIsSwitch(sw, "connect");
     const to = checkTargetAddress(target);
+    checkOptions("connect", options);
+    const read = readConnectOptions(options);
     const checked = {
-      ...checkConnectOptions(to, options),
-      given: checkSocketOptions(options.socketOptions, to, reachOf(provider, "tcp", to)),
+      ...checkConnectOptions(to, read),
+      given: checkSocketOptions(read.socketOptions, to, reachOf(provider, "tcp", to)),
     };
     const refusal = refusedFor(sw, "connect");
     if (refusal !== undefined) return await refusal;
@@ -116,13 +121,14 @@ export function createNet(provider: NetProvider): Net {
   async function listen<A extends StreamAddress>(
     sw: Switch,
     address: A,
-    options: ListenOptions = {},
+    options: ListenOptions | undefined,
   ): Promise<ListeningSocket<A>> {
     checkIsSwitch(sw, "listen");
     const at = checkStreamAddress(address);
+    checkOptions("listen", options);
     if (at.transport === "unix") checkUnixPath(at.path);
     const reach = { ofListener: reachOf(provider, "tcpListener", at), ofConnections: reachOf(provider, "tcp", at) };
-    const { linger, given: settings, ...checked } = checkListenOptions(at, options, reach.ofListener);
+    const { linger, given: settings, ...checked } = checkListenOptions(at, options ?? {}, reach.ofListener);
     const listener = await openUnder({
       sw,
       operation: "listen",
@@ -146,7 +152,7 @@ export function createNet(provider: NetProvider): Net {
     listen: <A extends StreamAddress>(sw: Switch, address: A, options?: ListenOptions) =>
       operation(() => listen(sw, address, options)),
     getAddrInfo: (name: string, options?: AddrInfoOptions) =>
-      operation(async () => await (refused() ?? lookUp(provider, name, options ?? {}))),
+      operation(async () => await (refused() ?? lookUp(provider, name, options))),
     getNameInfo: (address: TcpAddress | UdpAddress) =>
       operation(async () => await (refused() ?? nameInfo(provider, address))),
     getServices: (name: string) => operation(async () => await (refused() ?? lookUpServices(provider, name))),
@@ -154,7 +160,7 @@ export function createNet(provider: NetProvider): Net {
       sw: Switch,
       address: A | "udp4" | "udp6",
       options?: DatagramOptions,
-    ) => operation(() => openDatagramSocket(provider, sw, address, options ?? {})),
+    ) => operation(() => openDatagramSocket(provider, sw, address, options)),
     get features() {
       return new Set(provider.features); // a set of one's own: a Set cannot be frozen
     },

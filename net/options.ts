@@ -2,8 +2,8 @@
 
 /** The checks of options, before any system call. */
 
-import { describe } from "../switch/text.ts";
-import { checkStreamAddress, checkUnixPath, describeAddress, type HostAddress, type StreamAddress } from "./address.ts";
+import { checkBoolean, describe } from "../switch/check.ts";
+import { checkStreamAddress, checkUnixPath, formatAddress, type HostAddress, type StreamAddress } from "./address.ts";
 import { NetError } from "./errors.ts";
 import type { ProviderListenOptions } from "./provider.ts";
 import type { SocketOptionEntry, SocketOptionName } from "./socket_option.ts";
@@ -14,16 +14,22 @@ import type { ConnectOptions, ListenOptions } from "./types.ts";
 const defaultBacklog = 4096;
 const defaultLinger = 1000;
 
+/** The options of {@linkcode Net.connect}, each of which is read once. */
+export function readConnectOptions(options: ConnectOptions | undefined): ConnectOptions {
+  const { timeout, linger, bindTo, socketOptions } = options ?? {};
+  return { timeout, linger, bindTo, socketOptions };
+}
+
 /** Checks what {@linkcode Net.connect} was given, but for socket options. */
 export function checkConnectOptions(
   to: StreamAddress | HostAddress,
   options: ConnectOptions,
 ): { bindTo: StreamAddress | undefined; timeout: number; linger: number } {
-  const { timeout = Infinity, linger = defaultLinger } = options;
-  const action = `connect to ${describeAddress(to)}`;
+  const { timeout = Infinity, linger = defaultLinger, bindTo: from } = options;
+  const action = `connect to ${formatAddress(to)}`;
   if (to.transport === "unix") checkUnixPath(to.path);
   else if (to.port === 0) throw new RangeError(`Cannot ${action}: port 0 can only be listened on`);
-  const bindTo = options.bindTo === undefined ? undefined : checkStreamAddress(options.bindTo);
+  const bindTo = from === undefined ? undefined : checkStreamAddress(from);
   if (bindTo !== undefined && (bindTo.transport === "unix") !== (to.transport === "unix")) {
     throw new TypeError(`Cannot ${action} from ${describeAddress(bindTo)}: bindTo must be of the same transport`);
   }
@@ -43,7 +49,9 @@ export function checkListenOptions(
   reach: ReadonlySet<SocketOptionName>,
 ): ProviderListenOptions & { linger: number; given: readonly SocketOptionEntry[] } {
   const { backlog = defaultBacklog, reuseAddr = false, reusePort = false, mode, linger = defaultLinger } = options;
-  const action = `listen on ${describeAddress(at)}`;
+  const action = `listen on ${formatAddress(at)}`;
+  checkBoolean(action, "reuseAddr", reuseAddr);
+  checkBoolean(action, "reusePort", reusePort);
   if (!Number.isSafeInteger(backlog) || backlog < 1) {
     throw new RangeError(
       `Cannot ${action} as backlog must be a whole number >= 1: current value is ${describe(backlog)}`,

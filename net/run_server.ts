@@ -1,10 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { ignore, operation } from "../flow/operation.ts";
-import { awaitCancel, interruptible, isCancelled, yieldNow } from "../switch/cancel.ts";
-import { isInstance } from "../switch/check.ts";
-import { sleepOn, systemClock } from "../switch/clock.ts";
-import { describe } from "../switch/text.ts";
+import { ClosedError } from "../flow/errors.ts";
+import { operation } from "../flow/operation.ts";
+import { awaitCancel, isCancelled, yieldNow } from "../switch/cancel.ts";
+import { checkBoolean, checkOptions, describe, isInstance } from "../switch/check.ts";
+import { systemClock } from "../switch/clock.ts";
 import { Cancelled, MultipleErrors } from "../switch/errors.ts";
 import { any } from "../switch/fiber.ts";
 import { isOfKind } from "../switch/kind.ts";
@@ -14,6 +14,7 @@ import { expectStrays } from "../switch/strays.ts";
 import { type Permit, Semaphore } from "../switch/semaphore.ts";
 import { Switch } from "../switch/switch.ts";
 import {
+  checkAccepted,
   checkCallbacks,
   checkListener,
   type ConnectionHandler,
@@ -170,13 +171,13 @@ function checkTerms<T>(
   options: RunServerOptions<T> | undefined,
 ): Terms<T> {
   checkListener("run server", listener);
-  const { onError, maxConnections = 1000, stop, grace = Infinity, keepListening = false }: Partial<
-    RunServerOptions<T>
-  > = options ?? {};
+  checkOptions("run server", options);
+  const given: Partial<RunServerOptions<T>> = options ?? {};
+  const { onError, maxConnections = 1000, stop, grace = Infinity, keepListening = false, onAcceptError: own } = given;
   checkCallbacks("run server", { handler, onError });
   const reportTo = onError as RunServerOptions<T>["onError"];
   const unnamed = (error: unknown) => reportTo(error, { peer: unix(""), local: listener.address });
-  const onAcceptError = options?.onAcceptError ?? unnamed;
+  const onAcceptError = own === undefined ? unnamed : own;
   checkCallbacks("run server", { onAcceptError });
   if ((maxConnections !== Infinity && !Number.isSafeInteger(maxConnections)) || maxConnections < 1) {
     throw new RangeError(
@@ -184,11 +185,7 @@ function checkTerms<T>(
     );
   }
   checkMilliseconds("run server", "grace", grace);
-  if (typeof keepListening !== "boolean") {
-    throw new TypeError(
-      `Cannot run server as keepListening must be a boolean: current value is ${describe(keepListening)}`,
-    );
-  }
+  checkBoolean("run server", "keepListening", keepListening);
   return { handler, onError: reportTo, maxConnections, stop, grace, keepListening, onAcceptError };
 }
 
@@ -244,7 +241,7 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     for (;;) {
       const slot = slots.tryAcquire() ?? await slots.acquire();
       try {
-        const connection = await acceptFrom(listener, handlers);
+        const connection = checkAccepted("run server", await listener.accept(handlers));
         backoff = shortestBackoff;
         handlers.fork(() => {
           return serve(connection, serveTerms, new Served(live, connection, slot));

@@ -2,8 +2,7 @@
 
 /** The table of socket options: which there are, what they hold, and on which sockets. */
 
-import { isInstance } from "../switch/check.ts";
-import { describe, quoteText } from "../switch/text.ts";
+import { describe } from "../switch/check.ts";
 import { NetError } from "./errors.ts";
 import { IpAddress } from "./ip_address.ts";
 
@@ -272,21 +271,18 @@ function membership(version: 4 | 6, fromSource = false): Check {
       );
     }
     const given = value as Partial<SourceMembership>;
+    const { interface: asked, source } = given;
     const group = ipOf(name, given.group, version);
     if (!isMulticast(group)) throw new RangeError(`Cannot set ${name}: ${group} is not a multicast address`);
-    const through = given.interface === undefined
-      ? undefined
-      : version === 4
-      ? ipOf(name, given.interface, 4)
-      : interfaceName(name, given.interface);
+    const through = asked === undefined ? undefined : version === 4 ? ipOf(name, asked, 4) : interfaceName(name, asked);
     return fromSource
-      ? Object.freeze({ group, interface: through, source: ipOf(name, given.source, version) })
+      ? Object.freeze({ group, interface: through, source: ipOf(name, source, version) })
       : Object.freeze({ group, interface: through });
   };
 }
 
 function ipOf(name: string, value: unknown, version: 4 | 6): IpAddress {
-  const ip = isInstance(value, IpAddress) ? value : IpAddress.parse(text(name, value));
+  const ip = IpAddress.isIpAddress(value) ? value : IpAddress.parse(text(name, value));
   if (ip.version === version) return ip;
   throw new TypeError(`Cannot set ${name} as it must be an IPv${version} address: current value is ${ip}`);
 }

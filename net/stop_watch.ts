@@ -1,8 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { interruptible } from "../switch/cancel.ts";
-import { isInstance } from "../switch/check.ts";
-import { describe } from "../switch/text.ts";
+import { describe, isPromise } from "../switch/check.ts";
+import { follow } from "../switch/promise.ts";
+import { isAborted, isSignal, onAbort } from "../switch/signal.ts";
 
 /** How a stop promise settled. */
 export type Outcome<T> = { readonly value: T } | { readonly error: unknown };
@@ -19,9 +20,9 @@ export interface StopWatch<T> {
 
 /** Follows `stop`; without it, the watch waits until it is cancelled. */
 export function watchStop<T>(stop: Promise<T> | AbortSignal | undefined): StopWatch<T> {
-  const signal = isInstance(stop, AbortSignal) ? stop : undefined;
+  const signal = isSignal(stop) ? stop : undefined;
   const promise = signal === undefined ? stop as Promise<T> | undefined : undefined;
-  if (promise !== undefined && typeof promise?.then !== "function") {
+  if (promise !== undefined && !isPromise(promise)) {
     throw new TypeError(
       `Cannot run server as stop must be a promise or an AbortSignal: current value is ${describe(stop)}`,
     );
@@ -31,12 +32,12 @@ export function watchStop<T>(stop: Promise<T> | AbortSignal | undefined): StopWa
   const waiting = new Promise<Outcome<T>>((resolve) => wake = resolve);
   const settle = (given: Outcome<T>) => wake(outcome = given);
   const aborted = () => settle({ value: undefined as T });
-  if (signal?.aborted) aborted();
-  signal?.addEventListener("abort", aborted);
-  promise?.then((value) => settle({ value }), (error) => settle({ error }));
+  if (signal !== undefined && isAborted(signal)) aborted();
+  const forget = signal === undefined ? () => {} : onAbort(signal, aborted);
+  if (promise !== undefined) follow(promise, (value) => settle({ value }), (error) => settle({ error }));
   return {
     settled: () => outcome,
     wait: () => interruptible(waiting),
-    forget: () => signal?.removeEventListener("abort", aborted),
+    forget,
   };
 }

@@ -1,10 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { operation } from "../flow/operation.ts";
-import { checkFunction, isInstance } from "../switch/check.ts";
+import { checkFunction, checkOptions, checkShape, describe, isInstance } from "../switch/check.ts";
 import { Switch } from "../switch/switch.ts";
 import { getAddrInfoStream } from "./addr_info.ts";
 import { addContext, NetError } from "./errors.ts";
+import { checkMilliseconds } from "./options.ts";
 import type { Net, StreamSocket } from "./types.ts";
 
 /** What {@linkcode withTcpConnect} connects to. */
@@ -66,6 +67,7 @@ export function withTcpConnect<T>(
   fn: (flow: StreamSocket) => T | Promise<T>,
 ): Promise<T> {
   return operation(async () => {
+    checkShape("connect", "net", "a Net", net, "connect", "getAddrInfo");
     const target = checkTarget(options);
     checkFunction("connect", fn);
     const main = async (sw: Switch) => await fn(await connectInOrder(net, sw, target));
@@ -81,12 +83,19 @@ interface Target {
 }
 
 function checkTarget(options: Partial<TcpConnectOptions> | undefined): Target {
+  checkOptions("connect", options);
   const { host, service, timeout } = options ?? {};
   for (const [name, value] of [["host", host], ["service", service]] as const) {
     if (value !== undefined) continue;
     const hint = name === "service" ? ": it is a name or a port" : "";
     throw new TypeError(`Cannot connect as ${name} is missing${hint}`);
   }
+  for (const [name, value] of [["host", host], ["service", service]] as const) {
+    if (typeof value === "string" || (name === "service" && typeof value === "number")) continue;
+    const kinds = name === "service" ? "a string or a port" : "a string";
+    throw new TypeError(`Cannot connect as ${name} must be ${kinds}: current value is ${describe(value)}`);
+  }
+  if (timeout !== undefined) checkMilliseconds("connect", "timeout", timeout);
   if (typeof service === "number" && !(Number.isInteger(service) && service >= 1 && service <= 65535)) {
     throw new RangeError(`Cannot connect as service must be a port from 1 to 65535: current value is ${service}`);
   }

@@ -6,6 +6,7 @@ import { checkFunction, isPromise, rejectionOf } from "./check.ts";
 import { describe } from "./text.ts";
 import { macrotask, runIn } from "./context.ts";
 import { endForgotten } from "./forgotten.ts";
+import { follow } from "./promise.ts";
 import { currentScope, refused, Scope, Waiter } from "./scope.ts";
 
 /**
@@ -161,9 +162,6 @@ interface Hook {
   settled: boolean;
 }
 
-/** The platform's own: a promise may have another one, which nothing else would call. */
-const { then } = Promise.prototype;
-
 const hooks: WeakMap<Promise<unknown>, Hook> = new WeakMap();
 
 /**
@@ -226,7 +224,7 @@ function hookInto(promise: Promise<unknown>): Hook {
     hook.waiters.clear();
     waiters.forEach(wake);
   };
-  then.call(
+  follow(
     hook.target,
     (value) => settle((waiter) => waiter.resolve(value)),
     (error) => settle((waiter) => waiter.reject(error)),

@@ -72,6 +72,21 @@ export function checkNumber(action: string, name: string, value: unknown, least:
   throw new RangeError(`Cannot ${action} as ${name} must be ${range}: current value is ${value}`);
 }
 
+/** Throws `TypeError` unless `value` is a boolean. */
+export function checkBoolean(action: string, name: string, value: unknown): void {
+  if (typeof value === "boolean") return;
+  throw new TypeError(`Cannot ${action} as ${name} must be a boolean: current value is ${describe(value)}`);
+}
+
+/** Throws `TypeError` unless `value` is an object that has these methods: "Cannot connect as net must be a Net: current value is 5". */
+export function checkShape(action: string, name: string, kind: string, value: unknown, ...methods: string[]): void {
+  if (
+    typeof value === "object" && value !== null &&
+    methods.every((method) => typeof fieldOfAny(value, method) === "function")
+  ) return;
+  throw new TypeError(`Cannot ${action} as ${name} must be ${kind}: current value is ${describe(value)}`);
+}
+
 /** Throws `TypeError` unless `clock` is a clock. */
 export function checkClock(action: string, clock: unknown): void {
   if (typeof fieldOfAny(clock, "sleep") === "function") return;

@@ -11,6 +11,7 @@ import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
 import { awaitCancel } from "./cancel.ts";
 import { endForgotten } from "./forgotten.ts";
 import { throwLater } from "./late_error.ts";
+import { follow } from "./promise.ts";
 import { currentScope, failureIn, Scope } from "./scope.ts";
 
 /** Receiver of how a fiber ended. One may serve many fibers. */
@@ -18,10 +19,6 @@ export interface FiberEnd<T> {
   value(value: T): void;
   error(error: unknown): void;
 }
-
-/** The platform's own, whatever a program puts in their place later. */
-const PlatformPromise: PromiseConstructor = Promise;
-const { then } = PlatformPromise.prototype;
 
 /**
  * Starts a fiber in `parent`: calls `fn` at once, up to its first `await`. Only a synchronous throw
@@ -54,7 +51,7 @@ export function startFiber<T>(parent: Scope, kind: string, fn: () => T | Promise
  * it would be another.
  */
 function callAndFollow<T>(fn: () => T | Promise<T>, succeeded: (value: T) => void, failed: (error: unknown) => void) {
-  then.call(PlatformPromise.resolve(fn()), succeeded, failed);
+  follow(fn(), succeeded, failed);
 }
 
 function succeed<T>(scope: Scope, end: FiberEnd<T>, value: T, failures?: Failures): void {

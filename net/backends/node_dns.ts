@@ -2,7 +2,8 @@
 
 import { getServers } from "node:dns";
 import { lookup, lookupService } from "node:dns/promises";
-import { checkDatagramAddress, describeAddress, udp, type UdpAddress } from "../address.ts";
+import { describe, isIterable } from "../../switch/check.ts";
+import { checkDatagramAddress, formatAddress, udp, type UdpAddress } from "../address.ts";
 import { lookupCodeOf } from "../errors.ts";
 import { IpAddress, systemIp } from "../ip_address.ts";
 import type { Attempt, NetProvider } from "../provider.ts";
@@ -71,6 +72,9 @@ function toIp({ address }: { address: string }): IpAddress {
 
 /** Checks the name servers that a caller passed in, and copies them. */
 function checkServers(servers: readonly UdpAddress[]): readonly UdpAddress[] {
+  if (!isIterable(servers)) {
+    throw new TypeError(`Cannot use nameServers as they must be a list: current value is ${describe(servers)}`);
+  }
   const checked = [...servers].map((server) => {
     const address = checkDatagramAddress(server);
     const refuse = (rule: string) => `Cannot use ${describeAddress(address)} as a name server: ${rule}`;

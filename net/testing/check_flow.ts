@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Closable, TwoWay } from "../../flow/mod.ts";
+import { checkFunction, checkOptions } from "../../switch/check.ts";
 import { Switch } from "../../switch/mod.ts";
 import type { Check } from "./check.ts";
 import { cancelChecks } from "./flow_cancel_checks.ts";
@@ -75,6 +76,8 @@ export interface CheckFlowOptions {
  * ```
  */
 export function checkFlow(make: FlowMaker, options?: CheckFlowOptions): readonly Check[] {
+  checkFunction("check a flow", make);
+  checkOptions("check a flow", options);
   const { clogged, halfClose = true, brokenWrites = true, fastPaths = true, pumps = false } = options ?? {};
   const can: Record<FlowNeed, boolean> = { clogged: clogged !== undefined, halfClose, brokenWrites, fastPaths };
   const checks = [transferChecks, endChecks, cancelChecks, fastPaths ? fastPathChecks : [], pumps ? pumpChecks : []];

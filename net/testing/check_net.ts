@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkFunction, checkOptions } from "../../switch/check.ts";
 import { both, Switch } from "../../switch/mod.ts";
 import { IpAddress, type Net, tcp, unix, type UnixAddress } from "../mod.ts";
 import type { Check } from "./check.ts";
@@ -66,6 +67,8 @@ export interface CheckNetOptions {
  * ```
  */
 export function checkNet(make: (sw: Switch) => Promise<Net>, options?: CheckNetOptions): readonly Check[] {
+  checkFunction("check a network", make);
+  checkOptions("check a network", options);
   const { ip = IpAddress.loopback4, unixPath = () => unix(""), name = "", pumps } = options ?? {};
   const subject = async (sw: Switch): Promise<NetSubject> => ({ net: await make(sw), sw, ip, unixPath, name });
   const run = (check: NetCheck) => Switch.run(async (sw) => await check.run(await subject(sw)));

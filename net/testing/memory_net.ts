@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkClock, checkOptions } from "../../switch/check.ts";
 import { systemClock } from "../../switch/clock.ts";
 import type { Clock } from "../../switch/mod.ts";
 import { createNet, type IpAddress, type Net, type ServiceRecord } from "../mod.ts";
@@ -131,5 +132,8 @@ export interface MemoryNetOptions {
  * ```
  */
 export function memoryNet(options?: MemoryNetOptions): Net {
-  return createNet(new MemoryProvider(options?.clock ?? systemClock, new Hosts(options ?? {})));
+  checkOptions("make a memory network", options);
+  const { clock = systemClock, hosts, services } = options ?? {};
+  checkClock("make a memory network", clock);
+  return createNet(new MemoryProvider(clock, new Hosts({ hosts, services })));
 }

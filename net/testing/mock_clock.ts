@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { describe } from "../../switch/check.ts";
 import { type Clock, currentSignal, interruptible, yieldNow } from "../../switch/mod.ts";
 
 /** A clock whose time moves only when told to. Made by {@linkcode mockClock}. */
@@ -77,7 +78,7 @@ export function mockClock(): MockClock {
   }
 
   function setTime(time: number): void {
-    if (!Number.isFinite(time)) throw new RangeError(`Cannot set the time: ${time} is not a finite number`);
+    if (!Number.isFinite(time)) throw new RangeError(`Cannot set the time: ${describe(time)} is not a finite number`);
     now = time;
     for (const sleeper of timers()) {
       if (sleeper.until > time) break;

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkOptions } from "../../switch/check.ts";
 import { hideClass } from "../../switch/freeze.ts";
 import { describeAddress } from "../address.ts";
 import { label } from "../../flow/label.ts";
@@ -13,6 +14,7 @@ import {
   type StreamSocket,
   tcp,
 } from "../mod.ts";
+import { checkStreamAddress } from "../address.ts";
 import { MemoryStream } from "./memory/memory_stream.ts";
 import { Turn } from "./memory/turn.ts";
 
@@ -73,10 +75,9 @@ export interface SocketPairOptions {
  * ```
  */
 export function socketPair(options?: SocketPairOptions): [StreamSocket, StreamSocket] {
+  checkOptions("make a socket pair", options);
   const { local = tcp("127.0.0.1", 50001), peer = tcp("127.0.0.1", 50002) } = options ?? {};
-  checkAddress("local", local);
-  checkAddress("peer", peer);
-  const [end, other] = MemoryStream.pair(local, peer, new Turn());
+  const [end, other] = MemoryStream.pair(checkStreamAddress(local), checkStreamAddress(peer), new Turn());
   return [new PairedSocket(end), new PairedSocket(other)];
 }
 
@@ -150,9 +151,4 @@ class PairedSocket implements StreamSocket, LendingSource, GivingSink {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function checkAddress(name: string, address: StreamAddress): void {
-  if (address?.transport === "tcp" || address?.transport === "unix") return;
-  throw new TypeError(`Cannot make a socket pair as ${name} must be a TCP or Unix address`);
 }

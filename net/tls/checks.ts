@@ -88,7 +88,7 @@ export function checkAuthorities(authorities: Pem | readonly Pem[] | undefined):
   if (authorities === undefined) return undefined;
   const list: readonly Pem[] = Array.isArray(authorities) ? authorities : [authorities];
   if (list.length === 0) throw new RangeError("Cannot start TLS as authorities must not be empty");
-  return list.flatMap((authority) => readCertificates("authorities", authority));
+  return [...list].flatMap((authority) => readCertificates("authorities", authority));
 }
 
 /** The protocols, if there are any. */

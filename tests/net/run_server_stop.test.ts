@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { getEventListeners } from "node:events";
 import { awaitCancel, Cancelled, runServer, Switch } from "../../mod.ts";
 import { test } from "../_test.ts";
 import { called, fakeListener, FakeStream, microtasks } from "./_fake.ts";
@@ -92,23 +93,14 @@ test("runServer() that was stopped before it began accepts nothing", async () =>
 test("runServer() takes its listener off a signal when it ends", async () => {
   await Switch.run(async (sw) => {
     const { listener } = await fakeListener(sw);
-    let listeners = 0;
     const { signal: stop } = new AbortController();
-    const { addEventListener, removeEventListener } = stop;
-    Object.assign(stop, {
-      addEventListener: (
-        ...args: Parameters<typeof addEventListener>
-      ) => (listeners++, addEventListener.apply(stop, args)),
-      removeEventListener: (
-        ...args: Parameters<typeof removeEventListener>
-      ) => (listeners--, removeEventListener.apply(stop, args)),
-    });
+    const listeners = () => getEventListeners(stop, "abort").length;
     const server = runServer(listener, () => {}, { onError: rethrow, stop });
     await microtasks();
-    assertEquals(listeners, 1);
+    assertEquals(listeners(), 1);
     await listener.close();
     await server.catch(() => {});
-    assertEquals(listeners, 0);
+    assertEquals(listeners(), 0);
   });
 });
 

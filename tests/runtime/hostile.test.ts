@@ -8,6 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import process from "node:process";
 import {
+  all,
   Cancelled,
   ClosedError,
   copy,
@@ -76,7 +77,7 @@ async function heap(): Promise<number> {
 test("a server and clients live among hostile peers, and a client that behaves well is always served", async () => {
   const strange: unknown[] = [];
   const report = (error: unknown) => {
-    if (!isPeers(error)) strange.push(error);
+    if (!isPeers(error) && strange.length < 10) strange.push(error);
   };
   const counts = { served: 0, overTls: 0, datagrams: 0, lookups: 0, suffered: 0, attacks: "0" };
   const before = descriptors();
@@ -170,7 +171,7 @@ test("a server and clients live among hostile peers, and a client that behaves w
           assert(isOver(), `The hostile peer has ended: ${peer.errors}`);
         };
         const fns = [plain, plain, secure, questions, suffers, suffers, watch, listen, () => asks(nameServer, isOver)];
-        await Promise.all(fns.map((fn) => fn()));
+        await all(fns);
         peer.endInput();
       }
       // What its end leaves half done is closed too.

@@ -108,8 +108,8 @@ test("interruptible() wakes all that wait on one promise", async () => {
 test("interruptible() hooks into a long-lived promise once, however often it is waited on", async () => {
   let hooked = 0;
   const promise = new Promise<unknown>(() => {});
-  // A hook looks at it twice: to resolve the promise, and to make that of the reaction.
-  Object.defineProperty(promise, "constructor", { get: () => (hooked += 0.5, Promise) });
+  // A hook looks at it three times: to resolve the promise, to follow it, and to make that of the reaction.
+  Object.defineProperty(promise, "constructor", { get: () => (hooked += 1 / 3, Promise) });
   await rejectionOf(Switch.run((sw) => {
     for (let i = 0; i < 100_000; i++) sw.fork(() => interruptible(promise));
     sw.fail(failure);

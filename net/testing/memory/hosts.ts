@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkNumber, checkOptions, describe } from "../../../switch/check.ts";
 import { hostAddress, IpAddress, type ServiceRecord } from "../../mod.ts";
 import type { MemoryNetOptions } from "../memory_net.ts";
 import { systemError } from "./system_error.ts";
@@ -13,16 +14,18 @@ export class Hosts {
   readonly #services: Map<string, readonly ServiceRecord[]> = new Map();
   readonly #own: Set<string>;
 
-  constructor({ hosts, services }: MemoryNetOptions) {
+  constructor({ hosts, services }: Pick<MemoryNetOptions, "hosts" | "services">) {
+    checkOptions("make a memory network with hosts", hosts);
+    checkOptions("make a memory network with services", services);
     for (const [name, ips] of Object.entries(hosts ?? {})) {
       const key = keyOf(name);
       checkList("hosts", key, ips);
-      this.#addresses.set(key, ips.map(toIp));
+      this.#addresses.set(key, [...ips].map(toIp));
     }
     for (const [name, records] of Object.entries(services ?? {})) {
       const key = keyOf(name);
       checkList("services", key, records);
-      this.#services.set(key, records.map(checkRecord));
+      this.#services.set(key, [...records].map(checkRecord));
     }
     this.#own = new Set([...loopback, ...[...this.#addresses.values()].flat()].map((ip) => `${bare(ip)}`));
   }
@@ -68,8 +71,16 @@ function keyOf(name: string): string {
   return hostAddress(name, 0).name.toLowerCase().replace(/\.$/, "");
 }
 
-function checkRecord({ name, port, priority, weight }: ServiceRecord): ServiceRecord {
+function checkRecord(record: ServiceRecord): ServiceRecord {
+  if (typeof record !== "object" || record === null) {
+    throw new TypeError(
+      `Cannot make a memory network as a service must be an object: current value is ${describe(record)}`,
+    );
+  }
+  const { name, port, priority, weight } = record;
   hostAddress(name, port);
+  checkNumber("make a memory network", "priority", priority, 0, 65_535);
+  checkNumber("make a memory network", "weight", weight, 0, 65_535);
   return Object.freeze({ name, port, priority, weight });
 }
 

@@ -99,7 +99,7 @@ test("MockClock.setTime() goes backwards too, and wakes nobody then", async () =
 test("MockClock.setTime() rejects what is not a finite number with RangeError", () => {
   const clock = mockClock();
   for (const time of [NaN, Infinity, -Infinity, "1" as never]) {
-    assertThrows(() => clock.setTime(time), RangeError, `Cannot set the time: ${time} is not a finite number`);
+    assertThrows(() => clock.setTime(time), RangeError, "is not a finite number");
   }
   assertEquals(clock.now(), 0);
 });
