@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkOptions } from "../switch/check.ts";
 import { freezeClass } from "../switch/freeze.ts";
 import { bytesProblem, checkBuffer, unshared, viewOf } from "./bytes.ts";
 import { describe, quoteText } from "../switch/text.ts";
@@ -90,6 +91,7 @@ export class BufReader {
    */
   constructor(source: Source, options?: BufReaderOptions) {
     checkSource("read from", source);
+    checkOptions("make a BufReader", options);
     const { maxSize = defaultMaxSize, initialSize = defaultSize } = options ?? {};
     const problem = countProblem("maxSize", maxSize, 1) ?? countProblem("initialSize", initialSize, 1);
     if (problem !== undefined) throw problem;

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkOptions } from "../switch/check.ts";
 import { freezeClass } from "../switch/freeze.ts";
 import type { ReleaseHook } from "../switch/release_hooks.ts";
 import { own, type Switch } from "../switch/switch.ts";
@@ -81,6 +82,7 @@ export class BufWriter {
    * ```
    */
   constructor(options?: BufWriterOptions) {
+    checkOptions("make a BufWriter", options);
     const { initialSize = defaultSize, sw } = options ?? {};
     const problem = countProblem("initialSize", initialSize, 1);
     if (problem !== undefined) throw problem;

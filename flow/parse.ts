@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { isInstance } from "../switch/check.ts";
+import { checkOptions, isInstance } from "../switch/check.ts";
 import { BufReader } from "./buf_reader.ts";
 import { isBytes } from "./bytes.ts";
 import { describe } from "../switch/text.ts";
@@ -57,6 +57,7 @@ export function parse<T>(
 ): Promise<T> {
   return operation(async () => {
     if (typeof parser !== "function") throw new TypeError(`Cannot parse: ${describe(parser)} is not a function`);
+    checkOptions("parse", options);
     const reader = readerOf(source, options?.maxSize);
     try {
       const value = await parser(reader);

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkOptions } from "../switch/check.ts";
 import { hideClass } from "../switch/freeze.ts";
 import { totalLength } from "./bytes.ts";
 import { describe } from "../switch/text.ts";
@@ -45,6 +46,7 @@ export interface PipeEnd extends TwoWay, Closable, LendingSource, GivingSink {}
  * ```
  */
 export function pipe(options?: PipeOptions): [PipeEnd, PipeEnd] {
+  checkOptions("make a pipe", options);
   const { capacity = 64 * 1024 } = options ?? {};
   if (!Number.isSafeInteger(capacity) || capacity < 1) {
     const value = typeof capacity === "number" ? capacity : describe(capacity);

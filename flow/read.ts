@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkOptions } from "../switch/check.ts";
 import { refused } from "../switch/scope.ts";
 import { bytesProblem, vanished, viewOf } from "./bytes.ts";
 import { describe } from "../switch/text.ts";
@@ -86,6 +87,7 @@ export function readExact(source: Source, buffer: Uint8Array): Promise<void> {
 export function readAll(source: Source, options?: ReadAllOptions): Promise<Uint8Array<ArrayBuffer>> {
   return operation(async () => {
     checkSource("read from", source);
+    checkOptions("read all", options);
     const { maxSize = Infinity } = options ?? {};
     if (maxSize !== Infinity && !Number.isSafeInteger(maxSize) || maxSize < 0) {
       const value = typeof maxSize === "number" ? maxSize : describe(maxSize);

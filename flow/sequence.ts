@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkOptions, checkShape } from "../switch/check.ts";
 import type { BufReader } from "./buf_reader.ts";
 import { describe } from "../switch/text.ts";
 import { ParseError } from "./errors.ts";
@@ -43,6 +44,8 @@ export function sequence<T>(
   parser: (r: BufReader) => Promise<T>,
   options?: SequenceOptions,
 ): AsyncIterable<T> {
+  checkShape("parse a sequence", "reader", "a BufReader", reader, "atEnd");
+  checkOptions("parse a sequence", options);
   const { stop = (r: BufReader) => r.atEnd() } = options ?? {};
   for (const fn of [parser, stop]) {
     if (typeof fn !== "function") throw new TypeError(`Cannot parse a sequence: ${describe(fn)} is not a function`);

@@ -1,7 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { isInstance } from "../switch/check.ts";
-import { checkFunction } from "../switch/check.ts";
+import { checkFunction, checkOptions, isInstance } from "../switch/check.ts";
 import { Cancelled, MultipleErrors } from "../switch/errors.ts";
 import { currentScope, failureIn } from "../switch/scope.ts";
 import { isSwitchCancelled, Switch } from "../switch/switch.ts";
@@ -27,6 +26,8 @@ interface Failure {
   readonly error: unknown;
   /** Whether the sink has not taken everything. */
   readonly lost: boolean;
+  /** Whether the switch has failed with it. */
+  readonly told: boolean;
 }
 
 /**
@@ -68,6 +69,7 @@ export function withBufWriter<T>(
   return operation(async () => {
     checkFunction("write through a buffer", fn);
     checkSink("write to", sink);
+    checkOptions("write through a buffer", options);
     return await write(sink, fn, options?.initialSize);
   });
 }
@@ -84,8 +86,8 @@ function write<T>(sink: Sink, fn: (w: BufWriter) => T | Promise<T>, initialSize:
         await drain(buffer, sink);
       } catch (cause) {
         const error = failureIn(currentScope(), cause);
-        failure = { error, lost: buffer.pending > 0 };
-        if (!thrown && !isSwitchCancelled(sw)) sw.fail(error); // before the flushes, so that those of `fn` are cancelled
+        failure = { error, lost: buffer.pending > 0, told: !thrown && !isSwitchCancelled(sw) };
+        if (failure.told) sw.fail(error); // before the flushes, so that those of `fn` are cancelled
         buffer.abort(error);
       }
     });
@@ -96,7 +98,11 @@ function write<T>(sink: Sink, fn: (w: BufWriter) => T | Promise<T>, initialSize:
       if (failure?.lost) throw failure.error;
       return value;
     } catch (error) {
-      if (isSwitchCancelled(sw)) throw causedBy(failure, error) ? failure?.error : error;
+      if (isSwitchCancelled(sw)) {
+        const same = causedBy(failure, error) || Object.is(error, failure?.error);
+        if (same && failure?.told) sw.check(); // it is told already: a text that is thrown twice would count twice
+        throw same ? failure?.error : error;
+      }
       thrown = true;
       buffer.close();
       await drained;

@@ -55,8 +55,10 @@ const garbage: (() => Buffer)[] = [
 
 /** A TLS client whose bytes go through a relay that misbehaves after some of them. */
 async function interferedTls(after: number, then: (up: Socket, down: Socket) => unknown): Promise<void> {
+  const sockets: Socket[] = [];
   const server = createServer({ allowHalfOpen: true }, (down) => {
     const up = dial(tls);
+    sockets.push(down, up);
     let passed = 0;
     down.on("error", () => {}).on("data", (bytes: Buffer) => {
       const kept = bytes.subarray(0, Math.max(0, after - passed));
@@ -74,6 +76,7 @@ async function interferedTls(after: number, then: (up: Socket, down: Socket) => 
   client.on("error", () => {}).on("secureConnect", () => client.write("x".repeat(below(3000)))).resume();
   await Promise.race([new Promise((resolve) => client.once("close", resolve)), wait(300)]);
   client.destroy();
+  for (const socket of sockets) socket.destroy();
   server.close();
 }
 

@@ -80,6 +80,7 @@ test("a server and clients live among hostile peers, and a client that behaves w
     if (!isPeers(error) && strange.length < 10) strange.push(error);
   };
   const counts = { served: 0, overTls: 0, datagrams: 0, lookups: 0, suffered: 0, attacks: "0" };
+  await run(({ net }) => Switch.run((sw) => net.listen(sw, anyPort))); // what a runtime opens late
   const before = descriptors();
   await run(async ({ net, clock }) => {
     await Switch.run(async (sw) => {
