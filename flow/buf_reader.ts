@@ -91,8 +91,7 @@ export class BufReader {
    */
   constructor(source: Source, options?: BufReaderOptions) {
     checkSource("read from", source);
-    checkOptions("make a BufReader", options);
-    const { maxSize = defaultMaxSize, initialSize = defaultSize } = options ?? {};
+    const { maxSize = defaultMaxSize, initialSize = defaultSize } = checkOptions("make a BufReader", options);
     const problem = countProblem("maxSize", maxSize, 1) ?? countProblem("initialSize", initialSize, 1);
     if (problem !== undefined) throw problem;
     this.#in = new ReadBuffer(source, { maxSize, initialSize: Math.min(initialSize, maxSize) });

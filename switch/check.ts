@@ -36,9 +36,10 @@ export function checkFunction(action: string, fn: unknown): void {
   throw new TypeError(`Cannot ${action}: ${describe(fn)} is not a function${hint}`);
 }
 
-/** Throws `TypeError` unless `options` is an object or undefined. */
-export function checkOptions(action: string, options: unknown): void {
-  if (options === undefined || (typeof options === "object" && options !== null)) return;
+/** Throws `TypeError` unless `options` is an object or undefined. Returns it, or an empty object. */
+export function checkOptions<T extends object>(action: string, options: T | undefined): Partial<T> {
+  if (options === undefined) return {};
+  if (typeof options === "object" && options !== null) return options;
   throw new TypeError(`Cannot ${action} as options must be an object: current value is ${describe(options)}`);
 }
 

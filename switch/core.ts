@@ -271,10 +271,7 @@ export class Switch {
   #cancelWith(signal: AbortSignal): () => Cancelled | undefined {
     let reason: Cancelled | undefined;
     const forget = onAbort(signal, () => this.#scope.cancel(reason = new Cancelled(reasonOf(signal))));
-    return () => {
-      forget();
-      return reason;
-    };
+    return () => (forget(), reason);
   }
 
   /**

@@ -11,10 +11,12 @@ import {
   all,
   Cancelled,
   ClosedError,
+  type ConnectionInfo,
   copy,
   copyString,
   EndOfFlow,
   hostAddress,
+  IpAddress,
   MultipleErrors,
   type Net,
   NetError,
@@ -76,8 +78,9 @@ async function heap(): Promise<number> {
 
 test("a server and clients live among hostile peers, and a client that behaves well is always served", async () => {
   const strange: unknown[] = [];
-  const report = (error: unknown) => {
-    if (!isPeers(error) && strange.length < 10) strange.push(error);
+  const report = (error: unknown, info?: ConnectionInfo) => {
+    const isOurs = info?.peer.transport === "tcp" && info.peer.ip.equals(IpAddress.loopback4); // the others have another
+    if ((isOurs || !isPeers(error)) && strange.length < 10) strange.push(error);
   };
   const counts = { served: 0, overTls: 0, datagrams: 0, lookups: 0, suffered: 0, attacks: "0" };
   await run(({ net }) => Switch.run((sw) => net.listen(sw, anyPort))); // what a runtime opens late
@@ -92,14 +95,14 @@ test("a server and clients live among hostile peers, and a client that behaves w
       const echo = await serve((flow) => copy(flow, flow));
       const flood = await serve((flow) => writeAll(flow, pattern(0, 300_000)));
       const tls = await serve(async (flow, _, scope) => {
-        const inner = await tlsServer(scope.sw, flow, { ...serverOptions, handshakeTimeout: 3000 });
+        const inner = await tlsServer(scope.sw, flow, { ...serverOptions, handshakeTimeout: 10_000 });
         await copy(inner, inner);
       });
       const socket = await net.datagramSocket(sw, udp("127.0.0.1", 0));
       sw.forkDaemon(async () => {
         for (;;) {
           for (const { data, from } of await socket.recvMany()) {
-            await socket.send(data, from).catch(report);
+            await socket.send(data, from).catch((error) => report(error));
             if (data.length > 20_000) report(new Error("Nothing that large was sent"));
           }
         }
@@ -162,7 +165,7 @@ test("a server and clients live among hostile peers, and a client that behaves w
         const watch = async () => {
           await clock.sleep(seconds * 300);
           const early = await heap();
-          await until(isOver);
+          while (!isOver()) await clock.sleep(100);
           const growth = await heap() - early;
           assert(growth < mostGrowth, `The heap has grown by ${growth} bytes`);
           if (verbose) console.error(`The heap has grown by ${growth} bytes`);
