@@ -2,7 +2,8 @@
 
 import { checkCancelled } from "../switch/cancel.ts";
 import { operation } from "../flow/operation.ts";
-import { checkShape, describe, isInstance } from "../switch/check.ts";
+import { checkShape, isInstance } from "../switch/check.ts";
+import { describe } from "../switch/text.ts";
 import { runIn } from "../switch/context.ts";
 import { Cancelled, Failures } from "../switch/errors.ts";
 import { currentScope, failureIn, type Scope, type StrayListener } from "../switch/scope.ts";

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkOptions, checkShape, describe } from "../switch/check.ts";
+import { checkOptions, checkShape } from "../switch/check.ts";
+import { describe } from "../switch/text.ts";
 import { checkIpEndpoint, type TcpAddress, type UdpAddress } from "./address.ts";
 import { NetError } from "./errors.ts";
 import type { AddrInfoOptions, Net } from "./types.ts";

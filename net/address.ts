@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { textOf } from "../switch/check.ts";
+import { textOf } from "../switch/text.ts";
+import { isOfAnotherCopy } from "../switch/kind.ts";
 import { IpAddress } from "./ip_address.ts";
 import { describe, escapeText, quoteText } from "../switch/text.ts";
 

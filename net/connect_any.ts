@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { operation } from "../flow/operation.ts";
-import { checkClock, checkOptions, checkShape, describe } from "../switch/check.ts";
+import { checkClock, checkOptions, checkShape } from "../switch/check.ts";
+import { describe } from "../switch/text.ts";
 import { refusedFor, type Switch } from "../switch/switch.ts";
 import { checkStreamAddress, describeAddress, hostAddress, type TcpAddress } from "./address.ts";
 import { connectToAny, within } from "./connect.ts";

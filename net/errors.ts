@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { freezeClass } from "../switch/freeze.ts";
-import { checkOptions, describe, isInstance } from "../switch/check.ts";
+import { checkOptions, checkString, isInstance } from "../switch/check.ts";
 import { type Address, formatAddress, type HostAddress } from "./address.ts";
 import { escapeText, quoteText } from "../switch/text.ts";
 
@@ -265,7 +265,7 @@ export class NetError extends Error {
     const checked = checkSource(code, options);
     const { operation, address, lookupCode, remedy, cause } = checked;
     const target = address === undefined ? undefined : describeTarget(checked);
-    const word = escapeText(operation);
+    const word = escapeText(operation, maxOperation);
     const [doing, action] = Object.hasOwn(phrases, operation) ? phrases[operation] : [word, word];
     const verb = target === undefined ? action.replace(/ (?:to|from|on)$/, "") : `${action} ${target}`;
     const help = remedy === undefined ? "" : `: ${escapeText(remedy)}`;
@@ -320,7 +320,7 @@ export class NetError extends Error {
    */
   addContext(step: string): void {
     checkString("add to the context of an error", "step", step);
-    const line = escapeText(step);
+    const line = escapeText(step, maxStep);
     if (this.#context.at(-1) === line || this.#context.length >= maxContext) return;
     this.#context = Object.freeze([...this.#context, line]);
     const { message, stack } = this;
@@ -510,11 +510,6 @@ function checkSource(code: unknown, options: Partial<NetErrorOptions> | undefine
     if (value !== undefined) checkString(action, name, value);
   }
   return { operation: operation as string, address, service, lookupCode, remedy, cause };
-}
-
-function checkString(action: string, name: string, value: unknown): void {
-  if (typeof value === "string") return;
-  throw new TypeError(`Cannot ${action} as ${name} must be a string: current value is ${describe(value)}`);
 }
 
 function describeTarget({ operation, address, service }: NetErrorSource): string {

@@ -2,7 +2,8 @@
 
 /** What {@linkcode Net.getAddrInfo} does, over the resolver of a provider. */
 
-import { checkOptions, describe, fieldOf, isInstance } from "../switch/check.ts";
+import { checkOptions, fieldOf, isInstance } from "../switch/check.ts";
+import { describe, quoteText } from "../switch/text.ts";
 import {
   checkHostName,
   describeAddress,

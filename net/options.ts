@@ -2,8 +2,9 @@
 
 /** The checks of options, before any system call. */
 
-import { checkBoolean, describe } from "../switch/check.ts";
-import { checkStreamAddress, checkUnixPath, formatAddress, type HostAddress, type StreamAddress } from "./address.ts";
+import { checkBoolean } from "../switch/check.ts";
+import { describe } from "../switch/text.ts";
+import { checkStreamAddress, checkUnixPath, describeAddress, type HostAddress, type StreamAddress } from "./address.ts";
 import { NetError } from "./errors.ts";
 import type { ProviderListenOptions } from "./provider.ts";
 import type { SocketOptionEntry, SocketOptionName } from "./socket_option.ts";
@@ -26,7 +27,7 @@ export function checkConnectOptions(
   options: ConnectOptions,
 ): { bindTo: StreamAddress | undefined; timeout: number; linger: number } {
   const { timeout = Infinity, linger = defaultLinger, bindTo: from } = options;
-  const action = `connect to ${formatAddress(to)}`;
+  const action = `connect to ${describeAddress(to)}`;
   if (to.transport === "unix") checkUnixPath(to.path);
   else if (to.port === 0) throw new RangeError(`Cannot ${action}: port 0 can only be listened on`);
   const bindTo = from === undefined ? undefined : checkStreamAddress(from);
@@ -49,7 +50,7 @@ export function checkListenOptions(
   reach: ReadonlySet<SocketOptionName>,
 ): ProviderListenOptions & { linger: number; given: readonly SocketOptionEntry[] } {
   const { backlog = defaultBacklog, reuseAddr = false, reusePort = false, mode, linger = defaultLinger } = options;
-  const action = `listen on ${formatAddress(at)}`;
+  const action = `listen on ${describeAddress(at)}`;
   checkBoolean(action, "reuseAddr", reuseAddr);
   checkBoolean(action, "reusePort", reusePort);
   if (!Number.isSafeInteger(backlog) || backlog < 1) {

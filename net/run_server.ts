@@ -1,10 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { ClosedError } from "../flow/errors.ts";
-import { operation } from "../flow/operation.ts";
-import { awaitCancel, isCancelled, yieldNow } from "../switch/cancel.ts";
-import { checkBoolean, checkOptions, describe, isInstance } from "../switch/check.ts";
-import { systemClock } from "../switch/clock.ts";
+import { ignore, operation } from "../flow/operation.ts";
+import { awaitCancel, interruptible, isCancelled, yieldNow } from "../switch/cancel.ts";
+import { checkBoolean, checkOptions, isInstance } from "../switch/check.ts";
+import { describe } from "../switch/text.ts";
+import { sleepOn, systemClock } from "../switch/clock.ts";
 import { Cancelled, MultipleErrors } from "../switch/errors.ts";
 import { any } from "../switch/fiber.ts";
 import { isOfKind } from "../switch/kind.ts";
@@ -241,7 +241,7 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     for (;;) {
       const slot = slots.tryAcquire() ?? await slots.acquire();
       try {
-        const connection = checkAccepted("run server", await listener.accept(handlers));
+        const connection = checkAccepted("run server", await acceptFrom(listener, handlers));
         backoff = shortestBackoff;
         handlers.fork(() => {
           return serve(connection, serveTerms, new Served(live, connection, slot));

@@ -2,7 +2,7 @@
 
 /** The table of socket options: which there are, what they hold, and on which sockets. */
 
-import { describe } from "../switch/check.ts";
+import { describe, quoteText } from "../switch/text.ts";
 import { NetError } from "./errors.ts";
 import { IpAddress } from "./ip_address.ts";
 

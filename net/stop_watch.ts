@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { interruptible } from "../switch/cancel.ts";
-import { describe, isPromise } from "../switch/check.ts";
+import { describe } from "../switch/text.ts";
+import { isPromise } from "../switch/check.ts";
 import { follow } from "../switch/promise.ts";
 import { isAborted, isSignal, onAbort } from "../switch/signal.ts";
 

@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { operation } from "../flow/operation.ts";
-import { checkFunction, checkOptions, checkShape, describe, isInstance } from "../switch/check.ts";
+import { checkFunction, checkOptions, checkShape, isInstance } from "../switch/check.ts";
+import { describe } from "../switch/text.ts";
 import { Switch } from "../switch/switch.ts";
 import { getAddrInfoStream } from "./addr_info.ts";
 import { addContext, NetError } from "./errors.ts";

@@ -49,6 +49,12 @@ export function checkName(action: string, name: unknown): void {
   throw new TypeError(`Cannot ${action} as name must be a string: current value is ${describe(name)}`);
 }
 
+/** Throws `TypeError` unless `value` is a string. */
+export function checkString(action: string, name: string, value: unknown): void {
+  if (typeof value === "string") return;
+  throw new TypeError(`Cannot ${action} as ${name} must be a string: current value is ${describe(value)}`);
+}
+
 /**
  * Throws `RangeError` unless `value` is a whole number of at least `least`, or `Infinity` where
  * that is allowed.

@@ -2,7 +2,8 @@
 
 import { freezeClass } from "./freeze.ts";
 import { withCallerFrames } from "./caller_frames.ts";
-import { checkFunction, className, describe, isInstance, rejectionOf } from "./check.ts";
+import { checkFunction, className, isInstance, rejectionOf } from "./check.ts";
+import { describe } from "./text.ts";
 import { runIn } from "./context.ts";
 import { open } from "./counter.ts";
 import { Cancelled, Failures, noLongerNeeded, scopeEnded } from "./errors.ts";

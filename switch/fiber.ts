@@ -432,11 +432,12 @@ function runEach<T, R, P>(
   let list: T[] = [];
   let maxFibers = Infinity;
   const problem = rejectionOf(() => {
-    checkFunction("map fibers", fn);
-    checkOptions("map fibers", options);
+    const action = `run ${kind}`;
+    checkFunction(action, fn);
+    checkOptions(action, options);
     ({ maxFibers = Infinity } = options ?? {});
-    checkWhole("map fibers", "maxFibers", maxFibers, 1, true);
-    if (!isIterable(items)) throw new TypeError(`Cannot map fibers: ${describe(items)} is not iterable`);
+    checkWhole(action, "maxFibers", maxFibers, 1, true);
+    if (!isIterable(items)) throw new TypeError(`Cannot ${action}: ${describe(items)} is not iterable`);
     list = [...items];
   });
   if (problem !== undefined) return problem;

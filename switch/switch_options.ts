@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkFunction, checkName, checkOptions, describe } from "./check.ts";
+import { checkFunction, checkName, checkOptions } from "./check.ts";
+import { describe } from "./text.ts";
 import { isSignal } from "./signal.ts";
 
 /** Options for {@linkcode Switch.runProtected}. */

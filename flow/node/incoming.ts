@@ -2,7 +2,8 @@
 
 import type { Readable } from "node:stream";
 import { clearTimeout, setTimeout } from "node:timers";
-import { isBytes } from "../bytes.ts";
+import { isBytes, isGone, lost, unshared, viewOf } from "../bytes.ts";
+import { longestTimer } from "../../switch/clock.ts";
 import type { StreamEvents } from "../stream_end.ts";
 import { inputIsQuiet, ReceiveQueue } from "./receive_queue.ts";
 
@@ -61,11 +62,7 @@ export class Incoming {
   }
 
   /** Takes what has arrived. */
-  take(chunk: Buffer<ArrayBuffer>): void {
-    if (!isBytes(chunk)) {
-      this.stop();
-      return this.fail(new TypeError(`Cannot read from a stream of ${typeof (chunk as unknown)}s: it must give bytes`));
-    }
+  take(chunk: Uint8Array<ArrayBuffer>): void {
     this.#received += chunk.length;
     if (this.#dropping || chunk.length === 0) return;
     this.#queue.add(chunk);

@@ -2,8 +2,9 @@
 
 import { getServers } from "node:dns";
 import { lookup, lookupService } from "node:dns/promises";
-import { describe, isIterable } from "../../switch/check.ts";
-import { checkDatagramAddress, formatAddress, udp, type UdpAddress } from "../address.ts";
+import { describe } from "../../switch/text.ts";
+import { isIterable } from "../../switch/check.ts";
+import { checkDatagramAddress, describeAddress, udp, type UdpAddress } from "../address.ts";
 import { lookupCodeOf } from "../errors.ts";
 import { IpAddress, systemIp } from "../ip_address.ts";
 import type { Attempt, NetProvider } from "../provider.ts";

@@ -36,8 +36,9 @@ const privileges: Record<string, RegExp> = {
   "net/env":
     /^(switch\/(check|scope|strays|text)\.ts|net\/backends\/.+|net\/tls\/errors\.ts|flow\/node\/.+|flow\/(bytes|operation|stream(_end)?)\.ts)$/,
   "net/tls":
-    /^(switch\/(switch|clock|forgotten|ownership|check)\.ts|flow\/(stream|stream_end|home|label|operation)\.ts|net\/(open|options|text|close_within|linger)\.ts|net\/backends\/node_tls\.ts)$/,
-  "net/testing": /^(switch\/(check|clock|context|counter|freeze)|flow\/(label|operation|stream(_end)?)|net\/address)\.ts$/,
+    /^(switch\/(switch|clock|forgotten|freeze|ownership|check|text)\.ts|flow\/(stream|stream_end|home|label|operation|bytes|foreign)\.ts|net\/(open|options|domain_name|close_within|linger)\.ts|net\/backends\/node_tls\.ts)$/,
+  "net/testing":
+    /^(switch\/(check|clock|context|counter|freeze|text)|flow\/(label|operation|stream(_end)?)|net\/address)\.ts$/,
 };
 
 /** Every import of a file. */

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkNumber, checkOptions, describe } from "../../../switch/check.ts";
+import { checkNumber, checkOptions } from "../../../switch/check.ts";
+import { describe } from "../../../switch/text.ts";
 import { hostAddress, IpAddress, type ServiceRecord } from "../../mod.ts";
 import type { MemoryNetOptions } from "../memory_net.ts";
 import { systemError } from "./system_error.ts";
