@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { follow } from "../switch/promise.ts";
 import { Waiter } from "../switch/scope.ts";
 import { netErrorFrom } from "./errors.ts";
 import type { Attempt } from "./provider.ts";
@@ -24,7 +25,8 @@ export async function ask<T>(query: Query, begin: () => Attempt<T>): Promise<T> 
     attempt.cancel();
     waiter.reject(reason);
   }, { label: query.address });
-  attempt.result.then(
+  follow(
+    attempt.result,
     (answer) => waiter.resolve(answer),
     (cause) => waiter.fail(() => netErrorFrom(cause, query)),
   );

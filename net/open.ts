@@ -2,6 +2,7 @@
 
 /** How everything that a switch owns is opened: the one place where ownership, cancellation and late success meet. */
 
+import { follow } from "../switch/promise.ts";
 import { silent } from "../flow/operation.ts";
 import type { Closable } from "../flow/types.ts";
 import type { Hook, Labelled, Releasable } from "../switch/release_hooks.ts";
@@ -57,7 +58,7 @@ export async function openUnder<P, T extends Closable>(plan: OpenPlan<P, T>): Pr
   const waiter: Waiter<T> = new Waiter(operation, (_, reason) => giveUp(reason), subject);
   try {
     attempt = plan.begin();
-    attempt.result.then((given) => {
+    follow(attempt.result, (given) => {
       if (waiter.settled || isSwitchCancelled(sw)) {
         plan.discard(given);
         giveUp(ownerGone(sw, operation));

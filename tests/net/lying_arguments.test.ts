@@ -22,6 +22,7 @@ import {
   thrownBy,
 } from "../_lies.ts";
 import { test } from "../_test.ts";
+import { fakeNet, FakeStream } from "./_fake.ts";
 import { clientOptions, serverOptions } from "./tls/_helpers.ts";
 
 type Loose = (...args: unknown[]) => unknown;
@@ -655,3 +656,22 @@ function withPlace(fn: (place: Place) => Promise<unknown>): Promise<void> {
     await fn({ net, loose: loose(net), sw, listener, client: loose(client), socket: loose(socket) });
   });
 }
+
+test("connect() keeps the connection of a provider whose result is a thenable that calls back twice", async () => {
+  await Switch.run(async (sw) => {
+    const { net, provider } = fakeNet();
+    const stream = new FakeStream();
+    const result = {
+      then(done: (stream: FakeStream) => void, failed: (error: Error) => void) {
+        done(stream);
+        done(stream);
+        failed(new Error("Cannot do both"));
+        throw new Error("Cannot end");
+      },
+    };
+    provider.connect = () => ({ result: result as never, cancel() {} });
+    const socket = await net.connect(sw, tcp("10.0.0.2", 80));
+    await socket.write(Uint8Array.of(104));
+    assertEquals([stream.taken, stream.state], ["h", "open"]);
+  });
+});
