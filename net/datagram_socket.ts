@@ -232,7 +232,7 @@ export class ProvidedDatagramSocket implements DatagramSocket {
     do {
       const datagram = socket.#end.take();
       if (datagram === undefined) break;
-      datagrams.push(datagram);
+      datagrams.push({ data: viewOf(datagram.data) as Uint8Array<ArrayBuffer>, from: datagram.from });
     } while (socket.#end.queued > 0);
     return datagrams.length === 0 ? undefined : datagrams;
   }
