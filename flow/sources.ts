@@ -108,6 +108,8 @@ export async function* chunks(source: Source): AsyncIterable<Uint8Array<ArrayBuf
   for (let chunk; (chunk = await nextChunk(source)) !== null;) yield chunk;
 }
 
+Object.freeze(chunks.prototype); // what it returns inherits this
+
 /**
  * Makes a source cancellable that is not, such as standard input or a file: a read that is cancelled settles at once,
  * while the underlying read goes on, and what it gives is kept for the next reader.

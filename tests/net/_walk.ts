@@ -12,6 +12,8 @@ import { ownHost, ownPort } from "./_helpers.ts";
 /** An error of the system, whose class the platform does not export. */
 const refused = await new Promise<Error>((resolve) => net.connect(ownPort(), ownHost).on("error", resolve));
 
+const generators: readonly unknown[] = [function* () {}, async function* () {}].map(Object.getPrototypeOf);
+
 /** What can be reached from the platform itself. Whoever runs here can change that anyway. */
 const platform: ReadonlySet<object> = reachOfPlatform();
 
@@ -45,7 +47,11 @@ export function walk(roots: ReadonlyMap<string, unknown>, allowed: ReadonlySet<u
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     const { path, value, own } = next;
     const prototype: object | null = Object.getPrototypeOf(value);
-    if (prototype !== null) add(`${path}.__proto__`, prototype);
+    if (prototype !== null) {
+      // What several objects inherit is never the caller's own.
+      if (!platform.has(prototype) && !Object.isFrozen(prototype)) mutable.push(`${path}.__proto__`);
+      add(`${path}.__proto__`, prototype);
+    }
     if (!isHarmless(value, own)) mutable.push(path);
     if (isClass(value) && !allowed.has(value)) constructors.push(path);
     if (ArrayBuffer.isView(value)) continue;
@@ -53,7 +59,8 @@ export function walk(roots: ReadonlyMap<string, unknown>, allowed: ReadonlySet<u
       const field = Object.getOwnPropertyDescriptor(value, key) as PropertyDescriptor;
       const at = `${path}.${String(key)}`;
       if (typeof key === "symbol" && isOfPlatform(value)) continue; // how the platform keeps what is its own
-      if (key === "prototype" && !isClass(value) && isUnused(field.value)) continue;
+      if (key === "prototype" && !isClass(value) && !isGenerator(value) && isUnused(field.value)) continue;
+      if (key === "prototype" && isGenerator(value) && !Object.isFrozen(field.value)) mutable.push(at);
       // What is in the caller's own record or error is the caller's own too, unless it is a class or a prototype.
       if ("value" in field) add(at, field.value, own || value instanceof Error);
       else {
@@ -74,6 +81,7 @@ function isHarmless(value: object, own: boolean): boolean {
   if (Object.isFrozen(value)) return true;
   const prototype: object | null = Object.getPrototypeOf(value);
   if (typeof value === "function") return !isClass(value) && hasNoState(value);
+  if (/Generator\]$/.test(Object.prototype.toString.call(value))) return Object.isFrozen(prototype);
   if (value instanceof Error) return isInstanceOfPlatform(prototype) || Object.isFrozen(prototype); // what was thrown
   if (prototype === null || prototype === Object.prototype || prototype === Array.prototype) {
     return own && !isPrototype(value);
@@ -110,6 +118,11 @@ function isPrototype(value: object): boolean {
 
 function isClass(value: object): boolean {
   return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
+}
+
+/** Whether the objects that a function returns inherit its prototype. */
+function isGenerator(value: object): boolean {
+  return generators.includes(Object.getPrototypeOf(value));
 }
 
 /** The getters that an object of ours inherits. */

@@ -163,6 +163,8 @@ test("pipes, bridges, readers and writers cannot be changed", async () => {
     cancellable: root.cancellableSource(root.nullFlow),
   });
   Object.assign(found, { web: root.fromReadableStream(new Blob(["x"]).stream()) });
+  Object.assign(found, { chunks: root.chunks(root.nullFlow), lines: root.BufReader.of("x").lines() });
+  found.sequence = root.sequence(root.BufReader.of("x"), (r) => r.line());
   found.busy = await failure(() => Promise.all([b.read(new Uint8Array(1)), b.read(new Uint8Array(1))]));
   await (root.stringSource("x") as root.LendingSource)[root.lend](spy(found, "borrower", Promise.resolve(1)) as never);
   await a.close();
