@@ -194,7 +194,11 @@ test("a server and clients live among hostile peers, and a client that behaves w
   async function asks(nameServer: number, isOver: () => boolean): Promise<void> {
     await run(async ({ net }: { net: Net }) => {
       for (let i = 0; !isOver(); i++) {
-        const answers = await net.getAddrInfo(`name${i}.example`, { type: "stream" });
+        const answers = await net.getAddrInfo(`name${i}.example`, { type: "stream" }).catch((error) => {
+          assertEquals(error.lookupCode, "AGAIN"); // the floods beside it may cost a question or an answer
+          return undefined;
+        });
+        if (answers === undefined) continue;
         assertEquals(answers.map(({ ip }) => `${ip}`), ["127.0.0.1"]);
         counts.lookups++;
       }
