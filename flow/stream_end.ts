@@ -17,7 +17,7 @@ export interface StreamEvents {
 export interface StreamEnd {
   /**
    * What has arrived and is not consumed, as far as it lies in one piece: at least one byte, null at the end, `undefined` while nothing is there (then
-   * {@linkcode StreamEvents.readable} follows). Nobody writes to its memory any more; if that has been detached or shrunk all
+   * {@linkcode StreamEvents.readable} follows). Its memory is not written to any more; if that has been detached or shrunk all
    * the same, it is empty, and stays so. It may be a subclass such as Node's `Buffer`: a plain view of it costs a tenth of a
    * round trip, so {@linkcode Stream} makes one only where it lends.
    *
@@ -25,7 +25,7 @@ export interface StreamEnd {
    */
   peek(): Uint8Array<ArrayBuffer> | null | undefined;
   /**
-   * Drops the first `size` bytes of what `peek` gave, also if their memory has been detached since. `true` says that more has arrived, so that `peek` gives it without doing anything for it: a read
+   * Drops the first `size` bytes of what `peek` returned, also if their memory has been detached since. `true` says that more has arrived, so that `peek` gives it without doing anything for it: a read
    * takes that along.
    */
   consume(size: number): boolean | void;
@@ -42,7 +42,7 @@ export interface StreamEnd {
    * memory that is detached meanwhile is freed, and the system would send what lies there next.
    */
   give(buffers: readonly Uint8Array[], owned?: boolean): number;
-  /** Whether nothing but this end, and whom it was lent to, can reach the memory of what `peek` gives. */
+  /** Whether only this end and its borrowers can reach the memory of what `peek` returns. */
   readonly ownsMemory?: boolean;
   /** Ends the sending direction after everything that was taken. */
   end(): void;

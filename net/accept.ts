@@ -222,7 +222,7 @@ export function checkListener(action: string, listener: unknown): void {
   throw new TypeError(`Cannot ${action} as listener must be a listening socket: current value is ${hint}`);
 }
 
-/** Throws `TypeError` unless `connection`, which a listener gave that somebody else may have written, has the shape of one. */
+/** Throws `TypeError` unless `connection`, which may come from a foreign listener, has the shape of one. */
 export function checkAccepted(action: string, connection: StreamSocket): StreamSocket {
   checkShape(action, "what the listener accepts", "a connection", connection, "close");
   return connection;

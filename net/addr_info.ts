@@ -68,7 +68,7 @@ export async function getAddrInfoDatagram(
   return some(answers.filter((address) => address.transport === "udp"), name, service);
 }
 
-/** Asks a network that somebody else may have written. */
+/** Asks a network, which may be a foreign one. */
 async function ask(
   net: Net,
   name: string,

@@ -36,7 +36,7 @@ export class DnsName {
     this.#hash = hash;
   }
 
-  /** Its labels with a dot between them, where a byte that is no plain character is escaped (RFC 1035, section 5.1). */
+  /** Its labels with a dot between them, where any byte but a plain character is escaped (RFC 1035, section 5.1). */
   get text(): string {
     if (this.#text !== undefined) return this.#text;
     this.#spend(this.size);

@@ -5,8 +5,8 @@ const PlatformPromise: PromiseConstructor = Promise;
 const { then } = PlatformPromise.prototype;
 
 /**
- * Waits for `value` as `await` does, without a frame, and without the `then` that a program gave to a promise. Throws
- * what a `constructor` throws that a program gave to one.
+ * Waits for `value` as `await` does, without a frame, and without a `then` that a program has put on a promise. Throws
+ * what a `constructor` throws that a program has put on one.
  */
 export function follow<T>(
   value: T | PromiseLike<T>,

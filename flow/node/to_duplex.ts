@@ -381,7 +381,7 @@ class Bridge implements SocketState {
     if (typeof flow.abort === "function" && await this.#mustAbort(flow, error, waiting)) {
       flow.abort(error ?? undefined);
     }
-    // Before this, a flow that somebody else owns could be closed by its owner, who would not have aborted it.
+    // Not earlier: the owner of a flow could close it then, instead of aborting it.
     this.#closeSoon(error !== null);
     await (typeof flow.close === "function" ? flow.close() : flow.shutdown("all"));
   }

@@ -3,7 +3,7 @@
 /**
  * Makes a callback for a runtime. An exception that left it would end the process, or be lost, so
  * `failed` gets what `action` throws, and fails the one socket that the callback is for. What
- * `failed` throws itself is dropped: there is no one left to tell.
+ * `failed` throws itself is dropped: nothing is left that could be told.
  *
  * @param action What the callback does. It gets the `this` of the runtime and at most two arguments.
  * @param failed Called with the error and the first argument.

@@ -41,7 +41,7 @@ export class SocketFile {
   /**
    * @param path The path that is to be listened on. A relative one stays the same file when the working folder changes.
    * @throws The system's error when no folder can be made for a socket with a mode, which a stranger
-   * could connect to before it has that mode, or a `NetError` when there is no place for it.
+   * could connect to before it has that mode, or a `NetError` where that cannot be had.
    */
   constructor(path: string, terms: SocketFileTerms) {
     this.#path = path.startsWith("/") ? path : `${process.cwd()}/${path}`;

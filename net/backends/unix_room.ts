@@ -22,7 +22,7 @@ import { maxUnixPathBytes } from "../address.ts";
 import { isGone, ownMark } from "./unix_owner.ts";
 import type { DeadTest } from "./unix_probe.ts";
 
-/** After so many milliseconds whoever made a claim has died: it is held within one turn. */
+/** After so many milliseconds the maker of a claim has died: a claim is held within one turn. */
 export const longestClaim = 5000;
 
 /** Whether the program may use a path, without asking the user. */
@@ -79,7 +79,7 @@ export class Room {
     leaveRoom(this.#folder);
   }
 
-  /** Forgets the folder, once nobody uses the path at which the socket was bound. */
+  /** Forgets the folder, once the path at which the socket was bound is out of use. */
   close(): void {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = undefined;
@@ -137,7 +137,7 @@ async function clearRoom(room: string, isDead: DeadTest): Promise<void> {
   leaveRoom(room);
 }
 
-/** Whether the file in a room is a socket on which nobody listens. */
+/** Whether the file in a room is a socket without a listener. */
 async function isLeftSocket(room: string, isDead: DeadTest): Promise<boolean> {
   let descriptor: number | undefined;
   try {
@@ -164,7 +164,7 @@ export function putBack(aside: string, path: string): void {
   ignoreErrors(() => unlinkSync(aside));
 }
 
-/** Gives a file one more name, which nobody has. */
+/** Adds a name that is not in use to a file. */
 export function addName(file: string, path: string): void {
   try {
     linkSync(file, path);
@@ -185,12 +185,12 @@ export function hasFile(path: string): boolean {
   }
 }
 
-/** For what somebody else may have done already, or has made impossible. */
+/** For what another process may have done already, or made impossible. */
 export function ignoreErrors(action: () => unknown): void {
   try {
     action();
   } catch {
-    // What matters is seen by whoever looks at the path next.
+    // What matters shows when the path is looked at next.
   }
 }
 

@@ -120,7 +120,7 @@ function readName(name: DerReader): string {
   return lines.join("\n");
 }
 
-/** A value as RFC 4514, section 2.4, writes it: what is no text as the digits of its bytes. */
+/** A value as RFC 4514, section 2.4, writes it: what is not text as the digits of its bytes. */
 function valueText({ tag, content }: DerElement): string {
   try {
     if (Object.hasOwn(encodings, tag)) return escapeValue(encodings[tag](content));
