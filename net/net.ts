@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { operation } from "../flow/operation.ts";
+import { systemClock } from "../switch/clock.ts";
 import { checkClock, checkOptions, checkShape } from "../switch/check.ts";
 import { refused } from "../switch/scope.ts";
 import { checkIsSwitch, refusedFor } from "../switch/ownership.ts";
@@ -55,7 +56,7 @@ import type {
  */
 export function createNet(provider: NetProvider): Net {
   checkShape("make a network", "provider", "a NetProvider", provider);
-  const { clock } = provider;
+  const { clock = systemClock } = provider;
   checkClock("make a network", clock);
 
   function dial(

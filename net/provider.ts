@@ -166,8 +166,12 @@ export interface ProviderListener {
 export interface NetProvider {
   /** What this network can do. */
   readonly features: ReadonlySet<NetFeature>;
-  /** What its timeouts run on. */
-  readonly clock: Clock;
+  /**
+   * What its timeouts run on.
+   *
+   * @default {the system's clock}
+   */
+  readonly clock?: Clock | undefined;
   /** The options that can be set on its sockets; of a listener, those that its connections inherit and `IPV6_V6ONLY`. Without it there are none. */
   readonly socketOptions?: Readonly<Partial<Record<SocketKind, ReadonlySet<SocketOptionName>>>> | undefined;
   /** Begins to connect. */

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** The provider interface, by a network in memory whose two ends are connected: it accepts by pull and takes little at a time. */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import {
   acceptFork,
   type Attempt,
@@ -22,7 +22,9 @@ import {
   tcp,
 } from "../../mod.ts";
 import { mockClock } from "../../net/testing/mod.ts";
+import { systemClock } from "../../switch/clock.ts";
 import { test } from "../_test.ts";
+import { FakeProvider } from "./_fake.ts";
 import { assertNetError, text } from "./_helpers.ts";
 
 const server = tcp("10.0.0.2", 80);
@@ -267,4 +269,9 @@ test("createNet() closes what a provider listens with when its switch fails", as
   });
   await assertRejects(() => failed, Error, "Cannot go on");
   assertEquals(closed, 1);
+});
+
+test("createNet() runs on the system's clock where the provider has none", () => {
+  const provider = Object.create(new FakeProvider(), { clock: { value: undefined } });
+  assertStrictEquals(createNet(provider).clock, systemClock);
 });
