@@ -55,7 +55,7 @@ import type {
  * ```
  */
 export function createNet(provider: NetProvider): Net {
-  checkShape("make a network", "provider", "a NetProvider", provider);
+  checkShape("make a network", "provider", "a NetProvider", provider, "connect");
   const { clock = systemClock } = provider;
   checkClock("make a network", clock);
 
