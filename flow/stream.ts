@@ -10,7 +10,7 @@ import { BusyError, ClosedError } from "./errors.ts";
 import { checkEndTook, checkTaken } from "./foreign.ts";
 import { rejection, silenced } from "./operation.ts";
 import type { StreamEnd, StreamEvents } from "./stream_end.ts";
-import { eventsOf } from "./stream_events.ts";
+import { ownsMemory } from "./own_memory.ts";
 import type { Borrower, PromptBorrower, ShutdownHow } from "./types.ts";
 import { Flushers, Watchers } from "./watchers.ts";
 
@@ -158,14 +158,15 @@ export class Stream implements StreamEvents {
   }
 
   /**
-   * {@linkcode Stream.pump} to another stream. No other code sees the bytes, so they are passed on
-   * without a view. `note` is told each count that was taken.
+   * {@linkcode Stream.pump} to another stream. No other code sees the bytes, so those of an end that
+   * owns its memory are passed on without a view. `note` is told each count that was taken.
    */
   pumpTo(sink: Stream, note: (taken: number) => void): Promise<boolean> {
-    return this.#pump((bytes) => {
-      const { length } = bytes;
-      const taken = sink.#giveNow([bytes], this.#end.ownsMemory === true && !this.#lent);
-      if (taken === length) this.#lent = false;
+    const owned = ownsMemory(this.#end);
+    return this.#pump((lent) => {
+      const bytes = owned ? lent : viewOf(lent);
+      const taken = sink.#giveNow([bytes], owned && !this.#lent);
+      if (taken === bytes.length) this.#lent = false;
       note(taken);
       return taken;
     });
@@ -287,11 +288,6 @@ export class Stream implements StreamEvents {
     this.#sending?.retry();
     this.#watchers?.look();
     if (this.#flushers !== undefined && this.#end.flushed) this.#flushers.done(this.#loss);
-  }
-
-  /** What to hand to an end that may be code of users. */
-  get events(): StreamEvents & { closed(): void } {
-    return eventsOf(this);
   }
 
   /** What is under it is gone; nothing follows. */

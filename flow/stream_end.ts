@@ -42,8 +42,6 @@ export interface StreamEnd {
    * memory that is detached meanwhile is freed, and the system would send what lies there next.
    */
   give(buffers: readonly Uint8Array[], owned?: boolean): number;
-  /** Whether only this end and its borrowers can reach the memory of what `peek` returns. */
-  readonly ownsMemory?: boolean;
   /** Ends the sending direction after everything that was taken. */
   end(): void;
   /** Drops what has arrived and whatever will, so that the other side is not held up. */

@@ -4,6 +4,7 @@ import { hideClass } from "../switch/freeze.ts";
 import { ClosedError } from "../flow/errors.ts";
 import { label } from "../flow/label.ts";
 import { Stream, type StreamNames } from "../flow/stream.ts";
+import { eventsOf } from "../flow/stream_events.ts";
 import { registerFlows } from "../flow/stream_of.ts";
 import { give, lend, pump, tryGive } from "../flow/types.ts";
 import type { Borrower, PromptBorrower, PumpedSink, PumpingSource, ShutdownHow } from "../flow/types.ts";
@@ -89,7 +90,7 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, 
     this.#hook = hook;
     this.#stream = new Stream(end, identity);
     hook.resource = identity;
-    end.attach(this.#stream.events);
+    end.attach(eventsOf(this.#stream));
     if (terms.given.length > 0) this.#settings();
     Object.freeze(this);
   }

@@ -5,6 +5,7 @@ import { inputIsQuiet, ReceiveQueue } from "../../flow/node/receive_queue.ts";
 import { writeLimit } from "../../flow/stream_end.ts";
 import { open } from "../../switch/counter.ts";
 import type { StreamAddress } from "../address.ts";
+import { registerOwners } from "../../flow/own_memory.ts";
 import type { ProviderStream, ProviderStreamEvents } from "../provider.ts";
 import type { SocketOptionName, SocketOptionValue } from "../socket_option.ts";
 import { guard } from "./guard.ts";
@@ -47,6 +48,10 @@ let joined: Uint8Array | undefined;
 
 /** An accepted socket of `Bun.listen` as a non-blocking stream. What is written goes to the system or is not taken, so nothing is ever queued here. */
 export class BunStream implements ProviderStream {
+  static {
+    registerOwners((end) => #socket in end);
+  }
+
   static readonly #onBroken = (error: unknown, socket: BunSocket): void => socket.data.#break(error);
   static readonly handlers: BunHandlers = {
     binaryType: "uint8array",
@@ -91,11 +96,6 @@ export class BunStream implements ProviderStream {
   /** Whether the system has closed the socket already. */
   get gone(): boolean {
     return this.#gone;
-  }
-
-  /** Bun has made it for one chunk. */
-  get ownsMemory(): boolean {
-    return true;
   }
 
   get flushed(): boolean {

@@ -6,6 +6,7 @@ import { Incoming } from "../../flow/node/incoming.ts";
 import { Outgoing } from "../../flow/node/outgoing.ts";
 import { open } from "../../switch/counter.ts";
 import type { StreamAddress } from "../address.ts";
+import { registerOwners } from "../../flow/own_memory.ts";
 import type { ProviderStream, ProviderStreamEvents } from "../provider.ts";
 import type { SocketOptionName, SocketOptionValue } from "../socket_option.ts";
 import { guard } from "./guard.ts";
@@ -23,6 +24,10 @@ interface Owned extends Socket {
 
 /** A socket of `node:net` as a non-blocking stream. Made as soon as there is a socket, so that no `'error'` event is ever without a listener. */
 export class NodeStream implements ProviderStream {
+  static {
+    registerOwners((end) => #socket in end);
+  }
+
   static readonly #onBroken = function (this: Socket, error: unknown): void {
     (this as Owned)[stream].#break(error);
   };
@@ -73,11 +78,6 @@ export class NodeStream implements ProviderStream {
     } catch (error) {
       this.#break(error);
     }
-  }
-
-  /** The runtime has made it for one chunk. */
-  get ownsMemory(): boolean {
-    return true;
   }
 
   /** The outgoing half says so. */

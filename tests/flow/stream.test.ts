@@ -2,6 +2,7 @@
 
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { BusyError, ClosedError } from "../../flow/errors.ts";
+import { registerOwners } from "../../flow/own_memory.ts";
 import { Stream, type StreamNames } from "../../flow/stream.ts";
 import type { StreamEnd } from "../../flow/stream_end.ts";
 import { Cancelled } from "../../switch/mod.ts";
@@ -226,7 +227,7 @@ test("Stream tryGive() throws the stream's own failure, and BusyError beside a w
   assertThrows(() => stream.tryGive([Uint8Array.of(2)]), Error, "Cannot write: Error: reset");
 });
 
-/** What a stream gives to an end, and whether that owns the memory then. */
+/** An end that notes, for each gift, whether it owns the memory. */
 function recordingEnd(): FakeEnd & { owned: (boolean | undefined)[] } {
   const owned: (boolean | undefined)[] = [];
   return Object.assign(new FakeEnd(), {
@@ -240,7 +241,8 @@ function recordingEnd(): FakeEnd & { owned: (boolean | undefined)[] } {
 }
 
 test("Stream pumpTo() gives away what the system has filled, and not what other code may reach", async () => {
-  const from = Object.assign(new FakeEnd(), { ownsMemory: true });
+  const from = new FakeEnd();
+  registerOwners((end) => end === from);
   const to = recordingEnd();
   const source = new Stream(from, names);
   const pump = () => source.pumpTo(new Stream(to, names), () => {});
@@ -268,8 +270,8 @@ test("Stream pumpTo() gives away what the system has filled, and not what other 
   assertEquals(to.owned, [true, false, true, false, false, true]);
 });
 
-test("Stream pumpTo() gives away nothing of an end that does not say that it owns its memory", async () => {
-  const from = new FakeEnd();
+test("Stream pumpTo() gives away nothing of an end that only claims to own its memory", async () => {
+  const from = Object.assign(new FakeEnd(), { ownsMemory: true });
   const to = recordingEnd();
   from.pieces.push(bytesOf("a"), null);
   await new Stream(from, names).pumpTo(new Stream(to, names), () => {});
@@ -283,4 +285,15 @@ test("Stream give() and tryGive() never give away the caller's memory, giveOwned
   stream.tryGive([bytesOf("b")]);
   await stream.giveOwned(bytesOf("c"));
   assertEquals(to.owned, [false, false, true]);
+});
+
+test("Stream pumpTo() passes on the true bytes of an end that lies about their length", async () => {
+  const from = new FakeEnd();
+  const given: number[] = [];
+  const to = Object.assign(new FakeEnd(), {
+    give: (buffers: readonly Uint8Array[]) => given.push(buffers[0].length) && buffers[0].length,
+  });
+  from.pieces.push(Object.defineProperty(bytesOf("hello"), "length", { value: 9999 }), null);
+  await new Stream(from, names).pumpTo(new Stream(to, names), () => {});
+  assertEquals(given, [5]);
 });
