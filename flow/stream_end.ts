@@ -25,7 +25,7 @@ export interface StreamEnd {
    */
   peek(): Uint8Array<ArrayBuffer> | null | undefined;
   /**
-   * Drops the first `size` bytes of what `peek` returned, also if their memory has been detached since. `true` says that more has arrived, so that `peek` gives it without doing anything for it: a read
+   * Drops the first `size` bytes of what `peek` returned, even if their memory was detached since. `true` says that more has arrived, so that `peek` gives it without doing anything for it: a read
    * takes that along.
    */
   consume(size: number): boolean | void;

@@ -75,7 +75,7 @@ export const optionsLike: readonly string[] = strangers.filter(([, value]) =>
   typeof value === "object" && value !== null
 ).map(([name]) => name);
 
-/** What engines say when nobody has looked. */
+/** What engines say of an argument that was not checked. */
 const raw =
   /^Cannot (read p|destructure|convert|perform|mix)|undefined is not an object|is not a (function \(|constructor)|[Ii]llegal invocation|incompatible|evaluating|Symbol\.iterator|Value of "this"|ERR_/;
 
@@ -89,7 +89,7 @@ export function assertOurs(error: unknown): asserts error is Error {
   assert(error.message.length < 500 && !/\p{Cc}/u.test(error.message), error.message.slice(0, 600));
 }
 
-/** Calls an asynchronous function, and gives what it rejects with. It never throws at once. */
+/** Calls an asynchronous function, which must not throw at once, and returns what it rejects with. */
 export async function refusalOf(call: () => unknown): Promise<unknown> {
   let result: unknown;
   try {
@@ -112,7 +112,7 @@ export async function refusalOf(call: () => unknown): Promise<unknown> {
   }
 }
 
-/** Calls a function, and gives what it throws at once. */
+/** Calls a function, and returns what it throws. */
 export function thrownBy(call: () => unknown): unknown {
   try {
     return new Error(`Expected a throw: it gave ${String(call())}`);

@@ -181,7 +181,7 @@ for (const [name, { options, call }] of Object.entries(withOptions)) {
   });
 }
 
-/** What a source or sink can answer that is no count. */
+/** Answers of a source or sink that are not a count. */
 const noCount = strangersBut(
   "null",
   "a number",

@@ -234,7 +234,7 @@ test("a sink that detaches what it has taken in part is a TypeError", async () =
   for (const way of ways) await assertRejects(way, TypeError, "detached or shrunk");
 });
 
-/** Sources that hold memory that somebody else can still reach. */
+/** Sources that hold memory which their caller can still reach. */
 const holders: Record<string, (bytes: Bytes) => Promise<LendingSource>> = {
   "a pipe": async (bytes) => {
     const [a, b] = pipe();

@@ -14,7 +14,7 @@ const refused = await new Promise<Error>((resolve) => net.connect(ownPort(), own
 
 const generators: readonly unknown[] = [function* () {}, async function* () {}].map(Object.getPrototypeOf);
 
-/** What can be reached from the platform itself. Whoever runs here can change that anyway. */
+/** What can be reached from the platform itself, which any code in the process can change anyway. */
 const platform: ReadonlySet<object> = reachOfPlatform();
 
 /** What a walk found. */
