@@ -41,6 +41,9 @@ const internet = 1;
 const headerSize = 12;
 const maxAliases = 16;
 
+/** How many records of a reply are read. What follows them is ignored. */
+const maxRecords = 500;
+
 /**
  * Writes a question.
  *
@@ -96,16 +99,20 @@ function readAnswers<R extends RecordType>(view: DataView, query: DnsQuery<R>): 
   const names = new NameReader(view);
   const asked = names.read(headerSize);
   const answers: Answer[] = [];
+  let aliases = 0;
   let at = query.bytes.length;
-  for (let left = view.getUint16(6); left > 0; left--) {
-    const owner = names.read(at);
+  for (let left = Math.min(view.getUint16(6), maxRecords); left > 0; left--) {
+    const start = at;
+    names.skip(start);
     const { end } = names;
     const [type, kind, size] = [view.getUint16(end), view.getUint16(end + 2), view.getUint16(end + 8)];
     const data = end + 10;
     at = data + size;
     if (at > view.byteLength) throw new RangeError("A record ends after its message");
-    if (kind !== internet || (type !== typeOfAlias && type !== types[query.type])) continue;
-    answers.push({ owner, type, data, size });
+    const isAlias = type === typeOfAlias;
+    if (kind !== internet || (!isAlias && type !== types[query.type])) continue;
+    if (isAlias && ++aliases > maxAliases) throw new RangeError("The aliases of a name have no end");
+    answers.push({ owner: names.read(start), type, data, size });
   }
   const found = follow(answers, asked, types[query.type], names);
   return found.map(({ data, size }) => readValue(view, names, query.type, data, size));

@@ -9,16 +9,16 @@ const maxName = 254;
 /** How many pointers may follow each other before a label comes. */
 const maxPointers = 16;
 
-/** How many characters of text the names of one message may come to: four times the longest message. */
-const maxText = 4 * 64 * 1024;
+/** The most characters that the labels of one message have together, and that the names made of them have. */
+const maxText = 32 * 1024;
 
-const [dot, backslash, zero] = [0x2e, 0x5c, 0x30];
+/** A label of bytes that stand for themselves. */
+const plainLabel = /^[!-\-/-[\]-~]*$/;
 
 /** A name, or what follows one of its labels. */
 export class DnsName {
   readonly #label: string;
   readonly #rest: DnsName | undefined;
-  readonly #hash: number;
   readonly #spend: (size: number) => void;
   #text: string | undefined;
   #lower: string | undefined;
@@ -31,9 +31,6 @@ export class DnsName {
     this.#rest = rest;
     this.#spend = spend;
     this.size = size + (rest?.size ?? 0);
-    let hash = rest === undefined ? 0 : rest.#hash;
-    for (let i = 0; i < label.length; i++) hash = Math.imul(hash, 31) + (label.charCodeAt(i) | 0x20) | 0;
-    this.#hash = hash;
   }
 
   /** Its labels with a dot between them, where any byte but a plain character is escaped (RFC 1035, section 5.1). */
@@ -48,8 +45,11 @@ export class DnsName {
   /** Whether it is the same name, in whatever case. */
   equals(other: DnsName): boolean {
     if (this === other) return true;
-    if (this.size !== other.size || this.#hash !== other.#hash) return false;
-    return (this.#lower ??= this.text.toLowerCase()) === (other.#lower ??= other.text.toLowerCase());
+    return this.size === other.size && this.#lowerCase() === other.#lowerCase();
+  }
+
+  #lowerCase(): string {
+    return this.#lower ??= this.text.toLowerCase();
   }
 }
 
@@ -64,13 +64,30 @@ export class NameReader {
   /** The names that begin at a place of the message. */
   readonly #known: Map<number, DnsName> = new Map();
   readonly #root: DnsName;
-  #labelsLeft: number;
+  #labelsLeft = maxText;
   #textLeft = maxText;
+  /** The message with a character for each byte. */
+  #text: string | undefined;
 
+  /** Reads the names of the message in `view`. */
   constructor(view: DataView) {
     this.#view = view;
-    this.#labelsLeft = view.byteLength;
     this.#root = new DnsName("", 0, undefined, () => {});
+  }
+
+  /**
+   * Moves {@linkcode NameReader.end} behind a name, without reading it.
+   *
+   * @param start Where it begins.
+   */
+  skip(start: number): void {
+    for (let at = start;;) {
+      const length = this.#view.getUint8(at);
+      at += 1 + length;
+      if (length === 0) return void (this.end = at);
+      if (length >= 0xc0) return void (this.end = at - length + 1);
+      if (length > maxLabel || at - start > maxName) throw new RangeError("A name is too long");
+    }
   }
 
   /**
@@ -81,15 +98,14 @@ export class NameReader {
    * @throws {RangeError} If it is malformed, or the names of the message are too long.
    */
   read(start: number): DnsName {
-    const view = this.#view;
     const labels: number[] = [];
     let name: DnsName | undefined;
     let pointers = 0;
     for (let at = start, limit = start; name === undefined;) {
-      const length = view.getUint8(at);
+      const length = this.#view.getUint8(at);
       if (length >= 0xc0) {
         if (pointers++ === 0) this.end = at + 2;
-        at = view.getUint16(at) & 0x3fff;
+        at = this.#view.getUint16(at) & 0x3fff;
         if (at >= limit) throw new RangeError("A name points forwards");
         if (pointers > maxPointers) throw new RangeError("A name has too many pointers");
         limit = at;
@@ -113,9 +129,9 @@ export class NameReader {
   #add(at: number, rest: DnsName): DnsName {
     const length = this.#view.getUint8(at);
     if (length + 1 + rest.size > maxName) throw new RangeError("A name is too long");
-    this.#labelsLeft -= length + 1;
-    if (this.#labelsLeft < 0) throw new RangeError("The labels of a message overlap");
     const label = this.#readLabel(at + 1, length);
+    this.#labelsLeft -= 4 * label.length - 3 * length; // to escape a byte takes time
+    if (this.#labelsLeft < 0) throw new RangeError("The names of a message are too long");
     const name = new DnsName(label, length + 1, rest === this.#root ? undefined : rest, this.#spend);
     this.#known.set(at, name);
     return name;
@@ -127,13 +143,24 @@ export class NameReader {
   };
 
   #readLabel(start: number, size: number): string {
-    const codes: number[] = [];
-    for (let at = start; at < start + size; at++) {
-      const byte = this.#view.getUint8(at);
-      if (byte === dot || byte === backslash) codes.push(backslash, byte);
-      else if (byte > 0x20 && byte < 0x7f) codes.push(byte);
-      else codes.push(backslash, zero + Math.floor(byte / 100), zero + Math.floor(byte / 10) % 10, zero + byte % 10);
-    }
-    return String.fromCharCode.apply(undefined, codes);
+    if (start + size > this.#view.byteLength) throw new RangeError("A name ends after its message");
+    this.#text ??= characters(this.#view);
+    const label = this.#text.slice(start, start + size);
+    return plainLabel.test(label) ? label : label.replaceAll(/[^!-[\]-~]|\./gs, escaped);
   }
+}
+
+/** A character for each byte. */
+function characters({ buffer, byteOffset, byteLength }: DataView): string {
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 4096) {
+    text += String.fromCharCode.apply(undefined, bytes.subarray(at, at + 4096) as unknown as number[]);
+  }
+  return text;
+}
+
+function escaped(character: string): string {
+  if (character === "." || character === "\\") return "\\" + character;
+  return "\\" + String(1000 + character.charCodeAt(0)).slice(1);
 }
