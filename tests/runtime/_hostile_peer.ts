@@ -10,7 +10,8 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import process from "node:process";
 import { connect as connectTls } from "node:tls";
 
-const [echo, flood, tls, datagrams, seed] = process.argv.slice(2).map(Number) as [
+const [echo, flood, tls, startTls, datagrams, seed] = process.argv.slice(2).map(Number) as [
+  number,
   number,
   number,
   number,
@@ -179,7 +180,7 @@ const attacks: Record<string, (port: number) => unknown> = {
     socket.resetAndDestroy();
   },
   "comes in a burst and vanishes": async (port) => {
-    const sockets = Array.from({ length: 100 }, () => dial(port));
+    const sockets = Array.from({ length: below(300) === 0 ? 10_000 : 100 }, () => dial(port));
     await wait(below(20));
     for (const socket of sockets) below(2) === 0 ? socket.destroy() : socket.resetAndDestroy();
   },
@@ -215,6 +216,24 @@ const attacks: Record<string, (port: number) => unknown> = {
       for (let i = 0; i < 100; i++) client.write(Buffer.alloc(16_000, "x"));
       await wait(50);
     }),
+  "interferes with STARTTLS": async () => {
+    const socket = dial(startTls).resume();
+    await connected(socket);
+    for (let i = below(4); i > 0; i--) socket.write("NOOP\r\n");
+    const command = Buffer.from("STARTTLS\r\n");
+    pick([
+      () => socket.write(Buffer.concat([command, Buffer.from("injected\r\n")])),
+      () => socket.write(Buffer.concat([command, pick(garbage)()])), // in one piece, so that both may be read at once
+      () => socket.write(command, () => setTimeout(() => socket.write(pick(garbage)()), below(10))),
+      () => socket.write(command, () => socket.end()),
+      () => socket.write(command, () => socket.resetAndDestroy()),
+      () => socket.write("x".repeat(1 + below(5000))), // a line without end
+      () => socket.write(command.subarray(0, below(10))),
+    ])();
+    await wait(below(100));
+    if (below(2) === 0) socket.resetAndDestroy();
+    else socket.destroy();
+  },
   "floods with datagrams": async () => {
     const socket = createSocket("udp4").on("error", () => {});
     for (let i = 0; i < 200; i++) socket.send(i % 3 === 0 ? "" : noise(below(1400)), datagrams, "127.0.0.1");
@@ -292,10 +311,44 @@ async function lyingDns(): Promise<number> {
       ];
       pick(lies)();
     }
-    setTimeout(() => send(answer(query)), below(20));
+    const whole = answer(query);
+    if (below(4) === 0) {
+      whole[2]! |= 2; // truncated: asks to be asked over TCP
+      whole.fill(0, query.length); // what came of the answers is not to be believed
+    }
+    setTimeout(() => send(whole), below(20));
   });
   await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
-  return socket.address().port;
+  const { port } = socket.address();
+  const overTcp = createServer((stream) => {
+    stream.on("error", () => {}).once("data", (message) => {
+      const reply = answer(message.subarray(2));
+      const framed = (bytes: Buffer) => Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes]);
+      const truncated = Buffer.from(reply);
+      truncated[2]! |= 2;
+      pick([
+        () => stream.write(framed(reply)),
+        () => stream.end(framed(reply)),
+        async () => {
+          for (const byte of framed(reply)) {
+            stream.write(Buffer.of(byte));
+            await wait(1);
+          }
+        },
+        () => stream.write(framed(truncated)),
+        () => stream.end(framed(reply).subarray(0, below(reply.length))),
+        () => stream.write(framed(noise(below(2000)))),
+        () => stream.write(Buffer.concat([framed(Buffer.of()), framed(reply)])),
+        () => stream.write(framed(answer(message.subarray(2), message.readUInt16BE(2) ^ 1, spoofed))),
+        () => stream.write(noise(100_000)),
+        () => stream.resetAndDestroy(),
+        () => stream.destroy(),
+      ])();
+    });
+    setTimeout(() => stream.destroy(), 1000);
+  });
+  await new Promise<void>((resolve) => overTcp.listen(port, "127.0.0.1", resolve));
+  return port;
 }
 
 let over = false;

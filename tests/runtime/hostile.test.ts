@@ -9,6 +9,8 @@ import { join } from "node:path";
 import process from "node:process";
 import {
   all,
+  BufferLimitExceeded,
+  BufReader,
   Cancelled,
   ClosedError,
   type ConnectionInfo,
@@ -57,7 +59,9 @@ const mostGrowth = 16 * 1024 * 1024;
 function isPeers(error: unknown): boolean {
   if (error instanceof MultipleErrors) return error.errors.every(isPeers);
   if (error instanceof NetError) return error.code === "connection_reset";
-  return [TlsError, ClosedError, Cancelled, EndOfFlow, TimeoutError].some((type) => error instanceof type);
+  return [TlsError, ClosedError, Cancelled, EndOfFlow, TimeoutError, BufferLimitExceeded].some((type) =>
+    error instanceof type
+  );
 }
 
 /** Says something, and expects it back. */
@@ -82,7 +86,7 @@ test("a server and clients live among hostile peers, and a client that behaves w
     const isOurs = info?.peer.transport === "tcp" && info.peer.ip.equals(IpAddress.loopback4); // the others have another
     if ((isOurs || !isPeers(error)) && strange.length < 10) strange.push(error);
   };
-  const counts = { served: 0, overTls: 0, datagrams: 0, lookups: 0, suffered: 0, attacks: "0" };
+  const counts = { served: 0, overTls: 0, upgraded: 0, datagrams: 0, lookups: 0, suffered: 0, attacks: "0" };
   await run(({ net }) => Switch.run((sw) => net.listen(sw, anyPort))); // what a runtime opens late
   const before = descriptors();
   await run(async ({ net, clock }) => {
@@ -98,6 +102,15 @@ test("a server and clients live among hostile peers, and a client that behaves w
         const inner = await tlsServer(scope.sw, flow, { ...serverOptions, handshakeTimeout: 10_000 });
         await copy(inner, inner);
       });
+      const startTls = await serve(async (flow, _, scope) => {
+        const plain = new BufReader(flow, { maxSize: 1024 });
+        while (await plain.line() !== "STARTTLS") await copyString("500 what?\r\n", flow);
+        if (plain.buffered > 0) return; // a command that would be taken for an encrypted one
+        await copyString("220 go ahead\r\n", flow);
+        const options = { ...serverOptions, handshakeTimeout: 10_000 };
+        const inner = await tlsServer(scope.sw, plain.unread(flow), options);
+        await copy(inner, inner);
+      });
       const socket = await net.datagramSocket(sw, udp("127.0.0.1", 0));
       sw.forkDaemon(async () => {
         for (;;) {
@@ -111,7 +124,7 @@ test("a server and clients live among hostile peers, and a client that behaves w
       const quiet = openCounts();
 
       {
-        const ports = [echo.port, flood.port, tls.port, datagrams.port, seed].map(String);
+        const ports = [echo.port, flood.port, tls.port, startTls.port, datagrams.port, seed].map(String);
         await using peer = new Peer(nodeProgram, [join(root, "tests/runtime/_hostile_peer.ts"), ...ports]);
         const hostile = String(await peer.line()).split(",").map(Number);
         const nameServer = hostile.pop() as number;
@@ -119,7 +132,10 @@ test("a server and clients live among hostile peers, and a client that behaves w
         const isOver = () => performance.now() > end;
 
         /** Does it again and again, each time soon enough. */
-        const again = async (kind: "served" | "overTls" | "datagrams", fn: (own: Switch) => Promise<unknown>) => {
+        const again = async (
+          kind: "served" | "overTls" | "upgraded" | "datagrams",
+          fn: (own: Switch) => Promise<unknown>,
+        ) => {
           while (!isOver()) {
             await withTimeout(clock, patience, () => Switch.run(fn), { name: kind });
             counts[kind]++;
@@ -129,6 +145,14 @@ test("a server and clients live among hostile peers, and a client that behaves w
         const plain = () => again("served", async (own) => await talk(await net.connect(own, echo)));
         const secure = () =>
           again("overTls", async (own) => await talk(await tlsClient(own, await net.connect(own, tls), clientOptions)));
+        const upgraded = () =>
+          again("upgraded", async (own) => {
+            const flow = await net.connect(own, startTls);
+            await copyString("STARTTLS\r\n", flow);
+            const plain = new BufReader(flow, { maxSize: 1024 });
+            assertEquals(await plain.line(), "220 go ahead");
+            await talk(await tlsClient(own, plain.unread(flow), clientOptions));
+          });
         const questions = () =>
           again("datagrams", async (own) => {
             const mine = await net.datagramSocket(own, udp("127.0.0.1", 0));
@@ -166,7 +190,12 @@ test("a server and clients live among hostile peers, and a client that behaves w
           await clock.sleep(seconds * 300);
           const early = await heap();
           while (!isOver()) await clock.sleep(100);
-          const growth = await heap() - early;
+          let growth = await heap() - early;
+          // Thousands of connections may have come just now.
+          for (const late = performance.now() + patience; growth >= mostGrowth && performance.now() < late;) {
+            await clock.sleep(100);
+            growth = await heap() - early;
+          }
           assert(growth < mostGrowth, `The heap has grown by ${growth} bytes`);
           if (verbose) console.error(`The heap has grown by ${growth} bytes`);
         };
@@ -174,7 +203,18 @@ test("a server and clients live among hostile peers, and a client that behaves w
           for (let line; !isOver() && (line = await peer.line()) !== undefined;) counts.attacks = line;
           assert(isOver(), `The hostile peer has ended: ${peer.errors}`);
         };
-        const fns = [plain, plain, secure, questions, suffers, suffers, watch, listen, () => asks(nameServer, isOver)];
+        const fns = [
+          plain,
+          plain,
+          secure,
+          upgraded,
+          questions,
+          suffers,
+          suffers,
+          watch,
+          listen,
+          () => asks(nameServer, isOver),
+        ];
         await all(fns);
         peer.endInput();
       }
@@ -195,7 +235,8 @@ test("a server and clients live among hostile peers, and a client that behaves w
     await run(async ({ net }: { net: Net }) => {
       for (let i = 0; !isOver(); i++) {
         const answers = await net.getAddrInfo(`name${i}.example`, { type: "stream" }).catch((error) => {
-          assertEquals(error.lookupCode, "AGAIN"); // the floods beside it may cost a question or an answer
+          // The floods beside it may cost a question or an answer, and over TCP the server may answer nonsense.
+          assert(["AGAIN", "FAIL"].includes(error.lookupCode), String(error));
           return undefined;
         });
         if (answers === undefined) continue;
@@ -203,7 +244,7 @@ test("a server and clients live among hostile peers, and a client that behaves w
         counts.lookups++;
       }
       await Switch.run((own) => net.connect(own, hostAddress("last.example", 1))).catch((error) => {
-        assertEquals(error.code, "connection_refused");
+        assert(["connection_refused", "address_lookup_failed"].includes(error.code), String(error));
       });
     }, { nameServers: [udp("127.0.0.1", nameServer)] });
   }
