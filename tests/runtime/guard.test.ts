@@ -2,10 +2,14 @@
 
 /** What is thrown in a callback of a backend fails that one socket, and never leaves for the runtime. */
 import { assertEquals, assertThrows } from "@std/assert";
+import { createSocket, Socket as DatagramSocket } from "node:dgram";
+import { createServer, Socket } from "node:net";
 import { IpAddress, tcp, udp, type UdpAddress } from "../../mod.ts";
 import { systemProvider } from "../../net/backends/auto.ts";
+import { askServers } from "../../net/backends/dns_client.ts";
 import { attempt, guard } from "../../net/backends/guard.ts";
 import type { ProviderListener, ProviderStream } from "../../net/provider.ts";
+import { openCounts } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
 import { type Signal, signal, until } from "../net/_helpers.ts";
 
@@ -150,6 +154,87 @@ for (const event of ["receivable", "sendable", "closed"] as const) {
     assertThrows(() => socket.take(), Error, "boom");
     assertThrows(() => socket.send([new Uint8Array(1)], socket.local as UdpAddress, () => {}), Error, "boom");
     socket.close();
+  });
+}
+
+/** A question to a server that answers over UDP that it is to be asked over TCP, and there says nothing. */
+async function ask(port: number, host = "127.0.0.1"): Promise<unknown> {
+  const { result } = askServers([udp(host, port)], "a.example", "A", () => {});
+  return await result.then(String, (error: unknown) => error);
+}
+
+/** Replaces a method while `fn` runs. */
+async function replaced<O extends object>(
+  object: O,
+  name: keyof O & string,
+  make: (method: (...args: unknown[]) => unknown) => (this: O, ...args: unknown[]) => unknown,
+  fn: () => Promise<void>,
+): Promise<void> {
+  const methods = object as Record<string, unknown>;
+  const original = methods[name] as (...args: unknown[]) => unknown;
+  methods[name] = make(original);
+  try {
+    await fn();
+  } finally {
+    methods[name] = original;
+  }
+}
+
+/** An object each of whose properties throws. */
+const poison: object = new Proxy({}, { get: fail });
+
+for (const event of ["message", "error"] as const) {
+  test(`an exception in the '${event}' callback of a DNS question over UDP ends the question`, async () => {
+    const server = createSocket("udp4");
+    await new Promise<void>((resolve) => server.bind(0, "127.0.0.1", resolve));
+    const before = openCounts();
+    const args = event === "message" ? [new Uint8Array(1), poison] : [boom];
+    await replaced(DatagramSocket.prototype, "connect", (connect) =>
+      function (...all) {
+        setTimeout(() => this.emit(event, ...args), 1);
+        return connect.apply(this, all);
+      }, async () => assertEquals(await ask(server.address().port), boom));
+    await until(() => openCounts().sockets === before.sockets);
+    server.close();
+  });
+}
+
+test("an exception in the callback for a connected socket ends a DNS question", async () => {
+  const server = createSocket("udp4");
+  await new Promise<void>((resolve) => server.bind(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await replaced(
+    DatagramSocket.prototype,
+    "send",
+    () => fail,
+    async () => assertEquals(await ask(port), boom),
+  );
+  server.close();
+});
+
+for (const [event, argument] of [["data", poison], ["error", poison]] as const) {
+  test(`an exception in the '${event}' callback of a DNS question over TCP ends the question`, async () => {
+    const host = "127.0.9.1"; // where no other test has taken the port
+    const udpServer = createSocket("udp4");
+    await new Promise<void>((resolve) => udpServer.bind(0, host, resolve));
+    const { port } = udpServer.address();
+    udpServer.on("message", (query, from) => {
+      query[2] |= 0x82; // a reply, and truncated
+      udpServer.send(query, from.port, from.address);
+    });
+    const streams: Socket[] = [];
+    const tcpServer = createServer((stream) => streams.push(stream.on("error", () => {})));
+    await new Promise<void>((resolve) => tcpServer.listen(port, host, resolve));
+    const before = openCounts();
+    await replaced(Socket.prototype, "write", (write) =>
+      function (...all) {
+        if (this.connecting) setTimeout(() => this.emit(event, argument), 1); // not standard output
+        return write.apply(this, all);
+      }, async () => assertEquals(await ask(port, host), boom));
+    await until(() => openCounts().sockets === before.sockets);
+    udpServer.close();
+    for (const stream of streams) stream.destroy();
+    await new Promise((resolve) => tcpServer.close(resolve));
   });
 }
 
