@@ -1,16 +1,26 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { yieldNow } from "../switch/cancel.ts";
-import { isInstance } from "../switch/check.ts";
-import { Cancelled } from "../switch/errors.ts";
-import { isOfAnotherCopy } from "../switch/kind.ts";
-import { vanished } from "./bytes.ts";
-import { checkSink, checkSource, giveNow, giveSome, lends, lendSome, pumped, pumps, pumpSome } from "./foreign.ts";
-import { readSome, writeSome } from "./foreign.ts";
-import { operation } from "./operation.ts";
-import { streamOf } from "./stream_of.ts";
-import { writeLimit } from "./stream_end.ts";
-import type { LendingSource, PumpedSink, PumpingSource, Sink, Source } from "./types.ts";
+import { isInstance, isOfAnotherCopy } from "../base/internal.ts";
+import { Cancelled, yieldNow } from "../switch/internal.ts";
+import { vanished } from "./_bytes.ts";
+import {
+  checkSink,
+  checkSource,
+  giveNow,
+  giveSome,
+  lends,
+  lendSome,
+  pumped,
+  pumps,
+  pumpSome,
+  readSome,
+  writeSome,
+} from "./_foreign.ts";
+import { operation } from "./_operation.ts";
+import { streamOf } from "./_foreign.ts";
+import { writeLimit } from "./_stream_end.ts";
+import type { LendingSource, PumpedSink, PumpingSource } from "./provider.ts";
+import type { Sink, Source } from "./types.ts";
 
 /**
  * After so many turns a copy lets everything else run once: two ends that never wait would starve it, and the copy's

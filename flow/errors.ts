@@ -1,8 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { freezeClass } from "../switch/freeze.ts";
-import { setKind } from "../switch/kind.ts";
-import { describe, escapeText } from "../switch/text.ts";
+import { describe, escapeText, freezeClass, setKind } from "../base/internal.ts";
 
 /** What to do instead of two operations at once. */
 const remedies: Readonly<Record<string, string>> = {
@@ -296,4 +294,13 @@ function located(message: string, offset: number): string {
 /** The cause alone: an `undefined` one is not one. */
 function causeOf(options: ErrorOptions | undefined): ErrorOptions | undefined {
   return typeof options !== "object" || !("cause" in options) ? undefined : { cause: options.cause };
+}
+
+/** Where a flow of the library has its name, for errors: "tcp:127.0.0.1:80". Not exported: a foreign flow has none. */
+export const label: unique symbol = Symbol("label");
+
+/** The name of a flow of the library. Asked for only when an error is made. */
+export function labelOf(flow: object): string | undefined {
+  const name = (flow as { readonly [label]?: unknown })[label];
+  return typeof name === "string" ? name : undefined;
 }

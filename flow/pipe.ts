@@ -1,15 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkOptions } from "../switch/check.ts";
-import { hideClass } from "../switch/freeze.ts";
-import { totalLength } from "./bytes.ts";
-import { describe } from "../switch/text.ts";
-import { BrokenPipeError } from "./errors.ts";
-import { label } from "./label.ts";
-import { Stream, type StreamNames } from "./stream.ts";
-import { type StreamEnd, writeLimit } from "./stream_end.ts";
-import { give, lend } from "./types.ts";
-import type { Borrower, Closable, GivingSink, LendingSource, ShutdownHow, TwoWay } from "./types.ts";
+import { checkOptions, describe, hideClass } from "../base/internal.ts";
+import { totalLength } from "./_bytes.ts";
+import { Stream } from "./_stream.ts";
+import type { StreamNames } from "./_half.ts";
+import { BrokenPipeError, label } from "./errors.ts";
+import type { StreamEnd } from "./provider.ts";
+import { writeLimit } from "./_stream_end.ts";
+import { type Borrower, give, type GivingSink, lend, type LendingSource } from "./provider.ts";
+import type { Closable, ShutdownHow, TwoWay } from "./types.ts";
 
 /** Options for {@linkcode pipe}. */
 export interface PipeOptions {

@@ -1,12 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { both } from "../switch/fiber.ts";
-import { asOperation } from "../switch/forgotten.ts";
-import { refused } from "../switch/scope.ts";
+import { describe } from "../base/internal.ts";
+import { asOperation, both, refused } from "../switch/internal.ts";
+import { checkSink, checkSource } from "./_foreign.ts";
+import { ignore, operation } from "./_operation.ts";
 import { copy } from "./copy.ts";
-import { describe } from "../switch/text.ts";
-import { checkSink, checkSource } from "./foreign.ts";
-import { ignore, operation } from "./operation.ts";
 import type { TwoWay } from "./types.ts";
 
 /**

@@ -1,14 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkOptions } from "../switch/check.ts";
-import { refused } from "../switch/scope.ts";
-import { bytesProblem, vanished, viewOf } from "./bytes.ts";
-import { describe } from "../switch/text.ts";
-import { BufferLimitExceeded, EndOfFlow } from "./errors.ts";
-import { checkSource, lends, readSome } from "./foreign.ts";
-import { labelOf } from "./label.ts";
-import { operation, rejection, silenced } from "./operation.ts";
-import { lend, type Source } from "./types.ts";
+import { checkOptions, describe } from "../base/internal.ts";
+import { refused } from "../switch/internal.ts";
+import { bytesProblem, vanished, viewOf } from "./_bytes.ts";
+import { checkSource, lends, readSome } from "./_foreign.ts";
+import { operation, rejection, silenced } from "./_operation.ts";
+import { BufferLimitExceeded, EndOfFlow, labelOf } from "./errors.ts";
+import { lend } from "./provider.ts";
+import type { Source } from "./types.ts";
 
 /** What {@linkcode readAll} allocates at first, in bytes. */
 const firstSize = 16 * 1024;

@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { refused } from "../switch/scope.ts";
-import { checkBuffer, checkBytes, joined, lengthOf, lost, totalLength, viewsOf } from "./bytes.ts";
-import { give, type GivingSink, lend, type LendingSource } from "./types.ts";
+import { refused } from "../switch/internal.ts";
+import { checkBuffer, checkBytes, joined, lengthOf, lost, totalLength, viewsOf } from "./_bytes.ts";
+import { give, type GivingSink, lend, type LendingSource } from "./provider.ts";
 
 /** What {@linkcode bufferSink} makes: a sink that keeps everything in memory. */
 export interface BufferSink extends GivingSink {

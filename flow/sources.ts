@@ -1,12 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { buffersProblem, bytesProblem, vanished, viewOf } from "./bytes.ts";
-import { describe } from "../switch/text.ts";
-import { checkSource, lends, lendSome, readSome } from "./foreign.ts";
-import { pulledSource } from "./pulled.ts";
-import { writeLimit } from "./stream_end.ts";
-import { encode } from "./text.ts";
-import type { LendingSource, Source } from "./types.ts";
+import { describe } from "../base/internal.ts";
+import { buffersProblem, bytesProblem, encode, vanished, viewOf } from "./_bytes.ts";
+import { checkSource, lends, lendSome, readSome } from "./_foreign.ts";
+import { pulledSource } from "./_pull_source.ts";
+import { writeLimit } from "./_stream_end.ts";
+import type { LendingSource } from "./provider.ts";
+import type { Source } from "./types.ts";
 
 /**
  * A source that gives a text, as UTF-8.

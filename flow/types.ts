@@ -146,7 +146,8 @@ export type Borrower = (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => number
  *
  * @example Looking at bytes where they are
  * ```ts
- * import { lend, stringSource } from "@sluice/io";
+ * import { stringSource } from "@sluice/io";
+ * import { lend } from "@sluice/io/flow/provider";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(await stringSource("hello")[lend]((bytes) => Math.min(bytes.length, 2)), 2);
@@ -170,7 +171,8 @@ export interface LendingSource extends Source {
  *
  * @example Giving memory away
  * ```ts
- * import { bufferSink, give } from "@sluice/io";
+ * import { bufferSink } from "@sluice/io";
+ * import { give } from "@sluice/io/flow/provider";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(await bufferSink()[give]([new Uint8Array(2), new Uint8Array(3)]), 5);
@@ -199,7 +201,7 @@ export type PromptBorrower = (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => 
  *
  * @example Reading without a promise for each piece
  * ```ts
- * import { type LendingSource, pump, type PumpingSource } from "@sluice/io";
+ * import { type LendingSource, pump, type PumpingSource } from "@sluice/io/flow/provider";
  *
  * async function size(source: LendingSource & Partial<PumpingSource>): Promise<number> {
  *   let size = 0;
@@ -228,7 +230,7 @@ export interface PumpingSource extends LendingSource {
  *
  * @example Writing only what needs no waiting
  * ```ts
- * import { type GivingSink, type PumpedSink, tryGive } from "@sluice/io";
+ * import { type GivingSink, type PumpedSink, tryGive } from "@sluice/io/flow/provider";
  *
  * function writeNow(sink: GivingSink & Partial<PumpedSink>, bytes: Uint8Array): number {
  *   return sink[tryGive]?.([bytes]) ?? 0;

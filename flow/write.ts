@@ -1,12 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { refused } from "../switch/scope.ts";
-import { buffersProblem, joined, vanished, viewOf } from "./bytes.ts";
-import { checkSink, giveOwned, writeSome } from "./foreign.ts";
-import { describe } from "../switch/text.ts";
-import { operation } from "./operation.ts";
-import { writeLimit } from "./stream_end.ts";
-import { encode } from "./text.ts";
+import { describe } from "../base/internal.ts";
+import { refused } from "../switch/internal.ts";
+import { buffersProblem, encode, joined, vanished, viewOf } from "./_bytes.ts";
+import { checkSink, giveOwned, writeSome } from "./_foreign.ts";
+import { operation } from "./_operation.ts";
+import { writeLimit } from "./_stream_end.ts";
 import type { Sink } from "./types.ts";
 
 /**

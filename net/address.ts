@@ -1,9 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { textOf } from "../switch/text.ts";
-import { isOfAnotherCopy } from "../switch/kind.ts";
+import { describe, escapeText, isOfAnotherCopy, quoteText, textOf } from "../base/internal.ts";
 import { IpAddress } from "./ip_address.ts";
-import { describe, escapeText, quoteText } from "../switch/text.ts";
 
 /**
  * How many UTF-8 bytes a Unix path, or an abstract name after its NUL, can have: Linux's limit.

@@ -1,14 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { operation } from "../flow/operation.ts";
-import { checkClock, checkOptions, checkShape } from "../switch/check.ts";
-import { describe } from "../switch/text.ts";
-import { refusedFor, type Switch } from "../switch/switch.ts";
+import { checkClock, checkOptions, checkShape, describe } from "../base/internal.ts";
+import { operation } from "../flow/internal.ts";
+import { refusedFor, type Switch } from "../switch/internal.ts";
+import { connectToAny, within } from "./_connect.ts";
+import { whileOwned } from "./_open_owned.ts";
+import { checkConnectOptions, readConnectOptions } from "./_connect_options.ts";
 import { checkStreamAddress, describeAddress, hostAddress, type TcpAddress } from "./address.ts";
-import { connectToAny, within } from "./connect.ts";
-import { whileOwned } from "./open.ts";
-import { checkConnectOptions, readConnectOptions } from "./options.ts";
-import type { ConnectOptions, Net, StreamSocket } from "./types.ts";
+import type { ConnectOptions, StreamSocket } from "./connection.ts";
+import type { Net } from "./net.ts";
 
 /**
  * Connects to whichever of several addresses answers first: the race that {@linkcode Net.connect} to a name runs over the resolver's answers, for whoever

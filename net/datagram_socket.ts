@@ -1,320 +1,101 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { hideClass } from "../switch/freeze.ts";
-import { bytesProblem, copyTo, lengthOf, totalLength, unshared, vanished, viewOf } from "../flow/bytes.ts";
-import { Direction } from "../flow/direction.ts";
-import { BusyError, ClosedError } from "../flow/errors.ts";
-import { rejection } from "../flow/operation.ts";
-import type { StreamNames } from "../flow/stream.ts";
-import { macrotask } from "../switch/context.ts";
-import type { ReleaseHook } from "../switch/release_hooks.ts";
-import { type Linked, List } from "../switch/list.ts";
-import { throwLater } from "../switch/late_error.ts";
-import { type OnCancel, refused, Waiter } from "../switch/scope.ts";
-import type { Switch } from "../switch/switch.ts";
-import {
-  checkDatagramAddress,
-  type DatagramAddress,
-  describeAddress,
-  sameAddress,
-  udp,
-  type UdpAddress,
-} from "./address.ts";
-import { NetError, netErrorFrom } from "./errors.ts";
-import { closedState } from "./open.ts";
-import type { ProviderDatagram } from "./provider.ts";
-import type { SocketOptionName, SocketOptionTypes } from "./socket_option.ts";
-import type { SocketSettings } from "./socket_settings.ts";
-import type { Datagram, DatagramSocket, ReceivedDatagram } from "./types.ts";
+import type { DatagramAddress } from "./address.ts";
+import type { Socket } from "./connection.ts";
+import type { SocketOptions } from "./socket_option.ts";
 
-/** The most bytes of one datagram, by the IP version: what 16 bits can say, without the headers that count. */
-const largest = { 4: 65_507, 6: 65_527 } as const;
+/** Options for {@linkcode Net.datagramSocket}. */
+export interface DatagramOptions {
+  /**
+   * Binds although the address is in use by others who agree.
+   *
+   * @default {false}
+   */
+  reuseAddr?: boolean | undefined;
+  /**
+   * Lets several sockets share one port.
+   *
+   * @default {false}
+   */
+  reusePort?: boolean | undefined;
+  /** Socket options, set in order before the socket is handed out. One that cannot be set fails the call, before binding if that is known. */
+  socketOptions?: SocketOptions | undefined;
+  /** Makes a connected socket, which sends to this address and receives from nobody else. Of the socket's IP version, or IPv4 on an IPv6 socket. */
+  remote?: DatagramAddress | undefined;
+}
 
-/** A datagram on its way, which dumps call by where it goes. */
-class Sending implements Linked<Sending> {
-  readonly data: readonly Uint8Array[];
-  /** How many bytes there were when it was sent, whatever has become of their memory. */
+/** A whole datagram. */
+export interface Datagram {
+  /** What was sent. It may be empty, and the memory is the receiver's. */
+  readonly data: Uint8Array<ArrayBuffer>;
+  /** Who sent it. */
+  readonly from: DatagramAddress;
+}
+
+/** What {@linkcode DatagramSocket.recv} says of a datagram. */
+export interface ReceivedDatagram {
+  /** How many bytes were copied. 0 is a datagram, not the end. */
   readonly size: number;
-  readonly to: UdpAddress;
-  readonly waiter: Waiter<void>;
-  /** Whether the system is being given it: then only the system knows what becomes of it. */
-  leaving = false;
-  newer: Sending | undefined;
-  older: Sending | undefined;
-
-  constructor(data: readonly Uint8Array[], to: UdpAddress, onCancel: OnCancel<void>) {
-    this.data = data;
-    this.size = totalLength(data);
-    this.to = to;
-    this.waiter = new Waiter("send", onCancel, this);
-  }
-
-  get label(): string {
-    return describeAddress(this.to);
-  }
+  /** Who sent it. An IPv4 sender to an IPv6 socket shows as plain IPv4. */
+  readonly from: DatagramAddress;
+  /** Whether it was longer than the buffer, and the rest is lost. */
+  readonly truncated: boolean;
 }
 
-/** Where a datagram goes. */
-interface Place {
-  readonly buffer: Uint8Array;
-  /** Whether it was empty from the start. */
-  readonly empty: boolean;
-}
-
-/** A datagram socket of a provider, with an owner. */
-export class ProvidedDatagramSocket implements DatagramSocket {
-  static {
-    hideClass(this);
-  }
-
-  readonly remote: DatagramAddress | undefined;
-  readonly #end: ProviderDatagram;
-  readonly #settings: SocketSettings;
-  readonly #owner: Switch;
-  readonly #hook: ReleaseHook;
-  readonly #receiving: Direction<ProvidedDatagramSocket>;
-  /** What waits for room, and what the system is being given. */
-  readonly #queued: List<Sending> = new List();
-  readonly #leaving: List<Sending> = new List();
-  /** One for all datagrams. */
-  readonly #cancelSend: OnCancel<void> = (waiter, reason) => {
-    const sending = waiter.subject as Sending;
-    if (sending.leaving) return;
-    this.#queued.remove(sending);
-    waiter.reject(reason);
-  };
-  /** Whether the one who receives takes all there are, and whether it is about to. */
-  #gathers = false;
-  #gathering = false;
-  #closing: Promise<void> | undefined;
-  #gone = false;
-  #onGone: (() => void) | undefined;
-
-  constructor(
-    end: ProviderDatagram,
-    remote: DatagramAddress | undefined,
-    settings: SocketSettings,
-    owner: Switch,
-    hook: ReleaseHook,
-  ) {
-    this.#end = end;
-    this.remote = remote;
-    this.#settings = settings;
-    this.#owner = owner;
-    this.#hook = hook;
-    this.#receiving = new Direction<ProvidedDatagramSocket>("receive", namesOf(end.local, remote), this);
-    end.attach(Object.freeze({
-      receivable: () => this.#receivable(),
-      sendable: () => this.#sendQueued(),
-      closed: () => {
-        this.#gone = true;
-        this.#onGone?.();
-      },
-    }));
-    Object.freeze(this);
-  }
-
-  get local(): DatagramAddress {
-    return this.#end.local;
-  }
-
-  get dropped(): number {
-    return this.#end.dropped;
-  }
-
-  send(data: Uint8Array | readonly Uint8Array[], to?: DatagramAddress): Promise<void> {
-    try {
-      const pieces = checkPieces(data);
-      const target = this.#checkTarget(to);
-      checkSize(pieces, target);
-      const refusal = refused();
-      if (refusal !== undefined) return refusal;
-      if (this.#closing !== undefined) throw new ClosedError("send", closedState(this.#owner));
-      const sending = new Sending(pieces, target, this.#cancelSend);
-      this.#queued.add(sending);
-      if (this.#queued.oldest === sending) this.#sendQueued(); // else there is no room
-      return sending.waiter.promise;
-    } catch (error) {
-      return rejection(error);
-    }
-  }
-
-  recv(buffer: Uint8Array): Promise<ReceivedDatagram> {
-    const problem = bytesProblem(buffer);
-    if (problem !== undefined) return Promise.reject(problem);
-    const place: Place = { buffer, empty: lengthOf(buffer) === 0 };
-    return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(ProvidedDatagramSocket.#takeOne, place);
-  }
-
-  recvMany(): Promise<Datagram[]> {
-    return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(ProvidedDatagramSocket.#takeAll, undefined);
-  }
-
-  setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
-    if (this.#closing !== undefined) throw new ClosedError("set an option", closedState(this.#owner));
-    this.#settings.set(name, value);
-  }
-
-  getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
-    if (this.#closing !== undefined) throw new ClosedError("get an option", closedState(this.#owner));
-    return this.#settings.get(name);
-  }
-
-  close(): Promise<void> {
-    return this.#closing ??= this.#close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  async #close(): Promise<void> {
-    this.#hook.remove();
-    this.#receiving.failClosed(() => new ClosedError("receive", closedState(this.#owner)));
-    for (const sendings of [this.#queued, this.#leaving]) {
-      for (let sending = sendings.oldest; sending !== undefined; sending = sendings.oldest) {
-        sendings.remove(sending);
-        sending.waiter.failClosed(() => new ClosedError("send", closedState(this.#owner)));
-      }
-    }
-    this.#end.close();
-    if (!this.#gone) await new Promise<void>((resolve) => this.#onGone = resolve);
-  }
-
-  /** Gives the system what waits, first come, first served, as long as there is room. */
-  #sendQueued(): void {
-    for (let next = this.#queued.oldest; next !== undefined; next = this.#queued.oldest) {
-      const sending = next;
-      const { data, to, waiter } = sending;
-      const done = (error?: unknown) => {
-        if (waiter.settled) return;
-        (sending.leaving ? this.#leaving : this.#queued).remove(sending);
-        if (error === undefined) waiter.resolve();
-        else waiter.fail(() => netErrorFrom(error, { operation: "send", address: to }));
-      };
-      if (totalLength(data) !== sending.size) {
-        this.#queued.remove(sending);
-        waiter.fail(() => vanished("send"));
-        continue;
-      }
-      try {
-        if (!this.#end.send(data, this.remote === undefined ? to : undefined, done)) return;
-        if (waiter.settled) continue;
-        this.#queued.remove(sending);
-        this.#leaving.add(sending);
-        sending.leaving = true;
-      } catch (error) {
-        done(error);
-      }
-    }
-  }
-
-  static #takeOne(
-    socket: ProvidedDatagramSocket,
-    { buffer, empty }: Place,
-  ): ReceivedDatagram | Promise<never> | undefined {
-    socket.#gathers = false;
-    const room = lengthOf(buffer);
-    if (room === 0 && !empty) return throwLater(() => vanished("receive")); // the datagram stays
-    const datagram = socket.#end.take();
-    if (datagram === undefined) return undefined;
-    const { data, from } = datagram;
-    const length = lengthOf(data);
-    const size = Math.min(length, room);
-    if (size > 0) copyTo(buffer, size === length ? data : viewOf(data, size), 0);
-    return { size, from, truncated: size < length };
-  }
-
-  static #takeAll(socket: ProvidedDatagramSocket): Datagram[] | undefined {
-    socket.#gathers = true;
-    const datagrams: Datagram[] = [];
-    // At least one try, which may throw; then no more than there are, for an error is for the next caller.
-    do {
-      const datagram = socket.#end.take();
-      if (datagram === undefined) break;
-      datagrams.push({ data: viewOf(datagram.data) as Uint8Array<ArrayBuffer>, from: datagram.from });
-    } while (socket.#end.queued > 0);
-    return datagrams.length === 0 ? undefined : datagrams;
-  }
-
-  #receivable(): void {
-    if (!this.#gathers) return this.#receiving.retry();
-    // Runtimes run what waits after every datagram: a turn later, all that came with it are there too.
-    if (this.#gathering) return;
-    this.#gathering = true;
-    macrotask(() => {
-      this.#gathering = false;
-      this.#receiving.retry();
-    });
-  }
-
-  #refuseReceive(): Promise<never> | undefined {
-    if (this.#closing !== undefined) return rejection(new ClosedError("receive", closedState(this.#owner)));
-    if (this.#receiving.busy) return Promise.reject(new BusyError("receive"));
-    return undefined;
-  }
-
-  #checkTarget(to: DatagramAddress | undefined): UdpAddress {
-    if (to === undefined) {
-      if (this.remote === undefined) throw new TypeError("Cannot send: neither an address nor a connected socket");
-      return this.remote as UdpAddress;
-    }
-    const target = plain(checkDatagramAddress(to));
-    if (this.remote !== undefined && !sameAddress(target, this.remote)) {
-      const remote = describeAddress(this.remote);
-      throw new TypeError(`Cannot send to ${describeAddress(target)}: the socket is connected to ${remote}`);
-    }
-    checkReachable("send to", target, this.local);
-    return target;
-  }
-}
-
-/** Refuses an address that a datagram socket at `local` cannot send to. */
-export function checkReachable(
-  action: string,
-  target: DatagramAddress,
-  local: DatagramAddress,
-): asserts target is UdpAddress {
-  const subject = () => `${action} ${describeAddress(target)}`;
-  if (target.transport !== local.transport || target.transport !== "udp" || local.transport !== "udp") {
-    throw new TypeError(`Cannot ${subject()}: the socket is bound to ${describeAddress(local)}`);
-  }
-  if (target.ip.version === 6 && local.ip.version === 4) {
-    throw new TypeError(`Cannot ${subject()}: the socket is one for IPv4`);
-  }
-  if (target.port === 0) throw new RangeError(`Cannot ${subject()}: port 0 can only be bound to`);
-}
-
-/** An IPv4 address in IPv6 clothes as plain IPv4, as senders show. */
-export function plain(address: DatagramAddress): DatagramAddress {
-  if (address.transport !== "udp") return address;
-  const ip = address.ip.unmapped();
-  return ip === address.ip ? address : udp(ip, address.port);
-}
-
-function checkPieces(data: Uint8Array | readonly Uint8Array[]): readonly Uint8Array[] {
-  const pieces: readonly Uint8Array[] = Array.isArray(data) ? [...data] : [data];
-  return pieces.map((piece) => {
-    const problem = bytesProblem(piece);
-    if (problem !== undefined) throw problem;
-    return unshared(viewOf(piece));
-  });
-}
-
-function checkSize(pieces: readonly Uint8Array[], to: UdpAddress): void {
-  const size = totalLength(pieces);
-  const most = largest[to.ip.version];
-  if (size <= most) return;
-  const cause = new RangeError(`A datagram to ${to.ip} has at most ${most} bytes: current value is ${size}`);
-  throw new NetError("message_too_large", { operation: "send", address: to, cause });
-}
-
-/** How the receiving half of a socket is called in dumps and errors. */
-function namesOf(local: DatagramAddress, remote: DatagramAddress | undefined): StreamNames {
-  return {
-    get label() {
-      return describeAddress(local);
-    },
-    failure: (operation, cause) => netErrorFrom(cause, { operation, address: remote ?? local }),
-  };
+/**
+ * A socket for single messages, of which any may be lost, doubled or overtaken. It closes when its switch ends, unless closed first.
+ *
+ * What arrives is queued until it is received: up to 1024 datagrams and 1 MiB, since the runtimes read without being asked. More is dropped, as the system does
+ * when its own buffer is full.
+ *
+ * Source: RFC 768, udp(7), Eio's `Net.send` and `Net.recv`.
+ *
+ * @typeParam A The kind of address.
+ */
+export interface DatagramSocket<A extends DatagramAddress = DatagramAddress> extends Socket {
+  /** Our own address, with the real port. */
+  readonly local: A;
+  /** Where it is connected to, if it is. */
+  readonly remote?: DatagramAddress | undefined;
+  /** How many datagrams were dropped here because the queue was full. What the system drops is not counted. */
+  readonly dropped?: number | undefined;
+  /**
+   * Sends one datagram, whole or not at all. Several sends may be under way; they go out in order.
+   *
+   * It waits while too many are on their way to the system, and can be cancelled then: nothing was sent. One that the system is being given is past
+   * cancelling, which takes a turn, or, when the system's buffer is full, until there is room. `data` may be reused afterwards.
+   *
+   * @param data What to send; several pieces make one datagram. It may be empty.
+   * @param to Where to; without it, to where the socket is connected.
+   * @throws {NetError} `message_too_large` for more than 65507 bytes to an IPv4 address or 65527 to an IPv6 one, before any system call; what the system says,
+   * such as `permission_denied` for a broadcast without `SO_BROADCAST`. On a connected socket also what the other side answered to earlier datagrams,
+   * `connection_refused` (where there is the feature `datagramErrors`); nothing was sent then.
+   * @throws {TypeError} When there is no address, `to` is not the address that the socket is connected to, or it is of a kind that the socket cannot send to.
+   * @throws {RangeError} When the port is 0.
+   * @throws {ClosedError} When the socket is closed, now or meanwhile; the datagram may have been sent.
+   * @throws {Cancelled} When the current scope is cancelled.
+   */
+  send(data: Uint8Array | readonly Uint8Array[], to?: DatagramAddress): Promise<void>;
+  /**
+   * Waits for one datagram.
+   *
+   * @param buffer Where it goes. What does not fit is lost, and the next call gets the next datagram.
+   * @returns How many bytes were copied, who sent it, and whether it was longer than `buffer`.
+   * @throws {NetError} On a connected socket, what the other side answered to earlier datagrams: `connection_refused` (where there is the feature
+   * `datagramErrors`). The socket can be used on.
+   * @throws {BusyError} While another call waits.
+   * @throws {ClosedError} When the socket is closed, now or meanwhile.
+   * @throws {Cancelled} When the current scope is cancelled; no datagram is lost then.
+   */
+  recv(buffer: Uint8Array): Promise<ReceivedDatagram>;
+  /**
+   * Waits for at least one datagram and takes all that have arrived, whole, without copying them.
+   *
+   * @returns The datagrams, in order.
+   * @throws {NetError} As {@linkcode DatagramSocket.recv}, when nothing has arrived before.
+   * @throws {BusyError} While another call waits.
+   * @throws {ClosedError} When the socket is closed, now or meanwhile.
+   * @throws {Cancelled} When the current scope is cancelled; no datagram is lost then.
+   */
+  recvMany(): Promise<Datagram[]>;
 }

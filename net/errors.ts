@@ -1,9 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { freezeClass } from "../switch/freeze.ts";
-import { checkOptions, checkString, isInstance } from "../switch/check.ts";
+import { checkOptions, checkString, escapeText, freezeClass, isInstance, quoteText } from "../base/internal.ts";
 import { type Address, formatAddress, type HostAddress } from "./address.ts";
-import { escapeText, quoteText } from "../switch/text.ts";
 
 /**
  * What happened, the same on every runtime.

@@ -1,9 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { isBytes } from "../flow/bytes.ts";
-import { freezeClass } from "../switch/freeze.ts";
-import { setKind } from "../switch/kind.ts";
-import { quoteText } from "../switch/text.ts";
+import { freezeClass, quoteText, setKind } from "../base/internal.ts";
+import { isBytes } from "../flow/internal.ts";
 
 /** Whether the rule for the zones that users write holds. It does not for what the system tells. */
 let judgesZones = true;

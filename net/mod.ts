@@ -12,7 +12,6 @@
  * @module
  */
 
-export { acceptFork, type AcceptForkOptions, type ConnectionHandler, type ConnectionInfo } from "./accept.ts";
 export {
   type Address,
   type DatagramAddress,
@@ -29,9 +28,7 @@ export {
   unix,
   type UnixAddress,
 } from "./address.ts";
-export { getAddrInfoDatagram, getAddrInfoStream } from "./addr_info.ts";
 export { connectAny } from "./connect_any.ts";
-export type { ConnectionScope } from "./connection_scope.ts";
 export {
   addContext,
   type LookupCode,
@@ -40,25 +37,17 @@ export {
   type NetErrorOptions,
   type NetErrorSource,
 } from "./errors.ts";
+export { getAddrInfoDatagram, getAddrInfoStream } from "./get_addr_info.ts";
 export { IpAddress } from "./ip_address.ts";
-export { createNet } from "./net.ts";
-export type {
-  Attempt,
-  NetProvider,
-  ProviderConnectOptions,
-  ProviderDatagram,
-  ProviderDatagramEvents,
-  ProviderDatagramOptions,
-  ProviderListener,
-  ProviderListenerEvents,
-  ProviderListenOptions,
-  ProviderOptions,
-  ProviderStream,
-  ProviderStreamEvents,
-  SocketKind,
-} from "./provider.ts";
-export type { StreamEnd, StreamEvents } from "../flow/stream_end.ts";
-export { runServer, type RunServerOptions } from "./run_server.ts";
+export {
+  acceptFork,
+  type AcceptForkOptions,
+  type ConnectionHandler,
+  type ConnectionInfo,
+  type ConnectionScope,
+  runServer,
+  type RunServerOptions,
+} from "./server/mod.ts";
 export {
   type GroupMembership,
   type SocketOptionName,
@@ -68,20 +57,8 @@ export {
   type SocketOptionValue,
   type SourceMembership,
 } from "./socket_option.ts";
-export type {
-  AddrInfoOptions,
-  Connection,
-  ConnectOptions,
-  Datagram,
-  DatagramOptions,
-  DatagramSocket,
-  ListeningSocket,
-  ListenOptions,
-  Net,
-  NetFeature,
-  ReceivedDatagram,
-  ServiceRecord,
-  Socket,
-  StreamSocket,
-} from "./types.ts";
+export { type AddrInfoOptions, type Net, type NetFeature, type ServiceRecord } from "./net.ts";
+export { type Connection, type ConnectOptions, type Socket, type StreamSocket } from "./connection.ts";
+export { type Datagram, type DatagramOptions, type DatagramSocket, type ReceivedDatagram } from "./datagram_socket.ts";
+export { type ListeningSocket, type ListenOptions } from "./listener.ts";
 export { type TcpConnectOptions, withTcpConnect } from "./with_tcp_connect.ts";

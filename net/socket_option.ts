@@ -1,8 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** The table of socket options: which there are, what they hold, and on which sockets. */
-
-import { describe, quoteText } from "../switch/text.ts";
+import { describe, quoteText } from "../base/internal.ts";
 import { NetError } from "./errors.ts";
 import { IpAddress } from "./ip_address.ts";
 

@@ -1,13 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { operation } from "../flow/operation.ts";
-import { checkFunction, checkOptions, checkShape, isInstance } from "../switch/check.ts";
-import { describe } from "../switch/text.ts";
-import { Switch } from "../switch/switch.ts";
-import { getAddrInfoStream } from "./addr_info.ts";
+import { checkFunction, checkOptions, checkShape, describe, isInstance } from "../base/internal.ts";
+import { operation } from "../flow/internal.ts";
+import { Switch } from "../switch/internal.ts";
+import { checkMilliseconds } from "../base/internal.ts";
 import { addContext, NetError } from "./errors.ts";
-import { checkMilliseconds } from "./options.ts";
-import type { Net, StreamSocket } from "./types.ts";
+import { getAddrInfoStream } from "./get_addr_info.ts";
+import type { Net } from "./net.ts";
+import type { StreamSocket } from "./connection.ts";
 
 /** What {@linkcode withTcpConnect} connects to. */
 export interface TcpConnectOptions {

@@ -1,13 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** What code asks of, and does to, the scope it runs in. */
-
-import { checkFunction, isPromise, rejectionOf } from "./check.ts";
-import { describe } from "./text.ts";
-import { macrotask, runIn } from "./context.ts";
-import { endForgotten } from "./forgotten.ts";
-import { follow } from "./promise.ts";
-import { currentScope, refused, Scope, Waiter } from "./scope.ts";
+import { checkFunction, describe, follow, isPromise, rejectionOf } from "../base/internal.ts";
+import { macrotask } from "./_context.ts";
+import { runIn } from "./_scope.ts";
+import { endForgotten } from "./_forgotten.ts";
+import { currentScope, refused, Scope, Waiter } from "./_scope.ts";
 
 /**
  * Waits until cancelled, and then rejects with {@linkcode Cancelled}. Outside any switch it waits

@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { open } from "../base/internal.ts";
+import { macrotask } from "./_context.ts";
+import { currentScope, refused, type Scope, Waiter } from "./_scope.ts";
 import { yieldIn } from "./cancel.ts";
-import { macrotask } from "./context.ts";
-import { open } from "./counter.ts";
-import { currentScope, refused, type Scope, Waiter } from "./scope.ts";
 
 /**
  * The capability to tell and to wait for time. Every timeout and delay of the library runs on one,

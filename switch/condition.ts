@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { freezeClass } from "./freeze.ts";
-import { refused } from "./scope.ts";
-import { WaitQueue } from "./wait_queue.ts";
+import { freezeClass } from "../base/internal.ts";
+import { refused } from "./_scope.ts";
+import { WaitQueue } from "./_wait_queue.ts";
 
 /**
  * Lets code wait until other code says that something has changed. Nothing is remembered: a

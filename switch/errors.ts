@@ -1,9 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { freezeClass } from "./freeze.ts";
-import { fieldOf, isInstance } from "./check.ts";
-import { setKind } from "./kind.ts";
-import { escapeText, textOf } from "./text.ts";
+import { escapeText, fieldOf, freezeClass, isInstance, setKind, textOf } from "../base/internal.ts";
 
 /**
  * The operation, or the scope it ran in, was cancelled. It tells code to stop; it is not a failure:

@@ -1,18 +1,24 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** Fibers, and the combinators that start several and wait for all of them. */
-
-import { withCallerFrames } from "./caller_frames.ts";
-import { checkFunction, checkOptions, checkWhole, isInstance, isIterable, rejectionOf } from "./check.ts";
-import { describe } from "./text.ts";
-import { runIn } from "./context.ts";
-import { open } from "./counter.ts";
-import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
+import {
+  checkFunction,
+  checkOptions,
+  checkWhole,
+  describe,
+  follow,
+  isInstance,
+  isIterable,
+  open,
+  rejectionOf,
+  throwLater,
+} from "../base/internal.ts";
+import { withCallerFrames } from "./_caller_frames.ts";
+import { runIn } from "./_scope.ts";
+import { endForgotten } from "./_forgotten.ts";
+import { currentScope, failureIn, Scope } from "./_scope.ts";
 import { awaitCancel } from "./cancel.ts";
-import { endForgotten } from "./forgotten.ts";
-import { throwLater } from "./late_error.ts";
-import { follow } from "./promise.ts";
-import { currentScope, failureIn, Scope } from "./scope.ts";
+import { Cancelled, Failures, noLongerNeeded } from "./errors.ts";
 
 /** Receiver of how a fiber ended. One may serve many fibers. */
 export interface FiberEnd<T> {

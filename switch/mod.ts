@@ -16,8 +16,9 @@
  * @module
  */
 
+export { type SwitchOptions, type SwitchRunOptions } from "./_switch_options.ts";
 export { awaitCancel, checkCancelled, currentSignal, interruptible, isCancelled, protect, yieldNow } from "./cancel.ts";
-export type { Clock } from "./clock.ts";
+export { type Clock } from "./clock.ts";
 export { Condition } from "./condition.ts";
 export { Cancelled, MultipleErrors } from "./errors.ts";
 export {
@@ -34,8 +35,8 @@ export {
   type Results,
 } from "./fiber.ts";
 export { Queue } from "./queue.ts";
-export type { ReleaseHook } from "./release_hooks.ts";
+export { type ReleaseHook } from "./release_hooks.ts";
 export { retry, type RetryOptions, type RetryPolicy } from "./retry.ts";
 export { type Permit, Semaphore } from "./semaphore.ts";
-export { Switch, type SwitchOptions, type SwitchRunOptions } from "./switch.ts";
+export { Switch } from "./switch.ts";
 export { TimeoutError, withTimeout, type WithTimeoutOptions } from "./timeout.ts";

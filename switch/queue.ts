@@ -1,9 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { freezeClass } from "./freeze.ts";
-import { checkWhole } from "./check.ts";
-import { refused } from "./scope.ts";
-import { WaitQueue } from "./wait_queue.ts";
+import { checkWhole, freezeClass } from "../base/internal.ts";
+import { refused } from "./_scope.ts";
+import { WaitQueue } from "./_wait_queue.ts";
 
 /**
  * A bounded queue between fibers, first in, first out. A full queue makes {@linkcode Queue.push}

@@ -1,9 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { functionName } from "./check.ts";
-import { endForgotten } from "./forgotten.ts";
-import type { Linked, List } from "./list.ts";
-import type { Scope } from "./scope.ts";
+import { functionName, type Linked, type List } from "../base/internal.ts";
+import { endForgotten } from "./_forgotten.ts";
+import type { Scope } from "./_scope.ts";
 
 /** What {@linkcode Switch.onRelease} returns: the way to take a release hook back. */
 export interface ReleaseHook {

@@ -1,12 +1,20 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkClock, checkFunction, checkNumber, checkOptions, checkWhole, isInstance, rejectionOf } from "./check.ts";
-import { describe } from "./text.ts";
+import {
+  checkClock,
+  checkFunction,
+  checkNumber,
+  checkOptions,
+  checkWhole,
+  describe,
+  isInstance,
+  random,
+  rejectionOf,
+} from "../base/internal.ts";
+import { asOperation } from "./_forgotten.ts";
+import { currentScope, failureIn, refused } from "./_scope.ts";
 import { type Clock, sleepOn } from "./clock.ts";
 import { Cancelled } from "./errors.ts";
-import { asOperation } from "./forgotten.ts";
-import { random } from "./random.ts";
-import { currentScope, failureIn, refused } from "./scope.ts";
 
 /** How often {@linkcode retry} tries, and how long it waits between two attempts. */
 export interface RetryPolicy {

@@ -1,12 +1,20 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { freezeClass } from "./freeze.ts";
-import { checkClock, checkFunction, checkName, checkOptions, rejectionOf } from "./check.ts";
+import {
+  checkClock,
+  checkFunction,
+  checkName,
+  checkOptions,
+  describe,
+  escapeText,
+  freezeClass,
+  rejectionOf,
+  retrace,
+  throwLater,
+} from "../base/internal.ts";
 import { type Clock, sleepIn, sleepOn, systemClock } from "./clock.ts";
-import { describe, escapeText } from "./text.ts";
 import { noLongerNeeded } from "./errors.ts";
 import { branches } from "./fiber.ts";
-import { retrace, throwLater } from "./late_error.ts";
 
 /** How many characters of a name are shown. */
 const longestName = 100;

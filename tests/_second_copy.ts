@@ -12,16 +12,25 @@ import { pathToFileURL } from "node:url";
 type Library =
   & typeof import("../mod.ts")
   & typeof import("../flow/node/mod.ts")
+  & typeof import("../flow/provider.ts")
+  & typeof import("../net/provider/mod.ts")
   & typeof import("../net/testing/mod.ts")
   & typeof import("../net/tls/mod.ts");
 
-const entryPoints = ["mod.ts", "flow/node/mod.ts", "net/testing/mod.ts", "net/tls/mod.ts"];
+const entryPoints = [
+  "mod.ts",
+  "flow/node/mod.ts",
+  "flow/provider.ts",
+  "net/provider/mod.ts",
+  "net/testing/mod.ts",
+  "net/tls/mod.ts",
+];
 
 /** Loads the second copy, and leaves no file behind. */
 export async function loadSecondCopy(): Promise<Library> {
   const folder = await mkdtemp(join(await realpath(tmpdir()), "sluice-copy-"));
   try {
-    for (const name of ["mod.ts", "switch", "flow", "net"]) {
+    for (const name of ["mod.ts", "base", "switch", "flow", "net"]) {
       await cp(join(import.meta.dirname as string, "..", name), join(folder, name), { recursive: true });
     }
     await writeFile(join(folder, "package.json"), '{ "type": "module" }');

@@ -8,7 +8,7 @@
  */
 import process from "node:process";
 import { test as nodeTest } from "node:test";
-import { type OpenCounts, openCounts } from "../switch/counter.ts";
+import { type OpenCounts, openCounts } from "../base/_counter.ts";
 import { missingTools } from "./_tools.ts";
 
 /** Options for {@linkcode test}. */

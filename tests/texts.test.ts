@@ -6,7 +6,7 @@ import * as io from "../mod.ts";
 import * as node from "../flow/node/mod.ts";
 import * as testing from "../net/testing/mod.ts";
 import * as tls from "../net/tls/mod.ts";
-import { escapeText, quoteText } from "../switch/text.ts";
+import { escapeText, quoteText } from "../base/_text.ts";
 import { test } from "./_test.ts";
 import { clientOptions, serverOptions } from "./net/tls/_helpers.ts";
 

@@ -13,9 +13,9 @@ const banner = "// Copyright 2026 the Sluice authors. MIT license.";
 
 /** Shared files, by what goes into them. What matches none is shared as the bundler sees fit. */
 const rooms = [
-  { name: "switch", test: /\/switch\/[^/]+\.ts$/, priority: 4 },
-  { name: "flow", test: /\/flow\/[^/]+\.ts$/, priority: 3 },
-  { name: "net", test: /\/net\/[^/]+\.ts$/, priority: 2 },
+  { name: "switch", test: /\/(base|switch)\/[^/]+\.ts$/, priority: 4 },
+  { name: "flow", test: /\/flow\/((buffered|web)\/)?[^/]+\.ts$/, priority: 3 },
+  { name: "net", test: /\/net\/((provider|server)\/)?[^/]+\.ts$/, priority: 2 },
   { name: "node", test: /\/flow\/node\//, priority: 1, minShareCount: 2 },
 ];
 

@@ -10,7 +10,7 @@ import { runChild } from "../tests/_child.ts";
 import { findFiles, readManifest, root } from "./_files.ts";
 
 const limit = 300_000;
-const published = ["mod.ts", "switch", "flow", "net"];
+const published = ["mod.ts", "base", "switch", "flow", "net"];
 
 /** The steps, by what they are called. */
 function steps(deno: string): Record<string, readonly string[]> {
@@ -20,6 +20,7 @@ function steps(deno: string): Record<string, readonly string[]> {
     "format": [deno, "fmt", "--check"],
     "lint": [deno, "lint"],
     "house rules": tool("house_rules"),
+    "imports": tool("imports"),
     "types, by Deno": [deno, "check", "--quiet"],
     "types, by tsc with Node and Bun": [
       deno,

@@ -4,17 +4,8 @@
 import { once } from "node:events";
 import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import {
-  copy,
-  give,
-  type GivingSink,
-  lend,
-  type LendingSource,
-  pipe,
-  type Sink,
-  type Source,
-  writeAll,
-} from "../../flow/mod.ts";
+import { copy, pipe, type Sink, type Source, writeAll } from "../../flow/mod.ts";
+import { give, type GivingSink, lend, type LendingSource } from "../../flow/provider.ts";
 import { all } from "../../switch/mod.ts";
 import type { Row } from "../_bench.ts";
 import { compare } from "../_compare.ts";

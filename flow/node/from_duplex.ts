@@ -1,25 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { hideClass } from "../../switch/freeze.ts";
 import type { Duplex } from "node:stream";
-import { checkNumber, checkOptions } from "../../switch/check.ts";
-import { checkMethods } from "../check.ts";
-import { Home } from "../home.ts";
-import {
-  type Borrower,
-  type Closable,
-  give,
-  type GivingSink,
-  lend,
-  type LendingSource,
-  type ShutdownHow,
-  type TwoWay,
-} from "../mod.ts";
-import { label, Stream } from "../stream.ts";
-import type { StreamEnd } from "../stream_end.ts";
-import { brokenPipe, Ending, readableMethods, watch, writableMethods } from "./foreign.ts";
-import { Incoming } from "./incoming.ts";
-import { Outgoing } from "./outgoing.ts";
+import { checkNumber, checkOptions, hideClass } from "../../base/internal.ts";
+import { checkMethods, Home, label, Stream, type StreamEnd } from "../internal.ts";
+import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../internal.ts";
+import type { Closable, ShutdownHow, TwoWay } from "../mod.ts";
+import { brokenPipe, Ending, readableMethods, watch, writableMethods } from "./_node_stream.ts";
+import { Incoming } from "./_readable_end.ts";
+import { Outgoing } from "./_writable_end.ts";
 
 const defaultLinger = 1000;
 

@@ -1,12 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Readable } from "node:stream";
-import { checkMethods } from "../check.ts";
-import { type ClosableSource, lend } from "../mod.ts";
-import { Stream } from "../stream.ts";
-import { noSink } from "../stream_end.ts";
-import { brokenPipe, readableMethods, watch } from "./foreign.ts";
-import { Incoming } from "./incoming.ts";
+import { checkMethods, noSink, Stream } from "../internal.ts";
+import type { ClosableSource } from "../mod.ts";
+import { lend } from "../internal.ts";
+import { brokenPipe, readableMethods, watch } from "./_node_stream.ts";
+import { Incoming } from "./_readable_end.ts";
 
 /**
  * Makes a source of a readable stream of Node: a file, the output of a child process, a response. Only

@@ -1,13 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Writable } from "node:stream";
-import { checkMethods } from "../check.ts";
-import { Home } from "../home.ts";
-import { type ClosableSink, give } from "../mod.ts";
-import { Stream } from "../stream.ts";
-import { noSource, type StreamEnd } from "../stream_end.ts";
-import { brokenPipe, Ending, watch, writableMethods } from "./foreign.ts";
-import { Outgoing } from "./outgoing.ts";
+import { checkMethods, Home, noSource, Stream, type StreamEnd } from "../internal.ts";
+import type { ClosableSink } from "../mod.ts";
+import { give } from "../internal.ts";
+import { brokenPipe, Ending, watch, writableMethods } from "./_node_stream.ts";
+import { Outgoing } from "./_writable_end.ts";
 
 /**
  * Makes a sink of a writable stream of Node: a file, the input of a child process, a request. It listens

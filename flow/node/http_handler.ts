@@ -2,10 +2,9 @@
 
 import type { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
-import { CallbackScope } from "../callback_scope.ts";
-import { checkMethods } from "../check.ts";
+import { CallbackScope, checkMethods } from "../internal.ts";
 import type { TwoWay } from "../mod.ts";
-import { RequestFraming } from "./request_framing.ts";
+import { RequestFraming } from "./_request_framing.ts";
 import type { SocketDuplex } from "./socket_duplex.ts";
 import { toDuplex } from "./to_duplex.ts";
 

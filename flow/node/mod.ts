@@ -22,5 +22,5 @@ export { type DuplexFlow, fromDuplex, type FromDuplexOptions } from "./from_dupl
 export { fromReadable } from "./from_readable.ts";
 export { fromWritable } from "./from_writable.ts";
 export { type HttpHandler, httpHandler, type StoppingScope } from "./http_handler.ts";
-export type { SocketAddress, SocketDuplex } from "./socket_duplex.ts";
+export { type SocketAddress, type SocketDuplex } from "./socket_duplex.ts";
 export { toDuplex, type ToDuplexOptions } from "./to_duplex.ts";

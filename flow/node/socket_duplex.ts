@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Duplex } from "node:stream";
-import type { IdleTimer } from "./idle_timer.ts";
+import type { IdleTimer } from "./_idle_timer.ts";
 
 /** An address as sockets of Node have it. */
 export interface SocketAddress {

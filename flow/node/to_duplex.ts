@@ -5,18 +5,15 @@ import { nextTick } from "node:process";
 import { Duplex, finished } from "node:stream";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { Cancelled, interruptible, type Switch } from "../../switch/mod.ts";
-import { isBytes, lengthOf, vanished } from "../bytes.ts";
-import { checkMethods } from "../check.ts";
-import { lendSome } from "../foreign.ts";
-import { Home } from "../home.ts";
-import { cancellableSource, ClosedError, lend, type LendingSource, type Sink, type TwoWay, writeAll } from "../mod.ts";
-import { writeLimit } from "../stream_end.ts";
-import { awaitReaction } from "./reaction.ts";
-import { bufferOf } from "./foreign.ts";
-import { ownCopy } from "./private_copy.ts";
-import { endWithPeer } from "./half_open.ts";
-import { IdleTimer } from "./idle_timer.ts";
-import { coded, destroyedError, nodeError, type SystemCall } from "./node_error.ts";
+import { checkMethods, Home, isBytes, lendSome, lengthOf, vanished, writeLimit } from "../internal.ts";
+import { cancellableSource, ClosedError, type Sink, type TwoWay, writeAll } from "../mod.ts";
+import { lend, type LendingSource } from "../internal.ts";
+import { endWithPeer } from "./_half_open.ts";
+import { IdleTimer } from "./_idle_timer.ts";
+import { coded, destroyedError, nodeError, type SystemCall } from "./_node_error.ts";
+import { bufferOf } from "./_node_stream.ts";
+import { ownCopy } from "./_private_copy.ts";
+import { awaitReaction } from "./_reaction.ts";
 import { asSocket, type SocketDuplex, type SocketState } from "./socket_duplex.ts";
 
 /** Options for {@linkcode toDuplex}. */

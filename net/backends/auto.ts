@@ -1,15 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** The one place that asks which runtime this is. */
-
-import type { UdpAddress } from "../address.ts";
-import type { NetProvider } from "../provider.ts";
-import { bunProvider } from "./bun.ts";
-import type { BunApi } from "./bun_listener.ts";
-import { denoLookupError, type DenoPermissions, denoPermit } from "./deno_permission.ts";
-import { nodeProvider } from "./node.ts";
-import { serverNames, systemNames } from "./node_dns.ts";
-import { denoGaps, noGaps, oldNodeGaps } from "./node_gaps.ts";
+import type { UdpAddress } from "../internal.ts";
+import type { NetProvider } from "../provider/internal.ts";
+import { type BunApi, bunProvider } from "./bun/internal.ts";
+import { denoLookupError, type DenoPermissions, denoPermit } from "./deno/internal.ts";
+import { serverNames, systemNames } from "./dns/internal.ts";
+import { denoGaps, nodeProvider, noGaps, oldNodeGaps } from "./node/internal.ts";
 
 /**
  * The backend for this runtime.

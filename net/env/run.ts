@@ -1,14 +1,15 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import process from "node:process";
+import { checkFunction, checkOptions, rejectionOf } from "../../base/internal.ts";
 import type { Sink, Source } from "../../flow/mod.ts";
-import { checkFunction, checkOptions, rejectionOf } from "../../switch/check.ts";
 import { type Clock, isCancelled, Switch } from "../../switch/mod.ts";
-import { systemProvider } from "../backends/auto.ts";
-import { createNet, type Net, type UdpAddress } from "../mod.ts";
-import { guardRejections, markFailure } from "./rejections.ts";
-import { openInput, openOutput } from "./stdio.ts";
-import { openStopSignal } from "./stop_signal.ts";
+import { systemProvider } from "../backends/internal.ts";
+import { createNet } from "../provider/internal.ts";
+import type { Net, UdpAddress } from "../mod.ts";
+import { guardRejections, markFailure } from "./_rejections.ts";
+import { openInput, openOutput } from "./_stdio.ts";
+import { openStopSignal } from "./_stop_signal.ts";
 
 /**
  * What {@linkcode run} hands to a program: everything it can reach. To be taken apart at the top

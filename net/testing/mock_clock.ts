@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { describe } from "../../switch/text.ts";
+import { describe } from "../../base/internal.ts";
 import { type Clock, currentSignal, interruptible, yieldNow } from "../../switch/mod.ts";
 
 /** A clock whose time moves only when told to. Made by {@linkcode mockClock}. */

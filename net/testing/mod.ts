@@ -13,10 +13,10 @@
  * @module
  */
 
-export { type OpenCounts, openCounts } from "../../switch/counter.ts";
-export type { Check } from "./check.ts";
-export { checkNet, type CheckNetOptions } from "./check_net.ts";
-export { checkFlow, type CheckFlowOptions, type FlowMaker, type FlowPair } from "./check_flow.ts";
-export { memoryNet, type MemoryNetOptions } from "./memory_net.ts";
+export { type OpenCounts, openCounts } from "../../base/internal.ts";
+export { type Check } from "./check.ts";
+export { checkFlow, type CheckFlowOptions, type FlowMaker, type FlowPair } from "./check_flow/mod.ts";
+export { checkNet, type CheckNetOptions } from "./check_net/mod.ts";
+export { memoryNet, type MemoryNetOptions } from "./memory/mod.ts";
 export { type MockClock, mockClock } from "./mock_clock.ts";
 export { socketPair, type SocketPairOptions } from "./socket_pair.ts";

@@ -1,11 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkOptions } from "../../switch/check.ts";
-import { hideClass } from "../../switch/freeze.ts";
-import { describeAddress } from "../address.ts";
-import { label } from "../../flow/label.ts";
-import { type Borrower, give, type GivingSink, lend, type LendingSource, type ShutdownHow } from "../../flow/mod.ts";
-import { Stream } from "../../flow/stream.ts";
+import { checkOptions, hideClass } from "../../base/internal.ts";
+import { label, Stream } from "../../flow/internal.ts";
+import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/internal.ts";
+import type { ShutdownHow } from "../../flow/mod.ts";
+import { checkStreamAddress, describeAddress } from "../internal.ts";
 import {
   NetError,
   type SocketOptionName,
@@ -14,9 +13,7 @@ import {
   type StreamSocket,
   tcp,
 } from "../mod.ts";
-import { checkStreamAddress } from "../address.ts";
-import { MemoryStream } from "./memory/memory_stream.ts";
-import { Turn } from "./memory/turn.ts";
+import { MemoryStream, Turn } from "./memory/internal.ts";
 
 /** Options for {@linkcode socketPair}. */
 export interface SocketPairOptions {

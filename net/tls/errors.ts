@@ -1,8 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { freezeClass } from "../../switch/freeze.ts";
+import { escapeText, freezeClass, quoteText } from "../../base/internal.ts";
 import { formatAddress, type StreamAddress } from "../mod.ts";
-import { escapeText, quoteText } from "../../switch/text.ts";
 
 /**
  * What went wrong with TLS itself, the same on every runtime:

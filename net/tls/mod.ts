@@ -13,8 +13,15 @@
  * @module
  */
 
-export { tlsClient } from "./client.ts";
 export { TlsError, type TlsErrorCode, type TlsErrorContext } from "./errors.ts";
-export type { Pem, TlsCertificate, TlsClientOptions, TlsOptions, TlsServerOptions } from "./options.ts";
-export { tlsServer } from "./server.ts";
-export type { PeerCertificate, TlsFlow } from "./tls_flow.ts";
+export {
+  type Pem,
+  type TlsCertificate,
+  type TlsClientOptions,
+  type TlsOptions,
+  type TlsServerOptions,
+} from "./options.ts";
+export { tlsClient } from "./tls_client.ts";
+export { type PeerCertificate } from "./peer_certificate.ts";
+export { type TlsFlow } from "./tls_connection.ts";
+export { tlsServer } from "./tls_server.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { BufferLimitExceeded, BufReader, BusyError, EndOfFlow, pipe, type Source } from "../../flow/mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { Cancelled, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf, cancelling, foreignSource, inCancelledScope } from "./_helpers.ts";

@@ -8,12 +8,12 @@ import {
   bytesSource,
   EndOfFlow,
   fromIterable,
-  give,
   ParseError,
   pipe,
   readAll,
   type Source,
 } from "../../flow/mod.ts";
+import { give } from "../../flow/provider.ts";
 import { Cancelled, first, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf, foreignSource } from "./_helpers.ts";

@@ -11,14 +11,12 @@ import {
   copy,
   copyString,
   fromIterable,
-  give,
-  lend,
-  type LendingSource,
   pipe,
   readable,
   type Source,
 } from "../../flow/mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { give, lend, type LendingSource } from "../../flow/provider.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf, foreignSource, shortSink, textOf } from "./_helpers.ts";

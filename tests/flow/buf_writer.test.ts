@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { BufWriter, BusyError, ClosedError, FlushAborted } from "../../flow/mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { Cancelled, Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf, cancelling, inCancelledScope } from "./_helpers.ts";

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import fc from "fast-check";
-import { BufReader, BufWriter, ClosedError, FlushAborted, give, type Sink, withBufWriter } from "../../flow/mod.ts";
+import { BufReader, BufWriter, ClosedError, FlushAborted, type Sink, withBufWriter } from "../../flow/mod.ts";
+import { give } from "../../flow/provider.ts";
 import { Cancelled, first, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf } from "./_helpers.ts";

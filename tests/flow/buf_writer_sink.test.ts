@@ -7,12 +7,12 @@ import {
   type BufWriter,
   ClosedError,
   FlushAborted,
-  give,
   pipe,
   type Sink,
   withBufWriter,
 } from "../../flow/mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { give } from "../../flow/provider.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { awaitCancel, Cancelled, first, MultipleErrors, protect, Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf, cancelling, inCancelledScope, shortSink, textOf } from "./_helpers.ts";

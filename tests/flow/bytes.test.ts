@@ -1,22 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import {
-  bufferSink,
-  BufWriter,
-  copy,
-  give,
-  lend,
-  nullFlow,
-  pipe,
-  pump,
-  type PumpingSource,
-  readExact,
-  tryGive,
-  writeAll,
-} from "../../flow/mod.ts";
-import { Stream } from "../../flow/stream.ts";
-import { noSource, type StreamEnd } from "../../flow/stream_end.ts";
+import { bufferSink, BufWriter, copy, nullFlow, pipe, readExact, writeAll } from "../../flow/mod.ts";
+import { give, lend, pump, type PumpingSource, tryGive } from "../../flow/provider.ts";
+import { Stream } from "../../flow/_stream.ts";
+import { noSource } from "../../flow/_stream_end.ts";
+import type { StreamEnd } from "../../flow/provider.ts";
 import { test } from "../_test.ts";
 import { bytesOf } from "./_helpers.ts";
 import { impostors, liars } from "./_liars.ts";

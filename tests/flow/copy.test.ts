@@ -16,8 +16,6 @@ import {
   type CopyFailure,
   copyString,
   fromIterable,
-  give,
-  lend,
   nullFlow,
   pipe,
   readAll,
@@ -25,7 +23,8 @@ import {
   type Source,
   stringSource,
 } from "../../flow/mod.ts";
-import { pattern, seededRandom } from "../../net/testing/random.ts";
+import { give, lend } from "../../flow/provider.ts";
+import { pattern, seededRandom } from "../../net/testing/_random.ts";
 import { Cancelled, first, Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf, cancelling, foreignSource, inCancelledScope, shortSink, textOf } from "./_helpers.ts";

@@ -3,12 +3,16 @@
 /** No path of copy() changes what a caller can see: the same script on each pair of a source's and a sink's paths must come out the same. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { BufReader, copy, give, lend, pump, tryGive } from "../../flow/mod.ts";
-import type { GivingSink, LendingSource, PumpedSink, PumpingSource, Sink, Source } from "../../flow/mod.ts";
-import { Stream, type StreamNames } from "../../flow/stream.ts";
-import { noSink, noSource, type StreamEnd } from "../../flow/stream_end.ts";
-import { pattern } from "../../net/testing/random.ts";
-import { runIn } from "../../switch/context.ts";
+import { BufReader, copy } from "../../flow/mod.ts";
+import { give, lend, pump, tryGive } from "../../flow/provider.ts";
+import type { GivingSink, LendingSource, PumpedSink, PumpingSource } from "../../flow/provider.ts";
+import type { Sink, Source } from "../../flow/mod.ts";
+import { Stream } from "../../flow/_stream.ts";
+import type { StreamNames } from "../../flow/_half.ts";
+import { noSink, noSource } from "../../flow/_stream_end.ts";
+import type { StreamEnd } from "../../flow/provider.ts";
+import { pattern } from "../../net/testing/_random.ts";
+import { runIn } from "../../switch/_scope.ts";
 import { Cancelled, Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 

@@ -9,8 +9,6 @@ import {
   BufWriter,
   copy,
   copyString,
-  give,
-  lend,
   parse,
   pipe,
   type PipeEnd,
@@ -21,6 +19,7 @@ import {
   withBufWriter,
   writeAll,
 } from "../../flow/mod.ts";
+import { give, lend } from "../../flow/provider.ts";
 import { openCounts, socketPair } from "../../net/testing/mod.ts";
 import { Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";

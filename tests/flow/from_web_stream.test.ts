@@ -13,8 +13,6 @@ import {
   copyString,
   fromReadableStream,
   fromWritableStream,
-  give,
-  lend,
   pipe,
   readAll,
   stringSource,
@@ -23,9 +21,10 @@ import {
   withBufWriter,
   writeAll,
 } from "../../flow/mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { give, lend } from "../../flow/provider.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { both, Cancelled, first, Switch, yieldNow } from "../../switch/mod.ts";
-import { describeData } from "../../switch/text.ts";
+import { describeData } from "../../base/_text.ts";
 import { test } from "../_test.ts";
 import { bytesOf, cancelling, inCancelledScope, textOf } from "./_helpers.ts";
 

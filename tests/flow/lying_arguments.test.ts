@@ -4,6 +4,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { Duplex, PassThrough } from "node:stream";
 import * as flow from "../../flow/mod.ts";
+import * as flowProvider from "../../flow/provider.ts";
 import * as node from "../../flow/node/mod.ts";
 import { bufferSink, BufReader, BufWriter, copy, pipe, readAll, type Sink, type Source } from "../../flow/mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
@@ -217,12 +218,12 @@ test("a source that lends what is no bytes, or more than was taken, fails who re
   for (const [stranger, value] of strangersBut("a thenable")) {
     const lending = {
       read: () => Promise.resolve(null),
-      [flow.lend]: async (use: (bytes: unknown, keep: boolean) => unknown) => await use(value, true),
+      [flowProvider.lend]: async (use: (bytes: unknown, keep: boolean) => unknown) => await use(value, true),
     } as unknown as Source;
     check(stranger, await refusalOf(() => copy(lending, bufferSink())));
     const counting = {
       read: () => Promise.resolve(null),
-      [flow.lend]: async (use: (bytes: Uint8Array, keep: boolean) => Promise<number>) => {
+      [flowProvider.lend]: async (use: (bytes: Uint8Array, keep: boolean) => Promise<number>) => {
         await use(new Uint8Array(3), true);
         return value;
       },
@@ -235,8 +236,8 @@ test("a borrower that takes what is no count fails the loan, and the bytes stay"
   for (const [stranger, value] of strangersBut("null", "a thenable", "a thenable that throws", "a refusing proxy")) {
     const [a, b] = pipe();
     await flow.copyString("hello", a);
-    const lending = b as unknown as flow.LendingSource;
-    if (value !== 5) check(stranger, await refusalOf(() => lending[flow.lend](() => value as number)));
+    const lending = b as unknown as flowProvider.LendingSource;
+    if (value !== 5) check(stranger, await refusalOf(() => lending[flowProvider.lend](() => value as number)));
     const buffer = new Uint8Array(9);
     assertEquals(await b.read(buffer), 5);
   }

@@ -13,26 +13,28 @@ import {
   fromIterable,
   fromReadableStream,
   fromWritableStream,
-  give,
-  type GivingSink,
-  lend,
-  type LendingSource,
   parse,
   pipe,
   proxy,
-  pump,
-  type PumpedSink,
-  type PumpingSource,
   readAll,
   readExact,
   type Sink,
   type Source,
   toReadableStream,
   toWritableStream,
-  tryGive,
   withBufWriter,
   writeAll,
 } from "../../flow/mod.ts";
+import {
+  give,
+  type GivingSink,
+  lend,
+  type LendingSource,
+  pump,
+  type PumpedSink,
+  type PumpingSource,
+  tryGive,
+} from "../../flow/provider.ts";
 import { socketPair } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
 import { honest, impostors, liars, secret, truth } from "./_liars.ts";

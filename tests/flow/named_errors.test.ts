@@ -9,18 +9,16 @@ import {
   BusyError,
   ClosedError,
   copyString,
-  give,
-  lend,
   parse,
   ParseError,
   pipe,
   readAll,
   type Sink,
-  tryGive,
   withBufWriter,
 } from "../../flow/mod.ts";
-import { Stream } from "../../flow/stream.ts";
-import { noSource } from "../../flow/stream_end.ts";
+import { give, lend, tryGive } from "../../flow/provider.ts";
+import { Stream } from "../../flow/_stream.ts";
+import { noSource } from "../../flow/_stream_end.ts";
 import { tcp } from "../../net/mod.ts";
 import { socketPair } from "../../net/testing/mod.ts";
 import { all, Semaphore } from "../../switch/mod.ts";

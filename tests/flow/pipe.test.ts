@@ -2,10 +2,11 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { joined } from "../../flow/bytes.ts";
-import { BrokenPipeError, copy, copyString, give, lend, pipe, readAll, writeAll } from "../../flow/mod.ts";
-import { checkFlow } from "../../net/testing/check_flow.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { joined } from "../../flow/_bytes.ts";
+import { BrokenPipeError, copy, copyString, pipe, readAll, writeAll } from "../../flow/mod.ts";
+import { give, lend } from "../../flow/provider.ts";
+import { checkFlow } from "../../net/testing/check_flow/check_flow.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf } from "./_helpers.ts";

@@ -14,7 +14,7 @@ import {
 } from "../../flow/mod.ts";
 import { NetError, type StreamSocket } from "../../net/mod.ts";
 import { socketPair } from "../../net/testing/mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { all, Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { cancelling, textOf } from "./_helpers.ts";

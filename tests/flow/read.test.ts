@@ -6,7 +6,6 @@ import {
   bytesSource,
   cancellableSource,
   EndOfFlow,
-  lend,
   pipe,
   readable,
   readAll,
@@ -14,7 +13,8 @@ import {
   type Source,
   stringSource,
 } from "../../flow/mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { lend } from "../../flow/provider.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { Cancelled } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf, cancelling, foreignSource, inCancelledScope, textOf } from "./_helpers.ts";

@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertNotStrictEquals, assertRejects } from "@std/assert";
-import { bufferSink, copy, copyString, give, lend, nullFlow, readAll, stringSource } from "../../flow/mod.ts";
+import { bufferSink, copy, copyString, nullFlow, readAll, stringSource } from "../../flow/mod.ts";
+import { give, lend } from "../../flow/provider.ts";
 import { Cancelled } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf, inCancelledScope } from "./_helpers.ts";

@@ -9,15 +9,14 @@ import {
   copyString,
   fromIterable,
   fromReadableStream,
-  lend,
-  type LendingSource,
   pipe,
   readAll,
   type Source,
   stringSource,
   toReadableStream,
 } from "../../flow/mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { lend, type LendingSource } from "../../flow/provider.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { Cancelled, checkCancelled, Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf, cancelling, foreignSource, inCancelledScope, type Step, textOf } from "./_helpers.ts";

@@ -2,9 +2,10 @@
 
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { BusyError, ClosedError } from "../../flow/errors.ts";
-import { registerOwners } from "../../flow/own_memory.ts";
-import { Stream, type StreamNames } from "../../flow/stream.ts";
-import type { StreamEnd } from "../../flow/stream_end.ts";
+import { registerOwners } from "../../flow/_stream_end.ts";
+import { Stream } from "../../flow/_stream.ts";
+import type { StreamNames } from "../../flow/_half.ts";
+import type { StreamEnd } from "../../flow/provider.ts";
 import { Cancelled } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf, cancelling, inCancelledScope } from "./_helpers.ts";

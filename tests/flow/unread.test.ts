@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertFalse, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { type Borrower, give, lend, pump, type PumpedSink, type PumpingSource, tryGive } from "../../flow/provider.ts";
 import {
-  type Borrower,
   BufReader,
   BusyError,
   type Closable,
@@ -10,19 +10,13 @@ import {
   copy,
   copyString,
   EndOfFlow,
-  give,
-  lend,
   pipe,
   type PipeEnd,
-  pump,
-  type PumpedSink,
-  type PumpingSource,
   readExact,
-  tryGive,
   type TwoWay,
 } from "../../flow/mod.ts";
-import { Stream } from "../../flow/stream.ts";
-import type { StreamEnd } from "../../flow/stream_end.ts";
+import { Stream } from "../../flow/_stream.ts";
+import type { StreamEnd } from "../../flow/provider.ts";
 import { checkFlow, type FlowPair, socketPair } from "../../net/testing/mod.ts";
 import { Cancelled, Switch } from "../../switch/mod.ts";
 import { test } from "../_test.ts";

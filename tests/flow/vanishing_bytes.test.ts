@@ -15,10 +15,6 @@ import {
   fromIterable,
   fromReadableStream,
   fromWritableStream,
-  give,
-  type GivingSink,
-  lend,
-  type LendingSource,
   pipe,
   readAll,
   readExact,
@@ -28,6 +24,7 @@ import {
   withBufWriter,
   writeAll,
 } from "../../flow/mod.ts";
+import { give, type GivingSink, lend, type LendingSource } from "../../flow/provider.ts";
 import { socketPair } from "../../net/testing/mod.ts";
 import { both } from "../../switch/mod.ts";
 import { test } from "../_test.ts";

@@ -12,10 +12,10 @@ import {
   toReadableStream,
   toWritableStream,
 } from "../../flow/mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { Cancelled, Switch } from "../../switch/mod.ts";
 import { collectGarbage } from "../switch/_helpers.ts";
-import { describeData } from "../../switch/text.ts";
+import { describeData } from "../../base/_text.ts";
 import { test } from "../_test.ts";
 import { bytesOf, foreignSource, inCancelledScope, shortSink, textOf } from "./_helpers.ts";
 

@@ -1,8 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertFalse, assertRejects, assertStrictEquals } from "@std/assert";
-import { bufferSink, copyString, give, pipe, type Sink, writeAll } from "../../flow/mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { bufferSink, copyString, pipe, type Sink, writeAll } from "../../flow/mod.ts";
+import { give } from "../../flow/provider.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { both, Cancelled } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { bytesOf, cancelling, inCancelledScope, shortSink } from "./_helpers.ts";

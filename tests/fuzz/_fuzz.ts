@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** What the fuzzers share: random inputs, mutations of valid ones, and the smallest that still fails. */
-import { seededRandom } from "../../net/testing/random.ts";
+import { seededRandom } from "../../net/testing/_random.ts";
 
 /** A parser under attack. */
 export interface Target {

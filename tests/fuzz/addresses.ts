@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkHostName, formatAddress, hostAddress, parseAddress } from "../../net/address.ts";
-import { literalOf } from "../../net/domain_name.ts";
+import { literalOf } from "../../net/_host_name.ts";
 import { IpAddress } from "../../net/ip_address.ts";
 import { checkOptionName, checkOptionValue } from "../../net/socket_option.ts";
 import { NetError } from "../../net/mod.ts";

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { decodeReply, encodeQuery, type RecordType } from "../../net/dns_message.ts";
+import { decodeReply, encodeQuery, type RecordType } from "../../net/backends/dns/_message.ts";
 import { only, same, type Target } from "./_fuzz.ts";
 
 const types: readonly RecordType[] = ["A", "AAAA", "PTR", "SRV"];

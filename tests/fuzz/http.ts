@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { RequestFraming } from "../../flow/node/request_framing.ts";
+import { RequestFraming } from "../../flow/node/_request_framing.ts";
 import { bytesOf, same, type Target } from "./_fuzz.ts";
 
 const texts = [

@@ -2,8 +2,8 @@
 
 import { readFileSync } from "node:fs";
 import { BufReader, EndOfFlow, fromIterable } from "../../flow/mod.ts";
-import { isFor, readCertificateNames } from "../../net/tls/certificate_names.ts";
-import { readServerName } from "../../net/tls/server_name.ts";
+import { isFor, readCertificateNames } from "../../net/tls/_certificate_names.ts";
+import { readServerName } from "../../net/tls/_server_name.ts";
 import { fixture } from "../net/tls/_helpers.ts";
 import { checkError, only, same, type Target } from "./_fuzz.ts";
 

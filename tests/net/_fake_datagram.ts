@@ -6,14 +6,13 @@ import {
   type DatagramAddress,
   type DatagramOptions,
   type DatagramSocket,
-  type ProviderDatagram,
-  type ProviderDatagramEvents,
   type SocketOptionName,
   type SocketOptionValue,
   type Switch,
   udp,
   type UdpAddress,
 } from "../../mod.ts";
+import type { ProviderDatagram, ProviderDatagramEvents } from "../../net/provider/mod.ts";
 import { called, fakeNet, type FakeProvider, FakeSettings } from "./_fake.ts";
 import { bytes, text } from "./_helpers.ts";
 

@@ -7,6 +7,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as root from "../../mod.ts";
 import * as nodeFlows from "../../flow/node/mod.ts";
+import * as flowProvider from "../../flow/provider.ts";
+import * as netProvider from "../../net/provider/mod.ts";
 import * as testing from "../../net/testing/mod.ts";
 import * as tls from "../../net/tls/mod.ts";
 import { test } from "../_test.ts";
@@ -16,7 +18,7 @@ import { anyPort, bytes, withNet } from "./_helpers.ts";
 import { securedPipe } from "./tls/_helpers.ts";
 import { type Findings, walk } from "./_walk.ts";
 
-const entryPoints = { root, nodeFlows, testing, tls };
+const entryPoints = { root, nodeFlows, flowProvider, netProvider, testing, tls };
 
 /** The classes that users construct, or test against. */
 const publicClasses: ReadonlySet<unknown> = new Set(
@@ -166,7 +168,9 @@ test("pipes, bridges, readers and writers cannot be changed", async () => {
   Object.assign(found, { chunks: root.chunks(root.nullFlow), lines: root.BufReader.of("x").lines() });
   found.sequence = root.sequence(root.BufReader.of("x"), (r) => r.line());
   found.busy = await failure(() => Promise.all([b.read(new Uint8Array(1)), b.read(new Uint8Array(1))]));
-  await (root.stringSource("x") as root.LendingSource)[root.lend](spy(found, "borrower", Promise.resolve(1)) as never);
+  await (root.stringSource("x") as flowProvider.LendingSource)[flowProvider.lend](
+    spy(found, "borrower", Promise.resolve(1)) as never,
+  );
   await a.close();
   found.closed = await failure(() => a.write(bytes("x")));
   assertNothing(walkAll(found));
@@ -221,7 +225,7 @@ test("what a provider is handed leads to nothing else", async () => {
   const system = new FakeListener(root.tcp("10.0.0.2", 80));
   const datagram = new FakeDatagram();
   for (const [name, target] of Object.entries({ provider, stream, system, datagram })) record(found, name, target);
-  const net = root.createNet(provider);
+  const net = netProvider.createNet(provider);
   await root.Switch.run(async (sw) => {
     const connecting = net.connect(sw, root.tcp("10.0.0.2", 80), { socketOptions: { TCP_NODELAY: false } });
     const listening = net.listen(sw, root.tcp("10.0.0.2", 80));
@@ -238,7 +242,7 @@ test("what a provider is handed leads to nothing else", async () => {
     provider.lookups[0].succeed([root.IpAddress.loopback4]);
     const socket = await connecting;
     await socket.write(bytes("hello"));
-    await (socket as root.StreamSocket & root.GivingSink)[root.give]([bytes("hello")]);
+    await (socket as root.StreamSocket & flowProvider.GivingSink)[flowProvider.give]([bytes("hello")]);
     const socketOfDatagrams = await opening;
     const sending = socketOfDatagrams.send(bytes("hello"), root.udp("10.0.0.2", 80));
     datagram.given[0].done();
@@ -252,7 +256,7 @@ test("what a provider is handed leads to nothing else", async () => {
       Object.isFrozen(events) && Reflect.ownKeys(events).every((key) => typeof events[key as never] === "function"),
     );
   }
-  const events = found["stream.attach(0)"] as root.ProviderStreamEvents & { readonly write?: unknown };
+  const events = found["stream.attach(0)"] as netProvider.ProviderStreamEvents & { readonly write?: unknown };
   assertEquals([typeof events.readable, typeof events.writable, typeof events.closed], Array(3).fill("function"));
   assertEquals(events.write, undefined);
   assertThrows(() => Object.defineProperty(Object.getPrototypeOf(events), "readable", { value: () => {} }), TypeError);

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { decodeReply, type DnsQuery, encodeQuery, type RecordType } from "../../net/dns_message.ts";
+import { decodeReply, type DnsQuery, encodeQuery, type RecordType } from "../../net/backends/dns/_message.ts";
 import { test } from "../_test.ts";
 
 /** The size of the longest reply. */

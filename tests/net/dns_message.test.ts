@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { decodeReply, type DnsQuery, encodeQuery, type RecordType } from "../../net/dns_message.ts";
+import { decodeReply, type DnsQuery, encodeQuery, type RecordType } from "../../net/backends/dns/_message.ts";
 import { test } from "../_test.ts";
 
 const query = encodeQuery(0x1234, "A.example.", "A");

@@ -3,7 +3,8 @@
 /** Bytes that lie, and memory that vanishes, at the entries of sockets, of TLS and of backends that a user has written. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { readFileSync } from "node:fs";
-import { give, IpAddress, lend, NetError, pipe, readExact, type TwoWay, udp, writeAll } from "../../mod.ts";
+import { give, lend } from "../../flow/provider.ts";
+import { IpAddress, NetError, pipe, readExact, type TwoWay, udp, writeAll } from "../../mod.ts";
 import { memoryNet } from "../../net/testing/mod.ts";
 import { tlsClient } from "../../net/tls/mod.ts";
 import { both, Switch } from "../../switch/mod.ts";

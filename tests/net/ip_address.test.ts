@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertFalse, assertNotEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { IpAddress } from "../../net/ip_address.ts";
-import { escapeText, quoteText } from "../../switch/text.ts";
+import { escapeText, quoteText } from "../../base/_text.ts";
 import { test } from "../_test.ts";
 
 /** A small generator (mulberry32), so that a failure can be run again. */

@@ -1,8 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
-import { copyString, createNet, readAll, Switch, unix } from "../../mod.ts";
-import type { NetProvider, StreamSocket } from "../../mod.ts";
+import { copyString, readAll, Switch, unix } from "../../mod.ts";
+import { createNet } from "../../net/provider/mod.ts";
+import type { NetProvider } from "../../net/provider/mod.ts";
+import type { StreamSocket } from "../../mod.ts";
 import { test } from "../_test.ts";
 import { fakeNet, FakeProvider } from "./_fake.ts";
 import { anyPort, assertNetError, text, withNet } from "./_helpers.ts";

@@ -4,23 +4,25 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import {
   acceptFork,
-  type Attempt,
   copy,
   copyString,
-  createNet,
   IpAddress,
   type Net,
-  type NetProvider,
-  type ProviderListener,
-  type ProviderListenerEvents,
-  type ProviderStream,
-  type ProviderStreamEvents,
   readAll,
   runServer,
   type StreamAddress,
   Switch,
   tcp,
 } from "../../mod.ts";
+import {
+  type Attempt,
+  createNet,
+  type NetProvider,
+  type ProviderListener,
+  type ProviderListenerEvents,
+  type ProviderStream,
+  type ProviderStreamEvents,
+} from "../../net/provider/mod.ts";
 import { mockClock } from "../../net/testing/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
 import { test } from "../_test.ts";

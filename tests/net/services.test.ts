@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assertEquals } from "@std/assert";
-import { servicePort } from "../../net/services.ts";
+import { servicePort } from "../../net/provider/_services.ts";
 import { type AddrInfoOptions, formatAddress, tcp, udp } from "../../mod.ts";
 import { test } from "../_test.ts";
 import { called, fakeNet } from "./_fake.ts";

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { inOrder } from "../../net/srv.ts";
+import { inOrder } from "../../net/provider/_srv.ts";
 import { Cancelled, first, type ServiceRecord, Switch } from "../../mod.ts";
 import { test } from "../_test.ts";
 import { called, fakeNet, microtasks } from "./_fake.ts";

@@ -1,18 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import {
-  BusyError,
-  Cancelled,
-  ClosedError,
-  copyString,
-  first,
-  lend,
-  type LendingSource,
-  Switch,
-  writeAll,
-  yieldNow,
-} from "../../mod.ts";
+import { BusyError, Cancelled, ClosedError, copyString, first, Switch, writeAll, yieldNow } from "../../mod.ts";
+import { lend, type LendingSource } from "../../flow/provider.ts";
 import { test } from "../_test.ts";
 import { called, fakeSocket, FakeStream, microtasks } from "./_fake.ts";
 import { assertNetError, bytes, signal } from "./_helpers.ts";

@@ -46,7 +46,7 @@ import {
   writeAll,
 } from "../../mod.ts";
 import { fromDuplex, toDuplex } from "../../flow/node/mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { tlsClient, TlsError, tlsServer } from "../../net/tls/mod.ts";
 import { anyPort, text } from "../net/_helpers.ts";
 import { clientOptions, secured, serverOptions } from "../net/tls/_helpers.ts";

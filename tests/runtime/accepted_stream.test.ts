@@ -4,8 +4,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import {
   forEachFiber,
-  give,
-  lend,
   NetError,
   readable,
   readAll,
@@ -16,7 +14,8 @@ import {
   unix,
   writeAll,
 } from "../../mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { give, lend } from "../../flow/provider.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { anyPort, bytes, signal, text, withNet, withSockets } from "../net/_helpers.ts";
 import { test } from "../_test.ts";
 

@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** The contract of flows over the system's sockets. */
-import { createNet, type Net, type StreamAddress, type Switch, tcp, unix } from "../../mod.ts";
+import { createNet } from "../../net/provider/mod.ts";
+import { type Net, type StreamAddress, type Switch, tcp, unix } from "../../mod.ts";
 import { checkFlow, type FlowPair } from "../../net/testing/mod.ts";
 import { systemProvider } from "../../net/backends/auto.ts";
 import { test } from "../_test.ts";

@@ -4,7 +4,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createNet, IpAddress, type Switch, unix } from "../../mod.ts";
+import { createNet } from "../../net/provider/mod.ts";
+import { IpAddress, type Switch, unix } from "../../mod.ts";
 import { systemProvider } from "../../net/backends/auto.ts";
 import { checkNet } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";

@@ -18,7 +18,7 @@ import {
   writeAll,
 } from "../../mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { withNet } from "../net/_helpers.ts";
 import { test } from "../_test.ts";
 import { Peer } from "./_peers.ts";

@@ -6,8 +6,6 @@ import {
   copy,
   copyString,
   first,
-  lend,
-  type LendingSource,
   type NetError,
   readAll,
   runServer,
@@ -15,6 +13,7 @@ import {
   Switch,
   tcp,
 } from "../../mod.ts";
+import { lend, type LendingSource } from "../../flow/provider.ts";
 import { openCounts } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
 import {

@@ -2,7 +2,8 @@
 
 /** Bytes that lie, and memory that vanishes, over sockets of the system, whose copies lie in memory that others use too. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { give, type GivingSink, readExact, type StreamSocket, udp, unix, writeAll } from "../../mod.ts";
+import { give, type GivingSink } from "../../flow/provider.ts";
+import { readExact, type StreamSocket, udp, unix, writeAll } from "../../mod.ts";
 import { both } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { honest, impostors, liars, losses, resizable, secret, truth } from "../flow/_liars.ts";

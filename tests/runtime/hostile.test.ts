@@ -36,7 +36,7 @@ import {
   writeAll,
 } from "../../mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { tlsClient, TlsError, tlsServer } from "../../net/tls/mod.ts";
 import { root } from "../_runtimes.ts";
 import { test } from "../_test.ts";

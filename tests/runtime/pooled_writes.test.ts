@@ -3,7 +3,7 @@
 /** Memory of large writes is used again: never while the system may be reading it. */
 import { assertEquals } from "@std/assert";
 import { forEachFiber, readAll, type StreamSocket, Switch, writeAll } from "../../mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { test } from "../_test.ts";
 import { anyPort, withNet } from "../net/_helpers.ts";
 

@@ -16,7 +16,7 @@ import {
   writeAll,
   yieldNow,
 } from "../../mod.ts";
-import { pattern } from "../../net/testing/random.ts";
+import { pattern } from "../../net/testing/_random.ts";
 import { test } from "../_test.ts";
 import { anyPort, assertNetError, signal, withNet } from "../net/_helpers.ts";
 import { Relay, type Toxic } from "./_relay.ts";

@@ -16,7 +16,7 @@ import {
   Switch,
 } from "../../mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
-import { seededRandom } from "../../net/testing/random.ts";
+import { seededRandom } from "../../net/testing/_random.ts";
 import { test } from "../_test.ts";
 import { anyPort, text, turn, withNet } from "../net/_helpers.ts";
 import { collectGarbage } from "../switch/_helpers.ts";

@@ -8,7 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
 import { type Net, run, Switch } from "../../mod.ts";
 import { memoryNet, mockClock, openCounts } from "../../net/testing/mod.ts";
-import { seededRandom } from "../../net/testing/random.ts";
+import { seededRandom } from "../../net/testing/_random.ts";
 import { test } from "../_test.ts";
 import { turn, until } from "../net/_helpers.ts";
 import { descriptors, descriptorsBack } from "./_peers.ts";

@@ -3,7 +3,7 @@
 /** Addresses on interfaces whose names no user could write as a zone: the kernel refuses only "/", ":" and white space. */
 import { assertEquals, assertFalse, assertThrows } from "@std/assert";
 import { formatAddress, IpAddress, parseAddress, tcp } from "../../mod.ts";
-import { hostText, tcpEnd } from "../../net/backends/peer.ts";
+import { hostText, tcpEnd } from "../../net/backends/shared/_peer.ts";
 import { hasPlainZone, systemIp } from "../../net/ip_address.ts";
 import { test } from "../_test.ts";
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertInstanceOf, assertLess } from "@std/assert";
 import { Cancelled, first, Switch, yieldNow } from "../../switch/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
-import { openCounts } from "../../switch/counter.ts";
+import { openCounts } from "../../base/_counter.ts";
 import { test } from "../_test.ts";
 import { rejectionOf } from "./_helpers.ts";
 

@@ -3,8 +3,8 @@
 /** The seams through which the rest of the library uses a switch. */
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import { awaitCancel, Cancelled, first, isCancelled, MultipleErrors, Switch, yieldNow } from "../../switch/mod.ts";
-import { adopt, isSwitchCancelled, runUnder, type ScopeSwitch, switchOver } from "../../switch/ownership.ts";
-import { currentScope } from "../../switch/scope.ts";
+import { adopt, isSwitchCancelled, runUnder, type ScopeSwitch, switchOver } from "../../switch/_ownership.ts";
+import { currentScope } from "../../switch/_scope.ts";
 import { test } from "../_test.ts";
 import { rejectionOf } from "./_helpers.ts";
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
 import { awaitCancel, Cancelled, retry, type RetryPolicy, Switch } from "../../switch/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
-import { random, useRandom } from "../../switch/random.ts";
+import { random, useRandom } from "../../base/_random.ts";
 import { mockClock } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
 import { rejectionOf, turn } from "./_helpers.ts";

@@ -18,7 +18,7 @@ import {
   yieldNow,
 } from "../../switch/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
-import { openCounts } from "../../switch/counter.ts";
+import { openCounts } from "../../base/_counter.ts";
 import { test } from "../_test.ts";
 import { rejectionOf, turn } from "./_helpers.ts";
 

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import { awaitCancel, Cancelled, currentSignal, isCancelled, Switch, yieldNow } from "../../switch/mod.ts";
-import { openCounts } from "../../switch/counter.ts";
+import { openCounts } from "../../base/_counter.ts";
 import { test } from "../_test.ts";
 import { failuresOf, rejectionOf } from "./_helpers.ts";
 

@@ -3,7 +3,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { awaitCancel, Cancelled, first, isCancelled, Switch, yieldNow } from "../../switch/mod.ts";
-import { openCounts } from "../../switch/counter.ts";
+import { openCounts } from "../../base/_counter.ts";
 import { test } from "../_test.ts";
 import { failuresOf, rejectionOf, throwing, turn } from "./_helpers.ts";
 

@@ -22,7 +22,7 @@ import {
 } from "../../switch/mod.ts";
 import { mockClock } from "../../net/testing/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
-import { openCounts } from "../../switch/counter.ts";
+import { openCounts } from "../../base/_counter.ts";
 import { test } from "../_test.ts";
 import { failuresOf, rejectionOf, throwing } from "./_helpers.ts";
 

@@ -1,7 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** The house rules: what the compiler and `deno lint` cannot know. */
-import { importDirection, noCycles } from "./imports.ts";
 import { optionsParameters } from "./parameters.ts";
 import { publishedImports, runtimeNames, runtimeSniffing } from "./runtimes.ts";
 import { parseSource, type Problem, type Rule } from "./source.ts";
@@ -14,8 +13,6 @@ const rules: readonly Rule[] = [
   fileLength,
   comments,
   ...syntaxRules,
-  importDirection,
-  noCycles,
   optionsParameters,
   publishedImports,
   runtimeNames,

@@ -35,7 +35,8 @@ export const runtimeSniffing: Rule = nodeRule(
 );
 
 function mayNameRuntime({ path }: Source): boolean {
-  return path === "switch/context.ts" || /^(net\/backends|net\/env|flow\/node)\//.test(path);
+  return ["switch/_context.ts", "net/tls/_node_engine.ts"].includes(path) ||
+    /^(net\/backends|net\/env|flow\/node)\//.test(path);
 }
 
 function isRuntimeGlobal(node: ts.Node): node is ts.Identifier {

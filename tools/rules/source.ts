@@ -31,7 +31,7 @@ export function parseSource(path: string, text: string): Source {
 
 /** Whether users get this file. */
 export function isPublished({ path }: Source): boolean {
-  return path === "mod.ts" || /^(switch|flow|net)\//.test(path);
+  return path === "mod.ts" || /^(base|switch|flow|net)\//.test(path);
 }
 
 /** Whether the file holds tests or what they are made of. */

@@ -3,17 +3,8 @@
 /** Bytes that lie, and memory that vanishes, at every bridge to the streams of Node. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Duplex, PassThrough, Readable, Writable } from "node:stream";
-import {
-  bufferSink,
-  give,
-  lend,
-  type LendingSource,
-  pipe,
-  readAll,
-  readExact,
-  type TwoWay,
-  writeAll,
-} from "../../../flow/mod.ts";
+import { bufferSink, pipe, readAll, readExact, type TwoWay, writeAll } from "../../../flow/mod.ts";
+import { give, lend, type LendingSource } from "../../../flow/provider.ts";
 import { fromDuplex, fromReadable, fromWritable, toDuplex } from "../../../flow/node/mod.ts";
 import { test } from "../../_test.ts";
 import { bytesOf } from "../_helpers.ts";

@@ -18,9 +18,9 @@ import {
   writeAll,
 } from "../../../flow/mod.ts";
 import { fromDuplex, toDuplex } from "../../../flow/node/mod.ts";
-import { pattern } from "../../../net/testing/random.ts";
+import { pattern } from "../../../net/testing/_random.ts";
 import { both, Cancelled, first, Switch } from "../../../switch/mod.ts";
-import { describeData } from "../../../switch/text.ts";
+import { describeData } from "../../../base/_text.ts";
 import { test } from "../../_test.ts";
 import { bytesOf, inCancelledScope, textOf } from "../_helpers.ts";
 import { anyPort, withNet } from "../../net/_helpers.ts";

@@ -4,10 +4,11 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEqua
 import { createReadStream, writeFileSync } from "node:fs";
 import { PassThrough, Readable, Writable } from "node:stream";
 import { createGunzip, gzipSync } from "node:zlib";
-import { BrokenPipeError, ClosedError, lend, readAll } from "../../../flow/mod.ts";
+import { BrokenPipeError, ClosedError, readAll } from "../../../flow/mod.ts";
+import { lend } from "../../../flow/provider.ts";
 import { fromReadable } from "../../../flow/node/mod.ts";
-import { pattern } from "../../../net/testing/random.ts";
-import { describeData } from "../../../switch/text.ts";
+import { pattern } from "../../../net/testing/_random.ts";
+import { describeData } from "../../../base/_text.ts";
 import { test } from "../../_test.ts";
 import { bytesOf, cancelling, textOf } from "../_helpers.ts";
 import { turns, withChild, withFolder } from "./_helpers.ts";

@@ -4,11 +4,12 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEqua
 import { createWriteStream, readFileSync } from "node:fs";
 import { PassThrough, Readable, Writable } from "node:stream";
 import { createGzip, gunzipSync } from "node:zlib";
-import { BrokenPipeError, bytesSource, ClosedError, copy, give, readAll, writeAll } from "../../../flow/mod.ts";
+import { BrokenPipeError, bytesSource, ClosedError, copy, readAll, writeAll } from "../../../flow/mod.ts";
+import { give } from "../../../flow/provider.ts";
 import { fromReadable, fromWritable } from "../../../flow/node/mod.ts";
-import { pattern } from "../../../net/testing/random.ts";
+import { pattern } from "../../../net/testing/_random.ts";
 import { both, Cancelled, Switch } from "../../../switch/mod.ts";
-import { describeData } from "../../../switch/text.ts";
+import { describeData } from "../../../base/_text.ts";
 import { test } from "../../_test.ts";
 import { bytesOf, inCancelledScope } from "../_helpers.ts";
 import { attempt, clog, turns, withChild, withFolder } from "./_helpers.ts";

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assertEquals } from "@std/assert";
-import { RequestFraming } from "../../../flow/node/request_framing.ts";
+import { RequestFraming } from "../../../flow/node/_request_framing.ts";
 import { test } from "../../_test.ts";
 import { bytesOf } from "../_helpers.ts";
 

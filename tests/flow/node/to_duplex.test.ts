@@ -17,9 +17,9 @@ import {
 import { toDuplex } from "../../../flow/node/mod.ts";
 import { NetError, tcp } from "../../../net/mod.ts";
 import { socketPair } from "../../../net/testing/mod.ts";
-import { pattern } from "../../../net/testing/random.ts";
+import { pattern } from "../../../net/testing/_random.ts";
 import { awaitCancel, Cancelled, interruptible, Switch, yieldNow } from "../../../switch/mod.ts";
-import { describeData } from "../../../switch/text.ts";
+import { describeData } from "../../../base/_text.ts";
 import { test } from "../../_test.ts";
 import { bytesOf, cancelling, inCancelledScope, textOf } from "../_helpers.ts";
 import { anyPort, withNet } from "../../net/_helpers.ts";

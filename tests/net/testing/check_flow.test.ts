@@ -1,9 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertFalse, assertRejects } from "@std/assert";
-import { BusyError, ClosedError, give, lend, pipe, type PipeEnd } from "../../../flow/mod.ts";
+import { BusyError, ClosedError, pipe, type PipeEnd } from "../../../flow/mod.ts";
+import { give, lend } from "../../../flow/provider.ts";
 import { checkFlow, type CheckFlowOptions, type FlowPair } from "../../../net/testing/mod.ts";
-import { runIn } from "../../../switch/context.ts";
+import { runIn } from "../../../switch/_scope.ts";
 import { interruptible, yieldNow } from "../../../switch/mod.ts";
 import { test } from "../../_test.ts";
 

@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { createNet, type DatagramSocket, type Net, NetError, Switch, tcp, unix } from "../../../mod.ts";
+import { createNet } from "../../../net/provider/mod.ts";
+import { type DatagramSocket, type Net, NetError, Switch, tcp, unix } from "../../../mod.ts";
 import { systemProvider } from "../../../net/backends/auto.ts";
 import { checkNet, type CheckNetOptions } from "../../../net/testing/mod.ts";
 import { test } from "../../_test.ts";

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { pattern, seededRandom } from "../../../net/testing/random.ts";
+import { pattern, seededRandom } from "../../../net/testing/_random.ts";
 import { test } from "../../_test.ts";
 
 test("seededRandom() gives the same numbers for the same seed, on every runtime", () => {

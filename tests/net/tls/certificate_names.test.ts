@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { X509Certificate } from "node:crypto";
 import { Switch } from "../../../mod.ts";
-import { isFor, readCertificateNames } from "../../../net/tls/certificate_names.ts";
+import { isFor, readCertificateNames } from "../../../net/tls/_certificate_names.ts";
 import { TlsError } from "../../../net/tls/mod.ts";
 import { test } from "../../_test.ts";
 import { authority, certificate, securedPipe } from "./_helpers.ts";

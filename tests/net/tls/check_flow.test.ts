@@ -2,7 +2,8 @@
 
 /** The contract of flows over TLS. */
 import { assertRejects } from "@std/assert";
-import { BrokenPipeError, createNet, pipe, type Switch } from "../../../mod.ts";
+import { BrokenPipeError, pipe, type Switch } from "../../../mod.ts";
+import { createNet } from "../../../net/provider/mod.ts";
 import { systemProvider } from "../../../net/backends/auto.ts";
 import { checkFlow, type FlowPair } from "../../../net/testing/mod.ts";
 import { thisRuntime } from "../../_runtimes.ts";

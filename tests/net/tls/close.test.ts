@@ -15,7 +15,7 @@ import {
   writeAll,
   yieldNow,
 } from "../../../mod.ts";
-import { closeWithin } from "../../../net/close_within.ts";
+import { closeWithin } from "../../../net/_closing.ts";
 import { mockClock, socketPair } from "../../../net/testing/mod.ts";
 import { tlsClient, type TlsFlow, tlsServer } from "../../../net/tls/mod.ts";
 import { test } from "../../_test.ts";

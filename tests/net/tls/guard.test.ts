@@ -2,8 +2,8 @@
 
 /** What is thrown in a callback of the TLS engine closes that endpoint, and never leaves for the runtime. */
 import { assertEquals } from "@std/assert";
-import { nodeTls } from "../../../net/backends/node_tls.ts";
-import type { TlsEndpoint, TlsEvents } from "../../../net/tls/engine.ts";
+import { nodeTls } from "../../../net/tls/_node_engine.ts";
+import type { TlsEndpoint, TlsEvents } from "../../../net/tls/_engine.ts";
 import { test } from "../../_test.ts";
 import { type Signal, signal } from "../_helpers.ts";
 import { authority, certificate } from "./_helpers.ts";

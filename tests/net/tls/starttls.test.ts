@@ -3,17 +3,8 @@
 /** TLS that begins in the midst of another protocol. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
-import {
-  all,
-  BufReader,
-  copyString,
-  lend,
-  type LendingSource,
-  pipe,
-  readAll,
-  Switch,
-  type TwoWay,
-} from "../../../mod.ts";
+import { all, BufReader, copyString, pipe, readAll, Switch, type TwoWay } from "../../../mod.ts";
+import { lend, type LendingSource } from "../../../flow/provider.ts";
 import { tlsClient, TlsError, tlsServer } from "../../../net/tls/mod.ts";
 import { test } from "../../_test.ts";
 import { text } from "../_helpers.ts";

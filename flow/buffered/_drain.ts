@@ -1,0 +1,36 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { giveAll, gives, type GivingSink, joined, type Sink, writeLimit, writeSome } from "../internal.ts";
+import { bytesOfPiece, type Piece, type WriteBuffer } from "./_write_buffer.ts";
+
+/** Scheduled bytes of at least this size are not copied to make one write of several. */
+const largeSize: number = writeLimit / 2;
+
+/** Moves everything from `buffer` to `sink`, until the buffer is closed and nothing is left. */
+export async function drain(buffer: WriteBuffer, sink: Sink): Promise<void> {
+  while (await buffer.ready(true)) {
+    const pieces = buffer.pieces(writeLimit);
+    if (pieces.length === 0) continue; // it was aborted in between
+    if (gives(sink)) await giveSmall(buffer, sink, pieces);
+    else buffer.shift(await writeSome(sink, oneOf(pieces.map(bytesOfPiece))));
+  }
+}
+
+/**
+ * One call with all pieces. Our own are given away; what was scheduled may change once it was flushed, so that is copied, or written where it is large.
+ */
+async function giveSmall(buffer: WriteBuffer, sink: GivingSink, pieces: readonly Piece[]): Promise<void> {
+  const large = pieces.findIndex((piece) => !piece.ours && piece.end - piece.start >= largeSize);
+  if (large === 0) {
+    buffer.shift(await writeSome(sink, bytesOfPiece(pieces[0] as Piece)));
+    return;
+  }
+  const vector = (large < 0 ? pieces : pieces.slice(0, large)).map((piece) =>
+    piece.ours ? bytesOfPiece(piece) : new Uint8Array(bytesOfPiece(piece))
+  );
+  buffer.shift(await giveAll(sink, vector), true);
+}
+
+function oneOf(buffers: readonly Uint8Array[]): Uint8Array {
+  return buffers.length === 1 ? buffers[0] as Uint8Array : joined(buffers);
+}

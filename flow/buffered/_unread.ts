@@ -1,0 +1,221 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { isOfKind } from "../../base/internal.ts";
+import { noLongerNeeded, refused, runIn, Scope } from "../../switch/internal.ts";
+import {
+  type Borrower,
+  BusyError,
+  checkBuffer,
+  checkTaken,
+  copyTo,
+  labelOf,
+  lend,
+  lends,
+  lengthOf,
+  lost,
+  type PromptBorrower,
+  pump,
+  pumps,
+  rejection,
+  type ShutdownHow,
+  type TwoWay,
+  vanished,
+  viewOf,
+} from "../internal.ts";
+
+type Method = (...args: never[]) => unknown;
+
+const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
+/** What drops the bytes in front, because nothing is read after it. */
+const endings: readonly PropertyKey[] = ["close", "abort", Symbol.asyncDispose, Symbol.dispose];
+
+/**
+ * The same flow, whose reads begin with `bytes`, which nothing else writes to. Its members are those of `flow`, called on `flow`: an object that inherits
+ * from a flow would have none of its private fields, and neither would a proxy of one.
+ */
+export function unreadTo<F extends TwoWay>(flow: F, bytes: Uint8Array<ArrayBuffer>): F {
+  const front = new Front(flow, bytes);
+  const same = mirrorOf(flow);
+  for (const key of endings) {
+    const end = (flow as Record<PropertyKey, unknown>)[key];
+    if (typeof end === "function") define(same, key, (...args) => front.end(() => Reflect.apply(end, flow, args)));
+  }
+  define(same, "read", (buffer: Uint8Array) => front.read(buffer));
+  define(same, "shutdown", (how: ShutdownHow) => front.shutdown(how));
+  if (lends(flow)) define(same, lend, (use: Borrower) => front.lend(use));
+  if (pumps(flow)) define(same, pump, (use: PromptBorrower) => front.pump(use));
+  return Object.freeze(same) as F;
+}
+
+/** The receiving direction of a flow, behind bytes that come first. */
+class Front {
+  readonly #flow: TwoWay;
+  #bytes: Uint8Array<ArrayBuffer>;
+  /** How many there are, whatever becomes of their memory. */
+  #size: number;
+  #lending = false;
+
+  constructor(flow: TwoWay, bytes: Uint8Array<ArrayBuffer>) {
+    this.#flow = flow;
+    this.#bytes = bytes;
+    this.#size = bytes.length;
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    if (this.#passed) return this.#flow.read(buffer);
+    return checkBuffer(buffer) ?? this.#refuse() ?? this.#ask(() => this.#read(buffer));
+  }
+
+  #read(buffer: Uint8Array): Promise<number | null> {
+    if (this.#passed) return this.#flow.read(buffer); // it was ended meanwhile
+    if (lengthOf(buffer) === 0) return Promise.reject(vanished("read"));
+    const bytes = this.#bytes;
+    if (bytes.length === 0) return Promise.reject(lost());
+    const size = Math.min(bytes.length, lengthOf(buffer));
+    copyTo(buffer, bytes.subarray(0, size), 0);
+    this.#take(bytes, size);
+    return Promise.resolve(size);
+  }
+
+  lend(use: Borrower): Promise<number | null> {
+    if (this.#passed && lends(this.#flow)) return this.#flow[lend](use);
+    return this.#refuse() ?? this.#ask(() => this.#lend(use));
+  }
+
+  async #lend(use: Borrower): Promise<number | null> {
+    if (this.#passed && lends(this.#flow)) return await this.#flow[lend](use); // it was ended meanwhile
+    const bytes = this.#bytes;
+    if (bytes.length === 0) throw lost();
+    const size = this.#size; // now, for the borrower may pass the memory on
+    this.#lending = true;
+    try {
+      const taken = checkTaken(await use(viewOf(bytes), true), size);
+      this.#take(bytes, taken);
+      return taken;
+    } finally {
+      this.#lending = false;
+    }
+  }
+
+  pump(use: PromptBorrower): Promise<boolean> {
+    if (this.#passed) return this.#pumpOn(use);
+    return this.#refuse() ?? this.#ask(() => this.#pumpOn(use));
+  }
+
+  #pumpOn(use: PromptBorrower): Promise<boolean> {
+    try {
+      const size = this.#size;
+      if (size > 0 && this.#pump(use, size) < size) return Promise.resolve(false);
+      return pumps(this.#flow) ? this.#flow[pump](use) : Promise.resolve(false);
+    } catch (error) {
+      return rejection(error);
+    }
+  }
+
+  #pump(use: PromptBorrower, size: number): number {
+    const bytes = this.#bytes;
+    if (bytes.length === 0) throw lost();
+    this.#lending = true;
+    try {
+      const taken = checkTaken(use(viewOf(bytes), true), size);
+      this.#take(bytes, taken);
+      return taken;
+    } finally {
+      this.#lending = false;
+    }
+  }
+
+  shutdown(how: ShutdownHow): Promise<void> {
+    if (how === "receive" || how === "all") this.#drop();
+    return this.#flow.shutdown(how);
+  }
+
+  end<T>(end: () => T): T {
+    this.#drop();
+    return end();
+  }
+
+  /**
+   * Goes on unless the flow was closed, by whatever way: its bytes are gone then, those in front as well.
+   * A loan of nothing, which is given up before it could wait, tells; only a flow that lends can be asked.
+   */
+  async #ask<T>(go: () => Promise<T>): Promise<T> {
+    const flow = this.#flow;
+    if (!lends(flow)) return await go();
+    this.#lending = true;
+    const scope = new Scope(undefined, "unread");
+    try {
+      const asked = runIn(scope, () => flow[lend](() => 0));
+      scope.cancel(noLongerNeeded());
+      await asked;
+    } catch (error) {
+      if (isOfKind(error, "ClosedError")) {
+        this.#drop();
+        throw error;
+      }
+      // It was not closed; what else there is follows the bytes in front.
+    } finally {
+      scope.finish();
+      this.#lending = false;
+    }
+    return await go();
+  }
+
+  /** Whether the flow itself comes next. */
+  get #passed(): boolean {
+    return this.#size === 0 && !this.#lending;
+  }
+
+  #refuse(): Promise<never> | undefined {
+    const refusal = refused();
+    if (refusal !== undefined || !this.#lending) return refusal;
+    return Promise.reject(new BusyError("read", { flow: labelOf(this.#flow) }));
+  }
+
+  /** Drops what was taken, unless the borrower has ended this direction meanwhile. */
+  #take(bytes: Uint8Array<ArrayBuffer>, size: number): void {
+    if (this.#bytes !== bytes) return;
+    this.#size -= size;
+    if (this.#size === 0) this.#bytes = nothing;
+    else if (bytes.length > 0) this.#bytes = bytes.subarray(size);
+  }
+
+  #drop(): void {
+    this.#bytes = nothing;
+    this.#size = 0;
+  }
+}
+
+/** An object with all members of `flow`, inherited ones included. */
+function mirrorOf(flow: object): object {
+  const mirror: object = Object.create(null);
+  for (let from: object | null = flow; from !== null && from !== Object.prototype; from = Object.getPrototypeOf(from)) {
+    for (const key of Reflect.ownKeys(from)) {
+      if (key === "constructor" || Object.hasOwn(mirror, key)) continue;
+      const { value, get, set, writable, enumerable } = Object.getOwnPropertyDescriptor(
+        from,
+        key,
+      ) as PropertyDescriptor;
+      if (typeof value === "function") define(mirror, key, value.bind(flow), enumerable);
+      else {
+        Object.defineProperty(mirror, key, {
+          get: get === undefined && set !== undefined ? undefined : () => Reflect.get(flow, key),
+          set: set === undefined && writable !== true ? undefined : (next) => Reflect.set(flow, key, next),
+          enumerable: enumerable === true,
+          configurable: true,
+        });
+      }
+    }
+  }
+  return mirror;
+}
+
+function define(target: object, key: PropertyKey, value: Method, enumerable?: boolean): void {
+  const before = Object.getOwnPropertyDescriptor(target, key);
+  Object.defineProperty(target, key, {
+    value,
+    enumerable: enumerable ?? before?.enumerable ?? false,
+    configurable: true,
+  });
+}

@@ -1,0 +1,271 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { currentScope, macrotask, refused, Waiter } from "../../switch/internal.ts";
+import { BusyError, ClosedError, FlushAborted, vanished, writeLimit } from "../internal.ts";
+
+const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
+/** A part of what is to be written. */
+export interface Piece {
+  readonly memory: Uint8Array;
+  /** Whether the memory was allocated here, and is nobody else's. */
+  readonly ours: boolean;
+  start: number;
+  end: number;
+}
+
+/** What is left of a piece. Throws where its memory has vanished since it was scheduled. */
+export function bytesOfPiece({ memory, start, end }: Piece): Uint8Array {
+  if (memory.length < end) throw vanished("write");
+  return memory.subarray(start, end);
+}
+
+interface Flush {
+  /** It is done when so many bytes have been taken. */
+  readonly offset: number;
+  readonly waiter: Waiter<void>;
+}
+
+/**
+ * What a `BufWriter` has been given and the sink has not taken yet: pieces in order, the last of which may grow. Writing never waits; whoever takes the
+ * pieces away does.
+ */
+export class WriteBuffer {
+  /** The current buffer. What is written next goes to `position`. */
+  memory: Uint8Array<ArrayBuffer> = nothing;
+  position = 0;
+  /** How many bytes have not been taken. */
+  pending = 0;
+  closed = false;
+
+  /** The size of the current buffer, or of the one that the first write makes. */
+  #size: number;
+  readonly #mostKept: number;
+  #view: DataView | undefined;
+  /** Whether a part of the current buffer belongs to a sink, so that it is not written to again. */
+  #given = false;
+  readonly #pieces: Piece[] = [];
+  /** The piece that grows with the current buffer. */
+  #open: Piece | undefined;
+  #taken = 0;
+  #paused = false;
+  #aborted: { readonly cause: unknown } | undefined;
+  readonly #flushes: Set<Flush> = new Set();
+  #taker: Waiter<void> | undefined;
+  #takeBack: (() => void) | undefined;
+  readonly #onDone: () => void;
+
+  /** `onDone` is called when it is closed, and nothing is left. */
+  constructor(initialSize: number, onDone: () => void) {
+    this.#size = initialSize;
+    this.#mostKept = Math.max(initialSize, writeLimit);
+    this.#onDone = onDone;
+  }
+
+  /** How many bytes fit into the current buffer. */
+  get free(): number {
+    return this.#size - this.position;
+  }
+
+  /** A view of the current buffer, for numbers. */
+  get view(): DataView {
+    return this.#view ??= new DataView(this.memory.buffer);
+  }
+
+  /** Whether what was pending has been dropped, so that nothing is left to take. */
+  get aborted(): boolean {
+    return this.#aborted !== undefined;
+  }
+
+  /** Throws when nothing may be written any more: the cancellation, where that is why. */
+  check(): void {
+    if (this.#aborted !== undefined) {
+      const { cause } = this.#aborted;
+      throw currentScope()?.reason ?? new ClosedError("write", "the writer was aborted", { cause });
+    }
+    if (this.closed) throw new ClosedError("write", "the writer is closed");
+  }
+
+  /** Makes room for `size` bytes at `position`: by a new buffer, where the current one has not enough. */
+  prepare(size: number): void {
+    if (this.closed) this.check();
+    if (this.memory.length - this.position >= size) return;
+    // One large write does not make all later buffers as large.
+    this.#size = Math.max(Math.min(this.#size, this.#mostKept), size);
+    this.memory = new Uint8Array(this.#size);
+    this.position = 0;
+    this.#view = this.#open = undefined;
+    this.#given = false;
+  }
+
+  /** Counts `size` bytes, which have been written to `position`. */
+  commit(size: number): void {
+    if (size === 0) return;
+    const start = this.position;
+    this.position += size;
+    if (this.#open === undefined) {
+      this.#open = { memory: this.memory, ours: true, start, end: this.position };
+      this.#pieces.push(this.#open);
+    } else this.#open.end = this.position;
+    this.#added(size);
+  }
+
+  /** Adds `bytes` by reference. */
+  schedule(bytes: Uint8Array): void {
+    this.check();
+    if (bytes.length === 0) return;
+    this.#open = undefined;
+    this.#pieces.push({ memory: bytes, ours: false, start: 0, end: bytes.length });
+    this.#added(bytes.length);
+  }
+
+  pause(): void {
+    if (this.closed) return; // nobody would end it
+    this.#paused = true;
+    this.#takeBack?.();
+    this.#takeBack = undefined;
+  }
+
+  unpause(): void {
+    this.#paused = false;
+    this.#wake();
+  }
+
+  /** Waits until everything that is there has been taken. */
+  flush(): Promise<void> {
+    const refusal = refused();
+    if (refusal !== undefined) return refusal;
+    if (this.#aborted !== undefined) return ignored(Promise.reject(new FlushAborted(this.#aborted.cause)));
+    this.#paused = false;
+    if (this.pending === 0) return Promise.resolve();
+    const waiter: Waiter<void> = new Waiter("flush", (_, reason) => {
+      this.#flushes.delete(flush);
+      waiter.reject(reason);
+    });
+    const flush: Flush = { offset: this.#taken + this.pending, waiter };
+    this.#flushes.add(flush);
+    this.#wake();
+    return ignored(waiter.promise);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#paused = false;
+    this.#wake();
+    if (this.pending === 0) this.#onDone();
+  }
+
+  /** Drops what is pending, and fails those who wait for it. */
+  abort(cause?: unknown): void {
+    if (this.aborted || this.closed && this.pending === 0) return;
+    this.#aborted = { cause };
+    this.#pieces.length = 0;
+    this.#open = undefined;
+    this.pending = 0;
+    this.memory = nothing;
+    this.position = this.#size = 0;
+    this.closed = true;
+    this.#paused = false;
+    const flushes = [...this.#flushes];
+    this.#flushes.clear();
+    for (const { waiter } of flushes) waiter.reject(new FlushAborted(cause));
+    this.#wake();
+    this.#onDone();
+  }
+
+  /**
+   * Waits until there is something to take.
+   *
+   * @param lazy Whether to wait for the next turn of the event loop unless it is urgent, so that what is written up to then is taken with it.
+   * @returns Whether there is; false when nothing will come any more.
+   */
+  async ready(lazy: boolean): Promise<boolean> {
+    for (let wait = lazy && !this.#urgent;; wait = false) {
+      const refusal = refused(); // again after each wait: what is begun in a cancelled scope would never be woken
+      if (refusal !== undefined) return await refusal;
+      if (this.#taker !== undefined) throw new BusyError("awaitBatch");
+      if (this.pending === 0 && this.closed) return false;
+      if (this.pending > 0 && !this.#paused && !wait) return true;
+      const taker: Waiter<void> = new Waiter("awaitBatch", (_, reason) => {
+        this.#release();
+        taker.reject(reason);
+      });
+      this.#taker = taker;
+      this.#wake();
+      await taker.promise;
+    }
+  }
+
+  /** The first pieces, up to about `limit` bytes but at least one. */
+  pieces(limit = Infinity): Piece[] {
+    let size = 0;
+    const count = this.#pieces.findIndex(({ start, end }) => (size += end - start) > limit);
+    return count < 0 ? this.#pieces : this.#pieces.slice(0, Math.max(1, count));
+  }
+
+  /**
+   * Drops the first `size` bytes, which the sink has taken. Nothing happens when an abort has dropped them before.
+   *
+   * @param given Whether their memory is the sink's now.
+   */
+  shift(size: number, given = false): void {
+    if (this.aborted) return;
+    this.#given ||= given;
+    this.pending -= size;
+    this.#taken += size;
+    let left = size;
+    let gone = 0;
+    for (const piece of this.#pieces) {
+      const part = Math.min(left, piece.end - piece.start);
+      piece.start += part;
+      left -= part;
+      if (piece.start < piece.end) break;
+      gone++;
+    }
+    this.#pieces.splice(0, gone);
+    if (this.#pieces.length === 0) {
+      this.#open = undefined;
+      if (!this.#given) this.position = 0;
+    }
+    for (const flush of this.#flushes) {
+      if (flush.offset > this.#taken) break;
+      this.#flushes.delete(flush);
+      flush.waiter.resolve();
+    }
+    if (this.closed && this.pending === 0) {
+      this.#wake();
+      this.#onDone();
+    }
+  }
+
+  /** Whether somebody waits for it, or there is so much that waiting for more gains nothing. */
+  get #urgent(): boolean {
+    return this.closed || this.#flushes.size > 0 || this.pending >= writeLimit;
+  }
+
+  #added(size: number): void {
+    this.pending += size;
+    if (this.#taker !== undefined) this.#wake();
+  }
+
+  /** Wakes who waits for something to take: now where it is urgent, else in the next turn. */
+  #wake(): void {
+    if (this.#taker === undefined || this.#paused) return;
+    if (this.closed || this.pending > 0 && this.#urgent) this.#release()?.resolve();
+    else if (this.pending > 0) this.#takeBack ??= macrotask(() => this.#release()?.resolve());
+  }
+
+  #release(): Waiter<void> | undefined {
+    const taker = this.#taker;
+    this.#takeBack?.();
+    this.#taker = this.#takeBack = undefined;
+    return taker;
+  }
+}
+
+/** The same promise, whose rejection is no unhandled one. */
+function ignored<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}

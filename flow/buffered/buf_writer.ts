@@ -1,0 +1,697 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import * as formats from "./_numbers.ts";
+import { checkOptions, describe, freezeClass } from "../../base/internal.ts";
+import { own, type ReleaseHook, type Switch } from "../../switch/internal.ts";
+import { bytesProblem, copyTo, encode, encodeInto, lengthOf, operation, viewOf } from "../internal.ts";
+import { countProblem, type NumberFormat } from "./_numbers.ts";
+import { bytesOfPiece, WriteBuffer } from "./_write_buffer.ts";
+
+const defaultSize = 4096;
+
+/** Up to so many units, a text is written faster by hand than by the encoder. */
+const shortText = 32;
+
+/** Options for {@linkcode BufWriter}. */
+export interface BufWriterOptions {
+  /**
+   * The size of the first buffer, in bytes: a whole number of at least 1. It is allocated by the first write. Later ones are as large, or larger where a
+   * write needs it.
+   *
+   * @default {4096}
+   */
+  initialSize?: number | undefined;
+  /** Aborts the writer when this switch releases, if it has not been closed and drained before. */
+  sw?: Switch | undefined;
+}
+
+let bufferIn: (writer: BufWriter) => WriteBuffer;
+
+/**
+ * Collects what is to be written. Writing never waits: it adds to a buffer in memory, which {@linkcode withBufWriter} drains to a sink. What is written
+ * without awaiting {@linkcode BufWriter.flush} now and then has no limit but memory.
+ *
+ * Without `withBufWriter`, whoever drains it asks for {@linkcode BufWriter.awaitBatch}, and says by {@linkcode BufWriter.shift} how much of the batch has
+ * been written.
+ *
+ * Source: Eio's `Buf_write`.
+ *
+ * @example A message
+ * ```ts
+ * import { bufferSink, withBufWriter } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const sink = bufferSink();
+ * await withBufWriter(sink, (w) => {
+ *   w.uint16be(5);
+ *   w.string("hello");
+ * });
+ * assertEquals(sink.text(), "\x00\x05hello");
+ * ```
+ */
+export class BufWriter {
+  static {
+    bufferIn = (writer) => writer.#out;
+    freezeClass(this);
+  }
+
+  readonly #out: WriteBuffer;
+
+  /**
+   * Makes a writer, with nothing in it.
+   *
+   * @param options The size of its first buffer, and the switch that aborts it.
+   * @throws {RangeError} When `initialSize` is not a whole number of at least 1.
+   * @throws {TypeError} When `initialSize` is no number, or `sw` is no switch, or releasing or finished.
+   * @throws {Cancelled} When `sw` has failed or was cancelled.
+   *
+   * @example What was written, in one batch
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter({ initialSize: 64 });
+   * writer.byte(1);
+   * writer.byte(2);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(1, 2)]);
+   * ```
+   */
+  constructor(options?: BufWriterOptions) {
+    checkOptions("make a BufWriter", options);
+    const { initialSize = defaultSize, sw } = options ?? {};
+    const problem = countProblem("initialSize", initialSize, 1);
+    if (problem !== undefined) throw problem;
+    let hook: ReleaseHook | undefined;
+    this.#out = new WriteBuffer(initialSize, () => hook?.remove());
+    if (sw !== undefined) hook = own(sw, "make a BufWriter", { release: () => this.abort(), label: "BufWriter" });
+    Object.freeze(this);
+  }
+
+  /**
+   * How many bytes were written and not taken away yet.
+   *
+   * @returns The count over all buffers.
+   */
+  get pendingBytes(): number {
+    return this.#out.pending;
+  }
+
+  /**
+   * How many bytes fit into the current buffer. A larger write makes a new one.
+   *
+   * @returns What is left of the buffer.
+   */
+  get freeBytes(): number {
+    return this.#out.free;
+  }
+
+  /**
+   * Whether writing is over: by {@linkcode BufWriter.close} or {@linkcode BufWriter.abort}.
+   *
+   * @returns Whether it is; there may be bytes pending.
+   */
+  get closed(): boolean {
+    return this.#out.closed;
+  }
+
+  /**
+   * Writes a text, as UTF-8. A lone surrogate becomes U+FFFD.
+   *
+   * @param text What to write.
+   * @throws {TypeError} When `text` is no string.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A text
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.string("grüß dich");
+   * assertEquals(writer.pendingBytes, 11);
+   * ```
+   */
+  string(text: string): void {
+    if (typeof text !== "string") throw new TypeError(`Cannot write ${describe(text)}: must be a string`);
+    const out = this.#out;
+    const { memory, position } = out;
+    const { length } = text;
+    // A unit takes at least one byte, and encoding into the buffer is several times as fast as making an array.
+    if (memory.length - position >= length && !out.closed) {
+      if (length <= shortText && writeAscii(text, memory, position)) return out.commit(length);
+      const { read, written } = encodeInto(text, memory.subarray(position));
+      if (read === length) return out.commit(written);
+    }
+    this.#copy(encode(text));
+  }
+
+  /**
+   * Writes a copy of `bytes`, which may be changed afterwards.
+   *
+   * @param bytes What to write.
+   * @throws {TypeError} When it is no byte array.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example Bytes
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.bytes(Uint8Array.of(1, 2, 3));
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(1, 2, 3)]);
+   * ```
+   */
+  bytes(bytes: Uint8Array): void {
+    const problem = bytesProblem(bytes);
+    if (problem !== undefined) throw problem;
+    this.#copy(bytes);
+  }
+
+  /**
+   * Writes one byte.
+   *
+   * @param value A whole number from 0 to 255.
+   * @throws {RangeError} When it is another number; nothing is written then.
+   * @throws {TypeError} When it is no number.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A mark
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertThrows } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.byte(255);
+   * assertThrows(() => writer.byte(256), RangeError, "must be a whole number from 0 to 255");
+   * ```
+   */
+  byte(value: number): void {
+    this.#number(formats.uint8, value);
+  }
+
+  /**
+   * Writes a number from 0 to 255 as one byte.
+   *
+   * @param value What to write.
+   * @throws {TypeError} When `value` is no number.
+   * @throws {RangeError} When `value` is out of range, or not whole; nothing is written then.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A number
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.uint8(1);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(1)]);
+   * ```
+   */
+  uint8(value: number): void {
+    this.#number(formats.uint8, value);
+  }
+
+  /**
+   * Writes a whole number below 2 ** 16 as 2 bytes, the highest first.
+   *
+   * @param value What to write.
+   * @throws {TypeError} When `value` is no number.
+   * @throws {RangeError} When `value` is out of range, or not whole; nothing is written then.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A number
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.uint16be(0x102);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(1, 2)]);
+   * ```
+   */
+  uint16be(value: number): void {
+    this.#number(formats.uint16be, value);
+  }
+
+  /**
+   * Writes a whole number below 2 ** 16 as 2 bytes, the lowest first.
+   *
+   * @param value What to write.
+   * @throws {TypeError} When `value` is no number.
+   * @throws {RangeError} When `value` is out of range, or not whole; nothing is written then.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A number
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.uint16le(0x201);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(1, 2)]);
+   * ```
+   */
+  uint16le(value: number): void {
+    this.#number(formats.uint16le, value);
+  }
+
+  /**
+   * Writes a whole number below 2 ** 32 as 4 bytes, the highest first.
+   *
+   * @param value What to write.
+   * @throws {TypeError} When `value` is no number.
+   * @throws {RangeError} When `value` is out of range, or not whole; nothing is written then.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A number
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.uint32be(0x1020304);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(1, 2, 3, 4)]);
+   * ```
+   */
+  uint32be(value: number): void {
+    this.#number(formats.uint32be, value);
+  }
+
+  /**
+   * Writes a whole number below 2 ** 32 as 4 bytes, the lowest first.
+   *
+   * @param value What to write.
+   * @throws {TypeError} When `value` is no number.
+   * @throws {RangeError} When `value` is out of range, or not whole; nothing is written then.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A number
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.uint32le(0x4030201);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(1, 2, 3, 4)]);
+   * ```
+   */
+  uint32le(value: number): void {
+    this.#number(formats.uint32le, value);
+  }
+
+  /**
+   * Writes a whole number below 2 ** 48 as 6 bytes, the highest first.
+   *
+   * @param value What to write.
+   * @throws {TypeError} When `value` is no number.
+   * @throws {RangeError} When `value` is out of range, or not whole; nothing is written then.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A number
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.uint48be(0x10203040506);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(1, 2, 3, 4, 5, 6)]);
+   * ```
+   */
+  uint48be(value: number): void {
+    this.#number(formats.uint48be, value);
+  }
+
+  /**
+   * Writes a whole number below 2 ** 48 as 6 bytes, the lowest first.
+   *
+   * @param value What to write.
+   * @throws {TypeError} When `value` is no number.
+   * @throws {RangeError} When `value` is out of range, or not whole; nothing is written then.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A number
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.uint48le(0x60504030201);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(1, 2, 3, 4, 5, 6)]);
+   * ```
+   */
+  uint48le(value: number): void {
+    this.#number(formats.uint48le, value);
+  }
+
+  /**
+   * Writes a whole number below 2 ** 64 as 8 bytes, the highest first.
+   *
+   * @param value What to write.
+   * @throws {TypeError} When `value` is no bigint.
+   * @throws {RangeError} When `value` is out of range; nothing is written then.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A number
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.uint64be(0x102030405060708n);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)]);
+   * ```
+   */
+  uint64be(value: bigint): void {
+    this.#number(formats.uint64be, value);
+  }
+
+  /**
+   * Writes a whole number below 2 ** 64 as 8 bytes, the lowest first.
+   *
+   * @param value What to write.
+   * @throws {TypeError} When `value` is no bigint.
+   * @throws {RangeError} When `value` is out of range; nothing is written then.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A number
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.uint64le(0x807060504030201n);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)]);
+   * ```
+   */
+  uint64le(value: bigint): void {
+    this.#number(formats.uint64le, value);
+  }
+
+  /**
+   * Writes a floating point number as 4 bytes, the highest first.
+   *
+   * @param value What to write.
+   * @throws {TypeError} When `value` is no number.
+   * @throws {RangeError} When `value` is finite and too large for 4 bytes.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A number
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.float32be(1);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(0x3f, 0x80, 0, 0)]);
+   * ```
+   */
+  float32be(value: number): void {
+    this.#number(formats.float32be, value);
+  }
+
+  /**
+   * Writes a floating point number as 4 bytes, the lowest first.
+   *
+   * @param value What to write.
+   * @throws {TypeError} When `value` is no number.
+   * @throws {RangeError} When `value` is finite and too large for 4 bytes.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A number
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.float32le(1);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(0, 0, 0x80, 0x3f)]);
+   * ```
+   */
+  float32le(value: number): void {
+    this.#number(formats.float32le, value);
+  }
+
+  /**
+   * Writes a floating point number as 8 bytes, the highest first.
+   *
+   * @param value What to write.
+   * @throws {TypeError} When `value` is no number.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A number
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.float64be(1);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(0x3f, 0xf0, 0, 0, 0, 0, 0, 0)]);
+   * ```
+   */
+  float64be(value: number): void {
+    this.#number(formats.float64be, value);
+  }
+
+  /**
+   * Writes a floating point number as 8 bytes, the lowest first.
+   *
+   * @param value What to write.
+   * @throws {TypeError} When `value` is no number.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A number
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.float64le(1);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(0, 0, 0, 0, 0, 0, 0xf0, 0x3f)]);
+   * ```
+   */
+  float64le(value: number): void {
+    this.#number(formats.float64le, value);
+  }
+
+  /**
+   * Adds `bytes` by reference, in order with what is written. They must not change until they were flushed; then they may. Worth it for large ones only.
+   *
+   * @param bytes What to write.
+   * @throws {TypeError} When it is no byte array.
+   * @throws {ClosedError} When the writer is closed.
+   *
+   * @example A large body that is not copied
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertStrictEquals } from "@std/assert";
+   *
+   * const body = new Uint8Array(100_000);
+   * const writer = new BufWriter();
+   * writer.string("head\n");
+   * writer.schedule(body);
+   * const batch = await writer.awaitBatch();
+   * assertStrictEquals(batch?.[1].buffer, body.buffer);
+   * ```
+   */
+  schedule(bytes: Uint8Array): void {
+    const problem = bytesProblem(bytes);
+    if (problem !== undefined) throw problem;
+    this.#out.schedule(viewOf(bytes));
+  }
+
+  /**
+   * Holds back what is written from now on, so that it goes out together with what follows. Ended by {@linkcode BufWriter.unpause},
+   * {@linkcode BufWriter.flush} and {@linkcode BufWriter.close}. After a close it does nothing.
+   *
+   * @example One batch instead of two
+   * ```ts
+   * import { bufferSink, withBufWriter, yieldNow } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const sink = bufferSink();
+   * await withBufWriter(sink, async (w) => {
+   *   w.pause();
+   *   w.string("length: ");
+   *   await yieldNow();
+   *   assertEquals(sink.text(), "");
+   *   w.string("5");
+   *   w.unpause();
+   * });
+   * assertEquals(sink.text(), "length: 5");
+   * ```
+   */
+  pause(): void {
+    this.#out.pause();
+  }
+
+  /**
+   * Ends a {@linkcode BufWriter.pause}, if there is one.
+   *
+   * @example After a pause
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   *
+   * const writer = new BufWriter();
+   * writer.pause();
+   * writer.unpause();
+   * ```
+   */
+  unpause(): void {
+    this.#out.unpause();
+  }
+
+  /**
+   * Waits until everything that was written before has been taken by the sink, not only handed out. Ends a pause. Several flushes are done in order.
+   *
+   * A flush that nobody awaits is no unhandled rejection.
+   *
+   * @throws {FlushAborted} When the writer is aborted, or its sink fails.
+   * @throws {Cancelled} When the current scope is cancelled first. What was written still goes out.
+   *
+   * @example Waiting for the sink before going on
+   * ```ts
+   * import { bufferSink, withBufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const sink = bufferSink();
+   * await withBufWriter(sink, async (w) => {
+   *   w.string("hello");
+   *   await w.flush();
+   *   assertEquals(sink.text(), "hello");
+   * });
+   * ```
+   */
+  flush(): Promise<void> {
+    return this.#out.flush();
+  }
+
+  /**
+   * Ends writing: a later write is a {@linkcode ClosedError}. What is pending still goes out. Ends a pause. The second close does nothing.
+   *
+   * @example The end of what is drained
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.close();
+   * assertEquals(await writer.awaitBatch(), null);
+   * ```
+   */
+  close(): void {
+    this.#out.close();
+  }
+
+  /**
+   * Ends writing, drops what is pending, and fails the flushes that wait with {@linkcode FlushAborted}. Nothing happens when everything was taken after a
+   * close. A write of the sink that is under way goes on, and its bytes may arrive.
+   *
+   * @example Giving up
+   * ```ts
+   * import { BufWriter, FlushAborted } from "@sluice/io";
+   * import { assertRejects } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.string("hello");
+   * const flushing = writer.flush();
+   * writer.abort();
+   * await assertRejects(() => flushing, FlushAborted);
+   * ```
+   */
+  abort(): void {
+    this.#out.abort();
+  }
+
+  /**
+   * Waits until something is pending, and gives all of it. It stays pending until {@linkcode BufWriter.shift} drops it: a second batch begins with what is
+   * left of the first.
+   *
+   * One at a time, and not in {@linkcode withBufWriter}, which does this itself.
+   *
+   * @returns The buffers in order, for reading only, none of them empty; null when the writer is closed and nothing is left.
+   * @throws {BusyError} When another call waits.
+   * @throws {Cancelled} When the current scope is cancelled first.
+   *
+   * @example Draining by hand
+   * ```ts
+   * import { bufferSink, BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const sink = bufferSink();
+   * const writer = new BufWriter();
+   * writer.string("hello");
+   * writer.close();
+   * for (let batch; (batch = await writer.awaitBatch()) !== null;) {
+   *   for (const bytes of batch) writer.shift(await sink.write(bytes));
+   * }
+   * assertEquals(sink.text(), "hello");
+   * ```
+   */
+  awaitBatch(): Promise<Uint8Array[] | null> {
+    return operation(async () => {
+      while (await this.#out.ready(false)) {
+        const batch = this.#out.pieces().map(bytesOfPiece);
+        if (batch.length > 0) return batch; // if not, it was aborted or shifted in between
+      }
+      return null;
+    });
+  }
+
+  /**
+   * Drops the first bytes of what is pending, because they have been written. Their memory is used again. After {@linkcode BufWriter.abort}, which has
+   * dropped all of it, nothing happens.
+   *
+   * @param size How many.
+   * @throws {RangeError} When it is more than {@linkcode BufWriter.pendingBytes}, or not a whole number of at least 0.
+   * @throws {TypeError} When it is no number.
+   *
+   * @example A short write
+   * ```ts
+   * import { BufWriter } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const writer = new BufWriter();
+   * writer.bytes(Uint8Array.of(1, 2, 3));
+   * writer.shift(2);
+   * assertEquals(await writer.awaitBatch(), [Uint8Array.of(3)]);
+   * ```
+   */
+  shift(size: number): void {
+    const out = this.#out;
+    const problem = countProblem("size", size, 0, out.aborted ? undefined : out.pending);
+    if (problem !== undefined) throw problem;
+    out.shift(size);
+  }
+
+  #copy(bytes: Uint8Array): void {
+    const out = this.#out;
+    const length = lengthOf(bytes);
+    out.prepare(length);
+    copyTo(out.memory, bytes, out.position);
+    out.commit(length);
+  }
+
+  #number<T>(format: NumberFormat<T>, value: T): void {
+    format.check(value);
+    const out = this.#out;
+    out.prepare(format.size);
+    format.set(out.view, out.position, value);
+    out.commit(format.size);
+  }
+}
+
+/** What is in `writer`, for who drains it. */
+export function bufferOf(writer: BufWriter): WriteBuffer {
+  return bufferIn(writer);
+}
+
+/** Writes `text`, if it is ASCII; whether it is. */
+function writeAscii(text: string, memory: Uint8Array, position: number): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7f) return false;
+    memory[position + i] = unit;
+  }
+  return true;
+}

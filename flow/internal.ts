@@ -1,0 +1,76 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** What other rooms of the library use of `flow/`. Not for users: see `mod.ts`. */
+export { CallbackScope, Home, onCancel } from "./_bridge_scope.ts";
+export {
+  bytesProblem,
+  checkBuffer,
+  checkBytes,
+  checkMethods,
+  checkTaken,
+  copyTo,
+  decode,
+  describeByte,
+  encode,
+  encodeInto,
+  isBytes,
+  isGone,
+  joined,
+  lengthOf,
+  lost,
+  totalLength,
+  unshared,
+  vanished,
+  viewOf,
+  viewsOf,
+} from "./_bytes.ts";
+export {
+  checkSink,
+  checkSource,
+  giveAll,
+  gives,
+  lends,
+  lendSome,
+  pumps,
+  readSome,
+  registerFlows,
+  writeSome,
+} from "./_foreign.ts";
+export { Direction, type StreamNames } from "./_half.ts";
+export { ignore, isSilent, operation, rejection, silent } from "./_operation.ts";
+export { openPulled } from "./_pull_source.ts";
+export { Stream } from "./_stream.ts";
+export { eventsOf, noSink, noSource, registerOwners, writeLimit } from "./_stream_end.ts";
+export {
+  BufferLimitExceeded,
+  BusyError,
+  ClosedError,
+  EndOfFlow,
+  FlushAborted,
+  label,
+  labelOf,
+  ParseError,
+} from "./errors.ts";
+export type { StreamEnd, StreamEvents } from "./provider.ts";
+export { nullFlow } from "./sinks.ts";
+export { bytesSource, cancellableSource, stringSource } from "./sources.ts";
+export {
+  type Borrower,
+  type Closable,
+  type ClosableSink,
+  type ClosableSource,
+  give,
+  type GivingSink,
+  lend,
+  type LendingSource,
+  type PromptBorrower,
+  pump,
+  type PumpedSink,
+  type PumpingSource,
+  type ShutdownHow,
+  type Sink,
+  type Source,
+  tryGive,
+  type TwoWay,
+} from "./types.ts";
+export { writeAll } from "./write.ts";

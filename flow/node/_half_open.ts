@@ -1,0 +1,48 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Duplex } from "node:stream";
+import { nextTick } from "node:process";
+import { endedByPeerError } from "./_node_error.ts";
+
+/**
+ * Makes a stream whose `allowHalfOpen` is false end with its peer as a socket of `node:net` does: a
+ * write after that is an `EPIPE`, and not a write after the end, which it did not ask for.
+ *
+ * A `TLSSocket` over the stream is to end it itself, after its farewell: Node would fail to write that
+ * to a stream that has ended already, and a `'error'` event of the `TLSSocket` would end the process;
+ * and a stream that closes itself would take the `TLSSocket` with it, and what that has yet to deliver.
+ * A `TLSSocket` first attaches its listeners, and then reads `allowHalfOpen`, to do the same itself.
+ */
+export function endWithPeer(duplex: Duplex): void {
+  let allowed = duplex.allowHalfOpen;
+  let underTls = false;
+  let ended = false;
+  Object.defineProperty(duplex, "allowHalfOpen", {
+    configurable: true,
+    enumerable: true,
+    get() {
+      if (ended) return allowed || underTls;
+      underTls ||= duplex.listenerCount("data") > 0 && duplex.listenerCount("end") > 1;
+      return allowed;
+    },
+    set(value: boolean) {
+      allowed = value;
+    },
+  });
+  duplex.once("end", () => {
+    ended = true;
+    if (!duplex.allowHalfOpen) duplex.write = refuse(duplex);
+  });
+}
+
+function refuse(duplex: Duplex): Duplex["write"] {
+  const { write } = duplex;
+  return function (...args: unknown[]): boolean {
+    if (!duplex.writableEnded) return Reflect.apply(write, duplex, args);
+    const error = endedByPeerError();
+    const done = args.find((arg) => typeof arg === "function") as ((error: Error) => void) | undefined;
+    if (done !== undefined) nextTick(done, error);
+    duplex.destroy(error);
+    return false;
+  };
+}

@@ -1,0 +1,175 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { setImmediate } from "node:timers";
+import { guard, open } from "../../../base/internal.ts";
+import { NetError, type StreamAddress, tcp } from "../../internal.ts";
+import type { Attempt } from "../../internal.ts";
+import type { ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../../provider/internal.ts";
+import { hostText, Unclaimed } from "../shared/internal.ts";
+import {
+  findDeadSocket,
+  isOutOfDescriptors,
+  isRefusedOnBun,
+  noFileLeft,
+  SocketFile,
+  sweepRooms,
+} from "../unix/internal.ts";
+import { type BunHandlers, type BunSocket, BunStream } from "./_stream.ts";
+
+/** What is used of Bun, for the compilers that do not know it. */
+export interface BunApi {
+  listen(options: BunListenOptions): BunServer;
+}
+
+/** What `Bun.listen` is told. */
+interface BunListenOptions {
+  readonly unix?: string;
+  readonly hostname?: string;
+  readonly port?: number;
+  readonly reusePort?: boolean;
+  readonly ipv6Only?: boolean;
+  readonly allowHalfOpen: boolean;
+  readonly socket: BunHandlers & { open(socket: BunSocket): void };
+}
+
+interface BunServer {
+  readonly port: number;
+  /** Stops listening, and removes the file of a Unix socket. */
+  stop(closesConnections: boolean): void;
+}
+
+/**
+ * Begins to listen by `Bun.listen`, which does it at once; here it takes a turn, so that what is given up at once has never begun. Bun has a backlog of its own,
+ * of 512; the one that is asked for holds here.
+ */
+export function listenBun(
+  bun: BunApi,
+  address: StreamAddress,
+  options: ProviderListenOptions,
+): Attempt<ProviderListener> {
+  let cancelled = false;
+  const result = (async () => {
+    const isFile = address.transport === "unix" && !address.path.startsWith("\0");
+    if (isFile) await sweepRooms(address.path, isRefusedOnBun, () => true);
+    const dead = isFile && options.reuseAddr ? await findDeadSocket(address.path, isRefusedOnBun) : undefined;
+    await new Promise((resolve) => setImmediate(resolve));
+    if (cancelled) throw new Error("Listening was given up");
+    const terms = { mode: options.mode, dead, allows: () => true };
+    return new BunListener(bun, address, options, isFile ? new SocketFile(address.path, terms) : undefined);
+  })();
+  return {
+    result,
+    cancel: () => {
+      cancelled = true;
+    },
+  };
+}
+
+/** A server of `Bun.listen`. It accepts by itself, so what nobody has taken yet is kept here, paused, up to the backlog. */
+class BunListener implements ProviderListener {
+  readonly address: StreamAddress;
+  readonly #server: BunServer;
+  readonly #file: SocketFile | undefined;
+  readonly #unclaimed: Unclaimed<BunStream>;
+  #stopped = false;
+  #broken: { readonly error: unknown } | undefined;
+  #events: ProviderListenerEvents | undefined;
+
+  constructor(bun: BunApi, asked: StreamAddress, options: ProviderListenOptions, file: SocketFile | undefined) {
+    const { backlog, reusePort, ipv6Only } = options;
+    this.#unclaimed = new Unclaimed(backlog);
+    this.#file = file;
+    const place = asked.transport === "unix"
+      ? { unix: file?.bindPath ?? asked.path }
+      : { hostname: hostText(asked.ip), port: asked.port, reusePort, ipv6Only };
+    const socket = {
+      ...BunStream.handlers,
+      open: guard((socket: BunSocket) => this.#keep(socket), (error) => this.#break(error)),
+    };
+    try {
+      // allowHalfOpen: the end of input is not the end of the connection.
+      this.#server = bun.listen({ ...place, allowHalfOpen: true, socket });
+    } catch (error) {
+      file?.close(() => {});
+      throw explained(error, asked);
+    }
+    this.address = asked.transport === "unix" ? asked : tcp(asked.ip, this.#server.port);
+    open.listeners++;
+    try {
+      file?.publish();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  get dropped(): number {
+    return this.#unclaimed.dropped;
+  }
+
+  stopListening(): Promise<void> {
+    return this.#unclaimed.whenTaken(false, () => this.#stop());
+  }
+
+  attach(events: ProviderListenerEvents): void {
+    this.#events = events;
+  }
+
+  /** Fails the listener for what was thrown in a callback, where no one else can be told. */
+  #break(error: unknown): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = { error };
+    this.close().catch(() => {});
+    this.#events?.acceptable();
+  }
+
+  accept(): BunStream | undefined {
+    if (this.#broken !== undefined) throw this.#broken.error;
+    return this.#unclaimed.take();
+  }
+
+  close(): Promise<void> {
+    try {
+      this.#stop();
+      this.#unclaimed.abort();
+      return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    const stop = () => this.#server.stop(false);
+    if (this.#file === undefined) stop();
+    else this.#file.close(stop);
+    open.listeners--;
+  }
+
+  #keep(socket: BunSocket): void {
+    let stream: BunStream;
+    try {
+      stream = new BunStream(socket, this.address);
+    } catch {
+      return socket.terminate(); // that the address of one peer cannot be read is no failure of the listener
+    }
+    // Reset by the other side before it was accepted, and so without an address: there is nothing to serve.
+    if (this.address.transport === "tcp" && stream.peer.transport === "unix") return stream.abort();
+    if (!this.#unclaimed.add(stream)) return this.#events?.overflowing();
+    this.#events?.acceptable();
+    stream.hold(); // which costs two system calls, and is spared where somebody waits for it
+  }
+}
+
+/** The most UTF-8 bytes of an abstract name that Bun binds: it keeps one for a NUL that no such name has. */
+const maxAbstractBytes = 106;
+
+/** Says more of a failure to listen than Bun does, which has no code for some. */
+function explained(error: unknown, asked: StreamAddress): unknown {
+  if (isOutOfDescriptors()) return noFileLeft(error);
+  if (asked.transport !== "unix" || !asked.path.startsWith("\0")) return error;
+  if (new TextEncoder().encode(asked.path.slice(1)).length <= maxAbstractBytes) return error;
+  const remedy = `Bun takes abstract names of at most ${maxAbstractBytes} bytes`;
+  return new NetError("not_supported", { operation: "listen", address: asked, remedy, cause: error });
+}

@@ -1,0 +1,260 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Socket } from "node:net";
+import { guard, open } from "../../../base/internal.ts";
+import { registerOwners, writeLimit } from "../../../flow/internal.ts";
+import { inputIsQuiet, ReceiveQueue } from "../../../flow/node/internal.ts";
+import type { SocketOptionName, SocketOptionValue, StreamAddress } from "../../internal.ts";
+import type { ProviderStream, ProviderStreamEvents } from "../../provider/internal.ts";
+import { NodeTcpOptions } from "../node/internal.ts";
+import { closedBySystem, isAny, tcpEnd, unnamed } from "../shared/internal.ts";
+
+/** What is used of a socket of Bun, for the compilers that do not know it. */
+export interface BunSocket {
+  /** Whose it is, from the call `open` on. */
+  data: BunStream;
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** Gives the system what it takes now, and says how much; -1 when the socket is broken. The call `drain` follows unless that was all. */
+  write(bytes: Uint8Array): number;
+  pause(): void;
+  resume(): void;
+  /** Ends the sending direction, and goes on reading. */
+  shutdown(): void;
+  /** Closes at once. The call `close` comes before it returns. */
+  close(): void;
+  /** The same by a reset. */
+  terminate(): void;
+}
+
+/** What Bun calls, for all sockets alike. */
+export interface BunHandlers {
+  /** What the chunks are. Plain ones, for a plain view of a `Buffer` is 3 % of a short connection. */
+  readonly binaryType: "uint8array";
+  data(socket: BunSocket, chunk: Uint8Array<ArrayBuffer>): void;
+  drain(socket: BunSocket): void;
+  end(socket: BunSocket): void;
+  close(socket: BunSocket, error?: Error): void;
+  error(socket: BunSocket, error: Error): void;
+}
+
+/** Where small pieces are joined, to be one system call. Bun has no other way, and the system has its copy when the call is over. */
+let joined: Uint8Array | undefined;
+
+/** An accepted socket of `Bun.listen` as a non-blocking stream. What is written goes to the system or is not taken, so nothing is ever queued here. */
+export class BunStream implements ProviderStream {
+  static {
+    registerOwners((end) => #socket in end);
+  }
+
+  static readonly #onBroken = (error: unknown, socket: BunSocket): void => socket.data.#break(error);
+  static readonly handlers: BunHandlers = {
+    binaryType: "uint8array",
+    data: guard(
+      (socket: BunSocket, chunk: Uint8Array<ArrayBuffer>) => socket.data.#receive(chunk),
+      BunStream.#onBroken,
+    ),
+    drain: guard((socket: BunSocket) => socket.data.#drained(), BunStream.#onBroken),
+    end: guard((socket: BunSocket) => socket.data.#endOfInput(), BunStream.#onBroken),
+    close: guard((socket: BunSocket, error?: Error) => socket.data.#closed(error), BunStream.#onBroken),
+    error: guard((socket: BunSocket, error: Error) => socket.data.#break(error), BunStream.#onBroken),
+  };
+
+  readonly local: StreamAddress;
+  readonly peer: StreamAddress;
+  readonly #socket: BunSocket;
+  readonly #queue: ReceiveQueue = new ReceiveQueue();
+  #events: ProviderStreamEvents | undefined;
+  #received = 0;
+  #options: NodeTcpOptions | undefined;
+  #error: unknown;
+  #paused = false;
+  #full = false;
+  #ended = false;
+  #ending = false;
+  #dropping = false;
+  #gone = false;
+
+  /** Reads the addresses while the socket has them. */
+  constructor(socket: BunSocket, listensOn: StreamAddress) {
+    open.sockets++;
+    this.#socket = socket;
+    socket.data = this;
+    const { remoteAddress } = socket;
+    this.peer = remoteAddress === undefined ? unnamed : tcpEnd(remoteAddress, socket.remotePort);
+    // The local address, where it can be no other, is not worth a system call for each connection.
+    this.local = isAny(listensOn) && remoteAddress !== undefined
+      ? tcpEnd(socket.localAddress, socket.localPort)
+      : listensOn;
+  }
+
+  /** Whether the system has closed the socket already. */
+  get gone(): boolean {
+    return this.#gone;
+  }
+
+  get flushed(): boolean {
+    return true;
+  }
+
+  /** Reads nothing until {@linkcode BunStream.attach}, if that has yet to come. */
+  hold(): void {
+    if (this.#events === undefined) this.#pause();
+  }
+
+  attach(events: ProviderStreamEvents): void {
+    this.#events = events;
+    if (this.#gone) events.closed();
+    else this.#resume();
+  }
+
+  peek(): Uint8Array<ArrayBuffer> | null | undefined {
+    const { first } = this.#queue;
+    if (first !== undefined) return first;
+    if (this.#ended) return null;
+    this.#check();
+    return undefined;
+  }
+
+  consume(size: number): boolean {
+    const more = this.#queue.consume(size);
+    if (this.#paused && this.#queue.low) this.#resume();
+    return more;
+  }
+
+  drop(): void {
+    this.#dropping = true;
+    this.#queue.clear();
+    this.#resume();
+  }
+
+  write(bytes: Uint8Array): number {
+    this.#check();
+    const taken = this.#send(bytes);
+    if (taken === 0) this.#check();
+    return taken;
+  }
+
+  give(buffers: readonly Uint8Array[]): number {
+    this.#check();
+    let taken = 0;
+    for (let i = 0; i < buffers.length && !this.#full;) {
+      const count = joinable(buffers, i);
+      taken += this.#send(count === 1 ? buffers[i] : join(buffers, i, count));
+      i += count;
+    }
+    if (taken === 0) this.#check();
+    return taken;
+  }
+
+  end(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    if (!this.#gone) this.#socket.shutdown();
+  }
+
+  setOption(name: SocketOptionName, value: SocketOptionValue): void {
+    this.#tcpOptions().setOption(name, value);
+  }
+
+  getOption(name: SocketOptionName): number | boolean | undefined {
+    return this.#tcpOptions().getOption(name);
+  }
+
+  close(): void {
+    if (!this.#dropping || this.#ended) this.#socket.close();
+    // With unread input the system would reset the connection, and the other side lose what it was sent before.
+    else {inputIsQuiet(() => this.#ended || this.#gone ? undefined : this.#received).then(() =>
+        this.#socket.close(), () => {});}
+  }
+
+  abort(): void {
+    this.#socket.terminate();
+  }
+
+  /** Gives to the system what it takes now; 0 also when that breaks. */
+  #send(bytes: Uint8Array): number {
+    if (this.#full) return 0;
+    const taken = this.#socket.write(bytes);
+    if (taken === bytes.length) return taken;
+    this.#full = true;
+    if (taken >= 0) return taken;
+    this.#error ??= closedBySystem;
+    return 0;
+  }
+
+  #receive(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#received += chunk.length;
+    if (this.#dropping) return;
+    this.#queue.add(chunk);
+    this.#events?.readable();
+    if (this.#queue.full) this.#pause();
+  }
+
+  #drained(): void {
+    this.#full = false;
+    this.#events?.writable();
+  }
+
+  #endOfInput(): void {
+    this.#ended = true;
+    this.#events?.readable();
+  }
+
+  /** Both directions are over, and then the end of input is not told, or an error was found. */
+  #closed(error: Error | undefined): void {
+    if (this.#gone) return;
+    open.sockets--;
+    this.#gone = true;
+    if (this.#ending && error === undefined && this.#error === undefined) this.#ended = true;
+    this.#full = false;
+    this.#error ??= error ?? closedBySystem;
+    this.#events?.closed();
+  }
+
+  /** Fails the stream for what was thrown in a callback, where no one else can be told. */
+  #break(error: unknown): void {
+    this.#error ??= error;
+    if (!this.#gone) this.#socket.terminate();
+  }
+
+  #check(): void {
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  #pause(): void {
+    if (this.#paused || this.#gone) return;
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.#gone) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  #tcpOptions(): NodeTcpOptions {
+    return this.#options ??= new NodeTcpOptions(this.#socket as unknown as Socket); // whose methods for it a socket of Bun has
+  }
+}
+
+/** How many buffers, from one on, can be joined. */
+function joinable(buffers: readonly Uint8Array[], from: number): number {
+  let size = buffers[from].length;
+  let end = from + 1;
+  while (end < buffers.length && (size += buffers[end].length) <= writeLimit) end++;
+  return end - from;
+}
+
+function join(buffers: readonly Uint8Array[], from: number, count: number): Uint8Array {
+  joined ??= new Uint8Array(writeLimit);
+  let size = 0;
+  for (let i = from; i < from + count; i++) {
+    joined.set(buffers[i], size);
+    size += buffers[i].length;
+  }
+  return joined.subarray(0, size);
+}

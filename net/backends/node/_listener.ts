@@ -1,0 +1,206 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Permit } from "../shared/internal.ts";
+import { createServer, type Server, type Socket } from "node:net";
+import { clearInterval, setImmediate, setInterval } from "node:timers";
+import { guard, open } from "../../../base/internal.ts";
+import { type StreamAddress, tcp, unix } from "../../internal.ts";
+import type { Attempt } from "../../internal.ts";
+import type { ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../../provider/internal.ts";
+import { hostText, systemIp, Unclaimed, unnamed } from "../shared/internal.ts";
+import { bindError, findDeadSocket, SocketFile, sweepRooms } from "../unix/internal.ts";
+import type { NodeGaps } from "./_quirks.ts";
+import { NodeStream } from "./_stream.ts";
+
+/** How long a listener may be deaf, in milliseconds. */
+const reviveInterval = 500;
+
+/** Begins to listen by `node:net`. */
+export function listenNode(
+  address: StreamAddress,
+  options: ProviderListenOptions,
+  permit: Permit,
+  gaps: NodeGaps,
+): Attempt<ProviderListener> {
+  permit("listen", address);
+  let cancelled = false;
+  const result = (async () => {
+    if (address.transport !== "unix" || address.path.startsWith("\0")) return await start(address, options, gaps);
+    const allows = (path: string) => isAllowed(() => permit("listen", unix(path), true));
+    await sweepRooms(address.path, gaps.isDead, allows);
+    const dead = options.reuseAddr ? await findDeadSocket(address.path, gaps.isDead) : undefined;
+    if (cancelled) throw new Error("Listening was given up");
+    return await start(address, options, gaps, new SocketFile(address.path, { mode: options.mode, dead, allows }));
+  })();
+  return {
+    result,
+    cancel: () => {
+      cancelled = true;
+    },
+  };
+}
+
+function isAllowed(ask: () => void): boolean {
+  try {
+    ask();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function start(
+  address: StreamAddress,
+  options: ProviderListenOptions,
+  gaps: NodeGaps,
+  file?: SocketFile,
+): Promise<ProviderListener> {
+  // pauseOnConnect: a connection that nobody has taken is not read. allowHalfOpen: the end of input is not the end of the connection.
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
+  return new Promise((resolve, reject) => {
+    const giveUp = (error: unknown) => {
+      server.close();
+      file?.close(() => {});
+      reject(error);
+    };
+    const failed = guard((error: Error) => {
+      file?.close(() => {});
+      reject(file === undefined ? error : bindError(file.bindPath, error));
+    }, reject);
+    server.once("error", failed);
+    server.once(
+      "listening",
+      guard(() => {
+        server.off("error", failed);
+        const listener = new NodeListener(server, address, options.backlog, file, gaps);
+        try {
+          file?.publish();
+          resolve(listener);
+        } catch (error) {
+          listener.close().then(() => reject(error), () => reject(error));
+        }
+      }, giveUp),
+    );
+    const { backlog, reusePort, ipv6Only } = options;
+    // exclusive: in a worker of node:cluster too, the listener is our own.
+    if (address.transport === "unix") {
+      server.listen({ path: file?.bindPath ?? address.path, backlog, exclusive: true });
+    } else {
+      server.listen({ host: hostText(address.ip), port: address.port, backlog, reusePort, ipv6Only, exclusive: true });
+    }
+  });
+}
+
+/** A server of `node:net`. It accepts by itself, so what nobody has taken yet is kept here, paused, up to the backlog. */
+class NodeListener implements ProviderListener {
+  readonly address: StreamAddress;
+  readonly #server: Server;
+  readonly #gaps: NodeGaps;
+  readonly #unclaimed: Unclaimed<NodeStream>;
+  readonly #file: SocketFile | undefined;
+  #stopped: Promise<void> | undefined;
+  #reviving: NodeJS.Timeout | undefined;
+  #events: ProviderListenerEvents | undefined;
+  #error: unknown;
+  #broken: { readonly error: unknown } | undefined;
+
+  constructor(
+    server: Server,
+    asked: StreamAddress,
+    backlog: number,
+    file: SocketFile | undefined,
+    gaps: NodeGaps,
+  ) {
+    this.#server = server;
+    this.#gaps = gaps;
+    this.#unclaimed = new Unclaimed(backlog);
+    this.#file = file;
+    this.address = asked.transport === "unix" ? asked : boundTo(server);
+    open.listeners++;
+    const broken = (error: unknown) => this.#break(error);
+    const { revive } = gaps;
+    if (asked.transport === "tcp" && revive !== undefined) {
+      this.#reviving = setInterval(guard(() => revive(server, backlog), broken), reviveInterval);
+      this.#reviving.unref();
+    }
+    server.on(
+      "error",
+      guard((error: Error) => {
+        this.#error = error;
+        this.#events?.acceptable();
+      }, broken),
+    );
+    server.on("connection", guard((socket: Socket) => this.#keep(socket), broken));
+  }
+
+  get dropped(): number {
+    return this.#unclaimed.dropped;
+  }
+
+  /** Fails the listener for what was thrown in a callback, where no one else can be told. */
+  #break(error: unknown): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = { error };
+    this.close().catch(() => {});
+    this.#events?.acceptable();
+  }
+
+  stopListening(): Promise<void> {
+    return this.#unclaimed.whenTaken(this.#gaps.takesAll, () => this.#stop());
+  }
+
+  attach(events: ProviderListenerEvents): void {
+    this.#events = events;
+  }
+
+  accept(): NodeStream | undefined {
+    if (this.#broken !== undefined) throw this.#broken.error;
+    if (this.#error !== undefined) {
+      const error = this.#error;
+      this.#error = undefined;
+      throw error;
+    }
+    return this.#unclaimed.take();
+  }
+
+  close(): Promise<void> {
+    const stopped = this.#stop();
+    this.#unclaimed.abort();
+    return stopped;
+  }
+
+  #stop(): Promise<void> {
+    return this.#stopped ??= this.#stopServer();
+  }
+
+  async #stopServer(): Promise<void> {
+    clearInterval(this.#reviving);
+    const closed = new Promise<void>((resolve) => {
+      const stop = () => void this.#server.close(() => resolve());
+      if (this.#file === undefined) stop();
+      else this.#file.close(stop);
+    });
+    open.listeners--;
+    // The server is not done before its connections are, and those have owners of their own: what matters is that the port is free and the path gone.
+    await Promise.race([closed, new Promise<void>((resolve) => setImmediate(resolve))]);
+  }
+
+  #keep(socket: Socket): void {
+    const isTcp = this.address.transport === "tcp";
+    const stream = new NodeStream(socket, isTcp ? this.#gaps.whenWritable : undefined);
+    try {
+      stream.named(this.address, unnamed);
+    } catch {
+      return stream.abort(); // that the address of one peer cannot be read is no failure of the listener
+    }
+    // Reset by the other side before it was accepted, and so without an address: there is nothing to serve.
+    if (isTcp && stream.peer.transport === "unix") return stream.abort();
+    if (this.#unclaimed.add(stream)) this.#events?.acceptable();
+    else this.#events?.overflowing();
+  }
+}
+
+function boundTo(server: Server): StreamAddress {
+  const { address, port } = server.address() as { address: string; port: number };
+  return tcp(systemIp(address), port);
+}

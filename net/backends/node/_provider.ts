@@ -1,0 +1,83 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { connect } from "node:net";
+import { guard } from "../../../base/internal.ts";
+import { systemClock } from "../../../switch/internal.ts";
+import type { NetFeature, StreamAddress, UdpAddress } from "../../internal.ts";
+import type { Attempt } from "../../internal.ts";
+import type { NetProvider, ProviderConnectOptions, ProviderStream } from "../../provider/internal.ts";
+import type { NameProvider } from "../dns/internal.ts";
+import { hostText, unnamed } from "../shared/internal.ts";
+import { isOutOfDescriptors, noFileLeft } from "../unix/internal.ts";
+import { datagramNode } from "./_datagram.ts";
+import { listenNode } from "./_listener.ts";
+import type { Permit } from "../shared/internal.ts";
+import { reachableOptions } from "./_option.ts";
+import type { NodeGaps } from "./_quirks.ts";
+import { NodeStream } from "./_stream.ts";
+
+const features: readonly NetFeature[] = [
+  "reusePort",
+  "ipv6Only",
+  "abstractUnix",
+  "datagrams",
+  "datagramReusePort",
+  "datagramErrors",
+  "multicast",
+];
+
+/**
+ * The system's network through `node:net` and `node:dns`, which all three runtimes have.
+ *
+ * @param permit Asked before each system call, for a runtime whose `node:net` throws its refusals where nobody can catch them.
+ * @param names Whom it asks for names.
+ * @param gaps What this runtime says it does, and does not.
+ */
+export function nodeProvider(permit: Permit, names: NameProvider, gaps: NodeGaps): NetProvider {
+  return {
+    features: new Set(features.filter((feature) => !gaps.features.includes(feature))),
+    socketOptions: reachableOptions(gaps),
+    clock: systemClock,
+    connect: (address, options) => connectNode(address, options, permit, gaps),
+    listen: (address, options) => listenNode(address, options, permit, gaps),
+    datagram: (address, options) => datagramNode(address as UdpAddress, options, permit, gaps.sendsAtOnce), // for there are no unixDatagrams
+    ...names,
+  };
+}
+
+function connectNode(
+  address: StreamAddress,
+  options: ProviderConnectOptions,
+  permit: Permit,
+  gaps: NodeGaps,
+): Attempt<ProviderStream> {
+  permit("connect", address);
+  const target = address.transport === "unix" ? { path: address.path } : {
+    host: hostText(address.ip),
+    port: address.port,
+    ...bound(options.bindTo),
+  };
+  const socket = connect({ ...target, allowHalfOpen: true, noDelay: true });
+  const stream = new NodeStream(socket);
+  const result = new Promise<ProviderStream>((resolve, reject) => {
+    const failed = () =>
+      reject(gaps.hidesLackOfFiles && isOutOfDescriptors() ? noFileLeft(stream.error) : stream.error);
+    socket.once("close", failed);
+    const connected = guard(() => {
+      socket.pause();
+      stream.named(unnamed, address);
+      socket.off("close", failed);
+      resolve(stream);
+    }, (error) => {
+      reject(error);
+      stream.abort();
+    });
+    socket.once("connect", connected);
+  });
+  return { result, cancel: () => stream.abort() };
+}
+
+function bound(from: StreamAddress | undefined): { localAddress?: string; localPort?: number } {
+  if (from?.transport !== "tcp") return {};
+  return { localAddress: hostText(from.ip), localPort: from.port };
+}

@@ -1,0 +1,6 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** What other rooms of the library use of `net/backends/node/`. Not for users: nothing of it is. */
+export { NodeTcpOptions } from "./_option.ts";
+export { nodeProvider } from "./_provider.ts";
+export { bunGaps, denoGaps, noGaps, oldNodeGaps } from "./_quirks.ts";

@@ -1,0 +1,45 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** What other rooms of the library use of `net/`. Not for users: see `mod.ts`. */
+export { closeWithin, linger, type Lingering } from "./_closing.ts";
+export { connectToAny, within } from "./_connect.ts";
+export { checkConnectOptions, defaultLinger, readConnectOptions } from "./_connect_options.ts";
+export { domainNameProblem, literalOf } from "./_host_name.ts";
+export { type Attempt, closedState, labelled, openUnder, ownerGone, whileOwned } from "./_open_owned.ts";
+export {
+  type Address,
+  checkDatagramAddress,
+  checkHostName,
+  checkIpEndpoint,
+  checkStreamAddress,
+  checkTargetAddress,
+  checkUnixPath,
+  type DatagramAddress,
+  describeAddress,
+  type HostAddress,
+  maxUnixPathBytes,
+  sameAddress,
+  type StreamAddress,
+  tcp,
+  type TcpAddress,
+  udp,
+  type UdpAddress,
+  unix,
+} from "./address.ts";
+export type { Connection, ConnectOptions, StreamSocket } from "./connection.ts";
+export type { Datagram, DatagramOptions, DatagramSocket, ReceivedDatagram } from "./datagram_socket.ts";
+export { addContext, lookupCodeOf, NetError, netErrorFrom } from "./errors.ts";
+export { hasPlainZone, IpAddress, systemIp } from "./ip_address.ts";
+export type { ListeningSocket, ListenOptions } from "./listener.ts";
+export type { AddrInfoOptions, Net, NetFeature, ServiceRecord } from "./net.ts";
+export {
+  checkOptionName,
+  checkOptionValue,
+  type GroupMembership,
+  type SocketOptionEntry,
+  type SocketOptionName,
+  type SocketOptions,
+  type SocketOptionTypes,
+  type SocketOptionValue,
+  type SourceMembership,
+} from "./socket_option.ts";

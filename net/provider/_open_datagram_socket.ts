@@ -1,0 +1,82 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { checkBoolean, checkOptions } from "../../base/internal.ts";
+import { checkIsSwitch, type Switch } from "../../switch/internal.ts";
+import {
+  checkDatagramAddress,
+  checkUnixPath,
+  type DatagramAddress,
+  type DatagramOptions,
+  type DatagramSocket,
+  describeAddress,
+  IpAddress,
+  labelled,
+  NetError,
+  netErrorFrom,
+  openUnder,
+  type SocketOptionEntry,
+  type SocketOptionName,
+  udp,
+} from "../internal.ts";
+import { checkSocketOptions, givenOption, reachOf, SocketSettings } from "./_option_state.ts";
+import { checkReachable, plain, ProvidedDatagramSocket } from "./_system_datagram_socket.ts";
+import type { NetProvider, ProviderDatagramOptions } from "./provider.ts";
+
+/** {@linkcode Net.datagramSocket} over a provider. */
+export async function openDatagramSocket<A extends DatagramAddress>(
+  provider: NetProvider,
+  sw: Switch,
+  address: A | "udp4" | "udp6",
+  options: DatagramOptions | undefined,
+): Promise<DatagramSocket<A>> {
+  checkIsSwitch(sw, "open a datagram socket");
+  const at = whereTo(address);
+  checkOptions("open a datagram socket", options);
+  const reach = reachOf(provider, "udp", at);
+  const { given, ...checked } = checkDatagramOptions(at, options ?? {}, reach);
+  const socket = await openUnder({
+    sw,
+    operation: "bind",
+    subject: labelled(at),
+    begin: () => {
+      if (provider.datagram === undefined || (at.transport === "unix" && !provider.features.has("unixDatagrams"))) {
+        throw new NetError("not_supported", { operation: "bind", address: at });
+      }
+      if (checked.reusePort && !provider.features.has("datagramReusePort")) {
+        throw new NetError("not_supported", { operation: "setOption", address: "SO_REUSEPORT" });
+      }
+      return provider.datagram(at, checked);
+    },
+    wrap: (end, hook) => {
+      const settings = new SocketSettings(end.local, reach, end, given);
+      return new ProvidedDatagramSocket(end, checked.remote, settings, sw, hook);
+    },
+    discard: (end) => end.close(),
+    failure: (cause) => netErrorFrom(cause, { operation: "bind", address: at }),
+  });
+  return socket as DatagramSocket as DatagramSocket<A>;
+}
+
+function whereTo(address: DatagramAddress | "udp4" | "udp6"): DatagramAddress {
+  if (address === "udp4") return udp(IpAddress.any4, 0);
+  if (address === "udp6") return udp(IpAddress.any6, 0);
+  const at = checkDatagramAddress(address);
+  if (at.transport === "unix") checkUnixPath(at.path);
+  return at;
+}
+
+function checkDatagramOptions(
+  at: DatagramAddress,
+  options: DatagramOptions,
+  reach: ReadonlySet<SocketOptionName>,
+): ProviderDatagramOptions & { given: readonly SocketOptionEntry[] } {
+  const { reuseAddr = false, reusePort = false, remote: target, socketOptions } = options;
+  checkBoolean("open a datagram socket", "reuseAddr", reuseAddr);
+  checkBoolean("open a datagram socket", "reusePort", reusePort);
+  const remote = target === undefined ? undefined : plain(checkDatagramAddress(target));
+  if (remote !== undefined && (remote.transport !== "unix" || at.transport !== "unix")) {
+    checkReachable(`bind to ${describeAddress(at)} and connect to`, remote, at);
+  }
+  const given = checkSocketOptions(socketOptions, at, reach);
+  return { reuseAddr, reusePort, ipv6Only: givenOption(given, "IPV6_V6ONLY") ?? false, remote, given };
+}

@@ -1,0 +1,169 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** The options of one socket: which fit it, which its backend reaches, and what was set. */
+import { describe } from "../../base/internal.ts";
+import {
+  type Address,
+  checkOptionName,
+  checkOptionValue,
+  type HostAddress,
+  NetError,
+  netErrorFrom,
+  type SocketOptionEntry,
+  type SocketOptionName,
+  type SocketOptions,
+  type SocketOptionTypes,
+  type SocketOptionValue,
+} from "../internal.ts";
+import type { NetProvider, ProviderOptions, SocketKind } from "./provider.ts";
+
+/** Options that say how an address is bound, and mean nothing afterwards. */
+const beforeBinding: ReadonlySet<SocketOptionName> = new Set(["IPV6_V6ONLY"]);
+
+/** Options that do something, and hold nothing that could be asked for. */
+const actions: ReadonlySet<SocketOptionName> = new Set([
+  "IP_ADD_MEMBERSHIP",
+  "IP_DROP_MEMBERSHIP",
+  "IP_ADD_SOURCE_MEMBERSHIP",
+  "IP_DROP_SOURCE_MEMBERSHIP",
+  "IPV6_JOIN_GROUP",
+  "IPV6_LEAVE_GROUP",
+]);
+
+const none: ReadonlySet<SocketOptionName> = new Set();
+
+/** The options that a provider can set on sockets at `address`. Of Unix sockets no backend reaches any. */
+export function reachOf(
+  provider: NetProvider,
+  kind: SocketKind,
+  address: Address | HostAddress,
+): ReadonlySet<SocketOptionName> {
+  return address.transport === "unix" ? none : provider.socketOptions?.[kind] ?? none;
+}
+
+/** Checks all options of a socket that is to be opened at `address`, before anything is done. */
+export function checkSocketOptions(
+  options: SocketOptions | undefined,
+  address: Address | HostAddress,
+  reach: ReadonlySet<SocketOptionName>,
+): readonly SocketOptionEntry[] {
+  if (options === undefined) return [];
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot use socketOptions as they must be an object: current value is ${describe(options)}`);
+  }
+  const entries: SocketOptionEntry[] = [];
+  for (const [given, value] of Object.entries(options)) {
+    const name = checkOptionName("setOption", given);
+    if (value === undefined) continue;
+    entries.push([name, checkOptionValue(name, value)]);
+    checkReach(name, address, reach);
+  }
+  return entries;
+}
+
+/** Those that fit a socket at `address`: what was asked for a name may be meant for one of its IP versions. */
+export function fitting(entries: readonly SocketOptionEntry[], address: Address): readonly SocketOptionEntry[] {
+  return entries.filter(([name]) => fits(name, address));
+}
+
+/** The value that `entries` give to `name`. */
+export function givenOption<N extends SocketOptionName>(
+  entries: readonly SocketOptionEntry[],
+  name: N,
+): SocketOptionTypes[N] | undefined {
+  return entries.find(([given]) => given === name)?.[1] as SocketOptionTypes[N] | undefined;
+}
+
+/** The options of an open socket. Made when somebody asks. */
+export class SocketSettings {
+  readonly #address: Address;
+  readonly #reach: ReadonlySet<SocketOptionName>;
+  readonly #system: ProviderOptions;
+  readonly #values: Map<SocketOptionName, SocketOptionValue> = new Map();
+
+  /**
+   * @param address What the socket is bound to.
+   * @param reach What its backend can set.
+   * @param system Sets it.
+   * @param given What to set now, already checked.
+   */
+  constructor(
+    address: Address,
+    reach: ReadonlySet<SocketOptionName>,
+    system: ProviderOptions,
+    given: readonly SocketOptionEntry[] = [],
+  ) {
+    this.#address = address;
+    this.#reach = reach;
+    this.#system = system;
+    for (const [name, value] of given) {
+      if (beforeBinding.has(name)) this.#values.set(name, value);
+      else this.#apply(name, value);
+    }
+  }
+
+  /** Whether nothing was set. */
+  get isEmpty(): boolean {
+    return this.#values.size === 0;
+  }
+
+  /** What was set and still holds, in order. */
+  get entries(): readonly SocketOptionEntry[] {
+    return [...this.#values];
+  }
+
+  /** Sets an option. */
+  set(name: string, value: unknown): void {
+    const checked = checkOptionName("setOption", name);
+    const good = checkOptionValue(checked, value);
+    checkReach(checked, this.#address, this.#reach);
+    if (beforeBinding.has(checked)) throw new NetError("invalid_option", { operation: "setOption", address: name });
+    this.#apply(checked, good);
+  }
+
+  /** What the system says an option holds, or else what was set. */
+  get<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
+    const source = { operation: "getOption", address: name };
+    checkOptionName("getOption", name);
+    if (!fits(name, this.#address) || actions.has(name)) throw new NetError("invalid_option", source);
+    let value: SocketOptionValue | undefined;
+    try {
+      // What the runtime does not reach it only makes up.
+      if (this.#reach.has(name)) value = this.#system.getOption?.(name);
+    } catch (cause) {
+      throw netErrorFrom(cause, source);
+    }
+    value ??= this.#values.get(name);
+    if (value === undefined) throw new NetError("not_supported", source);
+    return value as SocketOptionTypes[N];
+  }
+
+  #apply(name: SocketOptionName, value: SocketOptionValue): void {
+    try {
+      this.#system.setOption?.(name, value);
+    } catch (cause) {
+      throw netErrorFrom(cause, { operation: "setOption", address: name });
+    }
+    if (actions.has(name)) return;
+    this.#values.delete(name); // the newest last, as it would be set again
+    this.#values.set(name, value);
+  }
+}
+
+function checkReach(
+  name: SocketOptionName,
+  address: Address | HostAddress,
+  reach: ReadonlySet<SocketOptionName>,
+): void {
+  const code = !fits(name, address) ? "invalid_option" : !reach.has(name) ? "not_supported" : undefined;
+  if (code !== undefined) throw new NetError(code, { operation: "setOption", address: name });
+}
+
+/** Whether an option makes sense for a socket at `address`, as its prefix says. A name may have addresses of both IP versions. */
+function fits(name: SocketOptionName, address: Address | HostAddress): boolean {
+  const [prefix] = name.split("_", 1);
+  if (prefix === "SO") return true;
+  if (address.transport === "unix") return false;
+  if (prefix === "TCP") return address.transport !== "udp";
+  return address.transport === "host" || address.ip.version === (prefix === "IP" ? 4 : 6);
+}

@@ -1,0 +1,54 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** What {@linkcode Net.getServices} does, over the resolver of a provider. */
+import { describe } from "../../base/internal.ts";
+import { domainNameProblem, NetError, type ServiceRecord } from "../internal.ts";
+import { ask, type Query } from "./_query.ts";
+import type { NetProvider } from "./provider.ts";
+
+/** Looks up who offers a service. A target that can be no host name is dropped: whoever answers writes what he likes. */
+export async function lookUpServices(provider: NetProvider, name: string): Promise<ServiceRecord[]> {
+  if (typeof name !== "string") throw new TypeError(`Cannot look up ${describe(name)}: must be a string`);
+  const query: Query = { operation: "lookup", address: name };
+  const failed = (lookupCode: "NONAME" | "NODATA" | "SERVICE", cause?: unknown) =>
+    new NetError("address_lookup_failed", { ...query, lookupCode, cause });
+  const problem = domainNameProblem(name);
+  if (problem !== undefined) throw failed("NONAME", problem);
+  const answers = await ask(query, () => provider.lookupServices(name));
+  const records = answers.map(copy);
+  const usable = records.filter((record) => domainNameProblem(record.name) === undefined);
+  if (usable.length > 0) return inOrder(usable, Math.random);
+  // The root as the one target means that the domain does not offer the service (RFC 2782).
+  throw failed(records.some((record) => record.name === "") ? "SERVICE" : "NODATA");
+}
+
+/**
+ * Puts records in the order of RFC 2782: by priority, and those of one priority by a draw in which each has the chances of its weight. One of weight 0 is
+ * drawn now and then as long as others are left.
+ *
+ * @param records The records.
+ * @param random Gives a number from 0 up to, but not including, 1.
+ * @returns The same records in a new array.
+ */
+export function inOrder(records: readonly ServiceRecord[], random: () => number): ServiceRecord[] {
+  const priorities = [...new Set(records.map(({ priority }) => priority))].sort((a, b) => a - b);
+  return priorities.flatMap((priority) => draw(records.filter((record) => record.priority === priority), random));
+}
+
+function draw(records: readonly ServiceRecord[], random: () => number): ServiceRecord[] {
+  const left = [...records].sort((a, b) => Math.min(a.weight, 1) - Math.min(b.weight, 1)); // those of weight 0 come first
+  const drawn: ServiceRecord[] = [];
+  while (left.length > 0) {
+    const total = left.reduce((sum, { weight }) => sum + weight, 0);
+    const lot = Math.floor(random() * (total + 1)); // from 0 to the sum, both included
+    let sum = 0;
+    const index = left.findIndex(({ weight }) => (sum += weight) >= lot);
+    drawn.push(...left.splice(index, 1));
+  }
+  return drawn;
+}
+
+/** Only what a record has, without a dot at the end of its name. */
+function copy({ name, port, priority, weight }: ServiceRecord): ServiceRecord {
+  return Object.freeze({ name: name.replace(/\.$/, ""), port, priority, weight });
+}

@@ -1,0 +1,229 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { hideClass } from "../../base/internal.ts";
+import {
+  type Borrower,
+  ClosedError,
+  eventsOf,
+  give,
+  label,
+  lend,
+  type PromptBorrower,
+  pump,
+  type PumpedSink,
+  type PumpingSource,
+  registerFlows,
+  type ShutdownHow,
+  Stream,
+  type StreamNames,
+  tryGive,
+} from "../../flow/internal.ts";
+import {
+  adopt,
+  type Clock,
+  type Hook,
+  isSwitchCancelled,
+  type Releasable,
+  type Switch,
+} from "../../switch/internal.ts";
+import {
+  closedState,
+  closeWithin,
+  describeAddress,
+  linger,
+  type Lingering,
+  netErrorFrom,
+  type SocketOptionEntry,
+  type SocketOptionName,
+  type SocketOptionTypes,
+  type StreamAddress,
+  type StreamSocket,
+} from "../internal.ts";
+import { SocketSettings } from "./_option_state.ts";
+import type { ProviderStream } from "./provider.ts";
+
+/** What the sockets of one listener, or one connect, have in common. */
+export interface SocketTerms {
+  readonly clock: Clock;
+  /** How long closing waits for taken bytes to go out and for the other side to end, in milliseconds. */
+  readonly linger: number;
+  /** The options that can be set on it. */
+  readonly reach: ReadonlySet<SocketOptionName>;
+  /** What to set now. */
+  readonly given: readonly SocketOptionEntry[];
+}
+
+/** How a connection is called in dumps and errors, and how its owner releases it. */
+class Identity implements StreamNames, Releasable {
+  readonly #peer: StreamAddress;
+  readonly #socket: ProvidedSocket;
+
+  constructor(peer: StreamAddress, socket: ProvidedSocket) {
+    this.#peer = peer;
+    this.#socket = socket;
+  }
+
+  release(): Promise<void> {
+    return releaseSocket(this.#socket);
+  }
+
+  /** Both directions have ended, or the connection broke: the owner has nothing left to release. */
+  gone(): void {
+    forgetSocket(this.#socket);
+  }
+
+  get label(): string {
+    return describeAddress(this.#peer);
+  }
+
+  failure(operation: string, cause: unknown): unknown {
+    return netErrorFrom(cause, { operation, address: this.#peer });
+  }
+}
+
+let releaseSocket: (socket: ProvidedSocket) => Promise<void>;
+let forgetSocket: (socket: ProvidedSocket) => void;
+
+/** A connection of a provider, with an owner. */
+export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, Lingering {
+  static {
+    releaseSocket = (socket) => socket.#release();
+    forgetSocket = (socket) => socket.#hook.remove();
+    registerFlows((flow) => #stream in flow ? flow.#stream : undefined);
+    hideClass(this);
+  }
+
+  readonly #end: ProviderStream;
+  readonly #stream: Stream;
+  readonly #terms: SocketTerms;
+  readonly #owner: Switch;
+  readonly #hook: Hook;
+  #options: SocketSettings | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** From now on `hook`, which `owner` has, releases the socket. */
+  constructor(end: ProviderStream, terms: SocketTerms, owner: Switch, hook: Hook) {
+    const identity = new Identity(end.peer, this);
+    this.#end = end;
+    this.#terms = terms;
+    this.#owner = owner;
+    this.#hook = hook;
+    this.#stream = new Stream(end, identity);
+    hook.resource = identity;
+    end.attach(eventsOf(this.#stream));
+    if (terms.given.length > 0) this.#settings();
+    Object.freeze(this);
+  }
+
+  get [label](): string {
+    return this.#stream.label;
+  }
+
+  get local(): StreamAddress {
+    return this.#end.local;
+  }
+
+  get peer(): StreamAddress {
+    return this.#end.peer;
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    return this.#stream.read(buffer);
+  }
+
+  [lend](use: Borrower): Promise<number | null> {
+    return this.#stream.lend(use);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#stream.write(bytes);
+  }
+
+  [give](buffers: readonly Uint8Array[]): Promise<number> {
+    return this.#stream.give(buffers);
+  }
+
+  [pump](use: PromptBorrower): Promise<boolean> {
+    return this.#stream.pump(use);
+  }
+
+  [tryGive](buffers: readonly Uint8Array[]): number {
+    return this.#stream.tryGive(buffers);
+  }
+
+  shutdown(how: ShutdownHow): Promise<void> {
+    return this.#stream.shutdown(how);
+  }
+
+  setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
+    if (this.#stream.isClosed) throw new ClosedError("set an option", closedState(this.#owner));
+    this.#settings().set(name, value);
+  }
+
+  getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
+    if (this.#stream.isClosed) throw new ClosedError("get an option", closedState(this.#owner));
+    return this.#settings().get(name);
+  }
+
+  abort(reason?: unknown): void {
+    this.#stream.close("aborted by this side", reason === undefined ? undefined : { cause: reason });
+    this.#end.abort();
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close("closed by this side");
+  }
+
+  [closeWithin](ms: number): Promise<void> {
+    return this.#closing ??= this.#close("closed by this side", ms);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #settings(): SocketSettings {
+    const { reach, given } = this.#terms;
+    return this.#options ??= new SocketSettings(this.#end.local, reach, this.#end, given);
+  }
+
+  /**
+   * Closes the socket because its switch ends. The next release hook runs as soon as all that was
+   * taken has gone out; the switch itself waits until the socket is closed. So two ends of one
+   * connection in one switch do not wait for each other.
+   */
+  #release(): Promise<void> {
+    const closing = this.#closing ??= this.#close("its switch has ended");
+    adopt(this.#owner, closing);
+    return this.#stream.awaitFlushed();
+  }
+
+  /** No async function: most often there is nothing to wait for but the system. */
+  #close(state: string, ms = this.#terms.linger): Promise<void> {
+    try {
+      if (!this.#stream.close(state)) return this.#stream.awaitGone();
+      if (isSwitchCancelled(this.#owner)) this.#end.abort();
+      else if (this.#end.flushed && this.#stream.inputIsOver) this.#end.close();
+      else return this.#linger(Math.min(ms, this.#terms.linger));
+      return this.#stream.awaitGone();
+    } catch (error) {
+      this.#hook.remove(); // a second attempt would fail as well
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Closes the socket once the other side has ended too, or the time for that is over. A socket
+   * that is closed before answers what still arrives with a reset, which destroys what the other
+   * side has yet to read: the answer to a pipelined request, say.
+   */
+  async #linger(ms: number): Promise<void> {
+    this.#end.drop();
+    this.#end.end();
+    const done = this.#stream.hasTaken ? this.#stream.awaitDrained() : this.#stream.awaitFlushed();
+    await linger(this.#owner, this.#terms.clock, ms, done);
+    if (this.#end.flushed && !isSwitchCancelled(this.#owner)) this.#end.close();
+    else this.#end.abort();
+    await this.#stream.awaitGone();
+  }
+}

@@ -1,0 +1,328 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { hideClass, type Linked, List, throwLater } from "../../base/internal.ts";
+import {
+  BusyError,
+  bytesProblem,
+  ClosedError,
+  copyTo,
+  Direction,
+  lengthOf,
+  rejection,
+  type StreamNames,
+  totalLength,
+  unshared,
+  vanished,
+  viewOf,
+} from "../../flow/internal.ts";
+import { macrotask, type OnCancel, refused, type ReleaseHook, type Switch, Waiter } from "../../switch/internal.ts";
+import {
+  checkDatagramAddress,
+  closedState,
+  type Datagram,
+  type DatagramAddress,
+  type DatagramSocket,
+  describeAddress,
+  NetError,
+  netErrorFrom,
+  type ReceivedDatagram,
+  sameAddress,
+  type SocketOptionName,
+  type SocketOptionTypes,
+  udp,
+  type UdpAddress,
+} from "../internal.ts";
+import type { SocketSettings } from "./_option_state.ts";
+import type { ProviderDatagram } from "./provider.ts";
+
+/** The most bytes of one datagram, by the IP version: what 16 bits can say, without the headers that count. */
+const largest = { 4: 65_507, 6: 65_527 } as const;
+
+/** A datagram on its way, which dumps call by where it goes. */
+class Sending implements Linked<Sending> {
+  readonly data: readonly Uint8Array[];
+  /** How many bytes there were when it was sent, whatever has become of their memory. */
+  readonly size: number;
+  readonly to: UdpAddress;
+  readonly waiter: Waiter<void>;
+  /** Whether the system is being given it: then only the system knows what becomes of it. */
+  leaving = false;
+  newer: Sending | undefined;
+  older: Sending | undefined;
+
+  constructor(data: readonly Uint8Array[], to: UdpAddress, onCancel: OnCancel<void>) {
+    this.data = data;
+    this.size = totalLength(data);
+    this.to = to;
+    this.waiter = new Waiter("send", onCancel, this);
+  }
+
+  get label(): string {
+    return describeAddress(this.to);
+  }
+}
+
+/** Where a datagram goes. */
+interface Place {
+  readonly buffer: Uint8Array;
+  /** Whether it was empty from the start. */
+  readonly empty: boolean;
+}
+
+/** A datagram socket of a provider, with an owner. */
+export class ProvidedDatagramSocket implements DatagramSocket {
+  static {
+    hideClass(this);
+  }
+
+  readonly remote: DatagramAddress | undefined;
+  readonly #end: ProviderDatagram;
+  readonly #settings: SocketSettings;
+  readonly #owner: Switch;
+  readonly #hook: ReleaseHook;
+  readonly #receiving: Direction<ProvidedDatagramSocket>;
+  /** What waits for room, and what the system is being given. */
+  readonly #queued: List<Sending> = new List();
+  readonly #leaving: List<Sending> = new List();
+  /** One for all datagrams. */
+  readonly #cancelSend: OnCancel<void> = (waiter, reason) => {
+    const sending = waiter.subject as Sending;
+    if (sending.leaving) return;
+    this.#queued.remove(sending);
+    waiter.reject(reason);
+  };
+  /** Whether the one who receives takes all there are, and whether it is about to. */
+  #gathers = false;
+  #gathering = false;
+  #closing: Promise<void> | undefined;
+  #gone = false;
+  #onGone: (() => void) | undefined;
+
+  constructor(
+    end: ProviderDatagram,
+    remote: DatagramAddress | undefined,
+    settings: SocketSettings,
+    owner: Switch,
+    hook: ReleaseHook,
+  ) {
+    this.#end = end;
+    this.remote = remote;
+    this.#settings = settings;
+    this.#owner = owner;
+    this.#hook = hook;
+    this.#receiving = new Direction<ProvidedDatagramSocket>("receive", namesOf(end.local, remote), this);
+    end.attach(Object.freeze({
+      receivable: () => this.#receivable(),
+      sendable: () => this.#sendQueued(),
+      closed: () => {
+        this.#gone = true;
+        this.#onGone?.();
+      },
+    }));
+    Object.freeze(this);
+  }
+
+  get local(): DatagramAddress {
+    return this.#end.local;
+  }
+
+  get dropped(): number {
+    return this.#end.dropped;
+  }
+
+  send(data: Uint8Array | readonly Uint8Array[], to?: DatagramAddress): Promise<void> {
+    try {
+      const pieces = checkPieces(data);
+      const target = this.#checkTarget(to);
+      checkSize(pieces, target);
+      const refusal = refused();
+      if (refusal !== undefined) return refusal;
+      if (this.#closing !== undefined) throw new ClosedError("send", closedState(this.#owner));
+      const sending = new Sending(pieces, target, this.#cancelSend);
+      this.#queued.add(sending);
+      if (this.#queued.oldest === sending) this.#sendQueued(); // else there is no room
+      return sending.waiter.promise;
+    } catch (error) {
+      return rejection(error);
+    }
+  }
+
+  recv(buffer: Uint8Array): Promise<ReceivedDatagram> {
+    const problem = bytesProblem(buffer);
+    if (problem !== undefined) return Promise.reject(problem);
+    const place: Place = { buffer, empty: lengthOf(buffer) === 0 };
+    return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(ProvidedDatagramSocket.#takeOne, place);
+  }
+
+  recvMany(): Promise<Datagram[]> {
+    return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(ProvidedDatagramSocket.#takeAll, undefined);
+  }
+
+  setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
+    if (this.#closing !== undefined) throw new ClosedError("set an option", closedState(this.#owner));
+    this.#settings.set(name, value);
+  }
+
+  getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
+    if (this.#closing !== undefined) throw new ClosedError("get an option", closedState(this.#owner));
+    return this.#settings.get(name);
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#hook.remove();
+    this.#receiving.failClosed(() => new ClosedError("receive", closedState(this.#owner)));
+    for (const sendings of [this.#queued, this.#leaving]) {
+      for (let sending = sendings.oldest; sending !== undefined; sending = sendings.oldest) {
+        sendings.remove(sending);
+        sending.waiter.failClosed(() => new ClosedError("send", closedState(this.#owner)));
+      }
+    }
+    this.#end.close();
+    if (!this.#gone) await new Promise<void>((resolve) => this.#onGone = resolve);
+  }
+
+  /** Gives the system what waits, first come, first served, as long as there is room. */
+  #sendQueued(): void {
+    for (let next = this.#queued.oldest; next !== undefined; next = this.#queued.oldest) {
+      const sending = next;
+      const { data, to, waiter } = sending;
+      const done = (error?: unknown) => {
+        if (waiter.settled) return;
+        (sending.leaving ? this.#leaving : this.#queued).remove(sending);
+        if (error === undefined) waiter.resolve();
+        else waiter.fail(() => netErrorFrom(error, { operation: "send", address: to }));
+      };
+      if (totalLength(data) !== sending.size) {
+        this.#queued.remove(sending);
+        waiter.fail(() => vanished("send"));
+        continue;
+      }
+      try {
+        if (!this.#end.send(data, this.remote === undefined ? to : undefined, done)) return;
+        if (waiter.settled) continue;
+        this.#queued.remove(sending);
+        this.#leaving.add(sending);
+        sending.leaving = true;
+      } catch (error) {
+        done(error);
+      }
+    }
+  }
+
+  static #takeOne(
+    socket: ProvidedDatagramSocket,
+    { buffer, empty }: Place,
+  ): ReceivedDatagram | Promise<never> | undefined {
+    socket.#gathers = false;
+    const room = lengthOf(buffer);
+    if (room === 0 && !empty) return throwLater(() => vanished("receive")); // the datagram stays
+    const datagram = socket.#end.take();
+    if (datagram === undefined) return undefined;
+    const { data, from } = datagram;
+    const length = lengthOf(data);
+    const size = Math.min(length, room);
+    if (size > 0) copyTo(buffer, size === length ? data : viewOf(data, size), 0);
+    return { size, from, truncated: size < length };
+  }
+
+  static #takeAll(socket: ProvidedDatagramSocket): Datagram[] | undefined {
+    socket.#gathers = true;
+    const datagrams: Datagram[] = [];
+    // At least one try, which may throw; then no more than there are, for an error is for the next caller.
+    do {
+      const datagram = socket.#end.take();
+      if (datagram === undefined) break;
+      datagrams.push({ data: viewOf(datagram.data) as Uint8Array<ArrayBuffer>, from: datagram.from });
+    } while (socket.#end.queued > 0);
+    return datagrams.length === 0 ? undefined : datagrams;
+  }
+
+  #receivable(): void {
+    if (!this.#gathers) return this.#receiving.retry();
+    // Runtimes run what waits after every datagram: a turn later, all that came with it are there too.
+    if (this.#gathering) return;
+    this.#gathering = true;
+    macrotask(() => {
+      this.#gathering = false;
+      this.#receiving.retry();
+    });
+  }
+
+  #refuseReceive(): Promise<never> | undefined {
+    if (this.#closing !== undefined) return rejection(new ClosedError("receive", closedState(this.#owner)));
+    if (this.#receiving.busy) return Promise.reject(new BusyError("receive"));
+    return undefined;
+  }
+
+  #checkTarget(to: DatagramAddress | undefined): UdpAddress {
+    if (to === undefined) {
+      if (this.remote === undefined) throw new TypeError("Cannot send: neither an address nor a connected socket");
+      return this.remote as UdpAddress;
+    }
+    const target = plain(checkDatagramAddress(to));
+    if (this.remote !== undefined && !sameAddress(target, this.remote)) {
+      const remote = describeAddress(this.remote);
+      throw new TypeError(`Cannot send to ${describeAddress(target)}: the socket is connected to ${remote}`);
+    }
+    checkReachable("send to", target, this.local);
+    return target;
+  }
+}
+
+/** Refuses an address that a datagram socket at `local` cannot send to. */
+export function checkReachable(
+  action: string,
+  target: DatagramAddress,
+  local: DatagramAddress,
+): asserts target is UdpAddress {
+  const subject = () => `${action} ${describeAddress(target)}`;
+  if (target.transport !== local.transport || target.transport !== "udp" || local.transport !== "udp") {
+    throw new TypeError(`Cannot ${subject()}: the socket is bound to ${describeAddress(local)}`);
+  }
+  if (target.ip.version === 6 && local.ip.version === 4) {
+    throw new TypeError(`Cannot ${subject()}: the socket is one for IPv4`);
+  }
+  if (target.port === 0) throw new RangeError(`Cannot ${subject()}: port 0 can only be bound to`);
+}
+
+/** An IPv4 address in IPv6 clothes as plain IPv4, as senders show. */
+export function plain(address: DatagramAddress): DatagramAddress {
+  if (address.transport !== "udp") return address;
+  const ip = address.ip.unmapped();
+  return ip === address.ip ? address : udp(ip, address.port);
+}
+
+function checkPieces(data: Uint8Array | readonly Uint8Array[]): readonly Uint8Array[] {
+  const pieces: readonly Uint8Array[] = Array.isArray(data) ? [...data] : [data];
+  return pieces.map((piece) => {
+    const problem = bytesProblem(piece);
+    if (problem !== undefined) throw problem;
+    return unshared(viewOf(piece));
+  });
+}
+
+function checkSize(pieces: readonly Uint8Array[], to: UdpAddress): void {
+  const size = totalLength(pieces);
+  const most = largest[to.ip.version];
+  if (size <= most) return;
+  const cause = new RangeError(`A datagram to ${to.ip} has at most ${most} bytes: current value is ${size}`);
+  throw new NetError("message_too_large", { operation: "send", address: to, cause });
+}
+
+/** How the receiving half of a socket is called in dumps and errors. */
+function namesOf(local: DatagramAddress, remote: DatagramAddress | undefined): StreamNames {
+  return {
+    get label() {
+      return describeAddress(local);
+    },
+    failure: (operation, cause) => netErrorFrom(cause, { operation, address: remote ?? local }),
+  };
+}

@@ -1,0 +1,171 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { checkClock, checkOptions, checkShape } from "../../base/internal.ts";
+import { operation } from "../../flow/internal.ts";
+import { checkIsSwitch, refused, refusedFor, type Switch, systemClock } from "../../switch/internal.ts";
+import {
+  type AddrInfoOptions,
+  checkConnectOptions,
+  checkStreamAddress,
+  checkTargetAddress,
+  checkUnixPath,
+  type ConnectOptions,
+  connectToAny,
+  type DatagramAddress,
+  type DatagramOptions,
+  type HostAddress,
+  labelled,
+  type ListeningSocket,
+  type ListenOptions,
+  type Net,
+  NetError,
+  netErrorFrom,
+  openUnder,
+  readConnectOptions,
+  sameAddress,
+  type SocketOptionEntry,
+  type StreamAddress,
+  type StreamSocket,
+  type TcpAddress,
+  type UdpAddress,
+  whileOwned,
+  within,
+} from "../internal.ts";
+import { checkListenOptions } from "./_listen_options.ts";
+import { findHost, lookUp, LookupFailure } from "./_lookup.ts";
+import { nameInfo } from "./_name_info.ts";
+import { openDatagramSocket } from "./_open_datagram_socket.ts";
+import { checkSocketOptions, fitting, reachOf } from "./_option_state.ts";
+import { lookUpServices } from "./_srv.ts";
+import { ProvidedSocket } from "./_system_connection.ts";
+import { ProvidedListener } from "./_system_listener.ts";
+import type { NetProvider, ProviderStream } from "./provider.ts";
+
+/**
+ * Makes a network of what a backend supplies: adds ownership by switches, cancellation, checks of arguments, error context and closing, the same for
+ * every backend.
+ *
+ * @param provider The backend.
+ * @returns A frozen network. It gives no way back to the provider.
+ *
+ * @example Wrapping a backend
+ * ```ts ignore
+ * import { createNet, type NetProvider } from "@sluice/io/net/provider";
+ *
+ * const net = createNet(myProvider satisfies NetProvider);
+ * ```
+ */
+export function createNet(provider: NetProvider): Net {
+  checkShape("make a network", "provider", "a NetProvider", provider, "connect");
+  const { clock = systemClock } = provider;
+  checkClock("make a network", clock);
+
+  function dial(
+    sw: Switch,
+    address: StreamAddress,
+    options: { bindTo: StreamAddress | undefined; linger: number; given: readonly SocketOptionEntry[] },
+  ): Promise<StreamSocket> {
+    const { linger } = options;
+    const reach = reachOf(provider, "tcp", address);
+    const given = fitting(options.given, address);
+    const failure = (cause: unknown) => netErrorFrom(cause, { operation: "connect", address });
+    return openUnder<ProviderStream, ProvidedSocket>({
+      sw,
+      operation: "connect",
+      subject: labelled(address),
+      begin: () => provider.connect(address, { bindTo: options.bindTo }),
+      wrap: (stream, hook) => new ProvidedSocket(stream, { clock, linger, reach, given }, sw, hook),
+      discard: (stream) => stream.abort(),
+      failure,
+    }).then((socket) => {
+      if (address.transport === "unix" || !sameAddress(socket.local, socket.peer)) return socket;
+      // The system chose the port that we connect to as our own, and connected the socket to itself.
+      socket.abort();
+      const cause = new Error("The socket was connected to itself");
+      throw new NetError("connection_refused", { operation: "connect", address, cause });
+    });
+  }
+
+  async function connect(
+    sw: Switch,
+    target: StreamAddress | HostAddress,
+    options: ConnectOptions | undefined,
+  ): Promise<StreamSocket> {
+    checkIsSwitch(sw, "connect");
+    const to = checkTargetAddress(target);
+    checkOptions("connect", options);
+    const read = readConnectOptions(options);
+    const checked = {
+      ...checkConnectOptions(to, read),
+      given: checkSocketOptions(read.socketOptions, to, reachOf(provider, "tcp", to)),
+    };
+    const refusal = refusedFor(sw, "connect");
+    if (refusal !== undefined) return await refusal;
+    return await within(clock, checked.timeout, to, () => {
+      if (to.transport !== "host") return dial(sw, to, checked);
+      const attempt = async () => {
+        try {
+          return await connectToAny({
+            clock,
+            target: to,
+            bindTo: checked.bindTo,
+            find: (found) => findHost(provider, to, found),
+            dial: (address) => dial(sw, address, checked),
+          });
+        } catch (error) {
+          throw error instanceof LookupFailure ? error.make() : error;
+        }
+      };
+      return whileOwned(sw, "connect", labelled(to), attempt);
+    });
+  }
+
+  async function listen<A extends StreamAddress>(
+    sw: Switch,
+    address: A,
+    options: ListenOptions | undefined,
+  ): Promise<ListeningSocket<A>> {
+    checkIsSwitch(sw, "listen");
+    const at = checkStreamAddress(address);
+    checkOptions("listen", options);
+    if (at.transport === "unix") checkUnixPath(at.path);
+    const reach = { ofListener: reachOf(provider, "tcpListener", at), ofConnections: reachOf(provider, "tcp", at) };
+    const { linger, given: settings, ...checked } = checkListenOptions(at, options ?? {}, reach.ofListener);
+    const listener = await openUnder({
+      sw,
+      operation: "listen",
+      subject: labelled(at),
+      begin: () => {
+        if (checked.reusePort && !provider.features.has("reusePort")) {
+          throw new NetError("not_supported", { operation: "setOption", address: "SO_REUSEPORT" });
+        }
+        return provider.listen(at, checked);
+      },
+      wrap: (given, hook) => new ProvidedListener(given, { clock, linger, reach, given: settings }, sw, hook),
+      discard: (given) => void given.close().catch(() => {}), // nobody is left who could be told
+      failure: (cause) => netErrorFrom(cause, { operation: "listen", address: at }),
+    });
+    return listener as ListeningSocket as ListeningSocket<A>;
+  }
+
+  return Object.freeze({
+    connect: (sw: Switch, target: StreamAddress | HostAddress, options?: ConnectOptions) =>
+      operation(() => connect(sw, target, options)),
+    listen: <A extends StreamAddress>(sw: Switch, address: A, options?: ListenOptions) =>
+      operation(() => listen(sw, address, options)),
+    getAddrInfo: (name: string, options?: AddrInfoOptions) =>
+      operation(async () => await (refused() ?? lookUp(provider, name, options))),
+    getNameInfo: (address: TcpAddress | UdpAddress) =>
+      operation(async () => await (refused() ?? nameInfo(provider, address))),
+    getServices: (name: string) => operation(async () => await (refused() ?? lookUpServices(provider, name))),
+    datagramSocket: <A extends DatagramAddress>(
+      sw: Switch,
+      address: A | "udp4" | "udp6",
+      options?: DatagramOptions,
+    ) => operation(() => openDatagramSocket(provider, sw, address, options)),
+    get features() {
+      return new Set(provider.features); // a set of one's own: a Set cannot be frozen
+    },
+    clock,
+  });
+}

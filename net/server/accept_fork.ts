@@ -1,0 +1,248 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { checkShape, describe, isInstance } from "../../base/internal.ts";
+import { operation } from "../../flow/internal.ts";
+import {
+  Cancelled,
+  checkCancelled,
+  checkIsSwitch,
+  currentScope,
+  failureIn,
+  Failures,
+  runIn,
+  type Scope,
+  type StrayListener,
+  type Switch,
+} from "../../switch/internal.ts";
+import {
+  addContext,
+  type Connection,
+  describeAddress,
+  type ListeningSocket,
+  type StreamAddress,
+  type StreamSocket,
+} from "../internal.ts";
+import { type ConnectionScope, endScope, fiberOf, HandlerScope, Stopping } from "./connection_scope.ts";
+
+/**
+ * Serves one connection. What it returns is awaited; the connection is closed when the handler has ended, and what it
+ * opened in `scope.sw` is released before that.
+ *
+ * What happens around a handler, TLS or a time limit say, is a function from handler to handler, over any kind of
+ * connection.
+ *
+ * @typeParam C The kind of connection.
+ * @param connection The connection.
+ * @param peer The address of the other side.
+ * @param scope The connection's own switch, and the signal of a server that stops.
+ *
+ * @example A handler that opens what it needs
+ * ```ts
+ * import { type ConnectionHandler, type Net, proxy, type StreamAddress } from "@sluice/io";
+ *
+ * function forwardTo(net: Net, target: StreamAddress): ConnectionHandler {
+ *   return async (connection, _, { sw }) => {
+ *     const upstream = await net.connect(sw, target); // closed when the handler ends
+ *     await proxy(connection, upstream);
+ *   };
+ * }
+ * ```
+ */
+export type ConnectionHandler<C extends Connection = StreamSocket> = (
+  connection: C,
+  peer: StreamAddress,
+  scope: ConnectionScope,
+) => unknown;
+
+/** Whose connection it was that a handler failed with. */
+export interface ConnectionInfo {
+  /** The address of the other side. */
+  readonly peer: StreamAddress;
+  /** Our own address. */
+  readonly local: StreamAddress;
+}
+
+/** Options for {@linkcode acceptFork}. */
+export interface AcceptForkOptions {
+  /**
+   * Called with what a handler throws, after its connection has been closed. Not called for {@linkcode Cancelled}. What it
+   * throws itself fails the switch; what it returns is awaited.
+   *
+   * @param error What the handler threw.
+   * @param info The addresses of the connection.
+   */
+  onError: (error: unknown, info: ConnectionInfo) => unknown;
+}
+
+/**
+ * Waits for one connection and serves it in a fiber of its own. The connection is closed as soon as the handler has ended, in whatever way.
+ *
+ * {@linkcode runServer} does this again and again, within limits.
+ *
+ * Source: Eio's `Net.accept_fork`.
+ *
+ * @param sw The switch that owns the connection and the fiber.
+ * @param listener Where to accept.
+ * @param handler Serves the connection.
+ * @param options What to do with errors.
+ * @returns A promise that is fulfilled when a connection has been accepted and its handler started.
+ * @throws {NetError} When the system cannot accept.
+ * @throws {ClosedError} When the listener is closed.
+ * @throws {Cancelled} When the current scope, or `sw`, is cancelled.
+ * @throws {TypeError} When `sw` is finished, or `handler` or `onError` is not a function.
+ *
+ * @example One connection
+ * ```ts
+ * import { acceptFork, copyString, readAll, run, Switch, tcp } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await run((env) =>
+ *   Switch.run(async (sw) => {
+ *     const listener = await env.net.listen(sw, tcp("127.0.0.1", 0));
+ *     sw.fork(() => acceptFork(sw, listener, (flow) => copyString("hello", flow), { onError: (error) => sw.fail(error) }));
+ *     const flow = await env.net.connect(sw, listener.address);
+ *     assertEquals(new TextDecoder().decode(await readAll(flow)), "hello");
+ *   })
+ * );
+ * ```
+ */
+export function acceptFork(
+  sw: Switch,
+  listener: ListeningSocket,
+  handler: ConnectionHandler,
+  options: AcceptForkOptions,
+): Promise<void> {
+  return operation(async () => {
+    checkIsSwitch(sw, "accept");
+    checkListener("accept", listener);
+    const { onError }: Partial<AcceptForkOptions> = options ?? {};
+    checkCallbacks("accept", { handler, onError });
+    const connection = checkAccepted("accept", await listener.accept(sw));
+    const terms: ServeTerms = { handler, onError: onError as AcceptForkOptions["onError"], stopping: new Stopping() };
+    sw.fork(() => serve(connection, terms));
+  });
+}
+
+/** How connections are served. */
+export interface ServeTerms {
+  readonly handler: ConnectionHandler;
+  readonly onError: AcceptForkOptions["onError"];
+  readonly stopping: Stopping;
+}
+
+/** Receiver of the end of a connection: it is closed, and what its handler threw has been reported. */
+export interface ServeEnd {
+  ended(): void;
+}
+
+/** Runs a handler in the current fiber, closes its connection and reports what it threw. */
+export function serve(connection: StreamSocket, terms: ServeTerms, end?: ServeEnd): Promise<void> {
+  const { peer, local } = connection;
+  const scope = new HandlerScope(terms.stopping, new Strays({ peer, local }, terms.onError));
+  // Not an async function, whose frame each idle connection would keep.
+  return called(terms.handler, connection, peer, scope).then(
+    () => finish(connection, scope, terms.onError, end),
+    (error) => finish(connection, scope, terms.onError, end, { error }),
+  );
+}
+
+/**
+ * Reports what a handler left running and nothing awaits, as if the handler had thrown it. It lives
+ * as long as the scope of the handler, which contexts of the runtime keep for a while, so it does
+ * not hold the connection.
+ */
+class Strays implements StrayListener {
+  /** The scope of the server. */
+  readonly #scope: Scope | undefined = currentScope()?.parent;
+  readonly #info: ConnectionInfo;
+  readonly #onError: AcceptForkOptions["onError"];
+
+  constructor(info: ConnectionInfo, onError: AcceptForkOptions["onError"]) {
+    this.#info = info;
+    this.#onError = onError;
+  }
+
+  stray(error: unknown): void {
+    runIn(this.#scope, report, error, this.#info, this.#onError);
+  }
+}
+
+function called(
+  handler: ConnectionHandler,
+  connection: StreamSocket,
+  peer: StreamAddress,
+  scope: HandlerScope,
+): Promise<unknown> {
+  try {
+    return Promise.resolve(handler(connection, peer, scope));
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+async function finish(
+  connection: StreamSocket,
+  scope: HandlerScope,
+  onError: AcceptForkOptions["onError"],
+  end: ServeEnd | undefined,
+  thrown?: { readonly error: unknown },
+): Promise<void> {
+  let failures: Failures | undefined;
+  try {
+    try {
+      const ending = endScope(scope, thrown);
+      if (ending !== undefined) await ending;
+      else if (thrown !== undefined) throw thrown.error;
+    } catch (error) {
+      failures = withFailure(failureIn(fiberOf(scope), error));
+    }
+    try {
+      await connection.close();
+    } catch (error) {
+      failures = withFailure(error, failures);
+    }
+    // The handler's own scope may be cancelled, by what failed in its switch: that of the server is the one to go by.
+    if (failures !== undefined) await runIn(fiberOf(scope)?.parent, report, failures.error, connection, onError);
+  } finally {
+    end?.ended();
+  }
+}
+
+function withFailure(error: unknown, failures: Failures = new Failures()): Failures {
+  failures.add(error);
+  return failures;
+}
+
+async function report(
+  error: unknown,
+  { peer, local }: ConnectionInfo,
+  onError: AcceptForkOptions["onError"],
+): Promise<void> {
+  // A cancellation is not ours to report; and if the server was not cancelled, not ours to fail with.
+  if (isInstance(error, Cancelled)) checkCancelled();
+  else await onError(addContext(error, `handling connection from ${describeAddress(peer)}`), { peer, local });
+}
+
+/** Throws `TypeError` unless `listener` has the shape of a listening socket. */
+export function checkListener(action: string, listener: unknown): void {
+  if (typeof (listener as Partial<ListeningSocket> | null | undefined)?.accept === "function") return;
+  const hint = typeof (listener as { listen?: unknown } | null | undefined)?.listen === "function"
+    ? "a Net: use what its listen() returns"
+    : describe(listener);
+  throw new TypeError(`Cannot ${action} as listener must be a listening socket: current value is ${hint}`);
+}
+
+/** Throws `TypeError` unless `connection`, which may come from a foreign listener, has the shape of one. */
+export function checkAccepted(action: string, connection: StreamSocket): StreamSocket {
+  checkShape(action, "what the listener accepts", "a connection", connection, "close");
+  return connection;
+}
+
+/** Refuses callbacks that cannot be called. */
+export function checkCallbacks(action: string, callbacks: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(callbacks)) {
+    if (typeof value !== "function") {
+      throw new TypeError(`Cannot ${action} as ${name} must be a function: current value is ${describe(value)}`);
+    }
+  }
+}

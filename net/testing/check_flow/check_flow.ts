@@ -1,0 +1,108 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { checkFunction, checkOptions } from "../../../base/internal.ts";
+import type { Closable, TwoWay } from "../../../flow/mod.ts";
+import { Switch } from "../../../switch/mod.ts";
+import type { Check } from "../internal.ts";
+import { cancelChecks } from "./_cancel_checks.ts";
+import { endChecks } from "./_end_checks.ts";
+import { fastPathChecks } from "./_fast_path_checks.ts";
+import type { FlowCheck, FlowNeed } from "./_flow_check.ts";
+import { pumpChecks } from "./_pump_checks.ts";
+import { transferChecks } from "./_transfer_checks.ts";
+
+/** The two ends of one connection: what is written to one is read from the other. */
+export type FlowPair = readonly [TwoWay & Closable, TwoWay & Closable];
+
+/** Makes a {@linkcode FlowPair} that is owned by `sw`, where it needs an owner. */
+export type FlowMaker = (sw: Switch) => Promise<FlowPair>;
+
+/** Options for {@linkcode checkFlow}: what the flows can do. */
+export interface CheckFlowOptions {
+  /**
+   * Makes a connection that holds little: its writes wait soon, at the latest after 64 MiB, while nobody reads. Without
+   * it the checks of waiting writes are left out.
+   *
+   * @default {undefined}
+   */
+  clogged?: FlowMaker | undefined;
+  /**
+   * Whether one direction can end while the other goes on.
+   *
+   * @default {true}
+   */
+  halfClose?: boolean | undefined;
+  /**
+   * Whether writing fails, sooner or later, once the other end has closed.
+   *
+   * @default {true}
+   */
+  brokenWrites?: boolean | undefined;
+  /**
+   * Whether the flows have the fast paths `lend` and `give`.
+   *
+   * @default {true}
+   */
+  fastPaths?: boolean | undefined;
+  /**
+   * Whether the flows have the fast paths `pump` and `tryGive`, as those of a push-style transport may.
+   *
+   * @default {false}
+   */
+  pumps?: boolean | undefined;
+}
+
+/**
+ * The contract of flows, as checks that any test runner can run: reading, writing, ending, closing, cancellation and
+ * the fast paths. Each check opens a connection of its own, and closes it; and once more with the ends exchanged.
+ *
+ * A flow that breaks the contract fails a check, or makes it wait for ever: the runner's own time limit is needed.
+ *
+ * Source: trio's `check_two_way_stream` and `check_half_closeable_stream`.
+ *
+ * @param make Makes a connection for a check. Each of its directions must hold at least 100 bytes while nobody reads.
+ * @param options What the flows can do, if not everything.
+ * @returns The checks.
+ *
+ * @example The contract over a pipe
+ * ```ts
+ * import { pipe } from "@sluice/io";
+ * import { checkFlow } from "@sluice/io/net/testing";
+ *
+ * const checks = checkFlow(() => Promise.resolve(pipe()), {
+ *   clogged: () => Promise.resolve(pipe({ capacity: 100 })),
+ * });
+ * for (const check of checks) await check.run(); // or: test(check.name, () => check.run())
+ * ```
+ */
+export function checkFlow(make: FlowMaker, options?: CheckFlowOptions): readonly Check[] {
+  checkFunction("check a flow", make);
+  checkOptions("check a flow", options);
+  const { clogged, halfClose = true, brokenWrites = true, fastPaths = true, pumps = false } = options ?? {};
+  const can: Record<FlowNeed, boolean> = { clogged: clogged !== undefined, halfClose, brokenWrites, fastPaths };
+  const checks = [transferChecks, endChecks, cancelChecks, fastPaths ? fastPathChecks : [], pumps ? pumpChecks : []];
+  return checks.flat()
+    .filter(({ needs = [] }) => needs.every((need) => can[need]))
+    .map((check) => checkOf(check, check.needs?.includes("clogged") ? clogged as FlowMaker : make));
+}
+
+function checkOf(check: FlowCheck, make: FlowMaker): Check {
+  return {
+    name: check.name,
+    async run() {
+      await runOnce(make, ([a, b]) => check.run(a, b));
+      await runOnce(make, ([a, b]) => check.run(b, a));
+    },
+  };
+}
+
+async function runOnce(make: FlowMaker, body: (pair: FlowPair) => Promise<void>): Promise<void> {
+  await Switch.run(async (sw) => {
+    const pair = await make(sw);
+    try {
+      await body(pair);
+    } finally {
+      await Promise.all(pair.map((end) => end.close()));
+    }
+  });
+}

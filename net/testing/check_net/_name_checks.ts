@@ -1,0 +1,127 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { both, Cancelled } from "../../../switch/mod.ts";
+import { formatAddress, hostAddress, NetError, tcp, udp, withTcpConnect } from "../../mod.ts";
+import { inCancelledScope, readPattern, writePieces } from "../check_flow/internal.ts";
+import { expect, expectError, expectSame, pattern } from "../internal.ts";
+import { deserted, expectCode, expectContext, listening, type NetCheck } from "./_net_check.ts";
+
+/** What is no host name, though some systems take it for an address. */
+const nobody = [
+  "",
+  "127.1",
+  "0x7f000001",
+  "2130706433",
+  "127.0.0.1\0.example.com",
+  "a b",
+  "x".repeat(64),
+  "１２７.0.0.1",
+];
+
+/** The contract of names. */
+export const nameChecks: readonly NetCheck[] = [
+  {
+    name: "getAddrInfo() of a literal gives it, of the kind that was asked for",
+    async run({ net }) {
+      const look = async (options?: Parameters<typeof net.getAddrInfo>[1]) =>
+        (await net.getAddrInfo("192.0.2.7", options)).map(formatAddress).join();
+      expectSame(await look({ type: "stream" }), "tcp:192.0.2.7:0", "a stream address without a service");
+      expectSame(await look({ type: "datagram", service: "53" }), "udp:192.0.2.7:53", "a datagram address");
+      expectSame(await look({ service: "80" }), "tcp:192.0.2.7:80,udp:192.0.2.7:80", "both kinds");
+      const [six] = await net.getAddrInfo("2001:db8::7", { type: "stream", service: "http" });
+      expectSame(formatAddress(six), "tcp:[2001:db8::7]:80", "a literal with a service by name");
+    },
+  },
+  {
+    name: "getAddrInfo() of what can be no host name is NONAME",
+    async run({ net }) {
+      for (const name of nobody) await expectLookupCode(() => net.getAddrInfo(name), "NONAME", JSON.stringify(name));
+    },
+  },
+  {
+    name: "getAddrInfo() of an unknown service is SERVICE",
+    async run({ net }) {
+      for (const service of ["no-such-service", "65536", "-1", "80 "]) {
+        await expectLookupCode(() => net.getAddrInfo("192.0.2.7", { service }), "SERVICE", JSON.stringify(service));
+      }
+    },
+  },
+  {
+    name: "getAddrInfo() is refused in a cancelled scope",
+    async run({ net }) {
+      await inCancelledScope(async () => {
+        await expectError(() => net.getAddrInfo("192.0.2.7"), Cancelled, "getAddrInfo() in a cancelled scope");
+      });
+    },
+  },
+  {
+    name: "getServices() of what can be no name is NONAME",
+    async run({ net }) {
+      for (const name of ["", "a b", "_http._tcp.a\0b"]) {
+        await expectLookupCode(() => net.getServices(name), "NONAME", JSON.stringify(name));
+      }
+    },
+  },
+  {
+    name: "getNameInfo() gives a name, and the name of the service or its number",
+    needs: "name",
+    async run({ net, ip }) {
+      const { hostname, service } = await net.getNameInfo(tcp(ip, 80));
+      expect(typeof hostname === "string" && hostname !== "", `Expected a name: ${hostname}`);
+      expectSame(service, "http", "the service of port 80");
+      expectSame((await net.getNameInfo(udp(ip, 48_999))).service, "48999", "the service of a port that has none");
+    },
+  },
+  {
+    name: "connect() to a name leads to its address",
+    needs: "name",
+    async run(subject) {
+      const { net, sw, name } = subject;
+      const listener = await listening(subject);
+      const [client, server] = await both(
+        () => net.connect(sw, hostAddress(name, listener.address.port)),
+        () => listener.accept(sw),
+      );
+      expectSame(formatAddress(client.peer), formatAddress(listener.address), "where the name led");
+      await both(() => writePieces(client, pattern(0, 100)), () => readPattern(server, 0, 100));
+    },
+  },
+  {
+    name: "connect() to a name whose addresses all fail tells every attempt",
+    needs: "name",
+    async run(subject) {
+      const { net, sw, name } = subject;
+      const target = hostAddress(name, (await deserted(subject)).port);
+      const error = await expectError(() => net.connect(sw, target), NetError, "connect() to a name");
+      expectContext(error, `connecting to ${formatAddress(target)}`);
+      const { cause } = error;
+      expect(cause instanceof AggregateError, `Expected an AggregateError as the cause: ${cause}`);
+      expect(cause.errors.length >= 1, "Expected an error for each attempt");
+      for (const each of cause.errors) expect(each instanceof NetError, `Expected NetErrors: ${each}`);
+      const last = cause.errors[cause.errors.length - 1] as NetError;
+      expectSame(error.code, last.code, "the code, which is that of the last attempt");
+    },
+  },
+  {
+    name: "withTcpConnect() connects to a name, and closes the connection afterwards",
+    needs: "name",
+    async run(subject) {
+      const { net, sw, name } = subject;
+      const listener = await listening(subject);
+      const service = String(listener.address.port);
+      await both(
+        () => withTcpConnect(net, { host: name, service }, (flow) => writePieces(flow, pattern(0, 100))),
+        async () => {
+          const server = await listener.accept(sw);
+          await readPattern(server, 0, 100);
+          expectSame(await server.read(new Uint8Array(1)), null, "what is read once the other side has closed");
+        },
+      );
+    },
+  },
+];
+
+async function expectLookupCode(operation: () => Promise<unknown>, lookupCode: string, what: string): Promise<void> {
+  const error = await expectCode(operation, "address_lookup_failed", `the lookup of ${what}`);
+  expectSame(error.lookupCode, lookupCode, `the resolver's code for ${what}`);
+}

@@ -1,0 +1,102 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { ClosedError, readAll } from "../../../flow/mod.ts";
+import { both, Switch } from "../../../switch/mod.ts";
+import { formatAddress, NetError, runServer } from "../../mod.ts";
+import { bytesOf, turns, writePieces } from "../check_flow/internal.ts";
+import { expect, expectBytes, expectError, expectSame, pattern } from "../internal.ts";
+import { connected, expectCode, expectContext, listening, type NetCheck } from "./_net_check.ts";
+
+/** The contract of connections, and of what stands on them. */
+export const socketChecks: readonly NetCheck[] = [
+  {
+    name: "abort() resets the connection for the other side, for good",
+    async run(subject) {
+      const [client, server] = await connected(subject, await listening(subject));
+      const reading = expectCode(
+        () => server.read(new Uint8Array(9)),
+        "connection_reset",
+        "read() from an aborted peer",
+      );
+      await turns(5);
+      client.abort();
+      expectContext(await reading, `reading from ${formatAddress(server.peer)}`);
+      await expectCode(() => server.read(new Uint8Array(9)), "connection_reset", "read() once more");
+      await expectError(() => client.read(new Uint8Array(9)), ClosedError, "read() after abort()");
+      client.abort();
+      await client.close();
+    },
+  },
+  {
+    name: "close() lets what was taken arrive, and then the end",
+    async run(subject) {
+      const [client, server] = await connected(subject, await listening(subject));
+      const size = 300_000;
+      await both(async () => {
+        await writePieces(client, pattern(0, size));
+        await client.close();
+      }, async () => expectBytes(await readAll(server), pattern(0, size), "what arrived"));
+    },
+  },
+  {
+    name: "setOption() and getOption() of what is no option are invalid_option",
+    async run(subject) {
+      const listener = await listening(subject);
+      for (const socket of [listener, ...await connected(subject, listener)]) {
+        const set = async () => await socket.setOption("SO_SUCH" as never, 1 as never);
+        const get = async () => await socket.getOption("SO_SUCH" as never);
+        await expectCode(set, "invalid_option", "setOption() of what is no option");
+        await expectCode(get, "invalid_option", "getOption() of what is no option");
+      }
+    },
+  },
+  {
+    name: "getOption() gives what was set, or says that it cannot be known",
+    async run(subject) {
+      const [client] = await connected(subject, await listening(subject));
+      for (const value of [true, false]) {
+        try {
+          client.setOption("TCP_NODELAY", value);
+        } catch (error) {
+          expect(error instanceof NetError && error.code === "not_supported", `Expected not_supported: ${error}`);
+          return;
+        }
+        expectSame(client.getOption("TCP_NODELAY"), value, "the option that was set");
+      }
+    },
+  },
+  {
+    name: "runServer() serves everybody, and ends when it is told to, with its connections closed",
+    async run(subject) {
+      const { net } = subject;
+      const listener = await listening(subject);
+      const { promise: stop, resolve } = Promise.withResolvers<string>();
+      const serve = () =>
+        runServer(listener, async (flow) => await writePieces(flow, bytesOf("hello")), {
+          onError(error) {
+            throw error;
+          },
+          stop,
+        });
+      const [given] = await both(serve, async () => {
+        for (let i = 0; i < 3; i++) {
+          await Switch.run(async (sw) => {
+            expectBytes(await readAll(await net.connect(sw, listener.address)), bytesOf("hello"), "what was served");
+          });
+        }
+        resolve("stopped");
+      });
+      expectSame(given, "stopped", "what runServer() gives");
+    },
+  },
+  {
+    name: "a network gives no way to change it",
+    run({ net }) {
+      expect(Object.isFrozen(net), "Expected the network to be frozen");
+      const before = [...net.features].sort().join();
+      (net.features as Set<string>).add("anything");
+      expectSame([...net.features].sort().join(), before, "the features after somebody has changed a copy");
+      return Promise.resolve();
+    },
+  },
+];

@@ -1,0 +1,93 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { both } from "../../../switch/mod.ts";
+import { formatAddress, unix } from "../../mod.ts";
+import { readPattern, writePieces } from "../check_flow/internal.ts";
+import { expectError, expectSame, pattern } from "../internal.ts";
+import { expectCode, expectContext, type NetCheck } from "./_net_check.ts";
+
+/** The contract of Unix sockets. */
+export const unixChecks: readonly NetCheck[] = [
+  {
+    name: "listen() on a Unix path can be connected to, by an unnamed client",
+    needs: "unixPath",
+    async run({ net, sw, unixPath }) {
+      const address = unixPath();
+      const listener = await net.listen(sw, address);
+      expectSame(formatAddress(listener.address), formatAddress(address), "where it listens");
+      const [client, server] = await both(() => net.connect(sw, address), () => listener.accept(sw));
+      await both(() => writePieces(client, pattern(0, 100)), () => readPattern(server, 0, 100));
+      expectSame(formatAddress(client.peer), formatAddress(address), "the peer of the client");
+      expectSame(formatAddress(server.local), formatAddress(address), "the address of the server");
+      expectSame(formatAddress(server.peer), "unix:", "the peer of the server");
+    },
+  },
+  {
+    name: "close() of a listener removes its Unix path",
+    needs: "unixPath",
+    async run({ net, sw, unixPath }) {
+      const address = unixPath();
+      const listener = await net.listen(sw, address);
+      await listener.close();
+      await expectCode(() => net.connect(sw, address), "not_found", "connect() to a path that is gone");
+      await net.listen(sw, address);
+    },
+  },
+  {
+    name: "connect() to a Unix path that does not exist is not_found, and says where",
+    needs: "unixPath",
+    async run({ net, sw, unixPath }) {
+      const address = unixPath();
+      const error = await expectCode(() => net.connect(sw, address), "not_found", "connect() to no path");
+      expectContext(error, `connecting to ${formatAddress(address)}`);
+    },
+  },
+  {
+    name: "listen() on a Unix path in use is address_in_use, reuseAddr or not, and harms nobody",
+    needs: "unixPath",
+    async run({ net, sw, unixPath }) {
+      const address = unixPath();
+      const listener = await net.listen(sw, address);
+      for (const reuseAddr of [false, true]) {
+        const again = () => net.listen(sw, address, { reuseAddr });
+        await expectCode(again, "address_in_use", `listen() with reuseAddr ${reuseAddr}`);
+      }
+      // With `reuseAddr` it was asked whether it lives, so there may be a connection that is over.
+      const server = async () => {
+        for (;;) {
+          const flow = await listener.accept(sw);
+          const count = await flow.read(new Uint8Array(9)).catch(() => null);
+          if (count !== null) return count;
+        }
+      };
+      const [count] = await both(server, async () => await writePieces(await net.connect(sw, address), pattern(0, 9)));
+      expectSame(count, 9, "how much arrived");
+    },
+  },
+  {
+    name: "a Unix path that is empty or too long is refused",
+    async run({ net, sw }) {
+      for (const address of [unix(""), unix("/" + "x".repeat(200))]) {
+        const what = formatAddress(address);
+        await expectError(() => net.listen(sw, address), TypeError, `listen() on ${what}`);
+        await expectError(() => net.connect(sw, address), TypeError, `connect() to ${what}`);
+      }
+    },
+  },
+  {
+    name: "an abstract Unix name works where there is the feature, and is not_supported elsewhere",
+    needs: "unixPath",
+    async run({ net, sw }) {
+      const address = unix(`\0sluice-check-${crypto.randomUUID()}`);
+      if (!net.features.has("abstractUnix")) {
+        await expectCode(() => net.listen(sw, address), "not_supported", "listen() on an abstract name");
+        return;
+      }
+      const listener = await net.listen(sw, address);
+      const [client, server] = await both(() => net.connect(sw, address), () => listener.accept(sw));
+      await both(() => writePieces(client, pattern(0, 100)), () => readPattern(server, 0, 100));
+      await listener.close();
+      await expectCode(() => net.connect(sw, address), "connection_refused", "connect() to a name that is gone");
+    },
+  },
+];

@@ -1,0 +1,229 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Attempt } from "../../internal.ts";
+import { open } from "../../../base/internal.ts";
+import type { Clock } from "../../../switch/mod.ts";
+import {
+  type Address,
+  type DatagramAddress,
+  IpAddress,
+  type NetFeature,
+  type ServiceRecord,
+  type SocketOptionName,
+  type StreamAddress,
+  tcp,
+  type TcpAddress,
+  udp,
+  type UdpAddress,
+  unix,
+  type UnixAddress,
+} from "../../mod.ts";
+import type {
+  NetProvider,
+  ProviderConnectOptions,
+  ProviderDatagram,
+  ProviderDatagramOptions,
+  ProviderListener,
+  ProviderListenOptions,
+  ProviderStream,
+  SocketKind,
+} from "../../provider/internal.ts";
+import { MemoryDatagram } from "./_datagram.ts";
+import { bare, type Hosts, isLoopback4 } from "./_hosts.ts";
+import { MemoryListener } from "./_listener.ts";
+import { type Bound, covers, type Interface, isAny, Ports } from "./_ports.ts";
+import { MemoryStream } from "./_stream.ts";
+import { systemError } from "./_system_error.ts";
+import { Turn } from "./_turn.ts";
+
+const ofConnections: readonly SocketOptionName[] = [
+  "TCP_NODELAY",
+  "SO_KEEPALIVE",
+  "TCP_KEEPIDLE",
+  "TCP_KEEPINTVL",
+  "TCP_KEEPCNT",
+  "IP_TOS",
+  "IPV6_TCLASS",
+];
+
+const ofDatagrams: readonly SocketOptionName[] = [
+  "SO_BROADCAST",
+  "SO_RCVBUF",
+  "SO_SNDBUF",
+  "IP_TTL",
+  "IPV6_UNICAST_HOPS",
+  "IPV6_V6ONLY",
+];
+
+/** One host without a network card: everything that is sent arrives on it at once. */
+export class MemoryProvider implements NetProvider {
+  readonly features: ReadonlySet<NetFeature> = new Set<NetFeature>([
+    "pullAccept",
+    "acceptErrors",
+    "reusePort",
+    "ipv6Only",
+    "abstractUnix",
+    "datagrams",
+    "datagramReusePort",
+    "datagramErrors",
+  ]);
+  readonly socketOptions: Readonly<Record<SocketKind, ReadonlySet<SocketOptionName>>> = {
+    tcp: new Set(ofConnections),
+    tcpListener: new Set([...ofConnections, "IPV6_V6ONLY"]),
+    udp: new Set(ofDatagrams),
+  };
+  readonly clock: Clock;
+  readonly #hosts: Hosts;
+  readonly #turn: Turn = new Turn();
+  readonly #tcp: Ports<MemoryListener> = new Ports();
+  readonly #udp: Ports<MemoryDatagram> = new Ports();
+  readonly #unix: Map<string, MemoryListener> = new Map();
+
+  constructor(clock: Clock, hosts: Hosts) {
+    this.clock = clock;
+    this.#hosts = hosts;
+  }
+
+  connect(address: StreamAddress, { bindTo }: ProviderConnectOptions): Attempt<ProviderStream> {
+    return address.transport === "unix"
+      ? this.#connectUnix(address)
+      : this.#connectTcp(address, bindTo as TcpAddress | undefined);
+  }
+
+  listen(address: StreamAddress, options: ProviderListenOptions): Attempt<ProviderListener> {
+    return settled(
+      address.transport === "unix" ? this.#listenUnix(address, options) : this.#listenTcp(address, options),
+    );
+  }
+
+  datagram(address: DatagramAddress, options: ProviderDatagramOptions): Attempt<ProviderDatagram> {
+    const { ip: asked, port } = address as UdpAddress; // there are no unixDatagrams
+    const { reuseAddr, reusePort, ipv6Only } = options;
+    const request = { ip: this.#ownIp(asked, address), port, ipv6Only, shares: reuseAddr || reusePort };
+    const remote = options.remote as UdpAddress | undefined;
+    const target = remote === undefined ? undefined : this.#targetOf(remote, "connect");
+    const source = target === undefined ? request.ip : sourceOf(request, target, "connect");
+    const bound = this.#udp.bind(request, (port) => udp(asked, port));
+    const peer = target === undefined ? undefined : udp(target, (remote as UdpAddress).port);
+    bound.owner = new MemoryDatagram(udp(source, bound.port), peer, {
+      carry: (data, to) => this.#carry(bound, data, to),
+      turn: this.#turn,
+      release: bound.release,
+    });
+    return settled(bound.owner);
+  }
+
+  lookup(name: string): Attempt<readonly IpAddress[]> {
+    return settled(this.#hosts.lookup(name));
+  }
+
+  lookupName(ip: IpAddress): Attempt<readonly string[]> {
+    return settled(this.#hosts.lookupName(ip));
+  }
+
+  lookupServices(name: string): Attempt<readonly ServiceRecord[]> {
+    return settled(this.#hosts.lookupServices(name));
+  }
+
+  #listenTcp(address: TcpAddress, options: ProviderListenOptions): MemoryListener {
+    const { ipv6Only, reusePort: shares, backlog } = options;
+    const ip = this.#ownIp(address.ip, address);
+    const bound = this.#tcp.bind({ ip, port: address.port, ipv6Only, shares }, (port) => tcp(address.ip, port));
+    return bound.owner = new MemoryListener(tcp(address.ip, bound.port), backlog, bound.release);
+  }
+
+  #listenUnix(address: UnixAddress, { backlog }: ProviderListenOptions): MemoryListener {
+    const { path } = address;
+    if (this.#unix.has(path)) throw systemError("EADDRINUSE", "listen", address);
+    const listener = new MemoryListener(address, backlog, () => this.#unix.delete(path));
+    this.#unix.set(path, listener);
+    return listener;
+  }
+
+  #connectTcp(address: TcpAddress, bindTo: TcpAddress | undefined): Attempt<ProviderStream> {
+    const target = this.#targetOf(address, "connect");
+    const any = target.version === 4 ? IpAddress.any4 : IpAddress.any6;
+    const from = bindTo === undefined ? any : this.#ownIp(bindTo.ip, bindTo);
+    const ip = sourceOf({ ip: from }, target, "connect");
+    const bound = this.#tcp.bind({ ip, port: bindTo?.port ?? 0 }, (port) => tcp(ip, port));
+    const listener = this.#tcp.find(target, address.port);
+    if (listener === undefined) {
+      bound.release();
+      throw systemError("ECONNREFUSED", "connect", address);
+    }
+    return this.#call(listener, tcp(ip, bound.port), tcp(target, address.port), bound.release);
+  }
+
+  #connectUnix(address: UnixAddress): Attempt<ProviderStream> {
+    const listener = this.#unix.get(address.path);
+    if (listener === undefined) {
+      throw systemError(address.path.startsWith("\0") ? "ECONNREFUSED" : "ENOENT", "connect", address);
+    }
+    if (listener.isFull) throw systemError("EAGAIN", "connect", address);
+    return this.#call(listener, unix(""), address, () => {});
+  }
+
+  #call(
+    listener: MemoryListener,
+    local: StreamAddress,
+    peer: StreamAddress,
+    release: () => void,
+  ): Attempt<ProviderStream> {
+    const [stream, other] = MemoryStream.pair(local, peer, this.#turn);
+    open.sockets++;
+    stream.onGone = () => {
+      open.sockets--;
+      release();
+    };
+    const result = new Promise<ProviderStream>((resolve, reject) => {
+      const again = () => resolve(stream);
+      listener.take({
+        stream: other,
+        admitted: () => {
+          if (this.#turn.admits({ again })) again();
+        },
+        refused: () => {
+          stream.abort();
+          reject(systemError("ECONNREFUSED", "connect", peer));
+        },
+      });
+    });
+    return { result, cancel: () => stream.abort() };
+  }
+
+  #carry(bound: Bound<MemoryDatagram>, data: Uint8Array<ArrayBuffer>, to: UdpAddress): boolean {
+    const target = this.#targetOf(to, "send");
+    const from = udp(sourceOf(bound, target, "send"), bound.port);
+    const rank = (other: MemoryDatagram) => other.remote === undefined ? 1 : other.hears(from) ? 2 : 0;
+    const receiver = this.#udp.find(target, to.port, rank);
+    receiver?.receive({ data, from });
+    return receiver !== undefined;
+  }
+
+  /** Where something goes. As on Linux, to the address of all interfaces means to this host. */
+  #targetOf(address: TcpAddress | UdpAddress, syscall: string): IpAddress {
+    const ip = bare(address.ip);
+    if (isAny(ip)) return ip.version === 4 ? IpAddress.loopback4 : IpAddress.loopback6;
+    if (this.#hosts.has(ip)) return ip;
+    throw systemError("ENETUNREACH", syscall, address);
+  }
+
+  /** An address to bind to, which must be one of the host's own. */
+  #ownIp(asked: IpAddress, address: Address): IpAddress {
+    const ip = bare(asked);
+    if (isAny(ip) || this.#hosts.has(ip)) return ip;
+    throw systemError("EADDRNOTAVAIL", "bind", address);
+  }
+}
+
+/** The address from which something that is bound there sends. */
+function sourceOf(bound: Interface, target: IpAddress, syscall: string): IpAddress {
+  if (!isAny(bound.ip) && bound.ip.version === target.version) return bound.ip;
+  if (isAny(bound.ip) && covers(bound, target)) return isLoopback4(target) ? IpAddress.loopback4 : target;
+  throw systemError("ENETUNREACH", syscall);
+}
+
+/** An attempt that has succeeded at once. */
+function settled<T>(value: T): Attempt<T> {
+  return { result: Promise.resolve(value), cancel: () => {} };
+}

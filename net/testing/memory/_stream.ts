@@ -1,0 +1,173 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { writeLimit } from "../../../flow/internal.ts";
+import type { ProviderStream, ProviderStreamEvents } from "../../provider/internal.ts";
+import type { SocketOptionName, SocketOptionValue, StreamAddress } from "../../mod.ts";
+import { ByteQueue } from "./_byte_queue.ts";
+import { systemError } from "./_system_error.ts";
+import type { Later, Turn } from "./_turn.ts";
+
+/** One end of a connection in memory. What it is given arrives at the other end in the same turn. */
+export class MemoryStream implements ProviderStream, Later {
+  /** Makes the two ends of a connection between two addresses: first the one that is at `local`. */
+  static pair(local: StreamAddress, peer: StreamAddress, turn: Turn): [MemoryStream, MemoryStream] {
+    const one = new MemoryStream(local, peer, turn);
+    const other = new MemoryStream(peer, local, turn);
+    one.#other = other;
+    other.#other = one;
+    return [one, other];
+  }
+
+  readonly local: StreamAddress;
+  readonly peer: StreamAddress;
+  /** What was taken has been passed on. */
+  readonly flushed = true;
+  /** Called once, when the connection is over for this end. */
+  onGone: (() => void) | undefined;
+  readonly #turn: Turn;
+  readonly #arrived: ByteQueue = new ByteQueue();
+  #other: MemoryStream = this;
+  #events: ProviderStreamEvents | undefined;
+  /** Whether this end drops what arrives. */
+  #dropping = false;
+  /** Whether the other end has ended, and whether this one has. */
+  #endArrived = false;
+  #ended = false;
+  /** Whether this end was closed, so that the other one writes in vain. */
+  #closed = false;
+  /** The reset that the other end has sent. */
+  #reset: Error | undefined;
+  #gone = false;
+  #noDelay: SocketOptionValue = true;
+
+  constructor(local: StreamAddress, peer: StreamAddress, turn: Turn) {
+    this.local = local;
+    this.peer = peer;
+    this.#turn = turn;
+  }
+
+  attach(events: ProviderStreamEvents): void {
+    this.#events = events;
+    if (this.#gone) queueMicrotask(() => events.closed());
+  }
+
+  peek(): Uint8Array<ArrayBuffer> | null | undefined {
+    const bytes = this.#arrived.peek();
+    if (bytes !== undefined) return bytes;
+    if (this.#endArrived) return null;
+    if (this.#reset !== undefined) throw this.#reset;
+    return undefined;
+  }
+
+  consume(size: number): boolean {
+    this.#arrived.consume(size);
+    this.#other.again();
+    this.#goWhenOver();
+    return this.#arrived.size > 0;
+  }
+
+  drop(): void {
+    this.#dropping = true;
+    this.#arrived.clear();
+    this.#other.again();
+    this.#goWhenOver();
+  }
+
+  write(bytes: Uint8Array): number {
+    const size = this.#room(bytes.length);
+    return size === 0 ? 0 : this.#pass(size, (queue) => queue.add(bytes.subarray(0, size)));
+  }
+
+  give(buffers: readonly Uint8Array[]): number {
+    const size = this.#room(buffers.reduce((sum, { length }) => sum + length, 0));
+    return size === 0 ? 0 : this.#pass(size, (queue) => {
+      let left = size;
+      for (const bytes of buffers) {
+        if (left === 0) return;
+        const part = bytes.subarray(0, left);
+        queue.add(part);
+        left -= part.length;
+      }
+    });
+  }
+
+  end(): void {
+    if (this.#ended || this.#gone) return;
+    this.#ended = true;
+    this.#other.#takeEnd();
+    this.#goWhenOver();
+  }
+
+  close(): void {
+    if (this.#gone) return;
+    this.#closed = true;
+    this.#arrived.clear();
+    this.end();
+    this.#other.again(); // its writes fail from now on
+    this.#go();
+  }
+
+  abort(): void {
+    if (this.#gone) return;
+    this.#arrived.clear();
+    this.#other.#takeReset();
+    this.#go();
+  }
+
+  setOption(name: SocketOptionName, value: SocketOptionValue): void {
+    if (name === "TCP_NODELAY") this.#noDelay = value;
+  }
+
+  getOption(name: SocketOptionName): SocketOptionValue | undefined {
+    return name === "TCP_NODELAY" ? this.#noDelay : undefined;
+  }
+
+  /** There may be room again, or writing fails now. */
+  again(): void {
+    this.#events?.writable();
+  }
+
+  /** How many of `wanted` bytes the other end takes now. */
+  #room(wanted: number): number {
+    if (this.#reset !== undefined) throw this.#reset;
+    if (this.#other.#closed) throw systemError("EPIPE", "write", this.peer);
+    const most = Math.min(wanted, writeLimit);
+    const size = this.#other.#dropping ? most : this.#other.#arrived.room(most);
+    return size > 0 && this.#turn.admits(this) ? size : 0;
+  }
+
+  #pass(size: number, add: (queue: ByteQueue) => void): number {
+    const other = this.#other;
+    if (other.#dropping) return size;
+    add(other.#arrived);
+    other.#events?.readable();
+    return size;
+  }
+
+  #takeEnd(): void {
+    this.#endArrived = true;
+    this.#events?.readable();
+    this.#goWhenOver();
+  }
+
+  #takeReset(): void {
+    if (this.#gone) return;
+    this.#reset = systemError("ECONNRESET", "read", this.peer);
+    if (this.#arrived.size > 0) this.#endArrived = false; // the end is lost with what came before it
+    this.#arrived.clear();
+    this.#go();
+  }
+
+  /** When both directions have ended and everything was read, there is nothing left to close. */
+  #goWhenOver(): void {
+    if (this.#ended && this.#endArrived && this.#arrived.size === 0) this.#go();
+  }
+
+  #go(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.onGone?.();
+    const events = this.#events;
+    if (events !== undefined) queueMicrotask(() => events.closed());
+  }
+}

@@ -1,0 +1,299 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Buffer } from "node:buffer";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import { Duplex } from "node:stream";
+import {
+  connect,
+  type ConnectionOptions,
+  createSecureContext,
+  createServer,
+  type TlsOptions,
+  type TLSSocket,
+} from "node:tls";
+import { attempt, guard } from "../../base/internal.ts";
+import { writeLimit } from "../../flow/internal.ts";
+import { bufferOf, Incoming, privateCopy } from "../../flow/node/internal.ts";
+import { isFor, readCertificateNames } from "./_certificate_names.ts";
+import type { HandshakeResult, TlsEndpoint, TlsEngine, TlsEvents, TlsSettings } from "./_engine.ts";
+import { type TlsErrorCode, TlsFailure } from "./errors.ts";
+
+/** The runtime sets no limit of its own then. Deno would keep the timer, and all that hangs on it, after a handshake that failed. */
+const noHandshakeTimeout = -1;
+
+/** What the codes of `node:tls` mean; all others are `protocol`. They are those of OpenSSL's X509_V_ERR_*, but for the first three. */
+const codes: Readonly<Record<string, TlsErrorCode>> = {
+  ECONNRESET: "truncated", // an end in the midst of the handshake, as the runtimes call it
+  ERR_TLS_CERT_ALTNAME_INVALID: "name_mismatch",
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: "certificate_untrusted",
+  HOSTNAME_MISMATCH: "name_mismatch",
+  CERT_HAS_EXPIRED: "certificate_expired",
+  CERT_NOT_YET_VALID: "certificate_expired",
+  UNABLE_TO_GET_ISSUER_CERT: "certificate_untrusted",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "certificate_untrusted",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "certificate_untrusted",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "certificate_untrusted",
+  SELF_SIGNED_CERT_IN_CHAIN: "certificate_untrusted",
+  CERT_SIGNATURE_FAILURE: "certificate_untrusted",
+  CERT_CHAIN_TOO_LONG: "certificate_untrusted",
+  CERT_REVOKED: "certificate_untrusted",
+  INVALID_CA: "certificate_untrusted",
+  INVALID_PURPOSE: "certificate_untrusted",
+  PATH_LENGTH_EXCEEDED: "certificate_untrusted",
+  CERT_UNTRUSTED: "certificate_untrusted",
+  CERT_REJECTED: "certificate_untrusted",
+};
+
+/** TLS through `node:tls`, which all three runtimes have. */
+export const nodeTls: TlsEngine = {
+  checkX509(certificate) {
+    new X509Certificate(certificate);
+  },
+  hasOwnKey({ chain, key, passphrase }) {
+    const readable = createPrivateKey(passphrase === undefined ? key : { key, passphrase });
+    return new X509Certificate(chain[0]).checkPrivateKey(readable);
+  },
+  checkIdentity({ chain, key, passphrase }) {
+    createSecureContext({ cert: chain.join("\n"), key, passphrase, ca: [] }); // or else all authorities would be read
+  },
+  connect(settings, events) {
+    const { serverName, verify } = settings;
+    const endpoint = new NodeEndpoint(events);
+    const socket = connect({
+      ...contextOf(settings),
+      host: serverName,
+      servername: isIP(serverName) ? "" : serverName,
+      rejectUnauthorized: verify,
+      socket: endpoint.stream,
+      allowHalfOpen: true,
+    } as ConnectionOptions);
+    endpoint.watch(socket);
+    const onSecure = () => {
+      // The runtime has refused what it should. This is for the day on which one does not.
+      const certificate = socket.getPeerX509Certificate(); // which Node gives once
+      if (verify && !socket.authorized) endpoint.fail(socket.authorizationError);
+      else if (verify && !isPeer(certificate, serverName)) endpoint.fail(wrongName(certificate));
+      else endpoint.secured(socket, certificate);
+    };
+    socket.once("secureConnect", guard(onSecure, endpoint.broken));
+    return endpoint;
+  },
+  accept(settings, events) {
+    const asks = settings.authorities !== undefined;
+    const endpoint = new NodeEndpoint(events);
+    const server = createServer({
+      ...contextOf(settings),
+      requestCert: asks,
+      rejectUnauthorized: false, // by the runtime, which does not say why
+      allowHalfOpen: true,
+      handshakeTimeout: noHandshakeTimeout,
+    });
+    const fail = (error: unknown, socket?: TLSSocket) => {
+      socket?.on("error", () => {}); // it goes with the stream under it
+      endpoint.fail(error);
+    };
+    const onSecure = (socket: TLSSocket) => {
+      if (asks && !socket.authorized) return fail(socket.authorizationError, socket);
+      endpoint.watch(socket);
+      endpoint.secured(socket, socket.getPeerX509Certificate());
+    };
+    server.on("tlsClientError", guard(fail, endpoint.broken));
+    server.on("error", guard(fail, endpoint.broken));
+    server.on("secureConnection", guard(onSecure, endpoint.broken));
+    server.emit("connection", endpoint.stream);
+    return endpoint;
+  },
+};
+
+/**
+ * An endpoint of `node:tls` over a stream that is no socket. The runtimes differ in when they stop reading such a stream, what they say was written to it, and when
+ * they destroy it; and none shows whether the peer took its leave. So nothing is queued inside the stream, and it never ends.
+ */
+class NodeEndpoint implements TlsEndpoint {
+  /** What `node:tls` takes for a socket. */
+  readonly stream: Duplex;
+  readonly #events: TlsEvents;
+  #socket: TLSSocket | undefined;
+  /** There once the handshake is done. */
+  #incoming: Incoming | undefined;
+  /** What the peer has shown. */
+  #certificate: X509Certificate | undefined;
+  #ending = false;
+  #isBroken = false;
+  /** Fails the session for what was thrown in a callback, where no one else can be told. */
+  readonly broken = (error: unknown): void => {
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    attempt(() => this.fail(error), () => {});
+    this.destroy();
+  };
+
+  constructor(events: TlsEvents) {
+    this.#events = events;
+    const wantsRecord = guard(() => events.wantsRecord(), this.broken);
+    const finished = guard(() => events.finished(), this.broken);
+    this.stream = new Duplex({
+      read: () => queueMicrotask(wantsRecord), // what is pushed in a call to read() comes out later
+      write: (chunk: Buffer, _, done) => {
+        attempt(() => events.encrypted(chunk), this.broken);
+        done();
+      },
+      final: (done) => {
+        done();
+        // On Bun, when the peer has ended: it ends both directions then. In a handshake the error follows.
+        if (this.#incoming !== undefined && !this.#ending) finished();
+      },
+    });
+    this.stream.on("error", () => {});
+  }
+
+  /** Tells what happens to the socket. */
+  watch(socket: TLSSocket): void {
+    this.#socket = socket;
+    socket.on("error", guard((error: Error) => this.fail(error), this.broken));
+    socket.on("close", guard(() => this.#events.closed(), this.broken));
+  }
+
+  fail(error: unknown): void {
+    const code = codeOf(error);
+    const names = code === "name_mismatch" ? namesOf(error) : undefined;
+    this.#events.failed(new TlsFailure(code, error, names));
+  }
+
+  /** The handshake is done. */
+  secured(socket: TLSSocket, certificate: X509Certificate | undefined): void {
+    this.#certificate = certificate;
+    this.#incoming = new Incoming(socket); // which never pauses it, if records are fed one by one, for one is less than that takes
+    this.#incoming.start({ readable: guard(() => this.#events.readable(), this.broken) });
+    this.#events.secured();
+  }
+
+  result(): HandshakeResult {
+    const socket = this.#socket as TLSSocket;
+    const { alpnProtocol } = socket;
+    try {
+      return {
+        protocol: typeof alpnProtocol === "string" ? alpnProtocol : undefined,
+        peerCertificate: this.#certificate && peerCertificateOf(this.#certificate),
+        version: String(socket.getProtocol()),
+      };
+    } catch (error) {
+      throw new TlsFailure("protocol", error);
+    }
+  }
+
+  decrypt(bytes: Uint8Array<ArrayBuffer>): void {
+    this.stream.push(bufferOf(bytes));
+  }
+
+  peek(): Uint8Array<ArrayBuffer> | null | undefined {
+    return this.#incoming?.peek();
+  }
+
+  consume(size: number): boolean {
+    return this.#incoming?.consume(size) ?? false;
+  }
+
+  drop(): void {
+    this.#incoming?.drop();
+  }
+
+  write(bytes: Uint8Array): number {
+    return this.#idle ? this.#put(privateCopy(bytes.subarray(0, writeLimit))) : 0;
+  }
+
+  give(buffers: readonly Uint8Array[]): number {
+    return this.#idle ? this.#put(buffers[0].subarray(0, writeLimit)) : 0;
+  }
+
+  end(): void {
+    if (this.#ending || this.#incoming === undefined) return;
+    this.#ending = true;
+    this.#socket?.end(guard(() => this.#events.writable(), this.broken));
+  }
+
+  get flushed(): boolean {
+    const socket = this.#socket;
+    if (socket === undefined || socket.destroyed) return true;
+    return socket.writableLength === 0 && (!this.#ending || socket.writableFinished);
+  }
+
+  destroy(): void {
+    this.#socket?.destroy();
+    this.stream.destroy();
+  }
+
+  /** Whether a write is taken: nothing older is queued. A broken socket would take any, and lose it, while the event that tells why has yet to come. */
+  get #idle(): boolean {
+    const socket = this.#socket;
+    return this.#incoming !== undefined && socket !== undefined && socket.writable && socket.writableLength === 0;
+  }
+
+  #put(bytes: Uint8Array): number {
+    const { length } = bytes; // now, for the runtime may detach what it is given
+    this.#socket?.write(bytes, guard(() => this.#events.writable(), this.broken));
+    return length;
+  }
+}
+
+/** What both sides of `node:tls` want. */
+function contextOf({ identity, authorities, protocols }: TlsSettings): TlsOptions {
+  return {
+    cert: identity?.chain.join("\n"),
+    key: identity?.key,
+    passphrase: identity?.passphrase,
+    ca: authorities && [...authorities],
+    ALPNProtocols: protocols && [...protocols],
+    minVersion: "TLSv1.2",
+  };
+}
+
+/** What `node:tls` means by an error, or by a code that it gives in place of one. */
+function codeOf(error: unknown): TlsErrorCode {
+  const code = String((error as { code?: unknown } | undefined)?.code ?? error);
+  return Object.hasOwn(codes, code) ? codes[code] : "protocol";
+}
+
+/** The names of the certificate in an error of the check of names. */
+function namesOf(error: unknown): readonly string[] {
+  try {
+    const { raw } = (error as { cert: { raw: Uint8Array } }).cert;
+    const { hosts, addresses } = readCertificateNames(raw);
+    return [...hosts, ...addresses];
+  } catch {
+    return []; // there is none
+  }
+}
+
+/**
+ * Whether the server's certificate is for its name. Deno checks names in a text in which a comma in one name makes two of
+ * it.
+ */
+function isPeer(certificate: X509Certificate | undefined, serverName: string): boolean {
+  try {
+    return certificate !== undefined && isFor(readCertificateNames(certificate.raw), serverName);
+  } catch {
+    return false; // it cannot be read
+  }
+}
+
+/** An error like that of the runtime's own check. */
+function wrongName(certificate: X509Certificate | undefined): Error {
+  const cert = { raw: certificate?.raw };
+  const message = "The certificate is for another name";
+  return Object.assign(new Error(message), { code: "ERR_TLS_CERT_ALTNAME_INVALID", cert });
+}
+
+function peerCertificateOf(certificate: X509Certificate): HandshakeResult["peerCertificate"] {
+  const { validFrom, validTo, fingerprint256, raw } = certificate;
+  const { subject, issuer } = readCertificateNames(raw);
+  return Object.freeze({
+    subject,
+    issuer,
+    validFrom: new Date(validFrom),
+    validTo: new Date(validTo),
+    fingerprint: fingerprint256,
+    der: new Uint8Array(raw),
+  });
+}

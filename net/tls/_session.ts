@@ -1,0 +1,177 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Home, StreamEnd, StreamEvents } from "../../flow/internal.ts";
+import { BrokenPipeError } from "../../flow/mod.ts";
+import type { HandshakeResult, TlsEndpoint, TlsEvents } from "./_engine.ts";
+import { Records } from "./_records.ts";
+import { closeFlow, type ClosingTerms, type WrappedFlow } from "./_wrapped_flow.ts";
+import { TlsFailure } from "./errors.ts";
+
+/** Makes an endpoint, which begins its handshake. */
+export type Open = (events: TlsEvents) => TlsEndpoint;
+
+/** One end of a TLS connection that never waits, over a flow. */
+export class Session implements StreamEnd {
+  readonly records: Records;
+  readonly #flow: WrappedFlow;
+  readonly #home: Home;
+  #events: StreamEvents = { readable: () => {}, writable: () => {} };
+  #endpoint: TlsEndpoint | undefined;
+  #shaking = true;
+  #onFailure: (error: unknown) => void = () => {};
+  /** What every read throws, once all that came before is consumed. */
+  #receiveFailure: { readonly error: unknown } | undefined;
+  /** What every write throws. */
+  #sendFailure: { readonly error: unknown } | undefined;
+  /** The flow ended without close_notify, and that is an end too. */
+  #receiveEnded = false;
+  /** Somebody waits for what the next record has in it, or it will be dropped. */
+  #hungry = false;
+  #dropping = false;
+  #freed: Promise<void> | undefined;
+
+  constructor(flow: WrappedFlow, home: Home, needsCloseNotify: boolean) {
+    this.#flow = flow;
+    this.#home = home;
+    this.records = new Records(flow, home, {
+      hungry: () => this.#shaking || this.#hungry,
+      shaking: () => this.#shaking,
+      record: (bytes) => this.#endpoint?.decrypt(bytes),
+      sent: () => this.#events.writable(),
+      ended: (complete) => {
+        if (needsCloseNotify || this.#shaking || !complete) return this.#failReading(new TlsFailure("truncated"));
+        this.#receiveEnded = true;
+        this.#events.readable();
+      },
+      failed: (operation, error) => operation === "read" ? this.#failReading(error) : this.#failWriting(error),
+    });
+  }
+
+  /** Tells whom to call. */
+  attach(events: StreamEvents): void {
+    this.#events = events;
+  }
+
+  /** Performs the handshake. What it fails with is not yet the error for the caller. */
+  async handshake(open: Open): Promise<HandshakeResult> {
+    await new Promise<void>((resolve, reject) => {
+      this.#onFailure = reject;
+      this.#endpoint = begin(open, {
+        secured: () => {
+          this.#shaking = false;
+          resolve();
+        },
+        wantsRecord: () => this.records.want(),
+        encrypted: (bytes) => this.records.send(bytes),
+        readable: () => {
+          this.#hungry = this.#dropping;
+          this.#events.readable();
+        },
+        writable: () => this.#events.writable(),
+        finished: () => this.#failWriting(new BrokenPipeError("write")),
+        failed: (failure) => this.#fail(failure, failure),
+        closed: () => this.#fail(new TlsFailure("truncated"), new BrokenPipeError("write")),
+      });
+    });
+    return (this.#endpoint as TlsEndpoint).result();
+  }
+
+  peek(): Uint8Array<ArrayBuffer> | null | undefined {
+    const bytes = this.#peek();
+    if (bytes !== undefined || this.#hungry) return bytes;
+    this.#hungry = true;
+    this.records.pull();
+    return this.#peek();
+  }
+
+  consume(size: number): boolean | void {
+    return this.#endpoint?.consume(size);
+  }
+
+  drop(): void {
+    this.#endpoint?.drop();
+    this.#dropping = this.#hungry = true;
+    this.records.pull();
+  }
+
+  write(bytes: Uint8Array): number {
+    return this.#sender?.write(bytes) ?? 0;
+  }
+
+  give(buffers: readonly Uint8Array[]): number {
+    return this.#sender?.give(buffers) ?? 0;
+  }
+
+  end(): void {
+    this.#endpoint?.end();
+  }
+
+  /** What was encrypted goes out even where the endpoint has failed, or has ended with its peer. */
+  get flushed(): boolean {
+    if (this.#freed !== undefined) return true;
+    return this.records.idle && (this.#sendFailure !== undefined || (this.#endpoint?.flushed ?? true));
+  }
+
+  /** Closes the flow, with `ms` milliseconds left to wait for the peer. Settles when that is done. */
+  close(ms: number, terms: ClosingTerms): Promise<void> {
+    return this.#freed ??= this.#free(() => closeFlow(this.#flow, ms, terms));
+  }
+
+  /** Gives everything back at once: by a reset where the flow can, or else by closing it. Settles when that is done. */
+  abort(terms: ClosingTerms, reason?: unknown): Promise<void> {
+    if (this.#freed !== undefined) this.#flow.abort?.(reason);
+    return this.#freed ??= this.#free(() => {
+      this.#flow.abort?.(reason);
+      return closeFlow(this.#flow, 0, terms);
+    });
+  }
+
+  async #free(close: () => Promise<void>): Promise<void> {
+    this.#failReading(new TlsFailure("truncated"));
+    this.#failWriting(new BrokenPipeError("write"));
+    this.#endpoint?.destroy();
+    const stopped = this.#home.stop(); // not awaited yet: an operation of a foreign flow may settle only when the flow is closed
+    await close();
+    await stopped;
+  }
+
+  /** What takes a write, if anything does: nothing older is queued. */
+  get #sender(): TlsEndpoint | undefined {
+    if (this.#sendFailure !== undefined) throw this.#sendFailure.error;
+    return this.records.idle ? this.#endpoint : undefined;
+  }
+
+  #peek(): Uint8Array<ArrayBuffer> | null | undefined {
+    const bytes = this.#endpoint?.peek();
+    if (bytes !== undefined) return bytes;
+    if (this.#receiveFailure !== undefined) throw this.#receiveFailure.error;
+    return this.#receiveEnded ? null : undefined;
+  }
+
+  /** Where the handshake fails, what tells the peer why may still go out. */
+  #fail(reading: unknown, writing: unknown): void {
+    this.#failReading(reading);
+    if (!this.#shaking) this.#failWriting(writing);
+  }
+
+  #failReading(error: unknown): void {
+    this.#receiveFailure ??= { error };
+    this.#onFailure(error);
+    this.#events.readable();
+  }
+
+  #failWriting(error: unknown): void {
+    this.#sendFailure ??= { error };
+    this.#onFailure(error);
+    this.#events.writable();
+  }
+}
+
+/** Begins a handshake. A runtime may refuse what it is told in one. */
+function begin(open: Open, events: TlsEvents): TlsEndpoint {
+  try {
+    return open(events);
+  } catch (error) {
+    throw new TlsFailure("protocol", error);
+  }
+}

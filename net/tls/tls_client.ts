@@ -1,0 +1,60 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { TwoWay } from "../../flow/mod.ts";
+import type { Switch } from "../../switch/mod.ts";
+import { checkAuthorities, checkCertificate, checkProtocols, checkVerification } from "./_checks.ts";
+import type { TlsClientSettings } from "./_engine.ts";
+import { nodeTls } from "./_node_engine.ts";
+import { openTls } from "./_open_tls.ts";
+import { checkServerName } from "./_server_name.ts";
+import type { TlsClientOptions } from "./options.ts";
+import type { TlsFlow } from "./tls_connection.ts";
+
+/**
+ * Starts TLS over a flow, as its client: at once, or in the midst of another protocol (STARTTLS).
+ *
+ * The server must show a certificate that an authority vouches for, that is valid, and that names `serverName`. Otherwise, and when the handshake fails or is cancelled,
+ * the flow is closed. From the call on it belongs to the TLS connection, which belongs to `sw`; only arguments that are wrong, and a call that is refused, leave it alone.
+ *
+ * @param sw The switch that owns the connection.
+ * @param flow What carries the encrypted bytes: a socket, a pipe, another TLS connection. Nobody else uses it from now on.
+ * @param options Whom to expect, and how.
+ * @returns The connection, when the handshake is done.
+ * @throws {TlsError} When the handshake fails: the code says why. A flow that breaks meanwhile throws its own error.
+ * @throws {TypeError} When `sw` is finished, or an argument is of the wrong kind, or the key is of another certificate.
+ * @throws {SyntaxError} When `serverName` can be neither a host name nor an IP address, or the certificate, its key or an authority cannot be read.
+ * @throws {RangeError} When a number of milliseconds, or the size of a protocol's name, is out of range.
+ * @throws {Cancelled} When the current scope, or `sw`, is cancelled.
+ *
+ * @example HTTPS by hand
+ * ```ts ignore
+ * import { copyString, hostAddress, readAll, run, Switch } from "@sluice/io";
+ * import { tlsClient } from "@sluice/io/net/tls";
+ *
+ * await run((env) =>
+ *   Switch.run(async (sw) => {
+ *     const flow = await env.net.connect(sw, hostAddress("example.com", 443));
+ *     const tls = await tlsClient(sw, flow, { serverName: "example.com" });
+ *     await copyString("GET / HTTP/1.0\r\nHost: example.com\r\n\r\n", tls);
+ *     console.log(new TextDecoder().decode(await readAll(tls)));
+ *   })
+ * );
+ * ```
+ */
+export function tlsClient(sw: Switch, flow: TwoWay, options: TlsClientOptions): Promise<TlsFlow> {
+  return openTls(sw, flow, options, ({ serverName: given, authorities, certificate, verification, protocols }) => {
+    const serverName = checkServerName(given);
+    const settings: TlsClientSettings = {
+      serverName,
+      verify: checkVerification(verification),
+      authorities: checkAuthorities(authorities),
+      identity: certificate === undefined ? undefined : checkCertificate(certificate),
+      protocols: checkProtocols(protocols),
+    };
+    return {
+      expectedName: serverName,
+      label: `TLS with ${serverName}`,
+      prepare: () => Promise.resolve({ open: (events) => nodeTls.connect(settings, events), serverName }),
+    };
+  });
+}

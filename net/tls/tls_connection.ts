@@ -1,0 +1,212 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { PeerCertificate } from "./peer_certificate.ts";
+import { hideClass } from "../../base/internal.ts";
+import { label as flowLabel, Stream } from "../../flow/internal.ts";
+import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/internal.ts";
+import type { Closable, ShutdownHow, TwoWay } from "../../flow/mod.ts";
+import { adopt, isSwitchCancelled, own } from "../../switch/internal.ts";
+import type { ReleaseHook } from "../../switch/mod.ts";
+import { closeWithin, linger, type Lingering } from "../internal.ts";
+import type { StreamAddress } from "../mod.ts";
+import type { HandshakeResult } from "./_engine.ts";
+import { errorOf } from "./_failure.ts";
+import type { Session } from "./_session.ts";
+import { addressOf, type ClosingTerms, endSending, peerOf, type WrappedFlow } from "./_wrapped_flow.ts";
+import type { TlsErrorContext } from "./errors.ts";
+
+/**
+ * A TLS connection over a flow.
+ *
+ * A read is at the end only when the other side has said so by close_notify. A flow that just ends is a
+ * {@linkcode TlsError} `truncated`, once all that came before is read, unless `closeNotify` is `"optional"`. What breaks
+ * the flow is thrown as the flow throws it.
+ *
+ * It lives until it is closed or aborted, or its switch ends; a later operation is a `ClosedError`, which says so.
+ */
+export interface TlsFlow extends TwoWay, Closable, LendingSource, GivingSink {
+  /** The local address of the flow that carries the connection; of a flow without one, an unnamed Unix address. */
+  readonly local: StreamAddress;
+  /** The address of the peer, likewise. */
+  readonly peer: StreamAddress;
+  /** The protocol that both sides have agreed on (ALPN), if they named any. */
+  readonly protocol: string | undefined;
+  /** What the other side has shown. On a server it is there only if `authorities` are. */
+  readonly peerCertificate: PeerCertificate | undefined;
+  /** The version of TLS: `"TLSv1.3"` or `"TLSv1.2"`. */
+  readonly version: string;
+  /**
+   * The name of the server, without a trailing dot: what the client asked for (SNI) or, on the client, what the certificate
+   * was checked for.
+   */
+  readonly serverName: string | undefined;
+  /**
+   * Closes the connection and the flow that carries it. Nothing that a write took is lost: it goes out, and after it
+   * close_notify and the end of the flow's sending direction. Then input is read and dropped until the other side has ended
+   * too, for otherwise the system could reset the connection while the last bytes are on their way. All of this takes at most
+   * `linger` milliseconds, and no time where the other side has ended.
+   *
+   * If the owning switch has failed or was cancelled, the connection is aborted instead.
+   */
+  close(): Promise<void>;
+  /**
+   * Breaks the connection at once, and aborts the flow that carries it, where that can be. What has not gone out is lost, and
+   * the other side sees an error.
+   *
+   * @param reason The cause of the {@linkcode ClosedError} with which every operation is rejected from now on, those that wait
+   * included.
+   */
+  abort(reason?: unknown): void;
+}
+
+/** Who a connection belongs to, and how it closes. */
+export interface TlsTerms extends ClosingTerms {
+  /** In milliseconds. */
+  readonly linger: number;
+  /** What it is called in dumps. */
+  readonly label: string;
+  /** Whom the certificate of the other side is to name, if that is checked. */
+  readonly expectedName: string | undefined;
+}
+
+/** Notes that the handshake is done. */
+export let secure: (flow: SecureFlow, result: HandshakeResult, serverName: string | undefined) => void;
+
+/** What the errors of a connection say beside their code. */
+export let contextOf: (flow: SecureFlow) => TlsErrorContext;
+
+/** Whether a connection is closed, or about to be. */
+export let isClosing: (flow: SecureFlow) => boolean;
+
+/** A session with an owner. */
+export class SecureFlow implements TlsFlow, Lingering {
+  static {
+    hideClass(this);
+    secure = (flow, result, serverName) => {
+      flow.#result = result;
+      flow.#serverName = serverName;
+    };
+    contextOf = (flow) => flow.#context;
+    isClosing = (flow) => flow.#closing !== undefined;
+  }
+
+  readonly local: StreamAddress;
+  readonly peer: StreamAddress;
+  readonly #context: TlsErrorContext;
+  readonly #session: Session;
+  readonly #flow: WrappedFlow;
+  readonly #terms: TlsTerms;
+  readonly #stream: Stream;
+  readonly #hook: ReleaseHook;
+  #result: HandshakeResult | undefined;
+  #serverName: string | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(session: Session, flow: WrappedFlow, terms: TlsTerms) {
+    const { label, owner, expectedName } = terms;
+    this.local = addressOf(flow.local);
+    this.peer = addressOf(flow.peer);
+    const context = this.#context = { peer: peerOf(this.peer, flow), expectedName };
+    this.#session = session;
+    this.#flow = flow;
+    this.#terms = terms;
+    this.#stream = new Stream(session, { label, failure: (operation, cause) => errorOf(operation, cause, context) });
+    this.#hook = own(owner, "start TLS", { release: () => this.#release(), label });
+    session.attach(this.#stream);
+    Object.freeze(this);
+  }
+
+  get [flowLabel](): string {
+    return this.#stream.label;
+  }
+
+  get protocol(): string | undefined {
+    return this.#result?.protocol;
+  }
+
+  get peerCertificate(): PeerCertificate | undefined {
+    return this.#result?.peerCertificate;
+  }
+
+  get version(): string {
+    return this.#result?.version ?? "";
+  }
+
+  get serverName(): string | undefined {
+    return this.#serverName;
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    return this.#stream.read(buffer);
+  }
+
+  [lend](use: Borrower): Promise<number | null> {
+    return this.#stream.lend(use);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#stream.write(bytes);
+  }
+
+  [give](buffers: readonly Uint8Array[]): Promise<number> {
+    return this.#stream.give(buffers);
+  }
+
+  shutdown(how: ShutdownHow): Promise<void> {
+    return this.#stream.shutdown(how);
+  }
+
+  abort(reason?: unknown): void {
+    this.#stream.close("aborted by this side", reason === undefined ? undefined : { cause: reason });
+    this.#closing = this.#session.abort(this.#terms, reason).finally(() => this.#hook.remove());
+    this.#closing.catch(() => {}); // close() tells
+  }
+
+  close(): Promise<void> {
+    return this.#closeOnce(this.#terms.linger, "closed by this side");
+  }
+
+  [closeWithin](ms: number): Promise<void> {
+    return this.#closeOnce(Math.min(ms, this.#terms.linger), "closed by this side");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /**
+   * Closes the connection because its switch ends. As of a socket, the next release hook runs as soon as all that was taken
+   * has gone out, so that two ends of one connection in one switch do not wait for each other.
+   */
+  #release(): Promise<void> {
+    adopt(this.#terms.owner, this.#closeOnce(this.#terms.linger, "its switch has ended"));
+    return this.#stream.awaitFlushed();
+  }
+
+  #closeOnce(ms: number, state: string): Promise<void> {
+    return this.#closing ??= this.#close(ms, state);
+  }
+
+  async #close(ms: number, state: string): Promise<void> {
+    const { owner, clock } = this.#terms;
+    const deadline = clock.now() + ms;
+    this.#stream.close(state);
+    try {
+      if (!isSwitchCancelled(owner)) await linger(owner, clock, ms, this.#farewell());
+      if (isSwitchCancelled(owner) || !this.#session.flushed) await this.#session.abort(this.#terms);
+      else await this.#session.close(Math.max(0, deadline - clock.now()), this.#terms);
+    } finally {
+      this.#hook.remove();
+    }
+  }
+
+  /** Passes on what was taken and our end, and then drops input until the other side has ended. */
+  async #farewell(): Promise<void> {
+    this.#session.end();
+    this.#session.drop();
+    await this.#stream.awaitFlushed();
+    if (!this.#stream.hasTaken) return; // nothing can be lost
+    await endSending(this.#flow);
+    await this.#stream.awaitDrained();
+  }
+}
