@@ -11,7 +11,7 @@ import { type Open, Session } from "./_session.ts";
 import { checkFlow } from "./_wrapped_flow.ts";
 import { TlsError } from "./errors.ts";
 import type { TlsOptions } from "./options.ts";
-import { contextOf, isClosing, secure, SecureFlow, type TlsFlow } from "./tls_connection.ts";
+import { contextOf, isClosing, secure, SecureFlow, type TlsConnection } from "./tls_connection.ts";
 
 /** How a connection is opened. */
 export interface TlsPlan {
@@ -32,7 +32,7 @@ export function openTls<O extends TlsOptions>(
   flow: TwoWay,
   options: O,
   plan: (options: O) => TlsPlan,
-): Promise<TlsFlow> {
+): Promise<TlsConnection> {
   const opening = operation(async () => {
     checkIsSwitch(sw, "start TLS");
     checkOptions(options);

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * TLS over any flow that goes both ways, on both sides, through the runtime's own `node:tls`: {@linkcode tlsClient} and {@linkcode tlsServer}.
+ * TLS over any flow that goes both ways, on both sides, through the runtime's own `node:tls`: {@linkcode tlsClient}, {@linkcode tlsServer}, and {@linkcode tlsHandler} for a whole server.
  *
  * ```ts ignore
  * import { tlsClient } from "@sluice/io/net/tls";
@@ -23,5 +23,6 @@ export {
 } from "./options.ts";
 export { tlsClient } from "./tls_client.ts";
 export { type PeerCertificate } from "./peer_certificate.ts";
-export { type TlsFlow } from "./tls_connection.ts";
+export { type TlsConnection } from "./tls_connection.ts";
+export { tlsHandler } from "./tls_handler.ts";
 export { tlsServer } from "./tls_server.ts";

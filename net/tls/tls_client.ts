@@ -8,7 +8,7 @@ import { nodeTls } from "./_node_engine.ts";
 import { openTls } from "./_open_tls.ts";
 import { checkServerName } from "./_server_name.ts";
 import type { TlsClientOptions } from "./options.ts";
-import type { TlsFlow } from "./tls_connection.ts";
+import type { TlsConnection } from "./tls_connection.ts";
 
 /**
  * Starts TLS over a flow, as its client: at once, or in the midst of another protocol (STARTTLS).
@@ -41,7 +41,7 @@ import type { TlsFlow } from "./tls_connection.ts";
  * );
  * ```
  */
-export function tlsClient(sw: Switch, flow: TwoWay, options: TlsClientOptions): Promise<TlsFlow> {
+export function tlsClient(sw: Switch, flow: TwoWay, options: TlsClientOptions): Promise<TlsConnection> {
   return openTls(sw, flow, options, ({ serverName: given, authorities, certificate, verification, protocols }) => {
     const serverName = checkServerName(given);
     const settings: TlsClientSettings = {

@@ -4,11 +4,11 @@ import type { PeerCertificate } from "./peer_certificate.ts";
 import { hideClass } from "../../base/internal.ts";
 import { label as flowLabel, Stream } from "../../flow/internal.ts";
 import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/internal.ts";
-import type { Closable, ShutdownHow, TwoWay } from "../../flow/mod.ts";
+import type { ShutdownHow } from "../../flow/mod.ts";
 import { adopt, isSwitchCancelled, own } from "../../switch/internal.ts";
 import type { ReleaseHook } from "../../switch/mod.ts";
 import { closeWithin, linger, type Lingering } from "../internal.ts";
-import type { StreamAddress } from "../mod.ts";
+import type { Connection, StreamAddress } from "../mod.ts";
 import type { HandshakeResult } from "./_engine.ts";
 import { errorOf } from "./_failure.ts";
 import type { Session } from "./_session.ts";
@@ -24,7 +24,7 @@ import type { TlsErrorContext } from "./errors.ts";
  *
  * It lives until it is closed or aborted, or its switch ends; a later operation is a `ClosedError`, which says so.
  */
-export interface TlsFlow extends TwoWay, Closable, LendingSource, GivingSink {
+export interface TlsConnection extends Connection {
   /** The local address of the flow that carries the connection; of a flow without one, an unnamed Unix address. */
   readonly local: StreamAddress;
   /** The address of the peer, likewise. */
@@ -79,7 +79,7 @@ export let contextOf: (flow: SecureFlow) => TlsErrorContext;
 export let isClosing: (flow: SecureFlow) => boolean;
 
 /** A session with an owner. */
-export class SecureFlow implements TlsFlow, Lingering {
+export class SecureFlow implements TlsConnection, Lingering, LendingSource, GivingSink {
   static {
     hideClass(this);
     secure = (flow, result, serverName) => {

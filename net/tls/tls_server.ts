@@ -4,10 +4,10 @@ import { BufReader, type TwoWay } from "../../flow/mod.ts";
 import { interruptible, type Switch } from "../../switch/mod.ts";
 import { checkAuthorities, checkCertificate, checkProtocols } from "./_checks.ts";
 import { nodeTls } from "./_node_engine.ts";
-import { openTls } from "./_open_tls.ts";
+import { openTls, type TlsPlan } from "./_open_tls.ts";
 import { maxHello, readServerName } from "./_server_name.ts";
 import type { TlsCertificate, TlsServerOptions } from "./options.ts";
-import type { TlsFlow } from "./tls_connection.ts";
+import type { TlsConnection } from "./tls_connection.ts";
 
 /**
  * Starts TLS over a flow, as its server: at once, or in the midst of another protocol (STARTTLS).
@@ -74,22 +74,25 @@ import type { TlsFlow } from "./tls_connection.ts";
  *   }), { onError: console.error });
  * ```
  */
-export function tlsServer(sw: Switch, flow: TwoWay, options: TlsServerOptions): Promise<TlsFlow> {
-  return openTls(sw, flow, options, ({ certificate, authorities, protocols }) => {
-    const fixed = typeof certificate === "function" ? undefined : checkCertificate(certificate);
-    const settings = { authorities: checkAuthorities(authorities), protocols: checkProtocols(protocols) };
-    return {
-      expectedName: undefined,
-      label: "TLS with a client",
-      async prepare({ records }) {
-        const reader = new BufReader(records.source, { maxSize: maxHello });
-        records.source = reader.asSource();
-        const serverName = await readServerName(reader);
-        const identity = fixed ?? checkCertificate(await interruptible(ask(certificate, serverName)));
-        return { open: (events) => nodeTls.accept({ ...settings, identity }, events), serverName };
-      },
-    };
-  });
+export function tlsServer(sw: Switch, flow: TwoWay, options: TlsServerOptions): Promise<TlsConnection> {
+  return openTls(sw, flow, options, planServer);
+}
+
+/** Checks the options of a server, and says how it opens connections. */
+export function planServer({ certificate, authorities, protocols }: TlsServerOptions): TlsPlan {
+  const fixed = typeof certificate === "function" ? undefined : checkCertificate(certificate);
+  const settings = { authorities: checkAuthorities(authorities), protocols: checkProtocols(protocols) };
+  return {
+    expectedName: undefined,
+    label: "TLS with a client",
+    async prepare({ records }) {
+      const reader = new BufReader(records.source, { maxSize: maxHello });
+      records.source = reader.asSource();
+      const serverName = await readServerName(reader);
+      const identity = fixed ?? checkCertificate(await interruptible(ask(certificate, serverName)));
+      return { open: (events) => nodeTls.accept({ ...settings, identity }, events), serverName };
+    },
+  };
 }
 
 async function ask(

@@ -4,7 +4,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { BufReader, copyString, readAll, runServer, tcp, type TwoWay } from "../../mod.ts";
 import { type StreamSocket, Switch, type TcpAddress } from "../../mod.ts";
-import { tlsClient, type TlsClientOptions, TlsError, type TlsFlow, tlsServer } from "../../net/tls/mod.ts";
+import { tlsClient, type TlsClientOptions, type TlsConnection, TlsError, tlsServer } from "../../net/tls/mod.ts";
 import type { TlsServerOptions } from "../../net/tls/mod.ts";
 import { test } from "../_test.ts";
 import { anyPort, text, withNet } from "../net/_helpers.ts";
@@ -15,7 +15,7 @@ const peers = ["openssl"];
 
 /** Runs `fn` with a server that serves each connection by TLS, and gives what its handlers threw. */
 async function withServer(
-  handler: (tls: TlsFlow) => unknown,
+  handler: (tls: TlsConnection) => unknown,
   fn: (address: TcpAddress) => Promise<void>,
   options: Partial<TlsServerOptions> = {},
 ): Promise<unknown[]> {
@@ -42,7 +42,7 @@ async function withPlainServer(
 }
 
 /** Answers the first line, and closes. */
-async function answer(tls: TlsFlow): Promise<void> {
+async function answer(tls: TlsConnection): Promise<void> {
   const line = await new BufReader(tls, { maxSize: 1024 }).line();
   await copyString(
     `${line}, ${tls.version}, ${tls.protocol}, ${tls.serverName}, ${tls.peerCertificate?.subject}\n`,
@@ -146,7 +146,7 @@ test("tlsServer() takes over from plaintext for openssl s_client -starttls smtp"
 /** Runs `fn` with an `openssl s_server`. */
 async function withSServer(
   args: string[],
-  fn: (connect: (options?: Partial<TlsClientOptions>) => Promise<TlsFlow>, peer: Peer) => Promise<void>,
+  fn: (connect: (options?: Partial<TlsClientOptions>) => Promise<TlsConnection>, peer: Peer) => Promise<void>,
 ): Promise<void> {
   await withNet(async (sw, net) => {
     const files = ["-cert", fixture("localhost.crt"), "-key", fixture("localhost.key")];
@@ -246,7 +246,7 @@ test(
 
 const page = "All is well. ".repeat(100_000);
 
-async function serveHttp(tls: TlsFlow): Promise<void> {
+async function serveHttp(tls: TlsConnection): Promise<void> {
   const reader = new BufReader(tls, { maxSize: 8192 });
   while (await reader.line() !== "");
   await copyString(`HTTP/1.1 200 OK\r\nContent-Length: ${page.length}\r\nConnection: close\r\n\r\n`, tls);

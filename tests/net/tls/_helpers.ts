@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { all, pipe, type Switch, type TwoWay } from "../../../mod.ts";
-import { type TlsCertificate, tlsClient, type TlsClientOptions, type TlsFlow } from "../../../net/tls/mod.ts";
+import { type TlsCertificate, tlsClient, type TlsClientOptions, type TlsConnection } from "../../../net/tls/mod.ts";
 import { tlsServer, type TlsServerOptions } from "../../../net/tls/mod.ts";
 
 /** The path of a fixture. */
@@ -30,7 +30,7 @@ export function secured(
   [a, b]: readonly [TwoWay, TwoWay],
   client: Partial<TlsClientOptions> = {},
   server: Partial<TlsServerOptions> = {},
-): Promise<[TlsFlow, TlsFlow]> {
+): Promise<[TlsConnection, TlsConnection]> {
   return all([
     () => tlsClient(sw, a, { ...clientOptions, ...client }),
     () => tlsServer(sw, b, { ...serverOptions, ...server }),
@@ -42,6 +42,6 @@ export function securedPipe(
   sw: Switch,
   client: Partial<TlsClientOptions> = {},
   server: Partial<TlsServerOptions> = {},
-): Promise<[TlsFlow, TlsFlow]> {
+): Promise<[TlsConnection, TlsConnection]> {
   return secured(sw, pipe(), client, server);
 }

@@ -17,7 +17,7 @@ import {
 } from "../../../mod.ts";
 import { closeWithin } from "../../../net/_closing.ts";
 import { mockClock, socketPair } from "../../../net/testing/mod.ts";
-import { tlsClient, type TlsFlow, tlsServer } from "../../../net/tls/mod.ts";
+import { tlsClient, type TlsConnection, tlsServer } from "../../../net/tls/mod.ts";
 import { test } from "../../_test.ts";
 import { text, turn, withSockets } from "../_helpers.ts";
 import { clientOptions, secured, securedPipe, serverOptions } from "./_helpers.ts";
@@ -91,7 +91,7 @@ test("close() of a TLS connection does not wait for the other side's end where n
   }));
 
 test("close() of a TLS connection does not wait if its switch was cancelled", async () => {
-  let tls: TlsFlow | undefined;
+  let tls: TlsConnection | undefined;
   const reason = new Error("Cannot go on");
   await assertRejects(
     () =>
@@ -206,7 +206,7 @@ test("close() of a TLS connection does not wait longer than linger for a flow wh
 const size = 300_000;
 
 /** One side sends and closes at once; the other one talks, reads to the end, and says how much it got. */
-async function exchange(sender: Promise<TlsFlow>, receiver: Promise<TlsFlow>): Promise<number> {
+async function exchange(sender: Promise<TlsConnection>, receiver: Promise<TlsConnection>): Promise<number> {
   let over = false;
   const [, got] = await all([
     async () => {
@@ -379,7 +379,7 @@ for (const what of ["tlsClient", "tlsServer"] as const) {
 
 test("reads, writes and closes of a TLS connection that nobody awaits are no unhandled rejection", () =>
   Switch.run(async (sw) => {
-    for (const end of [(tls: TlsFlow) => tls.abort(new Error("why")), (tls: TlsFlow) => void tls.close()]) {
+    for (const end of [(tls: TlsConnection) => tls.abort(new Error("why")), (tls: TlsConnection) => void tls.close()]) {
       const [client] = await securedPipe(sw, {}, {});
       client.read(new Uint8Array(1));
       client.write(new Uint8Array(100_000));
