@@ -30,7 +30,7 @@ for (
     ["net/tls/a.ts", "net/env/internal.ts", 'import { type A } from "../env/internal.ts";'],
   ]
 ) {
-  test(`checkImports() reports ${text}`, () => {
+  test(`checkImports() reports an import of ${to} by ${from}`, () => {
     assertEquals(checkImports({ [from]: text }), [`${from} may not import ${to}`]);
   });
 }

@@ -18,7 +18,8 @@ import { anyPort, bytes, withNet } from "./_helpers.ts";
 import { securedPipe } from "./tls/_helpers.ts";
 import { type Findings, walk } from "./_walk.ts";
 
-const entryPoints = { root, nodeFlows, flowProvider, netProvider, testing, tls };
+/** Without the fast paths of flows, which are symbols. */
+const entryPoints = { root, nodeFlows, netProvider, testing, tls };
 
 /** The classes that users construct, or test against. */
 const publicClasses: ReadonlySet<unknown> = new Set(

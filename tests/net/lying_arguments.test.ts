@@ -4,6 +4,7 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import * as io from "../../mod.ts";
 import { IpAddress, type Net, NetError, Switch, tcp, udp, unix } from "../../mod.ts";
+import { createNet } from "../../net/provider/mod.ts";
 import * as testing from "../../net/testing/mod.ts";
 import { memoryNet, openCounts } from "../../net/testing/mod.ts";
 import * as tls from "../../net/tls/mod.ts";
@@ -29,7 +30,7 @@ type Loose = (...args: unknown[]) => unknown;
 type Strangers = typeof strangers;
 
 /** The library as JavaScript sees it. */
-const js = { ...io, ...testing, ...tls } as unknown as Record<string, Loose>;
+const js = { ...io, createNet, ...testing, ...tls } as unknown as Record<string, Loose>;
 
 interface Place {
   readonly net: Net;
