@@ -278,6 +278,9 @@ async function listening(behave: (socket: Socket) => unknown): Promise<number> {
   return (server.address() as { port: number }).port;
 }
 
+/** Where no other program has taken the port of the DNS server over TCP. */
+const dnsHost = "127.0.9.2";
+
 /** A DNS server that lies now and then, and then tells the truth: 127.0.0.1. */
 async function lyingDns(): Promise<number> {
   const socket = createSocket("udp4").on("error", () => {});
@@ -318,7 +321,7 @@ async function lyingDns(): Promise<number> {
     }
     setTimeout(() => send(whole), below(20));
   });
-  await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => socket.bind(0, dnsHost, resolve));
   const { port } = socket.address();
   const overTcp = createServer((stream) => {
     stream.on("error", () => {}).once("data", (message) => {
@@ -347,7 +350,7 @@ async function lyingDns(): Promise<number> {
     });
     setTimeout(() => stream.destroy(), 1000);
   });
-  await new Promise<void>((resolve) => overTcp.listen(port, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => overTcp.listen(port, dnsHost, resolve));
   return port;
 }
 
@@ -362,7 +365,12 @@ console.log([...await Promise.all(Object.values(servers).map(listening)), await 
 let done = 0;
 const lane = async () => {
   while (!over) {
-    await attacks[pick(Object.keys(attacks))]!(pick([echo, flood, tls]));
+    const attack = attacks[pick(Object.keys(attacks))]!;
+    try {
+      await attack(pick([echo, flood, tls]));
+    } catch (error) {
+      console.error(error); // its own mistake; the next attack goes on
+    }
     if (++done % 100 === 0) console.log(done);
   }
 };
