@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
 import { nextTick } from "node:process";
 import { Duplex, finished } from "node:stream";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
@@ -95,7 +96,8 @@ type Done = (error?: Error | null) => void;
  *
  * @param flow What carries the bytes, a promise of it, or a function that opens it. Only the stream uses it from now on.
  * @param options The owner, and how the stream ends.
- * @returns The stream, with the members of a socket that clients use: see {@linkcode SocketDuplex}.
+ * @returns The stream. Its type is that of a `Socket`, so that clients take it without a cast. Of the
+ * members that a socket adds to a `Duplex` it has those of {@linkcode SocketDuplex}.
  * @throws {TypeError} If `flow` is none of these, or `options.sw` is not a switch, or is finished.
  *
  * @example A client of `node:http` over a pipe
@@ -118,11 +120,11 @@ type Done = (error?: Error | null) => void;
 export function toDuplex(
   flow: TwoWay | Promise<TwoWay> | (() => TwoWay | Promise<TwoWay>),
   options?: ToDuplexOptions,
-): SocketDuplex {
+): SocketDuplex & Socket {
   if (typeof flow !== "function" && !(flow instanceof Promise)) {
     checkMethods("make a stream", flow, "a flow, a promise of it, or a function that opens it", ...flowMethods);
   }
-  return new Bridge(flow, options ?? {}).duplex;
+  return new Bridge(flow, options ?? {}).duplex as SocketDuplex & Socket;
 }
 
 class Bridge implements SocketState {

@@ -24,7 +24,7 @@ function over(net: Net, sw: Switch, address: StreamAddress): RedisOptions {
 
     /** Rejects once `sw` has ended, which is what makes the client give up. */
     async connect() {
-      this.stream = toDuplex(() => net.connect(sw, address), { sw, allowHalfOpen: false }) as never;
+      this.stream = toDuplex(() => net.connect(sw, address), { sw, allowHalfOpen: false });
       return await this.stream;
     }
   }

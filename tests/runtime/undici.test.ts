@@ -30,7 +30,7 @@ function over(net: Net, sw: Switch, address: StreamAddress): Pool.Options {
   return {
     connect(_, done) {
       const stream = toDuplex(() => net.connect(sw, address), { sw, allowHalfOpen: false });
-      once(stream, "connect").then(() => done(null, stream as never), (error) => done(error, null));
+      once(stream, "connect").then(() => done(null, stream), (error) => done(error, null));
     },
   };
 }

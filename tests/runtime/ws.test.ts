@@ -30,7 +30,7 @@ function withEcho(fn: (served: Served, sockets: WebSocketServer) => Promise<void
 
 /** A client over `net`, in `sw`. */
 function connect(net: Net, sw: Switch, address: StreamAddress): WebSocket {
-  const createConnection = () => toDuplex(() => net.connect(sw, address), { sw, allowHalfOpen: false }) as never;
+  const createConnection = () => toDuplex(() => net.connect(sw, address), { sw, allowHalfOpen: false });
   return new WebSocket("ws://127.0.0.1/", { createConnection });
 }
 
