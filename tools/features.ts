@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Compares the README's tables of what runs where with what each runtime says and takes: `deno run -A tools/features.ts`.
+ * Compares the tables of `docs/runtimes.md` with what each runtime says and takes:
+ * `deno run -A tools/features.ts`.
  * With `--write` it writes the tables anew.
  */
 import { spawnSync } from "node:child_process";
@@ -13,7 +14,7 @@ import { allRuntimes } from "../tests/_runtimes.ts";
 import type { Ability } from "../tests/fixtures/socket_options.ts";
 import { readText, root } from "./_files.ts";
 
-const page = "README.md";
+const page = "docs/runtimes.md";
 const markers = ["<!-- made by tools/features.ts -->", "<!-- end -->"] as const;
 const fixture = "tests/fixtures/socket_options.ts";
 

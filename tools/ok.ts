@@ -34,7 +34,7 @@ function steps(deno: string): Record<string, readonly string[]> {
     "examples in the documentation": [deno, "test", "-A", "--doc", ...published],
     "examples in the pages": [deno, "check", "--quiet", "--doc-only", "README.md", ...findFiles([".md"], "docs")],
     "exports": tool("exports"),
-    "features in the README": tool("features"),
+    "features in docs/runtimes.md": tool("features"),
     "publish to JSR, dry run": [deno, "publish", "--dry-run", "--allow-dirty"],
     "pack for npm": tool("pack"),
   };
