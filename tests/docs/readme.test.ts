@@ -1,31 +1,126 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Samples of the README that need nothing from outside, run as its reader runs them. */
-import { assertEquals } from "@std/assert";
+/** Samples of the README and of the pages on servers that need a peer, run as their reader runs them. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { readFileSync } from "node:fs";
+import { get, type IncomingMessage } from "node:http";
+import { connect, type Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import { connect as connectTls, createServer as createTlsServer } from "node:tls";
+import { root } from "../_runtimes.ts";
 import { test } from "../_test.ts";
+import type { Program } from "../examples/_program.ts";
 import { startSample } from "./_samples.ts";
+import { listeningPort, withServer } from "./_server.ts";
 
-const page = "README.md";
+const anyPort = { "8080": "0" };
+const fixtures = `${root}/tests/fixtures/tls`;
+const certificate = { "fullchain.pem": `${fixtures}/localhost.crt`, "privkey.pem": `${fixtures}/localhost.key` };
+const authority = `${fixtures}/authority.crt`;
 
-test("README.md: a page is fetched over a network that is an argument", async () => {
-  const server = createServer((_, response) => response.end("hello")).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  try {
-    const { port } = server.address() as AddressInfo;
-    await using program = startSample(page, "function httpGet", { "8080": String(port) });
+test("README.md: an echo server gives back what it is sent, and stops", async () => {
+  await using program = startSample("README.md", "copy(connection, connection)", anyPort);
+  assertEquals(await ask(await listeningPort(program), "hello"), "hello");
+  await stops(program);
+});
+
+test("README.md: a timeout leaves the bytes of a read that it stops", async () => {
+  let peer: Socket | undefined;
+  await withServer((socket) => (peer = socket).write("hel"), async (port) => {
+    await using program = startSample("README.md", "no line yet", { "8080": String(port) });
+    await program.until(/no line yet\n/);
+    peer?.end("lo\n");
     assertEquals(await program.end, { status: 0, errors: "" });
-    assertEquals(program.output.split("\r\n\r\n")[1], "hello");
-  } finally {
-    server.close();
-    await once(server, "close");
-  }
+    assertEquals(program.output, "no line yet\nhello\n");
+  });
 });
 
-test("README.md: network code is tested without a network", async () => {
-  await using program = startSample(page, "socketPair()");
-  assertEquals(await program.end, { status: 0, errors: "" });
-  assertEquals(program.output.startsWith("5 "), true, program.output);
+for (const page of ["README.md", "docs/tls.md"]) {
+  test(`${page}: a TLS client reads a page`, async () => {
+    const server = createTlsServer({
+      cert: readFileSync(`${fixtures}/localhost.crt`),
+      key: readFileSync(`${fixtures}/localhost.key`),
+      ALPNProtocols: ["http/1.1"],
+    }, (socket) => socket.once("data", () => socket.end("HTTP/1.0 200 OK\r\n\r\nhello")));
+    await withServer(server, async (port) => {
+      await using program = startSample(page, "hostAddress", {
+        'hostAddress("example.com", 443)': `hostAddress("localhost", ${port})`,
+        'serverName: "example.com"': `serverName: "localhost", authorities: await readFile("${authority}")`,
+        "import { tlsClient }": 'import { readFile } from "node:fs/promises";\nimport { tlsClient }',
+      });
+      assertEquals(await program.end, { status: 0, errors: "" });
+      assertEquals(program.output, "HTTP/1.0 200 OK\r\n\r\nhello");
+    });
+  });
+}
+
+test("tls.md: a TLS server gives back what it is sent, and stops", async () => {
+  await using program = startSample("docs/tls.md", "runServer", { ...certificate, "8443": "0" });
+  const port = await listeningPort(program);
+  const socket = connectTls({ port, host: "127.0.0.1", ca: readFileSync(authority), servername: "localhost" });
+  await once(socket, "secureConnect");
+  socket.write("hello");
+  assertEquals(String((await once(socket, "data"))[0]), "hello");
+  socket.end();
+  await once(socket, "close");
+  await stops(program);
 });
+
+test("tls.md: both sides start TLS in the middle of a conversation", async () => {
+  await using program = startSample("docs/tls.md", "STARTTLS", { ...certificate, "authority.pem": authority });
+  assertEquals(await program.end, { status: 0, errors: "" });
+  assertEquals(program.output, "220 go ahead\nhello\n");
+});
+
+test("servers.md: a proxy connects its clients to another server", () =>
+  withServer((socket) => socket.pipe(socket), async (upstream) => {
+    await using program = startSample("docs/servers.md", "proxy", {
+      ...anyPort,
+      'tcp("127.0.0.1", 80)': `tcp("127.0.0.1", ${upstream})`,
+    });
+    assertEquals(await ask(await listeningPort(program), "hello"), "hello");
+    await stops(program);
+  }));
+
+test("servers.md: a server of node:http answers over flows, and stops", async () => {
+  await using program = startSample("docs/servers.md", "httpHandler", anyPort);
+  const port = await listeningPort(program);
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    get({ host: "127.0.0.1", port, agent: false }, resolve).on("error", reject);
+  });
+  assertEquals(await text(response), "hello\n");
+  await stops(program);
+});
+
+test("from-eio.md: a server answers one line", async () => {
+  await using program = startSample("docs/from-eio.md", "maxConnections", anyPort);
+  assertEquals(await ask(await listeningPort(program), "hello\n"), "hello\n");
+  await stops(program);
+});
+
+test("from-go.md: a server gives back lines", async () => {
+  await using program = startSample("docs/from-go.md", "SIGTERM", anyPort);
+  assertEquals(await ask(await listeningPort(program), "one\ntwo\n"), "one\ntwo\n");
+  await stops(program);
+});
+
+test("from-node.md: a server answers lines", async () => {
+  await using program = startSample("docs/from-node.md", "toUpperCase", anyPort);
+  assertEquals(await ask(await listeningPort(program), "one\ntwo\n"), "ONE\nTWO\n");
+  await stops(program);
+});
+
+/** What a server sends to a client that sends `question` and its end. */
+async function ask(port: number, question: string): Promise<string> {
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  socket.end(question);
+  return await text(socket);
+}
+
+async function stops(program: Program): Promise<void> {
+  program.signal("SIGTERM");
+  const { status, errors } = await program.end;
+  assertEquals(status, 0, errors);
+  assertStringIncludes(program.output, "listening on");
+}
