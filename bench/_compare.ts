@@ -1,96 +1,111 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Turns in alternating order, and what comes of them. */
-import type { Row } from "./_bench.ts";
-import { estimate } from "./_stats.ts";
-import { isEven, judgeRatio } from "./_verdict.ts";
+/** Turns in alternating order, and the statistics of them. */
 
-/** Somebody who is measured: one of ours, or a bare one. */
+/** A program, or a piece of code, that is measured. */
 export interface Contestant {
-  /** How it is called in the table. */
+  /** Its name in the results. */
   readonly api: string;
-  /** The bare contestants that it is compared with; the default is every one. */
-  readonly against?: readonly string[] | undefined;
-  /** What its ratio to the best bare contestant may be at most, where the design says so. */
-  readonly goal?: number | undefined;
-  /** What its ratio to certain contestants may be at most, where the design says so. */
-  readonly limits?: Readonly<Record<string, number>> | undefined;
-  /** Whether it is of another world, and so never the best bare one. */
-  readonly foreign?: boolean | undefined;
-  /** Whether it is a bare one again, to be compared with itself. */
-  readonly again?: boolean | undefined;
-  /** One turn: the cost of one operation. */
+  /** One turn: returns the cost of one operation. */
   turn(): Promise<number>;
 }
 
-/** What the lines of a comparison have in common. */
-export interface Subject {
+/** What each turn of a contestant cost. */
+export interface Costs {
+  readonly api: string;
+  readonly costs: readonly number[];
+}
+
+/** One comparison: the costs of the same operation in round after round. */
+export interface Measured {
+  readonly name: string;
+  readonly unit: string;
+  readonly ours: readonly Costs[];
+  readonly beside: readonly Costs[];
+}
+
+/** A median, and the ends of an interval that holds the true median in 95 of 100 cases. */
+export interface Estimate {
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** One line of the results. */
+export interface Row {
   readonly name: string;
   readonly runtime: string;
+  /** What was measured. */
+  readonly ours: string;
+  /** What it was measured beside. */
+  readonly beside?: string | undefined;
   readonly unit: string;
+  readonly rounds: number;
+  /** The median cost of ours, in `unit`. */
+  readonly median: number;
+  /** The median cost of the other one. */
+  readonly besideMedian?: number | undefined;
+  /** Ours divided by the other one in the same round: the median over the rounds, and its interval. */
+  readonly ratio?: number | undefined;
+  readonly low?: number | undefined;
+  readonly high?: number | undefined;
 }
 
-/** What each turn cost, by contestant. */
-export type Costs = ReadonlyMap<Contestant, readonly number[]>;
-
-/** {@linkcode takeTurns} and {@linkcode rowsOf} in one. */
-export async function compare(
-  subject: Subject,
-  ours: readonly Contestant[],
-  bare: readonly Contestant[],
-  rounds: number,
-): Promise<Row[]> {
-  return rowsOf(subject, ours, bare, await takeTurns([...ours, ...bare], rounds));
-}
-
-/** Gives everybody one turn in each round, forwards and then backwards, so that a drift of the machine falls on all alike. */
-export async function takeTurns(order: readonly Contestant[], rounds: number): Promise<Costs> {
-  const costs = new Map(order.map((contestant) => [contestant, [] as number[]]));
+/** Gives each contestant one turn per round, in reversed order every other round, so that drift falls on all alike. */
+export async function takeTurns(contestants: readonly Contestant[], rounds: number): Promise<Costs[]> {
+  const all = contestants.map(({ api, turn }) => ({ api, turn, costs: [] as number[] }));
   for (let round = 0; round < rounds; round++) {
-    for (const contestant of round % 2 === 0 ? order : order.toReversed()) {
-      costs.get(contestant)?.push(await contestant.turn());
-    }
+    for (const one of round % 2 === 0 ? all : all.toReversed()) one.costs.push(await one.turn());
   }
-  return costs;
+  return all.map(({ api, costs }) => ({ api, costs }));
 }
 
-/**
- * Compares each of `ours` with each of `bare` that it says, turn by turn of the same round. A goal is judged beside the best bare one, which is the one that
- * ours looks worst beside. Without ours, each bare one stands for itself.
- */
-export function rowsOf(
-  subject: Subject,
+/** {@linkcode takeTurns} of `ours` and `beside` together. */
+export async function compare(
+  { name, unit }: { readonly name: string; readonly unit: string },
   ours: readonly Contestant[],
-  bare: readonly Contestant[],
-  costs: Costs,
-): Row[] {
-  if (ours.length === 0) return bare.map((one) => rowOf(subject, one, costs.get(one) ?? []));
+  beside: readonly Contestant[],
+  rounds: number,
+): Promise<Measured> {
+  const all = await takeTurns([...ours, ...beside], rounds);
+  return { name, unit, ours: all.slice(0, ours.length), beside: all.slice(ours.length) };
+}
+
+/** A row for each of ours beside each other one. */
+export function rowsOf(runtime: string, { name, unit, ours, beside }: Measured): Row[] {
   return ours.flatMap((our) => {
-    const rivals = bare.filter(({ api }) => our.against === undefined || our.against.includes(api));
-    const rows = rivals.map((other) => pairOf(subject, our, other, costs));
-    if (our.goal === undefined) return rows;
-    const best = bestOf(rows.filter((_, i) => rivals[i].foreign !== true));
-    return rows.map((row) => row === best ? withGoal(row, our.goal) : row);
+    const [rounds, { median }] = [our.costs.length, estimate(our.costs)];
+    const row: Row = { name, runtime, ours: our.api, unit, rounds, median };
+    if (beside.length === 0) return [row];
+    return beside.map(({ api, costs }) => {
+      const ratios = our.costs.map((cost, round) => cost / costs[round]).filter(Number.isFinite);
+      const { median: ratio, low, high } = estimate(ratios);
+      const pair = { ...row, beside: api, besideMedian: estimate(costs).median };
+      return ratios.length === 0 ? pair : { ...pair, ratio, low, high };
+    });
   });
 }
 
-function pairOf(subject: Subject, our: Contestant, other: Contestant, costs: Costs): Row {
-  const mine = costs.get(our) ?? [];
-  const theirs = costs.get(other) ?? [];
-  const ratio = estimate(mine.map((cost, round) => cost / theirs[round]));
-  const bare = { api: other.api, value: estimate(theirs).median };
-  const row = { ...rowOf(subject, our, mine), bare, ratio };
-  return our.again ? { ...row, even: isEven(ratio) } : withGoal(row, our.limits?.[other.api]);
+/** Where the middle of `values` lies. The interval is by order statistics, which assume no distribution. */
+export function estimate(values: readonly number[]): Estimate {
+  const sorted = values.toSorted((a, b) => a - b);
+  const last = sorted.length - 1;
+  const rank = intervalRank(sorted.length);
+  const median = (sorted[Math.floor(last / 2)] + sorted[Math.ceil(last / 2)]) / 2;
+  return { median, low: sorted[rank], high: sorted[last - rank] };
 }
 
-function rowOf({ name, runtime, unit }: Subject, { api }: Contestant, costs: readonly number[]): Row {
-  return { name, runtime, api, value: estimate(costs).median, unit, rounds: costs.length };
-}
-
-function bestOf(rows: readonly Row[]): Row | undefined {
-  return rows.toSorted((a, b) => (b.ratio?.median ?? 0) - (a.ratio?.median ?? 0)).at(0);
-}
-
-function withGoal(row: Row, atMost: number | undefined): Row {
-  return atMost === undefined || row.ratio === undefined ? row : { ...row, goal: judgeRatio(row.ratio, atMost) };
+/**
+ * How many of `count` sorted numbers may be left out at each end, so that the rest holds the true median with 95 %. With
+ * fewer than six numbers, none.
+ */
+function intervalRank(count: number): number {
+  let left = 0; // the chance that the median lies below the number at `rank`
+  let term = 0.5 ** count; // binomial(count, rank) / 2^count
+  for (let rank = 0; rank < count; rank++) {
+    left += term;
+    if (2 * left > 0.05) return Math.max(0, rank - 1);
+    term *= (count - rank) / (rank + 1);
+  }
+  return 0;
 }

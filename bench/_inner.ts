@@ -1,55 +1,38 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+/** Benches of code that measures itself, each in a process of its own: `inner/main.ts`. */
 import { join } from "node:path";
 import { root, type Runtime } from "../tests/_runtimes.ts";
-import type { Bench, Row } from "./_bench.ts";
+import type { InnerBench } from "./benches.ts";
+import type { Measured } from "./_compare.ts";
 import { cores, Program } from "./_process.ts";
+import type { Settings } from "./_settings.ts";
 
-/** What a runtime needs to run a program in a special way. */
-export interface Special {
-  /** Arguments before the program's path, by runtime. */
-  readonly flags?: Readonly<Record<string, readonly string[]>>;
-  /** Variables. */
-  readonly env?: Record<string, string>;
-}
+/** Where a full run installs packages of npm. No other task needs them. */
+export const packagesFolder: string = join(root, "dist/bench");
 
-/** How many such turns are as long as one of a server. Two make a pair. */
-const shorter = 2;
+/** What stands beside the library there: versions by name. */
+export const packages: Readonly<Record<string, string>> = { effect: "4.1.0" };
 
-/** What a program may take that prints nothing before its end, in milliseconds. */
-const patience = 600_000;
+const patience = 600_000; // ms: the program prints nothing before its end
 
-/** A bench whose programs, below `bench/inner/`, measure themselves and print their rows. */
-export function innerBench(
-  name: string,
-  programs: Readonly<Record<string, Special>>,
-  { light }: { light?: boolean } = {},
-): Bench {
-  return {
-    name,
-    light,
-    async run(runtime, { rounds, ms }) {
-      const rows: Row[] = [];
-      for (const [file, special] of Object.entries(programs)) {
-        const args = [runtime.name, String(rounds), String(Math.ceil(ms / shorter))];
-        const command = [...commandOf(runtime, file, special.flags?.[runtime.name] ?? []), ...args];
-        rows.push(...await rowsOf(new Program(command, cores.server, special.env)));
-      }
-      return rows;
-    },
-  };
-}
+/** Flags that leave room for every allocation, so that no collection hides one. */
+const roomy = ["--min-semi-space-size=64", "--max-semi-space-size=64"];
+const flags: Readonly<Record<string, readonly string[]>> = { node: roomy, deno: [`--v8-flags=${roomy.join(",")}`] };
 
-async function rowsOf(program: Program): Promise<Row[]> {
+/** Measures `bench` on `runtime`. */
+export async function measureInner(
+  { file, memory = false }: InnerBench,
+  runtime: Runtime,
+  { rounds, ms }: Settings,
+): Promise<Measured[]> {
+  const command = runtime.runCommand(join(root, "bench/inner/main.ts"));
+  if (memory) command.splice(-1, 0, ...flags[runtime.name] ?? []);
+  const args = [file, String(rounds), String(Math.ceil(ms / 4)), memory ? "memory" : "time"];
+  const program = new Program([...command, ...args], cores.server, { BUN_JSC_useGC: memory ? "0" : undefined });
   try {
-    const line = await program.line(patience);
-    if (line === undefined) throw new Error(`${program.name} printed nothing`);
-    return JSON.parse(line);
+    return JSON.parse(await program.line(patience));
   } finally {
     await program.stop();
   }
-}
-
-function commandOf(runtime: Runtime, file: string, flags: readonly string[]): string[] {
-  return runtime.runCommand(join(root, "bench/inner", file)).toSpliced(-1, 0, ...flags);
 }

@@ -1,100 +1,122 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The results, as they are kept: in JSON, as a table in Markdown, and as a plot. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { root } from "../tests/_runtimes.ts";
-import type { Pace, Row } from "./_bench.ts";
-import { markdownTable } from "./_markdown.ts";
-import { plotRatios } from "./_plot.ts";
+/** The results: as one file, as a table for a terminal, and as a plot. */
+import { readFileSync, writeFileSync } from "node:fs";
+import type { Row } from "./_compare.ts";
 
-/** Where and with what the numbers came about. */
-export interface Machine {
+/** A run and its results. */
+export interface Report {
   readonly date: string;
-  readonly cpu: string;
-  readonly cores: number;
-  readonly system: string;
-  readonly pinned: boolean;
-  /** Whether the load was made in C, as far as it can be; else on Node. */
-  readonly loadInC: boolean;
+  /** The processor, its cores, the system, and whether server and load have a core each. */
+  readonly machine: string;
   /** Versions, by name. */
   readonly versions: Readonly<Record<string, string>>;
-}
-
-/** What one bench came to on one runtime. */
-export interface Part {
-  readonly bench: string;
-  readonly runtime: string;
+  readonly rounds: number;
+  /** How long a turn was, in milliseconds. */
+  readonly ms: number;
   readonly rows: readonly Row[];
-  /** Why there are none. */
-  readonly failure?: string | undefined;
 }
 
-/** All of a run. */
-export interface Report extends Pace {
-  readonly machine: Machine;
-  /** How many connections there were where there were to be many. */
-  readonly many: number;
-  readonly parts: readonly Part[];
+/** Writes the report to `path`: one line for each row, numbers with four digits. */
+export function writeReport(path: string, { rows, ...about }: Report): void {
+  const head = JSON.stringify(about, null, 2).slice(0, -2);
+  const lines = rows.map((row) => `    ${JSON.stringify(row, (_, value) => rounded(value))}`);
+  writeFileSync(path, `${head},\n  "rows": [\n${lines.join(",\n")}\n  ]\n}\n`);
 }
 
-const begin = "<!-- speed: written by deno task bench --full -->";
-const end = "<!-- /speed -->";
-
-/** The folder whose results are in the repository. */
-export const ownResults: string = join(root, "bench/results");
-
-/** Keeps the report in `folder`, in all its forms. */
-export function writeReport(folder: string, report: Report): void {
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "results.json"), `${JSON.stringify(report, null, 2)}\n`);
-  writeFileSync(join(folder, "results.md"), `# Results of the benches\n\n${describe(report, allRows(report))}`);
-  writeFileSync(join(folder, "ratios.svg"), plotRatios(allRows(report)));
+/** Reads what {@linkcode writeReport} wrote. */
+export function readReport(path: string): Report {
+  return JSON.parse(readFileSync(path, "utf8"));
 }
 
-/** What an earlier run of the same kind has kept in `folder`: nothing when there is none. A part that failed is to be done again. */
-export function readParts(folder: string, { machine, rounds, ms, warmup, many }: Omit<Report, "parts">): Part[] {
-  const path = join(folder, "results.json");
-  if (!existsSync(path)) return [];
-  const report: Report = JSON.parse(readFileSync(path, "utf8"));
-  const same = report.rounds === rounds && report.ms === ms && report.warmup === warmup && report.many === many &&
-    report.machine.loadInC === machine.loadInC;
-  return same ? report.parts.filter(({ failure }) => failure === undefined) : [];
+function rounded(value: unknown): unknown {
+  return typeof value === "number" ? Number(value.toPrecision(4)) : value;
 }
 
-/** Puts the goals and what became of them into the README. */
-export function writeReadme(report: Report): void {
-  const path = join(root, "README.md");
-  const rows = allRows(report).filter(({ goal, even }) => goal !== undefined || even !== undefined);
-  const section = `${describe(report, rows)}\n![The ratios, with their intervals and goals](bench/results/ratios.svg)`;
-  writeFileSync(path, replaceSection(readFileSync(path, "utf8"), section));
+/** The rows as text in aligned columns. */
+export function formatTable(rows: readonly Row[]): string {
+  const titles = ["bench", "runtime", "ours", "median", "beside", "median", "ratio", "95 %"];
+  const lines = [titles, ...rows.map(cellsOf)];
+  const widths = titles.map((_, column) => Math.max(...lines.map((cells) => cells[column].length)));
+  return lines.map((cells) => cells.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd()).join("\n");
 }
 
-/** `text` with `section` between the marks. Throws when it has none. */
-export function replaceSection(text: string, section: string): string {
-  const from = text.indexOf(begin);
-  const to = text.indexOf(end, from);
-  if (from < 0 || to < 0) throw new Error(`Cannot put results into the README: it must have ${begin} and ${end}`);
-  return `${text.slice(0, from + begin.length)}\n\n${section.trim()}\n\n${text.slice(to)}`;
+function cellsOf({ name, runtime, ours, unit, median, beside, besideMedian, ratio, low, high }: Row): string[] {
+  return [
+    name,
+    runtime,
+    ours,
+    `${digits(median)} ${unit}`,
+    beside ?? "",
+    besideMedian === undefined ? "" : `${digits(besideMedian)} ${unit}`,
+    ratio === undefined ? "" : ratio.toFixed(2),
+    low === undefined || high === undefined ? "" : `${low.toFixed(2)}–${high.toFixed(2)}`,
+  ];
 }
 
-/** All lines, part by part. */
-export function allRows({ parts }: Report): Row[] {
-  return parts.flatMap(({ rows }) => rows);
+function digits(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-/** Where, when and how it was measured, in two lines. */
-export function describeRun({ machine, rounds, ms }: Report): string {
-  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`).join(", ");
-  const load = machine.loadInC ? "load in C" : "load on Node";
-  const where = machine.pinned ? `server on core 0, ${load} on core 1` : `${load}, not pinned to cores`;
-  const [day] = machine.date.split("T");
-  return `${day}, ${machine.cpu}, ${machine.cores} cores, ${machine.system}, ${where}\n${versions}; ${rounds} rounds of ${ms} ms; CPU time`;
+/** Sizes of the plot in pixels, and its logarithmic scale. */
+const plot = { line: 22, labels: 400, width: 900, top: 60, right: 30, least: 0.1, most: 10 } as const;
+const ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10];
+const colors: Readonly<Record<string, string>> = { deno: "#1f6feb", bun: "#bf5700", node: "#1a7f37" };
+
+/**
+ * A plot of the ratios: a line for each bench, with the median and the interval on each runtime. It shows the first of
+ * ours beside the cheapest API of the runtime.
+ */
+export function plotRatios(rows: readonly Row[]): string {
+  const names = [...new Set(rows.filter(({ ratio }) => ratio !== undefined).map(({ name }) => name))];
+  const height = plot.top + names.length * plot.line + 8;
+  const runtimes = Object.entries(colors);
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${plot.width}" height="${height}" font-family="sans-serif" font-size="12">`,
+    `<title>The cost of the library beside the bare API of each runtime</title>`,
+    `<rect width="100%" height="100%" fill="#ffffff"/>`,
+    text(
+      8,
+      16,
+      "cost ÷ cost of the cheapest bare API of the runtime: median and 95 % interval, off the scale at its edge",
+      "start",
+    ),
+    ...runtimes.map(([runtime, color], i) => text(plot.labels + i * 60, 32, runtime, "start", color)),
+    ...ticks.flatMap((tick) => [
+      `<path d="M${x(tick)} ${plot.top - 8}V${height - 8}" stroke="${tick === 1 ? "#555555" : "#e4e4e4"}"/>`,
+      text(x(tick), plot.top - 12, String(tick), "middle"),
+    ]),
+    ...names.flatMap((name, line) => {
+      const y = plot.top + line * plot.line + plot.line / 2;
+      const marks = runtimes.map(([runtime], i) => mark(worst(rows, name, runtime), y + (i - 1) * 5));
+      return [text(plot.labels - 12, y + 4, name, "end"), ...marks];
+    }),
+    "</svg>",
+    "",
+  ].join("\n");
 }
 
-function describe(report: Report, rows: readonly Row[]): string {
-  const failures = report.parts.filter(({ failure }) => failure !== undefined)
-    .map(({ bench, runtime, failure }) => `- FAILED ${bench} on ${runtime}: ${failure}\n`);
-  const about = describeRun(report).replace("\n", ".\n");
-  return `${about}.\n\n${markdownTable(rows)}\n${failures.length > 0 ? `\n${failures.join("")}` : ""}`;
+/** The row that the first of ours looks worst in. */
+function worst(rows: readonly Row[], name: string, runtime: string): Row | undefined {
+  const own = rows.filter((row) => row.name === name && row.runtime === runtime && row.ratio !== undefined);
+  return own.filter(({ ours }) => ours === own[0].ours).toSorted((a, b) => (b.ratio ?? 0) - (a.ratio ?? 0)).at(0);
+}
+
+function mark(row: Row | undefined, y: number): string {
+  if (row?.ratio === undefined) return "";
+  const color = colors[row.runtime];
+  return `<path d="M${x(row.low)} ${y}H${x(row.high)}" stroke="${color}" stroke-width="2"/>` +
+    `<circle cx="${x(row.ratio)}" cy="${y}" r="3" fill="${color}"/>`;
+}
+
+/** Where a ratio is. What is off the scale is at its end. */
+function x(ratio = 1): string {
+  const clamped = Math.min(plot.most, Math.max(plot.least, ratio));
+  const share = Math.log(clamped / plot.least) / Math.log(plot.most / plot.least);
+  return (plot.labels + share * (plot.width - plot.labels - plot.right)).toFixed(1);
+}
+
+function text(x: number | string, y: number, content: string, anchor: string, color = "#222222"): string {
+  const escaped = content.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  return `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="${color}">${escaped}</text>`;
 }

@@ -1,31 +1,32 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What a line of a text costs that comes in chunks from memory. Prints its rows as one line of JSON. */
+/** A line of a text that comes from memory in chunks of 64 KiB. */
+import { Buffer } from "node:buffer";
 import { createInterface, type Interface } from "node:readline";
 import { Readable } from "node:stream";
 import { BufReader, fromIterable } from "../../flow/mod.ts";
-import type { Row } from "../_bench.ts";
-import { compare } from "../_compare.ts";
-import { contestant, readSettings, scoped } from "./_turns.ts";
-import { makeText, type Text, webStream } from "./_text.ts";
+import { type Block, type Cases, scoped } from "./_case.ts";
 
 // As a string, for the npm mirror ships no types.
 const { TextLineStream } = await import("deno-std/streams/text_line_stream.js" as string);
 
-/** Reads the text so many times, and tells how many lines it saw. */
-type Count = (text: Text, times: number) => Promise<number>;
+const size = 1024 * 1024;
+const chunkSize = 64 * 1024;
 
-/** How long lines are on average, in bytes: those of a source file, and those of a log. */
+/** Average lengths of a line, in bytes: those of a source file, and of a log. */
 const means = [32, 100];
 
+/** Reads the text `times` times, and returns how many lines it saw. */
+type Count = (text: Text, times: number) => Promise<number>;
+
 const ours: Readonly<Record<string, Count>> = {
-  "lineBatches()": async (text, times) => {
+  async "lineBatches()"(text, times) {
     let count = 0;
     for await (const lines of reader(text, times).lineBatches()) for (const line of lines) count += tally(line);
     return count;
   },
   "lines()": (text, times) => countAll(reader(text, times).lines()),
-  "line()": async (text, times) => {
+  async "line()"(text, times) {
     let count = 0;
     const input = reader(text, times);
     for (let line; (line = await input.line()) !== null;) count += tally(line);
@@ -33,20 +34,9 @@ const ours: Readonly<Record<string, Count>> = {
   },
 };
 
-/** Some lines of the table are about this and not about the library: what waiting alone costs. */
-const floor: Readonly<Record<string, Count>> = {
-  "an iterator of one line, for comparison": (text, times) => {
-    const most = times * text.lines;
-    let given = 0;
-    const next = (): Promise<IteratorResult<string>> =>
-      Promise.resolve(given++ < most ? { done: false, value: "line" } : { done: true, value: undefined });
-    return countAll({ [Symbol.asyncIterator]: () => ({ next }) });
-  },
-};
-
-const bare: Readonly<Record<string, Count>> = {
+const beside: Readonly<Record<string, Count>> = {
   "readline, for await": (text, times) => countAll(readline(text, times)),
-  'readline, on("line")': (text, times) => {
+  'readline, on("line")'(text, times) {
     const { promise, resolve } = Promise.withResolvers<number>();
     const input = readline(text, times);
     let count = 0;
@@ -54,9 +44,16 @@ const bare: Readonly<Record<string, Count>> = {
     input.on("close", () => resolve(count));
     return promise;
   },
-  "TextLineStream": async (text, times) => {
-    const lines = webStream(text.chunks(times))
-      .pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>)
+  async "TextLineStream"(text, times) {
+    const chunks = text.chunks(times);
+    const source = new ReadableStream({
+      pull(controller) {
+        const { done, value } = chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+    });
+    const lines = source.pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>)
       .pipeThrough(new TextLineStream() as ReadableWritablePair<string, string>).getReader();
     let count = 0;
     for (let result; !(result = await lines.read()).done;) count += tally(result.value);
@@ -64,31 +61,48 @@ const bare: Readonly<Record<string, Count>> = {
   },
 };
 
-const { runtime, rounds, ms } = readSettings();
-const rows: Row[] = [];
-for (const mean of means) {
-  const text = makeText(mean);
-  const subject = { name: `lines of about ${mean} bytes`, runtime, unit: "ns" };
-  const entries = <T>(counts: Readonly<Record<string, Count>>, make: (api: string, count: Count) => Promise<T>) =>
-    Promise.all(Object.entries(counts).map(([api, count]) => make(api, count)));
-  rows.push(
-    ...await compare(
-      subject,
-      [
-        ...(await entries(ours, (api, count) => scoped(api, counted(text, count), ms, text.lines)))
-          .map((contestant) => ({ ...contestant, goals: { "readline, for await": 1 / 5 } })),
-        ...(await entries(floor, (api, count) => contestant(api, counted(text, count), ms, text.lines)))
-          .map((contestant) => ({ ...contestant, against: ["readline, for await"] })),
-      ],
-      await entries(bare, (api, count) => contestant(api, counted(text, count), ms, text.lines)),
-      rounds,
-    ),
-  );
+export const cases: Cases = async (measure) => {
+  for (const mean of means) {
+    const text = new Text(mean);
+    const blocks = (counts: Readonly<Record<string, Count>>, wrap: (block: Block) => Block) =>
+      Object.fromEntries(Object.entries(counts).map(([api, count]) => [api, wrap(checked(text, count))]));
+    await measure({
+      name: `lines of about ${mean} bytes`,
+      divisor: text.lines,
+      ours: blocks(ours, scoped),
+      beside: blocks(beside, (block) => block),
+    });
+  }
+};
+
+/** A text of a mebibyte that is read again and again. Its lines are from half as long as `mean` to half longer. */
+class Text {
+  /** How many lines it has. */
+  readonly lines: number;
+  readonly #bytes: Buffer<ArrayBuffer>;
+
+  constructor(mean: number) {
+    const filling = "It was a bright cold day in April, and the clocks were striking thirteen. ".repeat(4);
+    let text = "";
+    let lines = 1;
+    for (let step = 0; text.length < size - 2 * mean; lines++) {
+      step = (step + 7919) % (mean + 1);
+      text += `${filling.slice(0, Math.ceil(mean / 2) + step - 1)}\n`;
+    }
+    this.#bytes = Buffer.from(`${text}${"x".repeat(size - text.length - 1)}\n`) as Buffer<ArrayBuffer>;
+    this.lines = lines;
+  }
+
+  /** The text `times` times, in chunks, which may not be changed. */
+  *chunks(times: number): Generator<Uint8Array<ArrayBuffer>> {
+    for (let i = 0; i < times; i++) {
+      for (let from = 0; from < size; from += chunkSize) yield this.#bytes.subarray(from, from + chunkSize);
+    }
+  }
 }
-console.log(JSON.stringify(rows));
 
 /** Throws when a line is missing. */
-function counted(text: Text, count: Count): (times: number) => Promise<void> {
+function checked(text: Text, count: Count): Block {
   return async (times) => {
     const seen = await count(text, times);
     if (seen !== times * text.lines) throw new Error(`Read ${seen} lines of ${times * text.lines}`);
@@ -101,7 +115,7 @@ async function countAll(lines: AsyncIterable<string>): Promise<number> {
   return count;
 }
 
-/** Looks at a line, so that nobody gains by not making it. */
+/** Looks at a line, so that it has to be made. */
 function tally(line: string): number {
   return line.charCodeAt(0) > 0 ? 1 : 0;
 }

@@ -1,0 +1,198 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * Benches of servers: each is a process on one core, under a load from the other. The cost is the server's CPU time for
+ * one operation.
+ */
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { setTimeout } from "node:timers/promises";
+import { runChild } from "../tests/_child.ts";
+import { root, type Runtime } from "../tests/_runtimes.ts";
+import type { NetworkBench, Place } from "./benches.ts";
+import { compare, type Contestant, type Measured } from "./_compare.ts";
+import { cores, countDescriptors, cpuBetween, Program, readCpu, readMemory, resetPeak } from "./_process.ts";
+import type { Settings } from "./_settings.ts";
+
+const loadSource = join(root, "bench/load.c");
+const loadProgram = join(root, "dist/bench/load");
+
+/** What one unit is, in nanoseconds per operation of the load. */
+const scales = { "µs": 1e3, "ms/MB": 1 } as const; // an operation of a flood is a byte
+
+const leastOperations = 100;
+const mostTries = 5;
+const leads = 20; // each turn goes on for a twentieth of the warm-up before it is timed
+const fewerRounds = 5; // a round of memory is a process for each contestant, and memory varies less than time
+const rest = 500; // ms for what accepting has left behind to be collected
+const acceptPatience = 30_000; // ms
+
+/** Compiles the load, when it is not yet or has changed. */
+export async function compileLoad(): Promise<void> {
+  if (existsSync(loadProgram) && statSync(loadProgram).mtimeMs > statSync(loadSource).mtimeMs) return;
+  mkdirSync(dirname(loadProgram), { recursive: true });
+  const fresh = `${loadProgram}-${process.pid}`; // tests compile it too, at the same time
+  const command = ["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", fresh, loadSource];
+  const { code, output, spawnError } = await runChild(command, { limit: 100_000 });
+  if (code !== 0) throw new Error(`Cannot compile ${loadSource}, which needs gcc: ${spawnError?.message ?? output}`);
+  renameSync(fresh, loadProgram);
+}
+
+/** The command that runs the program of a bench, `node.ts echo`; `undefined` where it is another runtime's. */
+export function commandOf(program: string, runtime: Runtime): string[] | undefined {
+  const [file, ...args] = program.split(" ");
+  if (/^(deno|bun)\.ts$/.test(file) && file !== `${runtime.name}.ts`) return undefined;
+  return [...runtime.runCommand(join(root, "bench/servers", file)), ...args];
+}
+
+/** A server that runs. */
+export interface Server {
+  readonly program: Program;
+  /** Its port or its Unix path. */
+  readonly target: string;
+}
+
+/** Starts a server on a port that the system chooses, or at `path`. */
+export async function startServer(command: readonly string[], path = "0", before?: string): Promise<Server> {
+  const program = new Program([...command, path], cores.server, { SLUICE_BEFORE: before });
+  try {
+    const target = path === "0" ? (await program.line()).split(":").at(-1) ?? "" : path;
+    if (await program.line() !== "ready") throw new Error(`${command.join(" ")}: did not start`);
+    return { program, target };
+  } catch (error) {
+    await program.stop();
+    throw error;
+  }
+}
+
+/** Calls `use` with a load that has begun. It is gone afterwards. */
+export async function withLoad<T>(
+  shape: string,
+  target: string,
+  { connections, size = 64 }: { readonly connections: number; readonly size?: number },
+  use: (load: Program) => Promise<T>,
+): Promise<T> {
+  const load = new Program([loadProgram, shape, target, String(connections), String(size)], cores.load);
+  try {
+    const first = await load.line();
+    if (first !== "begun") throw new Error(`${shape}: ${first}`);
+    return await use(load);
+  } finally {
+    load.kill();
+    await load.stop();
+  }
+}
+
+/** What a turn came to: nanoseconds of the server's CPU time for one operation, and its peak memory in bytes. */
+interface Turn {
+  readonly cost: number;
+  readonly peak: number;
+}
+
+/** Puts a load on a server for `warmup` milliseconds, and then for `ms` that are measured. */
+function serve(bench: NetworkBench, { program: { pid }, target }: Server, place: Place, warmup: number, ms: number) {
+  return withLoad(bench.shape, target, { ...bench, ...place }, async (load): Promise<Turn> => {
+    await setTimeout(warmup);
+    resetPeak(pid);
+    const look = async () => ({ done: Number(await load.ask("look")), cpu: readCpu(pid) });
+    const before = await look();
+    let after = before;
+    // On a busy machine a short time may hold too few operations.
+    for (let tries = 0; after.done - before.done < leastOperations && tries < mostTries; tries++) {
+      await setTimeout(ms);
+      after = await look();
+    }
+    const peak = readMemory(pid, "VmHWM");
+    await load.ask("stop");
+    if (after.done === before.done) throw new Error(`${bench.shape}: nothing done within ${mostTries * ms} ms`);
+    return { cost: cpuBetween(before.cpu, after.cpu) / (after.done - before.done), peak };
+  });
+}
+
+/** Checks that a server serves 50 connections at once and echoes pieces of many sizes, also after the end of input. */
+export async function validate({ target }: Server): Promise<void> {
+  await withLoad("validate", target, { connections: 50 }, (load) => load.ask("stop"));
+}
+
+/** The bytes that a fresh server's memory grows by for each of many idle connections. */
+async function memoryPerConnection(command: readonly string[], connections: number, before?: string): Promise<number> {
+  const { program, target } = await startServer(command, undefined, before);
+  try {
+    const memory = readMemory(program.pid, "VmRSS");
+    const descriptors = countDescriptors(program.pid);
+    return await withLoad("hold", target, { connections }, async () => {
+      for (const from = performance.now(); countDescriptors(program.pid) < descriptors + connections;) {
+        if (performance.now() - from > acceptPatience) {
+          const accepted = countDescriptors(program.pid) - descriptors;
+          throw new Error(`Server accepted ${accepted} of ${connections} connections: look at ulimit -n`);
+        }
+        await setTimeout(20);
+      }
+      await setTimeout(rest);
+      return (readMemory(program.pid, "VmRSS") - memory) / connections;
+    });
+  } finally {
+    await program.stop();
+  }
+}
+
+/** Measures `bench` on `runtime`. */
+export async function measureNetwork(bench: NetworkBench, runtime: Runtime, settings: Settings): Promise<Measured[]> {
+  const { rounds, ms, warmup, before } = settings;
+  const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
+  const servers = new Map<string, Server>();
+  const peaks = new Map<string, number[]>();
+
+  /** The server of a program, started and checked at its first use. Contestants with the same program share it. */
+  const serverOf = async (command: readonly string[], older?: string) => {
+    const key = `${older} ${command.join(" ")}`;
+    const known = servers.get(key);
+    if (known !== undefined) return known;
+    const server = await startServer(command, bench.unix ? join(folder, String(servers.size)) : undefined, older);
+    servers.set(key, server);
+    if (bench.checked) await validate(server);
+    return server;
+  };
+  const enter = async (api: string, place: Place, older?: string): Promise<Contestant[]> => {
+    const command = commandOf(place.program, runtime);
+    if (command === undefined) return [];
+    const connections = place.connections ?? bench.connections;
+    if (bench.unit === "B") return [{ api, turn: () => memoryPerConnection(command, connections, older) }];
+    const server = await serverOf(command, older);
+    await serve(bench, server, place, 0, warmup);
+    const peak: number[] = [];
+    peaks.set(api, peak);
+    const scale = scales[bench.unit];
+    return [{
+      api,
+      async turn() {
+        const turn = await serve(bench, server, place, warmup / leads, ms);
+        peak.push(turn.peak / 1e6);
+        return turn.cost / scale;
+      },
+    }];
+  };
+  try {
+    const ours: Contestant[] = [];
+    const beside: Contestant[] = [];
+    for (const [api, place] of entries(bench.ours)) ours.push(...await enter(api, place));
+    for (const [api, place] of entries(bench.beside)) beside.push(...await enter(api, place));
+    if (before !== undefined) {
+      for (const [api, place] of entries(bench.ours)) beside.push(...await enter(`${api}, before`, place, before));
+    }
+    const measured = await compare(bench, ours, beside, bench.unit === "B" ? Math.ceil(rounds / fewerRounds) : rounds);
+    if (bench.memory !== true) return [measured];
+    const held = (all: readonly Contestant[]) => all.map(({ api }) => ({ api, costs: peaks.get(api) ?? [] }));
+    const name = `${bench.name}: resident memory`;
+    return [measured, { name, unit: "MB", ours: held(ours), beside: held(beside) }];
+  } finally {
+    await Promise.all([...servers.values()].map(({ program }) => program.stop()));
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function entries(places: Readonly<Record<string, string | Place>>): [api: string, place: Place][] {
+  return Object.entries(places).map(([api, place]) => [api, typeof place === "string" ? { program: place } : place]);
+}

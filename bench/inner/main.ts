@@ -1,0 +1,77 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * `main.ts FILE ROUNDS MS time|memory`: measures the cases of a file, in turns of `MS` milliseconds, and prints what each
+ * turn cost as one line of JSON. Time is CPU time of the whole process, so that the threads of the garbage collector count.
+ */
+import process from "node:process";
+import { compare, type Contestant, type Measured } from "../_compare.ts";
+import type { Block, Case, Cases } from "./_case.ts";
+
+const [file, rounds, ms, meter] = process.argv.slice(2);
+const { cases }: { cases: Cases } = await import(`./${file}`);
+const all: Measured[] = [];
+await cases(async (one) => {
+  all.push(meter === "memory" ? await compareMemory(one) : await compareTime(one));
+});
+console.log(JSON.stringify(all));
+
+async function compareTime({ name, unit = "ns", divisor = 1, ours, beside }: Case): Promise<Measured> {
+  const contestants = async (blocks: Readonly<Record<string, Block>>) => {
+    const list: Contestant[] = [];
+    for (const [api, block] of Object.entries(blocks)) {
+      const times = await calibrate(block);
+      const scale = times * divisor * (unit === "µs" ? 1000 : 1);
+      list.push({ api, turn: async () => await timed(block, times) / scale });
+    }
+    return list;
+  };
+  return await compare({ name, unit }, await contestants(ours), await contestants(beside), Number(rounds));
+}
+
+/** Finds how many calls take about `ms` milliseconds, and makes them hot meanwhile. */
+async function calibrate(block: Block): Promise<number> {
+  for (let times = 1;;) {
+    const spent = await timed(block, times) / 1e6;
+    if (spent >= Number(ms) / 2) return Math.max(1, Math.round(times * Number(ms) / spent));
+    times *= spent < Number(ms) / 20 ? 10 : 2;
+  }
+}
+
+/** The CPU time of `times` calls, in nanoseconds. */
+async function timed(block: Block, times: number): Promise<number> {
+  const before = process.cpuUsage();
+  await block(times);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) * 1000;
+}
+
+const calls = 4_000_000;
+const stretch = 100_000;
+
+/** What a call allocates, in bytes. */
+async function compareMemory({ name, ours, beside }: Case): Promise<Measured> {
+  const contestants = (blocks: Readonly<Record<string, Block>>): Contestant[] =>
+    Object.entries(blocks).map(([api, block]) => ({ api, turn: () => Promise.resolve(grown(block) / calls) }));
+  return await compare({ name: `${name}: memory`, unit: "B" }, contestants(ours), contestants(beside), 1);
+}
+
+/**
+ * On V8, how the heap grows over stretches that are too short for a collection. JSC only says what is left after one:
+ * there the collector is off, by `BUN_JSC_useGC`, and the resident memory counts.
+ */
+function grown(block: Block): number {
+  for (let i = 0; i < 20; i++) block(10_000); // warm
+  if (process.versions.bun !== undefined) {
+    const before = process.memoryUsage().rss;
+    block(calls);
+    return Math.max(0, process.memoryUsage().rss - before);
+  }
+  let sum = 0;
+  for (let done = 0; done < calls; done += stretch) {
+    const before = process.memoryUsage().heapUsed;
+    block(stretch);
+    sum += Math.max(0, process.memoryUsage().heapUsed - before); // less than nothing: a collection came in between
+  }
+  return sum;
+}

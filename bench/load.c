@@ -1,0 +1,399 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+// load SHAPE PLACE CONNECTIONS SIZE: the load of every network bench, by epoll, in one thread.
+// PLACE is a port of 127.0.0.1 or a Unix path. Every byte that comes back is checked.
+//
+//   roundTrip      sends a message of SIZE bytes, waits for it to come back, and sends the next
+//   bulk           sends as fast as it can, and reads what comes back; an operation is one byte
+//   relay          the same for a server that joins connections in pairs
+//   connectClose   connects, has a message echoed, half-closes, waits for the end, and connects again
+//   http           posts a message of 64 bytes, which the reply must hold, and posts the next
+//   datagrams      sends a datagram, waits for it to come back, and sends the next
+//   datagramFlood  sends datagrams to a server that reports its count after every 32
+//   hold           only connects
+//   validate       sends different lengths in pieces of many sizes, half-closes, and waits for all of it
+//
+// Prints `begun` once it has begun. After that each line of standard input is an order: at `look` it
+// prints how many operations are complete; at `stop` it ends every connection properly, checks what
+// still comes, prints `stopped` with the count, and exits. A wrong reply or a broken connection is
+// printed as a line that begins with `error`, and the exit code is 1. It exits when its input ends.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+  PATTERN = 512 * 1024,
+  CHUNK = 256 * 1024,
+  PIECE = 64 * 1024,  // the most that is sent at once
+  ODD_PIECE = 65521,  // of validate: the pieces double up to this prime
+  EVENTS = 256,
+  AT_ONCE = 100,     // connections to open at once, as the backlog of some servers is short
+  PATIENCE = 10000,  // how long nothing may happen while connections end, in milliseconds
+  PER_REPORT = 32,   // datagrams for each report of a flooded server
+  WINDOW = 128,      // datagrams in flight: fewer than a receive buffer of 208 KiB holds
+  REPLY = 1024,      // the most that a reply by HTTP has
+};
+
+enum shape { ROUND_TRIP, BULK, RELAY, CONNECT_CLOSE, HTTP, DATAGRAMS, DATAGRAM_FLOOD, HOLD, VALIDATE, SHAPES };
+
+static const char *const names[SHAPES] = {
+  "roundTrip", "bulk", "relay", "connectClose", "http", "datagrams", "datagramFlood", "hold", "validate",
+};
+
+struct connection {
+  int fd;
+  unsigned events;    // what epoll waits for
+  uint64_t sequence;  // of its message
+  uint64_t offset;    // where in the pattern its message begins
+  uint64_t due;       // how long its message is; the pattern repeats itself
+  uint64_t sent;
+  uint64_t got;
+  int finished;       // it has half-closed
+  size_t piece;       // the most that is sent next
+  char reply[REPLY];  // of HTTP
+};
+
+static unsigned char pattern[PATTERN];
+static unsigned char chunk[CHUNK];
+
+static enum shape shape;
+static struct sockaddr_storage place;
+static socklen_t placeSize;
+static unsigned count;
+static uint64_t size;
+
+static int epoll;
+static struct connection *all;
+static unsigned dialed;  // of round trips: how many connections there have been
+static unsigned served;  // and how many have had a reply, before they begin together
+static unsigned open;
+static int stopping;
+static uint64_t done;    // complete operations: bytes of floods
+static uint64_t sentByAll;
+static uint64_t gotByAll;
+
+__attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...) {
+  va_list values;
+  va_start(values, format);
+  printf("error ");
+  vprintf(format, values);
+  printf("\n");
+  va_end(values);
+  fflush(stdout);
+  _exit(1);
+}
+
+__attribute__((noreturn)) static void failTo(const char *what) {
+  fail("Cannot %s: %s", what, strerror(errno));
+}
+
+static int isFlood(void) {
+  return shape == BULK || shape == RELAY;
+}
+
+static int isDatagram(void) {
+  return shape == DATAGRAMS || shape == DATAGRAM_FLOOD;
+}
+
+static void waitFor(struct connection *c, unsigned events) {
+  if (c->events == events) return;
+  struct epoll_event event = {.events = events, .data.ptr = c};
+  if (epoll_ctl(epoll, c->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, c->fd, &event) < 0) failTo("watch a connection");
+  c->events = events;
+}
+
+static void finish(struct connection *c) {
+  if (shutdown(c->fd, SHUT_WR) < 0) failTo("end a connection");
+  c->finished = 1;
+  c->due = c->sent;
+  waitFor(c, EPOLLIN);
+}
+
+// Closes what has ended.
+static void leave(struct connection *c) {
+  close(c->fd);
+  open--;
+}
+
+// Sends as much of what is due as the system takes at once. The rest follows when there is room.
+static void put(struct connection *c) {
+  size_t from = (c->offset + c->sent) % PATTERN;
+  uint64_t most = c->due - c->sent;
+  if (most > PATTERN - from) most = PATTERN - from;
+  if (most > c->piece) most = c->piece;
+  ssize_t sent = send(c->fd, pattern + from, most, MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) failTo("send");
+  if (sent > 0) {
+    c->sent += (uint64_t)sent;
+    sentByAll += (uint64_t)sent;
+  }
+  if (shape == VALIDATE) c->piece = c->piece * 2 % ODD_PIECE;
+  waitFor(c, c->sent < c->due ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  if (shape == VALIDATE && c->sent == c->due) finish(c);
+}
+
+static void sendWhole(const struct connection *c, const void *bytes, size_t length) {
+  ssize_t sent = send(c->fd, bytes, length, MSG_NOSIGNAL);
+  if (sent < 0) failTo("send");
+  if ((size_t)sent != length) fail("Cannot send %zu bytes at once: only %zd were taken", length, sent);
+}
+
+static void post(struct connection *c) {
+  char request[256];
+  int length = snprintf(request, sizeof request,
+    "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 64\r\n\r\n"
+    "message %055" PRIu64 "\n", c->sequence);
+  sendWhole(c, request, (size_t)length);
+}
+
+// Sends datagrams until the window is full, always as many as the server will report.
+static void flood(struct connection *c) {
+  for (; c->sent - c->got < WINDOW / count || c->sent % PER_REPORT != 0; c->sent++) {
+    sendWhole(c, pattern + c->sent * 7919 % (PATTERN / size) * size, size);
+  }
+}
+
+// Begins with a message: a new one each time, and another one on each connection. A flood is the whole
+// pattern, again and again.
+static void begin(struct connection *c, uint64_t sequence) {
+  c->sequence = sequence;
+  c->offset = shape == VALIDATE ? sequence * 1000 : isFlood() ? 0 : sequence * 7919 % (PATTERN / size) * size;
+  c->due = shape == VALIDATE ? 100000 + sequence * 3001 : isFlood() ? UINT64_MAX : size;
+  c->piece = shape == VALIDATE ? sequence + 1 : PIECE;
+  c->sent = 0;
+  c->got = 0;
+  if (shape == HTTP) post(c);
+  if (shape == DATAGRAM_FLOOD) flood(c);
+  if (shape == HTTP || shape == DATAGRAM_FLOOD || shape == HOLD) waitFor(c, EPOLLIN);
+  else put(c);
+}
+
+// Connecting does not wait for the server's program, unless its backlog is full.
+static void dial(struct connection *c, uint64_t sequence) {
+  c->fd = socket(place.ss_family, (isDatagram() ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+  if (c->fd < 0) failTo("make a socket");
+  int on = 1;
+  if (place.ss_family == AF_INET && !isDatagram()) setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (connect(c->fd, (struct sockaddr *)&place, placeSize) < 0) failTo("connect");
+  c->events = 0;
+  c->finished = 0;
+  open++;
+  begin(c, sequence);
+}
+
+static void say(const char *what) {
+  printf("%s\n", what);
+  fflush(stdout);
+}
+
+// The reply is complete.
+static void replied(struct connection *c) {
+  if (shape == VALIDATE) return;
+  if (shape == CONNECT_CLOSE) {
+    finish(c);
+    return;
+  }
+  done++;
+  if (stopping) {
+    if (isDatagram()) leave(c);
+    else finish(c);
+  } else if (shape != ROUND_TRIP || served == count) {
+    begin(c, c->sequence + 1);
+  } else {
+    // Now it is certain that the server has accepted it.
+    if (dialed < count) {
+      dial(&all[dialed], dialed);
+      dialed++;
+    }
+    if (++served < count) return;
+    say("begun");
+    for (unsigned i = 0; i < count; i++) begin(&all[i], all[i].sequence + 1);
+  }
+}
+
+// Fails unless `got` bytes more are what was sent, and no more than that.
+static void check(const struct connection *c, size_t got) {
+  uint64_t gotNow = (shape == RELAY ? gotByAll : c->got) + got;
+  uint64_t sent = shape == RELAY ? sentByAll : c->sent;
+  if (gotNow > sent) fail("Reply has %" PRIu64 " bytes that were not sent", gotNow - sent);
+  for (size_t from = 0, part; from < got; from += part) {
+    size_t offset = (c->offset + c->got + from) % PATTERN;
+    part = got - from < PATTERN - offset ? got - from : PATTERN - offset;
+    if (memcmp(chunk + from, pattern + offset, part) != 0) fail("Reply differs from what was sent");
+  }
+}
+
+static void checkEnd(uint64_t got, uint64_t sent) {
+  if (got != sent) fail("Server ended after %" PRIu64 " of %" PRIu64 " bytes", got, sent);
+}
+
+// The server has ended.
+static void ended(struct connection *c) {
+  if (!c->finished) fail("Server ended too early, after %" PRIu64 " of %" PRIu64 " bytes", c->got, c->sent);
+  leave(c);
+  if (shape == BULK || shape == VALIDATE) checkEnd(c->got, c->sent);
+  if (shape == RELAY && open == 0) checkEnd(gotByAll, sentByAll);
+  if (shape == CONNECT_CLOSE || shape == VALIDATE) done++;
+  if (shape == CONNECT_CLOSE && !stopping) dial(c, c->sequence + count);
+}
+
+// Adds to a reply by HTTP, and checks its status, its length and its body once it is whole.
+static void receiveHttp(struct connection *c, size_t got) {
+  if (c->got + got >= REPLY) fail("Reply has more than %d bytes", REPLY);
+  memcpy(c->reply + c->got, chunk, got);
+  c->got += got;
+  c->reply[c->got] = 0;
+  char *head = strstr(c->reply, "\r\n\r\n");
+  if (head == NULL) return;
+  char *length = strcasestr(c->reply, "\r\ncontent-length:");
+  if (strncmp(c->reply, "HTTP/1.1 200 OK\r\n", 17) != 0) fail("Reply has another status: %.12s", c->reply);
+  if (length == NULL || length > head || atoi(length + 17) != 64) fail("Reply has another length");
+  size_t expected = (size_t)(head + 4 - c->reply) + 64;
+  if (c->got < expected) return;
+  if (c->got > expected) fail("Reply has %" PRIu64 " bytes that were not sent", c->got - expected);
+  char body[65];
+  snprintf(body, sizeof body, "message %055" PRIu64 "\n", c->sequence);
+  if (memcmp(head + 4, body, 64) != 0) fail("Reply differs from what was sent");
+  replied(c);
+}
+
+// Reads the report of a flooded server: its count in 8 digits.
+static void receiveReport(struct connection *c, size_t got) {
+  chunk[got] = 0;
+  unsigned long total = strtoul((char *)chunk, NULL, 10);
+  if (got != 8 || total != c->got + PER_REPORT) fail("Server counted %lu datagrams after %" PRIu64, total, c->got);
+  c->got = total;
+  done += PER_REPORT;
+  if (!stopping) flood(c);
+  else if (c->got == c->sent) leave(c);
+}
+
+static void receive(struct connection *c) {
+  ssize_t size = recv(c->fd, chunk, sizeof chunk - 1, MSG_DONTWAIT);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (size < 0) failTo("receive");
+  size_t got = (size_t)size;
+  if (got == 0) {
+    ended(c);
+  } else if (c->finished && shape == HTTP) {
+    fail("Reply has %zu bytes that were not sent", got);
+  } else if (shape == HTTP) {
+    receiveHttp(c, got);
+  } else if (shape == DATAGRAM_FLOOD) {
+    receiveReport(c, got);
+  } else {
+    check(c, got);
+    if (shape == DATAGRAMS && got != c->due) fail("Reply has %zu of %" PRIu64 " bytes", got, c->due);
+    c->got += got;
+    gotByAll += got;
+    if (isFlood()) done += got;
+    else if (c->got == c->due) replied(c);
+  }
+}
+
+static void obey(void) {
+  char orders[256];
+  ssize_t length = read(STDIN_FILENO, orders, sizeof orders - 1);
+  if (length <= 0) exit(0);
+  orders[length] = 0;
+  for (char *order = strtok(orders, "\n"); order != NULL; order = strtok(NULL, "\n")) {
+    if (strcmp(order, "look") == 0) {
+      printf("%" PRIu64 "\n", done);
+      fflush(stdout);
+    } else if (strcmp(order, "stop") == 0) {
+      stopping = 1;
+      for (unsigned i = 0; isFlood() && i < count; i++) finish(&all[i]);
+    } else {
+      fail("Order must be look or stop: current value is %s", order);
+    }
+  }
+}
+
+// xorshift32: bytes without a short period.
+static void makePattern(void) {
+  uint32_t state = 0x9e3779b9;
+  for (size_t i = 0; i < PATTERN; i++) {
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    pattern[i] = (unsigned char)state;
+  }
+}
+
+static int setPlace(const char *text) {
+  if (text[0] == '/') {
+    struct sockaddr_un *path = (struct sockaddr_un *)&place;
+    path->sun_family = AF_UNIX;
+    placeSize = sizeof *path;
+    return (size_t)snprintf(path->sun_path, sizeof path->sun_path, "%s", text) < sizeof path->sun_path;
+  }
+  struct sockaddr_in *address = (struct sockaddr_in *)&place;
+  address->sin_family = AF_INET;
+  address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address->sin_port = htons((unsigned short)atoi(text));
+  placeSize = sizeof *address;
+  return atoi(text) > 0;
+}
+
+static int setShape(const char *name) {
+  for (shape = 0; shape < SHAPES; shape++) {
+    if (strcmp(names[shape], name) == 0) return 1;
+  }
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  if (argc == 5) {
+    count = (unsigned)atoi(argv[3]);
+    size = (uint64_t)atoi(argv[4]);
+  }
+  if (argc != 5 || !setShape(argv[1]) || !setPlace(argv[2]) || count < 1 || size < 1 || size > PATTERN) {
+    fprintf(stderr, "usage: %s SHAPE PORT|/UNIX/PATH CONNECTIONS SIZE\n", argv[0]);
+    return 2;
+  }
+  makePattern();
+  struct rlimit files;
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  all = calloc(count, sizeof *all);
+  epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (all == NULL || epoll < 0) failTo("begin");
+  struct epoll_event orders = {.events = EPOLLIN, .data.ptr = NULL};
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, STDIN_FILENO, &orders) < 0) failTo("watch standard input");
+  unsigned first = shape == ROUND_TRIP && count > AT_ONCE ? AT_ONCE : count;
+  while (dialed < first) {
+    dial(&all[dialed], dialed);
+    dialed++;
+  }
+  if (shape != ROUND_TRIP) say("begun");
+  while (!stopping || open > 0) {
+    struct epoll_event events[EVENTS];
+    int ready = epoll_wait(epoll, events, EVENTS, stopping ? PATIENCE : -1);
+    if (ready < 0 && errno != EINTR) failTo("wait");
+    if (ready == 0) fail("Server did not end %u connections after %" PRIu64 " operations", open, done);
+    for (int i = 0; i < ready; i++) {
+      struct connection *c = events[i].data.ptr;
+      if (c == NULL) {
+        obey();
+        continue;
+      }
+      if (events[i].events & EPOLLOUT && c->sent < c->due) put(c);
+      if (events[i].events & ~EPOLLOUT) receive(c);
+    }
+  }
+  printf("stopped %" PRIu64 "\n", done);
+  return 0;
+}

@@ -1,0 +1,93 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** `deno.ts NAME PLACE`: servers on `Deno.listen` and `Deno.serve` alone, by promises. Deno only. */
+import { onStop, runProgram, sayReady } from "./_command.ts";
+
+/** What is used of Deno, for the compilers that do not know it. */
+interface Conn {
+  read(buffer: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+  closeWrite(): Promise<void>;
+  close(): void;
+}
+interface Listener extends AsyncIterable<Conn> {
+  readonly addr: { readonly port?: number };
+  close(): void;
+}
+interface HttpOptions {
+  hostname: string;
+  port: number;
+  onListen(address: { readonly port: number }): void;
+}
+const { Deno } = globalThis as unknown as {
+  Deno: {
+    listen(
+      options: { hostname: string; port: number; tcpBacklog: number } | { transport: "unix"; path: string },
+    ): Listener;
+    serve(options: HttpOptions, handler: (request: Request) => Promise<Response>): { shutdown(): Promise<void> };
+  };
+};
+
+runProgram({
+  echo: (place) => serve(place, (conn) => copyLoop(conn, conn)),
+  relay(place) {
+    let waiting: { readonly conn: Conn; readonly relayed: PromiseWithResolvers<void> } | undefined;
+    return serve(place, async (conn) => {
+      const partner = waiting;
+      if (partner === undefined) {
+        const relayed = Promise.withResolvers<void>();
+        waiting = { conn, relayed };
+        return await relayed.promise;
+      }
+      waiting = undefined;
+      try {
+        await Promise.all([pass(partner.conn, conn), pass(conn, partner.conn)]);
+      } finally {
+        partner.relayed.resolve();
+      }
+    });
+  },
+  http(place) {
+    const onListen = ({ port }: { readonly port: number }) => sayReady(place, port);
+    const server = Deno.serve(
+      { hostname: "127.0.0.1", port: Number(place), onListen },
+      async (request) => new Response(await request.bytes(), { headers: { "content-type": "text/plain" } }),
+    );
+    onStop(() => void server.shutdown());
+  },
+});
+
+/** Serves each connection by `handle`, and closes it then. A broken one is dropped. */
+async function serve(place: number | string, handle: (conn: Conn) => Promise<void>): Promise<void> {
+  const listener = Deno.listen(
+    typeof place === "string"
+      ? { transport: "unix", path: place }
+      : { hostname: "127.0.0.1", port: place, tcpBacklog: 4096 },
+  );
+  const conns = new Set<Conn>();
+  onStop(() => {
+    listener.close();
+    for (const conn of conns) conn.close();
+    conns.clear();
+  });
+  const serveOne = async (conn: Conn) => {
+    conns.add(conn);
+    await handle(conn).catch(() => {}); // broken, or closed because of the signal
+    if (conns.delete(conn)) conn.close();
+  };
+  sayReady(place, listener.addr.port);
+  for await (const conn of listener) serveOne(conn);
+}
+
+async function pass(from: Conn, to: Conn): Promise<void> {
+  await copyLoop(from, to);
+  await to.closeWrite();
+}
+
+/** The plainest copy. */
+async function copyLoop(from: Conn, to: Conn): Promise<void> {
+  const buffer = new Uint8Array(64 * 1024);
+  for (let size; (size = await from.read(buffer)) !== null;) {
+    for (let done = 0; done < size;) done += await to.write(buffer.subarray(done, size));
+  }
+}

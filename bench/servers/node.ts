@@ -1,0 +1,108 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** `node.ts NAME PLACE`: servers on `node:net`, `node:http` and `node:dgram` alone, by callbacks. */
+import { Buffer } from "node:buffer";
+import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from "node:dgram";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { onStop, runProgram, sayReady } from "./_command.ts";
+
+const backlog = 4096;
+
+runProgram({
+  echo: (place) =>
+    serve(place, (socket) => {
+      socket.on("data", (chunk) => {
+        if (!socket.write(chunk)) socket.pause();
+      });
+      socket.on("drain", () => socket.resume());
+      socket.on("end", () => socket.end());
+    }),
+  pipe: (place) => serve(place, (socket) => socket.pipe(socket)),
+  relay: (place) =>
+    servePairs(place, (a, b) => {
+      a.pipe(b);
+      b.pipe(a);
+    }),
+  web_relay: (place) =>
+    servePairs(place, (a, b) => {
+      const [here, there] = [Duplex.toWeb(a), Duplex.toWeb(b)];
+      here.readable.pipeTo(there.writable).catch(() => {}); // the server drops a broken connection
+      there.readable.pipeTo(here.writable).catch(() => {});
+    }),
+  http: serveHttp,
+  datagram_echo: (place) =>
+    serveDatagrams(place, (socket, message, { port, address }) => socket.send(message, port, address)),
+  datagram_count(place) {
+    const counts = new Map<string, number>();
+    serveDatagrams(place, (socket, _, { port, address }) => {
+      const sender = `${address}:${port}`;
+      const count = (counts.get(sender) ?? 0) + 1;
+      counts.set(sender, count);
+      if (count % 32 === 0) socket.send(String(count).padStart(8, "0"), port, address);
+    });
+  },
+});
+
+/** Serves each connection by `handle`, and drops a broken one. */
+function serve(place: number | string, handle: (socket: Socket) => void): void {
+  const sockets = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    sockets.add(socket);
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => sockets.delete(socket));
+    handle(socket);
+  });
+  const where = typeof place === "string" ? { path: place } : { host: "127.0.0.1", port: place };
+  server.listen({ ...where, backlog }, () => sayReady(place, (server.address() as AddressInfo).port));
+  onStop(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+}
+
+/** Joins connections in pairs, as they come. */
+function servePairs(place: number | string, join: (a: Socket, b: Socket) => void): void {
+  let waiting: Socket | undefined;
+  serve(place, (socket) => {
+    const partner = waiting;
+    waiting = partner === undefined ? socket : undefined;
+    if (partner !== undefined) return join(partner, socket);
+    socket.on("close", () => {
+      if (waiting === socket) waiting = undefined;
+    });
+  });
+}
+
+/** Answers each request with its own body. */
+function serveHttp(place: number | string): void {
+  const server = createHttpServer((request, response) => {
+    const chunks: Uint8Array[] = [];
+    request.on("data", (chunk) => chunks.push(chunk));
+    request.on("end", () => {
+      const body = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+      response.writeHead(200, { "content-type": "text/plain", "content-length": body.length }).end(body);
+    });
+    request.on("error", () => response.destroy());
+  });
+  server.keepAliveTimeout = 60_000;
+  const port = Number(place);
+  server.listen({ host: "127.0.0.1", port, backlog }, () => sayReady(place, (server.address() as AddressInfo).port));
+  onStop(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+}
+
+/** Calls `handle` with each datagram. */
+function serveDatagrams(
+  place: number | string,
+  handle: (socket: DatagramSocket, message: Uint8Array, from: RemoteInfo) => void,
+): void {
+  const socket = createSocket("udp4");
+  socket.on("error", (error) => console.error(`Cannot go on: ${error}`));
+  socket.on("message", (message, from) => handle(socket, message, from));
+  socket.bind(Number(place), "127.0.0.1", () => sayReady(place, socket.address().port));
+  onStop(() => socket.close());
+}

@@ -1,0 +1,120 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * `ours.ts NAME PLACE`: the servers of the library, on a port of 127.0.0.1 or at a Unix path, until SIGTERM or SIGINT.
+ * `SLUICE_BEFORE` is the root of another checkout, whose library serves instead.
+ */
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import type { BufReader as Reader, DatagramSocket, Env, StreamSocket } from "../../mod.ts";
+
+const library: typeof import("../../mod.ts") = process.env.SLUICE_BEFORE === undefined
+  ? await import("../../mod.ts")
+  : await import(pathToFileURL(`${process.env.SLUICE_BEFORE}/mod.ts`).href);
+const { BufReader, copy, copyString, formatAddress, interruptible, NetError, proxy, readable } = library;
+const { run, runServer, Switch, tcp, udp, unix, withBufWriter } = library;
+
+const grace = 200; // ms for handlers after the signal
+const backlog = 4096;
+const mostBytes = 64 * 1024;
+
+/** A connection that has no partner yet, and the end of its pair. */
+let waiting: { readonly flow: StreamSocket; readonly relayed: PromiseWithResolvers<void> } | undefined;
+
+const handlers: Readonly<Record<string, (flow: StreamSocket) => Promise<unknown>>> = {
+  async echo(flow) {
+    const buffer = new Uint8Array(64 * 1024);
+    for (let size; (size = await flow.read(buffer)) !== null;) {
+      for (let done = 0; done < size;) done += await flow.write(buffer.subarray(done, size));
+    }
+  },
+  copy: (flow) => copy(flow, flow),
+  async idle_readable(flow) {
+    await readable(flow);
+    await copy(flow, flow);
+  },
+  async idle_reader(flow) {
+    const reader = new BufReader(flow, { maxSize: mostBytes });
+    if (!await reader.atEnd()) await copy(reader.asSource(), flow);
+  },
+  async relay(flow) {
+    const partner = waiting;
+    if (partner === undefined) {
+      const own = waiting = { flow, relayed: Promise.withResolvers<void>() };
+      return await interruptible(own.relayed.promise).finally(() => waiting = waiting === own ? undefined : waiting);
+    }
+    waiting = undefined;
+    await proxy(partner.flow, flow).finally(() => partner.relayed.resolve());
+  },
+  http: (flow) =>
+    withBufWriter(flow, async (writer) => {
+      const reader = new BufReader(flow, { maxSize: mostBytes });
+      while (!await reader.atEnd()) {
+        const body = await readRequest(reader);
+        writer.string(`HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\n\r\n`);
+        writer.bytes(body);
+        await writer.flush();
+      }
+    }),
+};
+
+const datagramHandlers: Readonly<Record<string, (socket: DatagramSocket) => Promise<never>>> = {
+  async datagram_echo(socket) {
+    for (;;) for (const { data, from } of await socket.recvMany()) await socket.send(data, from);
+  },
+  async datagram_count(socket) {
+    const counts = new Map<string, number>();
+    for (;;) {
+      for (const { from } of await socket.recvMany()) {
+        const sender = formatAddress(from);
+        const count = (counts.get(sender) ?? 0) + 1;
+        counts.set(sender, count);
+        if (count % 32 === 0) await socket.send(new TextEncoder().encode(String(count).padStart(8, "0")), from);
+      }
+    }
+  },
+};
+
+const [name, place] = process.argv.slice(2);
+if (name in handlers) await run(serveConnections);
+else await run(serveDatagrams);
+
+async function serveConnections(env: Env): Promise<void> {
+  await Switch.run(async (sw) => {
+    const stop = env.stop();
+    const address = place.startsWith("/") ? unix(place) : tcp("127.0.0.1", Number(place));
+    const listener = await env.net.listen(sw, address, { backlog });
+    if (place === "0") await copyString(`${formatAddress(listener.address)}\n`, env.stdout);
+    await copyString("ready\n", env.stdout);
+    const failures = new Map<string, number>();
+    const onError = (error: unknown) => {
+      const kind = error instanceof NetError ? error.code : String(error);
+      failures.set(kind, (failures.get(kind) ?? 0) + 1);
+    };
+    await runServer(listener, handlers[name], { onError, maxConnections: Infinity, stop, grace });
+    for (const [kind, count] of failures) await copyString(`${count} connections failed: ${kind}\n`, env.stderr);
+  });
+}
+
+async function serveDatagrams(env: Env): Promise<void> {
+  await Switch.run(async (sw) => {
+    const stop = env.stop();
+    const socket = await env.net.datagramSocket(sw, udp("127.0.0.1", Number(place)));
+    sw.forkDaemon(() => datagramHandlers[name](socket));
+    await copyString(`${formatAddress(socket.local)}\nready\n`, env.stdout);
+    await stop;
+  });
+}
+
+/** As much of HTTP/1.1 as the load speaks. Returns the body. */
+async function readRequest(reader: Reader): Promise<Uint8Array> {
+  let size = 0;
+  if (!/^[A-Z]+ \S+ HTTP\/1\.1$/.test(await reader.line() ?? "")) throw new Error("Request has a wrong first line");
+  for (let line; (line = await reader.line()) !== "";) {
+    if (line === null) throw new Error("Request has no end");
+    const colon = line.indexOf(":");
+    if (line.slice(0, colon).toLowerCase() === "content-length") size = Number(line.slice(colon + 1));
+  }
+  if (!(size <= mostBytes)) throw new Error(`Request has a body of ${size} bytes`);
+  return await reader.take(size);
+}
