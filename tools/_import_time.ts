@@ -3,9 +3,8 @@
 /** What a cold process of Node pays to import the installed package, beyond the runtime and its own modules. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import ts from "typescript";
 import { runChild } from "../tests/_child.ts";
-import { importsOf } from "./rules/imports.ts";
-import { parseSource } from "./rules/source.ts";
 
 /** The processor time that an import costs. */
 export interface ImportTime {
@@ -59,9 +58,9 @@ function nodeModulesOf(installed: string, path: string): string[] {
   const found = new Set<string>();
   const files = new Set([join(installed, path)]);
   for (const file of files) {
-    for (const { specifier, target } of importsOf(parseSource(file, readFileSync(file, "utf8")))) {
-      if (target === undefined) found.add(specifier);
-      else files.add(join(dirname(file), specifier));
+    for (const specifier of importsOf(readFileSync(file, "utf8"))) {
+      if (specifier.startsWith(".")) files.add(join(dirname(file), specifier));
+      else found.add(specifier);
     }
   }
   return [...found].sort();
@@ -73,4 +72,9 @@ async function runOnce(program: string, file: string, cwd: string): Promise<numb
   const used = Number(output);
   if (code !== 0 || !(used > 0)) throw new Error(`Cannot measure ${file}: ${spawnError?.message ?? output}`);
   return used / 1000;
+}
+
+/** What a module imports, re-exports, or names in import types. */
+export function importsOf(text: string): string[] {
+  return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName);
 }

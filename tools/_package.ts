@@ -3,12 +3,10 @@
 /** What the packed npm library must and must not hold. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
-import ts from "typescript";
 import { root } from "./_files.ts";
+import { importsOf } from "./_import_time.ts";
 import { checkLinks } from "./_pages.ts";
 import { checkStrictUser } from "./_strict_user.ts";
-import { importsOf } from "./rules/imports.ts";
-import { nodes, parseSource } from "./rules/source.ts";
 
 /** A `package.json`, as far as it matters here. */
 export type PackageJson = Record<string, unknown> & { exports?: Record<string, Record<string, string>> };
@@ -36,8 +34,6 @@ export function checkPackage(folder: string): string[] {
       checkLinks(path, readFileSync(join(folder, path), "utf8"), folder, root)
     ),
     ...checkStrictUser(folder, String(manifest.name), Object.keys(manifest.exports ?? {})),
-    ...checkTypes(folder, files.filter((path) => path.endsWith(".d.ts") && !nodeRoom.test(path)), []),
-    ...checkTypes(folder, files.filter((path) => path.endsWith(".d.ts") && nodeRoom.test(path)), ["node"]),
   ];
 }
 
@@ -64,39 +60,14 @@ function checkManifest(manifest: PackageJson, folder: string): string[] {
 }
 
 function checkModule(folder: string, path: string): string[] {
-  const source = parseSource(path, readFileSync(join(folder, path), "utf8"));
   const types = path.endsWith(".d.ts");
-  const problems: string[] = [];
-  for (const node of nodes(source.tree)) {
-    if (ts.isVariableDeclarationList(node) && (node.flags & ts.NodeFlags.Using) !== 0) problems.push(`${path}: using`);
-  }
-  for (const { specifier, target } of importsOf(source)) {
-    if (target === undefined) {
-      const allowed = /^node:/.test(specifier) && (!types || nodeRoom.test(path));
-      if (!allowed) problems.push(`${path}: imports "${specifier}"`);
-      continue;
+  return importsOf(readFileSync(join(folder, path), "utf8")).flatMap((specifier) => {
+    if (!specifier.startsWith(".")) {
+      const allowed = specifier.startsWith("node:") && (!types || nodeRoom.test(path));
+      return allowed ? [] : [`${path}: imports "${specifier}"`];
     }
     const file = types ? specifier.replace(/\.js$/, ".d.ts") : specifier;
-    if (!existsSync(resolve(folder, dirname(path), file))) {
-      problems.push(`${path}: imports "${specifier}": no such file`);
-    }
-  }
-  return problems;
-}
-
-/** Compiles declarations as a strict user does who has only these `@types`. */
-function checkTypes(folder: string, paths: readonly string[], types: string[]): string[] {
-  const program = ts.createProgram(paths.map((path) => join(folder, path)), {
-    strict: true,
-    noEmit: true,
-    module: ts.ModuleKind.NodeNext,
-    target: ts.ScriptTarget.ES2022,
-    lib: ["lib.esnext.d.ts", "lib.dom.d.ts"],
-    types,
-    typeRoots: [join(root, "node_modules/@types")],
-  });
-  return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => {
-    const message = ts.flattenDiagnosticMessageText(messageText, "\n");
-    return file === undefined ? message : `${relative(folder, file.fileName)}: ${message}`;
+    if (existsSync(resolve(folder, dirname(path), file))) return [];
+    return [`${path}: imports "${specifier}": no such file`];
   });
 }

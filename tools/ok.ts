@@ -19,7 +19,6 @@ function steps(deno: string): Record<string, readonly string[]> {
   return {
     "format": [deno, "fmt", "--check"],
     "lint": [deno, "lint"],
-    "house rules": tool("house_rules"),
     "imports": tool("imports"),
     "types, by Deno": [deno, "check", "--quiet"],
     "types, by tsc with Node and Bun": [

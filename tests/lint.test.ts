@@ -1,15 +1,26 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assertEquals } from "@std/assert";
-import { checkHouseRules } from "../tools/rules/mod.ts";
-import { optionsParameters } from "../tools/rules/parameters.ts";
-import { parseSource } from "../tools/rules/source.ts";
+import { copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { runChild } from "./_child.ts";
+import { root } from "./_runtimes.ts";
 import { test } from "./_test.ts";
+import { findTool } from "./_tools.ts";
 
+/** The part of what `deno lint --json` prints that matters here. */
+interface Report {
+  diagnostics: { code: string; filename: string; range: { start: { line: number; col: number } }; message: string }[];
+  errors: unknown[];
+}
+
+const needs = { peers: ["deno"] } as const;
 const header = "// Copyright 2026 the Sluice authors. MIT license.\n";
 
-test("checkHouseRules() finds nothing in good sources", () => {
-  assertRules({
+test("deno lint finds nothing in good sources", async () => {
+  await assertRules({
     "mod.ts": 'export * from "./switch/mod.ts";\nexport * from "./net/env/run.ts";',
     "switch/mod.ts": "export class Switch { #x = 1; process(): number { return this.#x; } }",
     "switch/_context.ts": 'import { AsyncLocalStorage } from "node:async_hooks";\nexport { AsyncLocalStorage };',
@@ -25,32 +36,36 @@ test("checkHouseRules() finds nothing in good sources", () => {
     "tests/a.test.ts": 'import { test } from "./_test.ts";\nawait using x = f();\ntest("a", () => {});',
     "bridge/std/mod.ts": '// @ts-ignore: untyped\nimport * as x from "x";\nexport const y = x as any;',
   });
-});
+}, needs);
 
-test("checkHouseRules() demands the licence", () => {
-  assertEquals(checkHouseRules({ "a.ts": "export {};\n" }).map(({ line }) => line), [1]);
-  assertEquals(checkHouseRules({ "a.mjs": `#!/usr/bin/env node\n${header}` }), []);
-});
+test("deno lint demands the licence", async () => {
+  const wrong = `The first line is not "${header.trim()}"`;
+  assertEquals(await lint({ "a.ts": "export {};\n", "a.mjs": `#!/usr/bin/env node\n${header}` }), [`a.ts:1: ${wrong}`]);
+}, needs);
 
-test("checkHouseRules() counts lines of code", () => {
+test("deno lint counts lines of code", async () => {
   const code = "f(\n  `a\n\n`);\n".repeat(75); // 4 lines each, the blank one being part of a text
   const other = "// comment\n\n/**\n * @param x y\n */\n".repeat(200);
-  assertRules({ "flow/a.ts": other + code, "tests/b.ts": code + code });
-  assertRules({ "flow/a.ts": `${code}g();` }, "flow/a.ts:1: 301 lines of code: at most 300");
-});
+  await assertRules({ "flow/a.ts": other + code, "tests/b.ts": code + code });
+  await assertRules({ "flow/a.ts": `${code}g();` }, "flow/a.ts:1: 301 lines of code: at most 300");
+}, needs);
 
-test("checkHouseRules() reports comments that switch checks off or put things off", () => {
-  assertRules(
-    { "tests/a.ts": "// @ts-ignore: x\nf();\n/* @ts-nocheck */\ng(/* TODO */ 1, `// FIXME`);\n// XXX\n" },
+test("deno lint reports comments that switch checks off or put things off", async () => {
+  await assertRules(
+    {
+      "tests/a.ts": "// @ts-ignore: x\nf();\n/* @ts-nocheck */\ng(/* TODO */ 1, `// FIXME`);\n// XXX\n",
+      "tests/b.ts": "// deno-lint-ignore no-explicit-any\nf();\n// deno-lint-ignore sluice/fields\ng();\n",
+    },
     "tests/a.ts:2: No @ts-ignore",
     "tests/a.ts:4: No @ts-nocheck",
     "tests/a.ts:5: No TODO comment",
     "tests/a.ts:6: No XXX comment",
+    "tests/b.ts:4: No deno-lint-ignore sluice/",
   );
-});
+}, needs);
 
-test("checkHouseRules() reports syntax that is not used here", () => {
-  assertRules(
+test("deno lint reports syntax that is not used here", async () => {
+  await assertRules(
     {
       "flow/a.ts": [
         "enum E {}",
@@ -72,10 +87,10 @@ test("checkHouseRules() reports syntax that is not used here", () => {
     "flow/a.ts:7: No using in library sources",
     "flow/a.ts:8: No using in library sources",
   );
-});
+}, needs);
 
-test("checkHouseRules() reports tests that are not plain", () => {
-  assertRules(
+test("deno lint reports tests that are not plain", async () => {
+  await assertRules(
     {
       "tests/a.test.ts": 'import { test } from "node:test";\ntest.only("a", f);\nit.skip("b", f);\nDeno.test("c", f);',
       "tests/b.test.ts": 'await import("bun:test");',
@@ -86,10 +101,10 @@ test("checkHouseRules() reports tests that are not plain", () => {
     "tests/a.test.ts:5: No Deno.test()",
     'tests/b.test.ts:2: Only tests/_test.ts imports "bun:test"',
   );
-});
+}, needs);
 
-test("checkHouseRules() reports imports from outside", () => {
-  assertRules(
+test("deno lint reports imports from outside", async () => {
+  await assertRules(
     {
       "flow/a.ts": 'import "@std/assert";\nimport "node:net";\nimport "./b.js";\nawait import(name);',
       "net/backends/a.ts": 'import "npm:x";\nimport "bun:ffi";',
@@ -102,11 +117,11 @@ test("checkHouseRules() reports imports from outside", () => {
     'net/backends/a.ts:2: Published sources import nothing from outside: "npm:x"',
     'net/tls/a.ts:2: Only the rooms for it import "node:tls"',
   );
-});
+}, needs);
 
-test("checkHouseRules() reports names of runtimes, and questions about them", () => {
+test("deno lint reports names of runtimes, and questions about them", async () => {
   const sniffing = "Only net/backends/auto.ts asks which runtime this is";
-  assertRules(
+  await assertRules(
     {
       "net/a.ts": "Deno.pid;\nprocess.pid;\nBuffer.from(x);\nlet b: Bun.Socket;",
       "net/backends/a.ts":
@@ -120,15 +135,15 @@ test("checkHouseRules() reports names of runtimes, and questions about them", ()
     ...[2, 3, 4, 5, 6].map((line) => `net/backends/a.ts:${line}: ${sniffing}`),
     "net/tls/a.ts:2: Only the rooms for it name Buffer",
   );
-  assertRules(
+  await assertRules(
     { "net/a.ts": "globalThis.Deno;" },
-    "net/a.ts:2: Only the rooms for it name Deno",
     `net/a.ts:2: ${sniffing}`,
+    "net/a.ts:2: Only the rooms for it name Deno",
   );
-});
+}, needs);
 
-test("checkHouseRules() reports badly worded errors", () => {
-  assertRules(
+test("deno lint reports badly worded errors", async () => {
+  await assertRules(
     {
       "net/a.ts": [
         'throw new TypeError("cannot x");',
@@ -153,9 +168,9 @@ test("checkHouseRules() reports badly worded errors", () => {
     "net/a.ts:8: Error message ends with a full stop or the like",
     "net/a.ts:9: Error message does not start with a capital letter",
   );
-});
+}, needs);
 
-test("optionsParameters() reports defaults of options that users may leave out", () => {
+test("deno lint reports defaults of options that users may leave out", async () => {
   const text = [
     "export function a(options: X = {}): void {}",
     "export class B { constructor({ size }: X = {}) {} c(x: number, options: X = {}): void {} }",
@@ -164,20 +179,43 @@ test("optionsParameters() reports defaults of options that users may leave out",
     "function g(options: X = {}): void {}",
     "class H { i(options: X = {}): void {} }",
   ].join("\n");
-  assertEquals(optionsParameters([parseSource("flow/a.ts", text)]).map(({ line, message }) => `${line}: ${message}`), [
-    '1: Write "options?:" instead of a default of {}',
-    '2: Write "options?:" instead of a default of {}',
-    '2: Write "options?:" instead of a default of {}',
-    '3: Write "options?:" instead of a default of {}',
-  ]);
-  assertEquals(optionsParameters([parseSource("tests/a.ts", text)]), []);
-});
+  await assertRules(
+    { "flow/a.ts": text, "tests/a.ts": text },
+    'flow/a.ts:2: Write "options?:" instead of a default of {}',
+    'flow/a.ts:3: Write "options?:" instead of a default of {}',
+    'flow/a.ts:3: Write "options?:" instead of a default of {}',
+    'flow/a.ts:4: Write "options?:" instead of a default of {}',
+  );
+}, needs);
 
-/** Checks `files`, each below the licence, so that its own first line is line 2. */
-function assertRules(files: Record<string, string>, ...expected: string[]): void {
+/** Lints `files`, each below the licence, so that its own first line is line 2. */
+async function assertRules(files: Record<string, string>, ...expected: string[]): Promise<void> {
   const entries = Object.entries(files).map(([path, text]) => [path, `${header}${text}\n`]);
-  const problems = checkHouseRules(Object.fromEntries(entries));
-  const order = Object.keys(files);
-  problems.sort((a, b) => order.indexOf(a.path) - order.indexOf(b.path) || a.line - b.line);
-  assertEquals(problems.map(({ path, line, message }) => `${path}:${line}: ${message}`), expected);
+  assertEquals(await lint(Object.fromEntries(entries)), expected);
+}
+
+/** What `deno lint` reports of `files`, in a repository of their own that has our rules only. */
+async function lint(files: Record<string, string>): Promise<string[]> {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "sluice-lint-")));
+  try {
+    const config = { lint: { plugins: ["./tools/lint.ts"], rules: { tags: [] } } };
+    for (const [path, text] of Object.entries({ ...files, "deno.json": JSON.stringify(config) })) {
+      mkdirSync(join(folder, dirname(path)), { recursive: true });
+      writeFileSync(join(folder, path), text);
+    }
+    mkdirSync(join(folder, "tools"));
+    copyFileSync(join(root, "tools/lint.ts"), join(folder, "tools/lint.ts"));
+    const command = [findTool("deno") ?? "deno", "lint", "--json", ...Object.keys(files)];
+    const { output } = await runChild(command, { limit: 60_000, cwd: folder });
+    const { diagnostics, errors }: Report = JSON.parse(output.slice(output.indexOf("{")));
+    assertEquals(errors, []);
+    const order = Object.keys(files);
+    return diagnostics.filter(({ code }) => code.startsWith("sluice/")).map(({ filename, range, message }) => {
+      const path = relative(folder, filename.startsWith("file:") ? fileURLToPath(filename) : filename);
+      return { path, ...range.start, message };
+    }).sort((a, b) => order.indexOf(a.path) - order.indexOf(b.path) || a.line - b.line || a.col - b.col)
+      .map(({ path, line, message }) => `${path}:${line}: ${message}`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
