@@ -3,9 +3,10 @@
 /**
  * Runs every `*.test.ts` under `tests/` on Deno, Bun and Node, then the packed library on Node 20, Node 24 and Bun.
  *
- *     deno run -A tests/run.ts [--runtime=deno|bun|node] [part of a file name …]
+ *     deno run -A tests/run.ts [--unit] [--runtime=deno|bun|node] [part of a file name …]
  *
- * With arguments it runs only what they name, and not the packed library. The last line is `N passed, N failed`.
+ * `--unit` leaves out the folders whose tests need root, foreign programs or much time, and runs the others on Deno
+ * unless a runtime is named. With arguments it runs only what they name, and not the packed library. The last line is `N passed, N failed`.
  * `SLUICE_TEST_LIMIT` is the time in milliseconds that a file has on a runtime, after which it is killed.
  */
 import { readdirSync } from "node:fs";
@@ -18,6 +19,9 @@ import { type Job, runJobs, Suite, type SuiteOptions, summarize } from "./_suite
 
 const atOnce = 2;
 
+/** What is not for everyday work: these tests need root, foreign programs or a lot of time. */
+const heavy = /^tests\/(bench|examples|runtime)\//;
+
 async function main(args: readonly string[]): Promise<number> {
   const options: SuiteOptions = {
     root,
@@ -26,9 +30,12 @@ async function main(args: readonly string[]): Promise<number> {
   };
   const deno = process.execPath;
   const names = args.filter((arg) => arg.startsWith("--runtime=")).map((arg) => arg.slice("--runtime=".length));
-  const filters = args.filter((arg) => !arg.startsWith("--runtime="));
+  const unit = args.includes("--unit");
+  if (unit && names.length === 0) names.push("deno");
+  const filters = args.filter((arg) => !arg.startsWith("--"));
   const runtimes = allRuntimes(deno).filter(({ name }) => names.length === 0 || names.includes(name));
-  const files = findTests().filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)));
+  const files = findTests().filter((file) => !unit || !heavy.test(file))
+    .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)));
   if (files.length === 0 || runtimes.length === 0) {
     options.print(`FAILED: no test file on any runtime matches "${args.join(" ")}"`);
     options.print(summarize({ passed: 0, failed: 1 }, []));
