@@ -8,6 +8,9 @@ import process from "node:process";
 import { compare, type Contestant, type Measured } from "../_compare.ts";
 import type { Block, Case, Cases } from "./_case.ts";
 
+const calls = 4_000_000; // of which each allocates so little that many are needed
+const stretch = 100_000;
+
 const [file, rounds, ms, meter] = process.argv.slice(2);
 const { cases }: { cases: Cases } = await import(`./${file}`);
 const all: Measured[] = [];
@@ -45,9 +48,6 @@ async function timed(block: Block, times: number): Promise<number> {
   const { user, system } = process.cpuUsage(before);
   return (user + system) * 1000;
 }
-
-const calls = 4_000_000;
-const stretch = 100_000;
 
 /** What a call allocates, in bytes. */
 async function compareMemory({ name, ours, beside }: Case): Promise<Measured> {

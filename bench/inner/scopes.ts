@@ -40,7 +40,7 @@ export const cases: Cases = async (measure) => {
   await run(async ({ clock }) => {
     for (const { name, ours, beside, effect: inEffect } of allWays(clock)) {
       const mine = blocks(ours, (fn) => scoped(oneByOne(fn)));
-      await measure({ name, ours: mine, beside: blocks(beside, oneByOne) });
+      if (Object.keys(beside).length > 0) await measure({ name, ours: mine, beside: blocks(beside, oneByOne) });
       if (inEffect === undefined || effect === undefined) continue;
       const [[api, block]] = Object.entries(mine);
       await measure({
@@ -109,7 +109,10 @@ function allWays(clock: Clock): Ways[] {
     },
     {
       name: "a read that waits, and is cancelled",
-      ours: { "sw.forkDaemon": () => Switch.run((sw) => sw.forkDaemon(() => end.read(buffer))) },
+      ours: {
+        "sw.forkDaemon": () => Switch.run((sw) => sw.forkDaemon(() => end.read(buffer))),
+        "sw.fail": failingScope,
+      },
       beside: {
         "AbortController": async () => {
           const controller = new AbortController();
@@ -126,21 +129,8 @@ function allWays(clock: Clock): Ways[] {
     },
     {
       name: "a scope that fails, with a read that waits",
-      ours: {
-        "sw.fail": () =>
-          Switch.run((sw) => {
-            sw.fork(() => end.read(buffer));
-            sw.fail(failure);
-          }).catch(nothing),
-      },
-      beside: {
-        "race and AbortController": async () => {
-          const controller = new AbortController();
-          const reading = untilAborted(controller.signal);
-          controller.abort(failure);
-          await Promise.allSettled([reading]);
-        },
-      },
+      ours: { "sw.fail": failingScope },
+      beside: {},
       effect: () =>
         Effect.ignore(Effect.scoped(Effect.gen(function* () {
           yield* Effect.forkScoped(readInEffect(), { startImmediately: true });
@@ -149,6 +139,12 @@ function allWays(clock: Clock): Ways[] {
     },
   ];
 }
+
+const failingScope = (): Promise<unknown> =>
+  Switch.run((sw) => {
+    sw.fork(() => end.read(buffer));
+    sw.fail(failure);
+  }).catch(nothing);
 
 function blocks<T>(calls: Readonly<Record<string, T>>, make: (call: T) => Block): Record<string, Block> {
   return Object.fromEntries(Object.entries(calls).map(([api, call]) => [api, make(call)]));

@@ -1,0 +1,27 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assertEquals } from "@std/assert";
+import { measureInner } from "../../bench/_inner.ts";
+import { innerBenches } from "../../bench/benches.ts";
+import { rowsOf } from "../../bench/_compare.ts";
+import { readOptions } from "../../bench/_settings.ts";
+import { thisRuntime } from "../_runtimes.ts";
+import { test } from "../_test.ts";
+
+const settings = readOptions(["--rounds", "1", "--ms", "4"]);
+
+for (const bench of innerBenches) {
+  test(`the bench "${bench.name}" measures each of ours beside another way`, async () => {
+    const all = await measureInner(bench, thisRuntime(), settings);
+    const rows = all.flatMap((measured) => rowsOf(thisRuntime().name, measured));
+    const odd = rows.filter(({ beside, median }) => beside === undefined || !Number.isFinite(median));
+    assertEquals([odd, rows.length > 0], [[], true]);
+  });
+}
+
+test('the bench "check, not cancelled: memory" sees what an object costs, and nothing of a check', async () => {
+  const bench = innerBenches.find(({ memory }) => memory);
+  const [{ ours, beside }] = bench === undefined ? [] : await measureInner(bench, thisRuntime(), settings);
+  const bytes = Object.fromEntries([...ours, ...beside].map(({ api, costs }) => [api, costs[0]]));
+  assertEquals([bytes["an object"] > 8, bytes["checkCancelled()"] < 4], [true, true]);
+});
