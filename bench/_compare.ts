@@ -71,13 +71,19 @@ export async function compare(
   return { name, unit, ours: all.slice(0, ours.length), beside: all.slice(ours.length) };
 }
 
-/** A row for each of ours beside each other one. */
+/** What an API is called that is measured with the library of another checkout. */
+export function before(api: string): string {
+  return `${api}, before`;
+}
+
+/** A row for each of ours beside each other one, and beside itself before. */
 export function rowsOf(runtime: string, { name, unit, ours, beside }: Measured): Row[] {
   return ours.flatMap((our) => {
     const [rounds, { median }] = [our.costs.length, estimate(our.costs)];
     const row: Row = { name, runtime, ours: our.api, unit, rounds, median };
-    if (beside.length === 0) return [row];
-    return beside.map(({ api, costs }) => {
+    const others = beside.filter(({ api }) => api === before(our.api) || !ours.some((one) => api === before(one.api)));
+    if (others.length === 0) return [row];
+    return others.map(({ api, costs }) => {
       const ratios = our.costs.map((cost, round) => cost / costs[round]).filter(Number.isFinite);
       const { median: ratio, low, high } = estimate(ratios);
       const pair = { ...row, beside: api, besideMedian: estimate(costs).median };

@@ -12,7 +12,7 @@ import { setTimeout } from "node:timers/promises";
 import { runChild } from "../tests/_child.ts";
 import { root, type Runtime } from "../tests/_runtimes.ts";
 import type { NetworkBench, Place } from "./benches.ts";
-import { compare, type Contestant, type Measured } from "./_compare.ts";
+import { before as beforeOf, compare, type Contestant, type Measured } from "./_compare.ts";
 import { cores, countDescriptors, cpuBetween, Program, readCpu, readMemory, resetPeak } from "./_process.ts";
 import type { Settings } from "./_settings.ts";
 
@@ -180,7 +180,7 @@ export async function measureNetwork(bench: NetworkBench, runtime: Runtime, sett
     for (const [api, place] of entries(bench.ours)) ours.push(...await enter(api, place));
     for (const [api, place] of entries(bench.beside)) beside.push(...await enter(api, place));
     if (before !== undefined) {
-      for (const [api, place] of entries(bench.ours)) beside.push(...await enter(`${api}, before`, place, before));
+      for (const [api, place] of entries(bench.ours)) beside.push(...await enter(beforeOf(api), place, before));
     }
     const measured = await compare(bench, ours, beside, bench.unit === "B" ? Math.ceil(rounds / fewerRounds) : rounds);
     if (bench.memory !== true) return [measured];

@@ -44,6 +44,17 @@ test("rowsOf() takes the ratios of turns of the same round", () => {
   }]);
 });
 
+test("rowsOf() compares with the library of another checkout only what is the same", () => {
+  const costs = [1];
+  const [ours, beside] = [["a", "b"], ["a, before", "b, before", "other"]].map((apis) =>
+    apis.map((api) => ({ api, costs }))
+  );
+  assertEquals(
+    rowsOf("node", { ...subject, ours, beside }).map((row) => [row.ours, row.beside]),
+    [["a", "a, before"], ["a", "other"], ["b", "b, before"], ["b", "other"]],
+  );
+});
+
 test("rowsOf() has no ratio beside what costs nothing", () => {
   const costs = [0, 0];
   const [row] = rowsOf("node", { ...subject, ours: [{ api: "a", costs }], beside: [{ api: "b", costs }] });
