@@ -93,13 +93,14 @@ test("deno lint reports tests that are not plain", async () => {
   await assertRules(
     {
       "tests/a.test.ts": 'import { test } from "node:test";\ntest.only("a", f);\nit.skip("b", f);\nDeno.test("c", f);',
-      "tests/b.test.ts": 'await import("bun:test");',
+      "tests/b.test.ts": 'await import("bun:test");\nrequire("node:test");\nconst text = "node:test";',
     },
     'tests/a.test.ts:2: Only tests/_test.ts imports "node:test"',
     "tests/a.test.ts:3: No .only()",
     "tests/a.test.ts:4: No .skip()",
     "tests/a.test.ts:5: No Deno.test()",
     'tests/b.test.ts:2: Only tests/_test.ts imports "bun:test"',
+    'tests/b.test.ts:3: Only tests/_test.ts imports "node:test"',
   );
 }, needs);
 
@@ -125,14 +126,14 @@ test("deno lint reports names of runtimes, and questions about them", async () =
     {
       "net/a.ts": "Deno.pid;\nprocess.pid;\nBuffer.from(x);\nlet b: Bun.Socket;",
       "net/backends/a.ts":
-        'typeof Bun;\nx["Deno"];\nglobalThis.process;\nprocess.versions.bun;\nnavigator.userAgent;\nDeno.pid;',
+        'typeof Bun;\nx["Deno"];\nglobalThis.process;\nprocess.versions.bun;\nnavigator.userAgent;\nx[`Bun`];\nDeno.pid;',
       "net/tls/a.ts": "Buffer.from(x);",
     },
     "net/a.ts:2: Only the rooms for it name Deno",
     "net/a.ts:3: Only the rooms for it name process",
     "net/a.ts:4: Only the rooms for it name Buffer",
     "net/a.ts:5: Only the rooms for it name Bun",
-    ...[2, 3, 4, 5, 6].map((line) => `net/backends/a.ts:${line}: ${sniffing}`),
+    ...[2, 3, 4, 5, 6, 7].map((line) => `net/backends/a.ts:${line}: ${sniffing}`),
     "net/tls/a.ts:2: Only the rooms for it name Buffer",
   );
   await assertRules(
@@ -158,6 +159,9 @@ test("deno lint reports badly worded errors", async () => {
         'throw new NotOne("lower.");',
         "throw new TypeError(`${x} is not a port`);",
         'throw new DOMException("Cannot do it", "AbortError");',
+        'throw new OtherError("lower");',
+        'function f() { class Inner extends Error {} throw new Inner("lower"); }',
+        'throw new NetError("refused", options);',
       ].join("\n"),
     },
     "net/a.ts:2: Error message does not start with a capital letter",
@@ -167,6 +171,8 @@ test("deno lint reports badly worded errors", async () => {
     "net/a.ts:5: Error message has a contraction",
     "net/a.ts:8: Error message ends with a full stop or the like",
     "net/a.ts:9: Error message does not start with a capital letter",
+    "net/a.ts:14: Error message does not start with a capital letter",
+    "net/a.ts:15: Error message does not start with a capital letter",
   );
 }, needs);
 

@@ -13,8 +13,18 @@ const mostLines = 300;
 /** Globals that belong to one runtime, or that reach one. */
 const runtimeGlobals = ["Deno", "Bun", "process", "Buffer", "require"];
 
-/** Errors of the library that take their message as it is, and where. Others make their own. */
-const messageIndexes: Readonly<Record<string, number>> = { EndOfFlow: 0, ParseError: 0 };
+/** At which position an error takes its message; -1 when it makes its own. The default is 0 for every name in -Error. */
+const messageIndexes: Readonly<Record<string, number>> = {
+  AggregateError: 1,
+  SuppressedError: 2,
+  EndOfFlow: 0,
+  BrokenPipeError: -1,
+  BusyError: -1,
+  ClosedError: -1,
+  NetError: -1,
+  TimeoutError: -1,
+  TlsError: -1,
+};
 
 const contraction =
   /\b\w+n['’]t\b|\b(?:it|that|there|here|what|who|where|he|she|let)['’]s\b|\b(?:I|you|we|they)['’](?:re|ve|ll|d|m)\b/i;
@@ -99,10 +109,7 @@ function fields(context: Context): Visitor {
     MethodDefinition: member,
     TSAbstractMethodDefinition: member,
     TSAbstractPropertyDefinition: member,
-    TSParameterProperty(node) {
-      context.report({ node, message: "No parameter property" });
-      member(node);
-    },
+    TSParameterProperty: (node) => context.report({ node, message: "No parameter property" }),
   };
 }
 
@@ -118,11 +125,11 @@ function noUsing(context: Context): Visitor {
 /** Tests are written with `test()` of `tests/_test.ts`, and every one runs. */
 function testSyntax(context: Context): Visitor {
   return {
-    ...onImports(({ node, specifier }) => {
-      if (/^(node|bun):test(\/|$)/.test(specifier)) {
-        context.report({ node, message: `Only tests/_test.ts imports "${specifier}"` });
-      }
-    }),
+    Literal(node) {
+      const isModule = /^(node|bun):test(\/|$)/.test(String(node.value)) &&
+        /^(Import|Export|CallExpression|TSLiteralType)/.test(node.parent.type);
+      if (isModule) context.report({ node, message: `Only tests/_test.ts imports "${node.value}"` });
+    },
     CallExpression(node) {
       if (node.callee.type !== "MemberExpression") return;
       const owner = context.sourceCode.getText(node.callee.object);
@@ -179,7 +186,10 @@ function runtimeSniffing(context: Context): Visitor {
       if (node.operator === "typeof" && isRuntimeGlobal(node.argument)) report(node);
     },
     Literal(node) {
-      if (node.value === "Deno" || node.value === "Bun") report(node);
+      if (["Deno", "Bun"].includes(textOf(node) ?? "")) report(node);
+    },
+    TemplateLiteral(node) {
+      if (["Deno", "Bun"].includes(textOf(node) ?? "")) report(node);
     },
     Identifier(node) {
       if (node.name === "navigator" && !isMemberName(node)) report(node);
@@ -198,35 +208,32 @@ function runtimeSniffing(context: Context): Visitor {
 /** How an error's message reads: `Cannot connect to tcp "10.0.0.1:80": connection refused`. */
 function errorWording(context: Context): Visitor {
   const classes = new Map<string, Deno.lint.ClassDeclaration>();
-  const judge = (name: string | undefined, args: readonly Node[]) => {
-    const message = args[indexOf(name)];
-    for (const fault of message === undefined ? [] : faultsOf(message)) {
-      context.report({ node: message, message: `Error message ${fault}` });
-    }
-  };
+  const made: { readonly name: string | undefined; readonly args: readonly Node[] }[] = [];
   /** At which position an error takes its message; -1 when it takes none. */
   const indexOf = (name = ""): number => {
     const own = classes.get(name);
     if (own !== undefined) return ownIndex(own) ?? indexOf(baseOf(own));
-    if (name === "AggregateError") return 1;
-    if (name === "SuppressedError") return 2;
-    if (/^(\w*Exception|(Type|Range|Reference|Syntax|Eval|URI)?Error)$/.test(name)) return 0;
-    return messageIndexes[name] ?? -1;
+    return messageIndexes[name] ?? (/(Error|Exception)$/.test(name) ? 0 : -1);
   };
   return {
-    Program({ body }) {
-      for (const statement of body) {
-        const declared = statement.type === "ExportNamedDeclaration" ? statement.declaration : statement;
-        if (declared?.type === "ClassDeclaration" && declared.id) classes.set(declared.id.name, declared);
-      }
+    ClassDeclaration(node) {
+      if (node.id) classes.set(node.id.name, node);
     },
     NewExpression(node) {
-      if (node.callee.type === "Identifier") judge(node.callee.name, node.arguments);
+      if (node.callee.type === "Identifier") made.push({ name: node.callee.name, args: node.arguments });
     },
     CallExpression(node) {
       if (node.callee.type !== "Super") return;
       const owner = ancestors(node).find((one) => one.type === "ClassDeclaration" || one.type === "ClassExpression");
-      judge(owner && baseOf(owner), node.arguments);
+      made.push({ name: owner && baseOf(owner), args: node.arguments });
+    },
+    // A class may be declared after it is used.
+    "Program:exit"() {
+      for (const { name, args } of made) {
+        const node = args[indexOf(name)];
+        if (node === undefined) continue;
+        for (const fault of faultsOf(node)) context.report({ node, message: `Error message ${fault}` });
+      }
     },
   };
 }
@@ -254,6 +261,12 @@ function faultsOf(message: Node): string[] {
   return faults;
 }
 
+/** The text of a literal, or of a template without expressions. */
+function textOf(node: Node): string | undefined {
+  const parts = node.type === "BinaryExpression" ? undefined : fixedParts(node);
+  return parts?.length === 1 ? parts[0] : undefined;
+}
+
 /** The written parts of a message: what stands before, between and after its expressions. */
 function fixedParts(node: Node): string[] | undefined {
   if (node.type === "Literal" && typeof node.value === "string") return [node.value];
@@ -268,9 +281,7 @@ function fixedParts(node: Node): string[] | undefined {
 function onImports(visit: (found: { node: Node; specifier: string }) => void): Visitor {
   const from = (node: Node, source: Node | null | undefined) => {
     if (!source) return;
-    const literal = source.type === "TSLiteralType" ? source.literal : source;
-    const known = literal.type === "Literal" && typeof literal.value === "string";
-    visit({ node, specifier: known ? String(literal.value) : "(computed)" });
+    visit({ node, specifier: textOf(source.type === "TSLiteralType" ? source.literal : source) ?? "(computed)" });
   };
   return {
     ImportDeclaration: (node) => from(node, node.source),
@@ -305,8 +316,8 @@ function isMemberName(node: Deno.lint.Identifier): boolean {
   }
   if (parent.type === "TSQualifiedName") return parent.right === node;
   const hasKey = /^(Property|PropertyDefinition|MethodDefinition|TSPropertySignature|TSMethodSignature)$/;
-  return hasKey.test(parent.type) && "key" in parent && parent.key === node &&
-    !("shorthand" in parent && parent.shorthand);
+  if (!hasKey.test(parent.type) || !("key" in parent) || parent.key !== node) return false;
+  return parent.type !== "Property" || parent.shorthand || parent.parent.type !== "ObjectPattern"; // of globalThis maybe
 }
 
 function isGlobalThis(node: Node): boolean {
