@@ -45,13 +45,18 @@ export interface Row {
   readonly median: number;
   /** The median cost of the other one. */
   readonly besideMedian?: number | undefined;
-  /** Ours divided by the other one in the same round: the median over the rounds, and its interval. */
+  /**
+   * Ours divided by the other one in the same round: the median over the rounds, and its interval.
+   */
   readonly ratio?: number | undefined;
   readonly low?: number | undefined;
   readonly high?: number | undefined;
 }
 
-/** Gives each contestant one turn per round, in reversed order every other round, so that drift falls on all alike. */
+/**
+ * Gives each contestant one turn per round, in reversed order every other round, so that drift
+ * falls on all alike.
+ */
 export async function takeTurns(contestants: readonly Contestant[], rounds: number): Promise<Costs[]> {
   const all = contestants.map(({ api, turn }) => ({ api, turn, costs: [] as number[] }));
   for (let round = 0; round < rounds; round++) {
@@ -92,7 +97,10 @@ export function rowsOf(runtime: string, { name, unit, ours, beside }: Measured):
   });
 }
 
-/** Where the middle of `values` lies. The interval is by order statistics, which assume no distribution. */
+/**
+ * Where the middle of `values` lies. The interval is by order statistics, which assume no
+ * distribution.
+ */
 export function estimate(values: readonly number[]): Estimate {
   const sorted = values.toSorted((a, b) => a - b);
   const last = sorted.length - 1;
@@ -102,8 +110,8 @@ export function estimate(values: readonly number[]): Estimate {
 }
 
 /**
- * How many of `count` sorted numbers may be left out at each end, so that the rest holds the true median with 95 %. With
- * fewer than six numbers, none.
+ * How many of `count` sorted numbers may be left out at each end, so that the rest holds the true
+ * median with 95 %. With fewer than six numbers, none.
  */
 function intervalRank(count: number): number {
   let left = 0; // the chance that the median lies below the number at `rank`

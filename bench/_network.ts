@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Benches of servers: each is a process on one core, under a load from the other. The cost is the server's CPU time for
- * one operation.
+ * Benches of servers: each is a process on one core, under a load from the other. The cost is the
+ * server's CPU time for one operation.
  */
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -40,7 +40,10 @@ export async function compileLoad(): Promise<void> {
   renameSync(fresh, loadProgram);
 }
 
-/** The command that runs the program of a bench, `node.ts echo`; `undefined` where it is another runtime's. */
+/**
+ * The command that runs the program of a bench, `node.ts echo`; `undefined` where it is another
+ * runtime's.
+ */
 export function commandOf(program: string, runtime: Runtime): string[] | undefined {
   const [file, ...args] = program.split(" ");
   if (/^(deno|bun)\.ts$/.test(file) && file !== `${runtime.name}.ts`) return undefined;
@@ -85,7 +88,10 @@ export async function withLoad<T>(
   }
 }
 
-/** What a turn came to: nanoseconds of the server's CPU time for one operation, and its peak memory in bytes. */
+/**
+ * What a turn came to: nanoseconds of the server's CPU time for one operation, and its peak memory
+ * in bytes.
+ */
 interface Turn {
   readonly cost: number;
   readonly peak: number;
@@ -111,7 +117,10 @@ function serve(bench: NetworkBench, { program: { pid }, target }: Server, place:
   });
 }
 
-/** Checks that a server serves 50 connections at once and echoes pieces of many sizes, also after the end of input. */
+/**
+ * Checks that a server serves 50 connections at once and echoes pieces of many sizes, also after
+ * the end of input.
+ */
 export async function validate({ target }: Server): Promise<void> {
   await withLoad("validate", target, { connections: 50 }, (load) => load.ask("stop"));
 }
@@ -145,7 +154,10 @@ export async function measureNetwork(bench: NetworkBench, runtime: Runtime, sett
   const servers = new Map<string, Server>();
   const peaks = new Map<string, number[]>();
 
-  /** The server of a program, started and checked at its first use. Contestants with the same program share it. */
+  /**
+   * The server of a program, started and checked at its first use. Contestants with the same
+   * program share it.
+   */
   const serverOf = async (command: readonly string[], older?: string) => {
     const key = `${older} ${command.join(" ")}`;
     const known = servers.get(key);

@@ -1,6 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Child processes of the runner, and what Linux counts of them. Server and load each have a core of their own. */
+/**
+ * Child processes of the runner, and what Linux counts of them. Server and load each have a core of
+ * their own.
+ */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -45,7 +48,10 @@ export class Program {
     return this.#child.pid ?? -1;
   }
 
-  /** The next line of its output, within `limit` milliseconds. Throws where it reports an error, or has ended. */
+  /**
+   * The next line of its output, within `limit` milliseconds. Throws where it reports an error, or
+   * has ended.
+   */
   async line(limit: number = patience): Promise<string> {
     const expiry = Promise.withResolvers<never>();
     const timer = setTimeout(() => expiry.reject(new Error(`${this.#name}: silent for ${limit} ms`)), limit);
@@ -100,7 +106,10 @@ export type CpuTimes = ReadonlyMap<string, number>;
 
 const tick = 10_000_000; // ns: programs see 100 Hz on every Linux
 
-/** Reads the CPU time of a process: from `schedstat` in nanoseconds, or else from `stat` in ticks of 10 ms. */
+/**
+ * Reads the CPU time of a process: from `schedstat` in nanoseconds, or else from `stat` in ticks of
+ * 10 ms.
+ */
 export function readCpu(pid: number): CpuTimes {
   if (!existsSync(`/proc/${pid}/schedstat`)) {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");

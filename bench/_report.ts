@@ -64,8 +64,8 @@ const ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10];
 const colors: Readonly<Record<string, string>> = { deno: "#1f6feb", bun: "#bf5700", node: "#1a7f37" };
 
 /**
- * A plot of the ratios: a line for each bench, with the median and the interval on each runtime. It shows the first of
- * ours beside the cheapest API of the runtime.
+ * A plot of the ratios: a line for each bench, with the median and the interval on each runtime. It
+ * shows the first of ours beside the cheapest API of the runtime.
  */
 export function plotRatios(rows: readonly Row[]): string {
   const names = [...new Set(rows.filter(({ ratio }) => ratio !== undefined).map(({ name }) => name))];

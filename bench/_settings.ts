@@ -7,7 +7,9 @@ import { parseArgs } from "node:util";
 export interface Settings {
   /** How many rounds; in each one every contestant has one turn. */
   readonly rounds: number;
-  /** How long a turn of a server is, in milliseconds. A turn inside a process is a quarter of it. */
+  /**
+   * How long a turn of a server is, in milliseconds. A turn inside a process is a quarter of it.
+   */
   readonly ms: number;
   /** How long a server works before its first turn, in milliseconds. */
   readonly warmup: number;

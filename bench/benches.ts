@@ -2,7 +2,10 @@
 
 /** What is measured: one description for each bench. */
 
-/** A program of a file below `bench/servers/`: `node.ts echo`. `deno.ts` and `bun.ts` run on their own runtime only. */
+/**
+ * A program of a file below `bench/servers/`: `node.ts echo`. `deno.ts` and `bun.ts` run on their
+ * own runtime only.
+ */
 export interface Place {
   readonly program: string;
   /** The default is the bench's. */
@@ -17,12 +20,17 @@ export interface NetworkBench {
   readonly connections: number;
   /** How long a message is, in bytes. The default is 64. */
   readonly size?: number | undefined;
-  /** CPU time for an operation, CPU time for a megabyte, or bytes of memory for an idle connection. */
+  /**
+   * CPU time for an operation, CPU time for a megabyte, or bytes of memory for an idle connection.
+   */
   readonly unit: "µs" | "ms/MB" | "B";
   /** Programs by the names of what they show. */
   readonly ours: Readonly<Record<string, string | Place>>;
   readonly beside: Readonly<Record<string, string | Place>>;
-  /** Whether the servers echo, and are checked before they are timed. The load checks every reply of the others too. */
+  /**
+   * Whether the servers echo, and are checked before they are timed. The load checks every reply of
+   * the others too.
+   */
   readonly checked?: boolean | undefined;
   /** Whether they serve at a Unix path. */
   readonly unix?: boolean | undefined;

@@ -6,17 +6,18 @@
 //   roundTrip      sends a message of SIZE bytes, waits for it to come back, and sends the next
 //   bulk           sends as fast as it can, and reads what comes back; an operation is one byte
 //   relay          the same for a server that joins connections in pairs
-//   connectClose   connects, has a message echoed, half-closes, waits for the end, and connects again
+//   connectClose   connects, has a message echoed, half-closes, waits for the end, and again
 //   http           posts a message of 64 bytes, which the reply must hold, and posts the next
 //   datagrams      sends a datagram, waits for it to come back, and sends the next
 //   datagramFlood  sends datagrams to a server that reports its count after every 32
 //   hold           only connects
-//   validate       sends different lengths in pieces of many sizes, half-closes, and waits for all of it
+//   validate       sends much in pieces of many sizes, half-closes, and waits for all of it
 //
-// Prints `begun` once it has begun. After that each line of standard input is an order: at `look` it
-// prints how many operations are complete; at `stop` it ends every connection properly, checks what
-// still comes, prints `stopped` with the count, and exits. A wrong reply or a broken connection is
-// printed as a line that begins with `error`, and the exit code is 1. It exits when its input ends.
+// Prints `begun` once it has begun. After that each line of standard input is an order: at `look`
+// it prints how many operations are complete; at `stop` it ends every connection properly, checks
+// what still comes, prints `stopped` with the count, and exits. A wrong reply or a broken
+// connection is printed as a line that begins with `error`, and the exit code is 1. It exits when
+// its input ends.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -165,8 +166,8 @@ static void flood(struct connection *c) {
   }
 }
 
-// Begins with a message: a new one each time, and another one on each connection. A flood is the whole
-// pattern, again and again.
+// Begins with a message: a new one each time, and another one on each connection. A flood is the
+// whole pattern, again and again.
 static void begin(struct connection *c, uint64_t sequence) {
   c->sequence = sequence;
   c->offset = shape == VALIDATE ? sequence * 1000 : isFlood() ? 0 : sequence * 7919 % (PATTERN / size) * size;

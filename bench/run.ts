@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Runs the benches on Deno, Bun and Node: `deno task bench`. `bench/README.md` says how they measure.
+ * Runs the benches on Deno, Bun and Node: `deno task bench`. `bench/README.md` says how they
+ * measure.
  *
  * Exits with 1 when a bench could not run, or a reply was wrong.
  */

@@ -1,13 +1,15 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Runs every `*.test.ts` under `tests/` on Deno, Bun and Node, then the packed library on Node 20, Node 24 and Bun.
+ * Runs every `*.test.ts` under `tests/` on Deno, Bun and Node, then the packed library on Node 20,
+ * Node 24 and Bun.
  *
  *     deno run -A tests/run.ts [--unit] [--runtime=deno|bun|node] [part of a file name …]
  *
- * `--unit` leaves out the folders whose tests need root, foreign programs or much time, and runs the others on Deno
- * unless a runtime is named. With arguments it runs only what they name, and not the packed library. The last line is `N passed, N failed`.
- * `SLUICE_TEST_LIMIT` is the time in milliseconds that a file has on a runtime, after which it is killed.
+ * `--unit` leaves out the folders whose tests need root, foreign programs or much time, and runs
+ * the others on Deno unless a runtime is named. With arguments it runs only what they name, and not
+ * the packed library. The last line is `N passed, N failed`. `SLUICE_TEST_LIMIT` is the time in
+ * milliseconds that a file has on a runtime, after which it is killed.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

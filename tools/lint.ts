@@ -1,6 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The house rules, as a plugin of `deno lint`: what neither the compilers nor its own rules know. */
+/**
+ * The house rules, as a plugin of `deno lint`: what neither the compilers nor its own rules know.
+ */
 
 type Node = Deno.lint.Node;
 type Context = Deno.lint.RuleContext;
@@ -13,7 +15,10 @@ const mostLines = 300;
 /** Globals that belong to one runtime, or that reach one. */
 const runtimeGlobals = ["Deno", "Bun", "process", "Buffer", "require"];
 
-/** At which position an error takes its message; -1 when it makes its own. The default is 0 for every name in -Error. */
+/**
+ * At which position an error takes its message; -1 when it makes its own. The default is 0 for
+ * every name in -Error.
+ */
 const messageIndexes: Readonly<Record<string, number>> = {
   AggregateError: 1,
   SuppressedError: 2,
@@ -141,7 +146,10 @@ function testSyntax(context: Context): Visitor {
   };
 }
 
-/** A default of `{}` hides from `deno doc` that a parameter may be left out: users see `options?: XOptions`. */
+/**
+ * A default of `{}` hides from `deno doc` that a parameter may be left out: users see `options?:
+ * XOptions`.
+ */
 function optionsParameters(context: Context): Visitor {
   return {
     AssignmentPattern(node) {
@@ -152,7 +160,9 @@ function optionsParameters(context: Context): Visitor {
   };
 }
 
-/** Published sources import by relative paths, and a runtime's own modules in the rooms for it only. */
+/**
+ * Published sources import by relative paths, and a runtime's own modules in the rooms for it only.
+ */
 function publishedImports(context: Context): Visitor {
   return onImports(({ node, specifier }) => {
     const report = (message: string) => context.report({ node, message });

@@ -75,7 +75,10 @@ export const cases: Cases = async (measure) => {
   }
 };
 
-/** A text of a mebibyte that is read again and again. Its lines are from half as long as `mean` to half longer. */
+/**
+ * A text of a mebibyte that is read again and again. Its lines are from half as long as `mean` to
+ * half longer.
+ */
 class Text {
   /** How many lines it has. */
   readonly lines: number;

@@ -1,8 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * `main.ts FILE ROUNDS MS time|memory`: measures the cases of a file, in turns of `MS` milliseconds, and prints what each
- * turn cost as one line of JSON. Time is CPU time of the whole process, so that the threads of the garbage collector count.
+ * `main.ts FILE ROUNDS MS time|memory`: measures the cases of a file, in turns of `MS`
+ * milliseconds, and prints what each turn cost as one line of JSON. Time is CPU time of the whole
+ * process, so that the threads of the garbage collector count.
  */
 import process from "node:process";
 import { compare, type Contestant, type Measured } from "../_compare.ts";
@@ -57,8 +58,9 @@ async function compareMemory({ name, ours, beside }: Case): Promise<Measured> {
 }
 
 /**
- * On V8, how the heap grows over stretches that are too short for a collection. JSC only says what is left after one:
- * there the collector is off, by `BUN_JSC_useGC`, and the resident memory counts.
+ * On V8, how the heap grows over stretches that are too short for a collection. JSC only says what
+ * is left after one: there the collector is off, by `BUN_JSC_useGC`, and the resident memory
+ * counts.
  */
 function grown(block: Block): number {
   for (let i = 0; i < 20; i++) block(10_000); // warm

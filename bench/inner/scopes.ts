@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Scopes, fibers, races and timeouts beside plain promises, and beside Effect where a full run has installed it. Those of
- * Effect run in one fiber for the whole turn, as ours run in one scope.
+ * Scopes, fibers, races and timeouts beside plain promises, and beside Effect where a full run has
+ * installed it. Those of Effect run in one fiber for the whole turn, as ours run in one scope.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";

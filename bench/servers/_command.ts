@@ -3,7 +3,9 @@
 /** What the bare servers share: the command line, the `ready` line, and the end by a signal. */
 import process from "node:process";
 
-/** Calls the program that the command line names. It says where to serve: a port, or a Unix path. */
+/**
+ * Calls the program that the command line names. It says where to serve: a port, or a Unix path.
+ */
 export function runProgram(programs: Readonly<Record<string, (place: number | string) => unknown>>): void {
   const [name, place] = process.argv.slice(2);
   if (!(name in programs) || !/^(\/.+|\d+)$/.test(place)) {

@@ -65,10 +65,11 @@ runProgram({
 });
 
 /**
- * Sends each connection what its partner sends: another one, or itself. A connection waits until it has a partner.
+ * Sends each connection what its partner sends: another one, or itself. A connection waits until it
+ * has a partner.
  *
- * The end of input is passed on by `shutdown()`. After it Bun goes on reading, and reports the other side's end as
- * `close` instead of `end`.
+ * The end of input is passed on by `shutdown()`. After it Bun goes on reading, and reports the
+ * other side's end as `close` instead of `end`.
  */
 function serve(place: number | string, partnerOf: (socket: Socket) => Socket | undefined): void {
   const where: Place = typeof place === "string" ? { unix: place } : { hostname: "127.0.0.1", port: place };

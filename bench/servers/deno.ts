@@ -1,6 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** `deno.ts NAME PLACE`: servers on `Deno.listen` and `Deno.serve` alone, by promises. Deno only. */
+/**
+ * `deno.ts NAME PLACE`: servers on `Deno.listen` and `Deno.serve` alone, by promises. Deno only.
+ */
 import { onStop, runProgram, sayReady } from "./_command.ts";
 
 /** What is used of Deno, for the compilers that do not know it. */

@@ -1,6 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** `node.ts NAME PLACE`: servers on `node:net`, `node:http` and `node:dgram` alone, by callbacks. */
+/**
+ * `node.ts NAME PLACE`: servers on `node:net`, `node:http` and `node:dgram` alone, by callbacks.
+ */
 import { Buffer } from "node:buffer";
 import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from "node:dgram";
 import { createServer as createHttpServer } from "node:http";

@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * `ours.ts NAME PLACE`: the servers of the library, on a port of 127.0.0.1 or at a Unix path, until SIGTERM or SIGINT.
- * `SLUICE_BEFORE` is the root of another checkout, whose library serves instead.
+ * `ours.ts NAME PLACE`: the servers of the library, on a port of 127.0.0.1 or at a Unix path, until
+ * SIGTERM or SIGINT. `SLUICE_BEFORE` is the root of another checkout, whose library serves instead.
  */
 import process from "node:process";
 import { pathToFileURL } from "node:url";

@@ -11,7 +11,10 @@ import { thisRuntime } from "../_runtimes.ts";
 /** Every test that makes a load needs it. */
 export const needs = { peers: ["gcc"] } as const;
 
-/** Calls `fn` with a server that runs `program`, and with the compiled load. The server must end at SIGTERM. */
+/**
+ * Calls `fn` with a server that runs `program`, and with the compiled load. The server must end at
+ * SIGTERM.
+ */
 export async function withServer(program: string, fn: (server: Server) => Promise<void>, path?: string): Promise<void> {
   await compileLoad();
   const command = commandOf(program, thisRuntime());
@@ -26,7 +29,9 @@ export async function withServer(program: string, fn: (server: Server) => Promis
   }
 }
 
-/** Puts a load on a server until `operations` are complete, and every connection has ended properly. */
+/**
+ * Puts a load on a server until `operations` are complete, and every connection has ended properly.
+ */
 export async function complete(shape: string, target: string, connections: number, operations: number, size?: number) {
   await withLoad(shape, target, { connections, size }, async (load) => {
     while (Number(await load.ask("look")) < operations);

@@ -55,7 +55,10 @@ function talkative(socket: Socket): void {
   socket.write("x");
 }
 
-/** Answers a request by HTTP with what is left of `reply` after its body has taken the place of `BODY`. */
+/**
+ * Answers a request by HTTP with what is left of `reply` after its body has taken the place of
+ * `BODY`.
+ */
 function http(reply: string): (socket: Socket) => void {
   return (socket) =>
     socket.on("data", (chunk) => socket.write(reply.replace("BODY", String(chunk).split("\r\n\r\n")[1])));
@@ -115,7 +118,10 @@ test("load.c says why it cannot begin", async () => {
   });
 }, needs);
 
-/** Lets a load go on until it finds a fault. It stops at last, as some faults are only seen at the end. */
+/**
+ * Lets a load go on until it finds a fault. It stops at last, as some faults are only seen at the
+ * end.
+ */
 async function goOn(shape: string, target: string): Promise<void> {
   await withLoad(shape, target, { connections: 2 }, async (load) => {
     if (["bulk", "relay", "validate"].includes(shape)) await load.ask("stop");
