@@ -311,7 +311,7 @@ function isExported(callable: Node): boolean {
 }
 
 function mayNameRuntime(path: string): boolean {
-  return /^(switch\/_?context\.ts$|net\/backends\/|net\/env\/|flow\/node\/)/.test(path);
+  return /^(switch\/_context\.ts$|net\/tls\/_node_engine\.ts$|net\/backends\/|net\/env\/|flow\/node\/)/.test(path);
 }
 
 function isRuntimeGlobal(node: Node): node is Deno.lint.Identifier {
@@ -359,7 +359,7 @@ function only(paths: RegExp, create: (context: Context) => Visitor): Deno.lint.R
   return { create: (context) => paths.test(pathOf(context)) ? create(context) : {} };
 }
 
-const published = /^(mod\.ts$|(switch|flow|net)\/)/;
+const published = /^(mod\.ts$|(base|switch|flow|net)\/)/;
 
 const plugin: Deno.lint.Plugin = {
   name: "sluice",
