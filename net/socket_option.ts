@@ -22,7 +22,7 @@ export interface SourceMembership extends GroupMembership {
 /**
  * What the socket options hold, by the system's names. Numbers are in the system's units: seconds, but for `TCP_USER_TIMEOUT`, which is milliseconds.
  *
- * Each runtime reaches only some; the README has the table. Another one is `not_supported`, and one that does not fit the socket (`TCP_` on a datagram
+ * Each runtime reaches only some; `docs/runtimes.md` has the table. Another one is `not_supported`, and one that does not fit the socket (`TCP_` on a datagram
  * socket, `IPV6_` on an IPv4 one) is `invalid_option`. `SO_REUSEADDR` and `SO_REUSEPORT` can only be set before binding: by `reuseAddr` and `reusePort`.
  *
  * Source: Eio's `Net.Sockopt` and `Eio_unix.Net.Sockopt`; socket(7), tcp(7), ip(7), ipv6(7), udp(7).

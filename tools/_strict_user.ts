@@ -1,13 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Compiles strict projects against the package, with the oldest TypeScript that the README promises. */
+/** Compiles strict projects against the package, with the oldest TypeScript that `docs/install.md` promises. */
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import ts from "typescript-5.7";
 import { root } from "./_files.ts";
 
-/** What a project needs, as the README says it: `lib` alone, or less of it beside `@types/node`. */
+/** What a project needs, as `docs/install.md` says it: `lib` alone, or less of it beside `@types/node`. */
 const projects = [
   { lib: ["lib.es2022.d.ts", "lib.esnext.disposable.d.ts", "lib.dom.d.ts"], types: [], without: ["./flow/node"] },
   { lib: ["lib.es2022.d.ts"], types: ["node"], without: [] },

@@ -3,10 +3,10 @@
 /** Bytes that lie, and memory that vanishes, at the entries of sockets, of TLS and of backends that a user has written. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { readFileSync } from "node:fs";
-import { give, lend } from "../../flow/provider.ts";
+import { give, type GivingSink, lend } from "../../flow/provider.ts";
 import { IpAddress, NetError, pipe, readExact, type TwoWay, udp, writeAll } from "../../mod.ts";
 import { memoryNet } from "../../net/testing/mod.ts";
-import { tlsClient } from "../../net/tls/mod.ts";
+import { tlsClient, type TlsConnection } from "../../net/tls/mod.ts";
 import { both, Switch } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { honest, impostors, liars, losses, secret, truth } from "../flow/_liars.ts";
@@ -217,9 +217,10 @@ test("tlsClient() takes PEM for what its bytes are, and refuses what is not byte
 test("write() and [give]() of TLS take bytes for what they are", async () => {
   await Switch.run(async (sw) => {
     const [client, server] = await securedPipe(sw);
+    const giving = client as TlsConnection & GivingSink;
     for (const size of [5, 9000]) {
       for (const [lie, make] of liars(size)) {
-        for (const put of [(bytes: Bytes) => client.write(bytes), (bytes: Bytes) => client[give]([bytes])]) {
+        for (const put of [(bytes: Bytes) => client.write(bytes), (bytes: Bytes) => giving[give]([bytes])]) {
           const got = new Uint8Array(size);
           const [count] = await both(() => put(make()), () => readExact(server, got));
           assertEquals([count, got], [size, honest(size)], lie);
@@ -228,7 +229,7 @@ test("write() and [give]() of TLS take bytes for what they are", async () => {
     }
     for (const [what, bad] of impostors()) {
       await assertRejects(() => client.write(bad as Bytes), TypeError, undefined, what);
-      await assertRejects(() => client[give]([bad as Bytes]), TypeError, undefined, what);
+      await assertRejects(() => giving[give]([bad as Bytes]), TypeError, undefined, what);
     }
     await Promise.all([client.close(), server.close()]);
   });
