@@ -13,7 +13,7 @@ import {
   type UdpAddress,
 } from "../../mod.ts";
 import type { ProviderDatagram, ProviderDatagramEvents } from "../../net/provider/mod.ts";
-import { called, fakeNet, type FakeProvider, FakeSettings } from "./_fake.ts";
+import { called, fakeNet, type FakeProvider, FakeSettings } from "./_fake_provider.ts";
 import { bytes, text } from "./_helpers.ts";
 
 /** Who sends to a fake socket. */

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { acceptFork, awaitCancel, Cancelled, ClosedError, copyString, first, NetError, Switch } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { fakeListener, FakeStream, microtasks } from "./_fake.ts";
+import { fakeListener, FakeStream, microtasks } from "./_fake_provider.ts";
 import { anyPort, assertNetError, finishedSwitch, signal, withNet } from "./_helpers.ts";
 
 const emfile = Object.assign(new Error("accept EMFILE"), { code: "EMFILE" });

@@ -12,7 +12,7 @@ import * as netProvider from "../../net/provider/mod.ts";
 import * as testing from "../../net/testing/mod.ts";
 import * as tls from "../../net/tls/mod.ts";
 import { test } from "../_test.ts";
-import { FakeListener, FakeProvider, FakeStream, microtasks } from "./_fake.ts";
+import { FakeListener, FakeProvider, FakeStream, microtasks } from "./_fake_provider.ts";
 import { FakeDatagram } from "./_fake_datagram.ts";
 import { anyPort, bytes, withNet } from "./_helpers.ts";
 import { securedPipe } from "./tls/_helpers.ts";

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertFalse, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { Cancelled, first, hostAddress, IpAddress, NetError, Switch, tcp, unix } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { called, fakeNet, FakeStream, microtasks } from "./_fake.ts";
+import { called, fakeNet, FakeStream, microtasks } from "./_fake_provider.ts";
 import { anyPort, assertNetError, finishedSwitch, ownHost, ownPort, signal, withNet, withSockets } from "./_helpers.ts";
 
 const address = tcp("10.0.0.2", 80);

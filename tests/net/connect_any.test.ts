@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { connectAny, first, Switch, tcp, type TcpAddress, udp, unix } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { called, fakeNet, FakeStream, microtasks } from "./_fake.ts";
+import { called, fakeNet, FakeStream, microtasks } from "./_fake_provider.ts";
 import { anyPort, assertNetError, finishedSwitch, ownHost, ownPort, withNet } from "./_helpers.ts";
 
 const addresses = [tcp("10.0.0.1", 80), tcp("::1", 81)];

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertFalse, assertRejects, assertStrictEquals } from "@std/assert";
 import { BusyError, Cancelled, ClosedError, type DatagramSocket, first, Switch, tcp, udp, unix } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { called, fakeNet, microtasks } from "./_fake.ts";
+import { called, fakeNet, microtasks } from "./_fake_provider.ts";
 import { FakeDatagram, fakeDatagramSocket, peer } from "./_fake_datagram.ts";
 import { assertNetError, bytes, finishedSwitch, text } from "./_helpers.ts";
 

@@ -11,7 +11,7 @@ import { both, Switch } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { honest, impostors, liars, losses, secret, truth } from "../flow/_liars.ts";
 import { clog } from "../flow/node/_helpers.ts";
-import { fakeSocket, FakeStream } from "./_fake.ts";
+import { fakeSocket, FakeStream } from "./_fake_provider.ts";
 import { fakeDatagramSocket, peer } from "./_fake_datagram.ts";
 import { clientOptions, fixture, secured, securedPipe, serverOptions } from "./tls/_helpers.ts";
 

@@ -23,7 +23,7 @@ import {
   thrownBy,
 } from "../_lies.ts";
 import { test } from "../_test.ts";
-import { fakeNet, FakeStream } from "./_fake.ts";
+import { fakeNet, FakeStream } from "./_fake_provider.ts";
 import { clientOptions, serverOptions } from "./tls/_helpers.ts";
 
 type Loose = (...args: unknown[]) => unknown;

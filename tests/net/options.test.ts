@@ -13,7 +13,7 @@ import {
 } from "../../mod.ts";
 import type { StreamAddress } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { fakeNet } from "./_fake.ts";
+import { fakeNet } from "./_fake_provider.ts";
 
 // deno-lint-ignore no-explicit-any
 type Refusal<Options> = [what: string, address: any, options: Partial<Record<keyof Options, unknown>>, error: any];

@@ -13,7 +13,7 @@ import {
   Switch,
 } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { fakeListener, fakeNet, microtasks } from "./_fake.ts";
+import { fakeListener, fakeNet, microtasks } from "./_fake_provider.ts";
 import { anyPort, finishedSwitch, turn } from "./_helpers.ts";
 
 const swallowed: [string, (net: Net, sw: Switch) => Promise<unknown>][] = [

@@ -5,7 +5,7 @@ import { assertEquals, assertFalse, assertInstanceOf, assertRejects } from "@std
 import { Cancelled, first, hostAddress, IpAddress, type StreamSocket, Switch, tcp } from "../../mod.ts";
 import type { ConnectOptions } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { called, fakeNet, type FakeProvider, FakeStream, microtasks } from "./_fake.ts";
+import { called, fakeNet, type FakeProvider, FakeStream, microtasks } from "./_fake_provider.ts";
 import { assertNetError } from "./_helpers.ts";
 
 const target = hostAddress("example.com", 80);

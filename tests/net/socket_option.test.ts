@@ -13,7 +13,7 @@ import {
   tcp,
 } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { called, FakeListener, fakeListener, fakeNet, fakeSocket, FakeStream } from "./_fake.ts";
+import { called, FakeListener, fakeListener, fakeNet, fakeSocket, FakeStream } from "./_fake_provider.ts";
 import { fakeDatagramSocket } from "./_fake_datagram.ts";
 import { assertNetError } from "./_helpers.ts";
 

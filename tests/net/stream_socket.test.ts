@@ -4,7 +4,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { BusyError, Cancelled, ClosedError, copyString, first, Switch, writeAll, yieldNow } from "../../mod.ts";
 import { lend, type LendingSource } from "../../flow/provider.ts";
 import { test } from "../_test.ts";
-import { called, fakeSocket, FakeStream, microtasks } from "./_fake.ts";
+import { called, fakeSocket, FakeStream, microtasks } from "./_fake_provider.ts";
 import { assertNetError, bytes, signal } from "./_helpers.ts";
 
 const reset = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });

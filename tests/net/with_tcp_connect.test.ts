@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { awaitCancel, Cancelled, first, type Net, tcp, udp, withTcpConnect } from "../../mod.ts";
 import { getAddrInfoDatagram, getAddrInfoStream, IpAddress, NetError, type StreamSocket } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { called, fakeNet, type FakeProvider, FakeStream, microtasks } from "./_fake.ts";
+import { called, fakeNet, type FakeProvider, FakeStream, microtasks } from "./_fake_provider.ts";
 import { assertNetError } from "./_helpers.ts";
 
 const target = { host: "example.com", service: "http" };

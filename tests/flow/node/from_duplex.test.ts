@@ -24,7 +24,7 @@ import { describeData } from "../../../base/_text.ts";
 import { test } from "../../_test.ts";
 import { bytesOf, inCancelledScope, textOf } from "../_helpers.ts";
 import { anyPort, withNet } from "../../net/_helpers.ts";
-import { runtime, soon } from "./_flavours.ts";
+import { runtime, soon } from "./_side_by_side.ts";
 import { attempt, clog, turns } from "./_helpers.ts";
 
 /** Two connected sockets, each of which the caller must close. */

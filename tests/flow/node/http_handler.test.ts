@@ -11,7 +11,7 @@ import { httpHandler } from "../../../flow/node/mod.ts";
 import { runServer, type StreamSocket } from "../../../mod.ts";
 import { test } from "../../_test.ts";
 import { anyPort, text, withNet } from "../../net/_helpers.ts";
-import { runtime, soon } from "./_flavours.ts";
+import { runtime, soon } from "./_side_by_side.ts";
 import { until } from "./_helpers.ts";
 
 /** A server that runs, until it is told to stop. */

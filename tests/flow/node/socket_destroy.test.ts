@@ -11,7 +11,7 @@ import { Switch } from "../../../switch/mod.ts";
 import { fromDuplex, toDuplex } from "../../../flow/node/mod.ts";
 import { runChild } from "../../_child.ts";
 import { test } from "../../_test.ts";
-import { allClosed, asNode, closed, runtime, sideBySide, soon } from "./_flavours.ts";
+import { allClosed, asNode, closed, runtime, sideBySide, soon } from "./_side_by_side.ts";
 import { turns, until } from "./_helpers.ts";
 
 const fixtures = join(import.meta.dirname as string, "../../fixtures");

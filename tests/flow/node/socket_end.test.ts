@@ -2,7 +2,7 @@
 
 /** How a socket ends and closes, with and without a reader: `node:net` and toDuplex() side by side. */
 import { finished } from "node:stream/promises";
-import { allClosed, sideBySide, soon } from "./_flavours.ts";
+import { allClosed, sideBySide, soon } from "./_side_by_side.ts";
 import { until } from "./_helpers.ts";
 
 const half = { allowHalfOpen: true };

@@ -12,7 +12,7 @@ import { socketPair } from "../../../net/testing/mod.ts";
 import { Switch } from "../../../switch/mod.ts";
 import { withNet } from "../../net/_helpers.ts";
 import { test } from "../../_test.ts";
-import { allClosed, runtime, sideBySide, soon } from "./_flavours.ts";
+import { allClosed, runtime, sideBySide, soon } from "./_side_by_side.ts";
 import { withFolder } from "./_helpers.ts";
 
 /** What clients look at. */

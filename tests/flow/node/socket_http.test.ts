@@ -17,7 +17,7 @@ import {
 } from "node:http";
 import type { Socket } from "node:net";
 import { buffer, text } from "node:stream/consumers";
-import { allClosed, type Arena, closed, sideBySide, soon } from "./_flavours.ts";
+import { allClosed, type Arena, closed, sideBySide, soon } from "./_side_by_side.ts";
 
 const half = { allowHalfOpen: true };
 

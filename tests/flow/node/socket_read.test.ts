@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { finished } from "node:stream/promises";
-import { allClosed, sideBySide, soon } from "./_flavours.ts";
+import { allClosed, sideBySide, soon } from "./_side_by_side.ts";
 import { until } from "./_helpers.ts";
 
 const half = { allowHalfOpen: true };

@@ -7,7 +7,7 @@ import process from "node:process";
 import { pipe } from "../../../flow/mod.ts";
 import { toDuplex } from "../../../flow/node/mod.ts";
 import { test } from "../../_test.ts";
-import { allClosed, sideBySide, soon } from "./_flavours.ts";
+import { allClosed, sideBySide, soon } from "./_side_by_side.ts";
 
 sideBySide("setTimeout() of toDuplex() emits 'timeout' once, and leaves the socket open", async ({ pair, see }) => {
   const [client, server] = await pair();

@@ -23,7 +23,7 @@ import { describeData } from "../../../base/_text.ts";
 import { test } from "../../_test.ts";
 import { bytesOf, cancelling, inCancelledScope, textOf } from "../_helpers.ts";
 import { anyPort, withNet } from "../../net/_helpers.ts";
-import { soon } from "./_flavours.ts";
+import { soon } from "./_side_by_side.ts";
 import { turns, until } from "./_helpers.ts";
 
 /** What a stream was destroyed with, once it has closed. */

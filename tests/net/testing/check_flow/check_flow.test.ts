@@ -1,0 +1,224 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assert, assertEquals, assertFalse, assertRejects } from "@std/assert";
+import { BusyError, ClosedError, pipe, type PipeEnd } from "../../../../flow/mod.ts";
+import { give, lend } from "../../../../flow/provider.ts";
+import { checkFlow, type CheckFlowOptions, type FlowPair } from "../../../../net/testing/mod.ts";
+import { runIn } from "../../../../switch/_scope.ts";
+import { interruptible, yieldNow } from "../../../../switch/mod.ts";
+import { test } from "../../../_test.ts";
+
+const all: CheckFlowOptions = { clogged: () => Promise.resolve(pipe({ capacity: 1000 })) };
+
+function namesOf(options: CheckFlowOptions): string[] {
+  return checkFlow(() => Promise.resolve(pipe()), options).map(({ name }) => name);
+}
+
+test("checkFlow() has a name of its own for each of its many checks", () => {
+  const names = namesOf(all);
+  assert(names.length >= 50, `${names.length} checks`);
+  assertEquals(new Set(names).size, names.length);
+});
+
+test("checkFlow() makes connections only when a check is run, and two for each run", async () => {
+  let made = 0;
+  const checks = checkFlow(() => (made++, Promise.resolve(pipe())));
+  assertEquals(made, 0);
+  await checks[0].run();
+  await checks[0].run();
+  assertEquals(made, 4);
+});
+
+test("checkFlow() leaves out what the flows cannot do", () => {
+  const everything = namesOf(all);
+  const options: CheckFlowOptions[] = [
+    { ...all, clogged: undefined },
+    { ...all, halfClose: false },
+    { ...all, brokenWrites: false },
+    { ...all, fastPaths: false },
+  ];
+  for (const each of options) assert(namesOf(each).length < everything.length);
+  assertFalse(namesOf({ ...all, fastPaths: false }).some((name) => /^(\[lend|\[give|readable)/.test(name)));
+});
+
+test("checkFlow() passes over flows without fast paths, when told so", async () => {
+  const plain = (end: PipeEnd) => ({ ...wrap(end), [lend]: undefined, [give]: undefined });
+  for (const check of checkFlow(() => Promise.resolve(pair(plain)), { fastPaths: false })) await check.run();
+});
+
+test("checkFlow() fails where the flows lack fast paths and it was not told so", async () => {
+  const plain = (end: PipeEnd) => ({ ...wrap(end), [lend]: undefined });
+  await assertFails("[lend]() of which nothing is taken leaves everything", plain);
+});
+
+/** What is wrong with a flow, how it is done, and which check finds it. */
+const faults: [fault: string, check: string, make: (end: PipeEnd) => Partial<PipeEnd>][] = [
+  [
+    "takes an empty buffer for a read of nothing",
+    "read() into an empty buffer is a RangeError and takes nothing",
+    (end) => ({ read: (buffer) => buffer.length === 0 ? Promise.resolve(0) : end.read(buffer) }),
+  ],
+  [
+    "gives more than was written",
+    "read() gives what the other end wrote",
+    (end) => ({
+      read: async (buffer) => {
+        const count = await end.read(buffer);
+        buffer[0]++;
+        return count;
+      },
+    }),
+  ],
+  [
+    "says that it took what it did not",
+    "read() and write() move much data both ways at once, whole and in order",
+    (end) => ({ write: async (bytes) => (await end.write(bytes.subarray(0, -1)), bytes.length) }),
+  ],
+  [
+    "looks at a buffer after its write has settled",
+    "write() lets its buffer be changed as soon as it has settled",
+    (end) => {
+      let queue: Promise<unknown> = Promise.resolve();
+      const write = (bytes: Uint8Array) => {
+        queue = runIn(undefined, () => queue.then(yieldNow).then(() => end.write(bytes)).catch(() => {}));
+        return Promise.resolve(bytes.length);
+      };
+      return { write };
+    },
+  ],
+  [
+    "takes a second read for one at the end",
+    "read() beside another read is a BusyError, and the first one goes on",
+    (end) => ({ read: (buffer) => end.read(buffer).catch((error) => errorOrNull(error, BusyError)) }),
+  ],
+  [
+    "takes bytes without a limit",
+    "write() waits while nobody reads, and goes on when somebody does",
+    () => ({ write: (bytes) => Promise.resolve(bytes.length) }),
+  ],
+  [
+    "loses the bytes of a cancelled read",
+    "read() that is cancelled at any moment loses nothing",
+    (end) => ({ read: (buffer) => interruptible(runIn(undefined, () => end.read(buffer))) }),
+  ],
+  [
+    "takes the bytes of a cancelled write",
+    "write() that is cancelled has taken nothing",
+    (end) => {
+      const queue: Promise<unknown>[] = [Promise.resolve()];
+      const write = (bytes: Uint8Array) => {
+        const writing = Promise.all(queue).then(() => runIn(undefined, () => end.write(bytes)));
+        queue[0] = writing.catch(() => {});
+        return interruptible(writing);
+      };
+      return { write };
+    },
+  ],
+  [
+    "reads in a cancelled scope",
+    "read() in a cancelled scope is refused and takes nothing",
+    (end) => ({ read: (buffer) => runIn(undefined, () => end.read(buffer)) }),
+  ],
+  [
+    "writes in a cancelled scope",
+    "write() in a cancelled scope is refused and takes nothing",
+    (end) => ({ write: (bytes) => runIn(undefined, () => end.write(bytes)) }),
+  ],
+  [
+    "ends both directions at once",
+    'shutdown("send") leaves the other direction open',
+    (end) => ({ shutdown: () => end.shutdown("all") }),
+  ],
+  [
+    "takes its own end for the end of the flow",
+    "read() and write() after close() are a ClosedError",
+    (end) => ({ read: (buffer) => end.read(buffer).catch((error) => errorOrNull(error, ClosedError)) }),
+  ],
+  [
+    "names the wrong operation",
+    'write() after shutdown("send") is a ClosedError',
+    (end) => ({ write: (bytes) => end.write(bytes).catch(() => Promise.reject(new ClosedError("read"))) }),
+  ],
+  [
+    "minds a second shutdown",
+    "shutdown() again, or after close(), does nothing",
+    (end) => {
+      let done = false;
+      return {
+        shutdown(how) {
+          if (done) return Promise.reject(new Error("Cannot shut down again"));
+          done = true;
+          return end.shutdown(how);
+        },
+      };
+    },
+  ],
+  [
+    "blames its own side where the other one closed",
+    "write() fails sooner or later when the other end is closed, and then for ever",
+    (end) => ({ write: (bytes) => end.write(bytes).catch(() => Promise.reject(new ClosedError("write"))) }),
+  ],
+  [
+    "drops what its borrower did not take",
+    "[lend]() lends what has arrived, and keeps what is not taken",
+    (end) => ({
+      async [lend](use) {
+        let taken = 0;
+        await end[lend](async (bytes, keep) => (taken = await use(bytes, keep), bytes.length));
+        return taken;
+      },
+    }),
+  ],
+  [
+    "lends memory to be kept that it uses again",
+    "[lend]() says truly that what it lent may be kept",
+    (end) => {
+      const memory = new Uint8Array(65_536);
+      return {
+        [lend]: (use) =>
+          end[lend]((bytes) => {
+            memory.set(bytes);
+            return use(memory.subarray(0, bytes.length), true);
+          }),
+      };
+    },
+  ],
+  [
+    "changes the order of what it is given",
+    "[give]() takes several buffers in order",
+    (end) => ({ [give]: (buffers) => end[give](buffers.toReversed()) }),
+  ],
+];
+
+for (const [fault, check, make] of faults) {
+  test(`checkFlow() finds a flow that ${fault}`, () => assertFails(check, (end) => ({ ...wrap(end), ...make(end) })));
+}
+
+function errorOrNull(error: unknown, errorClass: typeof ClosedError | typeof BusyError): null {
+  if (error instanceof errorClass) return null;
+  throw error;
+}
+
+async function assertFails(name: string, make: (end: PipeEnd) => FlowPair[0]): Promise<void> {
+  const clogged = () => Promise.resolve(pair(make, 1000));
+  const check = checkFlow(() => Promise.resolve(pair(make)), { clogged }).find((check) => check.name === name);
+  assert(check !== undefined, `There is no check "${name}"`);
+  await assertRejects(() => check.run(), Error);
+}
+
+function pair(make: (end: PipeEnd) => FlowPair[0], capacity?: number): FlowPair {
+  const [a, b] = pipe({ capacity });
+  return [make(a), make(b)];
+}
+
+function wrap(end: PipeEnd): PipeEnd {
+  return {
+    read: (buffer) => end.read(buffer),
+    write: (bytes) => end.write(bytes),
+    [lend]: (use) => end[lend](use),
+    [give]: (buffers) => end[give](buffers),
+    shutdown: (how) => end.shutdown(how),
+    close: () => end.close(),
+    [Symbol.asyncDispose]: () => end.close(),
+  };
+}

@@ -1,0 +1,153 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { createNet } from "../../../../net/provider/mod.ts";
+import { type DatagramSocket, type Net, NetError, Switch, tcp, unix } from "../../../../mod.ts";
+import { systemProvider } from "../../../../net/backends/auto.ts";
+import { checkNet, type CheckNetOptions } from "../../../../net/testing/mod.ts";
+import { test } from "../../../_test.ts";
+
+const real = () => createNet(systemProvider());
+const all: CheckNetOptions = { name: "localhost", unixPath: () => unix("/tmp/unused"), pumps: true };
+
+function namesOf(options: CheckNetOptions): string[] {
+  return checkNet(() => Promise.resolve(real()), options).map(({ name }) => name);
+}
+
+test("checkNet() has a name of its own for each of its many checks", () => {
+  const names = namesOf(all);
+  assert(names.length >= 100, `${names.length} checks`);
+  assertEquals(new Set(names).size, names.length);
+});
+
+test("checkNet() leaves out what needs to be known of the network, and is not", () => {
+  for (const field of ["name", "unixPath", "pumps"] as const) {
+    assert(namesOf({ ...all, [field]: undefined }).length < namesOf(all).length, field);
+  }
+});
+
+test("checkNet() makes a network only when a check is run, and one for each run", async () => {
+  let made = 0;
+  const [check] = checkNet(() => (made++, Promise.resolve(real())));
+  assertEquals(made, 0);
+  await check.run();
+  await check.run();
+  assertEquals(made, 2);
+});
+
+/** What is wrong with a network, which check finds it, and how it is done. */
+const faults: [fault: string, check: string, wrap: (net: Net) => Partial<Net>][] = [
+  [
+    "can be changed",
+    "a network gives no way to change it",
+    () => ({}),
+  ],
+  [
+    "throws the system's own errors",
+    "connect() where nobody listens is connection_refused, and says where",
+    (net) => ({ connect: (...args) => net.connect(...args).catch((error: NetError) => Promise.reject(error.cause)) }),
+  ],
+  [
+    "says another code",
+    "listen() on a port in use is address_in_use, and says where",
+    (net) => ({
+      listen: (sw, address) =>
+        net.listen(sw, address).catch(() =>
+          Promise.reject(new NetError("permission_denied", { operation: "listen", address }))
+        ),
+    }),
+  ],
+  [
+    "takes a finished switch",
+    "connect(), listen() and accept() refuse a finished switch, and take nothing",
+    (net) => ({
+      connect: async (sw, target) => {
+        await net.connect(sw, target).catch(() => {});
+        return await Switch.run((inner) => net.connect(inner, target));
+      },
+    }),
+  ],
+  [
+    "leaves its listeners open for longer than their switch",
+    "a switch that ends closes its connections and listeners",
+    (net) => {
+      let outer: Switch | undefined;
+      return { listen: (sw, address, options) => net.listen(outer ??= sw, address, options) };
+    },
+  ],
+  [
+    "takes an old spelling of an address for a name",
+    "getAddrInfo() of what can be no host name is NONAME",
+    (net) => ({ getAddrInfo: (name, options) => net.getAddrInfo(name === "127.1" ? "127.0.0.1" : name, options) }),
+  ],
+  [
+    "ignores where to connect from",
+    "connect() may be told where to connect from",
+    (net) => ({ connect: (sw, target) => net.connect(sw, target) }),
+  ],
+  [
+    "tells one failed attempt only by its message",
+    "connect() to a name whose addresses all fail tells every attempt",
+    (net) => ({
+      connect: (sw, target) => net.connect(sw, target.transport === "host" ? tcp("127.0.0.1", target.port) : target),
+    }),
+  ],
+  [
+    "drops the options of connecting",
+    "connect() sets the options that it is told",
+    (net) => ({ connect: (sw, target) => net.connect(sw, target) }),
+  ],
+  [
+    "drops the options of listening",
+    "listen() sets the options that it is told, and its connections inherit them",
+    (net) => ({ listen: (sw, address) => net.listen(sw, address) }),
+  ],
+  [
+    "drops the backlog",
+    "listen() holds no more connections than its backlog, where nobody accepts them",
+    (net) => ({ listen: (sw, address) => net.listen(sw, address) }),
+  ],
+  [
+    "drops that a port is to be shared",
+    "listen() with reusePort shares the port, or is not_supported, as the feature says",
+    (net) => ({ listen: (sw, address) => net.listen(sw, address) }),
+  ],
+  [
+    "knows no services",
+    "getNameInfo() gives a name, and the name of the service or its number",
+    () => ({ getNameInfo: () => Promise.resolve({ hostname: "localhost", service: "5" }) }),
+  ],
+  [
+    "has a clock that stands still",
+    "the clock of a network goes on",
+    () => ({ clock: { now: () => 0, sleep: () => Promise.resolve(), sleepUntil: () => Promise.resolve() } }),
+  ],
+  [
+    "has datagrams, and does not say so",
+    "datagramSocket() is there or is not_supported, as the feature says",
+    (net) => ({ features: new Set([...net.features].filter((feature) => feature !== "datagrams")) }),
+  ],
+  [
+    "never says that a datagram was truncated",
+    "recv() into too small a buffer says so, and loses the rest",
+    (net) => ({
+      datagramSocket: async (...args) => {
+        const socket = await net.datagramSocket(...args);
+        const recv: DatagramSocket["recv"] = async (buffer) => ({ ...await socket.recv(buffer), truncated: false });
+        return { local: socket.local, send: socket.send.bind(socket), recv } as typeof socket;
+      },
+    }),
+  ],
+];
+
+for (const [fault, name, wrap] of faults) {
+  test(`checkNet() finds a network that ${fault}`, async () => {
+    const make = () => {
+      const net = real();
+      return Promise.resolve({ ...net, ...wrap(net) });
+    };
+    const check = checkNet(make, all).find((check) => check.name === name);
+    assert(check !== undefined, `There is no check "${name}"`);
+    await assertRejects(() => check.run(), Error);
+  });
+}
