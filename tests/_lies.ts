@@ -75,6 +75,12 @@ export const optionsLike: readonly string[] = strangers.filter(([, value]) =>
   typeof value === "object" && value !== null
 ).map(([name]) => name);
 
+/** What options cannot be, nor a text, a whole number, a number. */
+export const noOptions: typeof strangers = strangersBut(...optionsLike);
+export const noText: typeof strangers = strangersBut("a text", "a huge text");
+export const noWhole: typeof strangers = strangersBut("a number");
+export const noNumber: typeof strangers = strangersBut("a number", "1.5", "2 ** 53");
+
 /** What engines say of an argument that was not checked. */
 const raw =
   /^Cannot (read p|destructure|convert|perform|mix)|undefined is not an object|is not a (function \(|constructor)|[Ii]llegal invocation|incompatible|evaluating|Symbol\.iterator|Value of "this"|ERR_/;

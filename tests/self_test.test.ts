@@ -1,10 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runChild } from "./_child.ts";
+import { withFolder } from "./_helpers.ts";
 import { type Case, parseJunit } from "./_junit.ts";
 import { root, type Runtime, thisRuntime } from "./_runtimes.ts";
 import { runJobs, Suite, summarize, type Tally } from "./_suite.ts";
@@ -192,15 +193,6 @@ function shell(name: string, script: string): Runtime {
 
 function report(names: string[], inner = ""): string {
   return `<testsuites>${names.map((name) => `<testcase name="${name}">${inner}</testcase>`).join("")}</testsuites>`;
-}
-
-async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), "sluice-self-test-"));
-  try {
-    return await use(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 /** Whether the process ends within some seconds; a zombie has ended. */

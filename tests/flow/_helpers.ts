@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { readAll, type Sink, type Source } from "../../flow/mod.ts";
-import { Cancelled, Switch } from "../../switch/mod.ts";
+import type { Sink, Source, TwoWay } from "../../flow/mod.ts";
+import { Cancelled, first, Switch, yieldNow } from "../../switch/mod.ts";
 
 /** What a hand-written foreign source gives next: a piece, the end, an error, or a promise of one of them. */
 export type Step = string | Uint8Array | null | Error | Promise<string | Uint8Array | null>;
@@ -41,27 +41,6 @@ export function shortSink(counts: readonly number[], error?: unknown): Sink & { 
   return sink;
 }
 
-/** The text as bytes. */
-export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text);
-}
-
-/** Everything that is left in a source, as text. */
-export async function textOf(source: Source): Promise<string> {
-  return new TextDecoder().decode(await readAll(source));
-}
-
-/** Runs `fn` in a scope that is cancelled already. */
-export async function inCancelledScope(fn: () => unknown): Promise<void> {
-  const reason = new Error("Cancelled by the test");
-  await Switch.run(async (sw) => {
-    sw.fail(reason);
-    await fn();
-  }).catch((error) => {
-    if (error !== reason) throw error;
-  });
-}
-
 /** Starts `fn`, cancels it in the same turn, and gives the `Cancelled` that it throws. */
 export async function cancelling(fn: () => Promise<unknown>, before?: () => unknown): Promise<Cancelled> {
   const reason = new Error("Cancelled by the test");
@@ -82,4 +61,29 @@ export async function cancelling(fn: () => Promise<unknown>, before?: () => unkn
   });
   if (thrown instanceof Cancelled) return thrown;
   throw new Error(`Expected a Cancelled: ${String(thrown)}`);
+}
+
+/** Runs `operation` for some turns. Gives what it gave, or `undefined` if it was cancelled. */
+export function attempt<T>(operation: () => Promise<T>, patience = 20): Promise<T | undefined> {
+  return first<T | undefined, undefined>(operation, async () => {
+    for (let i = 0; i < patience; i++) await yieldNow();
+  });
+}
+
+/** Writes until nothing more is taken. Gives how much was. */
+export async function clog(write: (bytes: Uint8Array) => Promise<number>): Promise<number> {
+  let taken = 0;
+  for (let refused = 0; refused < 3;) {
+    const count = await attempt(() => write(new Uint8Array(16 * 1024)), 200);
+    refused = count === undefined ? refused + 1 : 0;
+    taken += count ?? 0;
+    if (taken > 10_000_000) throw new Error(`Expected writing to wait: ${taken} bytes were taken`);
+  }
+  return taken;
+}
+
+/** What one read of a flow brings, as text. */
+export async function readOnce(flow: TwoWay, size = 64): Promise<string> {
+  const buffer = new Uint8Array(size);
+  return new TextDecoder().decode(buffer.subarray(0, await flow.read(buffer) ?? 0));
 }

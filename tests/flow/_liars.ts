@@ -180,3 +180,7 @@ class Species extends Uint8Array<ArrayBuffer> {
     };
   }
 }
+
+/** What is said of memory that vanished. */
+export const whileItWaited: string = "was detached or shrunk while the";
+export const beforeItWasRead: string = "was detached or shrunk before it was read";

@@ -6,8 +6,8 @@ import { give, lend, pump, type PumpingSource, tryGive } from "../../flow/provid
 import { Stream } from "../../flow/_stream.ts";
 import { noSource } from "../../flow/_stream_end.ts";
 import type { StreamEnd } from "../../flow/provider.ts";
+import { bytesOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { bytesOf } from "./_helpers.ts";
 import { impostors, liars } from "./_liars.ts";
 
 test("pipe() rejects what is not bytes, and throws nothing at once", async () => {

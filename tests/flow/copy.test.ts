@@ -26,8 +26,9 @@ import {
 import { give, lend } from "../../flow/provider.ts";
 import { pattern, seededRandom } from "../../net/testing/_random.ts";
 import { Cancelled, first, Switch, yieldNow } from "../../switch/mod.ts";
+import { bytesOf, inCancelledScope, readText } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { bytesOf, cancelling, foreignSource, inCancelledScope, shortSink, textOf } from "./_helpers.ts";
+import { cancelling, foreignSource, shortSink } from "./_helpers.ts";
 
 /** What `error` says about how far a copy came. */
 function copiedOf(error: unknown): number {
@@ -92,7 +93,7 @@ test("copy() closes neither side, and ends no direction", async () => {
   await copy(stringSource("hello"), a);
   await copyString(" again", a);
   await a.shutdown("send");
-  assertEquals(await textOf(b), "hello again");
+  assertEquals(await readText(b), "hello again");
 });
 
 test("copy() of a flow onto itself echoes, and ends at the end", async () => {
@@ -100,7 +101,7 @@ test("copy() of a flow onto itself echoes, and ends at the end", async () => {
   const echo = copy(b, b).then(() => b.close());
   await copyString("hello", a);
   await a.shutdown("send");
-  assertEquals(await textOf(a), "hello");
+  assertEquals(await readText(a), "hello");
   await echo;
 });
 
@@ -143,7 +144,7 @@ test("copy() that its source fails says how much the sink took", async () => {
 test("copy() leaves what its sink did not take in a lending source", async () => {
   const source = stringSource("foobar");
   await assertRejects(() => copy(source, shortSink([3, 1], new Error("Cannot write"))));
-  assertEquals(await textOf(source), "ar");
+  assertEquals(await readText(source), "ar");
 });
 
 test("copy() to a pipe whose reader closes says how much the pipe took, and loses nothing", async () => {
@@ -153,7 +154,7 @@ test("copy() to a pipe whose reader closes says how much the pipe took, and lose
   await yieldNow();
   await b.close();
   assertEquals(copiedOf(await copying), 4);
-  assertEquals(await textOf(source), "ar");
+  assertEquals(await readText(source), "ar");
 });
 
 test("copy() that is cancelled throws a Cancelled of its own, with the cause and the count", async () => {
@@ -188,7 +189,7 @@ test("copy() that is cancelled while its source waits leaves every byte in the s
   assertEquals(copiedOf(thrown), 3);
   await copyString("two", a);
   await a.close();
-  assertEquals(await textOf(b), "two");
+  assertEquals(await readText(b), "two");
 });
 
 test("copy() that is cancelled while its sink waits leaves every byte in the source", async () => {
@@ -196,7 +197,7 @@ test("copy() that is cancelled while its sink waits leaves every byte in the sou
   const source = stringSource("foobar");
   assertEquals(copiedOf(await cancelling(() => copy(source, a), yieldNow)), 2);
   await a.close();
-  assertEquals(await textOf(b) + await textOf(source), "foobar");
+  assertEquals(await readText(b) + await readText(source), "foobar");
 });
 
 test("copy() is refused in a cancelled scope, and takes nothing", async () => {
@@ -207,7 +208,7 @@ test("copy() is refused in a cancelled scope, and takes nothing", async () => {
       assertEquals(copiedOf(await assertRejects(() => copy(each, bufferSink()), Cancelled)), 0);
     }
   });
-  assertEquals([await textOf(source), foreign.reads], ["foobar", 0]);
+  assertEquals([await readText(source), foreign.reads], ["foobar", 0]);
 });
 
 test("copy() awaits a foreign sink that is writing, and counts what it took", async () => {
@@ -217,7 +218,7 @@ test("copy() awaits a foreign sink that is writing, and counts what it took", as
   const sink: Sink = { write: () => promise.finally(() => settled = true) };
   const thrown = await cancelling(() => copy(source, sink), () => setTimeout(() => resolve(4), 5));
   assert(settled);
-  assertEquals([copiedOf(thrown), await textOf(source)], [4, "ar"]);
+  assertEquals([copiedOf(thrown), await readText(source)], [4, "ar"]);
 });
 
 test("copy() between ends that never wait lets others run, and can be cancelled", async () => {

@@ -22,8 +22,8 @@ import {
   withBufWriter,
   writeAll,
 } from "../../flow/mod.ts";
+import { bytesOf, inCancelledScope } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { bytesOf, inCancelledScope } from "./_helpers.ts";
 
 const sources: [name: string, value: unknown, hint: string][] = [
   ["undefined", undefined, ""],

@@ -22,8 +22,8 @@ import {
 import { give, lend } from "../../flow/provider.ts";
 import { openCounts, socketPair } from "../../net/testing/mod.ts";
 import { Switch, yieldNow } from "../../switch/mod.ts";
+import { bytesOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { bytesOf } from "./_helpers.ts";
 
 type Forgotten = (flow: PipeEnd) => unknown;
 

@@ -11,7 +11,9 @@ import { openCounts } from "../../net/testing/mod.ts";
 import {
   assertOurs,
   Lie,
-  optionsLike,
+  noOptions,
+  noText,
+  noWhole,
   refusalOf,
   refusing,
   revoked,
@@ -28,11 +30,7 @@ type Row = readonly [name: string, strangers: typeof strangers, call: (value: un
 /** The room as JavaScript sees it. */
 const js = { ...flow, ...node } as unknown as Record<string, Loose>;
 const one = () => 1;
-
-const noOptions = strangersBut(...optionsLike);
-const noText = strangersBut("a text", "a huge text");
 const noSize = strangersBut("a number", "2 ** 53");
-const noWhole = strangersBut("a number");
 
 const source = (): Source => flow.stringSource("hello");
 const reader = () => new BufReader(source()) as unknown as Record<string, Loose>;

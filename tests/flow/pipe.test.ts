@@ -8,8 +8,8 @@ import { give, lend } from "../../flow/provider.ts";
 import { checkFlow } from "../../net/testing/check_flow/check_flow.ts";
 import { pattern } from "../../net/testing/_random.ts";
 import { Switch, yieldNow } from "../../switch/mod.ts";
+import { bytesOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { bytesOf } from "./_helpers.ts";
 
 const options = { clogged: () => Promise.resolve(pipe({ capacity: 4000 })) };
 for (const check of checkFlow(() => Promise.resolve(pipe()), options)) test(`pipe() ${check.name}`, check.run);

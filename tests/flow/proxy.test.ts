@@ -9,15 +9,15 @@ import {
   pipe,
   proxy,
   readAll,
-  type Source,
   writeAll,
 } from "../../flow/mod.ts";
 import { NetError, type StreamSocket } from "../../net/mod.ts";
 import { socketPair } from "../../net/testing/mod.ts";
 import { pattern } from "../../net/testing/_random.ts";
 import { all, Switch, yieldNow } from "../../switch/mod.ts";
+import { readText } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { cancelling, textOf } from "./_helpers.ts";
+import { cancelling, readOnce } from "./_helpers.ts";
 
 test("proxy() passes bytes on in both directions", async () => {
   const [client, front] = pipe();
@@ -42,10 +42,10 @@ test("proxy() passes on the end of one direction while the other goes on", async
   const proxying = proxy(front, back);
   await copyString("request", client);
   await client.shutdown("send");
-  assertEquals(await textOf(server), "request");
+  assertEquals(await readText(server), "request");
   await copyString("answer", server);
   await server.shutdown("send");
-  assertEquals(await textOf(client), "answer");
+  assertEquals(await readText(client), "answer");
   await proxying;
 });
 
@@ -101,7 +101,7 @@ test("proxy() that is cancelled leaves what was not passed on", async () => {
   await cancelling(() => proxy(front, back), yieldNow);
   await client.close();
   await back.close();
-  assertEquals(await textOf(server) + await textOf(front), "foobar");
+  assertEquals(await readText(server) + await readText(front), "foobar");
 });
 
 test("proxy() leaves no fiber when its switch ends", async () => {
@@ -121,7 +121,7 @@ test("proxy() passes a reset on as a reset, so that a cut answer never looks who
   const { client, front, back, server } = proxied();
   const proxying = assertRejects(() => proxy(front, back), NetError);
   await copyString("half of an ans", server);
-  assertEquals(await readText(client), "half of an ans");
+  assertEquals(await readOnce(client), "half of an ans");
   const reading = assertRejects(() => readAll(client), NetError);
   server.abort();
   assertEquals([(await proxying as NetError).code, (await reading as NetError).code], [
@@ -145,7 +145,7 @@ test("proxy() whose write fails aborts both flows", async () => {
 test("proxy() that is cancelled aborts both flows", async () => {
   const { client, front, back, server } = proxied();
   await copyString("half of an ans", server);
-  await cancelling(() => proxy(front, back), async () => assertEquals(await readText(client), "half of an ans"));
+  await cancelling(() => proxy(front, back), async () => assertEquals(await readOnce(client), "half of an ans"));
   for (const end of [client, server]) {
     const error = await assertRejects(() => readAll(end), NetError);
     assertEquals(error.code, "connection_reset");
@@ -192,14 +192,9 @@ test("proxy() that fails leaves open what has no abort()", async () => {
   client.abort();
   await proxying;
   await copyString("still open", pipeEnd);
-  assertEquals(await readText(other), "still open");
+  assertEquals(await readOnce(other), "still open");
   await Promise.all([server.close(), back.close()]);
 });
-
-async function readText(flow: Source): Promise<string> {
-  const buffer = new Uint8Array(100);
-  return new TextDecoder().decode(buffer.subarray(0, await flow.read(buffer) ?? 0));
-}
 
 const noFlow = {
   read: (_: Uint8Array) => Promise.resolve(null),

@@ -16,8 +16,9 @@ import {
 import { lend } from "../../flow/provider.ts";
 import { pattern } from "../../net/testing/_random.ts";
 import { Cancelled } from "../../switch/mod.ts";
+import { bytesOf, inCancelledScope, readText } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { bytesOf, cancelling, foreignSource, inCancelledScope, textOf } from "./_helpers.ts";
+import { cancelling, foreignSource } from "./_helpers.ts";
 
 /** Every count that no read of 4 bytes may give. */
 const impossible: unknown[] = [0, -1, 5, 1.5, NaN, Infinity, undefined, "1", 1n];
@@ -27,7 +28,7 @@ test("readExact() fills its buffer by as many reads as it takes", async () => {
   const buffer = new Uint8Array(5);
   await readExact(source, buffer);
   assertEquals(buffer, bytesOf("abcde"));
-  assertEquals(await textOf(source), "f");
+  assertEquals(await readText(source), "f");
 });
 
 test("readExact() of a source that ends too early is an EndOfFlow", async () => {
@@ -141,7 +142,7 @@ test("readAll() of a source that gives an impossible count is a TypeError, not a
 test("readable() takes no byte", async () => {
   const source = stringSource("hello");
   await readable(source);
-  assertEquals(await textOf(source), "hello");
+  assertEquals(await readText(source), "hello");
 });
 
 test("readable() is fulfilled at the end", async () => {

@@ -4,8 +4,8 @@ import { assert, assertEquals, assertNotStrictEquals, assertRejects } from "@std
 import { bufferSink, copy, copyString, nullFlow, readAll, stringSource } from "../../flow/mod.ts";
 import { give, lend } from "../../flow/provider.ts";
 import { Cancelled } from "../../switch/mod.ts";
+import { bytesOf, inCancelledScope } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { bytesOf, inCancelledScope } from "./_helpers.ts";
 
 test("bufferSink() keeps what is written, in order", async () => {
   const sink = bufferSink();

@@ -18,8 +18,9 @@ import {
 import { lend, type LendingSource } from "../../flow/provider.ts";
 import { pattern } from "../../net/testing/_random.ts";
 import { Cancelled, checkCancelled, Switch, yieldNow } from "../../switch/mod.ts";
+import { bytesOf, inCancelledScope, readText } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { bytesOf, cancelling, foreignSource, inCancelledScope, type Step, textOf } from "./_helpers.ts";
+import { cancelling, foreignSource, type Step } from "./_helpers.ts";
 
 /** Every kind of source that gives "foobar", in two pieces where it has pieces. */
 const foobars: Record<string, () => LendingSource> = {
@@ -53,7 +54,7 @@ async function* stepsOf(...steps: Step[]): AsyncGenerator<Uint8Array> {
 for (const [name, make] of Object.entries(foobars)) {
   test(`${name}: read() gives every byte, and then the end for ever`, async () => {
     const source = make();
-    assertEquals(await textOf(source), "foobar");
+    assertEquals(await readText(source), "foobar");
     for (let i = 0; i < 3; i++) assertEquals(await source.read(new Uint8Array(1)), null);
   });
 
@@ -61,13 +62,13 @@ for (const [name, make] of Object.entries(foobars)) {
     const source = make();
     const buffer = new Uint8Array(2);
     assertEquals([await source.read(buffer), buffer], [2, bytesOf("fo")]);
-    assertEquals(await textOf(source), "obar");
+    assertEquals(await readText(source), "obar");
   });
 
   test(`${name}: read() into an empty buffer is a RangeError and takes nothing`, async () => {
     const source = make();
     await assertRejects(() => source.read(new Uint8Array(0)), RangeError);
-    assertEquals(await textOf(source), "foobar");
+    assertEquals(await readText(source), "foobar");
   });
 
   test(`${name}: read() is refused in a cancelled scope and takes nothing`, async () => {
@@ -76,7 +77,7 @@ for (const [name, make] of Object.entries(foobars)) {
       await assertRejects(() => source.read(new Uint8Array(1)), Cancelled);
       await assertRejects(() => source[lend](() => 1), Cancelled);
     });
-    assertEquals(await textOf(source), "foobar");
+    assertEquals(await readText(source), "foobar");
   });
 
   test(`${name}: [lend]() keeps what is not taken`, async () => {
@@ -84,7 +85,7 @@ for (const [name, make] of Object.entries(foobars)) {
     const lent = name === "stringSource" ? 6 : 3;
     assertEquals(await source[lend]((bytes) => bytes.length - 1), lent - 1);
     assertEquals(await source[lend](() => 0), 0);
-    assertEquals(await textOf(source), "foobar".slice(lent - 1));
+    assertEquals(await readText(source), "foobar".slice(lent - 1));
   });
 
   test(`${name}: [lend]() is a read until its borrower has settled`, async () => {
@@ -93,7 +94,7 @@ for (const [name, make] of Object.entries(foobars)) {
       await assertRejects(() => source.read(new Uint8Array(1)), BusyError);
       return 0;
     });
-    assertEquals(await textOf(source), "foobar");
+    assertEquals(await readText(source), "foobar");
   });
 
   test(`${name}: the source cannot be changed`, () => {
@@ -141,7 +142,7 @@ test("bytesSource() refuses what is no byte array", () => {
 });
 
 test("fromIterable() skips empty pieces", async () => {
-  assertEquals(await textOf(fromIterable(["", "a", "", "", "b"].map(bytesOf))), "ab");
+  assertEquals(await readText(fromIterable(["", "a", "", "", "b"].map(bytesOf))), "ab");
 });
 
 test("fromIterable() asks for nothing before it is read, and for nothing ahead", async () => {
@@ -161,7 +162,7 @@ test("fromIterable() that is cancelled leaves the piece to the next reader", asy
   await cancelling(() => source.read(new Uint8Array(1)));
   await cancelling(() => source.read(new Uint8Array(1)));
   resolve("foo");
-  assertEquals(await textOf(source), "foobar");
+  assertEquals(await readText(source), "foobar");
 });
 
 test("fromIterable() keeps a piece that comes when nobody reads", async () => {
@@ -170,7 +171,7 @@ test("fromIterable() keeps a piece that comes when nobody reads", async () => {
   await cancelling(() => source.read(new Uint8Array(1)));
   resolve("foo");
   await yieldNow();
-  assertEquals(await textOf(source), "foo");
+  assertEquals(await readText(source), "foo");
 });
 
 test("fromIterable() runs the iterable in the scope in which it was made", async () => {
@@ -183,7 +184,7 @@ test("fromIterable() runs the iterable in the scope in which it was made", async
   })());
   await cancelling(() => source.read(new Uint8Array(1)));
   await cancelling(() => source.read(new Uint8Array(1)), yieldNow).catch(() => {});
-  await Switch.run(async () => assertEquals((await textOf(source)).slice(-2), "BC"));
+  await Switch.run(async () => assertEquals((await readText(source)).slice(-2), "BC"));
 });
 
 test("fromIterable() made in a scope that was cancelled throws in it, and never ends cleanly", async () => {
@@ -234,18 +235,18 @@ test("fromIterable() refuses what cannot be iterated over", () => {
 
 test("fromIterable() prefers the asynchronous way of what has both", async () => {
   const both = Object.assign([bytesOf("sync")], { [Symbol.asyncIterator]: () => stepsOf("async") });
-  assertEquals(await textOf(fromIterable(both)), "async");
+  assertEquals(await readText(fromIterable(both)), "async");
 });
 
 test("fromIterable() takes a web stream", async () => {
-  assertEquals(await textOf(fromIterable(new Blob(["hello"]).stream())), "hello");
+  assertEquals(await readText(fromIterable(new Blob(["hello"]).stream())), "hello");
 });
 
 test("fromIterable() of what chunks() gives is the same source again", async () => {
   const [a, b] = pipe();
   await copyString("hello", a);
   await a.close();
-  assertEquals(await textOf(fromIterable(chunks(b))), "hello");
+  assertEquals(await readText(fromIterable(chunks(b))), "hello");
 });
 
 test("fromIterable() reads beside a read are a BusyError", async () => {
@@ -285,7 +286,7 @@ test("chunks() closes nothing and loses nothing when the loop is left", async ()
   }
   await copyString("two", a);
   await a.shutdown("send");
-  assertEquals(await textOf(b), "two");
+  assertEquals(await readText(b), "two");
   await copyString("still open", b);
   assertEquals(await a.read(new Uint8Array(99)), 10);
 });
@@ -293,7 +294,7 @@ test("chunks() closes nothing and loses nothing when the loop is left", async ()
 test("chunks() reads nothing ahead", async () => {
   const source = foreignSource("foo", "bar");
   for await (const _ of chunks(source)) break;
-  assertEquals([source.reads, await textOf(source)], [1, "bar"]);
+  assertEquals([source.reads, await readText(source)], [1, "bar"]);
 });
 
 test("chunks() is cancelled with the scope of its loop, and loses nothing", async () => {
@@ -303,7 +304,7 @@ test("chunks() is cancelled with the scope of its loop, and loses nothing", asyn
   });
   await copyString("late", a);
   await a.close();
-  assertEquals(await textOf(b), "late");
+  assertEquals(await readText(b), "late");
 });
 
 test("chunks() is governed by the scope that asks for a chunk, not by the one that made it", async () => {
@@ -330,7 +331,7 @@ test("cancellableSource() settles a cancelled read at once, and gives its bytes 
   await cancelling(() => source[lend](() => 1));
   assertEquals(foreign.reads, 1);
   resolve("foo");
-  assertEquals(await textOf(source), "foobar");
+  assertEquals(await readText(source), "foobar");
 });
 
 test("cancellableSource() leaves a cancelled reader's buffer alone", async () => {
@@ -349,7 +350,7 @@ test("cancellableSource() reads in the scope in which it was made", async () => 
   await cancelling(() => source.read(new Uint8Array(1)));
   await copyString("foo", a);
   await a.close();
-  assertEquals(await textOf(source), "foo");
+  assertEquals(await readText(source), "foo");
 });
 
 test("cancellableSource() reads nothing ahead", async () => {
@@ -372,7 +373,7 @@ test("cancellableSource() gives an error to one reader, and then asks again", as
   const source = cancellableSource(foreignSource("foo", new Error("Cannot read"), "bar"));
   await source.read(new Uint8Array(3));
   await assertRejects(() => source.read(new Uint8Array(3)), Error, "Cannot read");
-  assertEquals(await textOf(source), "bar");
+  assertEquals(await readText(source), "bar");
 });
 
 test("cancellableSource() keeps an error that comes when nobody reads", async () => {
@@ -392,7 +393,7 @@ test("cancellableSource() made in a scope that was cancelled is read in the scop
     await new Promise((resolve) => setTimeout(resolve, 1));
     await source.read(new Uint8Array(1));
   });
-  assertEquals(await textOf(source), "foo");
+  assertEquals(await readText(source), "foo");
 });
 
 test("cancellableSource() of a source that gives an impossible count is a TypeError", async () => {

@@ -7,8 +7,9 @@ import { Stream } from "../../flow/_stream.ts";
 import type { StreamNames } from "../../flow/_half.ts";
 import type { StreamEnd } from "../../flow/provider.ts";
 import { Cancelled } from "../../switch/mod.ts";
+import { bytesOf, inCancelledScope } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { bytesOf, cancelling, inCancelledScope } from "./_helpers.ts";
+import { cancelling } from "./_helpers.ts";
 
 const names: StreamNames = {
   label: "fake",

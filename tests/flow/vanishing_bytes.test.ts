@@ -27,14 +27,11 @@ import {
 import { give, type GivingSink, lend, type LendingSource } from "../../flow/provider.ts";
 import { socketPair } from "../../net/testing/mod.ts";
 import { both } from "../../switch/mod.ts";
+import { bytesOf, readText, turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { bytesOf, textOf } from "./_helpers.ts";
-import { honest, losses, resizable } from "./_liars.ts";
+import { beforeItWasRead, honest, losses, resizable, whileItWaited } from "./_liars.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-const whileItWaited = "was detached or shrunk while the";
-const beforeItWasRead = "was detached or shrunk before it was read";
 
 /** Flows that are full, and the other end. */
 const full: Record<string, () => Promise<[GivingSink, Source & { close(): Promise<void> }]>> = {
@@ -108,7 +105,7 @@ test("a read whose buffer vanishes while it waits leaves the bytes to the next",
     await a.write(bytesOf("abc"));
     await reading;
     await a.close();
-    assertEquals(await textOf(b), "abc");
+    assertEquals(await readText(b), "abc");
   }
 });
 
@@ -431,11 +428,6 @@ test("nothing spins while bytes have vanished: the event loop turns", async () =
 
 function detach(bytes: Uint8Array): void {
   structuredClone(bytes.buffer, { transfer: [bytes.buffer as ArrayBuffer] });
-}
-
-/** A turn of the event loop. */
-async function turn(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 async function read(source: Source, size: number): Promise<Bytes> {

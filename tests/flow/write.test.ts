@@ -5,8 +5,9 @@ import { bufferSink, copyString, pipe, type Sink, writeAll } from "../../flow/mo
 import { give } from "../../flow/provider.ts";
 import { pattern } from "../../net/testing/_random.ts";
 import { both, Cancelled } from "../../switch/mod.ts";
+import { bytesOf, inCancelledScope } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { bytesOf, cancelling, inCancelledScope, shortSink } from "./_helpers.ts";
+import { cancelling, shortSink } from "./_helpers.ts";
 
 /** A sink that remembers each write as it came, and takes everything; without `give`. */
 function recordingSink(): Sink & { writes: Uint8Array[] } {

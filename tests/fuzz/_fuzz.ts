@@ -132,11 +132,3 @@ export function same(actual: unknown, expected: unknown): void {
   );
   if (a !== b) throw new Error(`${a} is not ${b}`);
 }
-
-export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text);
-}
-
-export function textOf(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
-}

@@ -5,7 +5,8 @@ import { literalOf } from "../../net/_host_name.ts";
 import { IpAddress } from "../../net/ip_address.ts";
 import { checkOptionName, checkOptionValue } from "../../net/socket_option.ts";
 import { NetError } from "../../net/mod.ts";
-import { bytesOf, only, same, type Target, textOf } from "./_fuzz.ts";
+import { bytesOf, textOf } from "../_helpers.ts";
+import { only, same, type Target } from "./_fuzz.ts";
 
 const wrong = [SyntaxError, RangeError, TypeError];
 

@@ -10,7 +10,8 @@ import {
   sequence,
 } from "../../flow/mod.ts";
 import { BufReader as Reader } from "../../flow/mod.ts";
-import { bytesOf, checkError, same, type Target } from "./_fuzz.ts";
+import { bytesOf } from "../_helpers.ts";
+import { checkError, same, type Target } from "./_fuzz.ts";
 
 const wrong = [EndOfFlow, ParseError, BufferLimitExceeded];
 const maxSize = 64;

@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { RequestFraming } from "../../flow/node/_request_framing.ts";
-import { bytesOf, same, type Target } from "./_fuzz.ts";
+import { bytesOf } from "../_helpers.ts";
+import { same, type Target } from "./_fuzz.ts";
 
 const texts = [
   "GET / HTTP/1.1\r\nhost: a\r\n\r\n",

@@ -13,8 +13,9 @@ import {
   type UdpAddress,
 } from "../../mod.ts";
 import type { ProviderDatagram, ProviderDatagramEvents } from "../../net/provider/mod.ts";
-import { called, fakeNet, type FakeProvider, FakeSettings } from "./_fake_provider.ts";
-import { bytes, text } from "./_helpers.ts";
+import { bytesOf, textOf } from "../_helpers.ts";
+import { fakeNet, type FakeProvider, FakeSettings } from "./_fake_provider.ts";
+import { called } from "./_helpers.ts";
 
 /** Who sends to a fake socket. */
 export const peer: UdpAddress = udp("10.0.0.2", 53);
@@ -51,7 +52,7 @@ export class FakeDatagram implements ProviderDatagram {
     this.#throw();
     if (this.room === 0) return false;
     this.room--;
-    this.given.push({ text: data.map(text).join(""), to, done });
+    this.given.push({ text: data.map(textOf).join(""), to, done });
     return true;
   }
 
@@ -70,7 +71,7 @@ export class FakeDatagram implements ProviderDatagram {
 
   /** A datagram arrives. */
   arrive(content: string, from: DatagramAddress = peer): void {
-    this.#arrived.push({ data: bytes(content), from });
+    this.#arrived.push({ data: bytesOf(content), from });
     this.#events?.receivable();
   }
 

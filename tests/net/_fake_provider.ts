@@ -31,6 +31,7 @@ import {
   tcp,
 } from "../../mod.ts";
 import { mockClock } from "../../net/testing/mod.ts";
+import { called } from "./_helpers.ts";
 
 const clientAddress = tcp("10.0.0.1", 40_000);
 const serverAddress = tcp("10.0.0.2", 80);
@@ -363,18 +364,4 @@ export async function fakeListener(
   const system = new FakeListener(serverAddress);
   provider.listens[0].succeed(system);
   return { listener: await listening, system, clock };
-}
-
-/** Lets microtasks run until `condition` holds. */
-export async function called(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000; i++) {
-    if (condition()) return;
-    await Promise.resolve();
-  }
-  throw new Error("Condition did not come to hold within 1000 microtasks");
-}
-
-/** Lets microtasks run. */
-export async function microtasks(count = 50): Promise<void> {
-  for (let i = 0; i < count; i++) await Promise.resolve();
 }

@@ -3,8 +3,10 @@
 /** What the tests of sockets share. */
 import { assertEquals, assertRejects } from "@std/assert";
 import process from "node:process";
-import { type Net, NetError, type NetErrorCode, run, type StreamSocket, Switch, tcp } from "../../mod.ts";
-import type { ListeningSocket, TcpAddress } from "../../mod.ts";
+import { copy, formatAddress, type Net, NetError, type NetErrorCode, run, type StreamSocket } from "../../mod.ts";
+import { type DatagramSocket, type ListeningSocket, Switch, tcp, type TcpAddress, type TwoWay } from "../../mod.ts";
+import { seededRandom } from "../../net/testing/_random.ts";
+import { textOf } from "../_helpers.ts";
 
 /** A port on loopback that the system chooses. */
 export const anyPort: TcpAddress = tcp("127.0.0.1", 0);
@@ -58,16 +60,6 @@ export function signal<T = void>(): Signal<T> {
   return { promise, resolve, reject };
 }
 
-/** The bytes of a text. */
-export function bytes(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text);
-}
-
-/** The text of bytes. */
-export function text(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
-}
-
 /** Waits until `operation` rejects with a `NetError` of that code. */
 export async function assertNetError(operation: () => Promise<unknown>, code: NetErrorCode): Promise<NetError> {
   const error = await assertRejects(operation, NetError);
@@ -75,17 +67,54 @@ export async function assertNetError(operation: () => Promise<unknown>, code: Ne
   return error;
 }
 
-/** A turn of the event loop, in which what is under way can go on. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-/** Waits, turn by turn, until `condition` holds. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
-}
-
 /** A switch that has ended. */
 export async function finishedSwitch(): Promise<Switch> {
   return await Switch.run((sw) => sw);
+}
+
+/** Lets microtasks run until `condition` holds. */
+export async function called(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 1000; i++) {
+    if (condition()) return;
+    await Promise.resolve();
+  }
+  throw new Error("Condition did not come to hold within 1000 microtasks");
+}
+
+/** Lets microtasks run. */
+export async function microtasks(count = 50): Promise<void> {
+  for (let i = 0; i < count; i++) await Promise.resolve();
+}
+
+/** A flow that has only what a flow must have. */
+export function bare(flow: TwoWay): TwoWay {
+  return {
+    read: (buffer) => flow.read(buffer),
+    write: (bytes) => flow.write(bytes),
+    shutdown: (how) => flow.shutdown(how),
+  };
+}
+
+/** Errors as the system makes them. */
+export const refused: Error = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+export const reset: Error = Object.assign(new Error("connect ECONNRESET"), { code: "ECONNRESET" });
+export const emfile: Error = Object.assign(new Error("accept EMFILE"), { code: "EMFILE" });
+
+/** Fails with what a server reports: for its `onError`. */
+export const rethrow = (error: unknown): Promise<never> => Promise.reject(error);
+
+/** Sends back what comes. */
+export const echo = (flow: StreamSocket): Promise<number> => copy(flow, flow);
+
+/** The text of the next datagram, and who sent it. */
+export async function nextDatagram(socket: DatagramSocket): Promise<string> {
+  const buffer = new Uint8Array(2000);
+  const { size, from } = await socket.recv(buffer);
+  return `${textOf(buffer.subarray(0, size))} from ${formatAddress(from)}`;
+}
+
+/** Random whole numbers from 0 up to, but not including, `below`: the same for the same seed. */
+export function generator(seed: number): (below: number) => number {
+  const random = seededRandom(seed);
+  return (below) => Math.floor(random() * below);
 }

@@ -3,10 +3,9 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { acceptFork, awaitCancel, Cancelled, ClosedError, copyString, first, NetError, Switch } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { fakeListener, FakeStream, microtasks } from "./_fake_provider.ts";
-import { anyPort, assertNetError, finishedSwitch, signal, withNet } from "./_helpers.ts";
+import { fakeListener, FakeStream } from "./_fake_provider.ts";
+import { anyPort, assertNetError, emfile, finishedSwitch, microtasks, signal, withNet } from "./_helpers.ts";
 
-const emfile = Object.assign(new Error("accept EMFILE"), { code: "EMFILE" });
 const failOnError = { onError: (error: unknown) => Promise.reject(error) };
 
 test("accept() gives connections to concurrent callers in order", async () => {

@@ -20,16 +20,7 @@ import {
 } from "../../net/address.ts";
 import { IpAddress } from "../../net/ip_address.ts";
 import { test } from "../_test.ts";
-
-/** A small generator (mulberry32), so that a failure can be run again. */
-function generator(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
+import { generator } from "./_helpers.ts";
 
 /** What resolvers take for 127.0.0.1 or worse, and what is no name at all. */
 const badNames = [

@@ -11,10 +11,11 @@ import * as flowProvider from "../../flow/provider.ts";
 import * as netProvider from "../../net/provider/mod.ts";
 import * as testing from "../../net/testing/mod.ts";
 import * as tls from "../../net/tls/mod.ts";
+import { bytesOf, outcomeOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { FakeListener, FakeProvider, FakeStream, microtasks } from "./_fake_provider.ts";
+import { FakeListener, FakeProvider, FakeStream } from "./_fake_provider.ts";
 import { FakeDatagram } from "./_fake_datagram.ts";
-import { anyPort, bytes, withNet } from "./_helpers.ts";
+import { anyPort, microtasks, withNet } from "./_helpers.ts";
 import { securedPipe } from "./tls/_helpers.ts";
 import { type Findings, walk } from "./_walk.ts";
 
@@ -46,14 +47,6 @@ function spy(into: Record<string, unknown>, name: string, result?: unknown): (..
   };
 }
 
-async function failure(operation: () => unknown): Promise<unknown> {
-  try {
-    return await operation();
-  } catch (error) {
-    return error;
-  }
-}
-
 for (const [name, module] of Object.entries(entryPoints)) {
   test(`what ${name} exports cannot be changed`, () => {
     assertNothing(walkAll({ ...module }));
@@ -79,7 +72,7 @@ test("a switch, its parts and what its callbacks are called with cannot be chang
     await root.withTimeout(clock, 5, spy(found, "withTimeout"));
     const attempt = spy(found, "retry", () => Promise.reject(new Error("Cannot try")));
     const isRetryable = spy(found, "isRetryable", false) as () => boolean;
-    await failure(() => root.retry(clock, { attempts: 2, delay: 0 }, attempt, { isRetryable }));
+    await outcomeOf(() => root.retry(clock, { attempts: 2, delay: 0 }, attempt, { isRetryable }));
     const semaphore = new root.Semaphore(2);
     const queue = new root.Queue<number>(1);
     Object.assign(found, { clock, semaphore, queue, condition: new root.Condition() });
@@ -102,8 +95,8 @@ test("what is thrown by a scope shares nothing that can be changed", async () =>
   const lose = () => root.awaitCancel().catch((error) => thrown.push(error));
   await root.first(lose, () => 1);
   await root.first(lose, () => 1);
-  thrown.push(await failure(() => root.Switch.run((sw) => (sw.fail(new Error("Cannot work")), sw.check()))));
-  thrown.push(await failure(() => root.all([() => Promise.reject(1), () => Promise.reject(2)])));
+  thrown.push(await outcomeOf(() => root.Switch.run((sw) => (sw.fail(new Error("Cannot work")), sw.check()))));
+  thrown.push(await outcomeOf(() => root.all([() => Promise.reject(1), () => Promise.reject(2)])));
   assertNothing(walkAll({ ...thrown }));
   const [one, other] = thrown as Error[];
   assert(one !== other);
@@ -125,16 +118,16 @@ test("sockets of the system, their listener and their addresses cannot be change
     const client = await net.connect(sw, listener.address, { socketOptions: { TCP_NODELAY: true } });
     await served;
     const datagrams = await net.datagramSocket(sw, root.udp("127.0.0.1", 0));
-    await datagrams.send(bytes("hello"), datagrams.local);
+    await datagrams.send(bytesOf("hello"), datagrams.local);
     const [received] = await datagrams.recvMany();
     Object.assign(found, { net, listener, client, datagrams, received });
     found.lookup = await net.getAddrInfo("127.0.0.1", { service: "80" });
-    found.refused = await failure(() => net.connect(sw, listener.address));
-    found.closed = await failure(async () => (await client.close(), await client.write(bytes("x"))));
-    found.busy = await failure(() =>
+    found.refused = await outcomeOf(() => net.connect(sw, listener.address));
+    found.closed = await outcomeOf(async () => (await client.close(), await client.write(bytesOf("x"))));
+    found.busy = await outcomeOf(() =>
       Promise.all([datagrams.recv(new Uint8Array(1)), datagrams.recv(new Uint8Array(1))])
     );
-    found.option = await failure(() => datagrams.setOption("TCP_NODELAY" as never, true as never));
+    found.option = await outcomeOf(() => datagrams.setOption("TCP_NODELAY" as never, true as never));
   });
   assertNothing(walkAll(found));
   for (const [key, value] of Object.entries(found)) {
@@ -152,7 +145,7 @@ test("pipes, bridges, readers and writers cannot be changed", async () => {
   const found: Record<string, unknown> = {};
   const [a, b] = root.pipe();
   const reader = new root.BufReader(a, { maxSize: 100 });
-  await b.write(bytes("hello"));
+  await b.write(bytesOf("hello"));
   await reader.takeWhile(spy(found, "takeWhile", (byte: number) => byte !== 111) as never);
   Object.assign(found, { a, b, reader, source: reader.asSource(), unread: reader.unread(a) });
   await root.withBufWriter(b, spy(found, "withBufWriter"));
@@ -160,20 +153,20 @@ test("pipes, bridges, readers and writers cannot be changed", async () => {
   const duplex = nodeFlows.toDuplex(root.pipe()[0]);
   const flow = nodeFlows.fromDuplex(nodeFlows.toDuplex(root.pipe()[0]) as never);
   Object.assign(found, { duplex, flow, readable: root.toReadableStream(b), lent: root.stringSource("x") });
-  Object.assign(found, { memory: root.bytesSource(bytes("x")), sink: root.bufferSink(), nothing: root.nullFlow });
+  Object.assign(found, { memory: root.bytesSource(bytesOf("x")), sink: root.bufferSink(), nothing: root.nullFlow });
   Object.assign(found, {
-    iterable: root.fromIterable([bytes("x")]),
+    iterable: root.fromIterable([bytesOf("x")]),
     cancellable: root.cancellableSource(root.nullFlow),
   });
   Object.assign(found, { web: root.fromReadableStream(new Blob(["x"]).stream()) });
   Object.assign(found, { chunks: root.chunks(root.nullFlow), lines: root.BufReader.of("x").lines() });
   found.sequence = root.sequence(root.BufReader.of("x"), (r) => r.line());
-  found.busy = await failure(() => Promise.all([b.read(new Uint8Array(1)), b.read(new Uint8Array(1))]));
+  found.busy = await outcomeOf(() => Promise.all([b.read(new Uint8Array(1)), b.read(new Uint8Array(1))]));
   await (root.stringSource("x") as flowProvider.LendingSource)[flowProvider.lend](
     spy(found, "borrower", Promise.resolve(1)) as never,
   );
   await a.close();
-  found.closed = await failure(() => a.write(bytes("x")));
+  found.closed = await outcomeOf(() => a.write(bytesOf("x")));
   assertNothing(walkAll(found));
   for (const [key, value] of Object.entries(found)) {
     if (key.endsWith(".this")) assertEquals(value ?? undefined, undefined, key);
@@ -200,7 +193,7 @@ test("a connection of TLS cannot be changed, nor what is known of its peer", asy
     const [client, server] = await securedPipe(sw);
     Object.assign(found, { client, server });
     assert(client.peerCertificate !== undefined);
-    found.untrusted = await failure(() => securedPipe(sw, { authorities: [] }));
+    found.untrusted = await outcomeOf(() => securedPipe(sw, { authorities: [] }));
   });
   assertNothing(walkAll(found));
 });
@@ -242,10 +235,10 @@ test("what a provider is handed leads to nothing else", async () => {
     provider.serviceLookups[0].succeed([{ name: "b.example", port: 80, priority: 0, weight: 0 }]);
     provider.lookups[0].succeed([root.IpAddress.loopback4]);
     const socket = await connecting;
-    await socket.write(bytes("hello"));
-    await (socket as root.StreamSocket & flowProvider.GivingSink)[flowProvider.give]([bytes("hello")]);
+    await socket.write(bytesOf("hello"));
+    await (socket as root.StreamSocket & flowProvider.GivingSink)[flowProvider.give]([bytesOf("hello")]);
     const socketOfDatagrams = await opening;
-    const sending = socketOfDatagrams.send(bytes("hello"), root.udp("10.0.0.2", 80));
+    const sending = socketOfDatagrams.send(bytesOf("hello"), root.udp("10.0.0.2", 80));
     datagram.given[0].done();
     await sending;
     await Promise.allSettled([listening, asking, searching, finding]);

@@ -3,12 +3,23 @@
 import { assert, assertEquals, assertFalse, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { Cancelled, first, hostAddress, IpAddress, NetError, Switch, tcp, unix } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { called, fakeNet, FakeStream, microtasks } from "./_fake_provider.ts";
-import { anyPort, assertNetError, finishedSwitch, ownHost, ownPort, signal, withNet, withSockets } from "./_helpers.ts";
+import { fakeNet, FakeStream } from "./_fake_provider.ts";
+import {
+  anyPort,
+  assertNetError,
+  called,
+  finishedSwitch,
+  microtasks,
+  ownHost,
+  ownPort,
+  refused,
+  reset,
+  signal,
+  withNet,
+  withSockets,
+} from "./_helpers.ts";
 
 const address = tcp("10.0.0.2", 80);
-const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
-const reset = Object.assign(new Error("connect ECONNRESET"), { code: "ECONNRESET" });
 
 test("connect() gives a socket that knows both addresses", async () => {
   await withSockets(({ client, server, listener }) => {

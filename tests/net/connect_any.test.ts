@@ -3,11 +3,20 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { connectAny, first, Switch, tcp, type TcpAddress, udp, unix } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { called, fakeNet, FakeStream, microtasks } from "./_fake_provider.ts";
-import { anyPort, assertNetError, finishedSwitch, ownHost, ownPort, withNet } from "./_helpers.ts";
+import { fakeNet, FakeStream } from "./_fake_provider.ts";
+import {
+  anyPort,
+  assertNetError,
+  called,
+  finishedSwitch,
+  microtasks,
+  ownHost,
+  ownPort,
+  refused,
+  withNet,
+} from "./_helpers.ts";
 
 const addresses = [tcp("10.0.0.1", 80), tcp("::1", 81)];
-const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
 
 test("connectAny() races literals and looks nothing up", async () => {
   const { net, provider } = fakeNet();

@@ -2,10 +2,11 @@
 
 import { assert, assertEquals, assertFalse, assertRejects, assertStrictEquals } from "@std/assert";
 import { BusyError, Cancelled, ClosedError, type DatagramSocket, first, Switch, tcp, udp, unix } from "../../mod.ts";
+import { bytesOf, textOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { called, fakeNet, microtasks } from "./_fake_provider.ts";
+import { fakeNet } from "./_fake_provider.ts";
 import { FakeDatagram, fakeDatagramSocket, peer } from "./_fake_datagram.ts";
-import { assertNetError, bytes, finishedSwitch, text } from "./_helpers.ts";
+import { assertNetError, called, finishedSwitch, microtasks } from "./_helpers.ts";
 
 const econnrefused = Object.assign(new Error("recvmsg ECONNREFUSED"), { code: "ECONNREFUSED" });
 
@@ -25,7 +26,7 @@ async function received(socket: DatagramSocket, room = 100): Promise<string> {
   const buffer = new Uint8Array(room);
   const { size, from, truncated } = await socket.recv(buffer);
   assertStrictEquals(from, peer);
-  return `${text(buffer.subarray(0, size))}${truncated ? "…" : ""}`;
+  return `${textOf(buffer.subarray(0, size))}${truncated ? "…" : ""}`;
 }
 
 test("datagramSocket() is closed by its switch", async () => {
@@ -188,7 +189,7 @@ test("recvMany() takes all that have arrived, whole", async () => {
   await withSocket(async (socket, system) => {
     for (const content of ["foo", "", "bar"]) system.arrive(content);
     const datagrams = await socket.recvMany();
-    assertEquals(datagrams.map(({ data }) => text(data)), ["foo", "", "bar"]);
+    assertEquals(datagrams.map(({ data }) => textOf(data)), ["foo", "", "bar"]);
     assertStrictEquals(datagrams[0].from, peer);
   });
 });
@@ -213,7 +214,7 @@ test("recvMany() that is cancelled loses no datagram", async () => {
 test("send() gives the pieces of one datagram, and settles when the system has it", async () => {
   await withSocket(async (socket, system) => {
     let sent = false;
-    const sending = socket.send([bytes("foo"), bytes("bar")], peer).then(() => sent = true);
+    const sending = socket.send([bytesOf("foo"), bytesOf("bar")], peer).then(() => sent = true);
     await microtasks();
     assertEquals([system.given.map(({ text }) => text), sent], [["foobar"], false]);
     system.given[0].done();
@@ -223,7 +224,7 @@ test("send() gives the pieces of one datagram, and settles when the system has i
 
 test("send() to nobody is a TypeError", async () => {
   await withSocket(async (socket, system) => {
-    await assertRejects(() => socket.send(bytes("x")), TypeError, "neither");
+    await assertRejects(() => socket.send(bytesOf("x")), TypeError, "neither");
     assertEquals(system.given, []);
   });
 });
@@ -240,7 +241,7 @@ const badTargets: [what: string, to: any, error: any][] = [
 for (const [what, to, error] of badTargets) {
   test(`send() to ${what} is refused before any system call`, async () => {
     await withSocket(async (socket, system) => {
-      await assertRejects(() => socket.send(bytes("x"), to), error);
+      await assertRejects(() => socket.send(bytesOf("x"), to), error);
       assertEquals(system.given, []);
     });
   });
@@ -249,14 +250,14 @@ for (const [what, to, error] of badTargets) {
 test("send() refuses pieces that are no byte arrays", async () => {
   await withSocket(async (socket) => {
     await assertRejects(() => socket.send("text" as unknown as Uint8Array, peer), TypeError);
-    await assertRejects(() => socket.send([bytes("a"), 1 as unknown as Uint8Array], peer), TypeError);
+    await assertRejects(() => socket.send([bytesOf("a"), 1 as unknown as Uint8Array], peer), TypeError);
   });
 });
 
 test("send() of more than a datagram holds is message_too_large before any system call", async () => {
   await withSocket(async (socket, system) => {
     const error = await assertNetError(
-      () => socket.send([new Uint8Array(65_507), bytes("x")], peer),
+      () => socket.send([new Uint8Array(65_507), bytesOf("x")], peer),
       "message_too_large",
     );
     assertEquals(error.message, "Cannot send to udp:10.0.0.2:53: message too large");
@@ -269,19 +270,23 @@ test("send() of more than a datagram holds is message_too_large before any syste
 
 test("send() on a connected socket needs no address, and takes only its own", async () => {
   await withSocket(async (socket, system) => {
-    const sending = [socket.send(bytes("a")), socket.send(bytes("b"), udp("::ffff:10.0.0.2", 53))];
+    const sending = [socket.send(bytesOf("a")), socket.send(bytesOf("b"), udp("::ffff:10.0.0.2", 53))];
     for (const { to, done } of system.given) {
       assertEquals(to, undefined);
       done();
     }
     await Promise.all(sending);
-    await assertRejects(() => socket.send(bytes("c"), udp("10.0.0.3", 53)), TypeError, "connected to udp:10.0.0.2:53");
+    await assertRejects(
+      () => socket.send(bytesOf("c"), udp("10.0.0.3", 53)),
+      TypeError,
+      "connected to udp:10.0.0.2:53",
+    );
   }, peer);
 });
 
 test("send() says what the system said", async () => {
   await withSocket(async (socket, system) => {
-    const sending = assertNetError(() => socket.send(bytes("x"), peer), "permission_denied");
+    const sending = assertNetError(() => socket.send(bytesOf("x"), peer), "permission_denied");
     system.given[0].done(Object.assign(new Error("send EPERM"), { code: "EPERM" }));
     assertEquals((await sending).message, "Cannot send to udp:10.0.0.2:53: permission denied");
   });
@@ -290,8 +295,8 @@ test("send() says what the system said", async () => {
 test("send() throws what the system reported before, and the next one goes out", async () => {
   await withSocket(async (socket, system) => {
     system.report(econnrefused);
-    await assertNetError(() => socket.send(bytes("lost")), "connection_refused");
-    const sending = socket.send(bytes("sent"));
+    await assertNetError(() => socket.send(bytesOf("lost")), "connection_refused");
+    const sending = socket.send(bytesOf("sent"));
     system.given[0].done();
     await sending;
     assertEquals(system.given.map(({ text }) => text), ["sent"]);
@@ -301,7 +306,7 @@ test("send() throws what the system reported before, and the next one goes out",
 test("send() waits for room, first come, first served", async () => {
   await withSocket(async (socket, system) => {
     system.room = 0;
-    const sendings = ["a", "b", "c"].map((content) => socket.send(bytes(content), peer));
+    const sendings = ["a", "b", "c"].map((content) => socket.send(bytesOf(content), peer));
     assertEquals(system.given, []);
     system.makeRoom(2);
     assertEquals(system.given.map(({ text }) => text), ["a", "b"]);
@@ -315,7 +320,7 @@ test("send() waits for room, first come, first served", async () => {
 test("send() that is cancelled while it waits for room sends nothing", async () => {
   await withSocket(async (socket, system) => {
     system.room = 0;
-    await first(() => socket.send(bytes("x"), peer), () => microtasks());
+    await first(() => socket.send(bytesOf("x"), peer), () => microtasks());
     system.makeRoom(9);
     assertEquals(system.given, []);
   });
@@ -324,9 +329,9 @@ test("send() that is cancelled while it waits for room sends nothing", async () 
 test("send() that is cancelled between others that wait leaves them where they were", async () => {
   await withSocket(async (socket, system) => {
     system.room = 0;
-    const before = ["a", "b"].map((content) => socket.send(bytes(content), peer));
-    const cancelled = first(() => socket.send(bytes("x"), peer), () => microtasks());
-    const after = socket.send(bytes("c"), peer);
+    const before = ["a", "b"].map((content) => socket.send(bytesOf(content), peer));
+    const cancelled = first(() => socket.send(bytesOf("x"), peer), () => microtasks());
+    const after = socket.send(bytesOf("c"), peer);
     await cancelled;
     system.makeRoom(9);
     assertEquals(system.given.map(({ text }) => text), ["a", "b", "c"]);
@@ -337,7 +342,7 @@ test("send() that is cancelled between others that wait leaves them where they w
 
 test("send() that is over twice, or after close(), is over once", async () => {
   await withSocket(async (socket, system) => {
-    const sendings = ["a", "b"].map((content) => socket.send(bytes(content), peer));
+    const sendings = ["a", "b"].map((content) => socket.send(bytesOf(content), peer));
     system.given[0].done();
     system.given[0].done(new Error("again"));
     await sendings[0];
@@ -351,7 +356,7 @@ test("send() that is over twice, or after close(), is over once", async () => {
 test("send() is called by where it goes in a dump, until the system has it", async () => {
   await withSocket(async (socket, system, sw) => {
     system.room = 1;
-    const sendings = ["a", "b"].map((content) => socket.send(bytes(content), peer));
+    const sendings = ["a", "b"].map((content) => socket.send(bytesOf(content), peer));
     assertEquals(sw.dump().match(/send udp:10\.0\.0\.2:53/g)?.length, 2);
     system.makeRoom(1);
     for (const { done } of system.given) done();
@@ -363,7 +368,7 @@ test("send() is called by where it goes in a dump, until the system has it", asy
 test("send() that the system is being given is not cancelled, but ends as the system says", async () => {
   await withSocket(async (socket, system) => {
     const outcome = first(async () => {
-      await socket.send(bytes("x"), peer);
+      await socket.send(bytesOf("x"), peer);
       return "sent";
     }, async () => {
       await microtasks();
@@ -379,11 +384,11 @@ test("send() is woken by close(), wherever it waits", async () => {
   await withSocket(async (socket, system) => {
     system.room = 1;
     const sendings = ["a", "b"].map((content) =>
-      assertRejects(() => socket.send(bytes(content), peer), ClosedError, "send")
+      assertRejects(() => socket.send(bytesOf(content), peer), ClosedError, "send")
     );
     await socket.close();
     await Promise.all(sendings);
-    await assertRejects(() => socket.send(bytes("c"), peer), ClosedError, "send");
+    await assertRejects(() => socket.send(bytesOf("c"), peer), ClosedError, "send");
     assertEquals(system.given.length, 1);
   });
 });
@@ -410,9 +415,9 @@ test("recvMany() returns the true bytes of a datagram whose backend lies about i
     const { socket, system } = await fakeDatagramSocket(sw);
     system.take = () => {
       system.take = () => undefined;
-      return { data: Object.defineProperty(bytes("hello"), "length", { value: 9999 }), from: peer };
+      return { data: Object.defineProperty(bytesOf("hello"), "length", { value: 9999 }), from: peer };
     };
     const [{ data }] = await socket.recvMany();
-    assertEquals([data.length, text(data)], [5, "hello"]);
+    assertEquals([data.length, textOf(data)], [5, "hello"]);
   });
 });

@@ -9,15 +9,14 @@ import { memoryNet } from "../../net/testing/mod.ts";
 import { tlsClient, type TlsConnection } from "../../net/tls/mod.ts";
 import { both, Switch } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
-import { honest, impostors, liars, losses, secret, truth } from "../flow/_liars.ts";
-import { clog } from "../flow/node/_helpers.ts";
+import { clog } from "../flow/_helpers.ts";
+import { honest, impostors, liars, losses, secret, truth, whileItWaited } from "../flow/_liars.ts";
 import { fakeSocket, FakeStream } from "./_fake_provider.ts";
 import { fakeDatagramSocket, peer } from "./_fake_datagram.ts";
+import { bare } from "./_helpers.ts";
 import { clientOptions, fixture, secured, securedPipe, serverOptions } from "./tls/_helpers.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-const whileItWaited = "was detached or shrunk while the";
 
 test("IpAddress.fromBytes() takes bytes for what they are, and refuses what is not bytes", () => {
   for (const [lie, make] of liars(4)) {
@@ -238,7 +237,7 @@ test("write() and [give]() of TLS take bytes for what they are", async () => {
 test("TLS takes what its flow lends for what it is", async () => {
   const [a, b] = pipe();
   const lying = {
-    ...bound(b),
+    ...bare(b),
     [lend]: (use: (bytes: Bytes, keep: boolean) => number | Promise<number>) =>
       b[lend]((bytes, keep) => use(Object.defineProperty(bytes, "length", { value: 100_000 }), keep)),
   };
@@ -273,11 +272,3 @@ test("write() and read() of TLS fail when their memory vanishes while they wait,
     });
   }
 });
-
-function bound(flow: TwoWay): TwoWay {
-  return {
-    read: (buffer) => flow.read(buffer),
-    write: (bytes) => flow.write(bytes),
-    shutdown: (how) => flow.shutdown(how),
-  };
-}

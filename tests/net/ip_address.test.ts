@@ -4,16 +4,7 @@ import { assert, assertEquals, assertFalse, assertNotEquals, assertStrictEquals,
 import { IpAddress } from "../../net/ip_address.ts";
 import { escapeText, quoteText } from "../../base/_text.ts";
 import { test } from "../_test.ts";
-
-/** A small generator (mulberry32), so that a failure can be run again. */
-function generator(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
+import { generator } from "./_helpers.ts";
 
 /** Random bytes with many zeros, so that runs of zero groups are common. */
 function randomBytes(below: (n: number) => number, length: number): Uint8Array<ArrayBuffer> {

@@ -3,9 +3,20 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { Cancelled, ClosedError, first, Switch, tcp } from "../../mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
+import { turn, until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { called, FakeListener, fakeListener, fakeNet, microtasks } from "./_fake_provider.ts";
-import { anyPort, assertNetError, finishedSwitch, ownHost, ownPort, signal, turn, until, withNet } from "./_helpers.ts";
+import { FakeListener, fakeListener, fakeNet } from "./_fake_provider.ts";
+import {
+  anyPort,
+  assertNetError,
+  called,
+  finishedSwitch,
+  microtasks,
+  ownHost,
+  ownPort,
+  signal,
+  withNet,
+} from "./_helpers.ts";
 
 const address = tcp("10.0.0.2", 80);
 

@@ -12,7 +12,10 @@ import {
   assertOurs,
   assertReadOnce,
   Lie,
-  optionsLike,
+  noNumber,
+  noOptions,
+  noText,
+  noWhole,
   readOnce,
   refusalOf,
   refusing,
@@ -45,13 +48,7 @@ interface Place {
 const one = () => 1;
 const onError = () => {};
 const anyIp = tcp("127.0.0.1", 0);
-
-/** What options cannot be. */
-const noOptions = strangersBut(...optionsLike);
-const noMilliseconds = strangersBut("a number", "1.5", "2 ** 53");
 const noBoolean = strangersBut("true");
-const noText = strangersBut("a text", "a huge text");
-const noPort = strangersBut("a number");
 /** No list of anything: a text can be iterated, but it holds no addresses. */
 const noList = strangersBut("an array", "a list with holes");
 
@@ -65,7 +62,7 @@ const refused:
       noOptions,
       (value, { loose, sw, listener }) => loose.connect(sw, listener.address, value),
     ],
-    ...Object.entries({ timeout: noMilliseconds, linger: noMilliseconds, bindTo: strangers, socketOptions: noOptions })
+    ...Object.entries({ timeout: noNumber, linger: noNumber, bindTo: strangers, socketOptions: noOptions })
       .map(
         ([key, values]): typeof refused[number] => [
           `connect(sw, address, { ${key}: ? })`,
@@ -78,7 +75,7 @@ const refused:
     ["listen(sw, address, ?)", noOptions, (value, { loose, sw }) => loose.listen(sw, anyIp, value)],
     ...Object.entries({
       backlog: strangersBut("a number"),
-      linger: noMilliseconds,
+      linger: noNumber,
       reuseAddr: noBoolean,
       reusePort: noBoolean,
       mode: strangers,
@@ -128,7 +125,7 @@ const refused:
     ],
     [
       "connectAny(net, sw, addresses, { timeout: ? })",
-      noMilliseconds,
+      noNumber,
       (timeout, { net, sw, listener }) => js.connectAny(net, sw, [listener.address], { timeout }),
     ],
     [
@@ -154,7 +151,7 @@ const refused:
     ],
     [
       "withTcpConnect(net, { timeout: ? }, fn)",
-      noMilliseconds,
+      noNumber,
       (timeout, { net }) => js.withTcpConnect(net, { host: "nowhere.example", service: 80, timeout }, one),
     ],
     ["accept(?)", strangers, (value, { listener }) => (listener as unknown as Record<string, Loose>).accept(value)],
@@ -183,7 +180,7 @@ const refused:
       onAcceptError: strangers,
       maxConnections: strangersBut("a number"),
       stop: strangersBut("a thenable", "a thenable that throws"),
-      grace: noMilliseconds,
+      grace: noNumber,
       keepListening: noBoolean,
     }).map(([key, values]): typeof refused[number] => [
       `runServer(listener, handler, { ${key}: ? })`,
@@ -212,8 +209,8 @@ const refused:
       certificate: strangers,
       verification: strangers,
       protocols: strangersBut("an array"),
-      handshakeTimeout: noMilliseconds,
-      linger: noMilliseconds,
+      handshakeTimeout: noNumber,
+      linger: noNumber,
       clock: strangers,
       closeNotify: strangers,
     }).map(([key, values]): typeof refused[number] => [
@@ -270,12 +267,12 @@ for (const [name, values, call] of refused) {
 const thrown:
   readonly (readonly [name: string, strangers: Strangers, call: (value: unknown, place: Place) => unknown])[] = [
     ["tcp(?, port)", strangers, (value) => js.tcp(value, 80)],
-    ["tcp(ip, ?)", noPort, (value) => js.tcp("127.0.0.1", value)],
+    ["tcp(ip, ?)", noWhole, (value) => js.tcp("127.0.0.1", value)],
     ["udp(?, port)", strangers, (value) => js.udp(value, 80)],
-    ["udp(ip, ?)", noPort, (value) => js.udp("127.0.0.1", value)],
+    ["udp(ip, ?)", noWhole, (value) => js.udp("127.0.0.1", value)],
     ["unix(?)", noText, (value) => js.unix(value)],
     ["hostAddress(?, port)", strangersBut("a text"), (value) => js.hostAddress(value, 80)],
-    ["hostAddress(name, ?)", noPort, (value) => js.hostAddress("localhost", value)],
+    ["hostAddress(name, ?)", noWhole, (value) => js.hostAddress("localhost", value)],
     ["formatAddress(?)", strangers, (value) => js.formatAddress(value)],
     ["parseAddress(?)", strangers, (value) => js.parseAddress(value)],
     ["sameAddress(?, b)", strangers, (value) => js.sameAddress(value, anyIp)],

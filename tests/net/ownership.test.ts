@@ -12,9 +12,10 @@ import {
   type StreamSocket,
   Switch,
 } from "../../mod.ts";
+import { turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { fakeListener, fakeNet, microtasks } from "./_fake_provider.ts";
-import { anyPort, finishedSwitch, turn } from "./_helpers.ts";
+import { fakeListener, fakeNet } from "./_fake_provider.ts";
+import { anyPort, finishedSwitch, microtasks } from "./_helpers.ts";
 
 const swallowed: [string, (net: Net, sw: Switch) => Promise<unknown>][] = [
   ["connect()", (net, sw) => net.connect(sw, { ...anyPort, port: 1 })],

@@ -5,12 +5,10 @@ import { assertEquals, assertFalse, assertInstanceOf, assertRejects } from "@std
 import { Cancelled, first, hostAddress, IpAddress, type StreamSocket, Switch, tcp } from "../../mod.ts";
 import type { ConnectOptions } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { called, fakeNet, type FakeProvider, FakeStream, microtasks } from "./_fake_provider.ts";
-import { assertNetError } from "./_helpers.ts";
+import { fakeNet, type FakeProvider, FakeStream } from "./_fake_provider.ts";
+import { assertNetError, called, microtasks, refused, reset } from "./_helpers.ts";
 
 const target = hostAddress("example.com", 80);
-const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
-const reset = Object.assign(new Error("connect ECONNRESET"), { code: "ECONNRESET" });
 
 /** A race that has begun: the name is being looked up. */
 interface Race {

@@ -13,9 +13,9 @@ import {
   tcp,
 } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { called, FakeListener, fakeListener, fakeNet, fakeSocket, FakeStream } from "./_fake_provider.ts";
+import { FakeListener, fakeListener, fakeNet, fakeSocket, FakeStream } from "./_fake_provider.ts";
 import { fakeDatagramSocket } from "./_fake_datagram.ts";
-import { assertNetError } from "./_helpers.ts";
+import { assertNetError, called } from "./_helpers.ts";
 
 /** Sets an option whatever its type is, as a program without types may. */
 function setAny(socket: { setOption(name: never, value: never): void }, name: string, value: unknown): void {

@@ -3,9 +3,10 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { BusyError, Cancelled, ClosedError, copyString, first, Switch, writeAll, yieldNow } from "../../mod.ts";
 import { lend, type LendingSource } from "../../flow/provider.ts";
+import { bytesOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { called, fakeSocket, FakeStream, microtasks } from "./_fake_provider.ts";
-import { assertNetError, bytes, signal } from "./_helpers.ts";
+import { fakeSocket, FakeStream } from "./_fake_provider.ts";
+import { assertNetError, called, microtasks, signal } from "./_helpers.ts";
 
 const reset = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
 const brokenPipe = Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
@@ -73,9 +74,9 @@ test("two reads at once are a BusyError, and so are two writes", async () => {
     stream.arrive("x");
     await reading;
     stream.holds = true;
-    await socket.write(bytes("a"));
-    const writing = socket.write(bytes("b"));
-    await assertRejects(() => socket.write(bytes("c")), BusyError);
+    await socket.write(bytesOf("a"));
+    const writing = socket.write(bytesOf("b"));
+    await assertRejects(() => socket.write(bytesOf("c")), BusyError);
     stream.passOn();
     await writing;
     stream.holds = false;
@@ -87,9 +88,9 @@ test("write() tells how much the system took", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.takes = 3;
-    assertEquals(await socket.write(bytes("hello")), 3);
+    assertEquals(await socket.write(bytesOf("hello")), 3);
     stream.taken = "";
-    await writeAll(socket, bytes("hello"));
+    await writeAll(socket, bytesOf("hello"));
     assertEquals(stream.taken, "hello");
   });
 });
@@ -98,9 +99,9 @@ test("write() waits until nothing older is queued, and a cancel there takes noth
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
-    await socket.write(bytes("a"));
-    await first(() => socket.write(bytes("b")), () => yieldNow());
-    const writing = socket.write(bytes("c"));
+    await socket.write(bytesOf("a"));
+    await first(() => socket.write(bytesOf("b")), () => yieldNow());
+    const writing = socket.write(bytesOf("c"));
     stream.passOn();
     assertEquals(await writing, 1);
     assertEquals(stream.taken, "ac");
@@ -113,7 +114,7 @@ test("write() after the peer's reset is connection_reset again and again", async
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.break(brokenPipe);
-    for (let i = 0; i < 3; i++) await assertNetError(() => socket.write(bytes("x")), "connection_reset");
+    for (let i = 0; i < 3; i++) await assertNetError(() => socket.write(bytesOf("x")), "connection_reset");
   });
 });
 
@@ -122,7 +123,7 @@ test("write() after shutdown('send') is a ClosedError", async () => {
     const { socket, stream } = await fakeSocket(sw);
     await socket.shutdown("send");
     assert(stream.ended);
-    await assertRejects(() => socket.write(bytes("x")), ClosedError, "Cannot write");
+    await assertRejects(() => socket.write(bytesOf("x")), ClosedError, "Cannot write");
   });
 });
 
@@ -130,7 +131,7 @@ test("shutdown('send') settles when what was taken has been passed on", async ()
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     let settled = false;
     const ending = socket.shutdown("send").then(() => settled = true);
     await microtasks();
@@ -144,7 +145,7 @@ test("shutdown('send') rejects with what broke the socket while something taken 
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
-    await socket.write(bytes("hello"));
+    await socket.write(bytesOf("hello"));
     const ending = assertNetError(() => socket.shutdown("send"), "connection_reset");
     stream.break(reset);
     await ending;
@@ -156,7 +157,7 @@ test("shutdown('send') that waits when this side closes the socket is no error",
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
-    await socket.write(bytes("hello"));
+    await socket.write(bytesOf("hello"));
     const ending = socket.shutdown("send");
     socket.abort();
     stream.break(reset);
@@ -168,10 +169,10 @@ test("shutdown('send') can be cancelled, and sending has ended all the same", as
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     await first(() => socket.shutdown("send"), () => yieldNow());
     assert(stream.ended);
-    await assertRejects(() => socket.write(bytes("x")), ClosedError);
+    await assertRejects(() => socket.write(bytesOf("x")), ClosedError);
     stream.passOn();
   });
 });
@@ -184,7 +185,7 @@ test("shutdown('receive') ends a read that waits, and later bytes are dropped", 
     assertEquals(await reading, null);
     assert(stream.dropping);
     assertEquals(await socket.read(new Uint8Array(9)), null);
-    await socket.write(bytes("x"));
+    await socket.write(bytesOf("x"));
   });
 });
 
@@ -234,10 +235,10 @@ test("close() wakes a read and a write that wait with ClosedError", async () => 
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     const waiting = [
       assertRejects(() => socket.read(new Uint8Array(9)), ClosedError, "Cannot read"),
-      assertRejects(() => socket.write(bytes("b")), ClosedError, "Cannot write"),
+      assertRejects(() => socket.write(bytesOf("b")), ClosedError, "Cannot write"),
     ];
     const closing = socket.close();
     await Promise.all(waiting);
@@ -251,7 +252,7 @@ test("close() lets bytes that were taken go out first", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     const closing = socket.close();
     await microtasks();
     assertEquals([stream.state, stream.ended], ["open", true]);
@@ -265,7 +266,7 @@ test("close() resets the connection when bytes are not out after linger", async 
   await Switch.run(async (sw) => {
     const { socket, stream, clock } = await fakeSocket(sw, { linger: 300 });
     stream.holds = true;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     const closing = socket.close();
     await microtasks();
     clock.advance();
@@ -278,7 +279,7 @@ test("close() waits for the other side's end, and drops what arrives meanwhile",
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.answersEnd = false;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     const closing = socket.close();
     await microtasks();
     stream.arrive("more");
@@ -294,7 +295,7 @@ test("close() gives the socket back after linger where the other side does not e
   await Switch.run(async (sw) => {
     const { socket, stream, clock } = await fakeSocket(sw, { linger: 300 });
     stream.answersEnd = false;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     const closing = socket.close();
     await microtasks();
     clock.advance();
@@ -308,7 +309,7 @@ test("close() waits for the bytes and for the other side's end within one linger
     const { socket, stream, clock } = await fakeSocket(sw, { linger: 300 });
     stream.answersEnd = false;
     stream.holds = true;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     const closing = socket.close();
     await microtasks();
     clock.setTime(200);
@@ -324,7 +325,7 @@ test("close() waits for the bytes and for the other side's end within one linger
 test("close() does not wait where the other side's end was read", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream, clock } = await fakeSocket(sw);
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     stream.arriveEnd();
     await socket.close();
     assertEquals([stream.state, clock.tryAdvance()], ["closed", false]);
@@ -335,7 +336,7 @@ test("close() does not wait where the connection is broken", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.answersEnd = false;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     const closing = socket.close();
     await microtasks();
     stream.break(reset);
@@ -359,7 +360,7 @@ test("close() that nobody awaits goes on, and its switch waits for it", async ()
   const running = Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.answersEnd = false;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     socket.close();
     resolve(stream);
   }).then(() => ended.push("switch"));
@@ -378,7 +379,7 @@ test("a switch that ends runs its next hook while a socket waits for the other s
     sw.onRelease(() => log.push("older hook"));
     const { socket, stream } = await fakeSocket(sw);
     stream.answersEnd = false;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     resolve(stream);
   }).then(() => log.push("switch"));
   const stream = await promise;
@@ -395,7 +396,7 @@ test("a switch that is cancelled while a socket waits for the other side resets 
   const running = Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.answersEnd = false;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     resolve(stream);
   }, { signal: outer.signal }).catch(() => {});
   const stream = await promise;
@@ -427,7 +428,7 @@ test("abort() makes its reason the cause of what waits, and of later operations"
     const reason = new Error("The client is too slow");
     const reading = socket.read(new Uint8Array(1)).catch((error) => error);
     socket.abort(reason);
-    for (const operation of [() => reading, () => socket.write(bytes("x")).catch((error) => error)]) {
+    for (const operation of [() => reading, () => socket.write(bytesOf("x")).catch((error) => error)]) {
       const error = await operation() as ClosedError;
       assertInstanceOf(error, ClosedError);
       assertEquals(error.cause, reason);
@@ -439,7 +440,7 @@ test("close() waits for 1000 ms where no linger is given", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream, clock } = await fakeSocket(sw);
     stream.holds = true;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     const closing = socket.close();
     await microtasks();
     clock.advance();
@@ -453,7 +454,7 @@ test("close() resets at once when the owner was cancelled", async () => {
   const failed = Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     outcome.resolve(stream);
     throw new Error("Cannot go on");
   });
@@ -467,7 +468,7 @@ test("close() stops waiting when the owner is cancelled meanwhile", async () => 
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
     outcome.resolve(stream);
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     const closing = socket.close();
     await microtasks();
     assertEquals(stream.state, "open");
@@ -482,7 +483,7 @@ test("close() that its caller gives up goes on", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     const outcome = await Switch.run(async (inner) => {
       const closing = socket.close();
       inner.fail(new Error("Cannot wait"));
@@ -518,7 +519,7 @@ test("abort() resets now, also while close() waits", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
-    await socket.write(bytes("a"));
+    await socket.write(bytesOf("a"));
     const closing = socket.close();
     await microtasks();
     socket.abort();
@@ -534,7 +535,7 @@ test("abort() wakes what waits with ClosedError, and can be repeated", async () 
     socket.abort();
     socket.abort();
     await reading;
-    await assertRejects(() => socket.write(bytes("x")), ClosedError);
+    await assertRejects(() => socket.write(bytesOf("x")), ClosedError);
     await socket.close();
     assertEquals(stream.state, "aborted");
   });
@@ -567,7 +568,7 @@ test("an operation in a cancelled scope is refused, and takes nothing", async ()
     await Switch.run(async (inner) => {
       inner.fail(new Error("Cannot go on"));
       const lending = () => (socket as unknown as LendingSource)[lend](() => 1);
-      for (const operation of [() => socket.read(new Uint8Array(1)), () => socket.write(bytes("x")), lending]) {
+      for (const operation of [() => socket.read(new Uint8Array(1)), () => socket.write(bytesOf("x")), lending]) {
         assertInstanceOf(await operation().catch((error) => error), Cancelled);
       }
     }).catch(() => {});

@@ -4,12 +4,10 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { awaitCancel, Cancelled, first, type Net, tcp, udp, withTcpConnect } from "../../mod.ts";
 import { getAddrInfoDatagram, getAddrInfoStream, IpAddress, NetError, type StreamSocket } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { called, fakeNet, type FakeProvider, FakeStream, microtasks } from "./_fake_provider.ts";
-import { assertNetError } from "./_helpers.ts";
+import { fakeNet, type FakeProvider, FakeStream } from "./_fake_provider.ts";
+import { assertNetError, called, microtasks, refused, reset } from "./_helpers.ts";
 
 const target = { host: "example.com", service: "http" };
-const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
-const reset = Object.assign(new Error("connect ECONNRESET"), { code: "ECONNRESET" });
 
 /** Connects to a name that has `ips`. */
 function connecting<T>(

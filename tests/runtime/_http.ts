@@ -53,7 +53,7 @@ export function originOf({ ip, port }: TcpAddress): string {
 }
 
 /** Answers with what it was sent, and says what was asked. */
-export const echo: RequestListener = (request, response) => {
+export const echoRequest: RequestListener = (request, response) => {
   response.setHeader("x-request", `${request.method} ${request.url}`);
   request.pipe(response);
 };

@@ -2,12 +2,12 @@
 
 /** Foreign processes on the other side of a socket. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { tcp, type TcpAddress } from "../../mod.ts";
+import { until } from "../_helpers.ts";
 import { root, thisRuntime } from "../_runtimes.ts";
-import { until } from "../net/_helpers.ts";
 
 /** The program of Node, which runs the scripts of peers. */
 export const nodeProgram: string = join(root, `node_modules/node-linux-${process.arch}/bin/node`);
@@ -111,29 +111,6 @@ export function thisCommand(path: string, ...args: string[]): [program: string, 
 export function runThis(path: string, ...args: string[]): Peer {
   const [program, ...rest] = thisCommand(path, ...args);
   return new Peer(program, rest);
-}
-
-/** How many descriptors this process has open. */
-export function descriptors(): number {
-  return readdirSync("/proc/self/fd").length;
-}
-
-/** How long what has been closed may take to be gone, in milliseconds. */
-const patience = 20_000;
-
-/** Waits until no more descriptors are open than `before`. */
-export async function descriptorsBack(before: number): Promise<void> {
-  const end = performance.now() + patience;
-  await until(() => descriptors() <= before || performance.now() > end);
-  if (descriptors() > before) throw new Error(`${descriptors()} descriptors are open: there were ${before}`);
-}
-
-/** Does something twice, and waits until no more descriptors are open than before the second time: the first opens what a runtime opens late. */
-export async function leavesNoDescriptor(action: () => Promise<unknown>): Promise<void> {
-  await action();
-  const before = descriptors();
-  await action();
-  await descriptorsBack(before);
 }
 
 /** Runs `fn` with an address on which connecting never ends: its backlog is full, and its process stands still. */

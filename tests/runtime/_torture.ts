@@ -48,7 +48,8 @@ import {
 import { fromDuplex, toDuplex } from "../../flow/node/mod.ts";
 import { pattern } from "../../net/testing/_random.ts";
 import { tlsClient, TlsError, tlsServer } from "../../net/tls/mod.ts";
-import { anyPort, text } from "../net/_helpers.ts";
+import { textOf } from "../_helpers.ts";
+import { anyPort } from "../net/_helpers.ts";
 import { clientOptions, secured, serverOptions } from "../net/tls/_helpers.ts";
 
 /** Where operations are tortured: a network, and servers on it that outlive them. */
@@ -74,7 +75,7 @@ const message = "a message to and fro";
 async function talk(flow: StreamSocket): Promise<void> {
   await copyString(message, flow);
   await flow.shutdown("send");
-  same(text(await readAll(flow)), message);
+  same(textOf(await readAll(flow)), message);
 }
 
 /** A byte that is wrong. */
@@ -98,7 +99,7 @@ async function relayed(a: StreamSocket, net: Net, sw: Switch, echo: TcpAddress):
   await all([() => proxy(far, upstream), async () => {
     await all([
       () => writeAll(near, new TextEncoder().encode(message)).then(() => near.shutdown("send")),
-      async () => same(text(await readAll(near)), message),
+      async () => same(textOf(await readAll(near)), message),
     ]);
   }]);
 }
@@ -125,7 +126,7 @@ export const operations: Record<string, Operation> = {
     const listener = await net.listen(sw, anyPort);
     const options = { onError: () => {} };
     sw.forkDaemon(() => acceptFork(sw, listener, (flow) => copyString(message, flow), options));
-    same(text(await readAll(await net.connect(sw, listener.address))), message);
+    same(textOf(await readAll(await net.connect(sw, listener.address))), message);
   },
   "runServer": async ({ net }, sw) => {
     const listener = await net.listen(sw, anyPort);
@@ -148,20 +149,20 @@ export const operations: Record<string, Operation> = {
     for (let i = 0; i < 2; i++) {
       await socket.send(new TextEncoder().encode(message), echoDatagrams);
       const { size } = await socket.recv(buffer);
-      same(text(buffer.subarray(0, size)), message);
+      same(textOf(buffer.subarray(0, size)), message);
     }
   },
   "TLS over a pipe": async (_, sw) => {
     const [a, b] = await secured(sw, pipe());
     await all([() => copyString(message, a).then(() => a.shutdown("send")), async () => {
-      same(text(await readAll(b)), message);
+      same(textOf(await readAll(b)), message);
     }]);
   },
   "TLS over a socket": async ({ net, echoTls }, sw) => {
     const tls = await tlsClient(sw, await net.connect(sw, echoTls), clientOptions);
     await copyString(message, tls);
     await tls.shutdown("send");
-    same(text(await readAll(tls)), message);
+    same(textOf(await readAll(tls)), message);
   },
   "TLS with a silent peer": async (_, sw) => await tlsClient(sw, pipe()[0], clientOptions),
   "lookups": async ({ net }) =>

@@ -16,7 +16,8 @@ import {
 } from "../../mod.ts";
 import { give, lend } from "../../flow/provider.ts";
 import { pattern } from "../../net/testing/_random.ts";
-import { anyPort, bytes, signal, text, withNet, withSockets } from "../net/_helpers.ts";
+import { bytesOf, textOf } from "../_helpers.ts";
+import { anyPort, signal, withNet, withSockets } from "../net/_helpers.ts";
 import { test } from "../_test.ts";
 
 /** A socket of the library, with its fast paths. */
@@ -42,7 +43,7 @@ test("close() of an accepted connection delivers what was taken although input c
   withSockets(async ({ client, server }) => {
     const sent = pattern(1, 3_000_000);
     const taken = await server.write(sent);
-    const closing = [client.write(bytes("too late")), server.close()];
+    const closing = [client.write(bytesOf("too late")), server.close()];
     assertEquals(await readAll(client), sent.subarray(0, taken));
     await Promise.all(closing);
   }));
@@ -77,11 +78,11 @@ test("write() to an accepted connection that was reset fails, and does not take 
 
 test("read() of an accepted connection gives what came before the reset, and then fails for ever", () =>
   withSockets(async ({ client, server }) => {
-    await client.write(bytes("last words"));
+    await client.write(bytesOf("last words"));
     await readable(server);
     client.abort();
     const buffer = new Uint8Array(100);
-    assertEquals(text(buffer.subarray(0, await server.read(buffer) ?? 0)), "last words");
+    assertEquals(textOf(buffer.subarray(0, await server.read(buffer) ?? 0)), "last words");
     for (let i = 0; i < 2; i++) {
       const error = await assertRejects(() => server.read(buffer), NetError);
       assertEquals(error.code, "connection_reset");
@@ -147,10 +148,10 @@ test("runServer() serves a thousand connections that come and go at once, and le
     await forEachFiber(Array.from({ length: 1000 }, (_, i) => i), (i) =>
       Switch.run(async (own) => {
         const flow = await net.connect(own, listener.address);
-        await writeAll(flow, bytes("ping"));
+        await writeAll(flow, bytesOf("ping"));
         if (i % 5 === 0) return flow.abort();
         if (i % 5 === 1) await flow.shutdown("send");
-        assertEquals(text(await readAll(flow)), "ping");
+        assertEquals(textOf(await readAll(flow)), "ping");
       }), { maxFibers: 50 });
     stop.resolve();
     await serving;
@@ -163,12 +164,12 @@ test("an accepted connection of a Unix socket is ended, read on, and aborted lik
     const listener = await net.listen(sw, unix(`\0sluice-${crypto.randomUUID()}`));
     const client = await net.connect(sw, listener.address);
     const server = await listener.accept(sw);
-    await writeAll(server, bytes("hello"));
+    await writeAll(server, bytesOf("hello"));
     await server.shutdown("send");
-    assertEquals(text(await readAll(client)), "hello");
-    await writeAll(client, bytes("goodbye"));
+    assertEquals(textOf(await readAll(client)), "hello");
+    await writeAll(client, bytesOf("goodbye"));
     await client.shutdown("send");
-    assertEquals(text(await readAll(server)), "goodbye");
+    assertEquals(textOf(await readAll(server)), "goodbye");
     server.abort();
     await server.close();
   }));

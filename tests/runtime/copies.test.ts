@@ -35,6 +35,7 @@ import {
 import { toDuplex } from "../../flow/node/mod.ts";
 import { memoryNet, mockClock, openCounts } from "../../net/testing/mod.ts";
 import { tlsClient, TlsError, tlsServer } from "../../net/tls/mod.ts";
+import { readText } from "../_helpers.ts";
 import { loadSecondCopy } from "../_second_copy.ts";
 import { test as checked } from "../_test.ts";
 
@@ -57,10 +58,6 @@ function test(name: string, body: () => unknown): void {
 /** Runs `fn` with a switch of this copy within one of the other copy. */
 function withBoth(fn: (ours: Switch, theirs: Switch) => unknown): Promise<unknown> {
   return other.Switch.run((theirs) => Switch.run((ours) => fn(ours, theirs)));
-}
-
-async function textOf(source: Parameters<typeof readAll>[0]): Promise<string> {
-  return new TextDecoder().decode(await readAll(source));
 }
 
 test("a second copy leaves nothing on globalThis", () => {
@@ -134,7 +131,7 @@ test("runServer() serves connections of another copy from a listener that accept
     const flow = await net.connect(theirs, address);
     await copyString("hello", flow);
     await flow.shutdown("send");
-    assertEquals(await textOf(flow), "hello");
+    assertEquals(await readText(flow), "hello");
     await flow.close();
     stop.abort(); // while it waits for the next one
     assertEquals(await serving, undefined);
@@ -218,7 +215,7 @@ test("flows of another copy carry bytes through every function that takes a flow
   const reader = new BufReader(b, { maxSize: 100 });
   assertEquals([await reader.line(), await reader.line()], ["one", "two"]);
   await a.close();
-  assertEquals(await textOf(reader.asSource()), "three");
+  assertEquals(await readText(reader.asSource()), "three");
   await b.close();
 
   const [client, front] = other.pipe();
@@ -226,7 +223,7 @@ test("flows of another copy carry bytes through every function that takes a flow
   const proxying = proxy(front, back);
   await copyString("ping", client);
   await client.shutdown("send");
-  assertEquals(await textOf(server), "ping");
+  assertEquals(await readText(server), "ping");
   await copyString("pong", server);
   await server.close();
   const text = await new Response(toReadableStream(client)).text();
@@ -265,7 +262,7 @@ test("cancellableSource() over a flow of another copy can be cancelled, and lose
   await late;
   await copyString("kept", b);
   await b.close();
-  assertEquals(await textOf(source), "kept");
+  assertEquals(await readText(source), "kept");
   await a.close();
 });
 

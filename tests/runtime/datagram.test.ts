@@ -19,10 +19,12 @@ import {
   type UdpAddress,
   withTimeout,
 } from "../../mod.ts";
+import { bytesOf, textOf, turn, until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { assertNetError, bytes, ownHost, ownPort, text, turn, until, withNet } from "../net/_helpers.ts";
+import { assertNetError, nextDatagram, ownHost, ownPort, withNet } from "../net/_helpers.ts";
+import { descriptors } from "./_helpers.ts";
 import { netnsPeers, OtherHost } from "./_netns.ts";
-import { descriptors, Peer } from "./_peers.ts";
+import { Peer } from "./_peers.ts";
 
 const any4 = udp("127.0.0.1", 0);
 
@@ -42,13 +44,6 @@ function withPair(
   );
 }
 
-/** The text of the next datagram, and who sent it. */
-async function next(socket: DatagramSocket): Promise<string> {
-  const buffer = new Uint8Array(2000);
-  const { size, from } = await socket.recv(buffer);
-  return `${text(buffer.subarray(0, size))} from ${formatAddress(from)}`;
-}
-
 for (const family of ["udp4", "udp6"] as const) {
   test(`datagramSocket("${family}") sends from a port that the system chose`, async () => {
     await withNet(async (sw, net) => {
@@ -56,8 +51,8 @@ for (const family of ["udp4", "udp6"] as const) {
       const receiver = await net.datagramSocket(sw, udp(ip, 0));
       const sender = await net.datagramSocket<UdpAddress>(sw, family);
       assert(sender.local.port > 0);
-      await sender.send(bytes("hello"), receiver.local);
-      assertEquals(await next(receiver), `hello from ${formatAddress(udp(ip, sender.local.port))}`);
+      await sender.send(bytesOf("hello"), receiver.local);
+      assertEquals(await nextDatagram(receiver), `hello from ${formatAddress(udp(ip, sender.local.port))}`);
     });
   });
 }
@@ -65,24 +60,24 @@ for (const family of ["udp4", "udp6"] as const) {
 test("recv() keeps the boundaries of datagrams, and the empty ones", async () => {
   await withPair(async (a, b) => {
     for (const content of ["foo", "bar", "foobar", "cellar door", ""]) {
-      await b.send(bytes(content), a.local);
-      assertEquals(await next(a), `${content} from ${formatAddress(b.local)}`);
+      await b.send(bytesOf(content), a.local);
+      assertEquals(await nextDatagram(a), `${content} from ${formatAddress(b.local)}`);
     }
     await b.send([], a.local);
-    await b.send([bytes("fo"), new Uint8Array(0), bytes("o")], a.local);
-    assertEquals(await next(a), ` from ${formatAddress(b.local)}`);
-    assertEquals(await next(a), `foo from ${formatAddress(b.local)}`);
+    await b.send([bytesOf("fo"), new Uint8Array(0), bytesOf("o")], a.local);
+    assertEquals(await nextDatagram(a), ` from ${formatAddress(b.local)}`);
+    assertEquals(await nextDatagram(a), `foo from ${formatAddress(b.local)}`);
   });
 });
 
 test("recv() cuts off what does not fit, and the next call gets the next datagram", async () => {
   await withPair(async (a, b) => {
-    await b.send(bytes("foobar"), a.local);
-    await b.send(bytes("next"), a.local);
+    await b.send(bytesOf("foobar"), a.local);
+    await b.send(bytesOf("next"), a.local);
     const buffer = new Uint8Array(3);
     assertEquals(await a.recv(buffer), { size: 3, from: b.local, truncated: true });
-    assertEquals(text(buffer), "foo");
-    assertEquals(await next(a), `next from ${formatAddress(b.local)}`);
+    assertEquals(textOf(buffer), "foo");
+    assertEquals(await nextDatagram(a), `next from ${formatAddress(b.local)}`);
   });
 });
 
@@ -94,8 +89,8 @@ test("send() takes 65507 bytes over IPv4, and refuses 65508", async () => {
     assertEquals(data, big);
     assertEquals(data.buffer.byteLength, big.length); // it pins no more memory
     await assertNetError(() => b.send(new Uint8Array(65_508), a.local), "message_too_large");
-    await b.send(bytes("on"), a.local);
-    assertEquals(await next(a), `on from ${formatAddress(b.local)}`);
+    await b.send(bytesOf("on"), a.local);
+    assertEquals(await nextDatagram(a), `on from ${formatAddress(b.local)}`);
   });
 });
 
@@ -174,14 +169,14 @@ test("recvMany() takes what came in one turn", async () => {
 test("a datagram socket keeps at most 1024 datagrams, and counts what it drops", async () => {
   await withPair(async (a, b) => {
     while (a.dropped === 0) {
-      for (let i = 0; i < 32; i++) await b.send(bytes("x"), a.local);
+      for (let i = 0; i < 32; i++) await b.send(bytesOf("x"), a.local);
       await turn();
     }
     const kept = await a.recvMany();
     assertEquals(kept.length, 1024);
-    await b.send(bytes("room"), a.local);
+    await b.send(bytesOf("room"), a.local);
     let last = kept;
-    while (text(last.at(-1)!.data) !== "room") last = await a.recvMany();
+    while (textOf(last.at(-1)!.data) !== "room") last = await a.recvMany();
   });
 });
 
@@ -201,7 +196,7 @@ test("send() without end leaves others their turn", async () => {
   await withPair(async (a, b, _, net) => {
     await assertRejects(() =>
       withTimeout(net.clock, 30, async () => {
-        for (;;) await b.send(bytes("x"), a.local);
+        for (;;) await b.send(bytesOf("x"), a.local);
       }), TimeoutError);
   });
 });
@@ -221,14 +216,14 @@ test("remote makes a socket that hears nobody else", async () => {
     const opening = net.datagramSocket(sw, any4, { remote: peer.local });
     const socket = await opening;
     assertEquals(socket.remote, peer.local);
-    await stranger.send(bytes("strange"), socket.local);
-    await peer.send(bytes("familiar"), socket.local);
-    assertEquals(await next(socket), `familiar from ${formatAddress(peer.local)}`);
-    await socket.send(bytes("answer"));
-    await socket.send(bytes("again"), peer.local);
-    assertEquals(await next(peer), `answer from ${formatAddress(socket.local)}`);
-    assertEquals(await next(peer), `again from ${formatAddress(socket.local)}`);
-    await assertRejects(() => socket.send(bytes("x"), stranger.local), TypeError, "connected");
+    await stranger.send(bytesOf("strange"), socket.local);
+    await peer.send(bytesOf("familiar"), socket.local);
+    assertEquals(await nextDatagram(socket), `familiar from ${formatAddress(peer.local)}`);
+    await socket.send(bytesOf("answer"));
+    await socket.send(bytesOf("again"), peer.local);
+    assertEquals(await nextDatagram(peer), `answer from ${formatAddress(socket.local)}`);
+    assertEquals(await nextDatagram(peer), `again from ${formatAddress(socket.local)}`);
+    await assertRejects(() => socket.send(bytesOf("x"), stranger.local), TypeError, "connected");
   });
 });
 
@@ -241,10 +236,10 @@ test("remote with a zone hears the answers of its peer", async () => {
     const server = await net.datagramSocket(sw, udp(`fe80::51:1%${zone}`, 0));
     const remote = udp(`fe80::51:1%${zone}`, server.local.port);
     const client = await net.datagramSocket(sw, udp("::", 0), { remote });
-    await client.send(bytes("hello"));
-    assertMatch(await next(server), /^hello from udp:\[fe80::51:1/);
-    await server.send(bytes("answer"), udp(`fe80::51:1%${zone}`, client.local.port));
-    assertMatch(await next(client), /^answer from udp:\[fe80::51:1/);
+    await client.send(bytesOf("hello"));
+    assertMatch(await nextDatagram(server), /^hello from udp:\[fe80::51:1/);
+    await server.send(bytesOf("answer"), udp(`fe80::51:1%${zone}`, client.local.port));
+    assertMatch(await nextDatagram(client), /^answer from udp:\[fe80::51:1/);
   });
 }, { peers: netnsPeers });
 
@@ -260,14 +255,14 @@ test("remote hears nobody else of what came before it was connected", async () =
     let over = false;
     const flood = sw.forkPromise(async () => {
       while (!over) {
-        await stranger.send(bytes("strange"), address);
+        await stranger.send(bytesOf("strange"), address);
         await turn();
       }
     });
     for (let i = 0; i < 20; i++) {
       const socket = await net.datagramSocket(sw, address, { remote: peer.local });
-      await peer.send(bytes("familiar"), socket.local);
-      assertEquals(await next(socket), `familiar from ${formatAddress(peer.local)}`);
+      await peer.send(bytesOf("familiar"), socket.local);
+      assertEquals(await nextDatagram(socket), `familiar from ${formatAddress(peer.local)}`);
       await socket.close();
     }
     over = true;
@@ -279,13 +274,13 @@ test("a datagram to a dead port fails no other one of the same socket", async ()
   await withPair(async (a, b) => {
     const dead = ownAddress();
     for (let i = 0; i < 50; i++) {
-      await b.send(bytes("lost"), dead);
+      await b.send(bytesOf("lost"), dead);
       if (i % 2 === 0) await turn();
-      await b.send(bytes(`${i}`), a.local);
-      assertEquals(await next(a), `${i} from ${formatAddress(b.local)}`);
+      await b.send(bytesOf(`${i}`), a.local);
+      assertEquals(await nextDatagram(a), `${i} from ${formatAddress(b.local)}`);
     }
-    await a.send(bytes("answer"), b.local);
-    assertEquals(await next(b), `answer from ${formatAddress(a.local)}`);
+    await a.send(bytesOf("answer"), b.local);
+    assertEquals(await nextDatagram(b), `answer from ${formatAddress(a.local)}`);
   });
 });
 
@@ -293,16 +288,16 @@ test("a socket on :: takes IPv4, shows it plain, and answers it", async () => {
   await withNet(async (sw, net) => {
     const dual = await net.datagramSocket<UdpAddress>(sw, "udp6");
     const four = await net.datagramSocket(sw, any4);
-    await four.send(bytes("ping"), udp("127.0.0.1", dual.local.port));
+    await four.send(bytesOf("ping"), udp("127.0.0.1", dual.local.port));
     const buffer = new Uint8Array(9);
     const { from } = await dual.recv(buffer);
     assertEquals(from, four.local);
-    await dual.send(bytes("pong"), from);
-    assertEquals(await next(four), `pong from ${formatAddress(udp("127.0.0.1", dual.local.port))}`);
+    await dual.send(bytesOf("pong"), from);
+    assertEquals(await nextDatagram(four), `pong from ${formatAddress(udp("127.0.0.1", dual.local.port))}`);
     const connected = await net.datagramSocket<UdpAddress>(sw, "udp6", { remote: four.local });
-    await connected.send(bytes("over IPv6"));
-    await four.send(bytes("back"), udp("127.0.0.1", connected.local.port));
-    assertEquals(await next(connected), `back from ${formatAddress(four.local)}`);
+    await connected.send(bytesOf("over IPv6"));
+    await four.send(bytesOf("back"), udp("127.0.0.1", connected.local.port));
+    assertEquals(await nextDatagram(connected), `back from ${formatAddress(four.local)}`);
   });
 });
 
@@ -313,10 +308,10 @@ test("IPV6_V6ONLY keeps IPv4 out", async () => {
     const four = await net.datagramSocket(sw, udp(ownHost, port)); // which is free for IPv4
     assertEquals(six.getOption("IPV6_V6ONLY"), true);
     const sender = await net.datagramSocket(sw, "udp4");
-    await sender.send(bytes("four"), four.local);
-    await (await net.datagramSocket(sw, "udp6")).send(bytes("six"), udp("::1", port));
-    assert((await next(six)).startsWith("six"));
-    assert((await next(four)).startsWith("four"));
+    await sender.send(bytesOf("four"), four.local);
+    await (await net.datagramSocket(sw, "udp6")).send(bytesOf("six"), udp("::1", port));
+    assert((await nextDatagram(six)).startsWith("six"));
+    assert((await nextDatagram(four)).startsWith("four"));
   });
 });
 
@@ -365,7 +360,7 @@ test("close() wakes what waits, frees the port at once, and is done when the sys
     for (let i = 0; i < 100; i++) {
       const socket = await net.datagramSocket(sw, ownAddress());
       const waiting = assertRejects(() => socket.recv(new Uint8Array(1)), ClosedError);
-      const sending = socket.send(bytes("x"), a.local).catch((error) => assert(error instanceof ClosedError));
+      const sending = socket.send(bytesOf("x"), a.local).catch((error) => assert(error instanceof ClosedError));
       await socket.close();
       await Promise.all([waiting, sending]);
       await (await net.datagramSocket(sw, socket.local)).close();
@@ -378,12 +373,12 @@ test("a broadcast needs SO_BROADCAST", async () => {
     const receiver = await net.datagramSocket<UdpAddress>(sw, "udp4");
     const to = udp("127.255.255.255", receiver.local.port);
     const sender = await net.datagramSocket(sw, "udp4");
-    const error = await assertNetErrorOf(() => sender.send(bytes("x"), to));
+    const error = await assertNetErrorOf(() => sender.send(bytesOf("x"), to));
     // Deno's node:dgram has one code for most failures of a send.
     assert(error === "permission_denied" || (isDeno && error === "unknown"), error);
     sender.setOption("SO_BROADCAST", true);
-    await sender.send(bytes("to all"), to);
-    assert((await next(receiver)).startsWith("to all from udp:127.0.0.1"));
+    await sender.send(bytesOf("to all"), to);
+    assert((await nextDatagram(receiver)).startsWith("to all from udp:127.0.0.1"));
   });
 });
 
@@ -413,8 +408,8 @@ test("IP_ADD_MEMBERSHIP joins a group, and IP_DROP_MEMBERSHIP leaves it", async 
     const membership = { group, interface: "127.0.0.1" };
     member.setOption("IP_ADD_MEMBERSHIP", membership);
     assert(isJoined());
-    await sender.send(bytes("to the group"), to);
-    assert((await next(member)).startsWith("to the group"));
+    await sender.send(bytesOf("to the group"), to);
+    assert((await nextDatagram(member)).startsWith("to the group"));
     // A second time is refused, and so is leaving twice; Deno has one code for both.
     await assertNetErrorIn(() => member.setOption("IP_ADD_MEMBERSHIP", membership), [
       "address_in_use",
@@ -422,9 +417,9 @@ test("IP_ADD_MEMBERSHIP joins a group, and IP_DROP_MEMBERSHIP leaves it", async 
     ]);
     member.setOption("IP_DROP_MEMBERSHIP", membership);
     assert(!isJoined());
-    await sender.send(bytes("to nobody"), to);
-    await sender.send(bytes("to the member"), marker);
-    assert((await next(member)).startsWith("to the member"));
+    await sender.send(bytesOf("to nobody"), to);
+    await sender.send(bytesOf("to the member"), marker);
+    assert((await nextDatagram(member)).startsWith("to the member"));
     await assertNetErrorIn(() => member.setOption("IP_DROP_MEMBERSHIP", membership), [
       "address_not_available",
       "invalid_option",
@@ -453,11 +448,11 @@ test("IP_ADD_SOURCE_MEMBERSHIP joins a group for one sender", async () => {
     const to = udp(`232.${groupEnd}`, member.local.port);
     const from = (source: string) => ({ group: to.ip, source, interface: "127.0.0.1" });
     member.setOption("IP_ADD_SOURCE_MEMBERSHIP", from("127.0.0.9"));
-    await sender.send(bytes("not from there"), to);
+    await sender.send(bytesOf("not from there"), to);
     member.setOption("IP_DROP_SOURCE_MEMBERSHIP", from("127.0.0.9"));
     member.setOption("IP_ADD_SOURCE_MEMBERSHIP", from("127.0.0.1"));
-    await sender.send(bytes("from here"), to);
-    assert((await next(member)).startsWith("from here"));
+    await sender.send(bytesOf("from here"), to);
+    assert((await nextDatagram(member)).startsWith("from here"));
   });
 });
 
@@ -487,8 +482,8 @@ for (const [name, program, args] of clients) {
       peer.say("hello\n");
       const buffer = new Uint8Array(100);
       const { size, from } = await socket.recv(buffer);
-      assertEquals(text(buffer.subarray(0, size)), "hello\n");
-      await socket.send([bytes("you said "), buffer.subarray(0, size)], from);
+      assertEquals(textOf(buffer.subarray(0, size)), "hello\n");
+      await socket.send([bytesOf("you said "), buffer.subarray(0, size)], from);
       assertEquals(await peer.line(), "you said hello");
     });
   }, { peers: [program] });
@@ -500,7 +495,7 @@ test("recv() hears socat over IPv6, which hears the answer", async () => {
     await using peer = new Peer("socat", ["-", `UDP6:[::1]:${socket.local.port}`]);
     peer.say("hello\n");
     const { from } = await socket.recv(new Uint8Array(1));
-    await socket.send(bytes("answer\n"), from);
+    await socket.send(bytesOf("answer\n"), from);
     assertEquals(await peer.line(), "answer");
   });
 }, { peers: ["socat"] });
@@ -519,16 +514,16 @@ test("a connected socket talks to a foreign server, and hears that it has gone w
     assertEquals(await peer.line(), "bound");
     const socket = await net.datagramSocket(sw, "udp4", { remote });
     for (const content of ["hello", "x".repeat(1400), ""]) {
-      await socket.send(bytes(content));
-      assertEquals(await next(socket), `${content} from ${formatAddress(remote)}`);
+      await socket.send(bytesOf(content));
+      assertEquals(await nextDatagram(socket), `${content} from ${formatAddress(remote)}`);
     }
     await peer.ended;
     if (!net.features.has("datagramErrors")) return;
     const receiving = assertNetError(() => socket.recv(new Uint8Array(1)), "connection_refused");
-    await socket.send(bytes("anybody there?"));
+    await socket.send(bytesOf("anybody there?"));
     await receiving;
     // The socket can be used on. Each answer is told once, to whoever asks first.
-    await socket.send(bytes("again"));
+    await socket.send(bytesOf("again"));
     await assertNetError(() => socket.recv(new Uint8Array(1)), "connection_refused");
   });
 });

@@ -15,19 +15,11 @@ import {
 } from "../../mod.ts";
 import { lend, type LendingSource } from "../../flow/provider.ts";
 import { openCounts } from "../../net/testing/mod.ts";
+import { turn, until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import {
-  anyPort,
-  assertNetError,
-  ownHost,
-  ownPort,
-  signal,
-  turn,
-  until,
-  withNet,
-  withSockets,
-} from "../net/_helpers.ts";
-import { descriptors, descriptorsBack, Peer, withDeafPeer } from "./_peers.ts";
+import { anyPort, assertNetError, ownHost, ownPort, signal, withNet, withSockets } from "../net/_helpers.ts";
+import { descriptors, descriptorsBack } from "./_helpers.ts";
+import { Peer, withDeafPeer } from "./_peers.ts";
 
 /**
  * Connects `count` sockets of a foreign process to `port`, one after the other, lest the system's own backlog overflows. For each that ends it says a

@@ -5,8 +5,9 @@ import { assert, assertEquals } from "@std/assert";
 import { connect } from "node:net";
 import process from "node:process";
 import { copyString, readAll, Switch, tcp } from "../../mod.ts";
+import { textOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { anyPort, assertNetError, ownHost, ownPort, text, withNet } from "../net/_helpers.ts";
+import { anyPort, assertNetError, ownHost, ownPort, withNet } from "../net/_helpers.ts";
 import { Peer, thisCommand } from "./_peers.ts";
 
 const program = "tests/runtime/_fault_program.ts";
@@ -21,7 +22,7 @@ async function echoed(port: number, patience = 10_000): Promise<string> {
     const flow = await net.connect(sw, tcp("127.0.0.1", port));
     await copyString("word", flow);
     await flow.shutdown("send");
-    return text(await readAll(flow));
+    return textOf(await readAll(flow));
   });
 }
 

@@ -4,10 +4,12 @@
 import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
 import { first, type NetErrorCode, tcp } from "../../mod.ts";
+import { turn, until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { anyPort, assertNetError, ownHost, ownPort, turn, until, withNet } from "../net/_helpers.ts";
+import { anyPort, assertNetError, ownHost, ownPort, withNet } from "../net/_helpers.ts";
+import { leavesNoDescriptor } from "./_helpers.ts";
 import { netnsPeers, OtherHost } from "./_netns.ts";
-import { leavesNoDescriptor, Peer, runThis, thisCommand } from "./_peers.ts";
+import { Peer, runThis, thisCommand } from "./_peers.ts";
 
 const program = "tests/runtime/_fault_program.ts";
 

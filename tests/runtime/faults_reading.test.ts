@@ -5,10 +5,12 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { copyString, formatAddress, readAll, tcp, TimeoutError, withTimeout } from "../../mod.ts";
+import { textOf, until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { anyPort, assertNetError, text, until, withNet, withSockets } from "../net/_helpers.ts";
+import { anyPort, assertNetError, withNet, withSockets } from "../net/_helpers.ts";
+import { leavesNoDescriptor } from "./_helpers.ts";
 import { netnsPeers, OtherHost } from "./_netns.ts";
-import { leavesNoDescriptor, Peer, thisCommand } from "./_peers.ts";
+import { Peer, thisCommand } from "./_peers.ts";
 
 const program = "tests/runtime/_fault_program.ts";
 
@@ -86,7 +88,7 @@ test("a peer that sends and then resets gives what came, or connection_reset, an
       let got = "";
       const buffer = new Uint8Array(9);
       const ended = (async () => {
-        for (let size; (size = await flow.read(buffer)) !== null;) got += text(buffer.subarray(0, size));
+        for (let size; (size = await flow.read(buffer)) !== null;) got += textOf(buffer.subarray(0, size));
       })();
       await assertNetError(() => ended, "connection_reset");
       assert("hello".startsWith(got), got);

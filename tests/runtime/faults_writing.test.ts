@@ -3,10 +3,12 @@
 /** Writing and closing, and what the other side and the network do to it. */
 import { assert, assertEquals } from "@std/assert";
 import { copyString, first, readAll, Switch, tcp, yieldNow } from "../../mod.ts";
+import { textOf, turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { anyPort, assertNetError, text, turn, withNet, withSockets } from "../net/_helpers.ts";
+import { anyPort, assertNetError, withNet, withSockets } from "../net/_helpers.ts";
+import { leavesNoDescriptor } from "./_helpers.ts";
 import { netnsPeers, OtherHost } from "./_netns.ts";
-import { leavesNoDescriptor, Peer } from "./_peers.ts";
+import { Peer } from "./_peers.ts";
 
 test("write() of more than 2 GiB takes a part of it at once", async () => {
   await withSockets(async ({ client, server }) => {
@@ -123,7 +125,7 @@ test("both sides that end at the same time see the end, and leave no descriptor"
         const sides = [client, server];
         await Promise.all(sides.map((side) => copyString("bye", side)));
         await Promise.all(sides.map((side) => side.shutdown("send")));
-        assertEquals((await Promise.all(sides.map((side) => readAll(side)))).map(text), ["bye", "bye"]);
+        assertEquals((await Promise.all(sides.map((side) => readAll(side)))).map(textOf), ["bye", "bye"]);
         await Promise.all(sides.map((side) => side.close()));
       })
     );

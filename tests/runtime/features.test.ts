@@ -4,8 +4,9 @@
 import { assertEquals } from "@std/assert";
 import process from "node:process";
 import { first, type Net, type NetFeature, type Switch, tcp, udp, unix } from "../../mod.ts";
+import { turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { anyPort, ownHost, ownPort, turn, withNet } from "../net/_helpers.ts";
+import { anyPort, ownHost, ownPort, withNet } from "../net/_helpers.ts";
 
 /** Tries of features: each gives whether it works. What it throws is a no. */
 const tries: Partial<Record<NetFeature, (net: Net, sw: Switch) => Promise<boolean>>> = {

@@ -6,18 +6,16 @@ import { give, type GivingSink } from "../../flow/provider.ts";
 import { readExact, type StreamSocket, udp, unix, writeAll } from "../../mod.ts";
 import { both } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
-import { honest, impostors, liars, losses, resizable, secret, truth } from "../flow/_liars.ts";
-import { clog } from "../flow/node/_helpers.ts";
+import { clog } from "../flow/_helpers.ts";
+import { honest, impostors, liars, losses, resizable, secret, truth, whileItWaited } from "../flow/_liars.ts";
 import { withNet, withSockets } from "../net/_helpers.ts";
-import { withPath } from "./_unix.ts";
+import { withPath } from "./_helpers.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Giving = StreamSocket & GivingSink;
 
 /** Below and above what runtimes copy to memory that they share. */
 const sizes: readonly number[] = [5, 4000, 9000];
-
-const whileItWaited = "was detached or shrunk while the";
 
 /** Leaves secrets of another connection in whatever memory copies are made in. */
 async function leaveSecrets({ client, server }: { client: StreamSocket; server: StreamSocket }): Promise<void> {

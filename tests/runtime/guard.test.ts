@@ -10,8 +10,9 @@ import { askServers } from "../../net/backends/dns/_client.ts";
 import { attempt, guard } from "../../base/_guard.ts";
 import type { ProviderListener, ProviderStream } from "../../net/provider/provider.ts";
 import { openCounts } from "../../net/testing/mod.ts";
+import { until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { type Signal, signal, until } from "../net/_helpers.ts";
+import { type Signal, signal } from "../net/_helpers.ts";
 
 const boom = new Error("boom");
 const fail = (): never => {

@@ -15,7 +15,7 @@ import {
 } from "../../mod.ts";
 import { test } from "../_test.ts";
 import { anyPort, withNet } from "../net/_helpers.ts";
-import { withPath } from "./_unix.ts";
+import { withPath } from "./_helpers.ts";
 
 const times = 50;
 const sizes = [1, 100, 100_000];

@@ -38,12 +38,13 @@ import {
 import { openCounts } from "../../net/testing/mod.ts";
 import { pattern } from "../../net/testing/_random.ts";
 import { tlsClient, TlsError, tlsServer } from "../../net/tls/mod.ts";
+import { collectGarbage, turn, until } from "../_helpers.ts";
 import { root } from "../_runtimes.ts";
 import { test } from "../_test.ts";
-import { anyPort, turn, until } from "../net/_helpers.ts";
+import { anyPort } from "../net/_helpers.ts";
 import { clientOptions, serverOptions } from "../net/tls/_helpers.ts";
-import { collectGarbage } from "../switch/_helpers.ts";
-import { descriptors, descriptorsBack, nodeProgram, Peer } from "./_peers.ts";
+import { descriptors, descriptorsBack } from "./_helpers.ts";
+import { nodeProgram, Peer } from "./_peers.ts";
 
 const seconds = Number(process.env.SLUICE_HOSTILE_SECONDS ?? 6);
 const seed = Number(process.env.SLUICE_HOSTILE_SEED ?? 1);

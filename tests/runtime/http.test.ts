@@ -10,9 +10,10 @@ import { buffer } from "node:stream/consumers";
 import { copyString, readAll, Switch, tcp } from "../../mod.ts";
 import { toDuplex } from "../../flow/node/mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
+import { textOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { text, withNet } from "../net/_helpers.ts";
-import { echo, withHttp } from "./_http.ts";
+import { withNet } from "../net/_helpers.ts";
+import { echoRequest, withHttp } from "./_http.ts";
 import { Peer } from "./_peers.ts";
 
 const curl = ["-sS", "--fail", "--max-time", "20"];
@@ -21,7 +22,7 @@ const big = Buffer.from(new Uint8Array(4 << 20).map((_, i) => (i * 2654435761) >
 test(
   "toDuplex() lets node:http serve curl, several requests on one connection",
   () =>
-    withHttp(echo, async (served) => {
+    withHttp(echoRequest, async (served) => {
       const urls = [1, 2, 3].map((i) => `${served.origin}/${i}`);
       await using peer = new Peer("curl", [...curl, "-d", "hello ", "-w", "%header{x-request};", ...urls]);
       assertEquals((await peer.ended).code, 0);
@@ -34,7 +35,7 @@ test(
 test(
   "toDuplex() lets node:http take and give 4 MiB from and to curl, which asks before it sends",
   () =>
-    withHttp(echo, async (served) => {
+    withHttp(echoRequest, async (served) => {
       await using peer = new Peer("curl", [
         ...curl,
         "-H",
@@ -54,7 +55,7 @@ test(
 );
 
 test("toDuplex() lets node:http serve many of curl at once", () =>
-  withHttp(echo, async (served) => {
+  withHttp(echoRequest, async (served) => {
     const url = `${served.origin}/[1-40]`;
     await using peer = new Peer("curl", [...curl, "-Z", "--parallel-max", "20", "-w", "%header{x-request}\n", url]);
     assertEquals((await peer.ended).code, 0);
@@ -64,15 +65,15 @@ test("toDuplex() lets node:http serve many of curl at once", () =>
   }), { peers: ["curl"] });
 
 test("toDuplex() lets node:http tell a client that sends rubbish so", () =>
-  withHttp(echo, async ({ net, sw, address }) => {
+  withHttp(echoRequest, async ({ net, sw, address }) => {
     const flow = await net.connect(sw, address);
     await copyString("RUBBISH\r\n\r\n", flow);
-    assertEquals(text(await readAll(flow)).split("\r\n")[0], "HTTP/1.1 400 Bad Request");
+    assertEquals(textOf(await readAll(flow)).split("\r\n")[0], "HTTP/1.1 400 Bad Request");
     await flow.close();
   }));
 
 test("toDuplex() carries node:http to a server on sockets of its own, byte for byte", async () => {
-  const server = createServer(echo).listen(0, "127.0.0.1");
+  const server = createServer(echoRequest).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   await withNet(async (sw, net) => {
@@ -86,7 +87,7 @@ test("toDuplex() carries node:http to a server on sockets of its own, byte for b
 });
 
 test("toDuplex() ends a connection that an agent of node:http keeps with its switch", () =>
-  withHttp(echo, async ({ net, address }) => {
+  withHttp(echoRequest, async ({ net, address }) => {
     const agent = new Agent({ keepAlive: true });
     await Switch.run(async (sw) => {
       const open = () => toDuplex(() => net.connect(sw, address), { sw, allowHalfOpen: false });

@@ -6,7 +6,8 @@ import { createServer } from "node:http";
 import { type Clock, copyString, runServer, type StreamSocket, Switch, tcp, withTimeout } from "../../mod.ts";
 import { httpHandler } from "../../flow/node/mod.ts";
 import { mockClock } from "../../net/testing/mod.ts";
-import { signal, until, withNet } from "../net/_helpers.ts";
+import { until } from "../_helpers.ts";
+import { signal, withNet } from "../net/_helpers.ts";
 import { test } from "../_test.ts";
 
 /** How the client goes. */

@@ -8,8 +8,9 @@ import { interruptible, type Net, type StreamAddress, type Switch, TimeoutError,
 import { ClosedError } from "../../flow/mod.ts";
 import { toDuplex } from "../../flow/node/mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
+import { until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { until, withNet } from "../net/_helpers.ts";
+import { withNet } from "../net/_helpers.ts";
 import { redis, startRedis } from "./_redis.ts";
 import { daemonPeers } from "./_daemon.ts";
 

@@ -4,7 +4,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { copy, copyString, proxy, readAll, runServer, type StreamSocket, Switch, tcp } from "../../mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
-import { until, withNet } from "../net/_helpers.ts";
+import { until } from "../_helpers.ts";
+import { withNet } from "../net/_helpers.ts";
 import { test } from "../_test.ts";
 
 const requests = 50;

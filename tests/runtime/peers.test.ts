@@ -4,14 +4,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createHash } from "node:crypto";
 import {
-  copy,
   copyString,
   type ListeningSocket,
-  type Net,
   NetError,
   readAll,
-  runServer,
-  type StreamAddress,
   type StreamSocket,
   type Switch,
   tcp,
@@ -19,30 +15,12 @@ import {
   unix,
   writeAll,
 } from "../../mod.ts";
+import { textOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { anyPort, assertNetError, text, withNet } from "../net/_helpers.ts";
+import { anyPort, assertNetError, echo, withNet } from "../net/_helpers.ts";
+import { withPath, withServer } from "./_helpers.ts";
 import { Peer } from "./_peers.ts";
-import { withPath } from "./_unix.ts";
 
-/** Runs `fn` with a server on `address`, and stops it afterwards. */
-async function withServer<A extends StreamAddress>(
-  address: A,
-  handler: (flow: StreamSocket) => unknown,
-  fn: (listener: ListeningSocket<A>, sw: Switch, net: Net) => Promise<unknown>,
-): Promise<unknown[]> {
-  const errors: unknown[] = [];
-  await withNet(async (sw, net) => {
-    const listener = await net.listen(sw, address);
-    const stop = new AbortController();
-    const options = { onError: (error: unknown) => errors.push(error), stop: stop.signal };
-    sw.fork(() => runServer(listener, handler, options));
-    await fn(listener, sw, net);
-    stop.abort();
-  });
-  return errors;
-}
-
-const echo = (flow: StreamSocket) => copy(flow, flow);
 const big = new Uint8Array(8 << 20).map((_, i) => (i * 2654435761) >>> 13);
 const bigHash = createHash("sha256").update(big).digest("hex");
 
@@ -103,7 +81,7 @@ test("connect() talks to a server of socat over a Unix path", async () => {
     const flow = await connect();
     await copyString("hello", flow);
     await flow.shutdown("send");
-    assertEquals(text(await readAll(flow)), "HELLO");
+    assertEquals(textOf(await readAll(flow)), "HELLO");
   });
 }, { peers: ["socat"] });
 
@@ -112,7 +90,7 @@ test("runServer() serves a page to curl", async () => {
   const answer = async (flow: StreamSocket) => {
     const buffer = new Uint8Array(4096);
     let request = "";
-    while (!request.includes("\r\n\r\n")) request += text(buffer.subarray(0, (await flow.read(buffer))!));
+    while (!request.includes("\r\n\r\n")) request += textOf(buffer.subarray(0, (await flow.read(buffer))!));
     const [, path] = request.split(" ");
     const body = path === "/page" ? page : "";
     const status = path === "/page" ? "200 OK" : "404 Not Found";
@@ -152,7 +130,7 @@ test("connect() talks to a raw node:net server, and each side ends on its own", 
     await copyString("hello", flow);
     await flow.shutdown("send");
     assertEquals(await peer.line(), "got hello");
-    assertEquals(text(await readAll(flow)), "HELLO");
+    assertEquals(textOf(await readAll(flow)), "HELLO");
   });
 });
 
@@ -166,7 +144,7 @@ test("connect() reads on after the peer has half-closed, and can still write", a
       }).listen(0, "127.0.0.1", function () { say(this.address().port) });
     `);
     const flow = await net.connect(sw, tcp("127.0.0.1", Number(await peer.line())));
-    assertEquals(text(await readAll(flow)), "bye");
+    assertEquals(textOf(await readAll(flow)), "bye");
     assertEquals(await flow.read(new Uint8Array(1)), null);
     await copyString("still here", flow);
     await flow.shutdown("send");

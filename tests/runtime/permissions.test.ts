@@ -9,8 +9,8 @@ import { root } from "../_runtimes.ts";
 import { test } from "../_test.ts";
 import { findTool } from "../_tools.ts";
 import { withNameServer } from "./_dnsmasq.ts";
+import { withPath } from "./_helpers.ts";
 import { Peer } from "./_peers.ts";
-import { withPath } from "./_unix.ts";
 
 const deno = findTool("deno") ?? process.execPath;
 

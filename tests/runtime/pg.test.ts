@@ -9,8 +9,9 @@ import { interruptible, type Net, NetError, type StreamAddress, Switch, TimeoutE
 import { ClosedError } from "../../flow/mod.ts";
 import { toDuplex } from "../../flow/node/mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
+import { until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { until, withNet } from "../net/_helpers.ts";
+import { withNet } from "../net/_helpers.ts";
 import { login, postgres, startPostgres, withSlowQuery } from "./_postgres.ts";
 import { daemonPeers } from "./_daemon.ts";
 

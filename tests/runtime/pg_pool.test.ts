@@ -16,8 +16,8 @@ import {
 import { ClosedError } from "../../flow/mod.ts";
 import { toDuplex } from "../../flow/node/mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
+import { until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { until } from "../net/_helpers.ts";
 import { login, postgres, withSlowQuery } from "./_postgres.ts";
 import { daemonPeers } from "./_daemon.ts";
 

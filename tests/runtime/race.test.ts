@@ -3,9 +3,11 @@
 /** The race to connect against addresses of the system, one of which is a black hole. */
 import { assert, assertEquals } from "@std/assert";
 import { connectAny, first, type Net, type Switch, type TcpAddress } from "../../mod.ts";
+import { until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { anyPort, assertNetError, until, withNet } from "../net/_helpers.ts";
-import { descriptors, descriptorsBack, withDeafPeer } from "./_peers.ts";
+import { anyPort, assertNetError, withNet } from "../net/_helpers.ts";
+import { descriptors, descriptorsBack } from "./_helpers.ts";
+import { withDeafPeer } from "./_peers.ts";
 
 /** Runs `fn` with an address to which attempts to connect are neither accepted nor refused. */
 function withBlackHole(fn: (hole: TcpAddress, sw: Switch, net: Net) => Promise<void>): Promise<void> {

@@ -17,10 +17,10 @@ import {
 } from "../../mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
 import { seededRandom } from "../../net/testing/_random.ts";
+import { collectGarbage, textOf, turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { anyPort, text, turn, withNet } from "../net/_helpers.ts";
-import { collectGarbage } from "../switch/_helpers.ts";
-import { descriptors, descriptorsBack } from "./_peers.ts";
+import { anyPort, withNet } from "../net/_helpers.ts";
+import { descriptors, descriptorsBack } from "./_helpers.ts";
 
 /** What is in use once nothing is under way: bytes of the heap, and descriptors. */
 async function inUse(): Promise<{ heap: number; descriptors: number }> {
@@ -123,7 +123,7 @@ test(
         const flow = await net.connect(sw, listener.address);
         await copyString("still there", flow);
         await flow.shutdown("send");
-        assertEquals(text(await readAll(flow)), "still there");
+        assertEquals(textOf(await readAll(flow)), "still there");
         assertEquals(unexpected, []);
       });
     });

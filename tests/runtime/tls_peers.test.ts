@@ -2,19 +2,21 @@
 
 /** TLS with foreign programs on the other side. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { BufReader, copyString, readAll, runServer, tcp, type TwoWay } from "../../mod.ts";
+import { BufReader, copyString, readAll, tcp, type TwoWay } from "../../mod.ts";
 import { type StreamSocket, Switch, type TcpAddress } from "../../mod.ts";
 import { tlsClient, type TlsClientOptions, type TlsConnection, TlsError, tlsServer } from "../../net/tls/mod.ts";
 import type { TlsServerOptions } from "../../net/tls/mod.ts";
+import { textOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { anyPort, text, withNet } from "../net/_helpers.ts";
+import { anyPort, withNet } from "../net/_helpers.ts";
 import { authority, certificate, clientOptions, fixture, serverOptions } from "../net/tls/_helpers.ts";
+import { withServer } from "./_helpers.ts";
 import { Peer } from "./_peers.ts";
 
 const peers = ["openssl"];
 
 /** Runs `fn` with a server that serves each connection by TLS, and gives what its handlers threw. */
-async function withServer(
+async function withTlsServer(
   handler: (tls: TlsConnection) => unknown,
   fn: (address: TcpAddress) => Promise<void>,
   options: Partial<TlsServerOptions> = {},
@@ -23,22 +25,7 @@ async function withServer(
     Switch.run(async (sw) => {
       await handler(await tlsServer(sw, flow, { ...serverOptions, ...options }));
     });
-  return await withPlainServer(serve, fn);
-}
-
-async function withPlainServer(
-  serve: (flow: StreamSocket) => unknown,
-  fn: (address: TcpAddress) => Promise<void>,
-): Promise<unknown[]> {
-  const errors: unknown[] = [];
-  await withNet(async (sw, net) => {
-    const listener = await net.listen(sw, anyPort);
-    const stop = new AbortController();
-    sw.fork(() => runServer(listener, serve, { onError: (error) => errors.push(error), stop: stop.signal }));
-    await fn(listener.address);
-    stop.abort();
-  });
-  return errors;
+  return await withServer(anyPort, serve, ({ address }) => fn(address));
 }
 
 /** Answers the first line, and closes. */
@@ -67,7 +54,7 @@ for (const version of ["1.3", "1.2"]) {
   const flag = `-tls${version.replace(".", "_")}`;
 
   test(`tlsServer() serves openssl s_client by TLS ${version}, with ALPN and SNI`, async () => {
-    const errors = await withServer(answer, async (address) => {
+    const errors = await withTlsServer(answer, async (address) => {
       await using peer = sClient(
         address,
         flag,
@@ -87,7 +74,7 @@ for (const version of ["1.3", "1.2"]) {
 
   test(`tlsServer() verifies the certificate of openssl s_client by TLS ${version}`, async () => {
     const own = ["-cert", fixture("client.crt"), "-key", fixture("client.key")];
-    const errors = await withServer(answer, async (address) => {
+    const errors = await withTlsServer(answer, async (address) => {
       await using peer = sClient(address, flag, "-noservername", ...own);
       peer.say("hello\n");
       assertEquals(await peer.line(), `hello, TLSv${version}, undefined, undefined, CN=client`);
@@ -98,7 +85,7 @@ for (const version of ["1.3", "1.2"]) {
 }
 
 test("tlsServer() refuses openssl s_client without a certificate", async () => {
-  const errors = await withServer(answer, async (address) => {
+  const errors = await withTlsServer(answer, async (address) => {
     await using peer = sClient(address);
     assert((await peer.ended).code !== 0);
     assertEquals(peer.output, "");
@@ -107,7 +94,7 @@ test("tlsServer() refuses openssl s_client without a certificate", async () => {
 }, { peers });
 
 test("openssl s_client refuses a tlsServer() with an expired certificate", async () => {
-  const errors = await withServer(answer, async (address) => {
+  const errors = await withTlsServer(answer, async (address) => {
     await using peer = sClient(address);
     assert((await peer.ended).code !== 0);
     assert(peer.errors.includes("certificate has expired"), peer.errors);
@@ -134,7 +121,7 @@ test("tlsServer() takes over from plaintext for openssl s_client -starttls smtp"
       await tls.close();
     });
   };
-  const errors = await withPlainServer(smtp, async (address) => {
+  const errors = await withServer(anyPort, smtp, async ({ address }) => {
     await using peer = sClient(address, "-starttls", "smtp");
     peer.say("hello\n");
     for (let line = await peer.line(); !line?.startsWith("hello"); line = await peer.line()) assert(line !== undefined);
@@ -225,7 +212,7 @@ test(
     withSServer(["-www"], async (connect) => {
       const tls = await connect();
       await copyString("GET / HTTP/1.0\r\n\r\n", tls);
-      assert(text(await readAll(tls)).startsWith("HTTP/1.0 200 ok\r\n"));
+      assert(textOf(await readAll(tls)).startsWith("HTTP/1.0 200 ok\r\n"));
     }),
   { peers },
 );
@@ -254,7 +241,7 @@ async function serveHttp(tls: TlsConnection): Promise<void> {
 }
 
 test("tlsServer() serves a page to curl", async () => {
-  const errors = await withServer(serveHttp, async ({ port }) => {
+  const errors = await withTlsServer(serveHttp, async ({ port }) => {
     const url = `https://127.0.0.1:${port}/`;
     await using peer = new Peer("curl", ["-sS", "--fail", "--cacert", fixture("authority.crt"), url]);
     assertEquals((await peer.ended).code, 0, peer.errors);
@@ -264,7 +251,7 @@ test("tlsServer() serves a page to curl", async () => {
 }, { peers: ["curl"] });
 
 test("curl refuses a tlsServer() that nobody vouches for", async () => {
-  const errors = await withServer(serveHttp, async ({ port }) => {
+  const errors = await withTlsServer(serveHttp, async ({ port }) => {
     await using peer = new Peer("curl", ["-sS", `https://127.0.0.1:${port}/`]);
     assertEquals((await peer.ended).code, 60, peer.errors);
   });

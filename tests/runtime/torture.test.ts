@@ -9,9 +9,9 @@ import process from "node:process";
 import { type Net, run, Switch } from "../../mod.ts";
 import { memoryNet, mockClock, openCounts } from "../../net/testing/mod.ts";
 import { seededRandom } from "../../net/testing/_random.ts";
+import { turn, until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { turn, until } from "../net/_helpers.ts";
-import { descriptors, descriptorsBack } from "./_peers.ts";
+import { descriptors, descriptorsBack } from "./_helpers.ts";
 import { carriers, carry, isExpected, means, momentAfter, moments, operations, withPlace } from "./_torture.ts";
 import type { Operation } from "./_torture.ts";
 

@@ -21,9 +21,10 @@ import {
 } from "../../mod.ts";
 import { toDuplex } from "../../flow/node/mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
+import { until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { ownHost, ownPort, until, withNet } from "../net/_helpers.ts";
-import { echo, withHttp } from "./_http.ts";
+import { ownHost, ownPort, withNet } from "../net/_helpers.ts";
+import { echoRequest, withHttp } from "./_http.ts";
 
 /** What a client is told to connect over `net`, in `sw`. */
 function over(net: Net, sw: Switch, address: StreamAddress): Pool.Options {
@@ -38,7 +39,7 @@ function over(net: Net, sw: Switch, address: StreamAddress): Pool.Options {
 const big = Buffer.from(new Uint8Array(8 << 20).map((_, i) => (i * 2654435761) >>> 13));
 
 test("toDuplex() carries GET and POST of undici to a server over our sockets, on one connection", () =>
-  withHttp(echo, async (served) => {
+  withHttp(echoRequest, async (served) => {
     const client = new Client(served.origin, over(served.net, served.sw, served.address));
     for (let i = 0; i < 3; i++) {
       const got = await client.request({ path: `/${i}`, method: "GET" });
@@ -51,7 +52,7 @@ test("toDuplex() carries GET and POST of undici to a server over our sockets, on
   }));
 
 test("toDuplex() carries 8 MiB of undici both ways, byte for byte", () =>
-  withHttp(echo, async (served) => {
+  withHttp(echoRequest, async (served) => {
     const pool = new Pool(served.origin, over(served.net, served.sw, served.address));
     const { body } = await pool.request({ path: "/", method: "POST", body: big });
     assert(big.equals(Buffer.from(await body.arrayBuffer())));
@@ -60,7 +61,7 @@ test("toDuplex() carries 8 MiB of undici both ways, byte for byte", () =>
   }));
 
 test("toDuplex() carries requests of undici in a pipeline", () =>
-  withHttp(echo, async (served) => {
+  withHttp(echoRequest, async (served) => {
     const options = { ...over(served.net, served.sw, served.address), pipelining: 10 };
     const client = new Client(served.origin, options);
     const ask = async (i: number) => (await client.request({ path: `/${i}`, method: "GET" })).headers["x-request"];
@@ -71,7 +72,7 @@ test("toDuplex() carries requests of undici in a pipeline", () =>
   }));
 
 test("toDuplex() carries fetch() of undici through an agent", () =>
-  withHttp(echo, async (served) => {
+  withHttp(echoRequest, async (served) => {
     const dispatcher = new Agent(over(served.net, served.sw, served.address));
     const response = await fetch(`${served.origin}/fetched`, { method: "POST", body: "hello", dispatcher });
     assertEquals([response.headers.get("x-request"), await response.text()], ["POST /fetched", "hello"]);
@@ -79,7 +80,7 @@ test("toDuplex() carries fetch() of undici through an agent", () =>
   }));
 
 test("toDuplex() carries undici to a server of node:http on sockets of its own", async () => {
-  const server = createServer(echo).listen(0, "127.0.0.1");
+  const server = createServer(echoRequest).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   await withNet(async (sw, net) => {

@@ -5,10 +5,11 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { copyString, first, readAll, unix } from "../../mod.ts";
+import { textOf, turn, until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { assertNetError, text, turn, until, withNet } from "../net/_helpers.ts";
-import { descriptors, Peer } from "./_peers.ts";
-import { leaveStale, withPath } from "./_unix.ts";
+import { assertNetError, withNet } from "../net/_helpers.ts";
+import { descriptors, leaveStale, withPath } from "./_helpers.ts";
+import { Peer } from "./_peers.ts";
 
 test("listen() on a Unix path takes connections, whose addresses are told", async () => {
   await withPath(async (path, sw, net) => {
@@ -19,10 +20,10 @@ test("listen() on a Unix path takes connections, whose addresses are told", asyn
     assertEquals([client.local, client.peer, server.local, server.peer], [unix(""), unix(path), unix(path), unix("")]);
     await copyString("hello", client);
     await client.shutdown("send");
-    assertEquals(text(await readAll(server)), "hello");
+    assertEquals(textOf(await readAll(server)), "hello");
     await copyString("world", server);
     await server.close();
-    assertEquals(text(await readAll(client)), "world");
+    assertEquals(textOf(await readAll(client)), "world");
   });
 });
 

@@ -9,8 +9,8 @@ import { unix } from "../../mod.ts";
 import { ownMark } from "../../net/backends/unix/_owner.ts";
 import { test } from "../_test.ts";
 import { assertNetError } from "../net/_helpers.ts";
+import { withPath } from "./_helpers.ts";
 import { runThis } from "./_peers.ts";
-import { withPath } from "./_unix.ts";
 
 test("listen() removes what killed processes have left beside its path, and no more", async () => {
   await withPath(async (path, sw, net) => {

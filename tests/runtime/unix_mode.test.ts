@@ -8,8 +8,8 @@ import process from "node:process";
 import { copyString, runServer, Switch, unix } from "../../mod.ts";
 import { test } from "../_test.ts";
 import { assertNetError } from "../net/_helpers.ts";
+import { withPath } from "./_helpers.ts";
 import { Peer } from "./_peers.ts";
-import { withPath } from "./_unix.ts";
 
 /** What a test needs that becomes another user. Without root that is "root", which no machine has on its PATH. */
 const strangers = process.geteuid?.() === 0 ? ["python3"] : ["root", "python3"];

@@ -20,11 +20,12 @@ import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { copyString, first, Switch, unix } from "../../mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
+import { until } from "../_helpers.ts";
 import { root, thisRuntime } from "../_runtimes.ts";
 import { test } from "../_test.ts";
-import { assertNetError, until, withNet } from "../net/_helpers.ts";
+import { assertNetError, withNet } from "../net/_helpers.ts";
+import { withPath } from "./_helpers.ts";
 import { Peer } from "./_peers.ts";
-import { withPath } from "./_unix.ts";
 
 test("close() of a Unix listener has removed its path when it settles", async () => {
   await withPath(async (path, sw, net) => {

@@ -6,10 +6,11 @@ import { spawnSync } from "node:child_process";
 import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { copyString, readAll, unix } from "../../mod.ts";
+import { textOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { assertNetError, text } from "../net/_helpers.ts";
+import { assertNetError } from "../net/_helpers.ts";
+import { leaveStale, withPath } from "./_helpers.ts";
 import { Peer, runThis } from "./_peers.ts";
-import { leaveStale, withPath } from "./_unix.ts";
 
 test("listen() on a stale Unix socket is address_in_use without reuseAddr, and leaves it alone", async () => {
   await withPath(async (path, sw, net) => {
@@ -39,7 +40,7 @@ test("listen() on a live Unix socket is address_in_use even with reuseAddr, and 
     const client = await net.connect(sw, unix(path));
     await copyString("hello", client);
     await client.close();
-    assertEquals(text(await readAll(await listener.accept(sw))), "hello");
+    assertEquals(textOf(await readAll(await listener.accept(sw))), "hello");
   });
 });
 
@@ -109,12 +110,12 @@ test("listen() with reuseAddr costs a live server one connection, which says not
   await withPath(async (path, sw, net) => {
     const listener = await net.listen(sw, unix(path));
     await assertNetError(() => net.listen(sw, unix(path), { reuseAddr: true }), "address_in_use");
-    assertEquals(text(await readAll(await listener.accept(sw))), "");
+    assertEquals(textOf(await readAll(await listener.accept(sw))), "");
     const next = listener.accept(sw);
     const client = await net.connect(sw, unix(path));
     await copyString("mine", client);
     await client.close();
-    assertEquals(text(await readAll(await next)), "mine");
+    assertEquals(textOf(await readAll(await next)), "mine");
   });
 });
 

@@ -8,13 +8,13 @@ import { WebSocket, WebSocketServer } from "ws";
 import { type Net, type StreamAddress, Switch, tcp } from "../../mod.ts";
 import { toDuplex } from "../../flow/node/mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
+import { until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { until } from "../net/_helpers.ts";
-import { echo, type Served, withHttp } from "./_http.ts";
+import { echoRequest, type Served, withHttp } from "./_http.ts";
 
 /** Runs `fn` with a server that sends back what it is sent, over our sockets. */
 function withEcho(fn: (served: Served, sockets: WebSocketServer) => Promise<void>): Promise<void> {
-  return withHttp(echo, async (served) => {
+  return withHttp(echoRequest, async (served) => {
     const sockets = new WebSocketServer({ noServer: true });
     sockets.on("connection", (socket) => {
       socket.on("error", () => {});
@@ -87,7 +87,7 @@ test("toDuplex() lets a server of ws serve the WebSocket of the runtime", () =>
   }));
 
 test("toDuplex() lets a client of ws talk to a server of ws on sockets of its own", () =>
-  withHttp(echo, async ({ net, sw }) => {
+  withHttp(echoRequest, async ({ net, sw }) => {
     const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
     server.on("connection", (socket) => socket.on("message", (data) => socket.send(data)));
     await once(server, "listening");
@@ -130,7 +130,7 @@ test("toDuplex() ends the WebSockets of a server with the switch of its connecti
 });
 
 test("toDuplex() fails a WebSocket where nobody listens", () =>
-  withHttp(echo, async ({ net, sw }) => {
+  withHttp(echoRequest, async ({ net, sw }) => {
     const client = connect(net, sw, tcp("127.0.0.1", 1));
     const error = await new Promise<Error>((resolve) => client.once("error", resolve));
     assertEquals((error as { code?: unknown }).code, "ECONNREFUSED");

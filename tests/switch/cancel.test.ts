@@ -25,26 +25,9 @@ import {
 } from "../../switch/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
 import { openCounts } from "../../base/_counter.ts";
+import { inCancelledScope, turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { rejectionOf, turn } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
-
-/** Runs `fn` in a scope that is cancelled because of `failure`, and gives what it gives. */
-async function inCancelled<T>(fn: () => T | Promise<T>): Promise<T> {
-  let result: { value: T } | undefined;
-  let problem: unknown;
-  await rejectionOf(Switch.run(async (sw) => {
-    sw.fail(failure);
-    try {
-      result = { value: await fn() };
-    } catch (error) {
-      problem = error;
-    }
-  }));
-  if (result === undefined) throw problem;
-  return result.value;
-}
+import { failure, rejectionOf } from "./_helpers.ts";
 
 test("awaitCancel() waits until cancelled", async () => {
   const log: unknown[] = [];
@@ -60,7 +43,7 @@ test("awaitCancel() waits until cancelled", async () => {
 });
 
 test("awaitCancel() rejects at once in a cancelled scope", async () => {
-  assertInstanceOf(await inCancelled(() => rejectionOf(awaitCancel())), Cancelled);
+  assertInstanceOf(await inCancelledScope(() => rejectionOf(awaitCancel())), Cancelled);
 });
 
 test("A cancelled operation that nobody awaits is no unhandled rejection", async () => {
@@ -114,14 +97,14 @@ test("An endlessly yielding fiber does not starve sockets", async () => {
 test("checkCancelled() throws the Cancelled of a cancelled scope, and nothing elsewhere", async () => {
   checkCancelled();
   await Switch.run(() => checkCancelled());
-  const error = await inCancelled(() => assertThrows(checkCancelled, Cancelled));
+  const error = await inCancelledScope(() => assertThrows(checkCancelled, Cancelled), failure);
   assertStrictEquals(error.cause, failure);
 });
 
 test("isCancelled() tells whether the scope is cancelled", async () => {
   assertEquals(isCancelled(), false);
   assertEquals(await Switch.run(isCancelled), false);
-  assertEquals(await inCancelled(isCancelled), true);
+  assertEquals(await inCancelledScope(isCancelled), true);
 });
 
 test("currentSignal() is aborted with the Cancelled in the turn of the cancellation", async () => {
@@ -140,7 +123,7 @@ test("currentSignal() is aborted with the Cancelled in the turn of the cancellat
 });
 
 test("currentSignal() is aborted already in a cancelled scope", async () => {
-  const signal = await inCancelled(currentSignal);
+  const signal = await inCancelledScope(currentSignal);
   assertEquals(signal.aborted, true);
   assertInstanceOf(signal.reason, Cancelled);
 });
@@ -184,7 +167,7 @@ test("protect() completes and delivers its value although its scope is cancelled
 });
 
 test("protect() starts in a cancelled scope", async () => {
-  const value = await inCancelled(() =>
+  const value = await inCancelledScope(() =>
     protect(async () => {
       await yieldNow();
       return "value";

@@ -5,9 +5,7 @@ import { Cancelled, first, Switch, yieldNow } from "../../switch/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
 import { openCounts } from "../../base/_counter.ts";
 import { test } from "../_test.ts";
-import { rejectionOf } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
+import { failure, rejectionOf } from "./_helpers.ts";
 
 /** Calls `fn` with timers that ring only when told to, and are as early as one likes. */
 async function withFakeTimers(fn: (timers: { ms: number; ring: () => void }[]) => Promise<void>): Promise<void> {

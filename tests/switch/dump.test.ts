@@ -4,9 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { awaitCancel, first, interruptible, protect, Semaphore, Switch, yieldNow } from "../../switch/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
 import { test } from "../_test.ts";
-import { rejectionOf } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
+import { failure, rejectionOf } from "./_helpers.ts";
 
 test("Switch.dump() shows the tree of switches, fibers and shields, what they wait in, and resources", async () => {
   class Pool {

@@ -10,9 +10,7 @@ import {
 } from "@std/assert";
 import { awaitCancel, Cancelled, currentSignal, first, MultipleErrors, protect, Switch } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
-import { failuresOf, rejectionOf, throwing } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
+import { failure, failuresOf, rejectionOf, throwing } from "./_helpers.ts";
 
 /** What a switch rejects with in which `errors` are thrown, one after the other. */
 function thrownBy(...errors: unknown[]): Promise<unknown> {

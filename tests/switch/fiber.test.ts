@@ -17,9 +17,7 @@ import {
   yieldNow,
 } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
-import { failuresOf, rejectionOf, throwing } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
+import { failure, failuresOf, rejectionOf, throwing } from "./_helpers.ts";
 
 function fails(error: unknown = failure): never {
   throw error;

@@ -12,9 +12,7 @@ import {
   yieldNow,
 } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
-import { failuresOf, rejectionOf, throwing } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
+import { failure, failuresOf, rejectionOf, throwing } from "./_helpers.ts";
 
 const listFunctions: ((
   items: Iterable<number>,

@@ -23,10 +23,9 @@ import {
 } from "../../switch/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
 import { chunks, copyString, fromIterable, pipe, type Source, toReadableStream } from "../../flow/mod.ts";
+import { turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { failuresOf, rejectionOf, throwing, turn } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
+import { failure, failuresOf, rejectionOf, throwing } from "./_helpers.ts";
 
 /** Makes a call, and forgets it. What it is rejected with is somebody else's business. */
 function forget(call: Promise<unknown>): void {

@@ -2,10 +2,10 @@
 
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { Cancelled, first, interruptible, Switch, yieldNow } from "../../switch/mod.ts";
+import { collectGarbage, turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { collectGarbage, rejectionOf, turn } from "./_helpers.ts";
+import { failure, rejectionOf } from "./_helpers.ts";
 
-const failure = new Error("Cannot go on");
 const never = new Promise<never>(() => {});
 
 /** Lets a fiber wait for a promise, does `change` to both, and gives what the fiber saw. */

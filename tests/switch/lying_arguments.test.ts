@@ -5,11 +5,14 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEqua
 import * as io from "../../switch/mod.ts";
 import { Cancelled, type Clock, MultipleErrors, Queue, Semaphore, Switch, TimeoutError } from "../../switch/mod.ts";
 import { mockClock } from "../../net/testing/mod.ts";
+import { turn } from "../_helpers.ts";
 import {
   assertOurs,
   assertReadOnce,
   Lie,
-  optionsLike,
+  noNumber,
+  noOptions,
+  noWhole,
   readOnce,
   refusalOf,
   refusing,
@@ -20,7 +23,6 @@ import {
   thrownBy,
 } from "../_lies.ts";
 import { test } from "../_test.ts";
-import { turn } from "./_helpers.ts";
 
 type Loose = (...args: unknown[]) => unknown;
 
@@ -34,12 +36,8 @@ const one = () => 1;
 
 /** What is no array of functions: any array of ours is empty, which is one. */
 const noList = strangersBut("an array");
-/** What options cannot be. */
-const noOptions = strangersBut(...optionsLike);
 /** What is no number that times something out. */
 const noMilliseconds = strangersBut("a number", "NaN", "-1", "1.5", "2 ** 53");
-const noWhole = strangersBut("a number");
-const noFraction = strangersBut("a number", "1.5", "2 ** 53");
 const noItems = strangersBut("a text", "a huge text", "an array", "a list with holes");
 
 type Strangers = typeof strangers;
@@ -96,10 +94,10 @@ const refused: readonly (readonly [name: string, strangers: Strangers, call: (va
     strangers,
     (isRetryable) => js.retry(clock, { delay: 1 }, one, { isRetryable }),
   ],
-  ["retry with a delay", noFraction, (delay) => js.retry(clock, { delay }, one)],
+  ["retry with a delay", noNumber, (delay) => js.retry(clock, { delay }, one)],
   ["retry with attempts", noWhole, (attempts) => js.retry(clock, { delay: 1, attempts }, one)],
-  ["retry with a maxDelay", noFraction, (maxDelay) => js.retry(clock, { delay: 1, maxDelay }, one)],
-  ["retry with a factor", noFraction, (factor) => js.retry(clock, { delay: 1, factor }, one)],
+  ["retry with a maxDelay", noNumber, (maxDelay) => js.retry(clock, { delay: 1, maxDelay }, one)],
+  ["retry with a factor", noNumber, (factor) => js.retry(clock, { delay: 1, factor }, one)],
   ["retry with a jitter", strangers, (jitter) => js.retry(clock, { delay: 1, jitter }, one)],
 ];
 

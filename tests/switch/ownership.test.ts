@@ -6,9 +6,7 @@ import { awaitCancel, Cancelled, first, isCancelled, MultipleErrors, Switch, yie
 import { adopt, isSwitchCancelled, runUnder, type ScopeSwitch, switchOver } from "../../switch/_ownership.ts";
 import { currentScope } from "../../switch/_scope.ts";
 import { test } from "../_test.ts";
-import { rejectionOf } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
+import { failure, rejectionOf } from "./_helpers.ts";
 
 /** Runs `handler` in a fiber, as a server does, with the switch of that fiber. What `end` throws is returned. */
 async function inFiber(handler: (own: ScopeSwitch, outer: Switch) => unknown): Promise<unknown> {

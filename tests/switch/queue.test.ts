@@ -3,8 +3,9 @@
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { Cancelled, first, Queue, Switch, yieldNow } from "../../switch/mod.ts";
+import { turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { rejectionOf, turn } from "./_helpers.ts";
+import { rejectionOf } from "./_helpers.ts";
 
 test("Queue hands values over in order, and makes push() wait while it is full", async () => {
   const queue = new Queue<number>(2);

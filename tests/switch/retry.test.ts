@@ -5,8 +5,9 @@ import { awaitCancel, Cancelled, retry, type RetryPolicy, Switch } from "../../s
 import { systemClock } from "../../switch/clock.ts";
 import { random, useRandom } from "../../base/_random.ts";
 import { mockClock } from "../../net/testing/mod.ts";
+import { turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { rejectionOf, turn } from "./_helpers.ts";
+import { rejectionOf } from "./_helpers.ts";
 
 const failure = new Error("Cannot connect");
 

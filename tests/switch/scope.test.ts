@@ -19,10 +19,9 @@ import {
 } from "../../switch/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
 import { openCounts } from "../../base/_counter.ts";
+import { turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { rejectionOf, turn } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
+import { failure, rejectionOf } from "./_helpers.ts";
 
 test("Code that carries the context of a finished switch is governed by the nearest live ancestor", async () => {
   const seen: unknown[] = [];

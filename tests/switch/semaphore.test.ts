@@ -3,10 +3,9 @@
 import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { Cancelled, type Permit, Semaphore, Switch, yieldNow } from "../../switch/mod.ts";
+import { turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { rejectionOf, turn } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
+import { failure, rejectionOf } from "./_helpers.ts";
 
 test("Semaphore hands out as many permits as there are", () => {
   const semaphore = new Semaphore(2);

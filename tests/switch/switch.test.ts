@@ -3,9 +3,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { awaitCancel, Cancelled, isCancelled, MultipleErrors, Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
-import { rejectionOf, throwing } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
+import { failure, rejectionOf, throwing } from "./_helpers.ts";
 
 test("Switch.run() gives what the main function gives", async () => {
   assertEquals(await Switch.run(() => 1), 1);

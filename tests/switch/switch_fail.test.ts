@@ -4,9 +4,7 @@ import { assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from
 import { awaitCancel, Cancelled, currentSignal, isCancelled, Switch, yieldNow } from "../../switch/mod.ts";
 import { openCounts } from "../../base/_counter.ts";
 import { test } from "../_test.ts";
-import { failuresOf, rejectionOf } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
+import { failure, failuresOf, rejectionOf } from "./_helpers.ts";
 
 test("Switch.fail() does not throw, and the owner gets the error", async () => {
   const log: string[] = [];

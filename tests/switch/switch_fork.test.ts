@@ -4,10 +4,9 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { awaitCancel, Cancelled, first, isCancelled, Switch, yieldNow } from "../../switch/mod.ts";
 import { openCounts } from "../../base/_counter.ts";
+import { turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { failuresOf, rejectionOf, throwing, turn } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
+import { failure, failuresOf, rejectionOf, throwing } from "./_helpers.ts";
 
 test("Switch.fork() calls the function at once, up to its first await", async () => {
   const log: string[] = [];

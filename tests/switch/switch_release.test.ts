@@ -3,10 +3,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { awaitCancel, Cancelled, isCancelled, MultipleErrors, Switch, yieldNow } from "../../switch/mod.ts";
+import { turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { failuresOf, rejectionOf, turn } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
+import { failure, failuresOf, rejectionOf } from "./_helpers.ts";
 
 test("Switch.onRelease() runs hooks newest first", async () => {
   const log: string[] = [];

@@ -24,9 +24,7 @@ import { mockClock } from "../../net/testing/mod.ts";
 import { systemClock } from "../../switch/clock.ts";
 import { openCounts } from "../../base/_counter.ts";
 import { test } from "../_test.ts";
-import { failuresOf, rejectionOf, throwing } from "./_helpers.ts";
-
-const failure = new Error("Cannot go on");
+import { failure, failuresOf, rejectionOf, throwing } from "./_helpers.ts";
 
 test("withTimeout() gives what the function gives, and takes the timer away", async () => {
   const clock = mockClock();

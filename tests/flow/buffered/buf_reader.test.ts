@@ -4,8 +4,9 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { BufferLimitExceeded, BufReader, BusyError, EndOfFlow, pipe, type Source } from "../../../flow/mod.ts";
 import { pattern } from "../../../net/testing/_random.ts";
 import { Cancelled, yieldNow } from "../../../switch/mod.ts";
+import { bytesOf, inCancelledScope } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf, cancelling, foreignSource, inCancelledScope } from "../_helpers.ts";
+import { cancelling, foreignSource } from "../_helpers.ts";
 
 /** A source that does not lend, gives as much as is asked for, and notes how much that was. */
 function greedySource(text: string): Source & { asked: number[] } {

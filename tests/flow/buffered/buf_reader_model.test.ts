@@ -15,8 +15,9 @@ import {
 } from "../../../flow/mod.ts";
 import { give } from "../../../flow/provider.ts";
 import { Cancelled, first, yieldNow } from "../../../switch/mod.ts";
+import { bytesOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf, foreignSource } from "../_helpers.ts";
+import { foreignSource } from "../_helpers.ts";
 
 /** One operation and its argument. */
 type Op = readonly [name: string, argument: number];

@@ -18,8 +18,9 @@ import {
 import { give, lend, type LendingSource } from "../../../flow/provider.ts";
 import { pattern } from "../../../net/testing/_random.ts";
 import { yieldNow } from "../../../switch/mod.ts";
+import { bytesOf, readText } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf, foreignSource, shortSink, textOf } from "../_helpers.ts";
+import { foreignSource, shortSink } from "../_helpers.ts";
 
 test("BufReader takes over what a pipe lends, without a copy", async () => {
   const [a, b] = pipe();
@@ -212,7 +213,7 @@ test("BufReader.asSource() and the reader take turns", async () => {
   assertEquals(await reader.line(), "one");
   await readable(reader.asSource());
   assertEquals(await reader.line(), "two");
-  assertEquals(await textOf(reader.asSource()), "three\n");
+  assertEquals(await readText(reader.asSource()), "three\n");
   assertEquals([await reader.line(), reader.consumed], [null, 14]);
 });
 

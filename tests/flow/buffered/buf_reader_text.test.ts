@@ -3,8 +3,9 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { BufferLimitExceeded, BufReader, BufWriter, EndOfFlow, ParseError, pipe } from "../../../flow/mod.ts";
 import { yieldNow } from "../../../switch/mod.ts";
+import { bytesOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf, foreignSource } from "../_helpers.ts";
+import { foreignSource } from "../_helpers.ts";
 
 const isLetter = (byte: number) => byte >= 97 && byte <= 122;
 

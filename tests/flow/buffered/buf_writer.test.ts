@@ -4,8 +4,9 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { BufWriter, BusyError, ClosedError, FlushAborted } from "../../../flow/mod.ts";
 import { pattern } from "../../../net/testing/_random.ts";
 import { Cancelled, Switch, yieldNow } from "../../../switch/mod.ts";
+import { bytesOf, inCancelledScope, textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf, cancelling, inCancelledScope } from "../_helpers.ts";
+import { cancelling } from "../_helpers.ts";
 
 test("BufWriter gives three small writes in one buffer", async () => {
   const writer = new BufWriter();
@@ -425,10 +426,6 @@ function writesOf(writer: BufWriter): (() => void)[] {
     () => writer.float32le(1),
     () => writer.schedule(bytesOf("a")),
   ];
-}
-
-function textOf(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
 }
 
 async function textsOf(writer: BufWriter): Promise<string[]> {

@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { BufReader, BufWriter, ClosedError, FlushAborted, type Sink, withBufWriter } from "../../../flow/mod.ts";
 import { give } from "../../../flow/provider.ts";
 import { Cancelled, first, yieldNow } from "../../../switch/mod.ts";
+import { bytesOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf } from "../_helpers.ts";
 
 type Op =
   | readonly [kind: "string" | "bytes" | "schedule", text: string]

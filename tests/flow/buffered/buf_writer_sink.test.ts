@@ -14,8 +14,9 @@ import {
 import { give } from "../../../flow/provider.ts";
 import { pattern } from "../../../net/testing/_random.ts";
 import { awaitCancel, Cancelled, first, MultipleErrors, protect, Switch, yieldNow } from "../../../switch/mod.ts";
+import { bytesOf, inCancelledScope, readText } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf, cancelling, inCancelledScope, shortSink, textOf } from "../_helpers.ts";
+import { cancelling, shortSink } from "../_helpers.ts";
 
 /** A sink that takes buffers by reference, and notes every call. */
 function givingSink() {
@@ -155,7 +156,7 @@ test("withBufWriter() lets what was scheduled change once it was flushed", async
 
 test("withBufWriter() passes more than one write takes, in order", async () => {
   const [a, b] = pipe();
-  const reading = textOf(b);
+  const reading = readText(b);
   const lines = Array.from({ length: 30_000 }, (_, i) => `line ${i}\n`);
   await withBufWriter(a, (w) => lines.forEach((line) => w.string(line)));
   await a.close();
@@ -258,7 +259,7 @@ test("withBufWriter() that is cancelled after its function has ended, and its si
   const [a, b] = pipe({ capacity: 2 });
   await cancelling(() => withBufWriter(a, (w) => w.string("abcdef")), yieldNow);
   await a.close();
-  assertEquals(await textOf(b), "ab");
+  assertEquals(await readText(b), "ab");
 });
 
 test("withBufWriter() that is cancelled rejects even where its function gives a value, if bytes were lost", async () => {
@@ -413,7 +414,7 @@ test("withBufWriter() neither closes nor half-closes its sink", async () => {
   await withBufWriter(a, (w) => w.string("one "));
   await withBufWriter(a, (w) => w.string("two"));
   await a.close();
-  assertEquals(await textOf(b), "one two");
+  assertEquals(await readText(b), "one two");
 });
 
 test("withBufWriter() leaves a writer that is closed", async () => {

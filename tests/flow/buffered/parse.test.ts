@@ -13,8 +13,9 @@ import {
   type Source,
 } from "../../../flow/mod.ts";
 import { Cancelled, yieldNow } from "../../../switch/mod.ts";
+import { bytesOf, inCancelledScope } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf, cancelling, foreignSource, inCancelledScope } from "../_helpers.ts";
+import { cancelling, foreignSource } from "../_helpers.ts";
 
 const pair = (r: BufReader) => r.take(2).then((bytes) => new TextDecoder().decode(bytes));
 

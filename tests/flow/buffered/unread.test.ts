@@ -27,8 +27,9 @@ import { Stream } from "../../../flow/_stream.ts";
 import type { StreamEnd } from "../../../flow/provider.ts";
 import { checkFlow, type FlowPair, socketPair } from "../../../net/testing/mod.ts";
 import { Cancelled, Switch } from "../../../switch/mod.ts";
+import { bytesOf, inCancelledScope, readText } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf, cancelling, foreignSource, inCancelledScope, textOf } from "../_helpers.ts";
+import { cancelling, foreignSource, readOnce } from "../_helpers.ts";
 
 /** A flow whose first line was read together with what follows, and the other end. */
 async function unread(rest = "rest"): Promise<[PipeEnd, PipeEnd, PipeEnd]> {
@@ -54,7 +55,7 @@ for (const [name, make] of [["pipe()", pipe], ["socketPair()", socketPair]] as c
     assertEquals(hello, bytesOf("\x16\x03\x01hello"));
     await copyString("and so on", client);
     await client.shutdown("send");
-    assertEquals(await textOf(flow), "and so on");
+    assertEquals(await readText(flow), "and so on");
     await flow.close();
     await assertRejects(() => copyString("x", server), ClosedError);
     await client.close();
@@ -128,7 +129,7 @@ test("BufReader.unread() loses nothing to a read that fails or is cancelled", as
   await cancelling(() => flow.read(new Uint8Array(1)));
   await copyString("def", b);
   await b.close();
-  assertEquals(await textOf(flow), "def");
+  assertEquals(await readText(flow), "def");
 });
 
 test("BufReader.unread() lends what was buffered, and then what the flow lends", async () => {
@@ -161,7 +162,7 @@ test("BufReader.unread() copies to a sink all that was buffered and all that fol
   const [c, d] = pipe();
   assertEquals(await copy(flow, c), 6);
   await c.close();
-  assertEquals(await textOf(d), "abcdef");
+  assertEquals(await readText(d), "abcdef");
 });
 
 test("BufReader.unread() drops what was buffered where the flow is closed or stops receiving", async () => {
@@ -200,7 +201,7 @@ test("BufReader.unread() reads what was buffered though the other side has ended
   assertEquals(await readOnce(flow, 1), "a");
   await b.close();
   assertEquals(await reading, null);
-  assertEquals(await textOf(flow), "bc");
+  assertEquals(await readText(flow), "bc");
 });
 
 test("BufReader.unread() keeps what was buffered when only sending is shut down, and refuses another way", async () => {
@@ -255,7 +256,7 @@ test("BufReader.unread() of a flow by hand passes on what it has, as it is then"
   await same.write(bytesOf("x"));
   assertEquals(seen, [3]);
   assertEquals(Object.keys(same).sort(), Object.keys(flow).sort());
-  assertEquals(await textOf(same), "rest");
+  assertEquals(await readText(same), "rest");
   same.abort("why");
   assertEquals(aborted, "why");
 });
@@ -337,11 +338,6 @@ async function usedUp(end: PipeEnd, other: PipeEnd): Promise<PipeEnd> {
   const flow = reader.unread(end);
   assertEquals(await readOnce(flow, 1), "y");
   return flow;
-}
-
-async function readOnce(flow: TwoWay, size = 64): Promise<string> {
-  const buffer = new Uint8Array(size);
-  return new TextDecoder().decode(buffer.subarray(0, await flow.read(buffer) ?? 0));
 }
 
 /** A flow with all fast paths, over pieces that have arrived. */

@@ -55,6 +55,9 @@ export interface Expectation extends TestOptions {
   expected?: Record<string, unknown[]>;
 }
 
+/** What leaves the other half open when one has ended. */
+export const half: SideOptions = { allowHalfOpen: true };
+
 type Scenario = (arena: Arena) => Promise<void>;
 
 /** Registers a test that runs a scenario with sockets of `node:net` and with flows, and compares what they saw. */

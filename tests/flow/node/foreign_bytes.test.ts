@@ -6,10 +6,9 @@ import { Duplex, PassThrough, Readable, Writable } from "node:stream";
 import { bufferSink, pipe, readAll, readExact, type TwoWay, writeAll } from "../../../flow/mod.ts";
 import { give, lend, type LendingSource } from "../../../flow/provider.ts";
 import { fromDuplex, fromReadable, fromWritable, toDuplex } from "../../../flow/node/mod.ts";
+import { bytesOf, turns } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf } from "../_helpers.ts";
-import { honest, impostors, liars, losses, secret, truth } from "../_liars.ts";
-import { turns } from "./_helpers.ts";
+import { beforeItWasRead, honest, impostors, liars, losses, secret, truth, whileItWaited } from "../_liars.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -121,9 +120,6 @@ test("what is written to a flow does not lie in the pool that every Buffer has",
   assertEquals(pool.indexOf(mark), -1);
   await flow.close();
 });
-
-const whileItWaited = "was detached or shrunk while the";
-const beforeItWasRead = "was detached or shrunk before it was read";
 
 test("a write of fromDuplex() over toDuplex() fails when its bytes vanish while it waits, and the flows go on", async () => {
   for (const [how, make] of Object.entries(losses)) {

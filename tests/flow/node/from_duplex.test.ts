@@ -21,11 +21,11 @@ import { fromDuplex, toDuplex } from "../../../flow/node/mod.ts";
 import { pattern } from "../../../net/testing/_random.ts";
 import { both, Cancelled, first, Switch } from "../../../switch/mod.ts";
 import { describeData } from "../../../base/_text.ts";
+import { bytesOf, inCancelledScope, readText, turns } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf, inCancelledScope, textOf } from "../_helpers.ts";
 import { anyPort, withNet } from "../../net/_helpers.ts";
+import { attempt, clog } from "../_helpers.ts";
 import { runtime, soon } from "./_side_by_side.ts";
-import { attempt, clog, turns } from "./_helpers.ts";
 
 /** Two connected sockets, each of which the caller must close. */
 async function socketPair(): Promise<[Socket, Socket]> {
@@ -109,7 +109,7 @@ test("fromDuplex() of a socket can go on sending when the other side has ended",
   await turns(5);
   await copyString("still here", a);
   await a.close();
-  assertEquals(await textOf(b), "still here");
+  assertEquals(await readText(b), "still here");
   await b.close();
 });
 

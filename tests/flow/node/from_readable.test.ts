@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { createReadStream, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { PassThrough, Readable, Writable } from "node:stream";
 import { createGunzip, gzipSync } from "node:zlib";
 import { BrokenPipeError, ClosedError, readAll } from "../../../flow/mod.ts";
@@ -9,22 +10,23 @@ import { lend } from "../../../flow/provider.ts";
 import { fromReadable } from "../../../flow/node/mod.ts";
 import { pattern } from "../../../net/testing/_random.ts";
 import { describeData } from "../../../base/_text.ts";
+import { bytesOf, readText, turns, withFolder } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf, cancelling, textOf } from "../_helpers.ts";
-import { turns, withChild, withFolder } from "./_helpers.ts";
+import { cancelling } from "../_helpers.ts";
+import { withChild } from "./_helpers.ts";
 
 test("fromReadable() reads a file", () =>
-  withFolder(async (path) => {
-    writeFileSync(path("file"), pattern(0, 1_000_000));
-    const source = fromReadable(createReadStream(path("file")));
+  withFolder(async (folder) => {
+    writeFileSync(join(folder, "file"), pattern(0, 1_000_000));
+    const source = fromReadable(createReadStream(join(folder, "file")));
     assertEquals(await readAll(source), pattern(0, 1_000_000));
     for (let i = 0; i < 3; i++) assertEquals(await source.read(new Uint8Array(1)), null);
     await source.close();
   }));
 
 test("fromReadable() throws what opening the file failed with, again and again", () =>
-  withFolder(async (path) => {
-    const source = fromReadable(createReadStream(path("nothing")));
+  withFolder(async (folder) => {
+    const source = fromReadable(createReadStream(join(folder, "nothing")));
     const error = await source.read(new Uint8Array(1)).catch((error) => error);
     assertEquals(error.code, "ENOENT");
     assertStrictEquals(await source.read(new Uint8Array(1)).catch((error) => error), error);
@@ -32,8 +34,8 @@ test("fromReadable() throws what opening the file failed with, again and again",
   }));
 
 test("fromReadable() whose file nobody reads does not end the process when opening fails", () =>
-  withFolder(async (path) => {
-    const file = createReadStream(path("nothing"));
+  withFolder(async (folder) => {
+    const file = createReadStream(join(folder, "nothing"));
     fromReadable(file);
     await new Promise<void>((resolve) => file.once("close", resolve));
   }));
@@ -83,7 +85,7 @@ test("fromReadable() loses nothing when a read is cancelled", async () => {
   stream.end("foo");
   await turns(2);
   assertEquals(buffer, new Uint8Array(9));
-  assertEquals(await textOf(source), "foo");
+  assertEquals(await readText(source), "foo");
 });
 
 test("fromReadable() gives all that came before an error, and then the error", async () => {

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { createWriteStream, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { PassThrough, Readable, Writable } from "node:stream";
 import { createGzip, gunzipSync } from "node:zlib";
 import { BrokenPipeError, bytesSource, ClosedError, copy, readAll, writeAll } from "../../../flow/mod.ts";
@@ -10,9 +11,10 @@ import { fromReadable, fromWritable } from "../../../flow/node/mod.ts";
 import { pattern } from "../../../net/testing/_random.ts";
 import { both, Cancelled, Switch } from "../../../switch/mod.ts";
 import { describeData } from "../../../base/_text.ts";
+import { bytesOf, inCancelledScope, turns, withFolder } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf, inCancelledScope } from "../_helpers.ts";
-import { attempt, clog, turns, withChild, withFolder } from "./_helpers.ts";
+import { attempt, clog } from "../_helpers.ts";
+import { errorOf, withChild } from "./_helpers.ts";
 
 /** A stream that takes one write, and never the next. */
 class Stuck extends Writable {
@@ -25,25 +27,20 @@ class Stuck extends Writable {
   }
 }
 
-/** How a stream was destroyed. */
-function destroyed(stream: Writable): Promise<unknown> {
-  return new Promise((resolve) => stream.once("close", () => resolve(stream.errored)));
-}
-
 test("fromWritable() writes a file, which is whole when it is closed", () =>
-  withFolder(async (path) => {
-    const file = createWriteStream(path("file"));
+  withFolder(async (folder) => {
+    const file = createWriteStream(join(folder, "file"));
     const sink = fromWritable(file);
     await copy(bytesSource(pattern(0, 1_000_000)), sink);
     await sink.close();
     assertEquals(file.closed, true);
-    assertEquals(new Uint8Array(readFileSync(path("file"))), pattern(0, 1_000_000));
+    assertEquals(new Uint8Array(readFileSync(join(folder, "file"))), pattern(0, 1_000_000));
     await sink.close();
   }));
 
 test("fromWritable() throws what opening the file failed with, again and again", () =>
-  withFolder(async (path) => {
-    const sink = fromWritable(createWriteStream(path("no/file")));
+  withFolder(async (folder) => {
+    const sink = fromWritable(createWriteStream(join(folder, "no/file")));
     const error = await writeAll(sink, pattern(0, 200_000)).catch((error) => error);
     assertEquals(error.code, "ENOENT");
     assertStrictEquals(await sink.write(bytesOf("again")).catch((error) => error), error);
@@ -51,8 +48,8 @@ test("fromWritable() throws what opening the file failed with, again and again",
   }));
 
 test("fromWritable() whose file cannot be opened throws that at the latest when it is closed", () =>
-  withFolder(async (path) => {
-    const sink = fromWritable(createWriteStream(path("no/file")));
+  withFolder(async (folder) => {
+    const sink = fromWritable(createWriteStream(join(folder, "no/file")));
     await sink.write(bytesOf("hello"));
     assertEquals(await sink.close().catch((error) => error.code), "ENOENT");
   }));
@@ -183,12 +180,12 @@ test("fromWritable() that is aborted destroys the stream, and ends the wait of a
   const closing = sink.close();
   sink.abort(error);
   await closing;
-  assertStrictEquals(await destroyed(stuck), error);
+  assertStrictEquals(await errorOf(stuck), error);
 });
 
 test("fromWritable() that is closed in a cancelled scope destroys the stream at once", async () => {
   const stuck = new Stuck();
-  const how = destroyed(stuck);
+  const how = errorOf(stuck);
   const sink = fromWritable(stuck);
   await sink.write(bytesOf("one"));
   await inCancelledScope(() => sink.close());
@@ -197,7 +194,7 @@ test("fromWritable() that is closed in a cancelled scope destroys the stream at 
 
 test("fromWritable() whose close is cancelled destroys the stream", async () => {
   const stuck = new Stuck();
-  const how = destroyed(stuck);
+  const how = errorOf(stuck);
   const sink = fromWritable(stuck);
   await sink.write(bytesOf("one"));
   await attempt(() => sink.close());
@@ -206,7 +203,7 @@ test("fromWritable() whose close is cancelled destroys the stream", async () => 
 
 test("fromWritable() of a switch that has failed destroys the stream at once", async () => {
   const stuck = new Stuck();
-  const how = destroyed(stuck);
+  const how = errorOf(stuck);
   const error = new Error("Cannot go on");
   const failed = Switch.run(async (sw) => {
     const sink = sw.use(fromWritable(stuck));

@@ -8,9 +8,9 @@ import { type Net, runServer, type StreamSocket, Switch } from "../../../mod.ts"
 import { pipe, type TwoWay } from "../../../flow/mod.ts";
 import { fromReadable, toDuplex } from "../../../flow/node/mod.ts";
 import { socketPair } from "../../../net/testing/mod.ts";
+import { readText } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { anyPort, withNet } from "../../net/_helpers.ts";
-import { textOf } from "../_helpers.ts";
 
 /** A server that answers with what it was asked. */
 function echoServer(): Server {
@@ -25,7 +25,7 @@ async function ask(options: RequestOptions, body: string): Promise<[unknown, str
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     request({ method: "POST", ...options }, resolve).on("error", reject).end(body);
   });
-  return [response.headers["x-path"], await textOf(fromReadable(response))];
+  return [response.headers["x-path"], await readText(fromReadable(response))];
 }
 
 const big = "0123456789".repeat(50_000);

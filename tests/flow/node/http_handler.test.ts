@@ -9,10 +9,10 @@ import type { EventEmitter } from "node:events";
 import { copyString, readAll } from "../../../flow/mod.ts";
 import { httpHandler } from "../../../flow/node/mod.ts";
 import { runServer, type StreamSocket } from "../../../mod.ts";
+import { textOf, until } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { anyPort, text, withNet } from "../../net/_helpers.ts";
+import { anyPort, withNet } from "../../net/_helpers.ts";
 import { runtime, soon } from "./_side_by_side.ts";
-import { until } from "./_helpers.ts";
 
 /** A server that runs, until it is told to stop. */
 interface Served {
@@ -73,7 +73,7 @@ async function readUntil(flow: StreamSocket, what: string): Promise<string> {
     if (all.includes(what)) return all;
     const size = await flow.read(buffer);
     if (size === null) throw new Error(`Expected ${what}, got ${all}`);
-    all += text(buffer.subarray(0, size));
+    all += textOf(buffer.subarray(0, size));
   }
 }
 
@@ -111,7 +111,7 @@ test("httpHandler() lets a response in flight finish, and says that it is the la
     const response = await asked.promise;
     stop();
     setTimeout(() => response.end("x".repeat(1_000_000)), 30);
-    const all = text(await readAll(flow));
+    const all = textOf(await readAll(flow));
     assert(/\r\nconnection: close\r\n/i.test(all), all.slice(0, 200));
     assert(all.length > 1_000_000);
     await drained();
@@ -133,7 +133,7 @@ test("httpHandler() ends a connection after a response whose headers were sent b
     const before = await readUntil(flow, "abc");
     stop();
     setTimeout(() => response.end("def"), 30);
-    assertEquals(text(await readAll(flow)), "def");
+    assertEquals(textOf(await readAll(flow)), "def");
     assert(!/connection: close/i.test(before) || runtime === "deno");
     await drained();
   });
@@ -158,7 +158,7 @@ test("httpHandler() answers all requests that came in one go before it ends", as
     await copyString(ask("/3"), flow);
     await until(() => responses.length === 3);
     for (const response of responses) response.end();
-    const all = text(await readAll(flow));
+    const all = textOf(await readAll(flow));
     assertEquals(all.match(/x-path: \/\d/g), ["x-path: /1", "x-path: /2", "x-path: /3"]);
     const last = all.split("HTTP/1.1 ").map((answer) => /\r\nconnection: close\r\n/i.test(answer));
     assertEquals(last, [false, false, false, true]);
@@ -174,7 +174,7 @@ test("httpHandler() waits for a request that is on its way", async () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     served.stop();
     await copyString(ask("/late").slice(20), flow);
-    assert(text(await readAll(flow)).endsWith("/late"));
+    assert(textOf(await readAll(flow)).endsWith("/late"));
     await served.drained();
   });
   server.close();
@@ -234,7 +234,7 @@ test("httpHandler() waits for a request that began to come before the last answe
     await soon();
     stop();
     await copyString(ask("/2").slice(20), flow);
-    assert(text(await readAll(flow)).endsWith("hello /2"));
+    assert(textOf(await readAll(flow)).endsWith("hello /2"));
     await drained();
   });
   server.close();
@@ -249,7 +249,7 @@ test("httpHandler() ends a connection after the last answer, whatever its client
     const response = await asked.promise;
     stop();
     response.end("hello");
-    assert(text(await readAll(flow)).endsWith("hello"));
+    assert(textOf(await readAll(flow)).endsWith("hello"));
     await drained();
   });
   server.close();

@@ -2,8 +2,8 @@
 
 import { assertEquals } from "@std/assert";
 import { RequestFraming } from "../../../flow/node/_request_framing.ts";
+import { bytesOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf } from "../_helpers.ts";
 
 const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const sized = "POST / HTTP/1.1\r\nContent-Length:  12\r\n\r\nab\r\n\r\nGET /\n";

@@ -10,14 +10,12 @@ import { pipe, readExact, type TwoWay } from "../../../flow/mod.ts";
 import { Switch } from "../../../switch/mod.ts";
 import { fromDuplex, toDuplex } from "../../../flow/node/mod.ts";
 import { runChild } from "../../_child.ts";
+import { turns, until } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { allClosed, asNode, closed, runtime, sideBySide, soon } from "./_side_by_side.ts";
-import { turns, until } from "./_helpers.ts";
+import { allClosed, asNode, closed, half, runtime, sideBySide, soon } from "./_side_by_side.ts";
 
 const fixtures = join(import.meta.dirname as string, "../../fixtures");
 const command = [process.execPath, ...(runtime === "deno" ? ["run", "-A", "--no-check"] : [])];
-
-const half = { allowHalfOpen: true };
 
 /** Writes until the peer has cut the socket off, or has taken so much. Returns how much was taken. */
 async function pour(socket: Socket, size: number): Promise<number> {

@@ -2,10 +2,8 @@
 
 /** How a socket ends and closes, with and without a reader: `node:net` and toDuplex() side by side. */
 import { finished } from "node:stream/promises";
-import { allClosed, sideBySide, soon } from "./_side_by_side.ts";
-import { until } from "./_helpers.ts";
-
-const half = { allowHalfOpen: true };
+import { until } from "../../_helpers.ts";
+import { allClosed, half, sideBySide, soon } from "./_side_by_side.ts";
 
 sideBySide("toDuplex() closes after end() on both sides, though neither reads", async ({ pair, see }) => {
   const [client, server] = await pair();

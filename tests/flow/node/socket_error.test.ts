@@ -5,26 +5,22 @@ import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std
 import { createServer } from "node:net";
 import { connect as connectToPath } from "node:net";
 import { once } from "node:events";
+import { join } from "node:path";
 import { BrokenPipeError, ClosedError, pipe, type TwoWay } from "../../../flow/mod.ts";
 import { toDuplex } from "../../../flow/node/mod.ts";
 import { hostAddress, NetError, type NetErrorCode, tcp, unix } from "../../../net/mod.ts";
 import { socketPair } from "../../../net/testing/mod.ts";
 import { Switch } from "../../../switch/mod.ts";
+import { withFolder } from "../../_helpers.ts";
 import { withNet } from "../../net/_helpers.ts";
 import { test } from "../../_test.ts";
+import { errorOf } from "./_helpers.ts";
 import { allClosed, runtime, sideBySide, soon } from "./_side_by_side.ts";
-import { withFolder } from "./_helpers.ts";
 
 /** What clients look at. */
 function plain(error: unknown): Record<string, unknown> {
   const { code, errno, syscall, address, port, hostname } = error as Record<string, unknown>;
   return { code, errno, syscall, address, port, hostname };
-}
-
-/** The error of a stream that has closed. */
-async function errorOf(duplex: import("node:stream").Duplex): Promise<NodeJS.ErrnoException> {
-  if (!duplex.closed) await new Promise((resolve) => duplex.once("close", resolve));
-  return duplex.errored as NodeJS.ErrnoException;
 }
 
 /** A port of 127.0.0.1 where nothing listens. */
@@ -116,16 +112,16 @@ sideBySide("write() to toDuplex() refuses what a socket refuses", async ({ pair,
 
 for (const [text, host] of [["a path where nothing is", "missing"], ["a path where nothing listens", "stale"]]) {
   test(`toDuplex() of ${text} has the error of a socket`, () =>
-    withFolder((path) =>
+    withFolder((folder) =>
       withNet(async (sw, net) => {
-        if (host === "stale") (await import("node:fs")).writeFileSync(path(host), "");
-        const duplex = toDuplex(() => net.connect(sw, unix(path(host))), { sw });
+        if (host === "stale") (await import("node:fs")).writeFileSync(join(folder, host), "");
+        const duplex = toDuplex(() => net.connect(sw, unix(join(folder, host))), { sw });
         const own = await new Promise<NodeJS.ErrnoException>((resolve) =>
-          connectToPath({ path: path(host) }).on("error", resolve)
+          connectToPath({ path: join(folder, host) }).on("error", resolve)
         );
         const error = await errorOf(duplex);
         // Deno and Bun have numbers and messages of their own for some.
-        assertEquals([error.code, error.syscall, plain(error).address], [own.code, "connect", path(host)]);
+        assertEquals([error.code, error.syscall, plain(error).address], [own.code, "connect", join(folder, host)]);
         if (runtime === "node") assertEquals([plain(error), error.message], [plain(own), own.message]);
         assertInstanceOf(error.cause, NetError);
       })

@@ -17,9 +17,7 @@ import {
 } from "node:http";
 import type { Socket } from "node:net";
 import { buffer, text } from "node:stream/consumers";
-import { allClosed, type Arena, closed, sideBySide, soon } from "./_side_by_side.ts";
-
-const half = { allowHalfOpen: true };
+import { allClosed, type Arena, closed, half, sideBySide, soon } from "./_side_by_side.ts";
 
 /** Serves over the sockets of an arena. */
 async function serve({ listen }: Arena, answer: RequestListener, set: (server: Server) => void = () => {}) {

@@ -5,10 +5,8 @@ import { once } from "node:events";
 import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { finished } from "node:stream/promises";
-import { allClosed, sideBySide, soon } from "./_side_by_side.ts";
-import { until } from "./_helpers.ts";
-
-const half = { allowHalfOpen: true };
+import { until } from "../../_helpers.ts";
+import { allClosed, half, sideBySide, soon } from "./_side_by_side.ts";
 
 sideBySide("pause() of toDuplex() stops 'data', and resume() goes on", async ({ pair, see }) => {
   const [client, server] = await pair();

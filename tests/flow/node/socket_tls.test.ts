@@ -12,9 +12,8 @@ import type { Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { authority, certificate } from "../../net/tls/_helpers.ts";
-import { allClosed, type Arena, sideBySide, soon } from "./_side_by_side.ts";
+import { allClosed, type Arena, half, sideBySide, soon } from "./_side_by_side.ts";
 
-const half = { allowHalfOpen: true };
 const { chain: cert, key } = certificate("localhost") as { chain: string; key: string };
 const trust = { ca: authority, servername: "localhost" };
 

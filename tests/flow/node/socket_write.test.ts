@@ -6,9 +6,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { allClosed, sideBySide, soon } from "./_side_by_side.ts";
-
-const half = { allowHalfOpen: true };
+import { allClosed, half, sideBySide, soon } from "./_side_by_side.ts";
 
 /** All that a socket receives. */
 function received(socket: Socket): Promise<Buffer> {

@@ -20,17 +20,12 @@ import { socketPair } from "../../../net/testing/mod.ts";
 import { pattern } from "../../../net/testing/_random.ts";
 import { awaitCancel, Cancelled, interruptible, Switch, yieldNow } from "../../../switch/mod.ts";
 import { describeData } from "../../../base/_text.ts";
+import { bytesOf, inCancelledScope, readText, turns, until } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf, cancelling, inCancelledScope, textOf } from "../_helpers.ts";
+import { cancelling } from "../_helpers.ts";
 import { anyPort, withNet } from "../../net/_helpers.ts";
+import { errorOf } from "./_helpers.ts";
 import { soon } from "./_side_by_side.ts";
-import { turns, until } from "./_helpers.ts";
-
-/** What a stream was destroyed with, once it has closed. */
-function closed(stream: Duplex): Promise<unknown> {
-  if (stream.closed) return Promise.resolve(stream.errored);
-  return new Promise((resolve) => stream.once("close", () => resolve(stream.errored)));
-}
 
 async function allOf(stream: Readable): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(await stream.toArray()));
@@ -39,9 +34,9 @@ async function allOf(stream: Readable): Promise<Uint8Array> {
 test("toDuplex() carries bytes both ways, and each end on its own", async () => {
   const [a, b] = pipe();
   const duplex = toDuplex(a);
-  const close = closed(duplex);
+  const close = errorOf(duplex);
   duplex.end("ping");
-  assertEquals(await textOf(b), "ping");
+  assertEquals(await readText(b), "ping");
   assertEquals(duplex.destroyed, false);
   await copyString("pong", b);
   await b.shutdown("send");
@@ -57,17 +52,17 @@ test("toDuplex() can still be written to when the other side has ended", async (
   await new Promise<void>((resolve) => duplex.once("end", resolve).resume());
   await turns(3);
   duplex.end("still here");
-  assertEquals(await textOf(b), "still here");
+  assertEquals(await readText(b), "still here");
 });
 
 test("toDuplex() with allowHalfOpen false ends and closes itself with the other side", async () => {
   const [a, b] = pipe();
   const duplex = toDuplex(a, { allowHalfOpen: false });
-  const close = closed(duplex);
+  const close = errorOf(duplex);
   await b.shutdown("send");
   duplex.resume();
   assertEquals(await close, null);
-  assertEquals(await textOf(b), "");
+  assertEquals(await readText(b), "");
 });
 
 test("toDuplex() reads no further than its buffer while nobody reads", async () => {
@@ -93,7 +88,7 @@ test("toDuplex() reads no further than its buffer while nobody reads", async () 
   }
   await writing;
   assertEquals(read, written);
-  await closed(duplex.destroy());
+  await errorOf(duplex.destroy());
 });
 
 test("toDuplex() makes its writer wait while the flow does", async () => {
@@ -128,7 +123,7 @@ test("toDuplex() joins small writes that wait", async () => {
   await until(() => duplex.writableLength === 0);
   assertEquals(sizes, [1, 49]);
   duplex.destroy();
-  await closed(duplex);
+  await errorOf(duplex);
 });
 
 test("pipeline() goes through toDuplex(), with backpressure and the end", async () => {
@@ -140,7 +135,7 @@ test("pipeline() goes through toDuplex(), with backpressure and the end", async 
     allOf(out),
     pipeline(Readable.from([Buffer.from(pattern(0, size))]), there),
     pipeline(back, out).then(() => back.end()),
-    closed(there.resume()),
+    errorOf(there.resume()),
   ]);
   assertEquals(all, pattern(0, size));
 });
@@ -149,7 +144,7 @@ test("toDuplex() that is destroyed closes the flow, and then emits 'close'", asy
   const [a, b] = pipe();
   const duplex = toDuplex(a);
   duplex.destroy();
-  assertEquals(await closed(duplex), null);
+  assertEquals(await errorOf(duplex), null);
   assertEquals(await b.read(new Uint8Array(1)), null);
   await assertRejects(() => a.write(bytesOf("late")), ClosedError);
 });
@@ -162,7 +157,7 @@ test("toDuplex() that is destroyed while it reads and writes leaves nothing behi
   await turns(1);
   duplex.destroy();
   assert(await error instanceof Error);
-  await closed(duplex);
+  await errorOf(duplex);
   await b.close();
 });
 
@@ -172,8 +167,8 @@ test("toDuplex() that is destroyed with an error lets out what was written befor
   const duplex = toDuplex(a);
   duplex.write("400 Bad Request");
   duplex.destroy(error);
-  assertStrictEquals(await closed(duplex), error);
-  assertEquals(await textOf(b), "400 Bad Request");
+  assertStrictEquals(await errorOf(duplex), error);
+  assertEquals(await readText(b), "400 Bad Request");
 });
 
 test("toDuplex() that is destroyed before the flow has taken everything aborts the flow", async () => {
@@ -182,7 +177,7 @@ test("toDuplex() that is destroyed before the flow has taken everything aborts t
     const duplex = toDuplex(a);
     duplex.write(pattern(0, first));
     if (second > 0) duplex.write(pattern(0, second));
-    await closed(duplex.destroy());
+    await errorOf(duplex.destroy());
     assertEquals((await assertRejects(() => readAll(b), NetError)).code, "connection_reset");
   }
 });
@@ -194,8 +189,8 @@ test("toDuplex() that was ended and waits for its close is destroyed without an 
     duplex = toDuplex(a);
     await new Promise<void>((resolve) => duplex?.end("bye", resolve));
   });
-  assertEquals(await closed(duplex as Duplex), null);
-  assertEquals(await textOf(b), "bye");
+  assertEquals(await errorOf(duplex as Duplex), null);
+  assertEquals(await readText(b), "bye");
 });
 
 test("toDuplex() lets out what was written when its switch ends, though its peer goes on sending", () =>
@@ -234,7 +229,7 @@ test("toDuplex() opens a flow at once in its own scope, whatever becomes of its 
     resolve(a);
     await new Promise<void>((resolve) => duplex?.once("connect", resolve));
     duplex?.end("hello");
-    assertEquals(await textOf(b), "hello");
+    assertEquals(await readText(b), "hello");
   });
 });
 
@@ -246,7 +241,7 @@ test("toDuplex() that is destroyed while it opens a flow cancels that", async ()
       throw error;
     })
   );
-  await closed(duplex.destroy());
+  await errorOf(duplex.destroy());
   assertInstanceOf(await opening.promise, Cancelled);
 });
 
@@ -255,7 +250,7 @@ test("toDuplex() is destroyed with what opening a flow throws", async () => {
   const duplex = toDuplex(() => {
     throw error;
   });
-  assertStrictEquals(await closed(duplex), error);
+  assertStrictEquals(await errorOf(duplex), error);
 });
 
 test("toDuplex() that is destroyed shuts down a flow that cannot be closed", async () => {
@@ -265,7 +260,7 @@ test("toDuplex() that is destroyed shuts down a flow that cannot be closed", asy
     write: (bytes) => a.write(bytes),
     shutdown: (how) => a.shutdown(how),
   };
-  await closed(toDuplex(flow).destroy());
+  await errorOf(toDuplex(flow).destroy());
   assertEquals(await b.read(new Uint8Array(1)), null);
 });
 
@@ -280,14 +275,14 @@ test("toDuplex() is destroyed with what reading throws, once all that came befor
   const thrown = await error as NodeJS.ErrnoException;
   assertEquals([thrown.code, thrown.syscall], ["ECONNRESET", "read"]);
   assertInstanceOf(thrown.cause, NetError);
-  await closed(duplex);
+  await errorOf(duplex);
 });
 
 test("toDuplex() is destroyed with what writing throws, and tells the write", async () => {
   const [a, b] = pipe();
   await b.close();
   const duplex = toDuplex(a);
-  const close = closed(duplex);
+  const close = errorOf(duplex);
   const told = await new Promise((resolve) => duplex.write("x", resolve));
   assertInstanceOf(told, Error);
   assertEquals([(told as NodeJS.ErrnoException).code, (told as NodeJS.ErrnoException).syscall], ["EPIPE", "write"]);
@@ -301,7 +296,7 @@ test("toDuplex() is destroyed when the scope in which it was made is cancelled, 
   let duplex: Duplex | undefined;
   const failed = Switch.run(async (sw) => {
     duplex = toDuplex(a);
-    sw.fork(() => closed(duplex as Duplex));
+    sw.fork(() => errorOf(duplex as Duplex));
     await yieldNow();
     throw error;
   });
@@ -332,7 +327,7 @@ test("toDuplex() is destroyed when its switch ends, before that settles, and not
 test("toDuplex() in a cancelled scope is destroyed at once", () =>
   inCancelledScope(async () => {
     const [a, b] = pipe();
-    assertInstanceOf(await closed(toDuplex(a)), Cancelled);
+    assertInstanceOf(await errorOf(toDuplex(a)), Cancelled);
     await b.close();
   }));
 
@@ -344,10 +339,10 @@ test("toDuplex() does not mind that its callers are cancelled", async () => {
   for (const operation of [write, read]) await cancelling(operation, () => turns(1));
   await copyString("pong", b);
   duplex.end();
-  assertEquals(await textOf(b), "foobar");
+  assertEquals(await readText(b), "foobar");
   assertEquals(duplex.destroyed, false);
   duplex.destroy();
-  await closed(duplex);
+  await errorOf(duplex);
 });
 
 test("toDuplex() emits its events in the scope in which it was made", async () => {
@@ -359,9 +354,9 @@ test("toDuplex() emits its events in the scope in which it was made", async () =
     duplex.on("data", (chunk) => writeAll(c, chunk).then(() => c.close()));
   });
   await copyString("hello", b);
-  assertEquals(await textOf(d), "hello");
+  assertEquals(await readText(d), "hello");
   duplex.destroy();
-  await closed(duplex);
+  await errorOf(duplex);
 });
 
 test("toDuplex() with a switch belongs to that, whoever makes it", async () => {
@@ -371,7 +366,7 @@ test("toDuplex() with a switch belongs to that, whoever makes it", async () => {
     await inCancelledScope(() => void toDuplex(pipe()[0], { sw }));
     assertEquals(duplex.destroyed, false);
     duplex.end("hello");
-    assertEquals(await textOf(b), "hello");
+    assertEquals(await readText(b), "hello");
   });
   await assertRejects(() => a.read(new Uint8Array(1)), ClosedError);
 });
@@ -396,22 +391,22 @@ test("toDuplex() of a flow that is yet to come is connecting, and then emits 'co
   await connected;
   assertEquals([duplex.connecting, duplex.pending, duplex.readyState], [false, false, "open"]);
   duplex.end("bird");
-  assertEquals(await textOf(b), "early bird");
+  assertEquals(await readText(b), "early bird");
   duplex.destroy();
-  await closed(duplex);
+  await errorOf(duplex);
 });
 
 test("toDuplex() of a flow that does not come is destroyed with that error", async () => {
   const error = new Error("Cannot connect");
   const duplex = toDuplex(Promise.reject(error));
-  assertStrictEquals(await closed(duplex), error);
+  assertStrictEquals(await errorOf(duplex), error);
 });
 
 test("toDuplex() that is destroyed before the flow comes closes it when it does", async () => {
   const [a, b] = pipe();
   const { promise, resolve } = Promise.withResolvers<TwoWay>();
   const duplex = toDuplex(promise);
-  const close = closed(duplex.destroy());
+  const close = errorOf(duplex.destroy());
   resolve(a);
   await close;
   assertEquals(await b.read(new Uint8Array(1)), null);
@@ -425,7 +420,7 @@ test("toDuplex() that is destroyed before a promised flow comes closes at once, 
     const duplex = toDuplex(promise).resume();
     duplex.write("early");
     await turns(1);
-    assertStrictEquals(await closed(duplex.destroy(error)), error);
+    assertStrictEquals(await errorOf(duplex.destroy(error)), error);
     toDuplex(promise).resume().write("early"); // which the switch destroys
   });
   resolve(a);
@@ -437,7 +432,7 @@ test("toDuplex() of what is no flow is a TypeError, at once or when it has come"
     const text = `Cannot make a stream of ${describeData(wrong)}: must be a flow`;
     assertThrows(() => toDuplex(wrong as never), TypeError, text + ", a promise of it, or a function that opens it");
     for (const late of [Promise.resolve(wrong), () => wrong]) {
-      const thrown = await closed(toDuplex(late as never));
+      const thrown = await errorOf(toDuplex(late as never));
       assertInstanceOf(thrown, TypeError);
       assertEquals(thrown.message, text);
     }
@@ -455,7 +450,7 @@ test("toDuplex() has the addresses of the flow, and its counts", async () => {
   await new Promise<void>((resolve) => duplex.once("end", resolve).resume());
   assertEquals([duplex.bytesRead, duplex.bytesWritten, duplex.readyState], [5, 0, "writeOnly"]);
   duplex.destroy();
-  await closed(duplex);
+  await errorOf(duplex);
   assertEquals(duplex.readyState, "closed");
 });
 
@@ -463,7 +458,7 @@ test("toDuplex() of what is no socket has no addresses", async () => {
   const [a] = pipe();
   const duplex = toDuplex(a);
   assertEquals([duplex.localAddress, duplex.remotePort, duplex.address()], [undefined, undefined, {}]);
-  await closed(duplex.destroy());
+  await errorOf(duplex.destroy());
 });
 
 test("toDuplex() emits 'connect' after connect(), for clients that wait for it", async () => {
@@ -474,7 +469,7 @@ test("toDuplex() emits 'connect' after connect(), for clients that wait for it",
   assertStrictEquals(duplex.connect({ port: 1, host: "nowhere" }), duplex);
   await turns(1);
   assertEquals(log, ["connect", "ready"]);
-  await closed(duplex.destroy());
+  await errorOf(duplex.destroy());
 });
 
 test("toDuplex() passes on the options of a socket, and goes on where the flow has none", async () => {
@@ -490,11 +485,11 @@ test("toDuplex() passes on the options of a socket, and goes on where the flow h
   assertStrictEquals(duplex.setNoDelay().setKeepAlive(true, 1000).ref().unref(), duplex);
   await turns(1);
   assertEquals(set, ["TCP_NODELAY", true, "SO_KEEPALIVE", true]);
-  await closed(duplex.destroy());
+  await errorOf(duplex.destroy());
   const [b] = socketPair();
   const other = toDuplex(b).setNoDelay(false);
   await turns(1);
-  await closed(other.destroy());
+  await errorOf(other.destroy());
 });
 
 test("toDuplex() emits 'timeout' when nothing happens, and again after something has", async () => {
@@ -512,14 +507,14 @@ test("toDuplex() emits 'timeout' when nothing happens, and again after something
   duplex.setTimeout(5, () => {
     throw new Error("A destroyed stream has no timeout");
   });
-  await closed(duplex.destroy());
+  await errorOf(duplex.destroy());
   await new Promise((resolve) => setTimeout(resolve, 20));
 });
 
 test("toDuplex() is destroyed by destroySoon() when everything has gone out", async () => {
   const [a, b] = pipe({ capacity: 10 });
   const duplex = toDuplex(a);
-  const close = closed(duplex);
+  const close = errorOf(duplex);
   duplex.write(pattern(0, 1000));
   duplex.destroySoon();
   assertEquals(await readAll(b), pattern(0, 1000));
@@ -540,6 +535,6 @@ test("toDuplex() reads a flow that cannot be cancelled, and closing that ends th
   duplex.write("hello");
   await turns(1);
   duplex.destroy();
-  await closed(duplex);
+  await errorOf(duplex);
   assertEquals(sink.text(), "hello");
 });

@@ -23,21 +23,11 @@ import {
 } from "../../../flow/mod.ts";
 import { give, lend } from "../../../flow/provider.ts";
 import { pattern } from "../../../net/testing/_random.ts";
-import { both, Cancelled, first, Switch, yieldNow } from "../../../switch/mod.ts";
+import { both, Cancelled, Switch } from "../../../switch/mod.ts";
 import { describeData } from "../../../base/_text.ts";
+import { bytesOf, inCancelledScope, readText, turns } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytesOf, cancelling, inCancelledScope, textOf } from "../_helpers.ts";
-
-async function turns(count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-/** Runs `operation` for some turns. Gives what it gave, or `undefined` if it was cancelled. */
-function attempt<T>(operation: () => Promise<T>): Promise<T | undefined> {
-  return first<T | undefined, undefined>(operation, async () => {
-    for (let i = 0; i < 20; i++) await yieldNow();
-  });
-}
+import { attempt, cancelling } from "../_helpers.ts";
 
 /** A stream that gives a chunk whenever it is told to. */
 function openStream(): { stream: ReadableStream<Uint8Array>; controller: ReadableStreamDefaultController<Uint8Array> } {
@@ -101,7 +91,7 @@ test("fromReadableStream() leaves what a cancelled read asked for to the next re
   controller.close();
   await turns(1);
   assertEquals(buffer, new Uint8Array(9));
-  assertEquals(await textOf(source), "foo");
+  assertEquals(await readText(source), "foo");
 });
 
 test("fromReadableStream() throws the stream's error, again and again", async () => {
@@ -171,7 +161,7 @@ test("fromReadableStream() pulls in the scope in which it was made", async () =>
   await cancelling(() => source.read(new Uint8Array(1)), () => turns(1));
   await copyString("hello", b);
   await b.close();
-  assertEquals(await textOf(source), "hello");
+  assertEquals(await readText(source), "hello");
 });
 
 test("fromWritableStream() waits until the stream is ready, and a cancelled write has taken nothing", async () => {
@@ -227,7 +217,7 @@ async function transferring(): Promise<{ sink: ClosableSink; text: Promise<strin
     }),
   );
   await turns(1); // from now on the stream is told of a chunk in the same turn
-  return { sink, text: textOf(fromReadableStream(readable)) };
+  return { sink, text: readText(fromReadableStream(readable)) };
 }
 
 test("fromWritableStream() counts what it wrote, though the stream transfers its chunks", async () => {
@@ -457,7 +447,7 @@ test("fromWritableStream() writes in the scope in which it was made", async () =
     for (let i = 0; i < 3; i++) await sink.write(bytesOf("foo"));
   };
   await cancelling(write, () => turns(1));
-  const [text] = await both(() => textOf(b), () => sink.close());
+  const [text] = await both(() => readText(b), () => sink.close());
   assertEquals(text, "foofoo");
 });
 

@@ -14,19 +14,10 @@ import {
 } from "../../../flow/mod.ts";
 import { pattern } from "../../../net/testing/_random.ts";
 import { Cancelled, Switch } from "../../../switch/mod.ts";
-import { collectGarbage } from "../../switch/_helpers.ts";
+import { bytesOf, collectGarbage, inCancelledScope, readText, turn, turns } from "../../_helpers.ts";
 import { describeData } from "../../../base/_text.ts";
 import { test } from "../../_test.ts";
-import { bytesOf, foreignSource, inCancelledScope, shortSink, textOf } from "../_helpers.ts";
-
-/** A turn in which what is under way can go on. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-async function turns(count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await turn();
-}
+import { foreignSource, shortSink } from "../_helpers.ts";
 
 /** Makes something in a scope that lives until `cancel` is called. */
 async function inScope<T>(make: () => T): Promise<{ made: T; cancel: () => Promise<void> }> {
@@ -79,7 +70,7 @@ test("toReadableStream() fills the buffer that a reader brings, and leaves the r
   const { value } = await reader.read(new Uint8Array(4));
   assertEquals(value, bytesOf("foob"));
   await reader.cancel();
-  assertEquals(await textOf(source), "ar");
+  assertEquals(await readText(source), "ar");
 });
 
 test("toReadableStream() ends for a reader that brings a buffer", async () => {
@@ -137,7 +128,7 @@ test("toReadableStream() that is cancelled stops the read, and the source loses 
   assertEquals((await reading).done, true);
   await copyString("hello", b);
   await b.close();
-  assertEquals(await textOf(a), "hello");
+  assertEquals(await readText(a), "hello");
 });
 
 test("toReadableStream() that is cancelled when bytes arrive loses nothing", async () => {
@@ -151,7 +142,7 @@ test("toReadableStream() that is cancelled when bytes arrive loses nothing", asy
     const { value } = await reading;
     await cancelling;
     await b.close();
-    assertEquals(new TextDecoder().decode(value) + await textOf(a), "hello");
+    assertEquals(new TextDecoder().decode(value) + await readText(a), "hello");
   }
 });
 
@@ -183,7 +174,7 @@ test("toReadableStream() closes nothing at its end", async () => {
   assertEquals(await new Response(toReadableStream(a)).text(), "ping");
   await copyString("pong", a);
   await a.close();
-  assertEquals(await textOf(b), "pong");
+  assertEquals(await readText(b), "pong");
 });
 
 test("toReadableStream() errors with Cancelled when the scope in which it was made is cancelled", async () => {
@@ -195,7 +186,7 @@ test("toReadableStream() errors with Cancelled when the scope in which it was ma
   assertInstanceOf(thrown, Cancelled);
   await copyString("hello", b);
   await b.close();
-  assertEquals(await textOf(a), "hello");
+  assertEquals(await readText(a), "hello");
 });
 
 test("toReadableStream() on which nobody waits errors at the next read when its scope was cancelled", async () => {
@@ -247,8 +238,8 @@ test("pipeTo() from toReadableStream() to toWritableStream() that is aborted tak
   await failed;
   await copyString("the rest", b);
   await Promise.all([b.close(), c.close()]);
-  assertEquals(await textOf(d), "56789");
-  assertEquals(await textOf(a), "the rest");
+  assertEquals(await readText(d), "56789");
+  assertEquals(await readText(a), "the rest");
 });
 
 test("toWritableStream() has written a chunk when the sink has taken all of it", async () => {
@@ -281,10 +272,10 @@ test("toWritableStream() that is closed ends the sending direction of a flow, an
   const writer = toWritableStream(a).getWriter();
   await writer.write(bytesOf("ping"));
   await writer.close();
-  assertEquals(await textOf(b), "ping");
+  assertEquals(await readText(b), "ping");
   await copyString("pong", b);
   await b.close();
-  assertEquals(await textOf(a), "pong");
+  assertEquals(await readText(a), "pong");
 });
 
 test("toWritableStream() that is closed ends nothing of a plain sink", async () => {
@@ -304,7 +295,7 @@ test("toWritableStream() that is aborted cancels the write that waits, and gives
   assertEquals(await b.read(new Uint8Array(9)), 3);
   await copyString("x", a);
   await a.close();
-  assertEquals(await textOf(b), "x");
+  assertEquals(await readText(b), "x");
 });
 
 test("toWritableStream() errors with what the sink throws", async () => {
@@ -336,7 +327,7 @@ test("toWritableStream() cancels the write that waits when its scope is cancelle
   await cancel();
   assertInstanceOf(await writing, Cancelled);
   await a.close();
-  assertEquals(await textOf(b), "foo");
+  assertEquals(await readText(b), "foo");
 });
 
 test("toWritableStream() that is made in a cancelled scope has errored", () =>

@@ -6,7 +6,7 @@ import { Cancelled, copyString, type Env, formatAddress, run, Switch, tcp } from
 import { test } from "../../_test.ts";
 import { ownHost, ownPort } from "../_helpers.ts";
 import { Peer } from "../../runtime/_peers.ts";
-import { command, outputOf, start } from "./_start.ts";
+import { command, outputOf, start } from "./_helpers.ts";
 
 test("run() gives what main gives, and throws what it throws", async () => {
   assertEquals(await run(() => 1), 1);

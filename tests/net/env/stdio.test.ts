@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { test } from "../../_test.ts";
 import { Peer } from "../../runtime/_peers.ts";
-import { command, outputOf, start } from "./_start.ts";
+import { command, outputOf, start } from "./_helpers.ts";
 
 test("stdin and stdout carry bytes to the end", async () => {
   const text = "hello\n".repeat(20_000);

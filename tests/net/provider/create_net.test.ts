@@ -5,9 +5,10 @@ import { copyString, readAll, Switch, unix } from "../../../mod.ts";
 import { createNet } from "../../../net/provider/mod.ts";
 import type { NetProvider } from "../../../net/provider/mod.ts";
 import type { StreamSocket } from "../../../mod.ts";
+import { textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { fakeNet, FakeProvider } from "../_fake_provider.ts";
-import { anyPort, assertNetError, text, withNet } from "../_helpers.ts";
+import { anyPort, assertNetError, withNet } from "../_helpers.ts";
 
 test("createNet() gives a frozen network without a way back to the provider", () => {
   const { net, provider } = fakeNet();
@@ -52,7 +53,7 @@ test("a conversation goes through the system's network, both ways and both ends"
     const talk = async (from: StreamSocket, to: StreamSocket, words: string) => {
       await copyString(words, from);
       await from.shutdown("send");
-      assertEquals(text(await readAll(to)), words);
+      assertEquals(textOf(await readAll(to)), words);
     };
     await talk(client, server, "hello");
     await talk(server, client, "world");

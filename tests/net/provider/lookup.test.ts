@@ -4,8 +4,8 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { Cancelled, first, formatAddress, IpAddress, Switch } from "../../../mod.ts";
 import type { AddrInfoOptions } from "../../../mod.ts";
 import { test } from "../../_test.ts";
-import { called, fakeNet, microtasks } from "../_fake_provider.ts";
-import { assertNetError, withNet } from "../_helpers.ts";
+import { fakeNet } from "../_fake_provider.ts";
+import { assertNetError, called, microtasks, withNet } from "../_helpers.ts";
 
 async function lookUp(name: string, answers: readonly string[], options?: AddrInfoOptions): Promise<string[]> {
   const { net, provider } = fakeNet();

@@ -3,8 +3,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Cancelled, first, Switch, tcp, type TcpAddress, udp, unix } from "../../../mod.ts";
 import { test } from "../../_test.ts";
-import { called, fakeNet, type FakeProvider, microtasks } from "../_fake_provider.ts";
-import { assertNetError } from "../_helpers.ts";
+import { fakeNet, type FakeProvider } from "../_fake_provider.ts";
+import { assertNetError, called, microtasks } from "../_helpers.ts";
 
 async function nameOf(address: TcpAddress, answer: (provider: FakeProvider) => void): Promise<string> {
   const { net, provider } = fakeNet();

@@ -25,9 +25,10 @@ import {
 } from "../../../net/provider/mod.ts";
 import { mockClock } from "../../../net/testing/mod.ts";
 import { systemClock } from "../../../switch/clock.ts";
+import { textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { FakeProvider } from "../_fake_provider.ts";
-import { assertNetError, text } from "../_helpers.ts";
+import { assertNetError } from "../_helpers.ts";
 
 const server = tcp("10.0.0.2", 80);
 const client = tcp("10.0.0.1", 40_000);
@@ -198,7 +199,7 @@ test("createNet() makes sockets of a provider that pulls and takes little at a t
       await copyString(words, flow);
       await flow.shutdown("send");
     });
-    assertEquals(text(await readAll(flow)), words);
+    assertEquals(textOf(await readAll(flow)), words);
   });
 });
 

@@ -4,8 +4,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { inOrder } from "../../../net/provider/_srv.ts";
 import { Cancelled, first, type ServiceRecord, Switch } from "../../../mod.ts";
 import { test } from "../../_test.ts";
-import { called, fakeNet, microtasks } from "../_fake_provider.ts";
-import { assertNetError } from "../_helpers.ts";
+import { fakeNet } from "../_fake_provider.ts";
+import { assertNetError, called, microtasks } from "../_helpers.ts";
 
 const service = "_http._tcp.example.com";
 const record = (name: string, priority = 0, weight = 0): ServiceRecord => ({ name, port: 80, priority, weight });

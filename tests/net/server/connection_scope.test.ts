@@ -15,8 +15,8 @@ import {
   yieldNow,
 } from "../../../mod.ts";
 import { test } from "../../_test.ts";
-import { called, fakeListener, microtasks } from "../_fake_provider.ts";
-import { signal } from "../_helpers.ts";
+import { fakeListener } from "../_fake_provider.ts";
+import { called, microtasks, signal } from "../_helpers.ts";
 
 type Handler = (scope: ConnectionScope) => unknown;
 

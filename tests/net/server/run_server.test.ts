@@ -3,12 +3,10 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
 import { awaitCancel, Cancelled, ClosedError, copyString, first, NetError, runServer, Switch } from "../../../mod.ts";
 import type { ListeningSocket, RunServerOptions } from "../../../mod.ts";
+import { textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { called, fakeListener, FakeStream, microtasks } from "../_fake_provider.ts";
-import { anyPort, signal, text, withNet } from "../_helpers.ts";
-
-const emfile = Object.assign(new Error("accept EMFILE"), { code: "EMFILE" });
-const rethrow = (error: unknown) => Promise.reject(error);
+import { fakeListener, FakeStream } from "../_fake_provider.ts";
+import { anyPort, called, emfile, microtasks, rethrow, signal, withNet } from "../_helpers.ts";
 
 test("runServer() serves many clients, each in a fiber of its own", async () => {
   await withNet(async (sw, net) => {
@@ -21,7 +19,7 @@ test("runServer() serves many clients, each in a fiber of its own", async () => 
       const flow = await net.connect(sw, listener.address);
       const buffer = new Uint8Array(16);
       const count = await flow.read(buffer);
-      return [text(buffer.subarray(0, count!)), await flow.read(buffer)];
+      return [textOf(buffer.subarray(0, count!)), await flow.read(buffer)];
     }));
     assertEquals(replies, Array(20).fill(["hello", null]));
     stop.abort();

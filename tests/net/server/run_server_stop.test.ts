@@ -4,10 +4,8 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { getEventListeners } from "node:events";
 import { awaitCancel, Cancelled, runServer, Switch } from "../../../mod.ts";
 import { test } from "../../_test.ts";
-import { called, fakeListener, FakeStream, microtasks } from "../_fake_provider.ts";
-import { signal } from "../_helpers.ts";
-
-const rethrow = (error: unknown) => Promise.reject(error);
+import { fakeListener, FakeStream } from "../_fake_provider.ts";
+import { called, microtasks, rethrow, signal } from "../_helpers.ts";
 
 test("runServer() waits for running handlers after stop, and gives what stop gave", async () => {
   await Switch.run(async (sw) => {

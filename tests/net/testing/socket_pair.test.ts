@@ -16,8 +16,9 @@ import {
   yieldNow,
 } from "../../../mod.ts";
 import { checkFlow, socketPair } from "../../../net/testing/mod.ts";
+import { textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { assertNetError, text } from "../_helpers.ts";
+import { assertNetError } from "../_helpers.ts";
 
 for (const check of checkFlow(() => Promise.resolve(socketPair()), { clogged: () => Promise.resolve(socketPair()) })) {
   test(`socketPair(): ${check.name}`, () => check.run());
@@ -56,14 +57,14 @@ test("socketPair() carries bytes and the end both ways", async () => {
   await a.shutdown("send");
   await copy(b, b);
   await b.shutdown("send");
-  assertEquals(text(await readAll(a)), "hello");
+  assertEquals(textOf(await readAll(a)), "hello");
 });
 
 test("socketPair() gives what was written before close, and then the end", async () => {
   const [a, b] = socketPair();
   await copyString("hello", a);
   await a.close();
-  assertEquals(text(await readAll(b)), "hello");
+  assertEquals(textOf(await readAll(b)), "hello");
 });
 
 test("socketPair(): abort() makes reads and writes of the other side connection_reset, again and again", async () => {
@@ -108,7 +109,7 @@ test("socketPair(): abort() after close() does nothing", async () => {
   await copyString("hello", a);
   await a.close();
   a.abort();
-  assertEquals(text(await readAll(b)), "hello");
+  assertEquals(textOf(await readAll(b)), "hello");
 });
 
 test("socketPair(): abort() wakes this side with ClosedError", async () => {

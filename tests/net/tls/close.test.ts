@@ -18,18 +18,10 @@ import {
 import { closeWithin } from "../../../net/_closing.ts";
 import { mockClock, socketPair } from "../../../net/testing/mod.ts";
 import { tlsClient, type TlsConnection, tlsServer } from "../../../net/tls/mod.ts";
+import { textOf, turn } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { text, turn, withSockets } from "../_helpers.ts";
+import { bare, withSockets } from "../_helpers.ts";
 import { clientOptions, secured, securedPipe, serverOptions } from "./_helpers.ts";
-
-/** Only what a flow must have. */
-function bare(flow: TwoWay): TwoWay {
-  return {
-    read: (buffer) => flow.read(buffer),
-    write: (bytes) => flow.write(bytes),
-    shutdown: (how) => flow.shutdown(how),
-  };
-}
 
 /** Whether a promise has settled, after some turns. */
 async function settles(promise: Promise<unknown>): Promise<boolean> {
@@ -55,7 +47,7 @@ test("close() of a TLS connection waits for the other side's end, and drops what
     const closing = client.close();
     await writeAll(server, new Uint8Array(200_000));
     assertEquals(await settles(closing), false);
-    assertEquals(text(await readAll(server)), "hello");
+    assertEquals(textOf(await readAll(server)), "hello");
     await server.close();
     await closing;
   }));

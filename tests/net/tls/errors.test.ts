@@ -15,9 +15,10 @@ import {
 import { mockClock, openCounts, socketPair } from "../../../net/testing/mod.ts";
 import { tlsClient, type TlsClientOptions, TlsError, type TlsErrorCode } from "../../../net/tls/mod.ts";
 import { type TlsCertificate, tlsServer, type TlsServerOptions } from "../../../net/tls/mod.ts";
+import { outcomeOf } from "../../_helpers.ts";
 import { thisRuntime } from "../../_runtimes.ts";
 import { test } from "../../_test.ts";
-import { descriptors, descriptorsBack } from "../../runtime/_peers.ts";
+import { descriptors, descriptorsBack } from "../../runtime/_helpers.ts";
 import { withSockets } from "../_helpers.ts";
 import { authority, certificate, clientOptions, secured, securedPipe, serverOptions } from "./_helpers.ts";
 
@@ -29,23 +30,15 @@ async function failures(
   const [a, b] = pipe();
   const outcomes = await Switch.run((sw) =>
     Promise.all([
-      outcome(async () => {
+      outcomeOf(async () => {
         const flow = await tlsClient(sw, a, { ...clientOptions, ...client });
         await flow.read(new Uint8Array(1)); // with TLS 1.3 only this shows that the server has refused us
       }),
-      outcome(() => tlsServer(sw, b, { ...serverOptions, ...server })),
+      outcomeOf(() => tlsServer(sw, b, { ...serverOptions, ...server })),
     ])
   );
   for (const end of [a, b]) await assertRejects(() => end.write(new Uint8Array(1)), ClosedError);
   return outcomes as [unknown, unknown];
-}
-
-async function outcome(fn: () => Promise<unknown>): Promise<unknown> {
-  try {
-    return await fn();
-  } catch (error) {
-    return error;
-  }
 }
 
 function assertCode(error: unknown, code: TlsErrorCode): void {

@@ -6,8 +6,8 @@ import { Buffer } from "node:buffer";
 import { all, BufReader, copyString, pipe, readAll, Switch, type TwoWay } from "../../../mod.ts";
 import { lend, type LendingSource } from "../../../flow/provider.ts";
 import { tlsClient, TlsError, tlsServer } from "../../../net/tls/mod.ts";
+import { textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { text } from "../_helpers.ts";
 import { clientOptions, serverOptions } from "./_helpers.ts";
 
 /** A flow whose beginning a reader has in its buffer. */
@@ -125,5 +125,5 @@ test("tlsClient() keeps nothing of what a source lends and uses again", () =>
     ]);
     await copyString("hello", server);
     await server.close();
-    assertEquals(text(await readAll(client)), "hello");
+    assertEquals(textOf(await readAll(client)), "hello");
   }));

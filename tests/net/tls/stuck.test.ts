@@ -4,6 +4,7 @@ import { Cancelled, ClosedError, first, pipe, Switch, type TwoWay } from "../../
 import { mockClock } from "../../../net/testing/mod.ts";
 import { type TlsCertificate, tlsClient, TlsError, tlsServer } from "../../../net/tls/mod.ts";
 import { test } from "../../_test.ts";
+import { signal } from "../_helpers.ts";
 import { clientOptions, secured } from "./_helpers.ts";
 
 /** A certificate that never comes, and when it was asked for. */
@@ -48,8 +49,8 @@ test("tlsServer() can be cancelled while it waits for a certificate that never c
 test("tlsServer() takes no notice of a certificate that fails too late", () =>
   Switch.run(async (sw) => {
     const [a, b] = pipe();
-    const { promise, reject } = deferred();
-    const asked = deferred();
+    const { promise, reject } = signal();
+    const asked = signal();
     const certificate = () => {
       asked.resolve();
       return promise as Promise<never>;
@@ -64,7 +65,7 @@ for (const what of ["read", "write"] as const) {
   test(`tlsClient() does not wait longer than its timeout for a flow whose ${what} never ends`, () =>
     Switch.run(async (sw) => {
       const clock = mockClock();
-      const waiting = deferred();
+      const waiting = signal();
       const [a] = pipe();
       const flow: TwoWay = {
         read: (buffer) => a.read(buffer),
@@ -100,13 +101,3 @@ test("tlsClient() sends each of its flights in one write", () =>
     await secured(sw, [counting, b]);
     assertEquals(writes, 2); // lest TCP keeps the second piece of one until the first is confirmed
   }));
-
-function deferred(): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } {
-  let resolve = () => {};
-  let reject: (error: Error) => void = () => {};
-  const promise = new Promise<void>((fulfil, fail) => {
-    resolve = fulfil;
-    reject = fail;
-  });
-  return { promise, resolve, reject };
-}

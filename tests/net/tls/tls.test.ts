@@ -3,8 +3,8 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { createHash, X509Certificate } from "node:crypto";
 import { all, copyString, pipe, readAll, Switch } from "../../../mod.ts";
 import { tlsClient, TlsError, tlsServer } from "../../../net/tls/mod.ts";
+import { textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { text } from "../_helpers.ts";
 import { authority, certificate, clientOptions, secured, securedPipe, serverOptions } from "./_helpers.ts";
 
 /** Who the client sees, by the first line of its subject. */
@@ -31,7 +31,7 @@ test("tlsClient() and tlsServer() carry bytes, and what is on the wire is not th
     const [client, server] = await secured(sw, [a, tap]);
     await copyString("open sesame", client);
     await client.close();
-    assertEquals(text(await readAll(server)), "open sesame");
+    assertEquals(textOf(await readAll(server)), "open sesame");
     const sent = wire.map((bytes) => String.fromCharCode(...bytes)).join("");
     assertEquals([sent.includes("localhost"), sent.includes("open sesame")], [true, false]);
   });
@@ -149,7 +149,7 @@ test("tlsClient() reads what came together with the end of the handshake", () =>
         await server.close();
       },
     ]);
-    assertEquals(text(await readAll(client)), "220 ready");
+    assertEquals(textOf(await readAll(client)), "220 ready");
   }));
 
 test("tlsServer() answers a request that came together with the client's farewell", () =>
@@ -160,7 +160,7 @@ test("tlsServer() answers a request that came together with the client's farewel
     assertEquals(await server.read(new Uint8Array(10)), 4);
     await copyString("pong", server);
     await server.close();
-    assertEquals(text(await readAll(client)), "pong");
+    assertEquals(textOf(await readAll(client)), "pong");
   }));
 
 test("tlsClient() and tlsServer() run over each other, three deep", () =>
@@ -168,7 +168,7 @@ test("tlsClient() and tlsServer() run over each other, three deep", () =>
     const [client, server] = await secured(sw, await secured(sw, await securedPipe(sw)));
     await copyString("deep", client);
     await client.close();
-    assertEquals(text(await readAll(server)), "deep");
+    assertEquals(textOf(await readAll(server)), "deep");
   }));
 
 test("close() of a TLS connection closes the flow under it, once", async () => {
@@ -199,7 +199,7 @@ test("a TLS connection closes with its switch, and says farewell", () =>
       await copyString("bye", client);
       return server;
     });
-    assertEquals(text(await readAll(server)), "bye");
+    assertEquals(textOf(await readAll(server)), "bye");
   }));
 
 test("a TLS connection is in the dump of its switch", () =>

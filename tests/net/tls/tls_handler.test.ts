@@ -14,8 +14,9 @@ import {
 } from "../../../mod.ts";
 import { memoryNet } from "../../../net/testing/mod.ts";
 import { tlsClient, type TlsConnection, TlsError, tlsHandler } from "../../../net/tls/mod.ts";
+import { textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { signal, text } from "../_helpers.ts";
+import { signal } from "../_helpers.ts";
 import { clientOptions, serverOptions } from "./_helpers.ts";
 
 const address = tcp("127.0.0.1", 80);
@@ -47,7 +48,7 @@ test("tlsHandler() serves TLS connections, each with its addresses", async () =>
       const tls = await tlsClient(sw, await connect(sw), { ...clientOptions, protocols: ["echo"] });
       await copyString("hello", tls);
       await tls.shutdown("send");
-      assertEquals(text(await readAll(tls)), "hello");
+      assertEquals(textOf(await readAll(tls)), "hello");
       const [[served, peer]] = seen;
       assertEquals([served.protocol, served.serverName, served.local], ["echo", "localhost", address]);
       assertEquals(served.peer, peer);
@@ -60,7 +61,7 @@ test("tlsHandler() closes the TLS connection when its handler has ended", async 
   await withServer(handler, (connect) =>
     Switch.run(async (sw) => {
       const tls = await tlsClient(sw, await connect(sw), clientOptions);
-      assertEquals(text(await readAll(tls)), "bye"); // a connection that is cut off would be an error
+      assertEquals(textOf(await readAll(tls)), "bye"); // a connection that is cut off would be an error
     }));
 });
 
@@ -84,7 +85,7 @@ test("tlsHandler() lets a slow handshake hold up no other connection", async () 
     Switch.run(async (sw) => {
       const slow = await connect(sw); // says nothing
       const tls = await tlsClient(sw, await connect(sw), clientOptions);
-      assertEquals(text(await readAll(tls)), "hello");
+      assertEquals(textOf(await readAll(tls)), "hello");
       slow.abort();
     }), () => {});
 });
@@ -95,7 +96,7 @@ test("tlsHandler() takes a TLS connection as any other", async () => {
     Switch.run(async (sw) => {
       const outer = await tlsClient(sw, await connect(sw), clientOptions);
       const tls = await tlsClient(sw, outer, clientOptions);
-      assertEquals(text(await readAll(tls)), "deep");
+      assertEquals(textOf(await readAll(tls)), "deep");
     }));
 });
 

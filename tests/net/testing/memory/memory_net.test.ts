@@ -27,8 +27,9 @@ import {
   mockClock,
   openCounts,
 } from "../../../../net/testing/mod.ts";
+import { textOf, turn } from "../../../_helpers.ts";
 import { test } from "../../../_test.ts";
-import { assertNetError, text, turn } from "../../_helpers.ts";
+import { assertNetError } from "../../_helpers.ts";
 
 const at = tcp("127.0.0.1", 80);
 
@@ -300,10 +301,10 @@ test("memoryNet(): one direction ends while the other goes on", () =>
     const [client, server] = await connected(net, sw, await net.listen(sw, at));
     await copyString("question", client);
     await client.shutdown("send");
-    assertEquals(text(await readAll(server)), "question");
+    assertEquals(textOf(await readAll(server)), "question");
     await copyString("answer", server);
     await server.shutdown("send");
-    assertEquals(text(await readAll(client)), "answer");
+    assertEquals(textOf(await readAll(client)), "answer");
   }));
 
 test("memoryNet(): a connection is no longer open once both sides have ended", () =>
@@ -312,7 +313,7 @@ test("memoryNet(): a connection is no longer open once both sides have ended", (
     await copyString("last words", server);
     await both(() => client.shutdown("send"), () => server.shutdown("send"));
     assertEquals(openCounts().sockets, 1); // the client has yet to read
-    assertEquals(text(await readAll(client)), "last words");
+    assertEquals(textOf(await readAll(client)), "last words");
     assertEquals(openCounts().sockets, 0);
     assertEquals(await client.read(new Uint8Array(1)), null);
     await assertRejects(() => client.write(new Uint8Array(1)), ClosedError);
@@ -385,7 +386,7 @@ test("memoryNet(): a write to a side that has closed is connection_reset, and re
     const [client, server] = await connected(net, sw, await net.listen(sw, at));
     await copyString("bye", server);
     await both(() => server.close(), async () => {
-      assertEquals(text(await readAll(client)), "bye");
+      assertEquals(textOf(await readAll(client)), "bye");
       await client.shutdown("receive");
       await client.shutdown("send");
     });

@@ -3,27 +3,21 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type DatagramSocket, formatAddress, Switch, tcp, udp, unix, withTimeout } from "../../../../mod.ts";
 import { memoryNet, openCounts } from "../../../../net/testing/mod.ts";
+import { bytesOf, textOf } from "../../../_helpers.ts";
 import { test } from "../../../_test.ts";
-import { assertNetError, bytes, text } from "../../_helpers.ts";
+import { assertNetError, nextDatagram } from "../../_helpers.ts";
 
 const here = udp("127.0.0.1", 0);
-
-/** The text and the sender of the next datagram. */
-async function next(socket: DatagramSocket): Promise<string> {
-  const buffer = new Uint8Array(100);
-  const { size, from } = await socket.recv(buffer);
-  return `${text(buffer.subarray(0, size))} from ${formatAddress(from)}`;
-}
 
 test("memoryNet(): a datagram arrives in the same turn, and belongs to the receiver", () =>
   Switch.run(async (sw) => {
     const net = memoryNet();
     const a = await net.datagramSocket(sw, here);
     const b = await net.datagramSocket(sw, here);
-    const data = bytes("hello");
-    await a.send([data, bytes("!")], b.local);
+    const data = bytesOf("hello");
+    await a.send([data, bytesOf("!")], b.local);
     data.fill(0);
-    assertEquals(await next(b), "hello! from udp:127.0.0.1:32768");
+    assertEquals(await nextDatagram(b), "hello! from udp:127.0.0.1:32768");
   }));
 
 test("memoryNet(): UDP and TCP ports are different ports", () =>
@@ -41,10 +35,10 @@ test("memoryNet(): a datagram socket on all addresses sends from the one that fi
     const all = await net.datagramSocket(sw, udp("::", 5000));
     for (const [ip, from] of [["10.0.0.5", "10.0.0.5"], ["127.0.0.9", "127.0.0.1"], ["fd00::5", "fd00::5"]]) {
       const one = await net.datagramSocket(sw, udp(ip, 0));
-      await all.send(bytes("x"), one.local);
-      assertEquals(await next(one), `x from ${formatAddress(udp(from, 5000))}`);
-      await one.send(bytes("y"), udp(from, 5000));
-      assertEquals(await next(all), `y from ${formatAddress(one.local)}`);
+      await all.send(bytesOf("x"), one.local);
+      assertEquals(await nextDatagram(one), `x from ${formatAddress(udp(from, 5000))}`);
+      await one.send(bytesOf("y"), udp(from, 5000));
+      assertEquals(await nextDatagram(all), `y from ${formatAddress(one.local)}`);
     }
   }));
 
@@ -52,29 +46,29 @@ test("memoryNet(): a datagram to nobody is lost, and to no address of the host i
   Switch.run(async (sw) => {
     const net = memoryNet();
     const socket = await net.datagramSocket(sw, here);
-    for (let i = 0; i < 3; i++) await socket.send(bytes("x"), udp("127.0.0.1", 9));
+    for (let i = 0; i < 3; i++) await socket.send(bytesOf("x"), udp("127.0.0.1", 9));
     for (const ip of ["192.0.2.1", "255.255.255.255", "224.0.0.251"]) {
-      await assertNetError(() => socket.send(bytes("x"), udp(ip, 9)), "network_unreachable");
+      await assertNetError(() => socket.send(bytesOf("x"), udp(ip, 9)), "network_unreachable");
     }
     const six = await net.datagramSocket(sw, udp("::1", 0));
-    await assertNetError(() => six.send(bytes("x"), udp("127.0.0.1", 9)), "network_unreachable");
+    await assertNetError(() => six.send(bytesOf("x"), udp("127.0.0.1", 9)), "network_unreachable");
   }));
 
 test("memoryNet(): a connected datagram socket learns that nobody is there, once for each datagram", () =>
   Switch.run(async (sw) => {
     const net = memoryNet();
     const socket = await net.datagramSocket(sw, here, { remote: udp("127.0.0.1", 9) });
-    await socket.send(bytes("x"));
-    const error = await assertNetError(() => socket.send(bytes("y")), "connection_refused");
+    await socket.send(bytesOf("x"));
+    const error = await assertNetError(() => socket.send(bytesOf("y")), "connection_refused");
     assertEquals((error.cause as { code?: unknown }).code, "ECONNREFUSED");
-    await socket.send(bytes("x"));
+    await socket.send(bytesOf("x"));
     await assertNetError(() => socket.recv(new Uint8Array(1)), "connection_refused");
     const receiving = assertNetError(() => socket.recv(new Uint8Array(1)), "connection_refused");
-    await socket.send(bytes("x"));
+    await socket.send(bytesOf("x"));
     await receiving;
     const other = await net.datagramSocket(sw, udp("127.0.0.1", 9));
-    await socket.send(bytes("z"));
-    assertEquals(await next(other), `z from ${formatAddress(socket.local)}`);
+    await socket.send(bytesOf("z"));
+    assertEquals(await nextDatagram(other), `z from ${formatAddress(socket.local)}`);
   }));
 
 test("memoryNet(): a connected datagram socket knows its own address, and gets what its peer sends before others do", () =>
@@ -85,9 +79,9 @@ test("memoryNet(): a connected datagram socket knows its own address, and gets w
     const all = await net.datagramSocket(sw, udp("0.0.0.0", 5000), options);
     const connected = await net.datagramSocket(sw, udp("0.0.0.0", 5000), { ...options, remote: peer.local });
     assertEquals(formatAddress(connected.local), "udp:127.0.0.1:5000");
-    await (await net.datagramSocket(sw, here)).send(bytes("strange"), connected.local);
-    for (let i = 0; i < 3; i++) await peer.send(bytes("known"), connected.local);
-    const texts = async (socket: DatagramSocket) => (await socket.recvMany()).map(({ data }) => text(data)).join();
+    await (await net.datagramSocket(sw, here)).send(bytesOf("strange"), connected.local);
+    for (let i = 0; i < 3; i++) await peer.send(bytesOf("known"), connected.local);
+    const texts = async (socket: DatagramSocket) => (await socket.recvMany()).map(({ data }) => textOf(data)).join();
     assertEquals(await texts(connected), "known,known,known");
     assertEquals(await texts(all), "strange");
   }));
@@ -113,9 +107,9 @@ test("memoryNet(): datagram sockets that share a port take turns, and others can
     const sockets = [await open(), await open()];
     await assertNetError(() => net.datagramSocket(sw, udp("127.0.0.1", 5000)), "address_in_use");
     const sender = await net.datagramSocket(sw, here);
-    for (const name of ["a", "b", "c", "d"]) await sender.send(bytes(name), udp("127.0.0.1", 5000));
+    for (const name of ["a", "b", "c", "d"]) await sender.send(bytesOf(name), udp("127.0.0.1", 5000));
     const got = [];
-    for (const socket of sockets) got.push((await socket.recvMany()).map(({ data }) => text(data)).join(""));
+    for (const socket of sockets) got.push((await socket.recvMany()).map(({ data }) => textOf(data)).join(""));
     assertEquals(got.sort(), ["ac", "bd"]);
   }));
 

@@ -13,8 +13,9 @@ import {
   withTcpConnect,
 } from "../../../../mod.ts";
 import { memoryNet, type MemoryNetOptions, mockClock } from "../../../../net/testing/mod.ts";
+import { turn } from "../../../_helpers.ts";
 import { test } from "../../../_test.ts";
-import { assertNetError, turn } from "../../_helpers.ts";
+import { assertNetError } from "../../_helpers.ts";
 
 const hosts = {
   "db.example": ["fd00::5", "10.0.0.5"],

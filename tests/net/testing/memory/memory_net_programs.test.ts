@@ -8,7 +8,6 @@ import {
   awaitCancel,
   both,
   Cancelled,
-  copy,
   copyString,
   hostAddress,
   mapFibers,
@@ -26,8 +25,9 @@ import {
 import { toDuplex } from "../../../../flow/node/mod.ts";
 import { memoryNet, mockClock, openCounts } from "../../../../net/testing/mod.ts";
 import { tlsClient, tlsServer } from "../../../../net/tls/mod.ts";
+import { bytesOf, textOf, turn } from "../../../_helpers.ts";
 import { test } from "../../../_test.ts";
-import { bytes, text, turn } from "../../_helpers.ts";
+import { echo } from "../../_helpers.ts";
 import { authority, certificate } from "../../tls/_helpers.ts";
 
 const hosts = { "db.example": ["10.0.0.5"] };
@@ -41,7 +41,7 @@ function ask(net: Net, question: string): Promise<string> {
       await copyString(question, flow);
       await flow.shutdown("send");
     });
-    return text(answer);
+    return textOf(answer);
   });
 }
 
@@ -63,8 +63,6 @@ async function serving(
   });
   return errors;
 }
-
-const echo = (flow: StreamSocket) => copy(flow, flow);
 
 test("memoryNet(): runServer() serves clients that connect by name", async () => {
   const net = memoryNet({ hosts });
@@ -117,7 +115,7 @@ test("memoryNet(): an idle timeout of a handler comes when the mock clock is mov
     const flow = await net.connect(sw, at);
     await turn();
     clock.advance();
-    assertEquals(text(await readAll(flow)), "timeout");
+    assertEquals(textOf(await readAll(flow)), "timeout");
     assertEquals(clock.now(), 60_000);
     await flow.close();
   });
@@ -153,7 +151,7 @@ test("memoryNet(): TLS runs over its connections", async () => {
     Switch.run(async (sw) => {
       const options = { serverName: "localhost", authorities: authority };
       const tls = await tlsClient(sw, await net.connect(sw, hostAddress("db.example", 5432)), options);
-      assertEquals(text(await readAll(tls)), "secret");
+      assertEquals(textOf(await readAll(tls)), "secret");
     }));
   assertEquals(errors, []);
 });
@@ -197,6 +195,6 @@ test("memoryNet(): a program for datagrams finds its server by name", () =>
     const [remote] = await net.getAddrInfo("db.example", { type: "datagram", service: "53" });
     assert(remote.transport === "udp");
     const client = await net.datagramSocket(sw, "udp4", { remote });
-    await client.send(bytes("hello"));
-    assertEquals((await client.recvMany()).map(({ data }) => text(data)), ["hello"]);
+    await client.send(bytesOf("hello"));
+    assertEquals((await client.recvMany()).map(({ data }) => textOf(data)), ["hello"]);
   }));

@@ -1,18 +1,15 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Starts the programs of the tests of `run`. */
+/** What the tests of `run` share: they start its programs. */
 import { assertEquals } from "@std/assert";
-import { join } from "node:path";
-import { root, thisRuntime } from "../../_runtimes.ts";
-import { Peer } from "../../runtime/_peers.ts";
+import { type Peer, runThis, thisCommand } from "../../runtime/_peers.ts";
 
 /** The command that runs a program of `_program.ts` on this runtime; the name follows. */
-export const command: readonly string[] = thisRuntime().runCommand(join(root, "tests/net/env/_program.ts"));
+export const command: readonly string[] = thisCommand("tests/net/env/_program.ts");
 
 /** Starts a program of `_program.ts` on this runtime. */
 export function start(name: string): Peer {
-  const [program, ...args] = command;
-  return new Peer(program, [...args, name]);
+  return runThis("tests/net/env/_program.ts", name);
 }
 
 /** Starts a program, and gives what it wrote once it has ended well. */
