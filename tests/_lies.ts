@@ -6,7 +6,8 @@ import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 /** What a lie throws when it is asked. */
 export class Lie extends Error {}
 
-function refuse(): never {
+/** A function that throws a lie. */
+export function refuse(): never {
   throw new Lie("Cannot be asked");
 }
 
@@ -25,6 +26,9 @@ const traps: readonly string[] = [
   "set",
   "setPrototypeOf",
 ];
+
+/** A function that is no lie. */
+export const one = (): number => 1;
 
 /** A proxy that throws whatever it is asked. */
 export function refusing<T extends object>(target: T): T {

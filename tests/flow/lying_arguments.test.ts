@@ -14,6 +14,7 @@ import {
   noOptions,
   noText,
   noWhole,
+  one,
   refusalOf,
   refusing,
   revoked,
@@ -29,7 +30,6 @@ type Row = readonly [name: string, strangers: typeof strangers, call: (value: un
 
 /** The room as JavaScript sees it. */
 const js = { ...flow, ...node } as unknown as Record<string, Loose>;
-const one = () => 1;
 const noSize = strangersBut("a number", "2 ** 53");
 
 const source = (): Source => flow.stringSource("hello");

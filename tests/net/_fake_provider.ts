@@ -29,12 +29,14 @@ import {
   type StreamSocket,
   type Switch,
   tcp,
+  type TcpAddress,
 } from "../../mod.ts";
 import { mockClock } from "../../net/testing/mod.ts";
 import { called } from "./_helpers.ts";
 
-const clientAddress = tcp("10.0.0.1", 40_000);
-const serverAddress = tcp("10.0.0.2", 80);
+/** Both ends of what is fake. */
+export const clientAddress: TcpAddress = tcp("10.0.0.1", 40_000);
+export const serverAddress: TcpAddress = tcp("10.0.0.2", 80);
 
 /** The options of a fake socket. */
 export class FakeSettings {

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertFalse, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { Cancelled, first, hostAddress, IpAddress, NetError, Switch, tcp, unix } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { fakeNet, FakeStream } from "./_fake_provider.ts";
+import { fakeNet, FakeStream, serverAddress } from "./_fake_provider.ts";
 import {
   anyPort,
   assertNetError,
@@ -18,8 +18,6 @@ import {
   withNet,
   withSockets,
 } from "./_helpers.ts";
-
-const address = tcp("10.0.0.2", 80);
 
 test("connect() gives a socket that knows both addresses", async () => {
   await withSockets(({ client, server, listener }) => {
@@ -77,7 +75,7 @@ test("connect() asks for the local address, then sets the options in order, and 
   const stream = new FakeStream();
   await Switch.run(async (sw) => {
     const socketOptions = { TCP_NODELAY: true, SO_KEEPALIVE: true, IP_TOS: 16 };
-    const connecting = net.connect(sw, address, { bindTo: tcp("10.0.0.1", 4000), socketOptions });
+    const connecting = net.connect(sw, serverAddress, { bindTo: tcp("10.0.0.1", 4000), socketOptions });
     await called(() => provider.connects.length === 1);
     provider.connects[0].succeed(stream);
     await connecting;
@@ -91,13 +89,13 @@ test("connect() asks for the local address, then sets the options in order, and 
 test("connect() gives the attempt up as soon as it is cancelled", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
-    await first(() => net.connect(sw, address), () => called(() => provider.connects.length === 1));
+    await first(() => net.connect(sw, serverAddress), () => called(() => provider.connects.length === 1));
     assertEquals(provider.connects[0].cancels, 1);
   });
 });
 
 test("connect() is cancelled however soon after the call that comes", async () => {
-  for (const target of [address, hostAddress("example.com", 80)]) {
+  for (const target of [serverAddress, hostAddress("example.com", 80)]) {
     for (let delay = 0; delay < 6; delay++) {
       const { net, provider } = fakeNet();
       await Switch.run((sw) => first(() => net.connect(sw, target), () => microtasks(delay)));
@@ -110,7 +108,7 @@ test("connect() aborts a connection that comes after it was cancelled", async ()
   const { net, provider } = fakeNet();
   const late = new FakeStream();
   await Switch.run(async (sw) => {
-    await first(() => net.connect(sw, address), () => called(() => provider.connects.length === 1));
+    await first(() => net.connect(sw, serverAddress), () => called(() => provider.connects.length === 1));
     provider.connects[0].succeed(late);
     await microtasks();
   });
@@ -120,7 +118,7 @@ test("connect() aborts a connection that comes after it was cancelled", async ()
 test("connect() drops a failure that comes after it was cancelled", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
-    await first(() => net.connect(sw, address), () => called(() => provider.connects.length === 1));
+    await first(() => net.connect(sw, serverAddress), () => called(() => provider.connects.length === 1));
   });
   provider.connects[0].fail(refused);
   await microtasks();
@@ -132,7 +130,7 @@ test("connect() asks the system for nothing in a cancelled scope", async () => {
     await assertRejects(() =>
       Switch.run(async (sw) => {
         sw.fail(new Cancelled(undefined));
-        await net.connect(owner, address);
+        await net.connect(owner, serverAddress);
       }), Cancelled);
   });
   assertEquals(provider.calls, []);
@@ -141,14 +139,14 @@ test("connect() asks the system for nothing in a cancelled scope", async () => {
 test("connect() under a finished switch is a TypeError before any system call", async () => {
   const { net, provider } = fakeNet();
   const sw = await finishedSwitch();
-  await assertRejects(() => net.connect(sw, address), TypeError, "finished");
+  await assertRejects(() => net.connect(sw, serverAddress), TypeError, "finished");
   assertEquals(provider.calls, []);
 });
 
 test("connect() under a releasing switch is a TypeError before any system call", async () => {
   const { net, provider } = fakeNet();
   await Switch.run((sw) => {
-    sw.onRelease(() => assertRejects(() => net.connect(sw, address), TypeError));
+    sw.onRelease(() => assertRejects(() => net.connect(sw, serverAddress), TypeError));
   });
   assertEquals(provider.calls, []);
 });
@@ -157,7 +155,7 @@ test("connect() under a failed switch is Cancelled before any system call", asyn
   const { net, provider } = fakeNet();
   const failed = Switch.run(async (sw) => {
     sw.fail(new Error("Cannot go on"));
-    await assertRejects(() => net.connect(sw, address), Cancelled);
+    await assertRejects(() => net.connect(sw, serverAddress), Cancelled);
   });
   await assertRejects(() => failed, Error, "Cannot go on");
   assertEquals(provider.calls, []);
@@ -165,7 +163,7 @@ test("connect() under a failed switch is Cancelled before any system call", asyn
 
 test("connect() under something that is no switch is a TypeError before any system call", async () => {
   const { net, provider } = fakeNet();
-  await assertRejects(() => net.connect({} as Switch, address), TypeError, "must be a Switch");
+  await assertRejects(() => net.connect({} as Switch, serverAddress), TypeError, "must be a Switch");
   assertEquals(provider.calls, []);
 });
 
@@ -174,7 +172,7 @@ test("connect() is given up when its switch ends meanwhile", async () => {
   const late = new FakeStream();
   let connecting: Promise<unknown> | undefined;
   await Switch.run(async (sw) => {
-    connecting = net.connect(sw, address);
+    connecting = net.connect(sw, serverAddress);
     connecting.catch(() => {});
     await called(() => provider.connects.length === 1);
   });
@@ -189,7 +187,7 @@ test("connect() is Cancelled when its switch fails meanwhile", async () => {
   const { net, provider } = fakeNet();
   const connecting = signal<Promise<unknown>>();
   const failing = Switch.run(async (sw) => {
-    const flow = net.connect(sw, address);
+    const flow = net.connect(sw, serverAddress);
     flow.catch(() => {});
     connecting.resolve(Promise.resolve(flow).then(() => {}, (error) => error));
     await called(() => provider.connects.length === 1);
@@ -204,7 +202,7 @@ test("connect() closes its socket when the switch ends", async () => {
   const { net, provider } = fakeNet();
   const stream = new FakeStream();
   await Switch.run(async (sw) => {
-    const connecting = net.connect(sw, address);
+    const connecting = net.connect(sw, serverAddress);
     await called(() => provider.connects.length === 1);
     provider.connects[0].succeed(stream);
     await connecting;
@@ -215,7 +213,7 @@ test("connect() closes its socket when the switch ends", async () => {
 test("connect() fails with connection_timeout when its time is over, and gives the attempt up", async () => {
   const { net, provider, clock } = fakeNet();
   await Switch.run(async (sw) => {
-    const connecting = assertNetError(() => net.connect(sw, address, { timeout: 100 }), "connection_timeout");
+    const connecting = assertNetError(() => net.connect(sw, serverAddress, { timeout: 100 }), "connection_timeout");
     await called(() => provider.connects.length === 1);
     clock.advance();
     const error = await connecting;
@@ -240,7 +238,7 @@ test("connect() counts the lookup within its timeout", async () => {
 test("connect() has no timer left when it succeeds in time", async () => {
   const { net, provider, clock } = fakeNet();
   await Switch.run(async (sw) => {
-    const connecting = net.connect(sw, address, { timeout: 100 });
+    const connecting = net.connect(sw, serverAddress, { timeout: 100 });
     await called(() => provider.connects.length === 1);
     provider.connects[0].succeed(new FakeStream());
     await connecting;
@@ -320,7 +318,7 @@ test("connect() refuses a socket that the system connected to itself", async () 
 test("connect() keeps the runtime's own error as the cause, and names what is unknown", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
-    const connecting = assertRejects(() => net.connect(sw, address), NetError);
+    const connecting = assertRejects(() => net.connect(sw, serverAddress), NetError);
     await called(() => provider.connects.length === 1);
     const strange = new Error("The cable is on fire");
     provider.connects[0].fail(strange);

@@ -5,7 +5,7 @@ import { Cancelled, ClosedError, first, Switch, tcp } from "../../mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
 import { turn, until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { FakeListener, fakeListener, fakeNet } from "./_fake_provider.ts";
+import { FakeListener, fakeListener, fakeNet, serverAddress } from "./_fake_provider.ts";
 import {
   anyPort,
   assertNetError,
@@ -17,8 +17,6 @@ import {
   signal,
   withNet,
 } from "./_helpers.ts";
-
-const address = tcp("10.0.0.2", 80);
 
 test("listen() on port 0 tells the real port, on which a client can connect", async () => {
   await withNet(async (sw, net) => {
@@ -118,7 +116,7 @@ test("accept() on a closed listener is a ClosedError", async () => {
 test("listen() under a finished switch is a TypeError before any system call", async () => {
   const { net, provider } = fakeNet();
   const sw = await finishedSwitch();
-  await assertRejects(() => net.listen(sw, address), TypeError, "finished");
+  await assertRejects(() => net.listen(sw, serverAddress), TypeError, "finished");
   assertEquals(provider.calls, []);
 });
 
@@ -126,7 +124,7 @@ test("listen() under a failed switch is Cancelled before any system call", async
   const { net, provider } = fakeNet();
   const failed = Switch.run(async (sw) => {
     sw.fail(new Error("Cannot go on"));
-    await assertRejects(() => net.listen(sw, address), Cancelled);
+    await assertRejects(() => net.listen(sw, serverAddress), Cancelled);
   });
   await assertRejects(() => failed, Error, "Cannot go on");
   assertEquals(provider.calls, []);
@@ -134,9 +132,9 @@ test("listen() under a failed switch is Cancelled before any system call", async
 
 test("listen() gives the attempt up when it is cancelled, and closes what comes late", async () => {
   const { net, provider } = fakeNet();
-  const late = new FakeListener(address);
+  const late = new FakeListener(serverAddress);
   await Switch.run(async (sw) => {
-    await first(() => net.listen(sw, address), () => called(() => provider.listens.length === 1));
+    await first(() => net.listen(sw, serverAddress), () => called(() => provider.listens.length === 1));
     assertEquals(provider.listens[0].cancels, 1);
     provider.listens[0].succeed(late);
     await microtasks();
@@ -147,7 +145,7 @@ test("listen() gives the attempt up when it is cancelled, and closes what comes 
 test("listen() is cancelled however soon after the call that comes", async () => {
   for (let delay = 0; delay < 6; delay++) {
     const { net, provider } = fakeNet();
-    await Switch.run((sw) => first(() => net.listen(sw, address), () => microtasks(delay)));
+    await Switch.run((sw) => first(() => net.listen(sw, serverAddress), () => microtasks(delay)));
     for (const attempt of provider.listens) assertEquals(attempt.cancels, 1);
   }
 });
@@ -166,10 +164,10 @@ test("listen() on the system that is cancelled frees the port again", async () =
 
 test("listen() is given up when its switch ends meanwhile", async () => {
   const { net, provider } = fakeNet();
-  const late = new FakeListener(address);
+  const late = new FakeListener(serverAddress);
   const outcome = signal<Promise<unknown>>();
   await Switch.run(async (sw) => {
-    outcome.resolve(net.listen(sw, address).then(() => {}, (error) => error));
+    outcome.resolve(net.listen(sw, serverAddress).then(() => {}, (error) => error));
     await called(() => provider.listens.length === 1);
   });
   assertInstanceOf(await outcome.promise, TypeError);
@@ -181,9 +179,9 @@ test("listen() is given up when its switch ends meanwhile", async () => {
 test("listen() hands its options to the provider, with all defaults", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
-    const listening = net.listen(sw, address, { backlog: undefined });
+    const listening = net.listen(sw, serverAddress, { backlog: undefined });
     await called(() => provider.listens.length === 1);
-    provider.listens[0].succeed(new FakeListener(address));
+    provider.listens[0].succeed(new FakeListener(serverAddress));
     await listening;
   });
   const { backlog, reuseAddr, reusePort, mode } = provider.listenOptions!;

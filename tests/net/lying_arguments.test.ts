@@ -16,6 +16,7 @@ import {
   noOptions,
   noText,
   noWhole,
+  one,
   readOnce,
   refusalOf,
   refusing,
@@ -27,6 +28,7 @@ import {
 } from "../_lies.ts";
 import { test } from "../_test.ts";
 import { fakeNet, FakeStream } from "./_fake_provider.ts";
+import { anyPort } from "./_helpers.ts";
 import { clientOptions, serverOptions } from "./tls/_helpers.ts";
 
 type Loose = (...args: unknown[]) => unknown;
@@ -44,10 +46,7 @@ interface Place {
   readonly client: Record<string, Loose>;
   readonly socket: Record<string, Loose>;
 }
-
-const one = () => 1;
 const onError = () => {};
-const anyIp = tcp("127.0.0.1", 0);
 const noBoolean = strangersBut("true");
 /** No list of anything: a text can be iterated, but it holds no addresses. */
 const noList = strangersBut("an array", "a list with holes");
@@ -70,9 +69,9 @@ const refused:
           (value, { loose, sw, listener }) => loose.connect(sw, listener.address, { [key]: value }),
         ],
       ),
-    ["listen(?, address)", strangers, (value, { loose }) => loose.listen(value, anyIp)],
+    ["listen(?, address)", strangers, (value, { loose }) => loose.listen(value, anyPort)],
     ["listen(sw, ?)", strangers, (value, { loose, sw }) => loose.listen(sw, value)],
-    ["listen(sw, address, ?)", noOptions, (value, { loose, sw }) => loose.listen(sw, anyIp, value)],
+    ["listen(sw, address, ?)", noOptions, (value, { loose, sw }) => loose.listen(sw, anyPort, value)],
     ...Object.entries({
       backlog: strangersBut("a number"),
       linger: noNumber,
@@ -83,7 +82,7 @@ const refused:
     }).map(([key, values]): typeof refused[number] => [
       `listen(sw, address, { ${key}: ? })`,
       values,
-      (value, { loose, sw }) => loose.listen(sw, anyIp, { [key]: value }),
+      (value, { loose, sw }) => loose.listen(sw, anyPort, { [key]: value }),
     ]),
     ["datagramSocket(?, address)", strangers, (value, { loose }) => loose.datagramSocket(value, udp("127.0.0.1", 0))],
     ["datagramSocket(sw, ?)", strangers, (value, { loose, sw }) => loose.datagramSocket(sw, value)],
@@ -275,8 +274,8 @@ const thrown:
     ["hostAddress(name, ?)", noWhole, (value) => js.hostAddress("localhost", value)],
     ["formatAddress(?)", strangers, (value) => js.formatAddress(value)],
     ["parseAddress(?)", strangers, (value) => js.parseAddress(value)],
-    ["sameAddress(?, b)", strangers, (value) => js.sameAddress(value, anyIp)],
-    ["sameAddress(a, ?)", strangers, (value) => js.sameAddress(anyIp, value)],
+    ["sameAddress(?, b)", strangers, (value) => js.sameAddress(value, anyPort)],
+    ["sameAddress(a, ?)", strangers, (value) => js.sameAddress(anyPort, value)],
     ["IpAddress.parse(?)", strangers, (value) => IpAddress.parse(value as string)],
     ["IpAddress.fromBytes(?)", strangers, (value) => IpAddress.fromBytes(value as Uint8Array)],
     ["createNet(?)", strangers, (value) => js.createNet(value)],
@@ -332,7 +331,7 @@ const withOptions: Record<string, { options: object; call: (options: unknown, pl
   },
   listen: {
     options: { backlog: 1, linger: 1, reuseAddr: true, reusePort: true, mode: undefined, socketOptions: {} },
-    call: (options, { loose, sw }) => loose.listen(sw, anyIp, options),
+    call: (options, { loose, sw }) => loose.listen(sw, anyPort, options),
   },
   "connect, an address": {
     options: { transport: "tcp", ip: IpAddress.loopback4, port: 7777 },
@@ -415,7 +414,7 @@ const withOptions: Record<string, { options: object; call: (options: unknown, pl
     call: (record) => Promise.resolve().then(() => js.memoryNet({ services: { name: [record] } })),
   },
   socketPair: {
-    options: { local: anyIp, peer: unix("/x") },
+    options: { local: anyPort, peer: unix("/x") },
     call: (options) => Promise.resolve().then(() => js.socketPair(options)),
   },
   "socketPair, an address": {
@@ -454,7 +453,7 @@ test("an address that is forged by the prototype of IpAddress is refused everywh
       for (const call of [loose.connect, loose.listen]) assertOurs(await refusalOf(() => call(sw, address)));
       assertOurs(await refusalOf(() => loose.getNameInfo(address)));
       assertOurs(thrownBy(() => js.formatAddress(address)));
-      assertOurs(thrownBy(() => js.sameAddress(address, anyIp)));
+      assertOurs(thrownBy(() => js.sameAddress(address, anyPort)));
       assertEquals(IpAddress.loopback4.equals(ip), false);
       assertOurs(thrownBy(() => socket.setOption("IP_ADD_MEMBERSHIP", { group: ip })));
       assertOurs(await refusalOf(() => socket.send(new Uint8Array(1), { ...address, transport: "udp" })));
@@ -465,7 +464,7 @@ test("a switch that is forged by its prototype, or a proxy of one, owns nothing"
   withPlace(async ({ loose, sw, listener, net }) => {
     for (const forged of [Object.create(Switch.prototype), Object.create(sw), new Proxy(sw, {}), { ...sw }]) {
       assertOurs(await refusalOf(() => loose.connect(forged, listener.address)));
-      assertOurs(await refusalOf(() => loose.listen(forged, anyIp)));
+      assertOurs(await refusalOf(() => loose.listen(forged, anyPort)));
       assertOurs(await refusalOf(() => loose.datagramSocket(forged, "udp4")));
       assertOurs(await refusalOf(() => (listener as unknown as Record<string, Loose>).accept(forged)));
       assertOurs(await refusalOf(() => js.acceptFork(forged, listener, one, { onError })));
@@ -512,10 +511,10 @@ test("runServer() takes the first word of a stop that is a thenable", () =>
       },
     };
     for (const [name, then] of Object.entries(words)) {
-      const listener = await net.listen(sw, anyIp);
+      const listener = await net.listen(sw, anyPort);
       assertEquals(await js.runServer(listener, one, { onError, stop: { then } }), 7, name);
     }
-    const listener = await net.listen(sw, anyIp);
+    const listener = await net.listen(sw, anyPort);
     const stop = {
       then() {
         throw new Lie();
@@ -527,7 +526,7 @@ test("runServer() takes the first word of a stop that is a thenable", () =>
 /** What a listener that a program wrote can give. */
 for (const [stranger, value] of strangersBut("a thenable", "a thenable that throws", "a refusing proxy")) {
   test(`a listener that gives ${stranger} for a connection fails its server in our own words, and nothing hangs`, async () => {
-    const listener = { address: anyIp, accept: () => value, close: () => Promise.resolve() };
+    const listener = { address: anyPort, accept: () => value, close: () => Promise.resolve() };
     const error = await refusalOf(() => js.runServer(listener, one, { onError }));
     if (!isItsOwn(error, stranger)) assertOurs(error);
     await Switch.run(async (sw) => {

@@ -14,13 +14,13 @@ import {
 import type { StreamAddress } from "../../mod.ts";
 import { test } from "../_test.ts";
 import { fakeNet } from "./_fake_provider.ts";
+import { anyPort } from "./_helpers.ts";
 
 // deno-lint-ignore no-explicit-any
 type Refusal<Options> = [what: string, address: any, options: Partial<Record<keyof Options, unknown>>, error: any];
 
 const ip4 = tcp("127.0.0.1", 80);
 const path = unix("/run/socket");
-const port0 = tcp("127.0.0.1", 0);
 const longPath = unix("/" + "x".repeat(108));
 
 const connects: Refusal<ConnectOptions>[] = [
@@ -34,7 +34,7 @@ const connects: Refusal<ConnectOptions>[] = [
   ["port -1", { ...ip4, port: -1 }, {}, RangeError],
   ["port 1.5", { ...ip4, port: 1.5 }, {}, RangeError],
   ["port NaN", { ...ip4, port: NaN }, {}, RangeError],
-  ["port 0", port0, {}, RangeError],
+  ["port 0", anyPort, {}, RangeError],
   ["port 0 of a host", { transport: "host", name: "example.com", port: 0 }, {}, RangeError],
   ["a host name that cannot be", { transport: "host", name: "a b", port: 80 }, {}, SyntaxError],
   ["an empty Unix path", unix(""), {}, TypeError],
@@ -47,7 +47,7 @@ const connects: Refusal<ConnectOptions>[] = [
   ["linger -1", ip4, { linger: -1 }, RangeError],
   ["linger of text", ip4, { linger: "9" }, TypeError],
   ["bindTo of another transport", ip4, { bindTo: path }, TypeError],
-  ["bindTo of another transport for a Unix path", path, { bindTo: port0 }, TypeError],
+  ["bindTo of another transport for a Unix path", path, { bindTo: anyPort }, TypeError],
   ["bindTo of another IP version", ip4, { bindTo: tcp("::1", 0) }, TypeError],
   ["bindTo that is a host", ip4, { bindTo: { transport: "host", name: "localhost", port: 80 } }, TypeError],
   ["bindTo of a Unix path, for now", path, { bindTo: unix("/run/other") }, NetError],
@@ -73,27 +73,27 @@ const listens: Refusal<ListenOptions>[] = [
   ["text for an address", "tcp:127.0.0.1:80", {}, TypeError],
   ["a host", { transport: "host", name: "localhost", port: 80 }, {}, TypeError],
   ["a datagram address", udp("127.0.0.1", 80), {}, TypeError],
-  ["port 65536", { ...port0, port: 65536 }, {}, RangeError],
-  ["a port of text", { ...port0, port: "80" }, {}, TypeError],
+  ["port 65536", { ...anyPort, port: 65536 }, {}, RangeError],
+  ["a port of text", { ...anyPort, port: "80" }, {}, TypeError],
   ["an empty Unix path", unix(""), {}, TypeError],
   ["a Unix path that is too long", longPath, {}, TypeError],
   ["an abstract name that is empty", unix("\0"), {}, TypeError],
-  ["backlog 0", port0, { backlog: 0 }, RangeError],
-  ["backlog -1", port0, { backlog: -1 }, RangeError],
-  ["backlog 1.5", port0, { backlog: 1.5 }, RangeError],
-  ["backlog NaN", port0, { backlog: NaN }, RangeError],
-  ["backlog Infinity", port0, { backlog: Infinity }, RangeError],
-  ["linger -1", port0, { linger: -1 }, RangeError],
-  ["linger NaN", port0, { linger: NaN }, RangeError],
+  ["backlog 0", anyPort, { backlog: 0 }, RangeError],
+  ["backlog -1", anyPort, { backlog: -1 }, RangeError],
+  ["backlog 1.5", anyPort, { backlog: 1.5 }, RangeError],
+  ["backlog NaN", anyPort, { backlog: NaN }, RangeError],
+  ["backlog Infinity", anyPort, { backlog: Infinity }, RangeError],
+  ["linger -1", anyPort, { linger: -1 }, RangeError],
+  ["linger NaN", anyPort, { linger: NaN }, RangeError],
   ["mode -1", path, { mode: -1 }, RangeError],
   ["mode 0o1000", path, { mode: 0o1000 }, RangeError],
   ["mode 1.5", path, { mode: 1.5 }, RangeError],
   ["mode NaN", path, { mode: NaN }, RangeError],
-  ["a mode for TCP", port0, { mode: 0o600 }, TypeError],
+  ["a mode for TCP", anyPort, { mode: 0o600 }, TypeError],
   ["a mode for an abstract name", unix("\0name"), { mode: 0o600 }, TypeError],
-  ["a socket option that it does not reach", port0, { socketOptions: { SO_RCVBUF: 1 } }, NetError],
-  ["reusePort, where it is not a feature", port0, { reusePort: true }, NetError],
-  ["IPV6_V6ONLY for IPv4", port0, { socketOptions: { IPV6_V6ONLY: true } }, NetError],
+  ["a socket option that it does not reach", anyPort, { socketOptions: { SO_RCVBUF: 1 } }, NetError],
+  ["reusePort, where it is not a feature", anyPort, { reusePort: true }, NetError],
+  ["IPV6_V6ONLY for IPv4", anyPort, { socketOptions: { IPV6_V6ONLY: true } }, NetError],
 ];
 
 for (const [what, address, options, expected] of listens) {
@@ -107,7 +107,7 @@ for (const [what, address, options, expected] of listens) {
 const datagrams: Refusal<DatagramOptions>[] = [
   ["no address", undefined, {}, TypeError],
   ["a family that is not udp4 or udp6", "udp", {}, TypeError],
-  ["a stream address", port0, {}, TypeError],
+  ["a stream address", anyPort, {}, TypeError],
   ["an empty Unix path", unix(""), {}, TypeError],
   ["a Unix path that is too long", longPath, {}, TypeError],
   ["a Unix path", path, {}, NetError],

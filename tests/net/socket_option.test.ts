@@ -12,6 +12,7 @@ import {
   Switch,
   tcp,
 } from "../../mod.ts";
+import { refuse } from "../_lies.ts";
 import { test } from "../_test.ts";
 import { FakeListener, fakeListener, fakeNet, fakeSocket, FakeStream } from "./_fake_provider.ts";
 import { fakeDatagramSocket } from "./_fake_datagram.ts";
@@ -81,10 +82,6 @@ for (const [name, { good, wrong = [], out = [] }] of Object.entries(values)) {
     });
   });
 }
-
-const refuse = () => {
-  throw new Error("Cannot be asked");
-};
 
 test("setOption() refuses values that cannot be made a text", async () => {
   await Switch.run(async (sw) => {

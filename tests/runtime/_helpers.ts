@@ -63,3 +63,6 @@ export async function withServer<A extends StreamAddress>(
   });
   return errors;
 }
+
+/** The path of the programs that run where a fault is. */
+export const faultProgram: string = "tests/runtime/_fault_program.ts";

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import pg from "pg";
 import { unix, type UnixAddress } from "../../mod.ts";
 import { findTool } from "../_tools.ts";
-import { type Daemon, startDaemon } from "./_daemon.ts";
+import { type Daemon, daemonPeers, startDaemon } from "./_daemon.ts";
 
 /** A PostgreSQL that runs. */
 export interface Postgres extends Daemon {
@@ -55,3 +55,6 @@ export async function startPostgres(): Promise<Postgres> {
   });
   return { ...daemon, path: unix(join(daemon.folder, `.s.PGSQL.${daemon.address.port}`)) };
 }
+
+/** What tests with PostgreSQL need. */
+export const postgresPeers: readonly string[] = daemonPeers("postgres");

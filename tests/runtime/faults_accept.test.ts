@@ -8,9 +8,8 @@ import { copyString, readAll, Switch, tcp } from "../../mod.ts";
 import { textOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { anyPort, assertNetError, ownHost, ownPort, withNet } from "../net/_helpers.ts";
+import { faultProgram } from "./_helpers.ts";
 import { Peer, thisCommand } from "./_peers.ts";
-
-const program = "tests/runtime/_fault_program.ts";
 
 /** Sends a word to an echo server, and takes it back. */
 async function echoed(port: number, patience = 10_000): Promise<string> {
@@ -27,7 +26,11 @@ async function echoed(port: number, patience = 10_000): Promise<string> {
 }
 
 /** Runs an echo server by `command`, and what it was told and has left at the end. */
-async function withServer(command: string, args: readonly string[], fn: (port: number, server: Peer) => Promise<void>) {
+async function withServerProgram(
+  command: string,
+  args: readonly string[],
+  fn: (port: number, server: Peer) => Promise<void>,
+) {
   await using server = new Peer(command, args);
   const port = Number(await server.line());
   assert(port > 0, server.errors);
@@ -51,8 +54,8 @@ const transient = [
 for (const errno of transient) {
   test(`runServer() goes on serving after the system says ${errno} to accept`, async () => {
     const inject = ["-e", "trace=accept4", "-e", `inject=accept4:error=${errno}:when=1..2`];
-    const args = ["-f", "-qq", ...inject, "-o", "/dev/null", ...thisCommand(program, "serve", "127.0.0.1")];
-    await withServer("strace", args, async (port) => {
+    const args = ["-f", "-qq", ...inject, "-o", "/dev/null", ...thisCommand(faultProgram, "serve", "127.0.0.1")];
+    await withServerProgram("strace", args, async (port) => {
       // The first clients may be lost: the runtime closes them, or does not hear for a moment.
       await served(port);
       for (let i = 0; i < 3; i++) assertEquals(await echoed(port), "word");
@@ -70,8 +73,8 @@ async function served(port: number): Promise<void> {
 test(
   "a server out of descriptors harms no live connection, and serves again when it has some",
   async () => {
-    const args = ["--nofile=128:128", ...thisCommand(program, "serve", "127.0.0.1")];
-    await withServer("prlimit", args, async (port, server) => {
+    const args = ["--nofile=128:128", ...thisCommand(faultProgram, "serve", "127.0.0.1")];
+    await withServerProgram("prlimit", args, async (port, server) => {
       await withNet(async (sw, net) => {
         const live = await net.connect(sw, tcp("127.0.0.1", port));
         await copyString("a", live);
@@ -93,7 +96,7 @@ test(
 
 test("listen() on a port for which the program has no right is permission_denied", async () => {
   const limits = ["--bounding-set=-net_bind_service", "--inh-caps=-all"];
-  await using peer = new Peer("setpriv", [...limits, ...thisCommand(program, "listen", "127.0.0.1", "1")]);
+  await using peer = new Peer("setpriv", [...limits, ...thisCommand(faultProgram, "listen", "127.0.0.1", "1")]);
   assertEquals([(await peer.ended).code, peer.output], [0, "permission_denied\n"]);
 }, { peers: process.getuid?.() === 0 ? ["setpriv"] : ["root"] });
 
@@ -129,7 +132,7 @@ test("close() of a listener right after a client has connected leaves nothing op
 });
 
 test("a client that resets while it waits to be accepted is no error of accepting", async () => {
-  await withServer(...splitCommand(thisCommand(program, "serve", "127.0.0.1")), async (port, server) => {
+  await withServerProgram(...splitCommand(thisCommand(faultProgram, "serve", "127.0.0.1")), async (port, server) => {
     for (let i = 0; i < 50; i++) {
       await new Promise<void>((resolve) => {
         const socket = connect(port, "127.0.0.1", () => socket.resetAndDestroy());

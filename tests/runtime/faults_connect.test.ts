@@ -7,11 +7,9 @@ import { first, type NetErrorCode, tcp } from "../../mod.ts";
 import { turn, until } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { anyPort, assertNetError, ownHost, ownPort, withNet } from "../net/_helpers.ts";
-import { leavesNoDescriptor } from "./_helpers.ts";
+import { faultProgram, leavesNoDescriptor } from "./_helpers.ts";
 import { netnsPeers, OtherHost } from "./_netns.ts";
 import { Peer, runThis, thisCommand } from "./_peers.ts";
-
-const program = "tests/runtime/_fault_program.ts";
 
 /** Bun's `node:net` has one word for nearly every failure to connect. */
 const onBun = process.versions.bun !== undefined;
@@ -46,7 +44,7 @@ test("connect() whose packets are dropped is connection_timeout when the system 
   using other = new OtherHost();
   other.rule("tcp dport 80 drop");
   other.sysctl("net.ipv4.tcp_syn_retries", "1");
-  const command = other.command(...thisCommand(program, "connect", "127.0.0.1", "80"));
+  const command = other.command(...thisCommand(faultProgram, "connect", "127.0.0.1", "80"));
   const code = onBun ? "connection_refused" : "connection_timeout";
   assertEquals(await outcomes(...command), [code, code, "back"]);
 }, { peers: netnsPeers });
@@ -78,7 +76,7 @@ for (const [kind, code, bun] of routes) {
   test(`connect() along a route of type ${kind} is ${code}`, async () => {
     using other = new OtherHost();
     other.ip("route", "add", kind, "203.0.113.0/24");
-    const command = other.command(...thisCommand(program, "connect", "203.0.113.1", "80"));
+    const command = other.command(...thisCommand(faultProgram, "connect", "203.0.113.1", "80"));
     const expected = onBun ? bun : code;
     assertEquals(await outcomes(...command), [expected, expected, "back"]);
   }, { peers: netnsPeers });
@@ -86,7 +84,7 @@ for (const [kind, code, bun] of routes) {
 
 test("connect() to where no route leads is network_unreachable, and reaches it once there is one", async () => {
   using other = new OtherHost();
-  const connect = thisCommand(program, "connect", "203.0.113.1", "80");
+  const connect = thisCommand(faultProgram, "connect", "203.0.113.1", "80");
   const code = onBun ? "connection_refused" : "network_unreachable";
   assertEquals(await outcomes(...other.command(...connect)), [code, code, "back"]);
   other.ip("addr", "add", "203.0.113.1/32", "dev", "lo");
@@ -103,7 +101,7 @@ function listens(other: OtherHost, port: number): boolean {
 test("connect() that the system connects to itself is connection_refused", async () => {
   using other = new OtherHost();
   other.sysctl("net.ipv4.ip_local_port_range", "40000 40000"); // the only port is the one that is connected to
-  const command = other.command(...thisCommand(program, "connect", "127.0.0.1", "40000"));
+  const command = other.command(...thisCommand(faultProgram, "connect", "127.0.0.1", "40000"));
   const refused = "connection_refused";
   assertEquals(await outcomes(...command), [refused, refused, "back"]);
 }, { peers: netnsPeers });
@@ -113,7 +111,7 @@ test("connect() without a free port left is address_not_available", async () => 
   other.sysctl("net.ipv4.ip_local_port_range", "40000 40001");
   await using _server = new Peer(...other.command("socat", "tcp-listen:80,fork", "exec:cat"));
   await until(() => listens(other, 80));
-  const command = other.command(...thisCommand(program, "keep", "127.0.0.1", "80", "4"));
+  const command = other.command(...thisCommand(faultProgram, "keep", "127.0.0.1", "80", "4"));
   const none = "address_not_available";
   assertEquals(await outcomes(...command), ["ok", "ok", none, none]);
 }, { peers: [...netnsPeers, "socat"] });
@@ -133,7 +131,7 @@ const errnos: [errno: string, code: NetErrorCode, bun?: NetErrorCode][] = [
 for (const [errno, code, bun] of errnos) {
   test(`connect() to which the system says ${errno} is ${code}`, async () => {
     const args = ["-f", "-qq", "-e", "trace=connect", "-e", `inject=connect:error=${errno}`, "-o", "/dev/null"];
-    const command = thisCommand(program, "connect", "127.0.0.1", "9");
+    const command = thisCommand(faultProgram, "connect", "127.0.0.1", "9");
     const expected = onBun ? bun ?? code : code;
     assertEquals(await outcomes("strace", [...args, ...command]), [expected, expected, "back"]);
   }, { peers: ["strace"] });
@@ -145,7 +143,7 @@ test("connect() without a descriptor left is too_many_open_files, and works agai
     const limit = ["--nofile=256:256"];
     await using peer = new Peer("prlimit", [
       ...limit,
-      ...thisCommand(program, "exhausted", `${listener.address.port}`),
+      ...thisCommand(faultProgram, "exhausted", `${listener.address.port}`),
     ]);
     assertEquals(await peer.line(), "ok");
     const none = await peer.line();
@@ -170,7 +168,7 @@ test("connect() to the unspecified address reaches this host, as the system does
 test("connect() to a listener of a killed process is connection_refused, and its port is free at once", async () => {
   await withNet(async (sw, net) => {
     const address = tcp(ownHost, ownPort());
-    await using server = runThis(program, "serve", ownHost, `${address.port}`);
+    await using server = runThis(faultProgram, "serve", ownHost, `${address.port}`);
     assertEquals(await server.line(), `${address.port}`);
     const client = await net.connect(sw, address);
     server.kill("SIGKILL");

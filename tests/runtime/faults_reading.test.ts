@@ -8,11 +8,9 @@ import { copyString, formatAddress, readAll, tcp, TimeoutError, withTimeout } fr
 import { textOf, until } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { anyPort, assertNetError, withNet, withSockets } from "../net/_helpers.ts";
-import { leavesNoDescriptor } from "./_helpers.ts";
+import { faultProgram, leavesNoDescriptor } from "./_helpers.ts";
 import { netnsPeers, OtherHost } from "./_netns.ts";
 import { Peer, thisCommand } from "./_peers.ts";
-
-const program = "tests/runtime/_fault_program.ts";
 
 test("a read from a peer that has vanished without a word waits, and withTimeout() ends it", async () => {
   using other = new OtherHost();
@@ -36,7 +34,7 @@ test("a read is connection_timeout when the system has resent in vain what was w
   other.sysctl("net.ipv4.tcp_retries2", "1");
   await using server = new Peer(...other.command("socat", "-dd", "tcp-listen:80", "exec:cat"));
   await until(() => server.errors.includes("listening"));
-  const command = thisCommand(program, "talk", "127.0.0.1", "80");
+  const command = thisCommand(faultProgram, "talk", "127.0.0.1", "80");
   await using peer = new Peer(...other.command(...command));
   assertEquals(await peer.line(), "connected");
   other.rule("tcp dport 80 drop");
@@ -49,7 +47,7 @@ test("a read is connection_reset when a firewall resets the connection", async (
   using other = new OtherHost();
   await using server = new Peer(...other.command("socat", "-dd", "tcp-listen:80", "exec:cat"));
   await until(() => server.errors.includes("listening"));
-  await using peer = new Peer(...other.command(...thisCommand(program, "talk", "127.0.0.1", "80")));
+  await using peer = new Peer(...other.command(...thisCommand(faultProgram, "talk", "127.0.0.1", "80")));
   assertEquals(await peer.line(), "connected");
   other.rule("tcp dport 80 reject with tcp reset");
   peer.say("word\n");

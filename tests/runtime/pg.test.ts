@@ -12,10 +12,7 @@ import { openCounts } from "../../net/testing/mod.ts";
 import { until } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { withNet } from "../net/_helpers.ts";
-import { login, postgres, startPostgres, withSlowQuery } from "./_postgres.ts";
-import { daemonPeers } from "./_daemon.ts";
-
-const peers = daemonPeers("postgres");
+import { login, postgres, postgresPeers, startPostgres, withSlowQuery } from "./_postgres.ts";
 
 /** What a client is told to connect over `net`, in `sw`. */
 function over(net: Net, sw: Switch, address: StreamAddress): pg.ClientConfig {
@@ -40,7 +37,7 @@ test("toDuplex() carries a query of pg, and closes when the client ends", () =>
   withClient(async (client) => {
     const { rows } = await client.query("select $1::int + 1 as sum, $2::text as text", [41, "grüße"]);
     assertEquals(rows, [{ sum: 42, text: "grüße" }]);
-  }), { peers });
+  }), { peers: postgresPeers });
 
 test("toDuplex() carries pg over a Unix socket", () =>
   withNet(async (sw, net) => {
@@ -48,7 +45,7 @@ test("toDuplex() carries pg over a Unix socket", () =>
     await client.connect();
     assertEquals((await client.query("select inet_client_addr() as address")).rows, [{ address: null }]);
     await client.end();
-  }), { peers });
+  }), { peers: postgresPeers });
 
 test(
   "toDuplex() carries a large result and a large parameter of pg, byte for byte",
@@ -62,7 +59,7 @@ test(
       const answer = await client.query("select md5($1::text) as hash, length($1::text) as length", [all]);
       assertEquals(answer.rows, [{ hash: md5(all), length: 8 << 20 }]);
     }),
-  { peers },
+  { peers: postgresPeers },
 );
 
 function md5(text: string): string {
@@ -73,7 +70,7 @@ test("toDuplex() carries a pipeline of pg, in order", () =>
   withClient(async (client) => {
     const answers = Array.from({ length: 200 }, (_, i) => client.query("select $1::int as i", [i]));
     assertEquals((await Promise.all(answers)).map(({ rows }) => rows[0].i), answers.map((_, i) => i));
-  }, { pipeline: true }), { peers });
+  }, { pipeline: true }), { peers: postgresPeers });
 
 test("toDuplex() carries notifications to an idle client of pg", () =>
   withClient(async (client, sw, net) => {
@@ -84,14 +81,14 @@ test("toDuplex() carries notifications to an idle client of pg", () =>
     await other.query("notify news, 'hello'");
     assertEquals((await heard)[0].payload, "hello");
     await other.end();
-  }), { peers });
+  }), { peers: postgresPeers });
 
 test("toDuplex() leaves an error of a query with the query, and pg goes on", () =>
   withClient(async (client) => {
     const error = await assertRejects(() => client.query("select 1 / 0"), pg.DatabaseError);
     assertEquals(error.code, "22012");
     assertEquals((await client.query("select 1 as one")).rows, [{ one: 1 }]);
-  }), { peers });
+  }), { peers: postgresPeers });
 
 test(
   "toDuplex() lets go of a caller of pg who gives up, and the connection serves the others",
@@ -105,7 +102,7 @@ test(
         await answer();
         assertEquals((await client.query("select 4 as i")).rows, [{ i: 4 }]);
       }), { pipeline: true }),
-  { peers },
+  { peers: postgresPeers },
 );
 
 test("toDuplex() ends a client of pg that nobody ended with its switch, and its query too", async () => {
@@ -129,7 +126,7 @@ test("toDuplex() ends a client of pg that nobody ended with its switch, and its 
     await assertRejects(() => (client as pg.Client).query("select 1"));
     while (await sessions() > 0);
   });
-}, { peers });
+}, { peers: postgresPeers });
 
 test("toDuplex() tells an idle client of pg that its switch has ended by 'error' and 'end'", async () => {
   const events: unknown[] = [];
@@ -140,7 +137,7 @@ test("toDuplex() tells an idle client of pg that its switch has ended by 'error'
   });
   await until(() => events.includes("end"));
   assertEquals(events, ["ClosedError", "Error", "end"]); // the second is of pg's own making
-}, { peers });
+}, { peers: postgresPeers });
 
 test("toDuplex() fails what a client of pg waits for when the server dies, and nothing else", async () => {
   await using server = await startPostgres();
@@ -163,4 +160,4 @@ test("toDuplex() fails what a client of pg waits for when the server dies, and n
     assertEquals(refused.code, "ECONNREFUSED"); // what retry loops look for
     assertInstanceOf(refused.cause, NetError);
   });
-}, { peers });
+}, { peers: postgresPeers });

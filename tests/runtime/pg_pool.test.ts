@@ -18,10 +18,7 @@ import { toDuplex } from "../../flow/node/mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
 import { until } from "../_helpers.ts";
 import { test } from "../_test.ts";
-import { login, postgres, withSlowQuery } from "./_postgres.ts";
-import { daemonPeers } from "./_daemon.ts";
-
-const peers = daemonPeers("postgres");
+import { login, postgres, postgresPeers, withSlowQuery } from "./_postgres.ts";
 
 /** A pool, and what it has done. */
 interface Used {
@@ -70,7 +67,7 @@ test(
       await until(() => openCounts().sockets === 0);
       assertEquals(errors, []);
     }, { max: 4 }),
-  { peers },
+  { peers: postgresPeers },
 );
 
 test(
@@ -87,7 +84,7 @@ test(
       });
       assertEquals([opened.length, errors], [1, []]);
     }, { max: 1 }),
-  { peers },
+  { peers: postgresPeers },
 );
 
 test(
@@ -97,7 +94,7 @@ test(
       const pid = await Switch.run(() => session(pool));
       assertEquals([await session(pool), opened.length], [pid, 1]);
     }, { max: 1 }),
-  { peers },
+  { peers: postgresPeers },
 );
 
 test(
@@ -114,7 +111,7 @@ test(
       assertEquals(await waiting, await session(pool));
       assertEquals(opened.length, 1);
     }, { max: 1 }),
-  { peers },
+  { peers: postgresPeers },
 );
 
 test(
@@ -132,7 +129,7 @@ test(
       assertEquals(typeof await waiting, "number");
       assertEquals([opened.length, errors], [2, []]);
     }, { max: 1 }),
-  { peers },
+  { peers: postgresPeers },
 );
 
 test(
@@ -156,7 +153,7 @@ test(
         await session(pool);
         assertEquals(opened.length, 1);
       }), { max: 1 }),
-  { peers },
+  { peers: postgresPeers },
 );
 
 test("toDuplex() closes what a pool has idle and busy when its switch ends, though nobody ends the pool", async () => {
@@ -176,7 +173,7 @@ test("toDuplex() closes what a pool has idle and busy when its switch ends, thou
   assertEquals(errors.map((error) => error instanceof ClosedError), errors.map(() => true));
   await assertRejects(async () => await pool.query("select 1"), TypeError, "the switch is finished");
   await pool.end();
-}, { peers });
+}, { peers: postgresPeers });
 
 test("toDuplex() stops the pool's connecting when its switch fails", async () => {
   let waiting: Promise<unknown> | undefined;
@@ -187,7 +184,7 @@ test("toDuplex() stops the pool's connecting when its switch fails", async () =>
   });
   await assertRejects(() => failed, Error, "enough");
   await waiting;
-}, { peers });
+}, { peers: postgresPeers });
 
 test(
   "toDuplex() lets a pool go on with new connections when the server ends one",
@@ -201,5 +198,5 @@ test(
       assertEquals([opened.length, errors.length], [3, 1]);
       await other.end();
     }, { max: 1 }),
-  { peers },
+  { peers: postgresPeers },
 );

@@ -10,10 +10,7 @@ import { until } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { withNet } from "../net/_helpers.ts";
 import { authority, certificate } from "../net/tls/_helpers.ts";
-import { login, type Postgres, postgres } from "./_postgres.ts";
-import { daemonPeers } from "./_daemon.ts";
-
-const peers = daemonPeers("postgres");
+import { login, type Postgres, postgres, postgresPeers } from "./_postgres.ts";
 
 let prepared: Promise<Postgres> | undefined;
 
@@ -62,11 +59,11 @@ test("toDuplex() carries pg with SSL, which verifies the server", () =>
     assertEquals((await client.query("select $1::text as text", [big])).rows, [{ text: big }]);
     await client.end();
     await until(() => openCounts().sockets === 0);
-  }), { peers });
+  }), { peers: postgresPeers });
 
 test("toDuplex() closes when pg with SSL does not trust the server", () =>
   withNet(async (sw, net) => {
     const client = clientFor(await withTls(sw, net), sw, net, {});
     await assertRejects(() => client.connect(), Error);
     await until(() => openCounts().sockets === 0);
-  }), { peers });
+  }), { peers: postgresPeers });

@@ -9,6 +9,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { awaitCancel, Cancelled, currentSignal, first, MultipleErrors, protect, Switch } from "../../switch/mod.ts";
+import { refuse } from "../_lies.ts";
 import { test } from "../_test.ts";
 import { failure, failuresOf, rejectionOf, throwing } from "./_helpers.ts";
 
@@ -56,10 +57,6 @@ test("MultipleErrors holds errors that cannot be made a text", () => {
   const odd = Object.create(null);
   assertStringIncludes(new MultipleErrors([odd, failure]).message, "Cannot go on");
 });
-
-const refuse = () => {
-  throw new Error("Cannot be asked");
-};
 
 /** Values that throw whatever is asked of them. */
 const hostile: [name: string, value: unknown][] = [

@@ -18,6 +18,7 @@ import {
   Switch,
   yieldNow,
 } from "../../switch/mod.ts";
+import { refuse } from "../_lies.ts";
 import { test } from "../_test.ts";
 import { rejectionOf } from "./_helpers.ts";
 
@@ -30,10 +31,6 @@ let started = false;
 
 function never(): void {
   started = true;
-}
-
-function refuse(): never {
-  throw new Error("Cannot be asked");
 }
 
 test("Switch.run() refuses a signal that is none, and leaves no scope behind", async () => {

@@ -13,6 +13,7 @@ import {
   noNumber,
   noOptions,
   noWhole,
+  one,
   readOnce,
   refusalOf,
   refusing,
@@ -32,7 +33,6 @@ const run = Switch.run as unknown as Loose;
 const runProtected = Switch.runProtected as unknown as Loose;
 
 const clock = mockClock();
-const one = () => 1;
 
 /** What is no array of functions: any array of ours is empty, which is one. */
 const noList = strangersBut("an array");

@@ -12,7 +12,6 @@ import {
   runServer,
   type StreamAddress,
   Switch,
-  tcp,
 } from "../../../mod.ts";
 import {
   type Attempt,
@@ -27,11 +26,9 @@ import { mockClock } from "../../../net/testing/mod.ts";
 import { systemClock } from "../../../switch/clock.ts";
 import { textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { FakeProvider } from "../_fake_provider.ts";
+import { clientAddress, FakeProvider, serverAddress } from "../_fake_provider.ts";
 import { assertNetError } from "../_helpers.ts";
 
-const server = tcp("10.0.0.2", 80);
-const client = tcp("10.0.0.1", 40_000);
 const inFlight = 7;
 
 /** One end of a connection that carries at most 7 bytes at a time, and tells everything by a later event. */
@@ -128,7 +125,7 @@ class LoopStream implements ProviderStream {
 
 /** A listener that holds one connection at most; the others wait with the system. */
 class LoopListener implements ProviderListener {
-  readonly address = server;
+  readonly address = serverAddress;
   readonly dropped = 0;
   readonly waiting: (() => LoopStream)[] = [];
   /** How many connections were taken from the system. */
@@ -172,8 +169,8 @@ function loopNet(): { net: Net; listener: LoopListener } {
     features: new Set(["pullAccept"] as const),
     clock: mockClock(),
     connect: () => {
-      const near = new LoopStream(client, server);
-      const far = new LoopStream(server, client);
+      const near = new LoopStream(clientAddress, serverAddress);
+      const far = new LoopStream(serverAddress, clientAddress);
       near.other = far;
       far.other = near;
       listener.waiting.push(() => far);
@@ -191,9 +188,9 @@ function loopNet(): { net: Net; listener: LoopListener } {
 test("createNet() makes sockets of a provider that pulls and takes little at a time", async () => {
   const { net } = loopNet();
   await Switch.run(async (sw) => {
-    const listener = await net.listen(sw, server);
+    const listener = await net.listen(sw, serverAddress);
     sw.fork(() => acceptFork(sw, listener, (flow) => copy(flow, flow), { onError: (error) => sw.fail(error) }));
-    const flow = await net.connect(sw, server);
+    const flow = await net.connect(sw, serverAddress);
     const words = "much more than goes into one write of this network";
     sw.fork(async () => {
       await copyString(words, flow);
@@ -206,8 +203,8 @@ test("createNet() makes sockets of a provider that pulls and takes little at a t
 test("createNet() takes no connection from a provider that pulls before somebody accepts", async () => {
   const { net, listener: system } = loopNet();
   await Switch.run(async (sw) => {
-    const listener = await net.listen(sw, server);
-    for (let i = 0; i < 3; i++) await net.connect(sw, server);
+    const listener = await net.listen(sw, serverAddress);
+    for (let i = 0; i < 3; i++) await net.connect(sw, serverAddress);
     assertEquals(system.pulled, 0);
     await listener.accept(sw);
     assertEquals(system.pulled, 1);
@@ -217,12 +214,12 @@ test("createNet() takes no connection from a provider that pulls before somebody
 test("runServer() takes no connection beyond its limit from a provider that pulls", async () => {
   const { net, listener: system } = loopNet();
   await Switch.run(async (sw) => {
-    const listener = await net.listen(sw, server);
+    const listener = await net.listen(sw, serverAddress);
     const stop = new AbortController();
     const options = { onError: (error: unknown) => sw.fail(error), maxConnections: 2, stop: stop.signal };
     const serving = sw.forkPromise(() => runServer(listener, (flow) => copy(flow, flow), options));
     const flows = [];
-    for (let i = 0; i < 4; i++) flows.push(await net.connect(sw, server));
+    for (let i = 0; i < 4; i++) flows.push(await net.connect(sw, serverAddress));
     for (const flow of flows.slice(0, 2)) {
       await copyString("x", flow);
       assertEquals(await flow.read(new Uint8Array(9)), 1);
@@ -237,8 +234,8 @@ test("runServer() takes no connection beyond its limit from a provider that pull
 test("createNet() makes a reset of a provider's abort", async () => {
   const { net } = loopNet();
   await Switch.run(async (sw) => {
-    const listener = await net.listen(sw, server);
-    const flow = await net.connect(sw, server);
+    const listener = await net.listen(sw, serverAddress);
+    const flow = await net.connect(sw, serverAddress);
     const accepted = await listener.accept(sw);
     const reading = assertNetError(() => flow.read(new Uint8Array(9)), "connection_reset");
     accepted.abort();
@@ -254,10 +251,10 @@ test("createNet() refuses what a provider throws at once, as a NetError", async 
   const names = { lookup: denied, lookupName: denied, lookupServices: denied };
   const net = createNet({ features: new Set(), clock: mockClock(), connect: denied, listen: denied, ...names });
   await Switch.run(async (sw) => {
-    await assertNetError(() => net.connect(sw, server), "permission_denied");
-    await assertNetError(() => net.listen(sw, server), "permission_denied");
+    await assertNetError(() => net.connect(sw, serverAddress), "permission_denied");
+    await assertNetError(() => net.listen(sw, serverAddress), "permission_denied");
     await assertNetError(() => net.getAddrInfo("example.com"), "permission_denied");
-    await assertNetError(() => net.getNameInfo(server), "permission_denied");
+    await assertNetError(() => net.getNameInfo(serverAddress), "permission_denied");
     await assertNetError(() => net.getServices("_http._tcp.example.com"), "permission_denied");
   });
 });
@@ -267,7 +264,7 @@ test("createNet() closes what a provider listens with when its switch fails", as
   let closed = 0;
   system.close = () => Promise.resolve(void closed++);
   const failed = Switch.run(async (sw) => {
-    await net.listen(sw, server);
+    await net.listen(sw, serverAddress);
     throw new Error("Cannot go on");
   });
   await assertRejects(() => failed, Error, "Cannot go on");

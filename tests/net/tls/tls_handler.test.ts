@@ -22,7 +22,7 @@ import { clientOptions, serverOptions } from "./_helpers.ts";
 const address = tcp("127.0.0.1", 80);
 
 /** Runs a server in memory, with a function that connects to it. */
-async function withServer(
+async function withMemoryServer(
   handler: ConnectionHandler,
   fn: (connect: (sw: Switch) => Promise<Connection>) => Promise<void>,
   onError: (error: unknown) => void = (error) => {
@@ -43,7 +43,7 @@ test("tlsHandler() serves TLS connections, each with its addresses", async () =>
     seen.push([tls, peer]);
     await copy(tls, tls);
   });
-  await withServer(handler, (connect) =>
+  await withMemoryServer(handler, (connect) =>
     Switch.run(async (sw) => {
       const tls = await tlsClient(sw, await connect(sw), { ...clientOptions, protocols: ["echo"] });
       await copyString("hello", tls);
@@ -58,7 +58,7 @@ test("tlsHandler() serves TLS connections, each with its addresses", async () =>
 
 test("tlsHandler() closes the TLS connection when its handler has ended", async () => {
   const handler = tlsHandler(serverOptions, (tls) => copyString("bye", tls));
-  await withServer(handler, (connect) =>
+  await withMemoryServer(handler, (connect) =>
     Switch.run(async (sw) => {
       const tls = await tlsClient(sw, await connect(sw), clientOptions);
       assertEquals(textOf(await readAll(tls)), "bye"); // a connection that is cut off would be an error
@@ -69,7 +69,7 @@ test("tlsHandler() reports a handshake that fails, and does not call the handler
   const failed = signal<unknown>();
   let calls = 0;
   const handler = tlsHandler(serverOptions, () => calls++);
-  await withServer(handler, (connect) =>
+  await withMemoryServer(handler, (connect) =>
     Switch.run(async (sw) => {
       const plain = await connect(sw);
       await copyString("GET / HTTP/1.0\r\n\r\n", plain);
@@ -81,7 +81,7 @@ test("tlsHandler() reports a handshake that fails, and does not call the handler
 
 test("tlsHandler() lets a slow handshake hold up no other connection", async () => {
   const handler = tlsHandler(serverOptions, (tls) => copyString("hello", tls));
-  await withServer(handler, (connect) =>
+  await withMemoryServer(handler, (connect) =>
     Switch.run(async (sw) => {
       const slow = await connect(sw); // says nothing
       const tls = await tlsClient(sw, await connect(sw), clientOptions);
@@ -92,7 +92,7 @@ test("tlsHandler() lets a slow handshake hold up no other connection", async () 
 
 test("tlsHandler() takes a TLS connection as any other", async () => {
   const inner = tlsHandler(serverOptions, (tls) => copyString("deep", tls));
-  await withServer(tlsHandler(serverOptions, inner), (connect) =>
+  await withMemoryServer(tlsHandler(serverOptions, inner), (connect) =>
     Switch.run(async (sw) => {
       const outer = await tlsClient(sw, await connect(sw), clientOptions);
       const tls = await tlsClient(sw, outer, clientOptions);
