@@ -216,7 +216,7 @@ test("tlsClient() takes PEM for what its bytes are, and refuses what is not byte
 test("write() and [give]() of TLS take bytes for what they are", async () => {
   await Switch.run(async (sw) => {
     const [client, server] = await securedPipe(sw);
-    const giving = client as TlsConnection & GivingSink;
+    const giving = client as typeof client & GivingSink;
     for (const size of [5, 9000]) {
       for (const [lie, make] of liars(size)) {
         for (const put of [(bytes: Bytes) => client.write(bytes), (bytes: Bytes) => giving[give]([bytes])]) {
