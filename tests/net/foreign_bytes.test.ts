@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { give, type GivingSink, lend } from "../../flow/provider.ts";
 import { IpAddress, NetError, pipe, readExact, type TwoWay, udp, writeAll } from "../../mod.ts";
 import { memoryNet } from "../../net/testing/mod.ts";
-import { tlsClient, type TlsConnection } from "../../net/tls/mod.ts";
+import { tlsClient } from "../../net/tls/mod.ts";
 import { both, Switch } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { clog } from "../flow/_helpers.ts";
