@@ -11,6 +11,7 @@ import { allClosed, sideBySide, soon } from "./_side_by_side.ts";
 
 sideBySide("setTimeout() of toDuplex() emits 'timeout' once, and leaves the socket open", async ({ pair, see }) => {
   const [client, server] = await pair();
+  await soon(50); // reading ahead has begun, which counts as activity
   see("test", client.setTimeout(20) === client, client.timeout);
   await soon(120);
   see("test", client.destroyed);
