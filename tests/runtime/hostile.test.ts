@@ -53,6 +53,9 @@ const verbose = process.env.SLUICE_HOSTILE_SECONDS !== undefined;
 /** How long a client that behaves well waits, in milliseconds, on a machine that is busy with its peers. */
 const patience = 20_000;
 
+/** A client with that much time for its handshake. */
+const patient = { ...clientOptions, handshakeTimeout: patience };
+
 /** The most that the heap may grow from the first third of the time to the end. */
 const mostGrowth = 16 * 1024 * 1024;
 
@@ -100,7 +103,7 @@ test("a server and clients live among hostile peers, and a client that behaves w
       const echo = await serve((flow) => copy(flow, flow));
       const flood = await serve((flow) => writeAll(flow, pattern(0, 300_000)));
       const tls = await serve(async (flow, _, scope) => {
-        const inner = await tlsServer(scope.sw, flow, { ...serverOptions, handshakeTimeout: 10_000 });
+        const inner = await tlsServer(scope.sw, flow, { ...serverOptions, handshakeTimeout: patience });
         await copy(inner, inner);
       });
       const startTls = await serve(async (flow, _, scope) => {
@@ -108,7 +111,7 @@ test("a server and clients live among hostile peers, and a client that behaves w
         while (await plain.line() !== "STARTTLS") await copyString("500 what?\r\n", flow);
         if (plain.buffered > 0) return; // a command that would be taken for an encrypted one
         await copyString("220 go ahead\r\n", flow);
-        const options = { ...serverOptions, handshakeTimeout: 10_000 };
+        const options = { ...serverOptions, handshakeTimeout: patience };
         const inner = await tlsServer(scope.sw, plain.unread(flow), options);
         await copy(inner, inner);
       });
@@ -145,14 +148,14 @@ test("a server and clients live among hostile peers, and a client that behaves w
         };
         const plain = () => again("served", async (own) => await talk(await net.connect(own, echo)));
         const secure = () =>
-          again("overTls", async (own) => await talk(await tlsClient(own, await net.connect(own, tls), clientOptions)));
+          again("overTls", async (own) => await talk(await tlsClient(own, await net.connect(own, tls), patient)));
         const upgraded = () =>
           again("upgraded", async (own) => {
             const flow = await net.connect(own, startTls);
             await copyString("STARTTLS\r\n", flow);
             const plain = new BufReader(flow, { maxSize: 1024 });
             assertEquals(await plain.line(), "220 go ahead");
-            await talk(await tlsClient(own, plain.unread(flow), clientOptions));
+            await talk(await tlsClient(own, plain.unread(flow), patient));
           });
         const questions = () =>
           again("datagrams", async (own) => {
