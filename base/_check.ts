@@ -111,6 +111,11 @@ export function isIterable(value: unknown): value is Iterable<unknown> {
   return typeof fieldOfAny(value, Symbol.iterator) === "function";
 }
 
+/** Whether `value` can be read as an asynchronous iterable. */
+export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof fieldOfAny(value, Symbol.asyncIterator) === "function";
+}
+
 /** The name of the class of an object, which a program can choose; `undefined` where it has none. */
 export function className(object: unknown): string | undefined {
   const name = fieldOfAny(fieldOfAny(object, "constructor"), "name");

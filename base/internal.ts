@@ -15,6 +15,7 @@ export {
   className,
   fieldOf,
   functionName,
+  isAsyncIterable,
   isInstance,
   isIterable,
   isPromise,

@@ -3,13 +3,13 @@
 /** What connecting to a name and connecting to any of several addresses share. */
 import { isInstance } from "../base/internal.ts";
 import { asOperation, type Clock, TimeoutError, withTimeout } from "../switch/internal.ts";
-import { race } from "./_race.ts";
+import { type Dialled, race } from "./_race.ts";
 import type { HostAddress, StreamAddress, TcpAddress } from "./address.ts";
-import { NetError } from "./errors.ts";
 import type { StreamSocket } from "./connection.ts";
+import { NetError } from "./errors.ts";
 
 /** Runs `fn`, for at most `timeout` milliseconds; then it fails with `connection_timeout`. */
-export async function within<T>(
+export async function connectWithin<T>(
   clock: Clock,
   timeout: number,
   target: StreamAddress | HostAddress | string,
@@ -25,39 +25,49 @@ export async function within<T>(
 }
 
 /** What {@linkcode connectToAny} connects to. */
-export interface AnyTarget {
-  /** What the delays run on. */
+export interface AnyTarget<A, D extends Dialled> {
+  /** The clock on which the delays run. */
   readonly clock: Clock;
   /** What the error calls all of it. */
   readonly target: HostAddress | string;
   /** The local address, which leaves out the addresses of the other family. */
   readonly bindTo: StreamAddress | undefined;
-  /** Finds the addresses; see {@linkcode race}. */
-  find(found: (addresses: readonly TcpAddress[]) => void): Promise<readonly TcpAddress[]>;
-  /** Connects to one of them. */
-  dial(address: TcpAddress): Promise<StreamSocket>;
+  /** See {@linkcode race}. */
+  readonly answers: AsyncIterable<A>;
+  /** See {@linkcode race}. */
+  addressesOf(answer: A): readonly TcpAddress[];
+  /** See {@linkcode race}. */
+  dial(address: TcpAddress): Promise<D>;
+  /** See {@linkcode race}. */
+  take(connection: D): StreamSocket;
 }
 
-/** Races the addresses of one target. When all fail, the error has the last code, and the errors of all as its cause. */
-export function connectToAny({ clock, target, bindTo, find, dial }: AnyTarget): Promise<StreamSocket> {
+/**
+ * Races the addresses of one target. When all fail, the error has the last code, and the errors of all as its cause.
+ */
+export function connectToAny<A, D extends Dialled>(plan: AnyTarget<A, D>): Promise<StreamSocket> {
+  const { target, bindTo } = plan;
   const version = bindTo?.transport === "tcp" ? bindTo.ip.version : undefined;
-  const reachable = (addresses: readonly TcpAddress[]) =>
-    addresses.filter(({ ip }) => version === undefined || ip.version === version);
+  let count = 0;
   return race({
-    clock,
-    find: async (found) => reachable(await find((addresses) => found(reachable(addresses)))),
-    dial,
+    ...plan,
+    addressesOf(answer) {
+      const addresses = plan.addressesOf(answer);
+      count += addresses.length;
+      return addresses.filter(({ ip }) => version === undefined || ip.version === version);
+    },
     failure(failures) {
       const last = failures.at(-1);
-      if (last === undefined) {
-        const lookupCode = "ADDRFAMILY"; // there are addresses, but none that bindTo can reach
-        return new NetError("address_lookup_failed", { operation: "connect", address: target, lookupCode });
+      if (last !== undefined) {
+        const cause = new AggregateError(
+          failures,
+          failures.length === 1 ? "The only address failed" : `All ${failures.length} addresses failed`,
+        );
+        return new NetError(last.code, { operation: "connect", address: target, cause });
       }
-      const cause = new AggregateError(
-        failures,
-        failures.length === 1 ? "The only address failed" : `All ${failures.length} addresses failed`,
-      );
-      return new NetError(last.code, { operation: "connect", address: target, cause });
+      if (count === 0) return new RangeError("Cannot connect to any address: there is none");
+      const lookupCode = "ADDRFAMILY"; // there are addresses, but none that bindTo can reach
+      return new NetError("address_lookup_failed", { operation: "connect", address: target, lookupCode });
     },
   });
 }

@@ -14,20 +14,44 @@ export function readConnectOptions(options: ConnectOptions | undefined): Connect
   return { timeout, linger, bindTo, socketOptions };
 }
 
-/** Checks what {@linkcode Net.connect} was given, but for socket options. */
-export function checkConnectOptions(
-  to: StreamAddress | HostAddress,
-  options: ConnectOptions,
-): { bindTo: StreamAddress | undefined; timeout: number; linger: number } {
-  const { timeout = Infinity, linger = defaultLinger, bindTo: from } = options;
-  const action = `connect to ${describeAddress(to)}`;
+/** The options of {@linkcode Net.connect} that are not socket options: all set, all checked. */
+export interface CheckedConnectOptions {
+  readonly bindTo: StreamAddress | undefined;
+  /** In milliseconds. */
+  readonly timeout: number;
+  /** In milliseconds. */
+  readonly linger: number;
+}
+
+/** Throws unless `to` is an address that can be connected to. */
+export function checkConnectable(to: StreamAddress | HostAddress): void {
   if (to.transport === "unix") checkUnixPath(to.path);
-  else if (to.port === 0) throw new RangeError(`Cannot ${action}: port 0 can only be listened on`);
+  else if (to.port === 0) {
+    throw new RangeError(`Cannot connect to ${describeAddress(to)}: port 0 can only be listened on`);
+  }
+}
+
+/**
+ * Checks the options of {@linkcode Net.connect}, but for socket options.
+ *
+ * @param to Where to. Of several addresses that a text stands for, `bindTo` may fit some only.
+ */
+export function checkConnectOptions(
+  to: StreamAddress | HostAddress | string,
+  options: ConnectOptions,
+): CheckedConnectOptions {
+  const { timeout = Infinity, linger = defaultLinger, bindTo: from } = options;
+  const action = `connect to ${typeof to === "string" ? to : describeAddress(to)}`;
+  if (typeof to !== "string") checkConnectable(to);
+  const transport = typeof to === "string" ? "host" : to.transport;
   const bindTo = from === undefined ? undefined : checkStreamAddress(from);
-  if (bindTo !== undefined && (bindTo.transport === "unix") !== (to.transport === "unix")) {
+  if (bindTo !== undefined && (bindTo.transport === "unix") !== (transport === "unix")) {
     throw new TypeError(`Cannot ${action} from ${describeAddress(bindTo)}: bindTo must be of the same transport`);
   }
-  if (bindTo?.transport === "tcp" && to.transport === "tcp" && bindTo.ip.version !== to.ip.version) {
+  if (
+    bindTo?.transport === "tcp" && typeof to !== "string" && to.transport === "tcp" &&
+    bindTo.ip.version !== to.ip.version
+  ) {
     throw new TypeError(`Cannot ${action} from ${describeAddress(bindTo)}: bindTo must be of the same IP version`);
   }
   if (bindTo?.transport === "unix") throw new NetError("not_supported", { operation: "bind", address: bindTo });

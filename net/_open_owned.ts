@@ -11,6 +11,7 @@ import {
   isSwitchCancelled,
   type Labelled,
   own,
+  refused,
   refusedFor,
   type Releasable,
   Switch,
@@ -28,85 +29,137 @@ export interface Attempt<T> {
   cancel(): void;
 }
 
-/** What to open, and for whom. */
-export interface OpenPlan<P, T extends Closable> {
-  /** The owner. */
-  readonly sw: Switch;
+/** How to wait for an attempt. */
+export interface AttemptPlan<P, T> {
   /** What is done, for dumps: "connect", "listen". */
   readonly operation: string;
   /** To what, for dumps. */
   readonly subject: Labelled;
-  /** Begins. Not called in a cancelled scope, nor for a switch that may own nothing new. */
+  /** Begins. What it throws is the failure of the attempt. */
   begin(): Attempt<P>;
-  /** Makes of what the provider gave what the user gets. Should it throw, what was given is discarded. */
-  wrap(given: P, hook: Hook): T;
-  /** Gives back at once what came too late. */
-  discard(given: P): void;
-  /** What is thrown for the provider's error. */
+  /** Makes the result of what came. If it throws, what came is discarded, and the attempt has failed. */
+  wrap(came: P): T;
+  /** Frees at once what came too late. */
+  discard(came: P): void;
+  /** Makes the error that is thrown of the provider's own. */
   failure(cause: unknown): unknown;
 }
 
+/** An attempt that is waited for. */
+interface Pending<T> {
+  readonly promise: Promise<T>;
+  /** Gives it up, and rejects with `reason`. */
+  giveUp(reason: unknown): void;
+}
+
 /**
- * Opens something under a switch. The switch owns it from the first moment: should it end while the attempt is under way, the attempt is given up. What
- * comes too late is aborted.
+ * Waits for an attempt. Cancelling gives it up, and what comes of it later is discarded.
+ *
+ * @throws {Cancelled} When the current scope is cancelled.
+ */
+export async function settle<P, T>(plan: AttemptPlan<P, T>): Promise<T> {
+  return await (refused() ?? begin(plan).promise);
+}
+
+/**
+ * Begins an attempt. `refusal` returns the reason why its result cannot be used any more, if there is one; `left` is
+ * called when it has failed or was given up.
+ */
+function begin<P, T>(
+  plan: AttemptPlan<P, T>,
+  refusal: () => unknown = () => undefined,
+  left: () => void = () => {},
+): Pending<T> {
+  const { operation, subject } = plan;
+  let attempt: Attempt<P> | undefined;
+  const giveUp = (reason: unknown) => {
+    left();
+    attempt?.cancel();
+    waiter.reject(reason);
+  };
+  const fail = (cause: unknown) => {
+    left();
+    attempt?.cancel();
+    waiter.fail(() => plan.failure(cause));
+  };
+  const waiter: Waiter<T> = new Waiter(operation, (_, reason) => giveUp(reason), subject);
+  const came = (value: P) => {
+    const reason = refusal();
+    if (waiter.settled || reason !== undefined) {
+      plan.discard(value);
+      return giveUp(reason);
+    }
+    try {
+      waiter.resolve(plan.wrap(value));
+    } catch (cause) {
+      plan.discard(value);
+      fail(cause);
+    }
+  };
+  try {
+    attempt = plan.begin();
+    follow(attempt.result, came, fail);
+  } catch (cause) {
+    fail(cause);
+  }
+  return { promise: waiter.promise, giveUp };
+}
+
+/** What to open, and for whom. */
+export interface OpenPlan<P, T extends Closable> extends Omit<AttemptPlan<P, T>, "wrap"> {
+  /** The owner. */
+  readonly sw: Switch;
+  /** Makes what the user gets of what the provider opened; `hook` releases it from then on. */
+  wrap(opened: P, hook: Hook): T;
+}
+
+/**
+ * Opens something under a switch. The switch owns it from the first moment: if it ends while the attempt is under way, the
+ * attempt is given up. What comes too late is discarded.
  */
 export async function openUnder<P, T extends Closable>(plan: OpenPlan<P, T>): Promise<T> {
   const { sw, operation, subject } = plan;
   const refusal = refusedFor(sw, operation);
   if (refusal !== undefined) return await refusal;
   let opened: T | undefined;
-  let attempt: Attempt<P> | undefined;
-  const giveUp = (reason: unknown) => {
-    hook.remove();
-    attempt?.cancel();
-    waiter.reject(reason);
-  };
-  const fail = (cause: unknown) => {
-    hook.remove();
-    attempt?.cancel();
-    waiter.fail(() => plan.failure(cause));
-  };
-  const release = () => opened === undefined ? giveUp(ownerGone(sw, operation)) : opened.close();
+  let pending: Pending<T> | undefined;
+  const release = () => opened === undefined ? pending?.giveUp(ownerGone(sw, operation)) : opened.close();
   const hook = own(sw, operation, releasable(release, subject));
-  const waiter: Waiter<T> = new Waiter(operation, (_, reason) => giveUp(reason), subject);
-  try {
-    attempt = plan.begin();
-    follow(attempt.result, (given) => {
-      if (waiter.settled || isSwitchCancelled(sw)) {
-        plan.discard(given);
-        giveUp(ownerGone(sw, operation));
-      } else {
-        try {
-          waiter.resolve(opened = plan.wrap(given, hook));
-        } catch (cause) {
-          plan.discard(given);
-          fail(cause);
-        }
-      }
-    }, fail);
-  } catch (cause) {
-    fail(cause);
-  }
-  return await waiter.promise;
+  const wrap = (came: P) => opened = plan.wrap(came, hook);
+  const reason = () => isSwitchCancelled(sw) ? ownerGone(sw, operation) : undefined;
+  pending = begin({ ...plan, wrap }, reason, () => hook.remove());
+  return await pending.promise;
 }
 
-/** Runs `fn` for as long as `sw` can own what comes of it: when the switch ends, `fn` is cancelled. */
-export async function whileOwned<T>(
+/** What can be closed at once. */
+interface Abortable {
+  abort(reason?: unknown): void;
+}
+
+/**
+ * Runs `fn` for as long as `sw` can own what it opens: when the switch ends, `fn` is cancelled. `fn` may leave `hook` to
+ * what it opens, by putting that in the place of its resource.
+ */
+export async function whileOwned<T extends Abortable>(
   sw: Switch,
   operation: string,
   subject: Labelled,
-  fn: () => Promise<T>,
+  fn: (hook: Hook) => Promise<T>,
 ): Promise<T> {
   const gone = new AbortController();
-  const hook = own(sw, operation, releasable(() => gone.abort(), subject));
+  const pending = releasable(() => gone.abort(), subject);
+  const hook = own(sw, operation, pending);
+  let opened: T | undefined;
+  const open = async () => opened = await fn(hook);
   try {
-    return await asOperation(operation, () => Switch.run(fn, { signal: gone.signal }));
+    return await asOperation(operation, () => Switch.run(open, { signal: gone.signal }));
   } catch (error) {
+    opened?.abort(error); // it was cancelled in the turn in which it succeeded
     // A switch that fails cancels what runs in it before it releases anything.
     const { aborted, reason } = gone.signal;
     throw aborted && isInstance(error, Cancelled) && error.cause === reason ? ownerGone(sw, operation) : error;
   } finally {
-    hook.remove();
+    if (hook.resource === pending) hook.remove();
   }
 }
 

@@ -1,11 +1,21 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Connecting to whichever of several addresses answers first: RFC 8305, over any way to dial. */
+/** Connecting to the first of several addresses that answers: RFC 8305, over any way to dial. */
 import { isInstance } from "../base/internal.ts";
-import { branches, type Clock, first, noLongerNeeded, Waiter } from "../switch/internal.ts";
+import { ignore } from "../flow/internal.ts";
+import {
+  branches,
+  type Clock,
+  first,
+  interruptible,
+  noLongerNeeded,
+  refused,
+  type Scope,
+  WaitQueue,
+} from "../switch/internal.ts";
 import { describeAddress, type TcpAddress } from "./address.ts";
-import { NetError } from "./errors.ts";
 import type { StreamSocket } from "./connection.ts";
+import { NetError } from "./errors.ts";
 
 /** How long an attempt has before the next one starts beside it, in milliseconds (RFC 8305, section 5). */
 const attemptDelay = 250;
@@ -13,60 +23,65 @@ const attemptDelay = 250;
 /** How long IPv4 answers wait for the IPv6 ones, in milliseconds (RFC 8305, section 3). */
 const resolutionDelay = 50;
 
-/** How many attempts may be under way at once: a resolver decides how many addresses there are, but not how many sockets. */
+/**
+ * How many attempts may be under way at once: a resolver decides how many addresses there are, but not how many sockets.
+ */
 const maxUnderWay = 16;
 
 /** What the race throws inside when every attempt has failed. */
-const nobodyAnswered: unique symbol = Symbol("nobody answered");
+const allFailed: unique symbol = Symbol("all failed");
+
+/** A connection that may not become the result. */
+export interface Dialled {
+  abort(reason?: unknown): void;
+}
 
 /** What to race. */
-export interface RacePlan {
-  /** What the delays run on. */
+export interface RacePlan<A, D extends Dialled> {
+  /** The clock on which the delays run. */
   readonly clock: Clock;
-  /**
-   * Finds the addresses; `found` is told of those that come early. It has not failed when some were found, and gives all.
-   *
-   * @throws {unknown} What the race then throws.
-   */
-  find(found: (addresses: readonly TcpAddress[]) => void): Promise<readonly TcpAddress[]>;
-  /** Begins to connect. It closes what it has begun when it is cancelled, and only a {@linkcode NetError} lets the race go on. */
-  dial(address: TcpAddress): Promise<StreamSocket>;
-  /** Makes what is thrown when every attempt has failed of what each has thrown, in the order in which they were started. */
+  /** What tells where to connect to, as it becomes known. What it throws ends the race. */
+  readonly answers: AsyncIterable<A>;
+  /** Makes addresses of one answer. What it throws ends the race. */
+  addressesOf(answer: A): readonly TcpAddress[];
+  /** Connects. When it is cancelled, it closes what it has begun. Only a {@linkcode NetError} lets the race go on. */
+  dial(address: TcpAddress): Promise<D>;
+  /** Makes the result of the first connection. If it throws a {@linkcode NetError}, that attempt has failed. */
+  take(connection: D): StreamSocket;
+  /** Makes what is thrown when every attempt has failed, of what each has thrown, in the order in which they started. */
   failure(failures: readonly NetError[]): unknown;
 }
 
 /**
- * Connects to the address that answers first. An attempt starts 250 ms after the one before it, or as soon as one fails; the families take turns, the
- * resolver's first one first. The others are cancelled and awaited, and one that succeeds all the same is aborted.
+ * Connects to the address that answers first. An attempt starts 250 ms after the one before it, or as soon as one fails.
+ * The families take turns, beginning with that of the first address. The other attempts are cancelled and awaited, and one
+ * that succeeds all the same is aborted.
  */
-export async function race({ clock, find, dial, failure }: RacePlan): Promise<StreamSocket> {
+export async function race<A, D extends Dialled>(plan: RacePlan<A, D>): Promise<StreamSocket> {
+  const { clock } = plan;
   const queue = new Candidates();
   const failures: NetError[] = [];
+  const changed: WaitQueue<void> = new WaitQueue();
   let complete = false; // no more addresses follow
   let started = 0;
   let failed = 0;
   let winner: StreamSocket | undefined;
-  let waiting: Waiter<void> | undefined;
 
-  const changed = () => waiting?.resolve();
   async function until(condition: () => boolean): Promise<void> {
-    while (!condition()) {
-      waiting = new Waiter("race");
-      await waiting.promise;
-    }
+    while (!condition()) await (refused() ?? changed.wait("race", undefined));
   }
   const atMost = (ms: number, condition: () => boolean) => first(() => clock.sleep(ms), () => until(condition));
-  const add = (addresses: readonly TcpAddress[]) => {
-    queue.add(addresses);
-    changed();
-  };
 
   try {
     return await branches("race", (start, scope) => {
-      start(() => find(add), (all) => {
+      start(async () => {
+        await forEachOf(plan.answers, (answer) => {
+          queue.add(plan.addressesOf(answer));
+          changed.wakeAll();
+        });
         complete = true;
-        add(all);
-      });
+        changed.wakeAll();
+      }, () => {});
       start(async () => {
         await until(() => complete || queue.size > 0);
         if (!complete && !queue.hasIpv6) await atMost(resolutionDelay, () => complete || queue.hasIpv6);
@@ -76,33 +91,59 @@ export async function race({ clock, find, dial, failure }: RacePlan): Promise<St
           const address = queue.take();
           if (address === undefined) return;
           const failedBefore = failed;
-          start(() => attempt(address, started++), (socket) => {
-            if (winner !== undefined) return socket?.abort();
-            winner = socket;
-            if (socket !== undefined) scope.cancel(noLongerNeeded());
-          });
+          start(() => attempt(address, started++, scope), () => {});
           await atMost(attemptDelay, () => failed > failedBefore);
         }
       }, () => {});
     }, (scope) => {
       if (winner !== undefined) return winner;
-      throw scope.reason ?? nobodyAnswered;
+      throw scope.reason ?? allFailed;
     });
   } catch (error) {
-    winner?.abort(); // something else went wrong, and nobody gets it
-    throw error === nobodyAnswered ? failure(failures) : error; // made here, where it gets the frames of the caller
+    winner?.abort(); // something else went wrong, so that it has no owner
+    throw error === allFailed ? plan.failure(failures) : error; // made here, where it gets the frames of the caller
   }
 
-  async function attempt(address: TcpAddress, index: number): Promise<StreamSocket | undefined> {
+  async function attempt(address: TcpAddress, index: number, scope: Scope): Promise<void> {
     try {
-      return await dial(address);
+      const connection = await plan.dial(address);
+      if (winner !== undefined) return connection.abort();
+      winner = taken(connection);
+      scope.cancel(noLongerNeeded());
     } catch (error) {
       if (!isInstance(error, NetError)) throw error;
       failures[index] = error;
       failed++;
-      changed();
-      return undefined;
+      changed.wakeAll();
     }
+  }
+
+  function taken(connection: D): StreamSocket {
+    try {
+      return plan.take(connection);
+    } catch (error) {
+      connection.abort();
+      throw error;
+    }
+  }
+}
+
+/**
+ * Calls `fn` with each item of an asynchronous iterable, which may not know the current scope: when that is cancelled, the
+ * iterable is told by its `return`, and not waited for.
+ */
+async function forEachOf<T>(items: AsyncIterable<T>, fn: (item: T) => void): Promise<void> {
+  const iterator = items[Symbol.asyncIterator]();
+  let ended = false;
+  try {
+    for (;;) {
+      const step = await interruptible(Promise.resolve(iterator.next()));
+      ended = step.done === true;
+      if (step.done) return;
+      fn(step.value);
+    }
+  } finally {
+    if (!ended) new Promise((resolve) => resolve(iterator.return?.())).catch(ignore);
   }
 }
 

@@ -1,19 +1,24 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkClock, checkOptions, checkShape, describe } from "../base/internal.ts";
+import { checkClock, checkOptions, checkShape, describe, isAsyncIterable, isIterable } from "../base/internal.ts";
 import { operation } from "../flow/internal.ts";
 import { refusedFor, type Switch } from "../switch/internal.ts";
-import { connectToAny, within } from "./_connect.ts";
+import { connectToAny, connectWithin } from "./_connect.ts";
+import { checkConnectable, checkConnectOptions, readConnectOptions } from "./_connect_options.ts";
 import { whileOwned } from "./_open_owned.ts";
-import { checkConnectOptions, readConnectOptions } from "./_connect_options.ts";
-import { checkStreamAddress, describeAddress, hostAddress, type TcpAddress } from "./address.ts";
+import { checkStreamAddress, describeAddress, type TcpAddress } from "./address.ts";
 import type { ConnectOptions, StreamSocket } from "./connection.ts";
 import type { Net } from "./net.ts";
 
 /**
- * Connects to whichever of several addresses answers first: the race that {@linkcode Net.connect} to a name runs over the resolver's answers, for whoever
- * has addresses already. An attempt starts 250 ms after the one before it, or as soon as one fails; IPv6 and IPv4 take turns, the family of the first
- * address first; an address that comes twice is tried once; at most 16 attempts are under way at once. Every loser is closed at once.
+ * Connects to the first of several addresses that answers: the race that {@linkcode Net.connect} to a name runs over
+ * {@linkcode Net.addresses}. An attempt starts 250 ms after the one before it, or as soon as one fails. IPv6 and IPv4
+ * take turns, beginning with the family of the first address. An address that comes twice is tried once, and at most 16
+ * attempts are under way at once. Every loser is closed at once.
+ *
+ * Addresses that come one after the other, in an `AsyncIterable`, are tried as they come; if IPv4 ones come first, they
+ * wait up to 50 ms for IPv6 ones. The iterable is read in a fiber of the call. Once there is a winner, or the call is
+ * cancelled, its `return` is called and it is not waited for any more.
  *
  * The socket closes when `sw` ends, unless closed first. Cancelling gives every attempt up at once.
  *
@@ -21,13 +26,15 @@ import type { Net } from "./net.ts";
  *
  * @param net The network. Each attempt is a `connect` of it, and the delays run on its clock.
  * @param sw The switch that owns the socket.
- * @param addresses The addresses, best first.
- * @param options As for {@linkcode Net.connect}; `timeout` is for the whole race. With `bindTo` only addresses of its family are tried.
+ * @param addresses The addresses, best first: all of them, or lists of them as they become known.
+ * @param options As for {@linkcode Net.connect}; `timeout` is for the whole race. With `bindTo` only addresses of its
+ * family are tried.
  * @returns The connected socket.
- * @throws {NetError} When every attempt has failed: the code is that of the last one, and the cause an `AggregateError` with the error of each, in the order
- * in which they were started. `connection_timeout` when the time is over.
- * @throws {RangeError} When `addresses` is empty, a port is 0, or a number of milliseconds is out of range.
+ * @throws {NetError} When every attempt has failed: the code is that of the last one, and the cause an `AggregateError`
+ * with the error of each, in the order in which they were started. `connection_timeout` when the time is over.
+ * @throws {RangeError} When there are no addresses, a port is 0, or a number of milliseconds is out of range.
  * @throws {TypeError} When `sw` is finished, or an argument is of the wrong kind; nothing was opened then.
+ * @throws {unknown} What `addresses` throws. Attempts that are under way are given up then.
  * @throws {Cancelled} When the current scope, or `sw`, is cancelled.
  *
  * @example The replica that answers
@@ -45,11 +52,25 @@ import type { Net } from "./net.ts";
  *   })
  * );
  * ```
+ *
+ * @example Only some addresses of a name
+ * ```ts
+ * import { connectAny, type Net, type StreamSocket, type Switch, tcp, type TcpAddress } from "@sluice/io";
+ *
+ * function connectOverIpv6(net: Net, sw: Switch, name: string, port: number): Promise<StreamSocket> {
+ *   async function* addresses(): AsyncGenerator<TcpAddress[]> {
+ *     for await (const ips of net.addresses(name)) {
+ *       yield ips.filter(({ version }) => version === 6).map((ip) => tcp(ip, port));
+ *     }
+ *   }
+ *   return connectAny(net, sw, addresses());
+ * }
+ * ```
  */
 export function connectAny(
   net: Net,
   sw: Switch,
-  addresses: readonly TcpAddress[],
+  addresses: Iterable<TcpAddress> | AsyncIterable<readonly TcpAddress[]>,
   options?: ConnectOptions,
 ): Promise<StreamSocket> {
   return operation(() => connectToAnyOf(net, sw, addresses, options));
@@ -58,44 +79,56 @@ export function connectAny(
 async function connectToAnyOf(
   net: Net,
   sw: Switch,
-  addresses: readonly TcpAddress[],
+  addresses: Iterable<TcpAddress> | AsyncIterable<readonly TcpAddress[]>,
   options: ConnectOptions | undefined,
 ): Promise<StreamSocket> {
   checkShape("connect", "net", "a Net", net, "connect");
   const { clock } = net;
   checkClock("connect", clock);
   checkOptions("connect", options);
-  if (typeof addresses?.[Symbol.iterator] !== "function") {
-    throw new TypeError(
-      `Cannot connect to any address as addresses must be a list: current value is ${describe(addresses)}`,
-    );
+  const known = isIterable(addresses) ? checkAddresses(addresses) : undefined;
+  if (known?.length === 0) throw new RangeError("Cannot connect to any address: the list is empty");
+  if (known === undefined && !isAsyncIterable(addresses)) {
+    const current = `current value is ${describe(addresses)}`;
+    throw new TypeError(`Cannot connect to any address as addresses must be a list or an AsyncIterable: ${current}`);
   }
-  const targets = [...addresses].map(checkTcpAddress);
-  if (targets.length === 0) throw new RangeError("Cannot connect to any address: the list is empty");
-  const given = readConnectOptions(options);
-  // As hosts, whose family is not known before a lookup: bindTo may fit some of them only.
-  const [{ timeout, bindTo, linger }] = targets.map(({ ip, port }) =>
-    checkConnectOptions(hostAddress(`${ip}`, port), given)
-  );
-  const each: ConnectOptions = { bindTo, linger, socketOptions: given.socketOptions };
+  const read = readConnectOptions(options);
+  const target = `any of ${known?.length ?? "several"} addresses`;
+  const { timeout, bindTo, linger } = checkConnectOptions(target, read);
+  const each: ConnectOptions = { bindTo, linger, socketOptions: read.socketOptions };
   const refusal = refusedFor(sw, "connect");
   if (refusal !== undefined) return await refusal;
-  const target = `any of ${targets.length} addresses`;
   const attempt = () =>
     connectToAny({
       clock,
       target,
       bindTo,
-      find: () => Promise.resolve(targets),
+      answers: known === undefined ? addresses as AsyncIterable<readonly TcpAddress[]> : once(known),
+      addressesOf: checkAddresses,
       dial: (address) => net.connect(sw, address, each),
+      take: (socket) => socket,
     });
-  return await within(clock, timeout, target, () => whileOwned(sw, "connect", { label: target }, attempt));
+  return await connectWithin(clock, timeout, target, () => whileOwned(sw, "connect", { label: target }, attempt));
+}
+
+async function* once<T>(value: T): AsyncGenerator<T, void> {
+  yield value;
+}
+
+function checkAddresses(values: unknown): TcpAddress[] {
+  if (isIterable(values)) return [...values].map(checkTcpAddress);
+  throw new TypeError(
+    `Cannot connect to any address as an AsyncIterable must yield lists: current value is ${describe(values)}`,
+  );
 }
 
 function checkTcpAddress(value: unknown): TcpAddress {
-  const address = checkStreamAddress(value);
-  if (address.transport === "tcp") return address;
-  throw new TypeError(
-    `Cannot connect to any of several addresses as each must be a TCP one: ${describeAddress(address)}`,
-  );
+  const address = checkStreamAddress(value as TcpAddress);
+  if (address.transport !== "tcp") {
+    throw new TypeError(
+      `Cannot connect to any of several addresses as each must be a TCP one: ${describeAddress(address)}`,
+    );
+  }
+  checkConnectable(address);
+  return address;
 }

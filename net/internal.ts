@@ -2,10 +2,10 @@
 
 /** What other rooms of the library use of `net/`. Not for users: see `mod.ts`. */
 export { closeWithin, linger, type Lingering } from "./_closing.ts";
-export { connectToAny, within } from "./_connect.ts";
+export { connectToAny, connectWithin } from "./_connect.ts";
 export { checkConnectOptions, defaultLinger, readConnectOptions } from "./_connect_options.ts";
 export { domainNameProblem, literalOf } from "./_host_name.ts";
-export { type Attempt, closedState, labelled, openUnder, ownerGone, whileOwned } from "./_open_owned.ts";
+export { type Attempt, closedState, labelled, openUnder, ownerGone, settle, whileOwned } from "./_open_owned.ts";
 export {
   type Address,
   checkDatagramAddress,

@@ -4,6 +4,7 @@ import type { Clock, Switch } from "../switch/internal.ts";
 import type { DatagramAddress, HostAddress, StreamAddress, TcpAddress, UdpAddress } from "./address.ts";
 import type { ConnectOptions, StreamSocket } from "./connection.ts";
 import type { DatagramOptions, DatagramSocket } from "./datagram_socket.ts";
+import type { IpAddress } from "./ip_address.ts";
 import type { ListeningSocket, ListenOptions } from "./listener.ts";
 
 /**
@@ -66,11 +67,12 @@ export interface Net {
    *
    * The socket closes when `sw` ends, unless closed first. Cancelling abandons the attempt and closes the half-made socket at once.
    *
-   * @param sw The switch that owns the socket.
-   * A name is looked up once and its addresses are raced as RFC 8305 says: an attempt starts 250 ms after the one before it, or as soon as one fails, IPv6 and
-   * IPv4 in turn, and every loser is closed at once. When all fail, the error has the last code, and as its cause an `AggregateError` with one error for each
-   * address, in the order in which they were tried.
+   * A name is looked up once and its {@linkcode Net.addresses} are raced as RFC 8305 says: an attempt starts 250 ms after
+   * the one before it, or as soon as one fails, IPv6 and IPv4 in turn, and every loser is closed at once. When all fail, the
+   * error has the last code, and as its cause an `AggregateError` with one error for each address, in the order in which
+   * they were tried.
    *
+   * @param sw The switch that owns the socket.
    * @param target Where to: an address, or a name.
    * @param options Settings applied before connecting.
    * @returns The connected socket.
@@ -131,6 +133,33 @@ export interface Net {
    * @throws {Cancelled} When the current scope is cancelled.
    */
   getAddrInfo(name: string, options?: AddrInfoOptions): Promise<(TcpAddress | UdpAddress)[]>;
+  /**
+   * Looks up the addresses of a host, and yields the answers as they come: those of one family, where the resolver asks
+   * for the families separately, and later those of the other. Each address comes once. {@linkcode Net.connect} to a name
+   * races these; {@linkcode connectAny} races what a program makes of them.
+   *
+   * Nothing is asked before the first `next`, and each iteration asks anew. Names are treated as by
+   * {@linkcode Net.getAddrInfo}: a literal is never looked up.
+   *
+   * Leaving the loop gives the question up, and so does cancelling the scope in which the loop waits.
+   *
+   * @param name A host name or an IP address.
+   * @returns At least one list, none of them empty.
+   * @throws {NetError} `address_lookup_failed`, as of {@linkcode Net.getAddrInfo}, from `next`.
+   * @throws {TypeError} When `name` is not a string, from `next`.
+   * @throws {Cancelled} When the current scope is cancelled, from `next`.
+   *
+   * @example The first family that is known
+   * ```ts
+   * import { run } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await run(async ({ net }) => {
+   *   for await (const ips of net.addresses("192.0.2.7")) assertEquals(ips.map(String), ["192.0.2.7"]);
+   * });
+   * ```
+   */
+  addresses(name: string): AsyncIterable<readonly IpAddress[]>;
   /**
    * Looks up the names of an address and its port. What has no name is its own: the address, or the port, as text. So is an address whose name can be no host name,
    * or is the literal of another address: whoever owns an address says what it is called.

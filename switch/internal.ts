@@ -31,6 +31,7 @@ export {
   Waiter,
   type Waiting,
 } from "./_scope.ts";
+export { WaitQueue } from "./_wait_queue.ts";
 export { awaitCancel, checkCancelled, currentSignal, interruptible, isCancelled, yieldNow } from "./cancel.ts";
 export { type Clock, longestTimer, sleepOn, systemClock } from "./clock.ts";
 export { Cancelled, Failures, MultipleErrors, noLongerNeeded } from "./errors.ts";

@@ -1,22 +1,23 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What {@linkcode Net.getAddrInfo} does, over the resolver of a provider. */
-import { checkOptions, describe, fieldOf, isInstance, quoteText } from "../../base/internal.ts";
+/** {@linkcode Net.getAddrInfo} and {@linkcode Net.addresses}, over the resolver of a provider. */
+import { checkOptions, describe, fieldOf, follow, quoteText } from "../../base/internal.ts";
+import { operation } from "../../flow/internal.ts";
+import { refused, WaitQueue } from "../../switch/internal.ts";
 import {
-  addContext,
   type AddrInfoOptions,
+  type Attempt,
   checkHostName,
-  describeAddress,
-  type HostAddress,
   type IpAddress,
   literalOf,
   NetError,
+  netErrorFrom,
   tcp,
   type TcpAddress,
   udp,
   type UdpAddress,
 } from "../internal.ts";
-import { ask, type Query } from "./_query.ts";
+import { query, type Question } from "./_query.ts";
 import { servicePort } from "./_services.ts";
 import type { NetProvider } from "./provider.ts";
 
@@ -28,7 +29,7 @@ export async function lookUp(
 ): Promise<(TcpAddress | UdpAddress)[]> {
   checkOptions("look up a name", options);
   const { service, type } = options ?? {};
-  if (typeof name !== "string") throw new TypeError(`Cannot look up ${describe(name)}: must be a string`);
+  checkName(name);
   const refuse = (rule: string, value: unknown): never => {
     throw new TypeError(`Cannot look up ${quoteText(name)} as ${rule}: current value is ${describe(value)}`);
   };
@@ -36,73 +37,159 @@ export async function lookUp(
   if (type !== undefined && type !== "stream" && type !== "datagram") {
     refuse('type must be "stream" or "datagram"', type);
   }
-  const query: Query = { operation: "lookup", address: name, service };
+  const question: Question = { operation: "lookup", address: name, service };
   const portOver = (transport: "tcp" | "udp") => service === undefined ? 0 : servicePort(service, transport);
   const tcpPort = type === "datagram" ? undefined : portOver("tcp");
   const udpPort = type === "stream" ? undefined : portOver("udp");
   if (tcpPort === undefined && udpPort === undefined) {
-    throw new NetError("address_lookup_failed", { ...query, lookupCode: "SERVICE" });
+    throw new NetError("address_lookup_failed", { ...question, lookupCode: "SERVICE" });
   }
-  const ips = await resolve(provider, query, () => {});
+  const ips = await resolve(provider, question);
   return ips.flatMap((ip) => [
     ...(tcpPort === undefined ? [] : [tcp(ip, tcpPort)]),
     ...(udpPort === undefined ? [] : [udp(ip, udpPort)]),
   ]);
 }
 
-/** Finds the addresses of a host to connect to. `found` is called with those that come before the others. */
-export async function findHost(
-  provider: NetProvider,
-  host: HostAddress,
-  found: (addresses: readonly TcpAddress[]) => void,
-): Promise<readonly TcpAddress[]> {
-  const { name, port } = host;
-  const withPort = (ips: readonly IpAddress[]) => ips.map((ip) => tcp(ip, port));
-  const query: Query = { operation: "lookup", address: name, service: String(port) };
-  try {
-    return withPort(await resolve(provider, query, (ips) => found(withPort(ips))));
-  } catch (error) {
-    if (!isInstance(error, NetError)) throw error;
-    const { code, lookupCode, remedy, cause } = error;
-    throw new LookupFailure(() =>
-      addContext(new NetError(code, { ...query, lookupCode, remedy, cause }), `connecting to ${describeAddress(host)}`)
-    );
-  }
-}
-
-/** A failed lookup in the midst of a race, whose error is made where it gets the frames of the caller. */
-export class LookupFailure {
-  readonly make: () => NetError;
-
-  constructor(make: () => NetError) {
-    this.make = make;
-  }
+/** Throws `TypeError` unless `name` is a text. */
+function checkName(name: unknown): void {
+  if (typeof name !== "string") throw new TypeError(`Cannot look up ${describe(name)}: must be a string`);
 }
 
 /**
- * Finds the addresses of a name: a literal is its own, and what can be no name is nobody's, without asking.
+ * {@linkcode Net.addresses}: the answers as they come, each address once.
  *
- * @param found Called with those that come before the others.
- * @returns All of them, at least one.
+ * @param failed Adds to the error of a lookup what it was for.
  */
-async function resolve(
+export function answersTo(
   provider: NetProvider,
-  query: Query,
-  found: (ips: readonly IpAddress[]) => void,
-): Promise<readonly IpAddress[]> {
-  const name = query.address;
-  const literal = literalOf(name);
+  question: Question,
+  failed: (error: unknown) => unknown = (error) => error,
+): AsyncIterable<readonly IpAddress[]> {
+  return Object.freeze({
+    [Symbol.asyncIterator]() {
+      const answers = new Answers(provider, question, failed);
+      return Object.freeze({ next: () => answers.next(), return: () => answers.return() });
+    },
+  });
+}
+
+/** The answers to one question, which the first `next` asks. */
+class Answers {
+  readonly #provider: NetProvider;
+  readonly #question: Question;
+  readonly #failed: (error: unknown) => unknown;
+  readonly #seen: Set<string> = new Set();
+  readonly #arrived: (readonly IpAddress[])[] = [];
+  readonly #changed: WaitQueue<void> = new WaitQueue();
+  #attempt: Attempt<readonly IpAddress[]> | undefined;
+  #state: "new" | "asked" | "ended" = "new";
+  #failure: (() => unknown) | undefined;
+
+  constructor(provider: NetProvider, question: Question, failed: (error: unknown) => unknown) {
+    this.#provider = provider;
+    this.#question = question;
+    this.#failed = failed;
+  }
+
+  next(): Promise<IteratorResult<readonly IpAddress[], undefined>> {
+    return operation(async () => {
+      try {
+        await refused();
+        checkName(this.#question.address);
+        if (this.#state === "new") this.#ask();
+        while (this.#state === "asked" && this.#arrived.length === 0) {
+          await (refused() ?? this.#changed.wait("lookup", undefined, { label: this.#question.address }));
+        }
+      } catch (error) {
+        this.#giveUp();
+        throw error;
+      }
+      const value = this.#arrived.shift();
+      if (value !== undefined) return { done: false, value };
+      const failure = this.#failure;
+      this.#failure = undefined;
+      if (failure !== undefined) throw this.#failed(failure());
+      return { done: true, value: undefined };
+    });
+  }
+
+  return(): Promise<IteratorResult<readonly IpAddress[], undefined>> {
+    this.#giveUp();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  #ask(): void {
+    this.#state = "asked";
+    try {
+      const literal = literalIn(this.#question);
+      if (literal !== undefined) {
+        this.#add([literal]);
+        return this.#end();
+      }
+      this.#attempt = this.#provider.lookup(this.#question.address, (ips) => this.#add(ips));
+      follow(this.#attempt.result, (ips) => {
+        this.#add(ips);
+        this.#end(this.#seen.size === 0 ? () => unknownName(this.#question) : undefined);
+      }, (cause) => this.#end(() => netErrorFrom(cause, this.#question)));
+    } catch (cause) {
+      this.#end(() => netErrorFrom(cause, this.#question));
+    }
+  }
+
+  #add(ips: readonly IpAddress[]): void {
+    if (this.#state !== "asked") return;
+    const fresh = ips.filter(({ text }) => !this.#seen.has(text) && this.#seen.add(text));
+    if (fresh.length > 0) this.#arrived.push(Object.freeze(fresh));
+    this.#changed.wakeAll();
+  }
+
+  #end(failure?: () => unknown): void {
+    if (this.#state !== "asked") return;
+    this.#state = "ended";
+    this.#failure = failure;
+    this.#changed.wakeAll();
+  }
+
+  #giveUp(): void {
+    const asked = this.#state === "asked";
+    this.#end();
+    this.#state = "ended";
+    this.#failure = undefined;
+    this.#arrived.length = 0;
+    if (asked) this.#attempt?.cancel();
+  }
+}
+
+/** Finds all addresses of a name, at least one, in the resolver's order. */
+async function resolve(provider: NetProvider, question: Question): Promise<readonly IpAddress[]> {
+  const literal = literalIn(question);
   if (literal !== undefined) return [literal];
-  const noName = (cause?: unknown) =>
-    new NetError("address_lookup_failed", { ...query, lookupCode: "NONAME", remedy: ruleOf(name, cause), cause });
+  const ips = await query(question, () => provider.lookup(question.address, () => {}));
+  if (ips.length === 0) throw unknownName(question);
+  return ips;
+}
+
+/**
+ * The address that a name spells out, which is not looked up; undefined if it is a host name.
+ *
+ * @throws {NetError} When it can be neither: that is known without asking.
+ */
+function literalIn(question: Question): IpAddress | undefined {
+  const name = question.address;
+  const literal = literalOf(name);
+  if (literal !== undefined) return literal;
   try {
     checkHostName(name);
   } catch (cause) {
-    throw noName(cause);
+    throw unknownName(question, cause);
   }
-  const ips = await ask(query, () => provider.lookup(name, found));
-  if (ips.length === 0) throw noName();
-  return ips;
+  return undefined;
+}
+
+function unknownName(question: Question, cause?: unknown): NetError {
+  const remedy = ruleOf(question.address, cause);
+  return new NetError("address_lookup_failed", { ...question, lookupCode: "NONAME", remedy, cause });
 }
 
 /** What {@linkcode checkHostName} says of a name, without the name. */

@@ -10,7 +10,7 @@ import {
   type TcpAddress,
   type UdpAddress,
 } from "../internal.ts";
-import { ask } from "./_query.ts";
+import { query } from "./_query.ts";
 import { serviceName } from "./_services.ts";
 import type { NetProvider } from "./provider.ts";
 
@@ -26,7 +26,7 @@ export async function nameInfo(
 
 async function hostnameOf(provider: NetProvider, ip: IpAddress): Promise<string | undefined> {
   try {
-    const names = await ask({ operation: "lookup", address: String(ip) }, () => provider.lookupName(ip));
+    const names = await query({ operation: "lookup", address: String(ip) }, () => provider.lookupName(ip));
     // Whoever owns an address says what its name is: it must be a name, and not the literal of some other address.
     return names.find((name) => domainNameProblem(name) === undefined);
   } catch (error) {

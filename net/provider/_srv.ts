@@ -3,18 +3,18 @@
 /** What {@linkcode Net.getServices} does, over the resolver of a provider. */
 import { describe } from "../../base/internal.ts";
 import { domainNameProblem, NetError, type ServiceRecord } from "../internal.ts";
-import { ask, type Query } from "./_query.ts";
+import { query, type Question } from "./_query.ts";
 import type { NetProvider } from "./provider.ts";
 
 /** Looks up who offers a service. A target that can be no host name is dropped: whoever answers writes what he likes. */
 export async function lookUpServices(provider: NetProvider, name: string): Promise<ServiceRecord[]> {
   if (typeof name !== "string") throw new TypeError(`Cannot look up ${describe(name)}: must be a string`);
-  const query: Query = { operation: "lookup", address: name };
+  const question: Question = { operation: "lookup", address: name };
   const failed = (lookupCode: "NONAME" | "NODATA" | "SERVICE", cause?: unknown) =>
-    new NetError("address_lookup_failed", { ...query, lookupCode, cause });
+    new NetError("address_lookup_failed", { ...question, lookupCode, cause });
   const problem = domainNameProblem(name);
   if (problem !== undefined) throw failed("NONAME", problem);
-  const answers = await ask(query, () => provider.lookupServices(name));
+  const answers = await query(question, () => provider.lookupServices(name));
   const records = answers.map(copy);
   const usable = records.filter((record) => domainNameProblem(record.name) === undefined);
   if (usable.length > 0) return inOrder(usable, Math.random);

@@ -2,8 +2,17 @@
 
 import { checkClock, checkOptions, checkShape } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
-import { checkIsSwitch, refused, refusedFor, type Switch, systemClock } from "../../switch/internal.ts";
 import {
+  checkIsSwitch,
+  type Hook,
+  isSwitchCancelled,
+  refused,
+  refusedFor,
+  type Switch,
+  systemClock,
+} from "../../switch/internal.ts";
+import {
+  addContext,
   type AddrInfoOptions,
   checkConnectOptions,
   checkStreamAddress,
@@ -11,8 +20,10 @@ import {
   checkUnixPath,
   type ConnectOptions,
   connectToAny,
+  connectWithin,
   type DatagramAddress,
   type DatagramOptions,
+  describeAddress,
   type HostAddress,
   labelled,
   type ListeningSocket,
@@ -21,25 +32,35 @@ import {
   NetError,
   netErrorFrom,
   openUnder,
+  ownerGone,
   readConnectOptions,
   sameAddress,
+  settle,
   type SocketOptionEntry,
   type StreamAddress,
   type StreamSocket,
+  tcp,
   type TcpAddress,
   type UdpAddress,
   whileOwned,
-  within,
 } from "../internal.ts";
 import { checkListenOptions } from "./_listen_options.ts";
-import { findHost, lookUp, LookupFailure } from "./_lookup.ts";
+import { answersTo, lookUp } from "./_lookup.ts";
 import { nameInfo } from "./_name_info.ts";
 import { openDatagramSocket } from "./_open_datagram_socket.ts";
 import { checkSocketOptions, fitting, reachOf } from "./_option_state.ts";
+import type { Question } from "./_query.ts";
 import { lookUpServices } from "./_srv.ts";
 import { ProvidedSocket } from "./_system_connection.ts";
 import { ProvidedListener } from "./_system_listener.ts";
 import type { NetProvider, ProviderStream } from "./provider.ts";
+
+/** How to connect to one address. */
+interface DialOptions {
+  readonly bindTo: StreamAddress | undefined;
+  readonly linger: number;
+  readonly given: readonly SocketOptionEntry[];
+}
 
 /**
  * Makes a network of what a backend supplies: adds ownership by switches, cancellation, checks of arguments, error context and closing, the same for
@@ -60,30 +81,57 @@ export function createNet(provider: NetProvider): Net {
   const { clock = systemClock } = provider;
   checkClock("make a network", clock);
 
-  function dial(
-    sw: Switch,
-    address: StreamAddress,
-    options: { bindTo: StreamAddress | undefined; linger: number; given: readonly SocketOptionEntry[] },
-  ): Promise<StreamSocket> {
+  /** Begins to connect, and makes a socket of the connection once `sw` can own it. */
+  function dialling(sw: Switch, address: StreamAddress, options: DialOptions) {
     const { linger } = options;
     const reach = reachOf(provider, "tcp", address);
     const given = fitting(options.given, address);
-    const failure = (cause: unknown) => netErrorFrom(cause, { operation: "connect", address });
-    return openUnder<ProviderStream, ProvidedSocket>({
-      sw,
+    return {
       operation: "connect",
       subject: labelled(address),
       begin: () => provider.connect(address, { bindTo: options.bindTo }),
-      wrap: (stream, hook) => new ProvidedSocket(stream, { clock, linger, reach, given }, sw, hook),
-      discard: (stream) => stream.abort(),
-      failure,
-    }).then((socket) => {
-      if (address.transport === "unix" || !sameAddress(socket.local, socket.peer)) return socket;
-      // The system chose the port that we connect to as our own, and connected the socket to itself.
-      socket.abort();
-      const cause = new Error("The socket was connected to itself");
-      throw new NetError("connection_refused", { operation: "connect", address, cause });
-    });
+      wrap(stream: ProviderStream, hook: Hook): StreamSocket {
+        if (address.transport !== "unix" && sameAddress(stream.local, stream.peer)) {
+          // The system chose the port that we connect to as our own, and connected the socket to itself.
+          const cause = new Error("The socket was connected to itself");
+          throw new NetError("connection_refused", { operation: "connect", address, cause });
+        }
+        return new ProvidedSocket(stream, { clock, linger, reach, given }, sw, hook);
+      },
+      discard: (stream: ProviderStream) => stream.abort(),
+      failure: (cause: unknown) => netErrorFrom(cause, { operation: "connect", address }),
+    };
+  }
+
+  /** {@linkcode connectAny} over {@linkcode Net.addresses}, but that only the winner gets an owner. */
+  function dialHost(sw: Switch, host: HostAddress, options: DialOptions): Promise<StreamSocket> {
+    const { name, port } = host;
+    const question: Question = { operation: "lookup", address: name, service: String(port) };
+    const failed = (error: unknown) => addContext(error, `connecting to ${describeAddress(host)}`);
+    return whileOwned(sw, "connect", labelled(host), (hook) =>
+      connectToAny({
+        clock,
+        target: host,
+        bindTo: options.bindTo,
+        answers: answersTo(provider, question, failed),
+        addressesOf: (ips) => ips.map((ip) => tcp(ip, port)),
+        async dial(address) {
+          await refusedFor(sw, "connect");
+          const plan = dialling(sw, address, options);
+          const abort = plan.discard;
+          return await settle({
+            ...plan,
+            wrap: (stream: ProviderStream) => ({
+              take: () => plan.wrap(stream, hook),
+              abort: () => abort(stream),
+            }),
+          });
+        },
+        take(dialled) {
+          if (isSwitchCancelled(sw)) throw ownerGone(sw, "connect");
+          return dialled.take();
+        },
+      }));
   }
 
   async function connect(
@@ -101,23 +149,12 @@ export function createNet(provider: NetProvider): Net {
     };
     const refusal = refusedFor(sw, "connect");
     if (refusal !== undefined) return await refusal;
-    return await within(clock, checked.timeout, to, () => {
-      if (to.transport !== "host") return dial(sw, to, checked);
-      const attempt = async () => {
-        try {
-          return await connectToAny({
-            clock,
-            target: to,
-            bindTo: checked.bindTo,
-            find: (found) => findHost(provider, to, found),
-            dial: (address) => dial(sw, address, checked),
-          });
-        } catch (error) {
-          throw error instanceof LookupFailure ? error.make() : error;
-        }
-      };
-      return whileOwned(sw, "connect", labelled(to), attempt);
-    });
+    return await connectWithin(
+      clock,
+      checked.timeout,
+      to,
+      () => to.transport === "host" ? dialHost(sw, to, checked) : openUnder({ sw, ...dialling(sw, to, checked) }),
+    );
   }
 
   async function listen<A extends StreamAddress>(
@@ -157,6 +194,7 @@ export function createNet(provider: NetProvider): Net {
       operation(async () => await (refused() ?? lookUp(provider, name, options))),
     getNameInfo: (address: TcpAddress | UdpAddress) =>
       operation(async () => await (refused() ?? nameInfo(provider, address))),
+    addresses: (name: string) => answersTo(provider, { operation: "lookup", address: name }),
     getServices: (name: string) => operation(async () => await (refused() ?? lookUpServices(provider, name))),
     datagramSocket: <A extends DatagramAddress>(
       sw: Switch,

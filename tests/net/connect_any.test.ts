@@ -92,7 +92,11 @@ test("connectAny() refuses what it cannot race before any system call", async ()
   await Switch.run(async (sw) => {
     await assertRejects(() => connectAny(net, sw, []), RangeError, "empty");
     for (const none of [null, undefined, 5, {}, Object.create(null)]) {
-      await assertRejects(() => connectAny(net, sw, none), TypeError, "as addresses must be a list: current value is");
+      await assertRejects(
+        () => connectAny(net, sw, none),
+        TypeError,
+        "as addresses must be a list or an AsyncIterable: current value is",
+      );
     }
     await assertRejects(() => connectAny(net, sw, [udp("::1", 80) as unknown as TcpAddress]), TypeError);
     await assertRejects(() => connectAny(net, sw, [unix("/x") as unknown as TcpAddress]), TypeError, "TCP");

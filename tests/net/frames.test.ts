@@ -29,6 +29,9 @@ const cases: Record<string, (net: Net, sw: Switch) => Promise<unknown>> = {
   "connectAny()": (net, sw) => connectAny(net, sw, [dead(), dead()]),
   "withTcpConnect()": (net) => withTcpConnect(net, { host: ownHost, service: ownPort() }, () => {}),
   "getAddrInfo()": () => memoryNet().getAddrInfo("no.example"),
+  "addresses()": async () => {
+    for await (const _ of memoryNet().addresses("no.example"));
+  },
   "getServices()": () => memoryNet().getServices("_no._tcp.example"),
   "listen()": (net, sw) => net.listen(sw, tcp("192.0.2.1", 80)),
   "datagramSocket()": (net, sw) => net.datagramSocket(sw, udp("192.0.2.1", 53)),

@@ -55,6 +55,28 @@ export const nameChecks: readonly NetCheck[] = [
     },
   },
   {
+    name: "addresses() of a literal yields it, of any other name what getAddrInfo() returns",
+    async run({ net, name }) {
+      const read = async (name: string) => (await collect(net.addresses(name))).join();
+      expectSame(await read("192.0.2.7"), "192.0.2.7", "the addresses of a literal");
+      if (name === undefined) return;
+      const known = await net.getAddrInfo(name, { type: "stream" });
+      const same = known.map(({ ip }) => `${ip}`).sort().join() === (await read(name)).split(",").sort().join();
+      expect(same, "Expected addresses() to yield each address of getAddrInfo() once");
+    },
+  },
+  {
+    name: "addresses() fails as getAddrInfo() does",
+    async run({ net }) {
+      for (const name of nobody) {
+        await expectLookupCode(() => collect(net.addresses(name)), "NONAME", JSON.stringify(name));
+      }
+      await inCancelledScope(async () => {
+        await expectError(() => collect(net.addresses("192.0.2.7")), Cancelled, "addresses() in a cancelled scope");
+      });
+    },
+  },
+  {
     name: "getServices() of what can be no name is NONAME",
     async run({ net }) {
       for (const name of ["", "a b", "_http._tcp.a\0b"]) {
@@ -120,6 +142,12 @@ export const nameChecks: readonly NetCheck[] = [
     },
   },
 ];
+
+async function collect<T>(lists: AsyncIterable<readonly T[]>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const list of lists) all.push(...list);
+  return all;
+}
 
 async function expectLookupCode(operation: () => Promise<unknown>, lookupCode: string, what: string): Promise<void> {
   const error = await expectCode(operation, "address_lookup_failed", `the lookup of ${what}`);
