@@ -99,7 +99,11 @@ const refused:
     ["getAddrInfo(name, { service: ? })", noText, (service, { loose }) => loose.getAddrInfo("localhost", { service })],
     ["getAddrInfo(name, { type: ? })", strangers, (type, { loose }) => loose.getAddrInfo("localhost", { type })],
     ["getNameInfo(?)", strangers, (value, { loose }) => loose.getNameInfo(value)],
-    ["addresses(?)", noText, (value, { loose }) => loose.addresses(value)[Symbol.asyncIterator]().next()],
+    [
+      "addresses(?)",
+      noText,
+      (value, { loose }) => (loose.addresses(value) as AsyncIterable<unknown>)[Symbol.asyncIterator]().next(),
+    ],
     ["getServices(?)", noText, (value, { loose }) => loose.getServices(value)],
     ["getAddrInfoStream(?, name)", strangers, (value) => js.getAddrInfoStream(value, "localhost")],
     ["getAddrInfoStream(net, ?)", noText, (value, { net }) => js.getAddrInfoStream(net, value)],
