@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import type { Clock, Switch } from "../switch/internal.ts";
+import type { Switch } from "../switch/internal.ts";
 import type { StreamAddress } from "./address.ts";
 import type { Socket, StreamSocket } from "./connection.ts";
 import type { SocketOptions } from "./socket_option.ts";
@@ -46,25 +46,10 @@ export interface ListenOptions {
 export interface ListeningSocket<A extends StreamAddress = StreamAddress> extends Socket {
   /** Where it listens, with the real port where 0 was asked for. */
   readonly address: A;
-  /** The clock of the network that it belongs to. Without it the real one is used. */
-  readonly clock?: Clock | undefined;
   /**
    * How many connections were reset because the backlog was full, where the library has to keep them itself (no `pullAccept`).
    */
   readonly dropped?: number | undefined;
-  /**
-   * Waits until connections are being reset because the backlog is full: once for each burst, which lasts until a connection is accepted. A server that
-   * is too busy to accept learns by it that it turns clients away, and that its listener was closed.
-   *
-   * @throws {ClosedError} When the listener is closed, now or meanwhile.
-   * @throws {Cancelled} When the current scope is cancelled.
-   */
-  overflow?(): Promise<void>;
-  /**
-   * Refuses new clients from now on, but lets the connections that the system has established so far be accepted, as far
-   * as can be told. A server that stops does so before it closes the listener, which resets them.
-   */
-  stopListening?(): Promise<void>;
   /**
    * Waits for a connection. Concurrent calls are served in order.
    *

@@ -36,6 +36,7 @@ export { awaitCancel, checkCancelled, currentSignal, interruptible, isCancelled,
 export { type Clock, longestTimer, sleepOn, systemClock } from "./clock.ts";
 export { Cancelled, Failures, MultipleErrors, noLongerNeeded } from "./errors.ts";
 export { any, both, branches, first } from "./fiber.ts";
+export { Queue } from "./queue.ts";
 export type { Hook, Labelled, Releasable, ReleaseHook } from "./release_hooks.ts";
 export { type Permit, Semaphore } from "./semaphore.ts";
 export { Switch } from "./switch.ts";

@@ -16,17 +16,20 @@ import {
   Waiter,
 } from "../../switch/internal.ts";
 import {
+  addServed,
   closedState,
   describeAddress,
   labelled,
   type ListeningSocket,
   netErrorFrom,
   ownerGone,
+  type ServedListener,
   type SocketOptionEntry,
   type SocketOptionName,
   type SocketOptionTypes,
   type StreamAddress,
   type StreamSocket,
+  tellServer,
 } from "../internal.ts";
 import { SocketSettings } from "./_option_state.ts";
 import { ProvidedSocket, type SocketTerms } from "./_system_connection.ts";
@@ -78,7 +81,7 @@ export interface ListenerTerms {
 }
 
 /** A listener of a provider, with an owner. */
-export class ProvidedListener implements ListeningSocket {
+export class ProvidedListener implements ListeningSocket, ServedListener {
   static {
     refuse = (acceptor, reason) => acceptor.listener.#refuse(acceptor, reason);
     cancel = (acceptor, reason) => acceptor.listener.#cancel(acceptor, reason);
@@ -111,6 +114,7 @@ export class ProvidedListener implements ListeningSocket {
     this.#owner = owner;
     this.#hook = hook;
     listener.attach(Object.freeze({ acceptable: () => this.#serve(), overflowing: () => this.#overflowing() }));
+    addServed(this);
     Object.freeze(this);
   }
 
@@ -130,6 +134,7 @@ export class ProvidedListener implements ListeningSocket {
     try {
       const refusal = refusedFor(sw, "accept");
       if (refusal !== undefined) return refusal;
+      tellServer(sw, this);
       if (this.#closing !== undefined) throw this.#closedError();
       const acceptor = new Acceptor(this, this.#subject, sw);
       this.#acceptors.add(acceptor);

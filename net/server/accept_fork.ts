@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkShape, describe, isInstance } from "../../base/internal.ts";
-import { operation } from "../../flow/internal.ts";
+import { ignore, operation } from "../../flow/internal.ts";
 import {
   Cancelled,
   checkCancelled,
@@ -9,6 +9,7 @@ import {
   currentScope,
   failureIn,
   Failures,
+  interruptible,
   runIn,
   type Scope,
   type StrayListener,
@@ -18,6 +19,7 @@ import {
   addContext,
   type Connection,
   describeAddress,
+  isServed,
   type ListeningSocket,
   type StreamAddress,
   type StreamSocket,
@@ -117,9 +119,8 @@ export function acceptFork(
     checkListener("accept", listener);
     const { onError }: Partial<AcceptForkOptions> = options ?? {};
     checkCallbacks("accept", { handler, onError });
-    const connection = checkAccepted("accept", await listener.accept(sw));
     const terms: ServeTerms = { handler, onError: onError as AcceptForkOptions["onError"], stopping: new Stopping() };
-    sw.fork(() => serve(connection, terms));
+    await acceptAndServe("accept", sw, listener, terms);
   });
 }
 
@@ -135,8 +136,35 @@ export interface ServeEnd {
   ended(): void;
 }
 
+/**
+ * Accepts one connection and serves it in a fiber of `sw`: {@linkcode acceptFork} with checked arguments.
+ *
+ * @param begun Called with the connection before its handler.
+ */
+export async function acceptAndServe(
+  action: string,
+  sw: Switch,
+  listener: ListeningSocket,
+  terms: ServeTerms,
+  begun?: (connection: StreamSocket) => ServeEnd,
+): Promise<void> {
+  const connection: unknown = await (isServed(listener) ? listener.accept(sw) : acceptForeign(listener, sw));
+  checkShape(action, "what the listener accepts", "a connection", connection, "close");
+  const socket = connection as StreamSocket;
+  sw.fork(() => serve(socket, terms, begun?.(socket)));
+}
+
+/** Accepts from a listener that may not know the current scope, so that its connection may come too late. */
+function acceptForeign(listener: ListeningSocket, sw: Switch): Promise<StreamSocket> {
+  const accepting = Promise.resolve(listener.accept(sw));
+  return interruptible(accepting).catch((error) => {
+    accepting.then((late) => late.abort(error)).catch(ignore);
+    throw error;
+  });
+}
+
 /** Runs a handler in the current fiber, closes its connection and reports what it threw. */
-export function serve(connection: StreamSocket, terms: ServeTerms, end?: ServeEnd): Promise<void> {
+function serve(connection: StreamSocket, terms: ServeTerms, end?: ServeEnd): Promise<void> {
   const { peer, local } = connection;
   const scope = new HandlerScope(terms.stopping, new Strays({ peer, local }, terms.onError));
   // Not an async function, whose frame each idle connection would keep.
@@ -230,12 +258,6 @@ export function checkListener(action: string, listener: unknown): void {
     ? "a Net: use what its listen() returns"
     : describe(listener);
   throw new TypeError(`Cannot ${action} as listener must be a listening socket: current value is ${hint}`);
-}
-
-/** Throws `TypeError` unless `connection`, which may come from a foreign listener, has the shape of one. */
-export function checkAccepted(action: string, connection: StreamSocket): StreamSocket {
-  checkShape(action, "what the listener accepts", "a connection", connection, "close");
-  return connection;
 }
 
 /** Refuses callbacks that cannot be called. */

@@ -1,16 +1,15 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkBoolean, checkOptions, describe, isInstance, isOfKind, type Linked, List } from "../../base/internal.ts";
-import { ignore, operation } from "../../flow/internal.ts";
+import { operation } from "../../flow/internal.ts";
 import {
   any,
-  awaitCancel,
   Cancelled,
   expectStrays,
-  interruptible,
   isCancelled,
   MultipleErrors,
   type Permit,
+  Queue,
   refused,
   Semaphore,
   sleepOn,
@@ -19,15 +18,22 @@ import {
   yieldNow,
 } from "../../switch/internal.ts";
 import { checkMilliseconds } from "../../base/internal.ts";
-import { describeAddress, type ListeningSocket, NetError, type StreamSocket, unix } from "../internal.ts";
+import {
+  describeAddress,
+  type ListeningSocket,
+  NetError,
+  onAccept,
+  type ServedListener,
+  type StreamSocket,
+  unix,
+} from "../internal.ts";
 import { type Outcome, type StopWatch, watchStop } from "./_stop_watch.ts";
 import {
-  checkAccepted,
+  acceptAndServe,
   checkCallbacks,
   checkListener,
   type ConnectionHandler,
   type ConnectionInfo,
-  serve,
   type ServeEnd,
   type ServeTerms,
 } from "./accept_fork.ts";
@@ -194,7 +200,9 @@ function checkTerms<T>(
 
 async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, terms: Terms<T>): Promise<T> {
   const { handler, onError, maxConnections, grace, keepListening, onAcceptError } = terms;
-  const clock = listener.clock ?? systemClock;
+  /** The listeners of the library that accept for this server: the one that it was given, or those under it. */
+  const listeners: Set<ServedListener> = new Set();
+  const found: Queue<ServedListener> = new Queue(Number.MAX_SAFE_INTEGER);
   const slots = new Semaphore(Math.min(maxConnections, Number.MAX_SAFE_INTEGER));
   const live: List<Served> = new List();
   const stopping = new Stopping();
@@ -205,6 +213,11 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     let outcome: Outcome<T> | undefined;
     try {
       await Switch.run(async (handlers) => {
+        onAccept(handlers, (listener) => {
+          if (listeners.has(listener)) return;
+          listeners.add(listener);
+          found.tryPush(listener);
+        });
         outcome = stop.settled() ?? await acceptUntilStop(handlers);
         stopping.stop();
         if (!keepListening) await listener.close?.(); // a listener that a test wrote may have none
@@ -235,7 +248,7 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
   async function stopped(): Promise<Outcome<T>> {
     const outcome = await stop.wait();
     stopping.stop();
-    if (!keepListening) await listener.stopListening?.();
+    if (!keepListening) await Promise.all([...listeners].map((listener) => listener.stopListening()));
     return outcome;
   }
 
@@ -244,41 +257,56 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     for (;;) {
       const slot = slots.tryAcquire() ?? await slots.acquire();
       try {
-        const connection = checkAccepted("run server", await acceptFrom(listener, handlers));
-        backoff = shortestBackoff;
-        handlers.fork(() => {
-          return serve(connection, serveTerms, new Served(live, connection, slot));
+        await acceptAndServe("run server", handlers, listener, serveTerms, (connection) => {
+          return new Served(live, connection, slot);
         });
+        backoff = shortestBackoff;
       } catch (error) {
         slot.release();
         if (isFinal(error)) throw error;
         await onAcceptError(error);
-        await sleepOn(clock, backoff);
+        await sleep(backoff);
         backoff = Math.min(backoff * 2, longestBackoff);
       }
     }
   }
 
-  /** Reports connections that are reset while every slot is taken, and notices when the listener closes. */
-  async function reportOverflows(): Promise<never> {
+  /** Reports connections that are reset while every slot is taken, and notices when a listener closes. */
+  function reportOverflows(): Promise<never> {
+    return Switch.run(async (sw) => {
+      for (;;) {
+        const listener = await found.pop();
+        sw.fork(() => reportOverflowsOf(listener));
+      }
+    });
+  }
+
+  async function reportOverflowsOf(served: ServedListener): Promise<never> {
     for (;;) {
-      await interruptible(listener.overflow?.() ?? awaitCancel()); // a foreign listener knows no scope
-      const { address, dropped } = listener;
-      const cause = new Error(`The backlog is full and connections are reset: ${dropped} up to now`);
+      await served.overflow();
+      const cause = new Error(`The backlog is full and connections are reset: ${served.dropped} up to now`);
       const remedy = `the backlog is full, raise maxConnections (${maxConnections}) of runServer or backlog of listen`;
-      await onAcceptError(new NetError("quota_exceeded", { operation: "accept", address, remedy, cause }));
+      await onAcceptError(
+        new NetError("quota_exceeded", { operation: "accept", address: listener.address, remedy, cause }),
+      );
     }
+  }
+
+  /** Waits on the clock of the listener's network, or the real one where that has none. */
+  function sleep(ms: number): Promise<void> {
+    const [served] = listeners;
+    return sleepOn(served?.clock ?? systemClock, ms);
   }
 
   /** Ends what outlives the grace period. A daemon of the server: it ends itself when the handlers do. */
   async function force(handlers: Switch): Promise<void> {
-    await sleepOn(clock, grace);
+    await sleep(grace);
     if (live.oldest === undefined) return;
     forced = true;
     const reason = new Error(`The grace period of ${grace} ms is over`);
     handlers.fail(new Cancelled(reason));
     for (const { connection } of live.toArray()) connection.abort(reason);
-    await sleepOn(clock, cancelPatience);
+    await sleep(cancelPatience);
     for (const served of live.toArray()) {
       if (served.hasEnded) continue; // while others were reported
       const { peer, local } = served.connection;
@@ -288,19 +316,6 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
       await onError(new Error(problem), { peer, local });
     }
   }
-}
-
-/**
- * Accepts one connection. A listener of the library always tells of overflows, and ends when it is cancelled; another one
- * may do neither, so that its connection may come too late.
- */
-function acceptFrom(listener: ListeningSocket, handlers: Switch): Promise<StreamSocket> {
-  if (listener.overflow !== undefined) return listener.accept(handlers);
-  const accepting = Promise.resolve(listener.accept(handlers));
-  return interruptible(accepting).catch((error) => {
-    accepting.then((late) => late.abort(error)).catch(ignore);
-    throw error;
-  });
 }
 
 /** A connection that a server serves, in the list of those, and its slot. */
