@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { hideClass, type Linked, List, throwLater } from "../../base/internal.ts";
+import { hideClass, throwLater } from "../../base/internal.ts";
 import {
   BusyError,
   bytesProblem,
@@ -15,7 +15,15 @@ import {
   vanished,
   viewOf,
 } from "../../flow/internal.ts";
-import { macrotask, type OnCancel, refused, type ReleaseHook, type Switch, Waiter } from "../../switch/internal.ts";
+import {
+  type Labelled,
+  macrotask,
+  refused,
+  type ReleaseHook,
+  type Switch,
+  type Waiter,
+  WaitQueue,
+} from "../../switch/internal.ts";
 import {
   checkDatagramAddress,
   closedState,
@@ -38,23 +46,17 @@ import type { ProviderDatagram } from "./provider.ts";
 /** The most bytes of one datagram, by the IP version: what 16 bits can say, without the headers that count. */
 const largest = { 4: 65_507, 6: 65_527 } as const;
 
-/** A datagram on its way, which dumps call by where it goes. */
-class Sending implements Linked<Sending> {
+/** A datagram that waits for room, which dumps call by where it goes. */
+class Sending implements Labelled {
   readonly data: readonly Uint8Array[];
   /** How many bytes there were when it was sent, whatever has become of their memory. */
   readonly size: number;
   readonly to: UdpAddress;
-  readonly waiter: Waiter<void>;
-  /** Whether the system is being given it: then only the system knows what becomes of it. */
-  leaving = false;
-  newer: Sending | undefined;
-  older: Sending | undefined;
 
-  constructor(data: readonly Uint8Array[], to: UdpAddress, onCancel: OnCancel<void>) {
+  constructor(data: readonly Uint8Array[], to: UdpAddress) {
     this.data = data;
     this.size = totalLength(data);
     this.to = to;
-    this.waiter = new Waiter("send", onCancel, this);
   }
 
   get label(): string {
@@ -81,16 +83,10 @@ export class ProvidedDatagramSocket implements DatagramSocket {
   readonly #owner: Switch;
   readonly #hook: ReleaseHook;
   readonly #receiving: Direction<ProvidedDatagramSocket>;
-  /** What waits for room, and what the system is being given. */
-  readonly #queued: List<Sending> = new List();
-  readonly #leaving: List<Sending> = new List();
-  /** One for all datagrams. */
-  readonly #cancelSend: OnCancel<void> = (waiter, reason) => {
-    const sending = waiter.subject as Sending;
-    if (sending.leaving) return;
-    this.#queued.remove(sending);
-    waiter.reject(reason);
-  };
+  /** What waits for room. */
+  readonly #queued: WaitQueue<void, Sending> = new WaitQueue();
+  /** What the system is being given: only the system knows what becomes of it, so that it cannot be cancelled. */
+  readonly #leaving: Set<Waiter<void>> = new Set();
   /** Whether the one who receives takes all there are, and whether it is about to. */
   #gathers = false;
   #gathering = false;
@@ -138,10 +134,11 @@ export class ProvidedDatagramSocket implements DatagramSocket {
       const refusal = refused();
       if (refusal !== undefined) return refusal;
       if (this.#closing !== undefined) throw new ClosedError("send", closedState(this.#owner));
-      const sending = new Sending(pieces, target, this.#cancelSend);
-      this.#queued.add(sending);
-      if (this.#queued.oldest === sending) this.#sendQueued(); // else there is no room
-      return sending.waiter.promise;
+      const sending = new Sending(pieces, target);
+      const roomy = this.#queued.empty;
+      const { promise } = this.#queued.add("send", sending, sending);
+      if (roomy) this.#sendQueued();
+      return promise;
     } catch (error) {
       return rejection(error);
     }
@@ -179,12 +176,10 @@ export class ProvidedDatagramSocket implements DatagramSocket {
   async #close(): Promise<void> {
     this.#hook.remove();
     this.#receiving.failClosed(() => new ClosedError("receive", closedState(this.#owner)));
-    for (const sendings of [this.#queued, this.#leaving]) {
-      for (let sending = sendings.oldest; sending !== undefined; sending = sendings.oldest) {
-        sendings.remove(sending);
-        sending.waiter.failClosed(() => new ClosedError("send", closedState(this.#owner)));
-      }
-    }
+    const closed = () => new ClosedError("send", closedState(this.#owner));
+    this.#queued.failAll(closed);
+    for (const waiter of this.#leaving) waiter.failClosed(closed);
+    this.#leaving.clear();
     this.#end.close();
     if (!this.#gone) await new Promise<void>((resolve) => this.#onGone = resolve);
   }
@@ -192,25 +187,23 @@ export class ProvidedDatagramSocket implements DatagramSocket {
   /** Gives the system what waits, first come, first served, as long as there is room. */
   #sendQueued(): void {
     for (let next = this.#queued.oldest; next !== undefined; next = this.#queued.oldest) {
-      const sending = next;
-      const { data, to, waiter } = sending;
+      const { waiter, payload: { data, size, to } } = next;
       const done = (error?: unknown) => {
         if (waiter.settled) return;
-        (sending.leaving ? this.#leaving : this.#queued).remove(sending);
+        if (!this.#leaving.delete(waiter)) this.#queued.remove(waiter);
         if (error === undefined) waiter.resolve();
         else waiter.fail(() => netErrorFrom(error, { operation: "send", address: to }));
       };
-      if (totalLength(data) !== sending.size) {
-        this.#queued.remove(sending);
+      if (totalLength(data) !== size) {
+        this.#queued.remove(waiter);
         waiter.fail(() => vanished("send"));
         continue;
       }
       try {
         if (!this.#end.send(data, this.remote === undefined ? to : undefined, done)) return;
         if (waiter.settled) continue;
-        this.#queued.remove(sending);
-        this.#leaving.add(sending);
-        sending.leaving = true;
+        this.#queued.remove(waiter);
+        this.#leaving.add(waiter);
       } catch (error) {
         done(error);
       }

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { hideClass, type Linked, List } from "../../base/internal.ts";
+import { hideClass } from "../../base/internal.ts";
 import { ClosedError, rejection } from "../../flow/internal.ts";
 import {
   type Clock,
@@ -13,12 +13,12 @@ import {
   refusedFor,
   type Releasable,
   type Switch,
-  Waiter,
+  type Waiter,
+  WaitQueue,
 } from "../../switch/internal.ts";
 import {
   addServed,
   closedState,
-  describeAddress,
   labelled,
   type ListeningSocket,
   netErrorFrom,
@@ -35,36 +35,31 @@ import { SocketSettings } from "./_option_state.ts";
 import { ProvidedSocket, type SocketTerms } from "./_system_connection.ts";
 import type { ProviderListener, ProviderStream } from "./provider.ts";
 
-/** Somebody who waits for a connection, and whom the switch releases until there is one. */
-class Acceptor implements Linked<Acceptor>, Releasable {
-  readonly listener: ProvidedListener;
+/** A call of `accept` that waits, and that its switch releases until there is a connection. */
+class Acceptor implements Releasable {
   readonly sw: Switch;
   /** What the switch owns: the wait, and then the connection. */
   readonly hook: Hook;
   readonly waiter: Waiter<StreamSocket>;
-  /** Whether it is in the listener's list. */
-  listed = true;
-  newer: Acceptor | undefined;
-  older: Acceptor | undefined;
+  readonly #queue: WaitQueue<StreamSocket, Acceptor>;
+  readonly #subject: Labelled;
 
-  constructor(listener: ProvidedListener, subject: Labelled, sw: Switch) {
-    this.listener = listener;
+  constructor(queue: WaitQueue<StreamSocket, Acceptor>, subject: Labelled, sw: Switch) {
+    this.#queue = queue;
+    this.#subject = subject;
     this.sw = sw;
     this.hook = own(sw, "accept", this);
-    this.waiter = new Waiter("accept", (_, reason) => cancel(this, reason), subject);
+    this.waiter = queue.add("accept", this, subject);
   }
 
   get label(): string {
-    return describeAddress(this.listener.address);
+    return this.#subject.label;
   }
 
   release(): void {
-    refuse(this, () => ownerGone(this.sw, "accept"));
+    this.#queue.fail(this.waiter, () => ownerGone(this.sw, "accept"));
   }
 }
-
-let cancel: (acceptor: Acceptor, reason: unknown) => void;
-let refuse: (acceptor: Acceptor, reason: () => unknown) => void;
 
 /** How a listener accepts. */
 export interface ListenerTerms {
@@ -83,8 +78,6 @@ export interface ListenerTerms {
 /** A listener of a provider, with an owner. */
 export class ProvidedListener implements ListeningSocket, ServedListener {
   static {
-    refuse = (acceptor, reason) => acceptor.listener.#refuse(acceptor, reason);
-    cancel = (acceptor, reason) => acceptor.listener.#cancel(acceptor, reason);
     hideClass(this);
   }
 
@@ -95,11 +88,11 @@ export class ProvidedListener implements ListeningSocket, ServedListener {
   readonly #subject: Labelled;
   readonly #owner: Switch;
   readonly #hook: Hook;
-  readonly #acceptors: List<Acceptor> = new List();
-  readonly #watchers: Set<Waiter<void>> = new Set();
-  /** Whether connections are being reset because the backlog is full, and whether somebody knows. */
+  readonly #acceptors: WaitQueue<StreamSocket, Acceptor> = new WaitQueue(({ hook }) => hook.remove());
+  readonly #watchers: WaitQueue<void> = new WaitQueue();
+  /** Whether connections are being reset because the backlog is full, and whether a caller of `overflow` knows. */
   #burst: "none" | "untold" | "told" = "none";
-  /** Whether connections are to be given out, and whether somebody is at it: a provider may say that there is one while it is asked for one. */
+  /** Re-entrancy guard: the `accept` of a provider may signal `acceptable`. */
   #wanted = false;
   #serving = false;
   #closing: Promise<void> | undefined;
@@ -136,10 +129,9 @@ export class ProvidedListener implements ListeningSocket, ServedListener {
       if (refusal !== undefined) return refusal;
       tellServer(sw, this);
       if (this.#closing !== undefined) throw this.#closedError();
-      const acceptor = new Acceptor(this, this.#subject, sw);
-      this.#acceptors.add(acceptor);
+      const { promise } = new Acceptor(this.#acceptors, this.#subject, sw).waiter;
       this.#serve();
-      return acceptor.waiter.promise;
+      return promise;
     } catch (error) {
       return rejection(error);
     }
@@ -153,12 +145,7 @@ export class ProvidedListener implements ListeningSocket, ServedListener {
       this.#burst = "told";
       return Promise.resolve();
     }
-    const watcher: Waiter<void> = new Waiter("overflow", (_, reason) => {
-      this.#watchers.delete(watcher);
-      watcher.reject(reason);
-    }, this.#subject);
-    this.#watchers.add(watcher);
-    return watcher.promise;
+    return this.#watchers.wait("overflow", undefined, this.#subject);
   }
 
   async stopListening(): Promise<void> {
@@ -167,9 +154,8 @@ export class ProvidedListener implements ListeningSocket, ServedListener {
 
   #overflowing(): void {
     if (this.#burst !== "none") return;
-    this.#burst = this.#watchers.size > 0 ? "told" : "untold";
-    for (const watcher of this.#watchers) watcher.resolve();
-    this.#watchers.clear();
+    this.#burst = this.#watchers.empty ? "untold" : "told";
+    this.#watchers.wakeAll();
   }
 
   setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
@@ -194,9 +180,8 @@ export class ProvidedListener implements ListeningSocket, ServedListener {
     this.#hook.remove();
     let error: ClosedError | undefined;
     const closed = () => error ??= this.#closedError(); // one for all: a server that accepts and watches has failed once
-    for (const acceptor of this.#acceptors.toArray()) this.#refuse(acceptor, closed);
-    for (const watcher of this.#watchers) watcher.failClosed(closed);
-    this.#watchers.clear();
+    this.#acceptors.failAll(closed);
+    this.#watchers.failAll(closed);
     await this.#listener.close();
   }
 
@@ -216,24 +201,25 @@ export class ProvidedListener implements ListeningSocket, ServedListener {
   }
 
   #serveAll(): void {
-    for (let acceptor = this.#acceptors.oldest; acceptor !== undefined; acceptor = this.#acceptors.oldest) {
+    for (let next = this.#acceptors.oldest; next !== undefined; next = this.#acceptors.oldest) {
+      const { waiter, payload: acceptor } = next;
       if (isSwitchCancelled(acceptor.sw)) {
-        this.#refuse(acceptor, () => ownerGone(acceptor.sw, "accept"));
+        acceptor.release();
         continue;
       }
       let taken: ProviderStream | undefined;
       try {
         taken = this.#listener.accept();
       } catch (cause) {
-        this.#refuse(acceptor, () => netErrorFrom(cause, { operation: "accept", address: this.address }));
+        this.#acceptors.fail(waiter, () => netErrorFrom(cause, { operation: "accept", address: this.address }));
         continue;
       }
       if (taken === undefined) return;
-      this.#remove(acceptor);
+      this.#acceptors.remove(waiter);
       if (this.#burst === "told") this.#burst = "none"; // there is room again
       const opened = this.#opened(taken, acceptor);
-      if (acceptor.waiter.settled) opened.abort(); // cancelled meanwhile
-      else acceptor.waiter.resolve(opened);
+      if (waiter.settled) opened.abort(); // cancelled meanwhile
+      else waiter.resolve(opened);
     }
   }
 
@@ -250,30 +236,6 @@ export class ProvidedListener implements ListeningSocket, ServedListener {
       }
     }
     return socket;
-  }
-
-  /** Fails an acceptor. That its listener was closed is not an unhandled rejection, if nothing awaits it. */
-  #refuse(acceptor: Acceptor, reason: () => unknown): void {
-    const { waiter } = acceptor;
-    if (!this.#letGo(acceptor)) return;
-    waiter.failClosed(reason);
-  }
-
-  #cancel(acceptor: Acceptor, reason: unknown): void {
-    if (this.#letGo(acceptor)) acceptor.waiter.reject(reason);
-  }
-
-  #letGo(acceptor: Acceptor): boolean {
-    if (acceptor.waiter.settled) return false;
-    this.#remove(acceptor);
-    acceptor.hook.remove();
-    return true;
-  }
-
-  #remove(acceptor: Acceptor): void {
-    if (!acceptor.listed) return;
-    acceptor.listed = false;
-    this.#acceptors.remove(acceptor);
   }
 
   #closedError(): ClosedError {
