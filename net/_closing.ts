@@ -24,6 +24,34 @@ export interface Lingering extends Closable {
   [closeWithin](ms: number): Promise<void>;
 }
 
+/** What carries a connection, at the end of a graceful close. */
+export interface Carrier {
+  /** Whether all that was taken has gone out. */
+  readonly flushed: boolean;
+  /** Closes it. `ms` milliseconds are left of the time for closing. */
+  close(ms: number): unknown;
+  /** Breaks it, because something is left or there is no time. */
+  abort(): unknown;
+}
+
+/**
+ * The graceful close of every connection: begins `farewell`, which passes on what was taken and our end and then drops
+ * input until the other side has ended too, and waits for it for at most `ms` milliseconds. Then `carrier` is closed, or
+ * broken if something is left. If `owner` has failed or was cancelled, or is so meanwhile, it is broken at once.
+ */
+export async function closeGracefully(
+  owner: Switch,
+  clock: Clock,
+  ms: number,
+  carrier: Carrier,
+  farewell: () => Promise<void>,
+): Promise<void> {
+  const deadline = clock.now() + ms;
+  if (!isSwitchCancelled(owner)) await linger(owner, clock, ms, farewell());
+  if (isSwitchCancelled(owner) || !carrier.flushed) await carrier.abort();
+  else await carrier.close(Math.max(0, deadline - clock.now()));
+}
+
 /**
  * Waits for `done`, for at most `ms` milliseconds, and only while `owner` has neither failed nor
  * been cancelled. The scope of the caller does not matter: closing works in a cancelled one, and a

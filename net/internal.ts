@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** What other rooms of the library use of `net/`. Not for users: see `mod.ts`. */
-export { closeWithin, linger, type Lingering } from "./_closing.ts";
+export { closeGracefully, closeWithin, linger, type Lingering } from "./_closing.ts";
 export { connectToAny, connectWithin } from "./_connect.ts";
 export { checkConnectOptions, defaultLinger, readConnectOptions } from "./_connect_options.ts";
 export { domainNameProblem, literalOf } from "./_host_name.ts";

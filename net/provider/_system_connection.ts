@@ -28,9 +28,9 @@ import {
 } from "../../switch/internal.ts";
 import {
   closedState,
+  closeGracefully,
   closeWithin,
   describeAddress,
-  linger,
   type Lingering,
   netErrorFrom,
   type SocketOptionEntry,
@@ -218,12 +218,11 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, 
    * side has yet to read: the answer to a pipelined request, say.
    */
   async #linger(ms: number): Promise<void> {
-    this.#end.drop();
-    this.#end.end();
-    const done = this.#stream.hasTaken ? this.#stream.awaitDrained() : this.#stream.awaitFlushed();
-    await linger(this.#owner, this.#terms.clock, ms, done);
-    if (this.#end.flushed && !isSwitchCancelled(this.#owner)) this.#end.close();
-    else this.#end.abort();
+    await closeGracefully(this.#owner, this.#terms.clock, ms, this.#end, () => {
+      this.#end.drop();
+      this.#end.end();
+      return this.#stream.hasTaken ? this.#stream.awaitDrained() : this.#stream.awaitFlushed();
+    });
     await this.#stream.awaitGone();
   }
 }

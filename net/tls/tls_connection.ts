@@ -5,9 +5,9 @@ import { hideClass } from "../../base/internal.ts";
 import { label as flowLabel, Stream } from "../../flow/internal.ts";
 import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/internal.ts";
 import type { ShutdownHow } from "../../flow/mod.ts";
-import { adopt, isSwitchCancelled, own } from "../../switch/internal.ts";
+import { adopt, own } from "../../switch/internal.ts";
 import type { ReleaseHook } from "../../switch/mod.ts";
-import { closeWithin, linger, type Lingering } from "../internal.ts";
+import { closeGracefully, closeWithin, type Lingering } from "../internal.ts";
 import type { Connection, StreamAddress } from "../mod.ts";
 import type { HandshakeResult } from "./_engine.ts";
 import { errorOf } from "./_failure.ts";
@@ -188,13 +188,18 @@ export class SecureFlow implements TlsConnection, Lingering, LendingSource, Givi
   }
 
   async #close(ms: number, state: string): Promise<void> {
-    const { owner, clock } = this.#terms;
-    const deadline = clock.now() + ms;
+    const session = this.#session;
+    const terms = this.#terms;
+    const carrier = {
+      get flushed() {
+        return session.flushed;
+      },
+      close: (rest: number) => session.close(rest, terms),
+      abort: () => session.abort(terms),
+    };
     this.#stream.close(state);
     try {
-      if (!isSwitchCancelled(owner)) await linger(owner, clock, ms, this.#farewell());
-      if (isSwitchCancelled(owner) || !this.#session.flushed) await this.#session.abort(this.#terms);
-      else await this.#session.close(Math.max(0, deadline - clock.now()), this.#terms);
+      await closeGracefully(terms.owner, terms.clock, ms, carrier, () => this.#farewell());
     } finally {
       this.#hook.remove();
     }
