@@ -1,21 +1,90 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Which scope governs the running code, and how to let other work run: the only file of `switch/`
- * that names a runtime's module. The store follows every kind of `await`; it can be lost in raw
- * socket callbacks on Deno, so nothing reads it in one.
+ * Which scope governs the running code, and the seam for time: every delay and turn of the event
+ * loop outside the backends comes from here. This is the only file of `switch/` that names a
+ * runtime's module. The store follows every kind of `await`; it can be lost in raw socket callbacks
+ * on Deno, so nothing reads it in one.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { clearImmediate, setImmediate } from "node:timers";
+import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:timers";
 
 /** Holds the scope in which the running code was started, finished or not. */
 export const storage: AsyncLocalStorage<unknown> = new AsyncLocalStorage();
+
+/** What one timer of a runtime can wait for at most: about 24 days. Set to more, it rings at once. */
+export const longestTimer: number = 2 ** 31 - 1;
+
+/** A timer that rings once. */
+export interface Timer {
+  /** Never rings again. */
+  stop(): void;
+  /** Starts the time again, also after the timer has rung. */
+  restart(): void;
+  /** Lets the process end although the timer has not rung. */
+  unref(): void;
+}
+
+/** Where time comes from. */
+export interface TimeSource {
+  /** The real time: milliseconds since 1970, monotonic within the process. */
+  now(): number;
+  /** See {@linkcode startTimer}. */
+  startTimer(ms: number, ring: () => void): Timer;
+  /** See {@linkcode macrotask}. */
+  macrotask(fn: () => void): () => void;
+}
+
+class SystemTimer implements Timer {
+  readonly #handle: ReturnType<typeof setTimeout>;
+
+  constructor(ms: number, ring: () => void) {
+    this.#handle = setTimeout(ring, ms);
+  }
+
+  stop(): void {
+    clearTimeout(this.#handle);
+  }
+
+  restart(): void {
+    this.#handle.refresh();
+  }
+
+  unref(): void {
+    this.#handle.unref();
+  }
+}
+
+const systemTime: TimeSource = {
+  now: () => performance.timeOrigin + performance.now(),
+  startTimer: (ms, ring) => new SystemTimer(ms, ring),
+  macrotask(fn) {
+    const handle = setImmediate(fn);
+    return () => clearImmediate(handle);
+  },
+};
+
+let time = systemTime;
+
+/** Takes time from elsewhere, or with `undefined` from the system again. */
+export function useTime(other: TimeSource | undefined): void {
+  time = other ?? systemTime;
+}
+
+/** The real time: milliseconds since 1970, monotonic within the process. */
+export function realTime(): number {
+  return time.now();
+}
+
+/** Calls `ring` once, after `ms` milliseconds, or {@linkcode longestTimer} if that is shorter. */
+export function startTimer(ms: number, ring: () => void): Timer {
+  return time.startTimer(Math.min(ms, longestTimer), ring);
+}
 
 /**
  * Calls `fn` in a later turn of the event loop, after pending input has had its chance. Returns
  * what takes it back.
  */
 export function macrotask(fn: () => void): () => void {
-  const handle = setImmediate(fn);
-  return () => clearImmediate(handle);
+  return time.macrotask(fn);
 }

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { open } from "../base/internal.ts";
-import { macrotask } from "./_context.ts";
+import { macrotask, realTime, startTimer } from "./_context.ts";
 import { currentScope, refused, type Scope, Waiter } from "./_scope.ts";
 import { yieldIn } from "./cancel.ts";
 
@@ -44,9 +44,6 @@ export interface Clock {
   sleepUntil(time: number): Promise<void>;
 }
 
-/** What one timer of a runtime can wait for at most: about 24 days. Set to more, it rings at once. */
-export const longestTimer: number = 2 ** 31 - 1;
-
 /**
  * Sleeps on any clock. A foreign one, such as that of another copy of the library, may not know the
  * current scope: when that is cancelled, the clock has until the next turn to end the sleep, and is
@@ -63,25 +60,21 @@ export function sleepOn(clock: Clock, ms: number): Promise<void> {
 
 /** The real clock: milliseconds since 1970, monotonic within the process. */
 export const systemClock: Clock = Object.freeze({
-  now,
+  now: realTime,
   sleep: (ms: number): Promise<void> => refused() ?? sleepIn(currentScope(), ms),
-  sleepUntil: (time: number): Promise<void> => refused() ?? sleepIn(currentScope(), time - now(), time),
+  sleepUntil: (time: number): Promise<void> => refused() ?? sleepIn(currentScope(), time - realTime(), time),
 });
-
-function now(): number {
-  return performance.timeOrigin + performance.now();
-}
 
 /**
  * Sleeps on the real clock, for `ms` milliseconds and so until `time`, in a scope that is not
  * cancelled.
  */
-export function sleepIn(scope: Scope | undefined, ms: number, time: number = now() + ms): Promise<void> {
+export function sleepIn(scope: Scope | undefined, ms: number, time: number = realTime() + ms): Promise<void> {
   if (!(ms > 0)) return yieldIn(scope);
   const waiter: Waiter<void> = new Waiter(
     "sleep",
     (_, reason) => {
-      clearTimeout(timer);
+      timer.stop();
       open.timers--;
       waiter.reject(reason);
     },
@@ -91,19 +84,15 @@ export function sleepIn(scope: Scope | undefined, ms: number, time: number = now
   // A runtime's timer may be early by a fraction of a millisecond, and cannot be set for more than
   // 24 days: look, and wait for the rest.
   const ring = () => {
-    const rest = time - now();
+    const rest = time - realTime();
     if (rest > 0) {
-      timer = arm(ring, rest);
+      timer = startTimer(Math.ceil(rest), ring);
     } else {
       open.timers--;
       waiter.resolve();
     }
   };
-  let timer = arm(ring, ms);
+  let timer = startTimer(Math.ceil(ms), ring);
   open.timers++;
   return waiter.promise;
-}
-
-function arm(ring: () => void, ms: number): ReturnType<typeof setTimeout> {
-  return setTimeout(ring, Math.min(Math.ceil(ms), longestTimer));
 }

@@ -2,7 +2,7 @@
 
 /** What other rooms of the library use of `switch/`. Not for users: see `mod.ts`. */
 export { withCallerFrames } from "./_caller_frames.ts";
-export { macrotask } from "./_context.ts";
+export { longestTimer, macrotask, startTimer, type Timer, type TimeSource, useTime } from "./_context.ts";
 export { asOperation, endForgotten, expectStrays, mayBeStray, strayListener } from "./_forgotten.ts";
 export {
   adopt,
@@ -33,7 +33,7 @@ export {
 } from "./_scope.ts";
 export { WaitQueue } from "./_wait_queue.ts";
 export { awaitCancel, checkCancelled, currentSignal, interruptible, isCancelled, yieldNow } from "./cancel.ts";
-export { type Clock, longestTimer, sleepOn, systemClock } from "./clock.ts";
+export { type Clock, sleepOn, systemClock } from "./clock.ts";
 export { Cancelled, Failures, MultipleErrors, noLongerNeeded } from "./errors.ts";
 export { any, both, branches, first } from "./fiber.ts";
 export { Queue } from "./queue.ts";

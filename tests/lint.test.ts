@@ -143,8 +143,43 @@ test("deno lint reports names of runtimes, and questions about them", async () =
   );
 }, needs);
 
-test("deno lint reports badly worded errors", async () => {
-  await assertRules(
+test("checkHouseRules() reports delays, turns and random numbers that come from the system", () => {
+  const rule = (name: string) =>
+    `Time and chance come from a Clock, switch/_context.ts or base/_random.ts, not from ${name}`;
+  const text = [
+    'import { setTimeout as later } from "node:timers";',
+    "setTimeout(f, 1);\nsetImmediate(f);\nglobalThis.setInterval(f, 1);",
+    "Math.random();\nconst random = Math.random;\nDate.now();\nperformance.now();\nnew Date();",
+    "crypto.getRandomValues(x);",
+  ].join("\n");
+  assertRules(
+    { "flow/node/a.ts": text },
+    ...[
+      "node:timers",
+      "setTimeout",
+      "setImmediate",
+      "setInterval",
+      "Math.random",
+      "Math.random",
+      "Date.now",
+      "performance.now",
+      "new Date()",
+      "crypto.getRandomValues",
+    ].map((name, i) => `flow/node/a.ts:${i + 2}: ${rule(name)}`),
+  );
+  assertRules({
+    "flow/node/a.ts":
+      "class D { setTimeout(ms: number): void {} }\nduplex.setTimeout(5);\nqueueMicrotask(f);\nnew Date(5);",
+    "switch/_context.ts": text,
+    "base/_random.ts": "Math.random();",
+    "net/backends/node/a.ts": text,
+    "net/env/a.ts": text,
+    "tests/a.test.ts": "setTimeout(f, 1);",
+  });
+});
+
+test("checkHouseRules() reports badly worded errors", () => {
+  assertRules(
     {
       "net/a.ts": [
         'throw new TypeError("cannot x");',

@@ -1,8 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { emitWarning } from "node:process";
-import { clearTimeout, setTimeout } from "node:timers";
-import { longestTimer } from "../../switch/internal.ts";
+import { longestTimer, startTimer, type Timer } from "../../switch/internal.ts";
 import { coded } from "./_node_error.ts";
 
 /**
@@ -11,7 +10,7 @@ import { coded } from "./_node_error.ts";
  */
 export class IdleTimer {
   readonly #ring: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer | undefined;
 
   constructor(ring: () => void) {
     this.#ring = ring;
@@ -21,17 +20,19 @@ export class IdleTimer {
   set(ms: number): void {
     const limited = checkDuration(ms);
     this.stop();
-    if (limited > 0) this.#timer = setTimeout(this.#ring, limited).unref();
+    if (limited === 0) return;
+    this.#timer = startTimer(limited, this.#ring);
+    this.#timer.unref();
   }
 
   /** Tells of activity. */
   touch(): void {
-    this.#timer?.refresh();
+    this.#timer?.restart();
   }
 
   /** Never rings again. */
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.stop();
     this.#timer = undefined;
   }
 }

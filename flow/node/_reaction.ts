@@ -1,7 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { clearTimeout, setTimeout } from "node:timers";
-import { first, interruptible } from "../../switch/mod.ts";
+import { first, interruptible, startTimer, type Timer } from "../../switch/internal.ts";
 import { lend, type LendingSource } from "../internal.ts";
 import type { TwoWay } from "../mod.ts";
 
@@ -30,13 +29,13 @@ export async function awaitReaction(flow: TwoWay, source: LendingSource): Promis
 
 /** Whether there is input, or the end; `undefined` if there was neither within so many milliseconds. */
 async function inputWithin(ms: number, source: LendingSource): Promise<"input" | "none" | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timer: Timer | undefined;
   try {
     return await first<"input" | "none", undefined>(
       async () => await source[lend](() => 0) === null ? "none" : "input",
-      () => interruptible(new Promise<undefined>((resolve) => timer = setTimeout(resolve, ms, undefined))),
+      () => interruptible(new Promise<undefined>((resolve) => timer = startTimer(ms, () => resolve(undefined)))),
     );
   } finally {
-    clearTimeout(timer);
+    timer?.stop();
   }
 }

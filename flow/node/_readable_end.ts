@@ -1,8 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Readable } from "node:stream";
-import { clearTimeout, setTimeout } from "node:timers";
-import { longestTimer } from "../../switch/internal.ts";
+import { startTimer } from "../../switch/internal.ts";
 import { isBytes, isGone, lost, type StreamEvents, unshared, viewOf } from "../internal.ts";
 import { inputIsQuiet, ReceiveQueue } from "./_receive_queue.ts";
 
@@ -101,9 +100,9 @@ export class Incoming {
   async over(ms: number): Promise<void> {
     if (this.#ended || this.#failure !== undefined) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.min(ms, longestTimer));
+      const timer = startTimer(ms, resolve);
       this.#onOver = () => {
-        clearTimeout(timer);
+        timer.stop();
         resolve();
       };
     });

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { setTimeout } from "node:timers";
+import { startTimer } from "../../switch/internal.ts";
 import { totalLength } from "../internal.ts";
 
 /** How many unread bytes are kept before a stream is paused. One chunk of a runtime may have half a MiB. */
@@ -76,7 +76,7 @@ export class ReceiveQueue {
 export async function inputIsQuiet(received: () => number | undefined): Promise<void> {
   let before = received();
   for (let turn = 0, quiet = 0; turn < mostTurns && quiet < quietTurns && before !== undefined; turn++) {
-    await new Promise((resolve) => setTimeout(resolve, 1)); // a turn without time is over before any input is looked for, on Deno and Bun
+    await new Promise<void>((resolve) => startTimer(1, resolve)); // a turn without time is over before any input is looked for, on Deno and Bun
     const now = received();
     quiet = now === before ? quiet + 1 : 0;
     before = now;

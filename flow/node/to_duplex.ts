@@ -4,8 +4,7 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { nextTick } from "node:process";
 import { Duplex, finished } from "node:stream";
-import { clearTimeout, setImmediate, setTimeout } from "node:timers";
-import { Cancelled, interruptible, type Switch } from "../../switch/mod.ts";
+import { Cancelled, interruptible, macrotask, startTimer, type Switch, type Timer } from "../../switch/internal.ts";
 import { checkMethods, Home, isBytes, lendSome, lengthOf, vanished, writeLimit } from "../internal.ts";
 import { cancellableSource, ClosedError, type Sink, type TwoWay, writeAll } from "../mod.ts";
 import { lend, type LendingSource } from "../internal.ts";
@@ -309,15 +308,15 @@ class Bridge implements SocketState {
 
   /** Waits until the flow has taken everything, or the stream is destroyed, or the time for that is over. */
   async #goneOut(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let timer: Timer | undefined;
     await new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, linger);
+      timer = startTimer(linger, resolve);
       const done = () => resolve();
       this.#gone.then(done);
       if (this.duplex.writableEnded) finished(this.duplex, { readable: false }, done);
       else this.#home.call(() => this.duplex.write(nothing, done));
     });
-    clearTimeout(timer);
+    timer?.stop();
   }
 
   /**
@@ -352,7 +351,7 @@ class Bridge implements SocketState {
 
   /** Emits 'close' as a socket of Node does: after the callbacks of writes, whatever the peer does. */
   #closeSoon(hadError: boolean): void {
-    this.#home.call(() => setImmediate(() => this.#emitClose(hadError)));
+    this.#home.call(() => macrotask(() => this.#emitClose(hadError)));
   }
 
   #emitClose(hadError: boolean): void {

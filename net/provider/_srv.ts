@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** What {@linkcode Net.getServices} does, over the resolver of a provider. */
-import { describe } from "../../base/internal.ts";
+import { describe, random } from "../../base/internal.ts";
 import { domainNameProblem, NetError, type ServiceRecord } from "../internal.ts";
 import { query, type Question } from "./_query.ts";
 import type { NetProvider } from "./provider.ts";
@@ -17,7 +17,7 @@ export async function lookUpServices(provider: NetProvider, name: string): Promi
   const answers = await query(question, () => provider.lookupServices(name));
   const records = answers.map(copy);
   const usable = records.filter((record) => domainNameProblem(record.name) === undefined);
-  if (usable.length > 0) return inOrder(usable, Math.random);
+  if (usable.length > 0) return inOrder(usable, random);
   // The root as the one target means that the domain does not offer the service (RFC 2782).
   throw failed(records.some((record) => record.name === "") ? "SERVICE" : "NODATA");
 }

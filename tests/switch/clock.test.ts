@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertGreaterOrEqual, assertInstanceOf, assertLess } from "@std/assert";
 import { Cancelled, first, Switch, yieldNow } from "../../switch/mod.ts";
+import { useTime } from "../../switch/_context.ts";
 import { systemClock } from "../../switch/clock.ts";
 import { openCounts } from "../../base/_counter.ts";
 import { test } from "../_test.ts";
@@ -9,13 +10,22 @@ import { failure, rejectionOf } from "./_helpers.ts";
 
 /** Calls `fn` with timers that ring only when told to, and are as early as one likes. */
 async function withFakeTimers(fn: (timers: { ms: number; ring: () => void }[]) => Promise<void>): Promise<void> {
-  const { setTimeout } = globalThis;
   const timers: { ms: number; ring: () => void }[] = [];
-  globalThis.setTimeout = ((ring: () => void, ms: number) => timers.push({ ms, ring })) as never;
+  useTime({
+    now: () => performance.timeOrigin + performance.now(),
+    startTimer(ms, ring) {
+      timers.push({ ms, ring });
+      return { stop() {}, restart() {}, unref() {} };
+    },
+    macrotask(turn) {
+      const handle = setImmediate(turn);
+      return () => clearImmediate(handle);
+    },
+  });
   try {
     await fn(timers);
   } finally {
-    globalThis.setTimeout = setTimeout;
+    useTime(undefined);
   }
 }
 

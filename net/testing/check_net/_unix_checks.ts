@@ -77,8 +77,8 @@ export const unixChecks: readonly NetCheck[] = [
   {
     name: "an abstract Unix name works where there is the feature, and is not_supported elsewhere",
     needs: "unixPath",
-    async run({ net, sw }) {
-      const address = unix(`\0sluice-check-${crypto.randomUUID()}`);
+    async run({ net, sw, unixPath }) {
+      const address = unix(`\0${unixPath().path}`);
       if (!net.features.has("abstractUnix")) {
         await expectCode(() => net.listen(sw, address), "not_supported", "listen() on an abstract name");
         return;
