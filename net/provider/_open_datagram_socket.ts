@@ -19,7 +19,7 @@ import {
   udp,
 } from "../internal.ts";
 import { checkSocketOptions, givenOption, reachOf, SocketSettings } from "./_option_state.ts";
-import { checkReachable, plain, ProvidedDatagramSocket } from "./_system_datagram_socket.ts";
+import { checkReachable, plain, SystemDatagramSocket } from "./_system_datagram_socket.ts";
 import type { NetProvider, ProviderDatagramOptions } from "./provider.ts";
 
 /** {@linkcode Net.datagramSocket} over a provider. */
@@ -49,7 +49,7 @@ export async function openDatagramSocket<A extends DatagramAddress>(
     },
     wrap: (end, hook) => {
       const settings = new SocketSettings(end.local, reach, end, given);
-      return new ProvidedDatagramSocket(end, checked.remote, settings, sw, hook);
+      return new SystemDatagramSocket(end, checked.remote, settings, sw, hook);
     },
     discard: (end) => end.close(),
     failure: (cause) => netErrorFrom(cause, { operation: "bind", address: at }),

@@ -72,7 +72,7 @@ interface Place {
 }
 
 /** A datagram socket of a provider, with an owner. */
-export class ProvidedDatagramSocket implements DatagramSocket {
+export class SystemDatagramSocket implements DatagramSocket {
   static {
     hideClass(this);
   }
@@ -82,7 +82,7 @@ export class ProvidedDatagramSocket implements DatagramSocket {
   readonly #settings: SocketSettings;
   readonly #owner: Switch;
   readonly #hook: ReleaseHook;
-  readonly #receiving: Direction<ProvidedDatagramSocket>;
+  readonly #receiving: Direction<SystemDatagramSocket>;
   /** What waits for room. */
   readonly #queued: WaitQueue<void, Sending> = new WaitQueue();
   /** What the system is being given: only the system knows what becomes of it, so that it cannot be cancelled. */
@@ -106,7 +106,7 @@ export class ProvidedDatagramSocket implements DatagramSocket {
     this.#settings = settings;
     this.#owner = owner;
     this.#hook = hook;
-    this.#receiving = new Direction<ProvidedDatagramSocket>("receive", namesOf(end.local, remote), this);
+    this.#receiving = new Direction<SystemDatagramSocket>("receive", namesOf(end.local, remote), this);
     end.attach(Object.freeze({
       receivable: () => this.#receivable(),
       sendable: () => this.#sendQueued(),
@@ -148,11 +148,11 @@ export class ProvidedDatagramSocket implements DatagramSocket {
     const problem = bytesProblem(buffer);
     if (problem !== undefined) return Promise.reject(problem);
     const place: Place = { buffer, empty: lengthOf(buffer) === 0 };
-    return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(ProvidedDatagramSocket.#takeOne, place);
+    return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(SystemDatagramSocket.#takeOne, place);
   }
 
   recvMany(): Promise<Datagram[]> {
-    return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(ProvidedDatagramSocket.#takeAll, undefined);
+    return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(SystemDatagramSocket.#takeAll, undefined);
   }
 
   setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
@@ -211,7 +211,7 @@ export class ProvidedDatagramSocket implements DatagramSocket {
   }
 
   static #takeOne(
-    socket: ProvidedDatagramSocket,
+    socket: SystemDatagramSocket,
     { buffer, empty }: Place,
   ): ReceivedDatagram | Promise<never> | undefined {
     socket.#gathers = false;
@@ -226,7 +226,7 @@ export class ProvidedDatagramSocket implements DatagramSocket {
     return { size, from, truncated: size < length };
   }
 
-  static #takeAll(socket: ProvidedDatagramSocket): Datagram[] | undefined {
+  static #takeAll(socket: SystemDatagramSocket): Datagram[] | undefined {
     socket.#gathers = true;
     const datagrams: Datagram[] = [];
     // At least one try, which may throw; then no more than there are, for an error is for the next caller.

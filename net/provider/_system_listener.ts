@@ -76,7 +76,7 @@ export interface ListenerTerms {
 }
 
 /** A listener of a provider, with an owner. */
-export class ProvidedListener implements ListeningSocket, ServedListener {
+export class SystemListener implements ListeningSocket, ServedListener {
   static {
     hideClass(this);
   }

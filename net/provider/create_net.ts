@@ -52,7 +52,7 @@ import { checkSocketOptions, fitting, reachOf } from "./_option_state.ts";
 import type { Question } from "./_query.ts";
 import { lookUpServices } from "./_srv.ts";
 import { ProvidedSocket } from "./_system_connection.ts";
-import { ProvidedListener } from "./_system_listener.ts";
+import { SystemListener } from "./_system_listener.ts";
 import type { NetProvider, ProviderStream } from "./provider.ts";
 
 /** How to connect to one address. */
@@ -178,7 +178,7 @@ export function createNet(provider: NetProvider): Net {
         }
         return provider.listen(at, checked);
       },
-      wrap: (given, hook) => new ProvidedListener(given, { clock, linger, reach, given: settings }, sw, hook),
+      wrap: (given, hook) => new SystemListener(given, { clock, linger, reach, given: settings }, sw, hook),
       discard: (given) => void given.close().catch(() => {}), // nobody is left who could be told
       failure: (cause) => netErrorFrom(cause, { operation: "listen", address: at }),
     });
