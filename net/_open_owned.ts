@@ -117,7 +117,7 @@ export interface OpenPlan<P, T extends Closable> extends Omit<AttemptPlan<P, T>,
  * Opens something under a switch. The switch owns it from the first moment: if it ends while the attempt is under way, the
  * attempt is given up. What comes too late is discarded.
  */
-export async function openUnder<P, T extends Closable>(plan: OpenPlan<P, T>): Promise<T> {
+export async function openOwned<P, T extends Closable>(plan: OpenPlan<P, T>): Promise<T> {
   const { sw, operation, subject } = plan;
   const refusal = refusedFor(sw, operation);
   if (refusal !== undefined) return await refusal;

@@ -13,7 +13,7 @@ import {
   labelled,
   NetError,
   netErrorFrom,
-  openUnder,
+  openOwned,
   type SocketOptionEntry,
   type SocketOptionName,
   udp,
@@ -34,7 +34,7 @@ export async function openDatagramSocket<A extends DatagramAddress>(
   checkOptions("open a datagram socket", options);
   const reach = reachOf(provider, "udp", at);
   const { given, ...checked } = checkDatagramOptions(at, options ?? {}, reach);
-  const socket = await openUnder({
+  const socket = await openOwned({
     sw,
     operation: "bind",
     subject: labelled(at),

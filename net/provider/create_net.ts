@@ -31,7 +31,7 @@ import {
   type Net,
   NetError,
   netErrorFrom,
-  openUnder,
+  openOwned,
   ownerGone,
   readConnectOptions,
   sameAddress,
@@ -153,7 +153,7 @@ export function createNet(provider: NetProvider): Net {
       clock,
       checked.timeout,
       to,
-      () => to.transport === "host" ? dialHost(sw, to, checked) : openUnder({ sw, ...dialling(sw, to, checked) }),
+      () => to.transport === "host" ? dialHost(sw, to, checked) : openOwned({ sw, ...dialling(sw, to, checked) }),
     );
   }
 
@@ -168,7 +168,7 @@ export function createNet(provider: NetProvider): Net {
     if (at.transport === "unix") checkUnixPath(at.path);
     const reach = { ofListener: reachOf(provider, "tcpListener", at), ofConnections: reachOf(provider, "tcp", at) };
     const { linger, given: settings, ...checked } = checkListenOptions(at, options ?? {}, reach.ofListener);
-    const listener = await openUnder({
+    const listener = await openOwned({
       sw,
       operation: "listen",
       subject: labelled(at),
