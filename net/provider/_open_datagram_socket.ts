@@ -18,7 +18,7 @@ import {
   type SocketOptionName,
   udp,
 } from "../internal.ts";
-import { checkSocketOptions, givenOption, reachOf, SocketSettings } from "./_option_state.ts";
+import { checkSocketOptions, givenOption, OptionState, reachOf } from "./_option_state.ts";
 import { checkReachable, plain, SystemDatagramSocket } from "./_system_datagram_socket.ts";
 import type { NetProvider, ProviderDatagramOptions } from "./provider.ts";
 
@@ -48,8 +48,8 @@ export async function openDatagramSocket<A extends DatagramAddress>(
       return provider.datagram(at, checked);
     },
     wrap: (end, hook) => {
-      const settings = new SocketSettings(end.local, reach, end, given);
-      return new SystemDatagramSocket(end, checked.remote, settings, sw, hook);
+      const state = new OptionState(end.local, reach, end, given);
+      return new SystemDatagramSocket(end, checked.remote, state, sw, hook);
     },
     discard: (end) => end.close(),
     failure: (cause) => netErrorFrom(cause, { operation: "bind", address: at }),

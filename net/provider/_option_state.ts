@@ -74,8 +74,8 @@ export function givenOption<N extends SocketOptionName>(
   return entries.find(([given]) => given === name)?.[1] as SocketOptionTypes[N] | undefined;
 }
 
-/** The options of an open socket. Made when somebody asks. */
-export class SocketSettings {
+/** The options of an open socket. Made when it is first asked for. */
+export class OptionState {
   readonly #address: Address;
   readonly #reach: ReadonlySet<SocketOptionName>;
   readonly #system: ProviderOptions;

@@ -39,7 +39,7 @@ import {
   type StreamAddress,
   type StreamSocket,
 } from "../internal.ts";
-import { SocketSettings } from "./_option_state.ts";
+import { OptionState } from "./_option_state.ts";
 import type { ProviderStream } from "./provider.ts";
 
 /** What the sockets of one listener, or one connect, have in common. */
@@ -98,7 +98,7 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, 
   readonly #terms: SocketTerms;
   readonly #owner: Switch;
   readonly #hook: Hook;
-  #options: SocketSettings | undefined;
+  #options: OptionState | undefined;
   #closing: Promise<void> | undefined;
 
   /** From now on `hook`, which `owner` has, releases the socket. */
@@ -182,9 +182,9 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, 
     return this.close();
   }
 
-  #settings(): SocketSettings {
+  #settings(): OptionState {
     const { reach, given } = this.#terms;
-    return this.#options ??= new SocketSettings(this.#end.local, reach, this.#end, given);
+    return this.#options ??= new OptionState(this.#end.local, reach, this.#end, given);
   }
 
   /**

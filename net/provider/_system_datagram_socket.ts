@@ -40,7 +40,7 @@ import {
   udp,
   type UdpAddress,
 } from "../internal.ts";
-import type { SocketSettings } from "./_option_state.ts";
+import type { OptionState } from "./_option_state.ts";
 import type { ProviderDatagram } from "./provider.ts";
 
 /** The most bytes of one datagram, by the IP version: what 16 bits can say, without the headers that count. */
@@ -79,7 +79,7 @@ export class SystemDatagramSocket implements DatagramSocket {
 
   readonly remote: DatagramAddress | undefined;
   readonly #end: ProviderDatagram;
-  readonly #settings: SocketSettings;
+  readonly #options: OptionState;
   readonly #owner: Switch;
   readonly #hook: ReleaseHook;
   readonly #receiving: Direction<SystemDatagramSocket>;
@@ -97,13 +97,13 @@ export class SystemDatagramSocket implements DatagramSocket {
   constructor(
     end: ProviderDatagram,
     remote: DatagramAddress | undefined,
-    settings: SocketSettings,
+    options: OptionState,
     owner: Switch,
     hook: ReleaseHook,
   ) {
     this.#end = end;
     this.remote = remote;
-    this.#settings = settings;
+    this.#options = options;
     this.#owner = owner;
     this.#hook = hook;
     this.#receiving = new Direction<SystemDatagramSocket>("receive", namesOf(end.local, remote), this);
@@ -157,12 +157,12 @@ export class SystemDatagramSocket implements DatagramSocket {
 
   setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
     if (this.#closing !== undefined) throw new ClosedError("set an option", closedState(this.#owner));
-    this.#settings.set(name, value);
+    this.#options.set(name, value);
   }
 
   getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
     if (this.#closing !== undefined) throw new ClosedError("get an option", closedState(this.#owner));
-    return this.#settings.get(name);
+    return this.#options.get(name);
   }
 
   close(): Promise<void> {

@@ -31,7 +31,7 @@ import {
   type StreamSocket,
   tellServer,
 } from "../internal.ts";
-import { SocketSettings } from "./_option_state.ts";
+import { OptionState } from "./_option_state.ts";
 import { ProvidedSocket, type SocketTerms } from "./_system_connection.ts";
 import type { ProviderListener, ProviderStream } from "./provider.ts";
 
@@ -83,7 +83,7 @@ export class SystemListener implements ListeningSocket, ServedListener {
 
   readonly #listener: ProviderListener;
   readonly #terms: ListenerTerms;
-  readonly #settings: SocketSettings;
+  readonly #options: OptionState;
   readonly #ofConnections: SocketTerms;
   readonly #subject: Labelled;
   readonly #owner: Switch;
@@ -102,7 +102,7 @@ export class SystemListener implements ListeningSocket, ServedListener {
     this.#terms = terms;
     const { clock, linger, reach } = terms;
     this.#ofConnections = { clock, linger, reach: reach.ofConnections, given: [] };
-    this.#settings = new SocketSettings(listener.address, terms.reach.ofListener, {}, terms.given);
+    this.#options = new OptionState(listener.address, terms.reach.ofListener, {}, terms.given);
     this.#subject = labelled(listener.address);
     this.#owner = owner;
     this.#hook = hook;
@@ -160,12 +160,12 @@ export class SystemListener implements ListeningSocket, ServedListener {
 
   setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
     if (this.#closing !== undefined) throw new ClosedError("set an option", closedState(this.#owner));
-    this.#settings.set(name, value);
+    this.#options.set(name, value);
   }
 
   getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
     if (this.#closing !== undefined) throw new ClosedError("get an option", closedState(this.#owner));
-    return this.#settings.get(name);
+    return this.#options.get(name);
   }
 
   close(): Promise<void> {
@@ -226,8 +226,8 @@ export class SystemListener implements ListeningSocket, ServedListener {
   /** A connection with the listener's options. One that cannot have them fits another kind of address, or is broken, which its first operation will say. */
   #opened(taken: ProviderStream, { sw, hook }: Acceptor): StreamSocket {
     const socket = new ProvidedSocket(taken, this.#ofConnections, sw, hook);
-    if (this.#settings.isEmpty) return socket;
-    for (const [name, value] of this.#settings.entries) {
+    if (this.#options.isEmpty) return socket;
+    for (const [name, value] of this.#options.entries) {
       if (!this.#ofConnections.reach.has(name)) continue;
       try {
         socket.setOption(name, value);
