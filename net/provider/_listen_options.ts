@@ -19,7 +19,7 @@ const defaultBacklog = 4096;
 export function checkListenOptions(
   at: StreamAddress,
   options: ListenOptions,
-  reach: ReadonlySet<SocketOptionName>,
+  supportedOptions: ReadonlySet<SocketOptionName>,
 ): ProviderListenOptions & { linger: number; given: readonly SocketOptionEntry[] } {
   const { backlog = defaultBacklog, reuseAddr = false, reusePort = false, mode, linger = defaultLinger } = options;
   const action = `listen on ${describeAddress(at)}`;
@@ -39,7 +39,7 @@ export function checkListenOptions(
     throw new TypeError(`Cannot ${action} with a mode: only the file of a Unix socket has one`);
   }
   checkMilliseconds(action, "linger", linger);
-  const given = checkSocketOptions(options.socketOptions, at, reach);
+  const given = checkSocketOptions(options.socketOptions, at, supportedOptions);
   const ipv6Only = givenOption(given, "IPV6_V6ONLY") ?? false;
   return { backlog, reuseAddr, reusePort, mode, ipv6Only, linger, given };
 }

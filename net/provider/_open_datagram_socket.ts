@@ -18,7 +18,7 @@ import {
   type SocketOptionName,
   udp,
 } from "../internal.ts";
-import { checkSocketOptions, givenOption, OptionState, reachOf } from "./_option_state.ts";
+import { checkSocketOptions, givenOption, OptionState, supportedOptionsOf } from "./_option_state.ts";
 import { checkReachable, plain, SystemDatagramSocket } from "./_system_datagram_socket.ts";
 import type { NetProvider, ProviderDatagramOptions } from "./provider.ts";
 
@@ -32,8 +32,8 @@ export async function openDatagramSocket<A extends DatagramAddress>(
   checkIsSwitch(sw, "open a datagram socket");
   const at = whereTo(address);
   checkOptions("open a datagram socket", options);
-  const reach = reachOf(provider, "udp", at);
-  const { given, ...checked } = checkDatagramOptions(at, options ?? {}, reach);
+  const supportedOptions = supportedOptionsOf(provider, "udp", at);
+  const { given, ...checked } = checkDatagramOptions(at, options ?? {}, supportedOptions);
   const socket = await openOwned({
     sw,
     operation: "bind",
@@ -48,7 +48,7 @@ export async function openDatagramSocket<A extends DatagramAddress>(
       return provider.datagram(at, checked);
     },
     wrap: (end, hook) => {
-      const state = new OptionState(end.local, reach, end, given);
+      const state = new OptionState(end.local, supportedOptions, end, given);
       return new SystemDatagramSocket(end, checked.remote, state, sw, hook);
     },
     discard: (end) => end.close(),
@@ -68,7 +68,7 @@ function whereTo(address: DatagramAddress | "udp4" | "udp6"): DatagramAddress {
 function checkDatagramOptions(
   at: DatagramAddress,
   options: DatagramOptions,
-  reach: ReadonlySet<SocketOptionName>,
+  supportedOptions: ReadonlySet<SocketOptionName>,
 ): ProviderDatagramOptions & { given: readonly SocketOptionEntry[] } {
   const { reuseAddr = false, reusePort = false, remote: target, socketOptions } = options;
   checkBoolean("open a datagram socket", "reuseAddr", reuseAddr);
@@ -77,6 +77,6 @@ function checkDatagramOptions(
   if (remote !== undefined && (remote.transport !== "unix" || at.transport !== "unix")) {
     checkReachable(`bind to ${describeAddress(at)} and connect to`, remote, at);
   }
-  const given = checkSocketOptions(socketOptions, at, reach);
+  const given = checkSocketOptions(socketOptions, at, supportedOptions);
   return { reuseAddr, reusePort, ipv6Only: givenOption(given, "IPV6_V6ONLY") ?? false, remote, given };
 }

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The options of one socket: which fit it, which its backend reaches, and what was set. */
+/** The options of one socket: which fit it, which its backend supports, and what was set. */
 import { describe } from "../../base/internal.ts";
 import {
   type Address,
@@ -33,7 +33,7 @@ const actions: ReadonlySet<SocketOptionName> = new Set([
 const none: ReadonlySet<SocketOptionName> = new Set();
 
 /** The options that a provider can set on sockets at `address`. Of Unix sockets no backend reaches any. */
-export function reachOf(
+export function supportedOptionsOf(
   provider: NetProvider,
   kind: SocketKind,
   address: Address | HostAddress,
@@ -45,7 +45,7 @@ export function reachOf(
 export function checkSocketOptions(
   options: SocketOptions | undefined,
   address: Address | HostAddress,
-  reach: ReadonlySet<SocketOptionName>,
+  supportedOptions: ReadonlySet<SocketOptionName>,
 ): readonly SocketOptionEntry[] {
   if (options === undefined) return [];
   if (typeof options !== "object" || options === null) {
@@ -56,7 +56,7 @@ export function checkSocketOptions(
     const name = checkOptionName("setOption", given);
     if (value === undefined) continue;
     entries.push([name, checkOptionValue(name, value)]);
-    checkReach(name, address, reach);
+    checkSupported(name, address, supportedOptions);
   }
   return entries;
 }
@@ -77,24 +77,24 @@ export function givenOption<N extends SocketOptionName>(
 /** The options of an open socket. Made when it is first asked for. */
 export class OptionState {
   readonly #address: Address;
-  readonly #reach: ReadonlySet<SocketOptionName>;
+  readonly #supportedOptions: ReadonlySet<SocketOptionName>;
   readonly #system: ProviderOptions;
   readonly #values: Map<SocketOptionName, SocketOptionValue> = new Map();
 
   /**
    * @param address What the socket is bound to.
-   * @param reach What its backend can set.
+   * @param supportedOptions What its backend can set.
    * @param system Sets it.
    * @param given What to set now, already checked.
    */
   constructor(
     address: Address,
-    reach: ReadonlySet<SocketOptionName>,
+    supportedOptions: ReadonlySet<SocketOptionName>,
     system: ProviderOptions,
     given: readonly SocketOptionEntry[] = [],
   ) {
     this.#address = address;
-    this.#reach = reach;
+    this.#supportedOptions = supportedOptions;
     this.#system = system;
     for (const [name, value] of given) {
       if (beforeBinding.has(name)) this.#values.set(name, value);
@@ -116,7 +116,7 @@ export class OptionState {
   set(name: string, value: unknown): void {
     const checked = checkOptionName("setOption", name);
     const good = checkOptionValue(checked, value);
-    checkReach(checked, this.#address, this.#reach);
+    checkSupported(checked, this.#address, this.#supportedOptions);
     if (beforeBinding.has(checked)) throw new NetError("invalid_option", { operation: "setOption", address: name });
     this.#apply(checked, good);
   }
@@ -128,8 +128,8 @@ export class OptionState {
     if (!fits(name, this.#address) || actions.has(name)) throw new NetError("invalid_option", source);
     let value: SocketOptionValue | undefined;
     try {
-      // What the runtime does not reach it only makes up.
-      if (this.#reach.has(name)) value = this.#system.getOption?.(name);
+      // What the runtime does not support it only makes up.
+      if (this.#supportedOptions.has(name)) value = this.#system.getOption?.(name);
     } catch (cause) {
       throw netErrorFrom(cause, source);
     }
@@ -150,12 +150,12 @@ export class OptionState {
   }
 }
 
-function checkReach(
+function checkSupported(
   name: SocketOptionName,
   address: Address | HostAddress,
-  reach: ReadonlySet<SocketOptionName>,
+  supportedOptions: ReadonlySet<SocketOptionName>,
 ): void {
-  const code = !fits(name, address) ? "invalid_option" : !reach.has(name) ? "not_supported" : undefined;
+  const code = !fits(name, address) ? "invalid_option" : !supportedOptions.has(name) ? "not_supported" : undefined;
   if (code !== undefined) throw new NetError(code, { operation: "setOption", address: name });
 }
 

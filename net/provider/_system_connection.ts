@@ -48,7 +48,7 @@ export interface SocketTerms {
   /** How long closing waits for taken bytes to go out and for the other side to end, in milliseconds. */
   readonly linger: number;
   /** The options that can be set on it. */
-  readonly reach: ReadonlySet<SocketOptionName>;
+  readonly supportedOptions: ReadonlySet<SocketOptionName>;
   /** What to set now. */
   readonly given: readonly SocketOptionEntry[];
 }
@@ -183,8 +183,8 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, 
   }
 
   #settings(): OptionState {
-    const { reach, given } = this.#terms;
-    return this.#options ??= new OptionState(this.#end.local, reach, this.#end, given);
+    const { supportedOptions, given } = this.#terms;
+    return this.#options ??= new OptionState(this.#end.local, supportedOptions, this.#end, given);
   }
 
   /**

@@ -67,7 +67,7 @@ export interface ListenerTerms {
   /** The `linger` of its connections, in milliseconds. */
   readonly linger: number;
   /** The options that can be set. */
-  readonly reach: {
+  readonly supportedOptions: {
     readonly ofListener: ReadonlySet<SocketOptionName>;
     readonly ofConnections: ReadonlySet<SocketOptionName>;
   };
@@ -100,9 +100,9 @@ export class SystemListener implements ListeningSocket, ServedListener {
   constructor(listener: ProviderListener, terms: ListenerTerms, owner: Switch, hook: Hook) {
     this.#listener = listener;
     this.#terms = terms;
-    const { clock, linger, reach } = terms;
-    this.#ofConnections = { clock, linger, reach: reach.ofConnections, given: [] };
-    this.#options = new OptionState(listener.address, terms.reach.ofListener, {}, terms.given);
+    const { clock, linger, supportedOptions } = terms;
+    this.#ofConnections = { clock, linger, supportedOptions: supportedOptions.ofConnections, given: [] };
+    this.#options = new OptionState(listener.address, terms.supportedOptions.ofListener, {}, terms.given);
     this.#subject = labelled(listener.address);
     this.#owner = owner;
     this.#hook = hook;
@@ -228,7 +228,7 @@ export class SystemListener implements ListeningSocket, ServedListener {
     const socket = new ProvidedSocket(taken, this.#ofConnections, sw, hook);
     if (this.#options.isEmpty) return socket;
     for (const [name, value] of this.#options.entries) {
-      if (!this.#ofConnections.reach.has(name)) continue;
+      if (!this.#ofConnections.supportedOptions.has(name)) continue;
       try {
         socket.setOption(name, value);
       } catch {

@@ -48,7 +48,7 @@ import { checkListenOptions } from "./_listen_options.ts";
 import { answersTo, lookUp } from "./_lookup.ts";
 import { nameInfo } from "./_name_info.ts";
 import { openDatagramSocket } from "./_open_datagram_socket.ts";
-import { checkSocketOptions, fitting, reachOf } from "./_option_state.ts";
+import { checkSocketOptions, fitting, supportedOptionsOf } from "./_option_state.ts";
 import type { Question } from "./_query.ts";
 import { lookUpServices } from "./_srv.ts";
 import { ProvidedSocket } from "./_system_connection.ts";
@@ -84,7 +84,7 @@ export function createNet(provider: NetProvider): Net {
   /** Begins to connect, and makes a socket of the connection once `sw` can own it. */
   function dialling(sw: Switch, address: StreamAddress, options: DialOptions) {
     const { linger } = options;
-    const reach = reachOf(provider, "tcp", address);
+    const supportedOptions = supportedOptionsOf(provider, "tcp", address);
     const given = fitting(options.given, address);
     return {
       operation: "connect",
@@ -96,7 +96,7 @@ export function createNet(provider: NetProvider): Net {
           const cause = new Error("The socket was connected to itself");
           throw new NetError("connection_refused", { operation: "connect", address, cause });
         }
-        return new ProvidedSocket(stream, { clock, linger, reach, given }, sw, hook);
+        return new ProvidedSocket(stream, { clock, linger, supportedOptions, given }, sw, hook);
       },
       discard: (stream: ProviderStream) => stream.abort(),
       failure: (cause: unknown) => netErrorFrom(cause, { operation: "connect", address }),
@@ -145,7 +145,7 @@ export function createNet(provider: NetProvider): Net {
     const read = readConnectOptions(options);
     const checked = {
       ...checkConnectOptions(to, read),
-      given: checkSocketOptions(read.socketOptions, to, reachOf(provider, "tcp", to)),
+      given: checkSocketOptions(read.socketOptions, to, supportedOptionsOf(provider, "tcp", to)),
     };
     const refusal = refusedFor(sw, "connect");
     if (refusal !== undefined) return await refusal;
@@ -166,8 +166,11 @@ export function createNet(provider: NetProvider): Net {
     const at = checkStreamAddress(address);
     checkOptions("listen", options);
     if (at.transport === "unix") checkUnixPath(at.path);
-    const reach = { ofListener: reachOf(provider, "tcpListener", at), ofConnections: reachOf(provider, "tcp", at) };
-    const { linger, given: settings, ...checked } = checkListenOptions(at, options ?? {}, reach.ofListener);
+    const supportedOptions = {
+      ofListener: supportedOptionsOf(provider, "tcpListener", at),
+      ofConnections: supportedOptionsOf(provider, "tcp", at),
+    };
+    const { linger, given: settings, ...checked } = checkListenOptions(at, options ?? {}, supportedOptions.ofListener);
     const listener = await openOwned({
       sw,
       operation: "listen",
@@ -178,7 +181,7 @@ export function createNet(provider: NetProvider): Net {
         }
         return provider.listen(at, checked);
       },
-      wrap: (given, hook) => new SystemListener(given, { clock, linger, reach, given: settings }, sw, hook),
+      wrap: (given, hook) => new SystemListener(given, { clock, linger, supportedOptions, given: settings }, sw, hook),
       discard: (given) => void given.close().catch(() => {}), // nobody is left who could be told
       failure: (cause) => netErrorFrom(cause, { operation: "listen", address: at }),
     });
