@@ -9,7 +9,7 @@ import {
   type SocketOptionName,
   type StreamAddress,
 } from "../internal.ts";
-import { checkSocketOptions, givenOption } from "./_option_state.ts";
+import { checkSocketOptions, initialOption } from "./_option_state.ts";
 import type { ProviderListenOptions } from "./provider.ts";
 
 /** What Linux allows by default (`net.core.somaxconn`), and so what Go asks for. */
@@ -20,7 +20,7 @@ export function checkListenOptions(
   at: StreamAddress,
   options: ListenOptions,
   supportedOptions: ReadonlySet<SocketOptionName>,
-): ProviderListenOptions & { linger: number; given: readonly SocketOptionEntry[] } {
+): ProviderListenOptions & { linger: number; initialOptions: readonly SocketOptionEntry[] } {
   const { backlog = defaultBacklog, reuseAddr = false, reusePort = false, mode, linger = defaultLinger } = options;
   const action = `listen on ${describeAddress(at)}`;
   checkBoolean(action, "reuseAddr", reuseAddr);
@@ -39,7 +39,7 @@ export function checkListenOptions(
     throw new TypeError(`Cannot ${action} with a mode: only the file of a Unix socket has one`);
   }
   checkMilliseconds(action, "linger", linger);
-  const given = checkSocketOptions(options.socketOptions, at, supportedOptions);
-  const ipv6Only = givenOption(given, "IPV6_V6ONLY") ?? false;
-  return { backlog, reuseAddr, reusePort, mode, ipv6Only, linger, given };
+  const initialOptions = checkSocketOptions(options.socketOptions, at, supportedOptions);
+  const ipv6Only = initialOption(initialOptions, "IPV6_V6ONLY") ?? false;
+  return { backlog, reuseAddr, reusePort, mode, ipv6Only, linger, initialOptions };
 }

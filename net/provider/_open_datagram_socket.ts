@@ -18,7 +18,7 @@ import {
   type SocketOptionName,
   udp,
 } from "../internal.ts";
-import { checkSocketOptions, givenOption, OptionState, supportedOptionsOf } from "./_option_state.ts";
+import { checkSocketOptions, initialOption, OptionState, supportedOptionsOf } from "./_option_state.ts";
 import { checkReachable, plain, SystemDatagramSocket } from "./_system_datagram_socket.ts";
 import type { NetProvider, ProviderDatagramOptions } from "./provider.ts";
 
@@ -33,7 +33,7 @@ export async function openDatagramSocket<A extends DatagramAddress>(
   const at = whereTo(address);
   checkOptions("open a datagram socket", options);
   const supportedOptions = supportedOptionsOf(provider, "udp", at);
-  const { given, ...checked } = checkDatagramOptions(at, options ?? {}, supportedOptions);
+  const { initialOptions, ...checked } = checkDatagramOptions(at, options ?? {}, supportedOptions);
   const socket = await openOwned({
     sw,
     operation: "bind",
@@ -48,7 +48,7 @@ export async function openDatagramSocket<A extends DatagramAddress>(
       return provider.datagram(at, checked);
     },
     wrap: (end, hook) => {
-      const state = new OptionState(end.local, supportedOptions, end, given);
+      const state = new OptionState(end.local, supportedOptions, end, initialOptions);
       return new SystemDatagramSocket(end, checked.remote, state, sw, hook);
     },
     discard: (end) => end.close(),
@@ -69,7 +69,7 @@ function checkDatagramOptions(
   at: DatagramAddress,
   options: DatagramOptions,
   supportedOptions: ReadonlySet<SocketOptionName>,
-): ProviderDatagramOptions & { given: readonly SocketOptionEntry[] } {
+): ProviderDatagramOptions & { initialOptions: readonly SocketOptionEntry[] } {
   const { reuseAddr = false, reusePort = false, remote: target, socketOptions } = options;
   checkBoolean("open a datagram socket", "reuseAddr", reuseAddr);
   checkBoolean("open a datagram socket", "reusePort", reusePort);
@@ -77,6 +77,12 @@ function checkDatagramOptions(
   if (remote !== undefined && (remote.transport !== "unix" || at.transport !== "unix")) {
     checkReachable(`bind to ${describeAddress(at)} and connect to`, remote, at);
   }
-  const given = checkSocketOptions(socketOptions, at, supportedOptions);
-  return { reuseAddr, reusePort, ipv6Only: givenOption(given, "IPV6_V6ONLY") ?? false, remote, given };
+  const initialOptions = checkSocketOptions(socketOptions, at, supportedOptions);
+  return {
+    reuseAddr,
+    reusePort,
+    ipv6Only: initialOption(initialOptions, "IPV6_V6ONLY") ?? false,
+    remote,
+    initialOptions,
+  };
 }

@@ -52,8 +52,8 @@ export function checkSocketOptions(
     throw new TypeError(`Cannot use socketOptions as they must be an object: current value is ${describe(options)}`);
   }
   const entries: SocketOptionEntry[] = [];
-  for (const [given, value] of Object.entries(options)) {
-    const name = checkOptionName("setOption", given);
+  for (const [key, value] of Object.entries(options)) {
+    const name = checkOptionName("setOption", key);
     if (value === undefined) continue;
     entries.push([name, checkOptionValue(name, value)]);
     checkSupported(name, address, supportedOptions);
@@ -67,11 +67,11 @@ export function fitting(entries: readonly SocketOptionEntry[], address: Address)
 }
 
 /** The value that `entries` give to `name`. */
-export function givenOption<N extends SocketOptionName>(
+export function initialOption<N extends SocketOptionName>(
   entries: readonly SocketOptionEntry[],
   name: N,
 ): SocketOptionTypes[N] | undefined {
-  return entries.find(([given]) => given === name)?.[1] as SocketOptionTypes[N] | undefined;
+  return entries.find(([key]) => key === name)?.[1] as SocketOptionTypes[N] | undefined;
 }
 
 /** The options of an open socket. Made when it is first asked for. */
@@ -85,18 +85,18 @@ export class OptionState {
    * @param address What the socket is bound to.
    * @param supportedOptions What its backend can set.
    * @param system Sets it.
-   * @param given What to set now, already checked.
+   * @param initialOptions What to set now, already checked.
    */
   constructor(
     address: Address,
     supportedOptions: ReadonlySet<SocketOptionName>,
     system: ProviderOptions,
-    given: readonly SocketOptionEntry[] = [],
+    initialOptions: readonly SocketOptionEntry[] = [],
   ) {
     this.#address = address;
     this.#supportedOptions = supportedOptions;
     this.#system = system;
-    for (const [name, value] of given) {
+    for (const [name, value] of initialOptions) {
       if (beforeBinding.has(name)) this.#values.set(name, value);
       else this.#apply(name, value);
     }

@@ -50,7 +50,7 @@ export interface SocketTerms {
   /** The options that can be set on it. */
   readonly supportedOptions: ReadonlySet<SocketOptionName>;
   /** What to set now. */
-  readonly given: readonly SocketOptionEntry[];
+  readonly initialOptions: readonly SocketOptionEntry[];
 }
 
 /** How a connection is called in dumps and errors, and how its owner releases it. */
@@ -111,7 +111,7 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, 
     this.#stream = new Stream(end, identity);
     hook.resource = identity;
     end.attach(eventsOf(this.#stream));
-    if (terms.given.length > 0) this.#settings();
+    if (terms.initialOptions.length > 0) this.#settings();
     Object.freeze(this);
   }
 
@@ -183,8 +183,8 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, 
   }
 
   #settings(): OptionState {
-    const { supportedOptions, given } = this.#terms;
-    return this.#options ??= new OptionState(this.#end.local, supportedOptions, this.#end, given);
+    const { supportedOptions, initialOptions } = this.#terms;
+    return this.#options ??= new OptionState(this.#end.local, supportedOptions, this.#end, initialOptions);
   }
 
   /**

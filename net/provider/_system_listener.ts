@@ -72,7 +72,7 @@ export interface ListenerTerms {
     readonly ofConnections: ReadonlySet<SocketOptionName>;
   };
   /** What its connections inherit from the start. */
-  readonly given: readonly SocketOptionEntry[];
+  readonly initialOptions: readonly SocketOptionEntry[];
 }
 
 /** A listener of a provider, with an owner. */
@@ -101,8 +101,8 @@ export class SystemListener implements ListeningSocket, ServedListener {
     this.#listener = listener;
     this.#terms = terms;
     const { clock, linger, supportedOptions } = terms;
-    this.#ofConnections = { clock, linger, supportedOptions: supportedOptions.ofConnections, given: [] };
-    this.#options = new OptionState(listener.address, terms.supportedOptions.ofListener, {}, terms.given);
+    this.#ofConnections = { clock, linger, supportedOptions: supportedOptions.ofConnections, initialOptions: [] };
+    this.#options = new OptionState(listener.address, terms.supportedOptions.ofListener, {}, terms.initialOptions);
     this.#subject = labelled(listener.address);
     this.#owner = owner;
     this.#hook = hook;

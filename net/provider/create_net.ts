@@ -59,7 +59,7 @@ import type { NetProvider, ProviderStream } from "./provider.ts";
 interface DialOptions {
   readonly bindTo: StreamAddress | undefined;
   readonly linger: number;
-  readonly given: readonly SocketOptionEntry[];
+  readonly initialOptions: readonly SocketOptionEntry[];
 }
 
 /**
@@ -85,7 +85,7 @@ export function createNet(provider: NetProvider): Net {
   function dialling(sw: Switch, address: StreamAddress, options: DialOptions) {
     const { linger } = options;
     const supportedOptions = supportedOptionsOf(provider, "tcp", address);
-    const given = fitting(options.given, address);
+    const initialOptions = fitting(options.initialOptions, address);
     return {
       operation: "connect",
       subject: labelled(address),
@@ -96,7 +96,7 @@ export function createNet(provider: NetProvider): Net {
           const cause = new Error("The socket was connected to itself");
           throw new NetError("connection_refused", { operation: "connect", address, cause });
         }
-        return new ProvidedSocket(stream, { clock, linger, supportedOptions, given }, sw, hook);
+        return new ProvidedSocket(stream, { clock, linger, supportedOptions, initialOptions }, sw, hook);
       },
       discard: (stream: ProviderStream) => stream.abort(),
       failure: (cause: unknown) => netErrorFrom(cause, { operation: "connect", address }),
@@ -145,7 +145,7 @@ export function createNet(provider: NetProvider): Net {
     const read = readConnectOptions(options);
     const checked = {
       ...checkConnectOptions(to, read),
-      given: checkSocketOptions(read.socketOptions, to, supportedOptionsOf(provider, "tcp", to)),
+      initialOptions: checkSocketOptions(read.socketOptions, to, supportedOptionsOf(provider, "tcp", to)),
     };
     const refusal = refusedFor(sw, "connect");
     if (refusal !== undefined) return await refusal;
@@ -170,7 +170,7 @@ export function createNet(provider: NetProvider): Net {
       ofListener: supportedOptionsOf(provider, "tcpListener", at),
       ofConnections: supportedOptionsOf(provider, "tcp", at),
     };
-    const { linger, given: settings, ...checked } = checkListenOptions(at, options ?? {}, supportedOptions.ofListener);
+    const { linger, initialOptions, ...checked } = checkListenOptions(at, options ?? {}, supportedOptions.ofListener);
     const listener = await openOwned({
       sw,
       operation: "listen",
@@ -181,8 +181,8 @@ export function createNet(provider: NetProvider): Net {
         }
         return provider.listen(at, checked);
       },
-      wrap: (given, hook) => new SystemListener(given, { clock, linger, supportedOptions, given: settings }, sw, hook),
-      discard: (given) => void given.close().catch(() => {}), // nobody is left who could be told
+      wrap: (system, hook) => new SystemListener(system, { clock, linger, supportedOptions, initialOptions }, sw, hook),
+      discard: (system) => void system.close().catch(() => {}), // no caller is left that could be told
       failure: (cause) => netErrorFrom(cause, { operation: "listen", address: at }),
     });
     return listener as ListeningSocket as ListeningSocket<A>;
