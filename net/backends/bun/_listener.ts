@@ -5,7 +5,7 @@ import { guard, open } from "../../../base/internal.ts";
 import { NetError, type StreamAddress, tcp } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
 import type { ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../../provider/internal.ts";
-import { hostText, Unclaimed } from "../shared/internal.ts";
+import { AcceptBacklog, hostText } from "../shared/internal.ts";
 import {
   findDeadSocket,
   isOutOfDescriptors,
@@ -70,14 +70,14 @@ class BunListener implements ProviderListener {
   readonly address: StreamAddress;
   readonly #server: BunServer;
   readonly #file: SocketFile | undefined;
-  readonly #unclaimed: Unclaimed<BunStream>;
+  readonly #backlog: AcceptBacklog<BunStream>;
   #stopped = false;
   #broken: { readonly error: unknown } | undefined;
   #events: ProviderListenerEvents | undefined;
 
   constructor(bun: BunApi, asked: StreamAddress, options: ProviderListenOptions, file: SocketFile | undefined) {
     const { backlog, reusePort, ipv6Only } = options;
-    this.#unclaimed = new Unclaimed(backlog);
+    this.#backlog = new AcceptBacklog(backlog);
     this.#file = file;
     const place = asked.transport === "unix"
       ? { unix: file?.bindPath ?? asked.path }
@@ -104,11 +104,11 @@ class BunListener implements ProviderListener {
   }
 
   get dropped(): number {
-    return this.#unclaimed.dropped;
+    return this.#backlog.dropped;
   }
 
   stopListening(): Promise<void> {
-    return this.#unclaimed.whenTaken(false, () => this.#stop());
+    return this.#backlog.whenTaken(false, () => this.#stop());
   }
 
   attach(events: ProviderListenerEvents): void {
@@ -125,13 +125,13 @@ class BunListener implements ProviderListener {
 
   accept(): BunStream | undefined {
     if (this.#broken !== undefined) throw this.#broken.error;
-    return this.#unclaimed.take();
+    return this.#backlog.take();
   }
 
   close(): Promise<void> {
     try {
       this.#stop();
-      this.#unclaimed.abort();
+      this.#backlog.abort();
       return Promise.resolve();
     } catch (error) {
       return Promise.reject(error);
@@ -156,7 +156,7 @@ class BunListener implements ProviderListener {
     }
     // Reset by the other side before it was accepted, and so without an address: there is nothing to serve.
     if (this.address.transport === "tcp" && stream.peer.transport === "unix") return stream.abort();
-    if (!this.#unclaimed.add(stream)) return this.#events?.overflowing();
+    if (!this.#backlog.add(stream)) return this.#events?.overflowing();
     this.#events?.acceptable();
     stream.hold(); // which costs two system calls, and is spared where somebody waits for it
   }

@@ -7,7 +7,7 @@ import { guard, open } from "../../../base/internal.ts";
 import { type StreamAddress, tcp, unix } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
 import type { ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../../provider/internal.ts";
-import { hostText, systemIp, Unclaimed, unnamed } from "../shared/internal.ts";
+import { AcceptBacklog, hostText, systemIp, unnamed } from "../shared/internal.ts";
 import { bindError, findDeadSocket, SocketFile, sweepRooms } from "../unix/internal.ts";
 import type { NodeGaps } from "./_quirks.ts";
 import { NodeStream } from "./_stream.ts";
@@ -96,7 +96,7 @@ class NodeListener implements ProviderListener {
   readonly address: StreamAddress;
   readonly #server: Server;
   readonly #gaps: NodeGaps;
-  readonly #unclaimed: Unclaimed<NodeStream>;
+  readonly #backlog: AcceptBacklog<NodeStream>;
   readonly #file: SocketFile | undefined;
   #stopped: Promise<void> | undefined;
   #reviving: NodeJS.Timeout | undefined;
@@ -113,7 +113,7 @@ class NodeListener implements ProviderListener {
   ) {
     this.#server = server;
     this.#gaps = gaps;
-    this.#unclaimed = new Unclaimed(backlog);
+    this.#backlog = new AcceptBacklog(backlog);
     this.#file = file;
     this.address = asked.transport === "unix" ? asked : boundTo(server);
     open.listeners++;
@@ -134,7 +134,7 @@ class NodeListener implements ProviderListener {
   }
 
   get dropped(): number {
-    return this.#unclaimed.dropped;
+    return this.#backlog.dropped;
   }
 
   /** Fails the listener for what was thrown in a callback, where no one else can be told. */
@@ -146,7 +146,7 @@ class NodeListener implements ProviderListener {
   }
 
   stopListening(): Promise<void> {
-    return this.#unclaimed.whenTaken(this.#gaps.takesAll, () => this.#stop());
+    return this.#backlog.whenTaken(this.#gaps.takesAll, () => this.#stop());
   }
 
   attach(events: ProviderListenerEvents): void {
@@ -160,12 +160,12 @@ class NodeListener implements ProviderListener {
       this.#error = undefined;
       throw error;
     }
-    return this.#unclaimed.take();
+    return this.#backlog.take();
   }
 
   close(): Promise<void> {
     const stopped = this.#stop();
-    this.#unclaimed.abort();
+    this.#backlog.abort();
     return stopped;
   }
 
@@ -195,7 +195,7 @@ class NodeListener implements ProviderListener {
     }
     // Reset by the other side before it was accepted, and so without an address: there is nothing to serve.
     if (isTcp && stream.peer.transport === "unix") return stream.abort();
-    if (this.#unclaimed.add(stream)) this.#events?.acceptable();
+    if (this.#backlog.add(stream)) this.#events?.acceptable();
     else this.#events?.overflowing();
   }
 }

@@ -17,7 +17,7 @@ interface Waiting extends ProviderStream {
 }
 
 /** What a listener that accepts by itself has accepted and nobody has taken, up to the backlog. */
-export class Unclaimed<S extends Waiting> {
+export class AcceptBacklog<S extends Waiting> {
   /** How many had no place, and were reset. */
   dropped = 0;
   readonly #backlog: number;
