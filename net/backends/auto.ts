@@ -6,7 +6,7 @@ import type { NetProvider } from "../provider/internal.ts";
 import { type BunApi, bunProvider } from "./bun/internal.ts";
 import { denoLookupError, type DenoPermissions, denoPermit } from "./deno/internal.ts";
 import { serverNames, systemNames } from "./dns/internal.ts";
-import { denoGaps, nodeProvider, noGaps, oldNodeGaps } from "./node/internal.ts";
+import { denoQuirks, nodeProvider, noQuirks, oldNodeQuirks } from "./node/internal.ts";
 
 /**
  * The backend for this runtime.
@@ -22,8 +22,8 @@ export function systemProvider(nameServers?: readonly UdpAddress[]): NetProvider
   if (Bun !== undefined) return bunProvider(Bun, names);
   const [major, minor] = (process?.versions.node ?? "").split(".").map(Number);
   const isOldNode = major < 22 || (major === 22 && minor < 12);
-  const gaps = Deno !== undefined ? denoGaps : isOldNode ? oldNodeGaps : noGaps;
-  return nodeProvider(permit, names, gaps);
+  const quirks = Deno !== undefined ? denoQuirks : isOldNode ? oldNodeQuirks : noQuirks;
+  return nodeProvider(permit, names, quirks);
 }
 
 /** Whether the process's `unhandledRejection` event comes in the context of the code that rejected. On Bun it does not. */

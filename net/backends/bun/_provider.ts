@@ -2,7 +2,7 @@
 
 import type { NetProvider } from "../../provider/internal.ts";
 import type { NameProvider } from "../dns/internal.ts";
-import { bunGaps, nodeProvider } from "../node/internal.ts";
+import { bunQuirks, nodeProvider } from "../node/internal.ts";
 import { type BunApi, listenBun } from "./_listener.ts";
 
 /**
@@ -12,5 +12,5 @@ import { type BunApi, listenBun } from "./_listener.ts";
  */
 export function bunProvider(bun: BunApi, names: NameProvider): NetProvider {
   const listen: NetProvider["listen"] = (address, options) => listenBun(bun, address, options);
-  return { ...nodeProvider(() => {}, names, bunGaps), listen };
+  return { ...nodeProvider(() => {}, names, bunQuirks), listen };
 }

@@ -9,7 +9,7 @@ import type { Attempt } from "../../internal.ts";
 import type { ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../../provider/internal.ts";
 import { AcceptBacklog, hostText, systemIp, unnamed } from "../shared/internal.ts";
 import { bindError, findDeadSocket, SocketFile, sweepRooms } from "../unix/internal.ts";
-import type { NodeGaps } from "./_quirks.ts";
+import type { NodeQuirks } from "./_quirks.ts";
 import { NodeStream } from "./_stream.ts";
 
 /** How long a listener may be deaf, in milliseconds. */
@@ -20,17 +20,17 @@ export function listenNode(
   address: StreamAddress,
   options: ProviderListenOptions,
   permit: Permit,
-  gaps: NodeGaps,
+  quirks: NodeQuirks,
 ): Attempt<ProviderListener> {
   permit("listen", address);
   let cancelled = false;
   const result = (async () => {
-    if (address.transport !== "unix" || address.path.startsWith("\0")) return await start(address, options, gaps);
+    if (address.transport !== "unix" || address.path.startsWith("\0")) return await start(address, options, quirks);
     const allows = (path: string) => isAllowed(() => permit("listen", unix(path), true));
-    await sweepRooms(address.path, gaps.isDead, allows);
-    const dead = options.reuseAddr ? await findDeadSocket(address.path, gaps.isDead) : undefined;
+    await sweepRooms(address.path, quirks.isDead, allows);
+    const dead = options.reuseAddr ? await findDeadSocket(address.path, quirks.isDead) : undefined;
     if (cancelled) throw new Error("Listening was given up");
-    return await start(address, options, gaps, new SocketFile(address.path, { mode: options.mode, dead, allows }));
+    return await start(address, options, quirks, new SocketFile(address.path, { mode: options.mode, dead, allows }));
   })();
   return {
     result,
@@ -52,7 +52,7 @@ function isAllowed(ask: () => void): boolean {
 function start(
   address: StreamAddress,
   options: ProviderListenOptions,
-  gaps: NodeGaps,
+  quirks: NodeQuirks,
   file?: SocketFile,
 ): Promise<ProviderListener> {
   // pauseOnConnect: a connection that nobody has taken is not read. allowHalfOpen: the end of input is not the end of the connection.
@@ -72,7 +72,7 @@ function start(
       "listening",
       guard(() => {
         server.off("error", failed);
-        const listener = new NodeListener(server, address, options.backlog, file, gaps);
+        const listener = new NodeListener(server, address, options.backlog, file, quirks);
         try {
           file?.publish();
           resolve(listener);
@@ -95,7 +95,7 @@ function start(
 class NodeListener implements ProviderListener {
   readonly address: StreamAddress;
   readonly #server: Server;
-  readonly #gaps: NodeGaps;
+  readonly #quirks: NodeQuirks;
   readonly #backlog: AcceptBacklog<NodeStream>;
   readonly #file: SocketFile | undefined;
   #stopped: Promise<void> | undefined;
@@ -109,16 +109,16 @@ class NodeListener implements ProviderListener {
     asked: StreamAddress,
     backlog: number,
     file: SocketFile | undefined,
-    gaps: NodeGaps,
+    quirks: NodeQuirks,
   ) {
     this.#server = server;
-    this.#gaps = gaps;
+    this.#quirks = quirks;
     this.#backlog = new AcceptBacklog(backlog);
     this.#file = file;
     this.address = asked.transport === "unix" ? asked : boundTo(server);
     open.listeners++;
     const broken = (error: unknown) => this.#break(error);
-    const { revive } = gaps;
+    const { revive } = quirks;
     if (asked.transport === "tcp" && revive !== undefined) {
       this.#reviving = setInterval(guard(() => revive(server, backlog), broken), reviveInterval);
       this.#reviving.unref();
@@ -146,7 +146,7 @@ class NodeListener implements ProviderListener {
   }
 
   stopListening(): Promise<void> {
-    return this.#backlog.whenTaken(this.#gaps.takesAll, () => this.#stop());
+    return this.#backlog.whenTaken(this.#quirks.takesAll, () => this.#stop());
   }
 
   attach(events: ProviderListenerEvents): void {
@@ -187,7 +187,7 @@ class NodeListener implements ProviderListener {
 
   #keep(socket: Socket): void {
     const isTcp = this.address.transport === "tcp";
-    const stream = new NodeStream(socket, isTcp ? this.#gaps.whenWritable : undefined);
+    const stream = new NodeStream(socket, isTcp ? this.#quirks.whenWritable : undefined);
     try {
       stream.named(this.address, unnamed);
     } catch {

@@ -5,7 +5,7 @@ import type { Socket as DatagramSocket } from "node:dgram";
 import { Socket } from "node:net";
 import type { GroupMembership, SocketOptionName, SocketOptionValue, SourceMembership } from "../../internal.ts";
 import type { ProviderOptions, SocketKind } from "../../provider/internal.ts";
-import type { NodeGaps } from "./_quirks.ts";
+import type { NodeQuirks } from "./_quirks.ts";
 
 /** What newer versions have. */
 interface NewerSocket {
@@ -59,13 +59,13 @@ const datagramSetters: Readonly<Partial<Record<SocketOptionName, Setter>>> = {
 };
 
 /** The options that this runtime can set, by the kind of socket. */
-export function reachableOptions(gaps: NodeGaps): Readonly<Record<SocketKind, ReadonlySet<SocketOptionName>>> {
+export function reachableOptions(quirks: NodeQuirks): Readonly<Record<SocketKind, ReadonlySet<SocketOptionName>>> {
   const newer = Socket.prototype as NewerSocket;
   const tcp: SocketOptionName[] = ["TCP_NODELAY", "SO_KEEPALIVE", "TCP_KEEPIDLE"];
   if (newer.setKeepAlive.length >= 4) tcp.push("TCP_KEEPINTVL", "TCP_KEEPCNT");
   if (newer.setTypeOfService !== undefined) tcp.push("IP_TOS", "IPV6_TCLASS");
   const without = (kind: SocketKind, names: readonly SocketOptionName[]) =>
-    new Set(names.filter((name) => !gaps.options[kind]?.includes(name)));
+    new Set(names.filter((name) => !quirks.options[kind]?.includes(name)));
   return {
     tcp: without("tcp", tcp),
     tcpListener: without("tcpListener", [...tcp, "IPV6_V6ONLY"]),

@@ -13,7 +13,7 @@ import { datagramNode } from "./_datagram.ts";
 import { listenNode } from "./_listener.ts";
 import type { Permit } from "../shared/internal.ts";
 import { reachableOptions } from "./_option.ts";
-import type { NodeGaps } from "./_quirks.ts";
+import type { NodeQuirks } from "./_quirks.ts";
 import { NodeStream } from "./_stream.ts";
 
 const features: readonly NetFeature[] = [
@@ -31,16 +31,16 @@ const features: readonly NetFeature[] = [
  *
  * @param permit Asked before each system call, for a runtime whose `node:net` throws its refusals where nobody can catch them.
  * @param names Whom it asks for names.
- * @param gaps What this runtime says it does, and does not.
+ * @param quirks What this runtime says it does, and does not.
  */
-export function nodeProvider(permit: Permit, names: NameProvider, gaps: NodeGaps): NetProvider {
+export function nodeProvider(permit: Permit, names: NameProvider, quirks: NodeQuirks): NetProvider {
   return {
-    features: new Set(features.filter((feature) => !gaps.features.includes(feature))),
-    socketOptions: reachableOptions(gaps),
+    features: new Set(features.filter((feature) => !quirks.features.includes(feature))),
+    socketOptions: reachableOptions(quirks),
     clock: systemClock,
-    connect: (address, options) => connectNode(address, options, permit, gaps),
-    listen: (address, options) => listenNode(address, options, permit, gaps),
-    datagram: (address, options) => datagramNode(address as UdpAddress, options, permit, gaps.sendsAtOnce), // for there are no unixDatagrams
+    connect: (address, options) => connectNode(address, options, permit, quirks),
+    listen: (address, options) => listenNode(address, options, permit, quirks),
+    datagram: (address, options) => datagramNode(address as UdpAddress, options, permit, quirks.sendsAtOnce), // for there are no unixDatagrams
     ...names,
   };
 }
@@ -49,7 +49,7 @@ function connectNode(
   address: StreamAddress,
   options: ProviderConnectOptions,
   permit: Permit,
-  gaps: NodeGaps,
+  quirks: NodeQuirks,
 ): Attempt<ProviderStream> {
   permit("connect", address);
   const target = address.transport === "unix" ? { path: address.path } : {
@@ -61,7 +61,7 @@ function connectNode(
   const stream = new NodeStream(socket);
   const result = new Promise<ProviderStream>((resolve, reject) => {
     const failed = () =>
-      reject(gaps.hidesLackOfFiles && isOutOfDescriptors() ? noFileLeft(stream.error) : stream.error);
+      reject(quirks.hidesLackOfFiles && isOutOfDescriptors() ? noFileLeft(stream.error) : stream.error);
     socket.once("close", failed);
     const connected = guard(() => {
       socket.pause();

@@ -7,7 +7,7 @@ import { type DeadTest, isRefused, isRefusedOnBun } from "../unix/internal.ts";
 import { afterPoll } from "./_deno_poll.ts";
 
 /** What a runtime's `node:net` and `node:dgram` accept and do not do, or do wrong: measured, for they say nothing. */
-export interface NodeGaps {
+export interface NodeQuirks {
   readonly features: readonly NetFeature[];
   readonly options: Readonly<Partial<Record<SocketKind, readonly SocketOptionName[]>>>;
   /** How to tell that nobody listens on a Unix path. */
@@ -31,7 +31,7 @@ export interface NodeGaps {
 }
 
 /** A runtime that does what it says. */
-export const noGaps: NodeGaps = {
+export const noQuirks: NodeQuirks = {
   features: [],
   options: {},
   isDead: isRefused,
@@ -43,10 +43,10 @@ export const noGaps: NodeGaps = {
 };
 
 /** Node before 22.12: nobody asks for `reusePort`. */
-export const oldNodeGaps: NodeGaps = { ...noGaps, features: ["reusePort", "datagramReusePort"] };
+export const oldNodeQuirks: NodeQuirks = { ...noQuirks, features: ["reusePort", "datagramReusePort"] };
 
 /** Bun 1.4: a Unix socket that takes no connection just now is "refused" like a dead one, and so is any for which no file is left. */
-export const bunGaps: NodeGaps = { ...noGaps, isDead: isRefusedOnBun, hidesLackOfFiles: true };
+export const bunQuirks: NodeQuirks = { ...noQuirks, isDead: isRefusedOnBun, hidesLackOfFiles: true };
 
 /**
  * Deno 2.9: the sizes of buffers are only remembered; on an IPv6 socket `setTTL` sets that of IPv4, and `setMulticastTTL` none; TCP's `ipv6Only` is ignored; a
@@ -54,7 +54,7 @@ export const bunGaps: NodeGaps = { ...noGaps, isDead: isRefusedOnBun, hidesLackO
  * listener is deaf after the first error of accepting, as when descriptors run out; one of TCP hears again when its handle is told to listen once more. What
  * is written to a connection before the event loop has polled it is lost when the other side half-closes it.
  */
-export const denoGaps: NodeGaps = {
+export const denoQuirks: NodeQuirks = {
   features: ["ipv6Only", "datagramReusePort", "datagramErrors"],
   options: {
     tcpListener: ["IPV6_V6ONLY"],

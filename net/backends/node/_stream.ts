@@ -9,7 +9,7 @@ import type { SocketOptionName, SocketOptionValue, StreamAddress } from "../../i
 import type { ProviderStream, ProviderStreamEvents } from "../../provider/internal.ts";
 import { closedBySystem, isAny, tcpEnd, unnamed } from "../shared/internal.ts";
 import { NodeTcpOptions } from "./_option.ts";
-import type { NodeGaps } from "./_quirks.ts";
+import type { NodeQuirks } from "./_quirks.ts";
 
 /** Where a socket knows its stream: the listeners are the same functions for all sockets, which spares each some 600 bytes. */
 const stream: unique symbol = Symbol("stream");
@@ -54,10 +54,10 @@ export class NodeStream implements ProviderStream {
   #isBroken = false;
   #waits = false;
   /** Waits until the socket can be written to without loss; undefined once it can. */
-  #whenWritable: NodeGaps["whenWritable"];
+  #whenWritable: NodeQuirks["whenWritable"];
 
   /** @param whenWritable What an accepted TCP socket of this runtime needs before it is written to. */
-  constructor(socket: Socket, whenWritable?: NodeGaps["whenWritable"]) {
+  constructor(socket: Socket, whenWritable?: NodeQuirks["whenWritable"]) {
     open.sockets++;
     this.#socket = socket;
     this.#whenWritable = whenWritable;

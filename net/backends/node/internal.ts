@@ -3,4 +3,4 @@
 /** What other rooms of the library use of `net/backends/node/`. Not for users: nothing of it is. */
 export { NodeTcpOptions } from "./_option.ts";
 export { nodeProvider } from "./_provider.ts";
-export { bunGaps, denoGaps, noGaps, oldNodeGaps } from "./_quirks.ts";
+export { bunQuirks, denoQuirks, noQuirks, oldNodeQuirks } from "./_quirks.ts";
