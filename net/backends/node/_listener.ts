@@ -13,7 +13,7 @@ import type { NodeQuirks } from "./_quirks.ts";
 import { NodeStream } from "./_stream.ts";
 
 /** How long a listener may be deaf, in milliseconds. */
-const reviveInterval = 500;
+const relistenInterval = 500;
 
 /** Begins to listen by `node:net`. */
 export function listenNode(
@@ -99,7 +99,7 @@ class NodeListener implements ProviderListener {
   readonly #backlog: AcceptBacklog<NodeStream>;
   readonly #file: SocketFile | undefined;
   #stopped: Promise<void> | undefined;
-  #reviving: NodeJS.Timeout | undefined;
+  #relistening: NodeJS.Timeout | undefined;
   #events: ProviderListenerEvents | undefined;
   #error: unknown;
   #broken: { readonly error: unknown } | undefined;
@@ -118,10 +118,10 @@ class NodeListener implements ProviderListener {
     this.address = asked.transport === "unix" ? asked : boundTo(server);
     open.listeners++;
     const broken = (error: unknown) => this.#break(error);
-    const { revive } = quirks;
-    if (asked.transport === "tcp" && revive !== undefined) {
-      this.#reviving = setInterval(guard(() => revive(server, backlog), broken), reviveInterval);
-      this.#reviving.unref();
+    const { relisten } = quirks;
+    if (asked.transport === "tcp" && relisten !== undefined) {
+      this.#relistening = setInterval(guard(() => relisten(server, backlog), broken), relistenInterval);
+      this.#relistening.unref();
     }
     server.on(
       "error",
@@ -174,7 +174,7 @@ class NodeListener implements ProviderListener {
   }
 
   async #stopServer(): Promise<void> {
-    clearInterval(this.#reviving);
+    clearInterval(this.#relistening);
     const closed = new Promise<void>((resolve) => {
       const stop = () => void this.#server.close(() => resolve());
       if (this.#file === undefined) stop();

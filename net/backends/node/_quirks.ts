@@ -16,7 +16,7 @@ export interface NodeQuirks {
    * Makes a TCP listener accept again that has stopped for good, and without a word, at an error of accepting; done now and then to all. Undefined where none
    * does that.
    */
-  readonly revive: ((server: Server, backlog: number) => unknown) | undefined;
+  readonly relisten: ((server: Server, backlog: number) => unknown) | undefined;
   /** Whether a listener takes from the system all connections there are in one turn, and not one in each. */
   readonly takesAll: boolean;
   /** Whether a connect for which no file is left is "refused". */
@@ -35,7 +35,7 @@ export const noQuirks: NodeQuirks = {
   features: [],
   options: {},
   isDead: isRefused,
-  revive: undefined,
+  relisten: undefined,
   takesAll: false,
   hidesLackOfFiles: false,
   sendsAtOnce: 64,
@@ -61,7 +61,7 @@ export const denoQuirks: NodeQuirks = {
     udp: ["SO_RCVBUF", "SO_SNDBUF", "IPV6_UNICAST_HOPS", "IPV6_MULTICAST_HOPS"],
   },
   isDead: isRefused,
-  revive: (server, backlog) => (server as unknown as ServerWithHandle)._handle?.listen?.(backlog),
+  relisten: (server, backlog) => (server as unknown as ServerWithHandle)._handle?.listen?.(backlog),
   takesAll: true,
   hidesLackOfFiles: false,
   sendsAtOnce: 1,
