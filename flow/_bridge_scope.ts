@@ -9,8 +9,8 @@ import {
   currentScope,
   currentSignal,
   macrotask,
-  ownHere,
   refused,
+  registerOwnerHere,
   type Releasable,
   type ReleaseHook,
   runIn,
@@ -80,7 +80,7 @@ export class Home {
 
   /** Registers what to do when the switch of the home ends, if there is one. */
   onRelease(resource: Releasable): ReleaseHook | undefined {
-    return this.call(() => ownHere(resource));
+    return this.call(() => registerOwnerHere(resource));
   }
 
   /** Calls `stop` when the home is cancelled, at once if it is, until the answer is called. */

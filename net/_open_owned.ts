@@ -10,9 +10,9 @@ import {
   type Hook,
   isSwitchCancelled,
   type Labelled,
-  own,
   refused,
   refusedFor,
+  registerOwner,
   type Releasable,
   Switch,
   Waiter,
@@ -124,7 +124,7 @@ export async function openOwned<P, T extends Closable>(plan: OpenPlan<P, T>): Pr
   let opened: T | undefined;
   let pending: Pending<T> | undefined;
   const release = () => opened === undefined ? pending?.giveUp(ownerGone(sw, operation)) : opened.close();
-  const hook = own(sw, operation, releasable(release, subject));
+  const hook = registerOwner(sw, operation, releasable(release, subject));
   const wrap = (came: P) => opened = plan.wrap(came, hook);
   const reason = () => isSwitchCancelled(sw) ? ownerGone(sw, operation) : undefined;
   pending = begin({ ...plan, wrap }, reason, () => hook.remove());
@@ -148,7 +148,7 @@ export async function whileOwned<T extends Abortable>(
 ): Promise<T> {
   const gone = new AbortController();
   const pending = releasable(() => gone.abort(), subject);
-  const hook = own(sw, operation, pending);
+  const hook = registerOwner(sw, operation, pending);
   let opened: T | undefined;
   const open = async () => opened = await fn(hook);
   try {

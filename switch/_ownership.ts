@@ -13,7 +13,7 @@ import { internals, type Switch, Switch as SwitchClass } from "./switch.ts";
  *
  * @throws {TypeError} When `sw` is not a switch, or is releasing or finished.
  */
-export function own(sw: Switch, action: string, resource: Releasable): Hook {
+export function registerOwner(sw: Switch, action: string, resource: Releasable): Hook {
   checkSwitch(sw, action);
   return internals.addHook(sw, action, resource);
 }
@@ -22,7 +22,7 @@ export function own(sw: Switch, action: string, resource: Releasable): Hook {
  * Registers a release hook with the switch that governs the running code, or the nearest one around
  * it that still takes hooks; `undefined` where there is none.
  */
-export function ownHere(resource: Releasable): Hook | undefined {
+export function registerOwnerHere(resource: Releasable): Hook | undefined {
   for (let scope = currentScope(); scope !== undefined; scope = scope.parent) {
     const sw = scope.owner as Switch | undefined;
     if (sw !== undefined && internals.takesHooks(sw)) return internals.addHook(sw, "register a release hook", resource);

@@ -2,7 +2,7 @@
 
 import * as formats from "./_numbers.ts";
 import { checkOptions, describe, freezeClass } from "../../base/internal.ts";
-import { own, type ReleaseHook, type Switch } from "../../switch/internal.ts";
+import { registerOwner, type ReleaseHook, type Switch } from "../../switch/internal.ts";
 import { bytesProblem, copyTo, encode, encodeInto, lengthOf, operation, viewOf } from "../internal.ts";
 import { countProblem, type NumberFormat } from "./_numbers.ts";
 import { bytesOfPiece, WriteBuffer } from "./_write_buffer.ts";
@@ -83,7 +83,9 @@ export class BufWriter {
     if (problem !== undefined) throw problem;
     let hook: ReleaseHook | undefined;
     this.#out = new WriteBuffer(initialSize, () => hook?.remove());
-    if (sw !== undefined) hook = own(sw, "make a BufWriter", { release: () => this.abort(), label: "BufWriter" });
+    if (sw !== undefined) {
+      hook = registerOwner(sw, "make a BufWriter", { release: () => this.abort(), label: "BufWriter" });
+    }
     Object.freeze(this);
   }
 

@@ -8,9 +8,9 @@ import {
   type Hook,
   isSwitchCancelled,
   type Labelled,
-  own,
   refused,
   refusedFor,
+  registerOwner,
   type Releasable,
   type Switch,
   type Waiter,
@@ -48,7 +48,7 @@ class Acceptor implements Releasable {
     this.#queue = queue;
     this.#subject = subject;
     this.sw = sw;
-    this.hook = own(sw, "accept", this);
+    this.hook = registerOwner(sw, "accept", this);
     this.waiter = queue.add("accept", this, subject);
   }
 

@@ -5,7 +5,7 @@ import { hideClass } from "../../base/internal.ts";
 import { label as flowLabel, Stream } from "../../flow/internal.ts";
 import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/internal.ts";
 import type { ShutdownHow } from "../../flow/mod.ts";
-import { adopt, own } from "../../switch/internal.ts";
+import { adopt, registerOwner } from "../../switch/internal.ts";
 import type { ReleaseHook } from "../../switch/mod.ts";
 import { closeGracefully, closeWithin, type Lingering } from "../internal.ts";
 import type { Connection, StreamAddress } from "../mod.ts";
@@ -111,7 +111,7 @@ export class SecureFlow implements TlsConnection, Lingering, LendingSource, Givi
     this.#flow = flow;
     this.#terms = terms;
     this.#stream = new Stream(session, { label, failure: (operation, cause) => errorOf(operation, cause, context) });
-    this.#hook = own(owner, "start TLS", { release: () => this.#release(), label });
+    this.#hook = registerOwner(owner, "start TLS", { release: () => this.#release(), label });
     session.attach(this.#stream);
     Object.freeze(this);
   }

@@ -20,13 +20,13 @@ interface Waiting extends ProviderStream {
 export class AcceptBacklog<S extends Waiting> {
   /** How many had no place, and were reset. */
   dropped = 0;
-  readonly #backlog: number;
+  readonly #capacity: number;
   #arrived = 0;
   #onArrival: (() => void) | undefined;
   #streams: S[] = [];
 
   constructor(backlog: number) {
-    this.#backlog = backlog;
+    this.#capacity = backlog;
   }
 
   /** Keeps `stream`, or resets it where there is no place. Whether it was kept. */
@@ -34,8 +34,8 @@ export class AcceptBacklog<S extends Waiting> {
     this.#arrived++;
     this.#onArrival?.();
     // What the other side has reset meanwhile takes no place.
-    if (this.#streams.length >= this.#backlog) this.#streams = this.#streams.filter(({ gone }) => !gone);
-    if (this.#streams.length < this.#backlog) {
+    if (this.#streams.length >= this.#capacity) this.#streams = this.#streams.filter(({ gone }) => !gone);
+    if (this.#streams.length < this.#capacity) {
       this.#streams.push(stream);
       return true;
     }
