@@ -122,12 +122,11 @@ export async function openOwned<P, T extends Closable>(plan: OpenPlan<P, T>): Pr
   const refusal = refusedFor(sw, operation);
   if (refusal !== undefined) return await refusal;
   let opened: T | undefined;
-  let pending: Pending<T> | undefined;
-  const release = () => opened === undefined ? pending?.giveUp(ownerGone(sw, operation)) : opened.close();
+  const release = () => opened === undefined ? pending.giveUp(ownerGone(sw, operation)) : opened.close();
   const hook = registerOwner(sw, operation, releasable(release, subject));
   const wrap = (came: P) => opened = plan.wrap(came, hook);
   const reason = () => isSwitchCancelled(sw) ? ownerGone(sw, operation) : undefined;
-  pending = begin({ ...plan, wrap }, reason, () => hook.remove());
+  const pending: Pending<T> = begin({ ...plan, wrap }, reason, () => hook.remove());
   return await pending.promise;
 }
 
