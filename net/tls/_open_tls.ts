@@ -49,8 +49,8 @@ export function openTls<O extends TlsOptions>(
       secure(tls, await session.handshake(open), serverName);
     };
     try {
-      const shaking = handshake();
-      await within(terms.clock, handshakeTimeout, () => interruptible(shaking));
+      const handshaking = handshake();
+      await handshakeWithin(terms.clock, handshakeTimeout, () => interruptible(handshaking));
       return tls;
     } catch (cause) {
       const given = isClosing(tls); // by its switch, which has ended
@@ -65,6 +65,6 @@ export function openTls<O extends TlsOptions>(
   return opening;
 }
 
-async function within(clock: Clock, ms: number, fn: () => Promise<void>): Promise<void> {
+async function handshakeWithin(clock: Clock, ms: number, fn: () => Promise<void>): Promise<void> {
   await (ms === Infinity ? fn() : asOperation("start TLS", () => withTimeout(clock, ms, fn)));
 }

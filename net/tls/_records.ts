@@ -14,9 +14,9 @@ const headerSize = 5;
 /** What {@linkcode Records} tells. */
 export interface RecordsEvents {
   /** Whether the next record is to be decrypted. */
-  hungry(): boolean;
+  wantsPlaintext(): boolean;
   /** Whether the handshake is still going on. */
-  shaking(): boolean;
+  handshaking(): boolean;
   /** Here is the next record, or a part of it. */
   record(bytes: Uint8Array<ArrayBuffer>): void;
   /** All that was encrypted has been passed on. */
@@ -37,7 +37,7 @@ export class Records {
   readonly #flow: TwoWay;
   readonly #home: Home;
   readonly #events: RecordsEvents;
-  #wanted = false;
+  #isReady = false;
   #rest: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #header: number[] = [];
   #left = 0;
@@ -60,19 +60,19 @@ export class Records {
   }
 
   /** The next record, or a part of it, can be taken. */
-  want(): void {
-    this.#wanted = true;
+  ready(): void {
+    this.#isReady = true;
     this.pull();
   }
 
-  /** Gives it, if it can be taken and somebody is hungry for what is in it. */
+  /** Passes it on, if it can be taken and its plaintext is wanted. */
   pull(): void {
-    if (!this.#wanted || !this.#events.hungry()) return;
+    if (!this.#isReady || !this.#events.wantsPlaintext()) return;
     if (this.#rest.length === 0) {
       if (!this.#reading && !this.#over) this.#read();
       return;
     }
-    this.#wanted = false;
+    this.#isReady = false;
     const size = this.#sizeOfPart();
     const part = this.#rest.subarray(0, size);
     this.#rest = this.#rest.subarray(size);
@@ -126,7 +126,7 @@ export class Records {
     this.#sending = true;
     try {
       // Deno writes a flight of the handshake in pieces, the second of which TCP would keep until the other side tells, some 40 ms later, that it has the first.
-      if (this.#events.shaking()) await this.#home.run(yieldNow);
+      if (this.#events.handshaking()) await this.#home.run(yieldNow);
       while (this.#queue.length > 0) {
         const chunks = this.#queue;
         this.#queue = [];

@@ -17,7 +17,7 @@ export class Session implements StreamEnd {
   readonly #home: Home;
   #events: StreamEvents = { readable: () => {}, writable: () => {} };
   #endpoint: TlsEndpoint | undefined;
-  #shaking = true;
+  #handshaking = true;
   #onFailure: (error: unknown) => void = () => {};
   /** What every read throws, once all that came before is consumed. */
   #receiveFailure: { readonly error: unknown } | undefined;
@@ -25,8 +25,8 @@ export class Session implements StreamEnd {
   #sendFailure: { readonly error: unknown } | undefined;
   /** The flow ended without close_notify, and that is an end too. */
   #receiveEnded = false;
-  /** Somebody waits for what the next record has in it, or it will be dropped. */
-  #hungry = false;
+  /** A reader waits for the plaintext of the next record, or it will be dropped. */
+  #wantsPlaintext = false;
   #dropping = false;
   #freed: Promise<void> | undefined;
 
@@ -34,12 +34,12 @@ export class Session implements StreamEnd {
     this.#flow = flow;
     this.#home = home;
     this.records = new Records(flow, home, {
-      hungry: () => this.#shaking || this.#hungry,
-      shaking: () => this.#shaking,
+      wantsPlaintext: () => this.#handshaking || this.#wantsPlaintext,
+      handshaking: () => this.#handshaking,
       record: (bytes) => this.#endpoint?.decrypt(bytes),
       sent: () => this.#events.writable(),
       ended: (complete) => {
-        if (needsCloseNotify || this.#shaking || !complete) return this.#failReading(new TlsFailure("truncated"));
+        if (needsCloseNotify || this.#handshaking || !complete) return this.#failReading(new TlsFailure("truncated"));
         this.#receiveEnded = true;
         this.#events.readable();
       },
@@ -58,13 +58,13 @@ export class Session implements StreamEnd {
       this.#onFailure = reject;
       this.#endpoint = begin(open, {
         secured: () => {
-          this.#shaking = false;
+          this.#handshaking = false;
           resolve();
         },
-        wantsRecord: () => this.records.want(),
+        wantsRecord: () => this.records.ready(),
         encrypted: (bytes) => this.records.send(bytes),
         readable: () => {
-          this.#hungry = this.#dropping;
+          this.#wantsPlaintext = this.#dropping;
           this.#events.readable();
         },
         writable: () => this.#events.writable(),
@@ -78,8 +78,8 @@ export class Session implements StreamEnd {
 
   peek(): Uint8Array<ArrayBuffer> | null | undefined {
     const bytes = this.#peek();
-    if (bytes !== undefined || this.#hungry) return bytes;
-    this.#hungry = true;
+    if (bytes !== undefined || this.#wantsPlaintext) return bytes;
+    this.#wantsPlaintext = true;
     this.records.pull();
     return this.#peek();
   }
@@ -90,7 +90,7 @@ export class Session implements StreamEnd {
 
   drop(): void {
     this.#endpoint?.drop();
-    this.#dropping = this.#hungry = true;
+    this.#dropping = this.#wantsPlaintext = true;
     this.records.pull();
   }
 
@@ -151,7 +151,7 @@ export class Session implements StreamEnd {
   /** Where the handshake fails, what tells the peer why may still go out. */
   #fail(reading: unknown, writing: unknown): void {
     this.#failReading(reading);
-    if (!this.#shaking) this.#failWriting(writing);
+    if (!this.#handshaking) this.#failWriting(writing);
   }
 
   #failReading(error: unknown): void {
