@@ -18,7 +18,7 @@ import {
   type UdpAddress,
 } from "../internal.ts";
 import { query, type Question } from "./_query.ts";
-import { servicePort } from "./_services.ts";
+import { servicePort } from "./_service_ports.ts";
 import type { NetProvider } from "./provider.ts";
 
 /** Looks up the addresses of a name, in the resolver's order, with the port of a service. */

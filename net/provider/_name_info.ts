@@ -11,7 +11,7 @@ import {
   type UdpAddress,
 } from "../internal.ts";
 import { query } from "./_query.ts";
-import { serviceName } from "./_services.ts";
+import { serviceName } from "./_service_ports.ts";
 import type { NetProvider } from "./provider.ts";
 
 /** Looks up the names of an address and of its port. An address without a name is its own, as getnameinfo(3) has it without `NI_NAMEREQD`. */

@@ -50,7 +50,7 @@ import { nameInfo } from "./_name_info.ts";
 import { openDatagramSocket } from "./_open_datagram_socket.ts";
 import { checkSocketOptions, fitting, supportedOptionsOf } from "./_option_state.ts";
 import type { Question } from "./_query.ts";
-import { lookUpServices } from "./_srv.ts";
+import { lookUpServices } from "./_service_records.ts";
 import { ProvidedSocket } from "./_system_connection.ts";
 import { SystemListener } from "./_system_listener.ts";
 import type { NetProvider, ProviderStream } from "./provider.ts";
