@@ -271,7 +271,7 @@ function raceFor<T>(
     combine = options?.combine;
     if (combine !== undefined) checkFunction("combine values", combine);
   });
-  return problem ?? race(kind, fns, (values) => values[0] as T, (values, value) => {
+  return problem ?? untilFirst(kind, fns, (values) => values[0] as T, (values, value) => {
     if (values.length === 0) values.push(value);
     else if (combine !== undefined) values[0] = combine(values[0] as T, value);
   });
@@ -330,14 +330,14 @@ export function first<A, B>(
 export function nAny<T>(fns: readonly (() => T | Promise<T>)[]): Promise<T[]> {
   let checked!: typeof fns;
   const problem = rejectionOf(() => checked = checkFunctions("run nAny", fns, "nAny([f, g])"));
-  return problem ?? race("nAny", checked, (values) => values, (values, value) => values.push(value));
+  return problem ?? untilFirst("nAny", checked, (values) => values, (values, value) => values.push(value));
 }
 
 /**
  * Runs `fns` until one returns a value, and returns what `pick` picks of what `keep` kept: at least
  * one value.
  */
-function race<T, R>(
+function untilFirst<T, R>(
   kind: string,
   fns: readonly (() => T | Promise<T>)[],
   pick: (values: T[]) => R,
