@@ -30,26 +30,28 @@ export interface Attempt<T> {
 }
 
 /** How to wait for an attempt. */
-export interface AttemptPlan<P, T> {
+export interface AttemptPlan<P> {
   /** What is done, for dumps: "connect", "listen". */
   readonly operation: string;
   /** To what, for dumps. */
   readonly subject: Labelled;
   /** Begins. What it throws is the failure of the attempt. */
   begin(): Attempt<P>;
-  /** Makes the result of what came. If it throws, what came is discarded, and the attempt has failed. */
-  wrap(came: P): T;
   /** Frees at once what came too late. */
   discard(came: P): void;
   /** Makes the error that is thrown of the provider's own. */
   failure(cause: unknown): unknown;
 }
 
-/** An attempt that is waited for. */
-interface Pending<T> {
-  readonly promise: Promise<T>;
-  /** Gives it up, and rejects with `reason`. */
-  giveUp(reason: unknown): void;
+/** What to open, and for whom. */
+export interface OpenPlan<P, T extends Closable> extends AttemptPlan<P> {
+  /** The owner. */
+  readonly sw: Switch;
+  /**
+   * Makes what the user gets of what the provider opened; `hook` releases it from then on. If it throws, what was opened
+   * is discarded, and the attempt has failed.
+   */
+  wrap(opened: P, hook: Hook): T;
 }
 
 /**
@@ -57,60 +59,8 @@ interface Pending<T> {
  *
  * @throws {Cancelled} When the current scope is cancelled.
  */
-export async function settle<P, T>(plan: AttemptPlan<P, T>): Promise<T> {
-  return await (refused() ?? begin(plan).promise);
-}
-
-/**
- * Begins an attempt. `refusal` returns the reason why its result cannot be used any more, if there is one; `left` is
- * called when it has failed or was given up.
- */
-function begin<P, T>(
-  plan: AttemptPlan<P, T>,
-  refusal: () => unknown = () => undefined,
-  left: () => void = () => {},
-): Pending<T> {
-  const { operation, subject } = plan;
-  let attempt: Attempt<P> | undefined;
-  const giveUp = (reason: unknown) => {
-    left();
-    attempt?.cancel();
-    waiter.reject(reason);
-  };
-  const fail = (cause: unknown) => {
-    left();
-    attempt?.cancel();
-    waiter.fail(() => plan.failure(cause));
-  };
-  const waiter: Waiter<T> = new Waiter(operation, (_, reason) => giveUp(reason), subject);
-  const came = (value: P) => {
-    const reason = refusal();
-    if (waiter.settled || reason !== undefined) {
-      plan.discard(value);
-      return giveUp(reason);
-    }
-    try {
-      waiter.resolve(plan.wrap(value));
-    } catch (cause) {
-      plan.discard(value);
-      fail(cause);
-    }
-  };
-  try {
-    attempt = plan.begin();
-    follow(attempt.result, came, fail);
-  } catch (cause) {
-    fail(cause);
-  }
-  return { promise: waiter.promise, giveUp };
-}
-
-/** What to open, and for whom. */
-export interface OpenPlan<P, T extends Closable> extends Omit<AttemptPlan<P, T>, "wrap"> {
-  /** The owner. */
-  readonly sw: Switch;
-  /** Makes what the user gets of what the provider opened; `hook` releases it from then on. */
-  wrap(opened: P, hook: Hook): T;
+export async function settle<P>(plan: AttemptPlan<P>): Promise<P> {
+  return await (refused() ?? new Pending<P, P>(plan, undefined, undefined, (came) => came).waiter.promise);
 }
 
 /**
@@ -124,10 +74,60 @@ export async function openOwned<P, T extends Closable>(plan: OpenPlan<P, T>): Pr
   let opened: T | undefined;
   const release = () => opened === undefined ? pending.giveUp(ownerGone(sw, operation)) : opened.close();
   const hook = registerOwner(sw, operation, releasable(release, subject));
-  const wrap = (came: P) => opened = plan.wrap(came, hook);
-  const reason = () => isSwitchCancelled(sw) ? ownerGone(sw, operation) : undefined;
-  const pending: Pending<T> = begin({ ...plan, wrap }, reason, () => hook.remove());
-  return await pending.promise;
+  const pending: Pending<P, T> = new Pending(plan, sw, hook, (came) => opened = plan.wrap(came, hook));
+  return await pending.waiter.promise;
+}
+
+/** An attempt that is waited for. */
+class Pending<P, T> {
+  readonly waiter: Waiter<T>;
+  readonly #plan: AttemptPlan<P>;
+  readonly #owner: Switch | undefined;
+  readonly #hook: Hook | undefined;
+  readonly #wrap: (came: P) => T;
+  #attempt: Attempt<P> | undefined;
+
+  /** Begins. `hook` is that of the owner, and removed if nothing comes of the attempt. */
+  constructor(plan: AttemptPlan<P>, owner: Switch | undefined, hook: Hook | undefined, wrap: (came: P) => T) {
+    this.#plan = plan;
+    this.#owner = owner;
+    this.#hook = hook;
+    this.#wrap = wrap;
+    this.waiter = new Waiter(plan.operation, (_, reason) => this.giveUp(reason), plan.subject);
+    try {
+      this.#attempt = plan.begin();
+      follow(this.#attempt.result, (came) => this.#came(came), (cause) => this.#fail(cause));
+    } catch (cause) {
+      this.#fail(cause);
+    }
+  }
+
+  /** Gives the attempt up, and rejects with `reason`. */
+  giveUp(reason: unknown): void {
+    this.#hook?.remove();
+    this.#attempt?.cancel();
+    this.waiter.reject(reason);
+  }
+
+  #fail(cause: unknown): void {
+    this.#hook?.remove();
+    this.#attempt?.cancel();
+    this.waiter.fail(() => this.#plan.failure(cause));
+  }
+
+  #came(came: P): void {
+    const owner = this.#owner;
+    if (this.waiter.settled || (owner !== undefined && isSwitchCancelled(owner))) {
+      this.#plan.discard(came);
+      return this.giveUp(owner === undefined ? undefined : ownerGone(owner, this.#plan.operation));
+    }
+    try {
+      this.waiter.resolve(this.#wrap(came));
+    } catch (cause) {
+      this.#plan.discard(came);
+      this.#fail(cause);
+    }
+  }
 }
 
 /** What can be closed at once. */

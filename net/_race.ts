@@ -2,17 +2,7 @@
 
 /** Connecting to the first of several addresses that answers: RFC 8305, over any way to dial. */
 import { isInstance } from "../base/internal.ts";
-import { ignore } from "../flow/internal.ts";
-import {
-  branches,
-  type Clock,
-  first,
-  interruptible,
-  noLongerNeeded,
-  refused,
-  type Scope,
-  WaitQueue,
-} from "../switch/internal.ts";
+import { branches, type Clock, first, noLongerNeeded, refused, type Scope, WaitQueue } from "../switch/internal.ts";
 import { describeAddress, type TcpAddress } from "./address.ts";
 import type { StreamSocket } from "./connection.ts";
 import { NetError } from "./errors.ts";
@@ -40,7 +30,10 @@ export interface Dialled {
 export interface RacePlan<A, D extends Dialled> {
   /** The clock on which the delays run. */
   readonly clock: Clock;
-  /** What tells where to connect to, as it becomes known. What it throws ends the race. */
+  /**
+   * What tells where to connect to, as it becomes known. It knows the current scope: when that is cancelled, it ends. What
+   * it throws ends the race.
+   */
   readonly answers: AsyncIterable<A>;
   /** Makes addresses of one answer. What it throws ends the race. */
   addressesOf(answer: A): readonly TcpAddress[];
@@ -75,10 +68,10 @@ export async function race<A, D extends Dialled>(plan: RacePlan<A, D>): Promise<
   try {
     return await branches("race", (start, scope) => {
       start(async () => {
-        await forEachOf(plan.answers, (answer) => {
+        for await (const answer of plan.answers) {
           queue.add(plan.addressesOf(answer));
           changed.wakeAll();
-        });
+        }
         complete = true;
         changed.wakeAll();
       }, () => {});
@@ -125,25 +118,6 @@ export async function race<A, D extends Dialled>(plan: RacePlan<A, D>): Promise<
       connection.abort();
       throw error;
     }
-  }
-}
-
-/**
- * Calls `fn` with each item of an asynchronous iterable, which may not know the current scope: when that is cancelled, the
- * iterable is told by its `return`, and not waited for.
- */
-async function forEachOf<T>(items: AsyncIterable<T>, fn: (item: T) => void): Promise<void> {
-  const iterator = items[Symbol.asyncIterator]();
-  let ended = false;
-  try {
-    for (;;) {
-      const step = await interruptible(Promise.resolve(iterator.next()));
-      ended = step.done === true;
-      if (step.done) return;
-      fn(step.value);
-    }
-  } finally {
-    if (!ended) new Promise((resolve) => resolve(iterator.return?.())).catch(ignore);
   }
 }
 

@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkClock, checkOptions, checkShape, describe, isAsyncIterable, isIterable } from "../base/internal.ts";
-import { operation } from "../flow/internal.ts";
-import { refusedFor, type Switch } from "../switch/internal.ts";
+import { ignore, operation } from "../flow/internal.ts";
+import { interruptible, refusedFor, type Switch } from "../switch/internal.ts";
 import { connectToAny, connectWithin } from "./_connect.ts";
 import { checkConnectable, checkConnectOptions, readConnectOptions } from "./_connect_options.ts";
 import { whileOwned } from "./_open_owned.ts";
@@ -103,7 +103,7 @@ async function connectToAnyOf(
       clock,
       target,
       bindTo,
-      answers: known === undefined ? addresses as AsyncIterable<readonly TcpAddress[]> : once(known),
+      answers: known === undefined ? interruptibly(addresses as AsyncIterable<readonly TcpAddress[]>) : once(known),
       addressesOf: checkAddresses,
       dial: (address) => net.connect(sw, address, each),
       take: (socket) => socket,
@@ -113,6 +113,30 @@ async function connectToAnyOf(
 
 async function* once<T>(value: T): AsyncGenerator<T, void> {
   yield value;
+}
+
+/**
+ * Reads an asynchronous iterable that may not know the current scope. When that is cancelled, or the loop is left, the
+ * iterable is told by its `return`, and not waited for.
+ */
+function interruptibly<T>(items: AsyncIterable<T>): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      const iterator = items[Symbol.asyncIterator]();
+      const leave = () => void new Promise((resolve) => resolve(iterator.return?.())).catch(ignore);
+      return {
+        next: () =>
+          interruptible(Promise.resolve(iterator.next())).catch((error) => {
+            leave();
+            throw error;
+          }),
+        return() {
+          leave();
+          return Promise.resolve({ done: true, value: undefined });
+        },
+      };
+    },
+  };
 }
 
 function checkAddresses(values: unknown): TcpAddress[] {

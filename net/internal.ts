@@ -5,7 +5,16 @@ export { closeGracefully, closeWithin, linger, type Lingering } from "./_closing
 export { connectToAny, connectWithin } from "./_connect.ts";
 export { checkConnectOptions, defaultLinger, readConnectOptions } from "./_connect_options.ts";
 export { domainNameProblem, literalOf } from "./_host_name.ts";
-export { type Attempt, closedState, labelled, openOwned, ownerGone, settle, whileOwned } from "./_open_owned.ts";
+export {
+  type Attempt,
+  closedState,
+  labelled,
+  openOwned,
+  type OpenPlan,
+  ownerGone,
+  settle,
+  whileOwned,
+} from "./_open_owned.ts";
 export { addServed, isServed, onAccept, type ServedListener, tellServer } from "./_served_listener.ts";
 export {
   type Address,

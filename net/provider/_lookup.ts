@@ -29,7 +29,7 @@ export async function lookUp(
 ): Promise<(TcpAddress | UdpAddress)[]> {
   checkOptions("look up a name", options);
   const { service, type } = options ?? {};
-  checkName(name);
+  if (typeof name !== "string") throw notText(name);
   const refuse = (rule: string, value: unknown): never => {
     throw new TypeError(`Cannot look up ${quoteText(name)} as ${rule}: current value is ${describe(value)}`);
   };
@@ -51,9 +51,9 @@ export async function lookUp(
   ]);
 }
 
-/** Throws `TypeError` unless `name` is a text. */
-function checkName(name: unknown): void {
-  if (typeof name !== "string") throw new TypeError(`Cannot look up ${describe(name)}: must be a string`);
+/** What is thrown for a name that is not a text. */
+function notText(name: unknown): TypeError {
+  return new TypeError(`Cannot look up ${describe(name)}: must be a string`);
 }
 
 /**
@@ -93,25 +93,29 @@ class Answers {
   }
 
   next(): Promise<IteratorResult<readonly IpAddress[], undefined>> {
-    return operation(async () => {
-      try {
-        await refused();
-        checkName(this.#question.address);
-        if (this.#state === "new") this.#ask();
-        while (this.#state === "asked" && this.#arrived.length === 0) {
-          await (refused() ?? this.#changed.wait("lookup", undefined, { label: this.#question.address }));
-        }
-      } catch (error) {
-        this.#giveUp();
-        throw error;
+    const refusal = refused();
+    if (refusal !== undefined) this.#giveUp();
+    if (refusal !== undefined) return refusal;
+    if (this.#state === "new") this.#ask();
+    const value = this.#arrived.shift();
+    return value === undefined ? operation(() => this.#wait()) : Promise.resolve({ done: false, value });
+  }
+
+  async #wait(): Promise<IteratorResult<readonly IpAddress[], undefined>> {
+    try {
+      while (this.#state === "asked" && this.#arrived.length === 0) {
+        await (refused() ?? this.#changed.wait("lookup", undefined, { label: this.#question.address }));
       }
-      const value = this.#arrived.shift();
-      if (value !== undefined) return { done: false, value };
-      const failure = this.#failure;
-      this.#failure = undefined;
-      if (failure !== undefined) throw this.#failed(failure());
-      return { done: true, value: undefined };
-    });
+    } catch (error) {
+      this.#giveUp(); // cancelled
+      throw error;
+    }
+    const value = this.#arrived.shift();
+    if (value !== undefined) return { done: false, value };
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw this.#failed(failure());
+    return { done: true, value: undefined };
   }
 
   return(): Promise<IteratorResult<readonly IpAddress[], undefined>> {
@@ -121,6 +125,8 @@ class Answers {
 
   #ask(): void {
     this.#state = "asked";
+    const name: unknown = this.#question.address;
+    if (typeof name !== "string") return this.#end(() => notText(name));
     try {
       const literal = literalIn(this.#question);
       if (literal !== undefined) {

@@ -13,11 +13,10 @@ export interface Question {
 
 /** Asks a resolver. Cancelling gives the question up; an answer that comes later is dropped, for it holds nothing. */
 export function query<T>(question: Question, begin: () => Attempt<T>): Promise<T> {
-  return settle<T, T>({
+  return settle<T>({
     operation: "lookup",
     subject: { label: question.address },
     begin,
-    wrap: (answer) => answer,
     discard() {},
     failure: (cause) => netErrorFrom(cause, question),
   });

@@ -32,6 +32,7 @@ import {
   NetError,
   netErrorFrom,
   openOwned,
+  type OpenPlan,
   ownerGone,
   readConnectOptions,
   sameAddress,
@@ -82,11 +83,12 @@ export function createNet(provider: NetProvider): Net {
   checkClock("make a network", clock);
 
   /** Begins to connect, and makes a socket of the connection once `sw` can own it. */
-  function dialling(sw: Switch, address: StreamAddress, options: DialOptions) {
+  function dialling(sw: Switch, address: StreamAddress, options: DialOptions): OpenPlan<ProviderStream, StreamSocket> {
     const { linger } = options;
     const supportedOptions = supportedOptionsOf(provider, "tcp", address);
     const initialOptions = fitting(options.initialOptions, address);
     return {
+      sw,
       operation: "connect",
       subject: labelled(address),
       begin: () => provider.connect(address, { bindTo: options.bindTo }),
@@ -116,16 +118,11 @@ export function createNet(provider: NetProvider): Net {
         answers: answersTo(provider, question, failed),
         addressesOf: (ips) => ips.map((ip) => tcp(ip, port)),
         async dial(address) {
-          await refusedFor(sw, "connect");
+          const refusal = refusedFor(sw, "connect");
+          if (refusal !== undefined) return await refusal;
           const plan = dialling(sw, address, options);
-          const abort = plan.discard;
-          return await settle({
-            ...plan,
-            wrap: (stream: ProviderStream) => ({
-              take: () => plan.wrap(stream, hook),
-              abort: () => abort(stream),
-            }),
-          });
+          const stream = await settle(plan);
+          return { take: () => plan.wrap(stream, hook), abort: () => stream.abort() };
         },
         take(dialled) {
           if (isSwitchCancelled(sw)) throw ownerGone(sw, "connect");
@@ -153,7 +150,7 @@ export function createNet(provider: NetProvider): Net {
       clock,
       checked.timeout,
       to,
-      () => to.transport === "host" ? dialHost(sw, to, checked) : openOwned({ sw, ...dialling(sw, to, checked) }),
+      () => to.transport === "host" ? dialHost(sw, to, checked) : openOwned(dialling(sw, to, checked)),
     );
   }
 
