@@ -107,6 +107,24 @@ test("addresses() gives the question up when its loop is left", async () => {
   await microtasks();
 });
 
+test("addresses() that is left while an answer is awaited ends, and gives the question up", async () => {
+  const { net, provider } = fakeNet();
+  const iterator = net.addresses("example.com")[Symbol.asyncIterator]();
+  const next = iterator.next();
+  await called(() => provider.lookups.length === 1);
+  await iterator.return?.();
+  assertEquals([await next, provider.lookups[0].cancels], [{ done: true, value: undefined }, 1]);
+});
+
+test("addresses() that nobody awaits ends with its switch, silently", async () => {
+  const { net, provider } = fakeNet();
+  await Switch.run(async () => {
+    net.addresses("example.com")[Symbol.asyncIterator]().next();
+    await called(() => provider.lookups.length === 1);
+  });
+  assertEquals(provider.lookups[0].cancels, 1);
+});
+
 test("addresses() that was read to its end gives nothing up", async () => {
   const { provider, done } = await asking();
   provider.lookups[0].succeed(parse("::1"));
