@@ -1,16 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+/** Checks of arguments, which throw, and questions about values of any kind, which never do. */
 import { describe } from "./_text.ts";
 
-/**
- * A class, by what its instances inherit: constructors of the platform are declared in too many
- * ways.
- */
+/** A class whose instances are `T`, whatever arguments its constructor takes. */
 type Type<T> = (abstract new (...args: never[]) => unknown) & { readonly prototype: T };
 
 /**
- * Whether `value` is an instance of `type`. What refuses to say so, a proxy say, is none: anything
- * can be thrown, and asking must not fail.
+ * Reports whether `value` is an instance of `type`. Never throws: a value that throws when it is
+ * inspected, such as a revoked proxy, is not an instance.
  */
 export function isInstance<T>(value: unknown, type: Type<T>): value is T {
   try {
@@ -20,7 +18,10 @@ export function isInstance<T>(value: unknown, type: Type<T>): value is T {
   }
 }
 
-/** A field of an instance of `type`; `undefined` of any other value, and where asking fails. */
+/**
+ * Returns a field of an instance of `type`, or `undefined` for any other value or if reading it
+ * throws.
+ */
 export function fieldOf<T, K extends keyof T>(value: unknown, type: Type<T>, key: K): T[K] | undefined {
   try {
     return value instanceof type ? (value as T)[key] : undefined;
@@ -29,14 +30,14 @@ export function fieldOf<T, K extends keyof T>(value: unknown, type: Type<T>, key
   }
 }
 
-/** Throws `TypeError` unless `fn` is a function: "Cannot run a switch: 1 is not a function". */
+/** Throws `TypeError` unless `fn` is a function. */
 export function checkFunction(action: string, fn: unknown): void {
   if (typeof fn === "function") return;
   const hint = isPromise(fn) ? ", so pass a function that returns it" : "";
   throw new TypeError(`Cannot ${action}: ${describe(fn)} is not a function${hint}`);
 }
 
-/** Throws `TypeError` unless `options` is an object or undefined. Returns it, or an empty object. */
+/** Throws `TypeError` unless `options` is an object or undefined. Returns an object in any case. */
 export function checkOptions<T extends object>(action: string, options: T | undefined): Partial<T> {
   if (options === undefined) return {};
   if (typeof options === "object" && options !== null) return options;
@@ -56,8 +57,7 @@ export function checkString(action: string, name: string, value: unknown): void 
 }
 
 /**
- * Throws `RangeError` unless `value` is a whole number of at least `least`, or `Infinity` where
- * that is allowed.
+ * Throws `RangeError` unless `value` is an integer >= `least`, or `Infinity` if that is allowed.
  */
 export function checkWhole(action: string, name: string, value: unknown, least: number, infinite = false): void {
   if ((Number.isSafeInteger(value) || (infinite && value === Infinity)) && (value as number) >= least) return;
@@ -85,7 +85,7 @@ export function checkBoolean(action: string, name: string, value: unknown): void
   throw new TypeError(`Cannot ${action} as ${name} must be a boolean: current value is ${describe(value)}`);
 }
 
-/** Throws `TypeError` unless `value` is an object that has these methods: "Cannot connect as net must be a Net: current value is 5". */
+/** Throws `TypeError` unless `value` is an object with `methods`, which make it a `kind`. */
 export function checkShape(action: string, name: string, kind: string, value: unknown, ...methods: string[]): void {
   if (
     typeof value === "object" && value !== null &&
@@ -94,41 +94,36 @@ export function checkShape(action: string, name: string, kind: string, value: un
   throw new TypeError(`Cannot ${action} as ${name} must be ${kind}: current value is ${describe(value)}`);
 }
 
-/** Throws `TypeError` unless `clock` is a clock. */
+/** Throws `TypeError` unless `clock` is a `Clock`. */
 export function checkClock(action: string, clock: unknown): void {
   if (typeof fieldOfAny(clock, "sleep") === "function") return;
   const hint = fieldOfAny(clock, "clock") === undefined ? "" : ", so pass its clock";
   throw new TypeError(`Cannot ${action}: ${describe(clock)} is not a Clock${hint}`);
 }
 
-/** Whether `value` has a `then` that can be called. */
+/** Reports whether `value` is a thenable. */
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof fieldOfAny(value, "then") === "function";
 }
 
-/** Whether `value` can be iterated. */
+/** Reports whether `value` is iterable. */
 export function isIterable(value: unknown): value is Iterable<unknown> {
   return typeof fieldOfAny(value, Symbol.iterator) === "function";
 }
 
-/** Whether `value` can be read as an asynchronous iterable. */
-export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof fieldOfAny(value, Symbol.asyncIterator) === "function";
-}
-
-/** The name of the class of an object, which a program can choose; `undefined` where it has none. */
+/** Returns the class name of `object`, which is untrusted text, or `undefined` if it has none. */
 export function className(object: unknown): string | undefined {
   const name = fieldOfAny(fieldOfAny(object, "constructor"), "name");
   return typeof name === "string" && name !== "" ? name : undefined;
 }
 
-/** The name of a function, which a program can choose; `undefined` where it has none. */
+/** Returns the name of a function, which is untrusted text, or `undefined` if it has none. */
 export function functionName(fn: unknown): string | undefined {
   const name = fieldOfAny(fn, "name");
   return typeof name === "string" && name !== "" ? name : undefined;
 }
 
-/** A field of any value; `undefined` where asking fails. */
+/** Returns a property of any value, or `undefined` if reading it throws. */
 function fieldOfAny(value: unknown, key: PropertyKey): unknown {
   try {
     return (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
@@ -138,8 +133,8 @@ function fieldOfAny(value: unknown, key: PropertyKey): unknown {
 }
 
 /**
- * What `check` throws, as a rejection to return. An asynchronous function around all that follows
- * would cost a promise and a frame for it.
+ * Returns what `check` throws as a rejected promise, or `undefined` if it does not throw. An async
+ * function would cost its caller another promise and frame.
  */
 export function rejectionOf(check: () => void): Promise<never> | undefined {
   try {
@@ -150,7 +145,10 @@ export function rejectionOf(check: () => void): Promise<never> | undefined {
   }
 }
 
-/** Checks a number of milliseconds, which may be `Infinity`. */
+/**
+ * Throws `TypeError` unless `value` is a number, and `RangeError` unless it is a number of
+ * milliseconds from 0 to `Infinity`.
+ */
 export function checkMilliseconds(action: string, name: string, value: unknown): void {
   if (typeof value !== "number") {
     throw new TypeError(`Cannot ${action} as ${name} must be a number: current value is ${describe(value)}`);

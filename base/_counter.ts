@@ -1,26 +1,26 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What the library holds open right now, by kind. Each number is 0 when nothing is left behind. */
+/** What the library holds open now, by kind. Every count is 0 if nothing leaks. */
 export interface OpenCounts {
-  /** Fibers that have started and not ended. */
+  /** Running fibers. */
   fibers: number;
-  /** Operations that wait: a read, an accept, an `awaitCancel`. */
+  /** Pending operations: a read, an accept, an `awaitCancel`. */
   operations: number;
-  /** Timers of the real clock. */
+  /** Armed timers of the real clock. */
   timers: number;
-  /** Sockets of the system, claimed or not, until the system has closed them. */
+  /** System sockets, accepted or still in a backlog, until the system has closed them. */
   sockets: number;
-  /** Listening sockets of the system. */
+  /** Listening system sockets. */
   listeners: number;
 }
 
 /**
- * The process's one counter. What opens a thing adds one, and takes it away when the thing is
- * really gone.
+ * The counts of this process. Code that opens something increments a count, and decrements it when
+ * the thing is gone.
  */
 export const open: OpenCounts = { fibers: 0, operations: 0, timers: 0, sockets: 0, listeners: 0 };
 
-/** A copy of the counter, for tests that assert that nothing is left open. */
+/** Returns a copy of the counts, for tests that assert that nothing leaks. */
 export function openCounts(): OpenCounts {
   return { ...open };
 }

@@ -1,21 +1,21 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What classes do in a static block, so that no code can change what their instances do. */
+/** Hardens classes, in their static blocks: no program can replace the methods of an instance. */
 
-/** A class, as far as it is frozen. */
+/** A class. */
 interface Freezable {
   readonly prototype: object;
 }
 
-/** Freezes a class that users construct, or test errors against. */
+/** Freezes a class that users construct or use with `instanceof`. */
 export function freezeClass(type: Freezable): void {
   Object.freeze(type.prototype);
   Object.freeze(type);
 }
 
 /**
- * Freezes what the instances of a class inherit, and hides the class: users have instances, but
- * cannot construct one.
+ * Freezes the prototype of a class and removes its `constructor`: users have instances, but cannot
+ * reach the class through them.
  */
 export function hideClass(type: Freezable): void {
   Reflect.deleteProperty(type.prototype, "constructor");

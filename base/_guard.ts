@@ -1,12 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Makes a callback for a runtime. An exception that left it would end the process, or be lost, so
- * `failed` gets what `action` throws, and fails the one socket that the callback is for. What
- * `failed` throws itself is dropped: nothing is left that could be told.
+ * Wraps a callback for the runtime so that it never throws: an exception would end the process or
+ * be lost. `failed` receives what `action` throws, to fail the one socket concerned. Exceptions of
+ * `failed` are ignored.
  *
- * @param action What the callback does. It gets the `this` of the runtime and at most two arguments.
- * @param failed Called with the error and the first argument.
+ * @param action The callback, which gets the runtime's `this` and at most two arguments.
+ * @param failed Called with the error and the callback's first argument.
  */
 export function guard<T, A, B>(
   action: (this: T, a: A, b: B) => unknown,
@@ -19,13 +19,13 @@ export function guard<T, A, B>(
       try {
         failed.call(this, error, a as A);
       } catch {
-        // Said above.
+        // Nothing is left to report it to.
       }
     }
   };
 }
 
-/** Does at once what {@linkcode guard} makes a callback of. */
+/** Calls `action` now, guarded as by {@linkcode guard}. */
 export function attempt(action: () => unknown, failed: (error: unknown) => unknown): void {
   guard(action, failed)();
 }

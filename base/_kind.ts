@@ -1,23 +1,26 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * What an object is to every copy of the library in the program. Two installed versions, or one from
- * npm and one from JSR, have classes of their own, and contexts of their own: nothing of one copy can
- * own or cancel anything of the other. All that they share is the name of a property that says what
- * an object is. It carries no authority, and what forges it is only taken for a foreign object.
+ * Brands, by which copies of the library recognize each other's objects. A program may load several
+ * copies: two versions, or one from npm and one from JSR. Each has separate classes and contexts,
+ * so that nothing of one copy can own or cancel anything of another. A brand carries no authority:
+ * an object that forges one is treated as foreign.
  */
 
+/** The property that holds the brand, in every copy. */
 const kind: unique symbol = Symbol.for("@sluice/io/kind");
 
 /** The classes that other copies recognize. */
 type Kind = "Cancelled" | "ClosedError" | "IpAddress" | "Switch";
 
-/** Says of what kind the instances of a class are. */
+/** Brands the instances of a class. */
 export function setKind({ prototype }: { readonly prototype: object }, name: Kind): void {
   Object.defineProperty(prototype, kind, { value: name });
 }
 
-/** Whether `value` is of that kind, in this copy or in another one. It runs no code but a proxy's. */
+/**
+ * Reports whether `value` has the brand `name`, from this copy or another. Runs only proxy code.
+ */
 export function isOfKind(value: unknown, name: Kind): boolean {
   try {
     return typeof value === "object" && value !== null && (value as { readonly [kind]?: unknown })[kind] === name;
@@ -26,7 +29,7 @@ export function isOfKind(value: unknown, name: Kind): boolean {
   }
 }
 
-/** Whether `value` is of the kind of `type`, and of another copy. */
+/** Reports whether `value` has the brand `name` of `type`, but comes from another copy. */
 export function isOfAnotherCopy(value: unknown, type: { readonly prototype: object }, name: Kind): boolean {
   return isOfKind(value, name) && !Object.prototype.isPrototypeOf.call(type.prototype, value as object);
 }

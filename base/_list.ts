@@ -1,24 +1,24 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/**
- * What a {@linkcode List} holds: each member carries its own links, so that adding it and taking it
- * out cost no search and no memory.
- */
+/** A member of a {@linkcode List}, with its links. */
 export interface Linked<T> {
-  /** The member that was added next. */
+  /** The member added after this one. */
   newer: T | undefined;
-  /** The member that was added before. */
+  /** The member added before this one. */
   older: T | undefined;
 }
 
-/** A doubly linked list in order of addition. A member is in one list at a time. */
+/**
+ * An intrusive doubly linked list, in insertion order: adding and removing take constant time and
+ * no memory. A member is in one list at a time.
+ */
 export class List<T extends Linked<T>> {
-  /** The first member that is still there. */
+  /** The first member. */
   oldest: T | undefined;
   /** The last member. */
   newest: T | undefined;
 
-  /** Adds `member` as the newest. */
+  /** Appends `member`. */
   add(member: T): void {
     member.older = this.newest;
     if (this.newest === undefined) this.oldest = member;
@@ -26,7 +26,7 @@ export class List<T extends Linked<T>> {
     this.newest = member;
   }
 
-  /** Takes out `member`, which must be in this list. */
+  /** Removes `member`, which must be in this list. */
   remove(member: T): void {
     if (member.older === undefined) this.oldest = member.newer;
     else member.older.newer = member.newer;
@@ -35,7 +35,7 @@ export class List<T extends Linked<T>> {
     member.older = member.newer = undefined;
   }
 
-  /** The members, oldest first. */
+  /** Returns the members, oldest first. */
   toArray(): T[] {
     const members: T[] = [];
     for (let member = this.oldest; member !== undefined; member = member.newer) members.push(member);

@@ -1,12 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The platform's own, whatever a program puts in their place later. */
+// Captured when the module loads, in case a program replaces them later.
 const PlatformPromise: PromiseConstructor = Promise;
 const { then } = PlatformPromise.prototype;
 
 /**
- * Waits for `value` as `await` does, without a frame, and without a `then` that a program has put on a promise. Throws
- * what a `constructor` throws that a program has put on one.
+ * Waits for `value` like `await`, but without an async frame, and ignores a `then` that a program
+ * has set on a promise. Throws if a `constructor` that a program has set on one throws.
  */
 export function follow<T>(
   value: T | PromiseLike<T>,

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Returns a number from 0 up to, but not including, 1. */
+/** A source of random numbers from 0 (inclusive) to 1 (exclusive). */
 export type Random = () => number;
 
 const systemRandom: Random = () => Math.random();
@@ -8,14 +8,14 @@ const systemRandom: Random = () => Math.random();
 let source = systemRandom;
 
 /**
- * The next random number. Every random choice of the library that a simulation should repeat takes
- * its number here.
+ * Returns the next random number. Every random choice that a simulation must reproduce uses this
+ * function.
  */
 export function random(): number {
   return source();
 }
 
-/** Takes the random numbers from elsewhere, or with `undefined` from the system again. */
-export function useRandom(other: Random | undefined): void {
-  source = other ?? systemRandom;
+/** Replaces the source of random numbers; `undefined` restores the system's. */
+export function useRandom(replacement: Random | undefined): void {
+  source = replacement ?? systemRandom;
 }

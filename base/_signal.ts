@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Signals of a program. What a signal says is asked of the platform, whose getters and methods were taken when this
- * module was loaded, and not of the members that a program can give to an object.
+ * Reads abort signals through the platform's getters and methods, captured when this module loads,
+ * so that properties that a program sets on a signal have no effect.
  */
 
 type Getter = (this: unknown) => unknown;
@@ -12,7 +12,7 @@ const abortedGetter: Getter = getter("aborted");
 const reasonGetter: Getter = getter("reason");
 const { addEventListener, removeEventListener } = EventTarget.prototype;
 
-/** Whether `value` is an `AbortSignal`, and no object that only inherits from it. */
+/** Reports whether `value` is a real `AbortSignal`, not an object that merely inherits from it. */
 export function isSignal(value: unknown): value is AbortSignal {
   try {
     return typeof abortedGetter.call(value) === "boolean";
@@ -21,20 +21,20 @@ export function isSignal(value: unknown): value is AbortSignal {
   }
 }
 
-/** Whether `signal` has been aborted. */
+/** Reports whether `signal` is aborted. */
 export function isAborted(signal: AbortSignal): boolean {
   return abortedGetter.call(signal) === true;
 }
 
-/** Why `signal` was aborted. */
+/** Returns the reason of `signal`. */
 export function reasonOf(signal: AbortSignal): unknown {
   return reasonGetter.call(signal);
 }
 
-/** Calls `fn` when `signal` is aborted, unless what is returned was called before. */
+/** Calls `fn` when `signal` is aborted. Returns a function that removes the listener. */
 export function onAbort(signal: AbortSignal, fn: () => void): () => void {
   const aborted = () => {
-    if (isAborted(signal)) fn(); // a program can dispatch such an event itself
+    if (isAborted(signal)) fn(); // a program can dispatch an "abort" event itself
   };
   addEventListener.call(signal, "abort", aborted);
   return () => removeEventListener.call(signal, "abort", aborted);

@@ -1,29 +1,29 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Text for messages, dumps and logs: one line, cut, and without anything that a terminal obeys. */
+/** Text for messages, dumps and logs: one line, truncated, without terminal control characters. */
 
 /** Control, format, lone surrogate, private and line-breaking characters. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 
-/** The longest text that {@linkcode escapeText} makes, without the `...` after it. */
+/** The default limit of {@linkcode escapeText}, in characters. */
 const longestText = 200;
 
-/** The longest text in quotes that {@linkcode quoteText} makes. */
+/** The default limit of {@linkcode quoteText}, in characters. */
 const longestQuote = 100;
 
-/** How many characters of a string {@linkcode describe} shows. */
+/** The limit of {@linkcode describe} for strings, in characters. */
 const longestString = 40;
 
-/** Making the text of a larger number could take minutes. */
-const mostShown = 10n ** 30n;
+/** The largest bigint that is shown: to convert a huge one to text could take minutes. */
+const largestBigint = 10n ** 30n;
 
 /**
- * Makes untrusted text safe for a log line or an error message: unprintable characters are written
- * as `\u{…}`, and what would take more than `maxLength` characters is cut and ends in `...`. Quotes
- * and backslashes stay as they are.
+ * Makes untrusted text safe for a log line or an error message: escapes unprintable characters as
+ * `\u{…}`, and truncates the result to `maxLength` characters, followed by `...`. Quotes and
+ * backslashes are not escaped.
  *
  * @param text The text to escape.
- * @param maxLength How many characters the escaped text has at most.
+ * @param maxLength The maximum length of the escaped text, in characters.
  * @returns The text on one line.
  */
 export function escapeText(text: string, maxLength: number = longestText): string {
@@ -32,12 +32,12 @@ export function escapeText(text: string, maxLength: number = longestText): strin
 }
 
 /**
- * Puts untrusted text in quotes for an error message, with quotes, backslashes and unprintable
- * characters escaped. What would take more than `maxLength` characters is cut, which `...` after the
- * closing quote shows.
+ * Quotes untrusted text for an error message: escapes quotes, backslashes and unprintable
+ * characters, and truncates the result to `maxLength` characters, with `...` after the closing
+ * quote.
  *
  * @param text The text to quote.
- * @param maxLength How many characters there are between the quotes at most.
+ * @param maxLength The maximum number of characters between the quotes.
  * @returns The quoted text, on one line.
  */
 export function quoteText(text: string, maxLength: number = longestQuote): string {
@@ -45,14 +45,14 @@ export function quoteText(text: string, maxLength: number = longestQuote): strin
   return `"${shown.text}"${shown.whole ? "" : "..."}`;
 }
 
-/** Escapes as much of a text as has room, and says whether that is all of it. */
+/** Escapes as much of `text` as fits, and reports whether that is all of it. */
 function cut(text: string, maxLength: number, escapePart: (part: string) => string): { text: string; whole: boolean } {
   if (text.length <= maxLength) {
     const escaped = escapePart(text);
     if (escaped.length <= maxLength) return { text: escaped, whole: true };
   }
   let shown = "";
-  for (const char of text.slice(0, maxLength)) { // a character that is cut in half is escaped
+  for (const char of text.slice(0, maxLength)) { // half of a surrogate pair is escaped
     const next = escapePart(char);
     if (shown.length + next.length > maxLength) break;
     shown += next;
@@ -64,10 +64,7 @@ function escape(text: string): string {
   return text.replace(unprintable, (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`);
 }
 
-/**
- * The text of any value for a message, on one line and cut. A value that has no text, or refuses to
- * tell it, fails nothing.
- */
+/** Converts any value to text for a message, on one line and truncated. Never throws. */
 export function textOf(value: unknown): string {
   try {
     return escapeText(String(value));
@@ -77,8 +74,8 @@ export function textOf(value: unknown): string {
 }
 
 /**
- * What a value is, for the message of an error about a wrong argument: a few dozen characters at
- * most. It runs no code of the value, but for a proxy's.
+ * Describes a value for the error message about a wrong argument, in a few dozen characters. Runs
+ * no code of the value, except a proxy's.
  */
 export function describe(value: unknown): string {
   switch (typeof value) {
@@ -89,7 +86,7 @@ export function describe(value: unknown): string {
     case "symbol":
       return "a symbol";
     case "bigint":
-      return value > mostShown || value < -mostShown ? "a bigint" : String(value);
+      return value > largestBigint || value < -largestBigint ? "a bigint" : String(value);
     case "object":
       return value === null ? "null" : describeObject(value);
     default:
@@ -109,7 +106,7 @@ function describeObject(object: object): string {
   }
 }
 
-/** The same for a value where bytes belong: a string could be what a user sends, and is not shown. */
+/** Describes a value that should be bytes. A string may be confidential data and is not shown. */
 export function describeData(value: unknown): string {
   return typeof value === "string" ? "a string" : describe(value);
 }

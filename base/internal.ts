@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What other rooms of the library use of `base/`. Not for users: nothing of it is. */
+/** What other folders of the library use of `base/`. Private: `base/` exports nothing to users. */
 export {
   checkBoolean,
   checkClock,
@@ -25,9 +25,9 @@ export { open, type OpenCounts, openCounts } from "./_counter.ts";
 export { freezeClass, hideClass } from "./_freeze.ts";
 export { attempt, guard } from "./_guard.ts";
 export { isOfAnotherCopy, isOfKind, setKind } from "./_kind.ts";
-export { retrace, throwLater } from "./_late_error.ts";
 export { type Linked, List } from "./_list.ts";
 export { follow } from "./_promise.ts";
 export { random } from "./_random.ts";
 export { isAborted, isSignal, onAbort, reasonOf } from "./_signal.ts";
+export { retrace, throwLater, withCallerFrames } from "./_stack.ts";
 export { describe, describeData, escapeText, quoteText, textOf } from "./_text.ts";

@@ -1,0 +1,82 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** Stack traces with the frames of the caller, on V8. Other engines show none of them. */
+import { isInstance } from "./_check.ts";
+import { isOfKind } from "./_kind.ts";
+
+/** V8's `Error.captureStackTrace`, which not every runtime's types declare. */
+type Capture = (target: object, above?: unknown) => void;
+
+/** The file and line of a stack frame. */
+const location = /([^\s(]+:\d+):\d+\)?$/;
+
+/**
+ * Throws what `make` returns, two microtasks later. A promise that is resolved with the returned
+ * promise rejects with an error that is made in an async continuation of the awaiting code, so that
+ * V8 adds that code's frames to its stack. An error made in a callback of a socket or a timer has
+ * none.
+ *
+ * @param made Called after the error is made and before it is thrown.
+ */
+export async function throwLater(make: () => unknown, made?: () => void): Promise<never> {
+  await null; // a promise that is resolved with this one adopts it in a microtask
+  await null;
+  const error = make();
+  made?.();
+  throw error;
+}
+
+/** Replaces the stack of `error` by that of the running code, if the engine can. */
+export function retrace<E>(error: E): E {
+  (Error as { captureStackTrace?: (error: E) => void }).captureStackTrace?.(error);
+  return error;
+}
+
+/**
+ * Appends to the stack of
+ * `error` the missing frames of the code that awaits the running function `operation`. They are
+ * missing from an error of a fiber, for which the engine knows only the frames of the fiber, or if
+ * the stack limit was exceeded.
+ *
+ * Formatting a stack takes about 100 µs, so it is deferred until the stack is read, if possible.
+ *
+ * A `Cancelled` is unchanged: everything that its scope cancelled shares it.
+ *
+ * @returns The same error.
+ */
+export function withCallerFrames(error: unknown, operation?: unknown): unknown {
+  const capture = (Error as unknown as { readonly captureStackTrace?: Capture }).captureStackTrace;
+  if (capture === undefined || isOfKind(error, "Cancelled") || !isInstance(error, Error)) return error;
+  try {
+    const own = Reflect.getOwnPropertyDescriptor(error, "stack");
+    if (own?.configurable !== true) return error;
+    const here: { stack?: unknown } = {};
+    capture(here, operation);
+    const { get } = own;
+    if (get === undefined) setStack(error, joinStacks(own.value, here.stack));
+    else {
+      Reflect.defineProperty(error, "stack", {
+        get: () => joinStacks(get.call(error), here.stack),
+        set: (stack) => setStack(error, stack),
+        configurable: true,
+      });
+    }
+  } catch {
+    // An error that cannot be inspected or changed is thrown unchanged.
+  }
+  return error;
+}
+
+function setStack(error: Error, value: unknown): void {
+  Reflect.defineProperty(error, "stack", { value, writable: true, enumerable: false, configurable: true });
+}
+
+/** Appends to one stack the frames of another that it lacks. */
+function joinStacks(stack: unknown, other: unknown): unknown {
+  if (typeof stack !== "string" || typeof other !== "string") return stack;
+  const missing = other.split("\n").filter((frame) => {
+    const at = location.exec(frame)?.[1];
+    return at !== undefined && !stack.includes(`${at}:`);
+  });
+  return [stack, ...missing].join("\n");
+}
