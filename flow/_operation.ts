@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { isInstance, isOfKind } from "../base/internal.ts";
-import { MultipleErrors, withCallerFrames } from "../switch/internal.ts";
+import { isInstance, isOfKind, withCallerFrames } from "../base/internal.ts";
+import { MultipleErrors } from "../switch/internal.ts";
 
 /**
  * Runs an operation of several steps. If its caller forgot to await it, being cancelled, or losing

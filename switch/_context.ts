@@ -1,15 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Which scope governs the running code, and the seam for time: every delay and turn of the event
- * loop outside the backends comes from here. This is the only file of `switch/` that names a
- * runtime's module. The store follows every kind of `await`; it can be lost in raw socket callbacks
- * on Deno, so nothing reads it in one.
+ * The async context, which holds the scope of the running code, and macrotasks: the only file of
+ * `switch/` that imports a runtime's modules. The context follows every `await`. On Deno it can be
+ * lost in socket callbacks, so none of them reads it.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:timers";
 
-/** Holds the scope in which the running code was started, finished or not. */
+/** The scope in which the running code was started, finished or not. */
 export const storage: AsyncLocalStorage<unknown> = new AsyncLocalStorage();
 
 /** What one timer of a runtime can wait for at most: about 24 days. Set to more, it rings at once. */
@@ -82,8 +81,8 @@ export function startTimer(ms: number, ring: () => void): Timer {
 }
 
 /**
- * Calls `fn` in a later turn of the event loop, after pending input has had its chance. Returns
- * what takes it back.
+ * Calls `fn` in a later turn of the event loop, after pending input is processed. Returns a
+ * function that cancels the call.
  */
 export function macrotask(fn: () => void): () => void {
   return time.macrotask(fn);

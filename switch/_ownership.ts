@@ -1,17 +1,16 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** How the rest of the library opens things under a switch. */
+/** Ownership of resources by a switch, for the rest of the library. */
 import { describe, isOfAnotherCopy } from "../base/internal.ts";
-import { runIn } from "./_scope.ts";
-import { currentScope, refused, type Scope } from "./_scope.ts";
-import type { Hook, Releasable } from "./release_hooks.ts";
+import { currentScope, refused, runIn, type Scope } from "./_scope.ts";
+import type { Hook, Releasable } from "./release_hook.ts";
 import { internals, type Switch, Switch as SwitchClass } from "./switch.ts";
 
 /**
- * Registers a release hook for what is about to be opened. Unlike {@linkcode Switch.onRelease} it
- * releases nothing when it is too late.
+ * Registers a release hook for a resource that is about to be opened. Unlike
+ * {@linkcode Switch.onRelease}, it releases nothing if it throws.
  *
- * @throws {TypeError} When `sw` is not a switch, or is releasing or finished.
+ * @throws {TypeError} If `sw` is not a switch, or is releasing or finished.
  */
 export function registerOwner(sw: Switch, action: string, resource: Releasable): Hook {
   checkSwitch(sw, action);
@@ -19,8 +18,8 @@ export function registerOwner(sw: Switch, action: string, resource: Releasable):
 }
 
 /**
- * Registers a release hook with the switch that governs the running code, or the nearest one around
- * it that still takes hooks; `undefined` where there is none.
+ * Registers a release hook with the innermost switch around the running code that still accepts
+ * hooks. Returns `undefined` if there is none.
  */
 export function registerOwnerHere(resource: Releasable): Hook | undefined {
   for (let scope = currentScope(); scope !== undefined; scope = scope.parent) {
@@ -31,15 +30,17 @@ export function registerOwnerHere(resource: Releasable): Hook | undefined {
 }
 
 /**
- * Throws unless `sw` is a switch under which something may be opened: `TypeError`, or {@linkcode
- * Cancelled}.
+ * Throws unless resources may be opened under `sw`.
+ *
+ * @throws {TypeError} If `sw` is not a switch, or is finished.
+ * @throws {Cancelled} If `sw` is cancelled.
  */
 export function checkSwitch(sw: Switch, action: string): void {
   checkIsSwitch(sw, action);
   sw.check();
 }
 
-/** Throws `TypeError` unless `sw` is a switch, whatever its state. */
+/** Throws `TypeError` unless `sw` is a switch, in any state. */
 export function checkIsSwitch(sw: Switch, action: string): void {
   if (internals.scopeOf(sw) !== undefined) return;
   const what = isOfAnotherCopy(sw, SwitchClass, "Switch")
@@ -48,16 +49,16 @@ export function checkIsSwitch(sw: Switch, action: string): void {
   throw new TypeError(`Cannot ${action} as sw must be a Switch: current value is ${what}`);
 }
 
-/** Whether `sw` has ended, or is about to: nothing can be opened under it any more. */
+/** Reports whether `sw` is releasing or finished, so that nothing can be opened under it. */
 export function hasEnded(sw: Switch): boolean {
   return !internals.takesHooks(sw);
 }
 
 /**
- * The check with which everything starts that opens something under `sw`: nothing where it may go
- * on, else the promise to return.
+ * Checks whether an operation may open something under `sw`. Returns `undefined` if so, and
+ * otherwise the rejection to return.
  *
- * @throws {TypeError} When `sw` is not a switch, or is finished.
+ * @throws {TypeError} If `sw` is not a switch, or is finished.
  */
 export function refusedFor(sw: Switch, action: string): Promise<never> | undefined {
   const scope = internals.scopeOf(sw);
@@ -65,15 +66,14 @@ export function refusedFor(sw: Switch, action: string): Promise<never> | undefin
   return scope?.reason === undefined ? refused() : scope.refuse();
 }
 
-/** Whether `sw` has failed or was cancelled. */
+/** Reports whether `sw` has failed or was cancelled. */
 export function isSwitchCancelled(sw: Switch): boolean {
   return internals.scopeOf(sw)?.reason !== undefined;
 }
 
 /**
- * Calls `fn`, governed by `sw` instead of by the caller's scope. If it returns a promise, the
- * switch does not end before that is settled, but what it is rejected with is the business of the
- * caller.
+ * Calls `fn` in the scope of `sw` instead of the caller's. If it returns a promise, the switch
+ * waits for it before it ends; the caller handles its rejection.
  */
 export function runUnder<T>(sw: Switch, fn: () => T): T {
   const scope = internals.scopeOf(sw);
@@ -83,34 +83,34 @@ export function runUnder<T>(sw: Switch, fn: () => T): T {
 }
 
 /**
- * Leaves `work` to `sw`, which waits for it before it ends, as for a fiber. A release hook may
- * leave work too: the hooks after it do not wait for that, but the switch does, once all hooks have
- * run. If `work` rejects, the switch fails.
+ * Makes `sw` wait for `work` before it ends, as for a fiber. If `work` rejects, the switch fails. A
+ * release hook may add work too: the next hooks do not wait for it, but the switch does, once all
+ * hooks have run.
  *
- * What `work` does is governed by the scope in which it was begun: use {@linkcode runUnder} to
- * begin it under `sw`. So begun, it is cancelled with `sw`, at once if `sw` has failed already.
+ * The scope in which `work` was begun still governs it. Begin it with {@linkcode runUnder} to have
+ * it cancelled with `sw`, or at once if `sw` has failed already.
  *
- * @throws {TypeError} When `sw` is finished.
+ * @throws {TypeError} If `sw` is finished.
  */
 export function adopt(sw: Switch, work: Promise<unknown>): void {
   internals.adopt(sw, work);
 }
 
-/** A switch that lives in the scope of a fiber. */
+/** A switch that borrows the scope of a fiber. */
 export interface ScopeSwitch {
   readonly sw: Switch;
   /**
-   * Ends the switch: the main function has ended, by throwing where there is a `failure`. Waits for
-   * its fibers, ends its daemons and runs its release hooks, and rejects with what failed, as
-   * {@linkcode Switch.run} does. The scope goes on.
+   * Ends the switch, as {@linkcode Switch.run} does when its main function returns, or throws
+   * `failure`: waits for its fibers, ends its daemons, runs its release hooks, and rejects with
+   * what failed. Does not finish the scope.
    */
   end(failure?: { readonly error: unknown }): Promise<void>;
 }
 
 /**
- * Makes a switch of `scope`, the scope of a fiber that runs: what fails or cancels the switch
- * cancels that fiber, and the other way round. The fiber itself is the main function of the switch,
- * and must call `end` before it ends.
+ * Creates a switch in `scope`, the scope of a running fiber: failing or cancelling the switch
+ * cancels the fiber, and the reverse. The fiber acts as the main function of the switch, and must
+ * call `end` before it ends.
  */
 export function switchOver(scope: Scope, name?: string): ScopeSwitch {
   const sw = internals.over(scope, name);

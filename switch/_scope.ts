@@ -1,61 +1,57 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * The tree of scopes and the operations that wait in them. A scope is what can be cancelled: a
- * switch, a fiber, a branch of `first`, a shield. Cancelling marks the whole unshielded subtree
- * first and then wakes what waits in it, all in the same turn.
+ * The tree of scopes: cancellation, operations that wait in a scope, and calls that their caller
+ * forgot to await.
  */
-import { escapeText, quoteText } from "../base/internal.ts";
-import { storage } from "./_context.ts";
-import { fieldOf, isOfAnotherCopy, type Linked, List, open, throwLater } from "../base/internal.ts";
-import { macrotask } from "./_context.ts";
-import { Cancelled, scopeEnded } from "./errors.ts";
+import { escapeText, fieldOf, isInstance, isOfAnotherCopy, type Linked, List, quoteText } from "../base/internal.ts";
+import { macrotask, storage } from "./_context.ts";
+import { Cancelled, Failures, scopeEnded } from "./errors.ts";
 
 /**
- * Every so many refusals in one scope, a refusal waits for the event loop, so that a loop that
- * swallows them starves nothing.
+ * Every 32nd refusal in one scope waits for the event loop, so that a loop that ignores refusals
+ * does not starve other code.
  */
 const refusalsPerTurn = 32;
 
-/**
- * The kind of a scope in which a stream does its I/O, whatever reads or writes it: see
- * `Scope.finish`.
- */
+/** The kind of a scope in which a stream bridge does its I/O, whatever code reads or writes it. */
 export const bridge = "bridge";
 
-/** What is told of rejections that nothing handles, in code that runs in its scope. */
+/** Receiver of the unhandled rejections of code that runs in a scope. */
 export interface StrayListener {
-  /** Takes `error`, which then does not end the process. */
+  /** Handles `error`, which then does not end the process. */
   stray(error: unknown): void;
 }
 
-/** One node of the tree. Internal: users see switches, fibers and signals. */
+/**
+ * A node of the tree, which can be cancelled: a switch, a fiber, a branch of `first`, a shield.
+ * Cancelling marks the unshielded subtree, and then wakes what waits in it, all in the same turn.
+ */
 export class Scope {
   /**
-   * Why this scope was cancelled; `undefined` while it is not. A plain field, for it is read at the
-   * start of every operation.
+   * Why this scope is cancelled; `undefined` if it is not. A plain field, because every operation
+   * reads it first.
    */
   reason: Cancelled | undefined;
-  /** The nearest enclosing scope that is not finished, once this one is. */
+  /** The enclosing scope. Once this one is finished: its nearest live ancestor at that time. */
   parent: Scope | undefined;
-  /** No longer governs anything: code that still carries it is governed by `parent`. */
+  /** Whether it has ended: code that still runs in it is governed by `parent`. */
   finished = false;
-  /** What it is, for `Switch.dump`. */
+  /** The kind of call, for `Switch.dump`. */
   readonly kind: string;
-  /** Cancelling the parent does not reach it. */
+  /** Whether it is shielded from cancellation of its parent. */
   readonly shielded: boolean;
-  /** The switch whose own scope this is. */
+  /** The switch of this scope, if it is the scope of one. */
   owner: object | undefined;
-  /** The promise of the call that runs in this scope, if it is one that its caller should await. */
+  /** The promise of the call that runs in this scope, if the caller must await it. */
   outcome: Promise<unknown> | undefined = undefined;
-  /** What is told of the rejections in this scope that nothing handles, also when the scope is finished. */
+  /** Receives the unhandled rejections in this scope, even after it is finished. */
   strayListener: StrayListener | undefined = undefined;
-  /** Its neighbours under the parent. */
+  /** Its siblings. */
   newer: Scope | undefined;
   older: Scope | undefined;
 
-  // Most scopes have no children, and many nothing that waits in them: what is not needed is not
-  // made.
+  // Created on demand: most scopes have no children, and many no waiters.
   #children: List<Scope> | undefined;
   #waiters: List<Waiting> | undefined;
   #controller: AbortController | undefined;
@@ -72,7 +68,7 @@ export class Scope {
     if (!shielded) this.reason = parent.reason;
   }
 
-  /** Aborted when this scope is cancelled. Made only when something asks. */
+  /** Aborted when this scope is cancelled. Created on demand. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -82,15 +78,15 @@ export class Scope {
   }
 
   /**
-   * Cancels everything in this scope but what is shielded, oldest first. The first reason is kept;
-   * cancelling a finished scope does nothing.
+   * Cancels this scope and everything in it that is not shielded, oldest first. Does nothing if the
+   * scope is finished or cancelled already.
    */
   cancel(reason: Cancelled): void {
     if (this.finished || this.reason !== undefined) return;
     this.reason = reason;
     if (this.#children === undefined) return this.#wake(reason);
     const marked: Scope[] = [this];
-    // It grows while it is read; a recursion would overflow in a deep tree.
+    // The list grows during the loop; recursion would overflow the stack in a deep tree.
     for (const scope of marked) {
       for (let child = scope.#children?.oldest; child !== undefined; child = child.newer) {
         if (child.shielded || child.reason !== undefined) continue;
@@ -101,7 +97,7 @@ export class Scope {
     for (const scope of marked) scope.#wake(reason);
   }
 
-  /** A rejection for an operation that was begun in this cancelled scope. */
+  /** Returns the rejection of an operation that begins in this scope, which is cancelled. */
   refuse(): Promise<never> {
     const late = ++this.#refusals % refusalsPerTurn === 0;
     const refusal = new Promise<never>((_, reject) =>
@@ -112,9 +108,9 @@ export class Scope {
   }
 
   /**
-   * Ends this scope. Operations that still wait in it are cancelled, because nothing awaits them.
-   * What outlives it, such as the I/O of a stream that was made in it, is governed by the nearest
-   * live ancestor from now on.
+   * Ends this scope, and cancels the operations that still wait in it, because nothing awaits them.
+   * Whatever outlives it, such as the I/O of a stream that was made in it, moves to the nearest
+   * live ancestor.
    */
   finish(): void {
     if (this.finished) return;
@@ -131,10 +127,10 @@ export class Scope {
       heir.#adopt(child);
       if (heir.reason !== undefined && !child.shielded) child.cancel(heir.reason);
     }
-    if (this.#waiters?.oldest !== undefined) this.#leave(this.#waiters, heir);
+    if (this.#waiters?.oldest !== undefined) this.#endWaiters(this.#waiters, heir);
   }
 
-  #leave(waiters: List<Waiting>, heir: Scope | undefined): void {
+  #endWaiters(waiters: List<Waiting>, heir: Scope | undefined): void {
     const reason = this.reason ?? scopeEnded();
     for (let waiter = waiters.oldest; waiter !== undefined; waiter = waiters.oldest) {
       this.remove(waiter);
@@ -150,14 +146,17 @@ export class Scope {
     (this.#waiters ??= new List()).add(waiter);
   }
 
-  /** Takes away an operation that waits in this scope. */
+  /** Removes an operation that waits in this scope. */
   remove(waiter: Waiting): void {
     waiter.scope = undefined;
     this.#waiters?.remove(waiter);
     this.#emptied();
   }
 
-  /** Calls `fn` as soon as nothing runs or waits in this scope, at once if so. Only the last one is called. */
+  /**
+   * Calls `fn` once nothing runs or waits in this scope, which may be now. A second call replaces
+   * the first.
+   */
   whenEmpty(fn: () => void): void {
     this.#onEmpty = fn;
     this.#emptied();
@@ -175,7 +174,7 @@ export class Scope {
     fn();
   }
 
-  /** Whether calls that their caller should have awaited still run right under this scope. */
+  /** Whether calls that must be awaited still run directly under this scope. */
   get hasForgotten(): boolean {
     for (let child = this.#children?.oldest; child !== undefined; child = child.newer) {
       if (child.outcome !== undefined) return true;
@@ -183,17 +182,17 @@ export class Scope {
     return false;
   }
 
-  /** Those calls, oldest first. */
+  /** Returns the scopes of those calls, oldest first. */
   forgotten(): Scope[] {
     return this.children().filter(({ outcome }) => outcome !== undefined);
   }
 
-  /** The scopes right under this one, oldest first. */
+  /** Returns the scopes directly under this one, oldest first. */
   children(): Scope[] {
     return this.#children?.toArray() ?? [];
   }
 
-  /** The names of the operations that wait in this scope itself, oldest first. */
+  /** Returns the names of the operations that wait in this scope itself, oldest first. */
   waiting(): string[] {
     const waiters = this.#waiters?.toArray() ?? [];
     return waiters.map(({ operation, subject }) => subject === undefined ? operation : `${operation} ${subject.label}`);
@@ -203,10 +202,7 @@ export class Scope {
     (this.#children ??= new List()).add(child);
   }
 
-  /**
-   * Wakes the waiters, then the listeners of the signal, which are foreign code. Whatever they do,
-   * the tree is marked already.
-   */
+  /** Wakes the waiters, then the signal's listeners: foreign code, which finds the tree marked. */
   #wake(reason: Cancelled): void {
     for (let waiter = this.#waiters?.oldest; waiter !== undefined; waiter = this.#waiters?.oldest) {
       this.remove(waiter);
@@ -216,171 +212,35 @@ export class Scope {
   }
 }
 
-/** What waits in a scope: an operation, which is cancelled with it. */
+/** An operation that waits in a scope, and is cancelled with it. */
 export interface Waiting extends Linked<Waiting> {
-  /** What it does, for `Switch.dump`: "read". */
+  /** Its name, for `Switch.dump`: "read". */
   readonly operation: string;
-  /**
-   * What it waits on, for `Switch.dump`: "tcp:127.0.0.1:80". Asked for only when a dump is made.
-   */
+  /** What it waits on, for `Switch.dump`, which alone reads the label: "tcp:127.0.0.1:80". */
   readonly subject: { readonly label: string } | undefined;
-  /**
-   * Whether the end of its scope, as opposed to a cancellation, hands it to the nearest live
-   * ancestor.
-   */
+  /** Whether the end of its scope (unlike a cancellation) moves it to the nearest live ancestor. */
   readonly outlives?: boolean | undefined;
-  /** The scope it waits in: kept by {@linkcode Scope}. */
+  /** The scope in which it waits. Maintained by {@linkcode Scope}. */
   scope: Scope | undefined;
-  /** Ends the wait. Called by the scope, which has let go of it already. */
+  /** Ends the wait. Called by the scope, which has removed it already. */
   cancel(reason: Cancelled): void;
 }
 
-/**
- * What an operation does when it is cancelled while it waits. It must reject the waiter, now or
- * soon.
- */
-export type OnCancel<T> = (waiter: Waiter<T>, reason: Cancelled) => void;
-
-/**
- * One operation that waits. It settles once: with a value, with an error, or by the cancellation of
- * the scope in which it was begun, whichever comes first. Begin one only where {@linkcode refused}
- * returned nothing.
- */
-export class Waiter<T> implements Waiting {
-  /** What the operation's caller awaits. */
-  readonly promise: Promise<T>;
-  readonly operation: string;
-  readonly subject: { readonly label: string } | undefined;
-  scope: Scope | undefined;
-  newer: Waiting | undefined;
-  older: Waiting | undefined;
-
-  readonly #onCancel: OnCancel<T> | undefined;
-  #resolve!: (value: T | Promise<never>) => void;
-  #reject!: (error: unknown) => void;
-  #settled = false;
-
-  /** The scope in which it waits is that of the running code, unless the caller knows it. */
-  constructor(
-    operation: string,
-    onCancel?: OnCancel<T>,
-    subject?: { readonly label: string },
-    scope: Scope | undefined = currentScope(),
-  ) {
-    this.operation = operation;
-    this.subject = subject;
-    this.#onCancel = onCancel;
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    open.operations++;
-    scope?.add(this);
-  }
-
-  /** Whether the operation has its outcome. */
-  get settled(): boolean {
-    return this.#settled;
-  }
-
-  /** Settles with a value, if it has not settled yet. */
-  resolve(value: T): void {
-    if (this.#settle()) this.#resolve(value);
-  }
-
-  /** Settles with an error, if it has not settled yet. */
-  reject(error: unknown): void {
-    if (this.#settle()) this.#reject(error);
-  }
-
-  /**
-   * {@linkcode Waiter.reject} with an error whose stack has the frames of the awaiting code, where
-   * the engine can.
-   */
-  fail(make: () => unknown): void {
-    if (this.#settle()) this.#resolve(throwLater(make));
-  }
-
-  /**
-   * The same because this side has closed what it waits on: if nothing awaits the operation, that
-   * is not an unhandled rejection.
-   */
-  failClosed(make: () => unknown): void {
-    if (this.#settle()) this.#resolve(throwLater(make, () => this.promise.catch(ignore)));
-  }
-
-  /**
-   * Called by the scope, which has let go of it already. A cancellation that nothing awaits is not
-   * an unhandled rejection.
-   */
-  cancel(reason: Cancelled): void {
-    this.promise.catch(ignore);
-    if (this.#onCancel === undefined) this.reject(reason);
-    else this.#onCancel(this, reason);
-  }
-
-  #settle(): boolean {
-    if (this.#settled) return false;
-    this.#settled = true;
-    open.operations--;
-    this.scope?.remove(this);
-    return true;
-  }
-}
-
-/**
- * Calls a function when the current scope is cancelled. Unlike an operation it is not cancelled by
- * the end of the scope: the nearest live ancestor governs it then, and in the end none.
- */
-export class CancelHook implements Waiting {
-  readonly operation: string;
-  readonly subject: undefined = undefined;
-  readonly outlives: true = true;
-  scope: Scope | undefined = undefined;
-  newer: Waiting | undefined = undefined;
-  older: Waiting | undefined = undefined;
-
-  readonly #onCancel: (reason: Cancelled) => void;
-  #removed = false;
-
-  constructor(operation: string, onCancel: (reason: Cancelled) => void) {
-    this.operation = operation;
-    this.#onCancel = onCancel;
-    open.operations++;
-    currentScope()?.add(this);
-  }
-
-  /** Removes the hook. */
-  remove(): void {
-    if (this.#removed) return;
-    this.#removed = true;
-    open.operations--;
-    this.scope?.remove(this);
-  }
-
-  cancel(reason: Cancelled): void {
-    this.#onCancel(reason);
-  }
-}
-
-/**
- * The scope that governs the running code: the stored one, or its nearest ancestor that is not
- * finished.
- */
+/** Returns the scope that governs the running code. */
 export function currentScope(): Scope | undefined {
   return liveScope(storedScope());
 }
 
 /**
- * The check with which every operation starts: nothing where it may go on, else the promise to
- * return. Costs one look into the context and allocates nothing.
+ * Checks whether an operation may begin in the current scope. Returns `undefined` if so, and
+ * otherwise the rejection to return. Costs one context lookup and no allocation.
  */
 export function refused(): Promise<never> | undefined {
   const scope = currentScope();
   return scope === undefined || scope.reason === undefined ? undefined : scope.refuse();
 }
 
-/** The switch that governs the code in `from`. */
+/** Returns the switch that governs the code in `from`. */
 export function ownerOf(from: Scope | undefined): object | undefined {
   let scope = from;
   while (scope !== undefined && scope.owner === undefined) scope = scope.parent;
@@ -388,8 +248,8 @@ export function ownerOf(from: Scope | undefined): object | undefined {
 }
 
 /**
- * What `error` means in `scope`: an `AbortError` that foreign code made of our signal, or the
- * {@linkcode Cancelled} of another copy of the library, is that cancellation.
+ * Translates an error that was thrown in `scope`: if the scope is cancelled, an `AbortError` of
+ * foreign code or the {@linkcode Cancelled} of another copy of the library becomes its reason.
  */
 export function failureIn(scope: Scope | undefined, error: unknown): unknown {
   if (scope?.reason === undefined) return error;
@@ -397,7 +257,7 @@ export function failureIn(scope: Scope | undefined, error: unknown): unknown {
   return aborted ? scope.reason : error;
 }
 
-/** `from`, or its nearest ancestor that is not finished. */
+/** Returns `from`, or its nearest ancestor that is not finished. */
 export function liveScope(from: Scope | undefined): Scope | undefined {
   let scope = from;
   while (scope !== undefined && scope.finished) scope = scope.parent;
@@ -406,43 +266,165 @@ export function liveScope(from: Scope | undefined): Scope | undefined {
 
 function ignore(): void {}
 
-/** The scope in which the running code was started, finished or not. */
+/** Returns the scope in which the running code was started, finished or not. */
 export function storedScope(): Scope | undefined {
   return storage.getStore() as Scope | undefined;
 }
 
 /**
- * Calls `fn` with `args`, governed by `scope` up to its end, across every `await` in it. The
- * dearest step of a fiber on Deno and Node.
+ * Calls `fn` with `args` in `scope`, which governs it across every `await`. On Deno and Node, this
+ * is the most expensive step of a fiber.
  */
 export function runIn<A extends unknown[], T>(scope: Scope | undefined, fn: (...args: A) => T, ...args: A): T {
   return storage.run(scope, fn, ...args);
 }
 
-/** The most levels by which a line is indented. */
+/** The maximum number of forgotten calls that an error lists. */
+const mostListed = 3;
+
+/**
+ * The kinds of scopes of calls by the user. A scope of another kind is part of an operation of the
+ * library, which is cancelled without a report.
+ */
+const reported: ReadonlySet<string> = new Set([
+  "switch",
+  "protect",
+  "all",
+  "both",
+  "any",
+  "first",
+  "nAny",
+  "mapFibers",
+  "filterFibers",
+  "forEachFiber",
+  "withTimeout",
+  "retry",
+]);
+
+/**
+ * Returns the error for calls in `scope` that were not awaited, or `undefined` if all of them are
+ * parts of operations of the library.
+ */
+export function reportOf(scope: Scope, forgotten: readonly Scope[]): Error | undefined {
+  const names = forgotten.filter(({ kind }) => reported.has(kind)).map(nameOf);
+  if (names.length === 0) return undefined;
+  return new Error(`Cannot end a ${scope.kind}${quotedName(scope)}: ${listOf(names)} not awaited`);
+}
+
+/**
+ * Cancels the calls that still run in `scope` after its code has ended, and waits for them.
+ * Resolves to the failures: what the code threw, or else the report of the calls, and what the
+ * calls threw.
+ */
+export async function endForgotten(scope: Scope, ...thrown: [error?: unknown]): Promise<Failures> {
+  const failures = new Failures();
+  for (const error of thrown) failures.add(error);
+  for (let left = scope.forgotten(); left.length > 0; left = scope.forgotten()) {
+    if (scope.reason === undefined) {
+      if (!failures.any) {
+        const report = reportOf(scope, left);
+        if (report !== undefined) failures.add(report);
+      }
+      scope.cancel(failures.any ? new Cancelled(failures.error) : scopeEnded());
+    }
+    for (const outcome of await Promise.allSettled(left.map((child) => child.outcome))) {
+      if (outcome.status === "rejected" && !isInstance(outcome.reason, Cancelled)) failures.add(outcome.reason);
+    }
+  }
+  return failures;
+}
+
+/**
+ * Runs an operation of the library that is composed of calls such as `Switch.run`. If its caller
+ * does not await it, it is cancelled with its scope and without a report, like a simple operation.
+ */
+export function asOperation<T>(operation: string, fn: () => Promise<T>): Promise<T> {
+  const scope = new Scope(currentScope(), operation);
+  const promise = runIn(scope, async () => {
+    try {
+      const value = await fn();
+      if (scope.hasForgotten) {
+        const failures = await endForgotten(scope);
+        if (failures.any) throw failures.error;
+      }
+      return value;
+    } finally {
+      scope.finish();
+    }
+  });
+  scope.outcome = promise;
+  return promise;
+}
+
+/** Joins names for a report: "a Switch.run, an all and 3 more were". */
+function listOf(names: readonly string[]): string {
+  const listed = names.slice(0, mostListed);
+  const rest = names.length - listed.length;
+  if (rest > 0) listed.push(`${rest} more`);
+  const last = listed.pop();
+  return listed.length === 0 ? `${last} was` : `${listed.join(", ")} and ${last} were`;
+}
+
+/** Names a call, with an article: `a Switch.run "upload"`. */
+function nameOf(scope: Scope): string {
+  const name = scope.kind === "switch" ? `Switch.run${scope.shielded ? "Protected" : ""}` : scope.kind;
+  return `${/^(all|any|nAny)$/.test(name) ? "an" : "a"} ${name}${quotedName(scope)}`;
+}
+
+/** Returns a space and the quoted name of the switch of a scope, if it has a name. */
+function quotedName({ owner }: Scope): string {
+  const { name } = (owner ?? {}) as { readonly name?: string };
+  return name === undefined ? "" : ` ${quoteText(name)}`;
+}
+
+/**
+ * Returns the listener of the running code. In an `unhandledRejection` event of the process, that
+ * is the code whose promise was rejected.
+ */
+export function strayListener(): StrayListener | undefined {
+  for (let scope = storedScope(); scope !== undefined; scope = scope.parent) {
+    if (scope.strayListener !== undefined) return scope.strayListener;
+  }
+  return undefined;
+}
+
+let servers = 0;
+
+/**
+ * Registers a server whose code may leave unhandled rejections, and returns a function that
+ * unregisters it. Bun does not tell which code an unhandled rejection comes from.
+ */
+export function expectStrays(): () => void {
+  servers++;
+  return () => {
+    servers--;
+  };
+}
+
+/** Reports whether an unhandled rejection may come from a server. */
+export function mayBeStray(): boolean {
+  return servers > 0;
+}
+
+/** The maximum indentation of a dump, in levels. */
 const deepest = 50;
 
-/** How many characters of a label are shown. */
+/** The maximum length of a label in a dump, in characters. */
 const longestLabel = 200;
 
-/** The tree under `scope`: a line for each scope, operation and resource. */
+/** Formats the tree under `scope`: a line for each scope, operation and resource. */
 export function dumpScope(scope: Scope, resources: (sw: object) => readonly string[]): string {
   const lines: string[] = [];
-  // No recursion, which would overflow in a deep tree.
+  // Recursion would overflow the stack in a deep tree.
   const rest: { readonly scope: Scope; readonly depth: number }[] = [{ scope, depth: 0 }];
   for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
     const { scope, depth } = next;
     const indent = "  ".repeat(Math.min(depth, deepest));
     const add = (kind: string, label: string) => lines.push(`${indent}  ${kind}: ${escapeText(label, longestLabel)}`);
-    lines.push(indent + titleOf(scope));
+    lines.push(indent + scope.kind + quotedName(scope) + (scope.reason === undefined ? "" : " (cancelled)"));
     for (const operation of scope.waiting()) add("waiting", operation);
     if (scope.owner !== undefined) { for (const label of resources(scope.owner)) add("resource", label); }
     for (const child of scope.children().reverse()) rest.push({ scope: child, depth: depth + 1 });
   }
   return lines.join("\n");
-}
-
-function titleOf({ kind, owner, reason }: Scope): string {
-  const { name } = (owner ?? {}) as { readonly name?: string };
-  return kind + (name === undefined ? "" : ` ${quoteText(name)}`) + (reason === undefined ? "" : " (cancelled)");
 }

@@ -1,20 +1,21 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What code asks of, and does to, the scope it runs in. */
+/**
+ * Cancellation, as running code sees it: waiting for it, checking for it, and shielding from it.
+ */
 import { checkFunction, describe, follow, isPromise, rejectionOf } from "../base/internal.ts";
 import { macrotask } from "./_context.ts";
-import { runIn } from "./_scope.ts";
-import { endForgotten } from "./_forgotten.ts";
-import { currentScope, refused, Scope, Waiter } from "./_scope.ts";
+import { currentScope, endForgotten, refused, runIn, Scope } from "./_scope.ts";
+import { Waiter } from "./_waiter.ts";
 
 /**
- * Waits until cancelled, and then rejects with {@linkcode Cancelled}. Outside any switch it waits
- * for ever.
+ * Waits until the current scope is cancelled, and then rejects with {@linkcode Cancelled}. Outside
+ * any switch it waits forever.
  *
  * @returns A promise that is never fulfilled.
- * @throws {Cancelled} When the current scope is cancelled, now or later.
+ * @throws {Cancelled} If the current scope is cancelled, now or later.
  *
- * @example A branch that only ends when the other one does
+ * @example A branch that ends with the other branch
  * ```ts
  * import { awaitCancel, first } from "@sluice/io";
  * import { assertEquals } from "@std/assert";
@@ -27,11 +28,11 @@ export function awaitCancel(): Promise<never> {
 }
 
 /**
- * Lets everything else that is ready run, input included, and then goes on: a macrotask, so that a
- * yielding loop starves nothing.
+ * Yields to the event loop: lets all other code that is ready run, pending input included. It takes
+ * a macrotask, so that a loop that yields does not starve I/O.
  *
  * @returns A promise that is fulfilled in a later turn of the event loop.
- * @throws {Cancelled} When the current scope is cancelled, now or meanwhile.
+ * @throws {Cancelled} If the current scope is cancelled, now or meanwhile.
  *
  * @example Sharing the thread
  * ```ts
@@ -44,26 +45,26 @@ export function yieldNow(): Promise<void> {
   return refused() ?? yieldIn(currentScope());
 }
 
-/** {@linkcode yieldNow}, in a scope that is not cancelled. */
+/** Does what {@linkcode yieldNow} does, in a scope that is not cancelled. */
 export function yieldIn(scope: Scope | undefined): Promise<void> {
   const waiter: Waiter<void> = new Waiter(
     "yieldNow",
     (_, reason) => {
-      takeBack();
+      clear();
       waiter.reject(reason);
     },
     undefined,
     scope,
   );
-  const takeBack = macrotask(() => waiter.resolve());
+  const clear = macrotask(() => waiter.resolve());
   return waiter.promise;
 }
 
 /**
- * Throws if the current scope is cancelled: the check for long computations. It costs some
- * nanoseconds and allocates nothing.
+ * Throws if the current scope is cancelled, for use in long computations. It takes a few
+ * nanoseconds and allocates no memory.
  *
- * @throws {Cancelled} When the current scope is cancelled.
+ * @throws {Cancelled} If the current scope is cancelled.
  *
  * @example A loop that can be stopped
  * ```ts
@@ -78,11 +79,11 @@ export function checkCancelled(): void {
 }
 
 /**
- * Whether the current scope is cancelled. Never true outside any switch.
+ * Reports whether the current scope is cancelled. Outside any switch it returns false.
  *
- * @returns Whether the next operation would be refused.
+ * @returns Whether the next operation would throw {@linkcode Cancelled}.
  *
- * @example Asking instead of throwing
+ * @example Checking without throwing
  * ```ts
  * import { isCancelled } from "@sluice/io";
  * import { assertEquals } from "@std/assert";
@@ -95,9 +96,9 @@ export function isCancelled(): boolean {
 }
 
 /**
- * An `AbortSignal` that is aborted when the current scope is cancelled, for foreign code such as
- * `fetch`. Its reason is the {@linkcode Cancelled}. It belongs to the scope in which it was asked
- * for: once that scope has ended it is not aborted any more. Outside any switch it never is.
+ * Returns an `AbortSignal` for foreign code such as `fetch`, which is aborted when the current
+ * scope is cancelled, with the {@linkcode Cancelled} as its reason. It is not aborted after that
+ * scope has ended, and never if there is no switch around the caller.
  *
  * @returns The signal of the current scope.
  *
@@ -114,15 +115,16 @@ export function currentSignal(): AbortSignal {
 }
 
 /**
- * Runs `fn` shielded: cancelling the current scope does not reach it, and its value is delivered.
- * It also starts in a cancelled scope. The next operation after it is refused as usual.
+ * Runs `fn` shielded from cancellation of the current scope, and returns its value. It starts even
+ * in a cancelled scope. The next operation after it throws {@linkcode Cancelled} as usual.
  *
- * @typeParam T What `fn` returns.
- * @param fn What must not be interrupted. Called at once.
- * @returns What `fn` returns.
- * @throws {TypeError} When `fn` is not a function.
+ * @typeParam T The type of the value.
+ * @param fn The function that must not be interrupted. Called synchronously.
+ * @returns The value of `fn`.
+ * @throws {TypeError} If `fn` is not a function.
+ * @throws {unknown} What `fn` throws.
  *
- * @example A commit that is finished once begun
+ * @example A commit that always completes
  * ```ts
  * import { protect, yieldNow } from "@sluice/io";
  * import { assertEquals } from "@std/assert";
@@ -153,27 +155,28 @@ async function shielded<T>(scope: Scope, fn: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** What waits on one promise: the promise is hooked once, however often it is waited on. */
-interface Hook {
+/** The waiters of a foreign promise, which has only one reaction, for all of them. */
+interface Reaction {
   readonly target: Promise<unknown>;
   readonly waiters: Set<Waiter<unknown>>;
   settled: boolean;
 }
 
-const hooks: WeakMap<Promise<unknown>, Hook> = new WeakMap();
+const reactions: WeakMap<Promise<unknown>, Reaction> = new WeakMap();
 
 /**
- * Waits for a foreign promise, but not longer than the current scope lives: cancelling stops the
- * waiting, while the promise itself goes on. A promise that was settled when the cancellation came
- * wins. Waiting on one long-lived promise again and again leaks nothing.
+ * Waits for a foreign promise, until the current scope is cancelled: cancelling ends the wait, not
+ * the work behind the promise. A promise that is settled when the scope is cancelled wins. Repeated
+ * waits on a long-lived promise do not leak memory.
  *
- * Where the foreign code takes an `AbortSignal`, {@linkcode currentSignal} is better: it stops the
+ * If the foreign code accepts an `AbortSignal`, prefer {@linkcode currentSignal}, which stops the
  * work too.
  *
- * @typeParam T What the promise is fulfilled with.
- * @param promise What to wait for. Its rejection counts as handled, even if nothing waits any more.
- * @returns What `promise` is fulfilled with.
- * @throws {Cancelled} When the current scope is cancelled first.
+ * @typeParam T The type of the value of the promise.
+ * @param promise The promise. Its rejection counts as handled, even if the wait has ended.
+ * @returns The value of `promise`.
+ * @throws {TypeError} If `promise` is not a promise.
+ * @throws {Cancelled} If the current scope is cancelled first.
  *
  * @example Waiting for a promise that may never settle
  * ```ts
@@ -188,44 +191,43 @@ export function interruptible<T>(promise: Promise<T>): Promise<T> {
   if (!isPromise(promise)) {
     return Promise.reject(new TypeError(`Cannot wait for ${describe(promise)}: it is not a promise`));
   }
-  // Before the check: what is refused is not waited for, and its rejection must count as handled
-  // too.
-  let hook: Hook;
+  // Before the check, because the rejection of a promise counts as handled even if the wait is
+  // refused.
+  let reaction: Reaction;
   try {
-    hook = hooks.get(promise) ?? hookInto(promise);
+    reaction = reactions.get(promise) ?? react(promise);
   } catch (error) {
-    return Promise.reject(error); // a program has given the promise another constructor
+    return Promise.reject(error); // a program has set another constructor on the promise
   }
   const refusal = refused();
   if (refusal !== undefined) return refusal;
-  if (hook.settled) return hook.target as Promise<T>;
+  if (reaction.settled) return reaction.target as Promise<T>;
   const waiter: Waiter<unknown> = new Waiter("interruptible", (_, reason) => {
-    // One microtask later, so that a promise that is settled already, whose reaction is queued
-    // before this, wins.
+    // A microtask later, so that a promise that is settled already, whose reaction is queued, wins.
     queueMicrotask(() => {
-      hook.waiters.delete(waiter);
+      reaction.waiters.delete(waiter);
       waiter.reject(reason);
     });
   });
-  hook.waiters.add(waiter);
+  reaction.waiters.add(waiter);
   return waiter.promise as Promise<T>;
 }
 
-function hookInto(promise: Promise<unknown>): Hook {
-  // A subclass or another thenable is not its own target, so it is the key: otherwise every wait
-  // would hook into it again.
-  const hook: Hook = { target: Promise.resolve(promise), waiters: new Set(), settled: false };
-  hooks.set(promise, hook);
+function react(promise: Promise<unknown>): Reaction {
+  // The key is `promise`, not the target: for a subclass or another thenable the target is new each
+  // time.
+  const reaction: Reaction = { target: Promise.resolve(promise), waiters: new Set(), settled: false };
+  reactions.set(promise, reaction);
   const settle = (wake: (waiter: Waiter<unknown>) => void) => {
-    hook.settled = true;
-    const waiters = [...hook.waiters];
-    hook.waiters.clear();
+    reaction.settled = true;
+    const waiters = [...reaction.waiters];
+    reaction.waiters.clear();
     waiters.forEach(wake);
   };
   follow(
-    hook.target,
+    reaction.target,
     (value) => settle((waiter) => waiter.resolve(value)),
     (error) => settle((waiter) => waiter.reject(error)),
   );
-  return hook;
+  return reaction;
 }

@@ -1,15 +1,16 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { open } from "../base/internal.ts";
-import { macrotask, realTime, startTimer } from "./_context.ts";
-import { currentScope, refused, type Scope, Waiter } from "./_scope.ts";
+import { macrotask } from "./_context.ts";
+import { currentScope, refused, type Scope } from "./_scope.ts";
+import { Waiter } from "./_waiter.ts";
 import { yieldIn } from "./cancel.ts";
 
 /**
- * The capability to tell and to wait for time. Every timeout and delay of the library runs on one,
- * so that tests and simulations can use their own.
+ * The capability to read the time and to sleep. Every timeout and delay of the library uses a
+ * clock, which tests and simulations can replace.
  *
- * @example A second, in a test that takes none
+ * @example A test that sleeps for a second of simulated time
  * ```ts
  * import { mockClock } from "@sluice/io/net/testing";
  * import { assertEquals } from "@std/assert";
@@ -22,32 +23,33 @@ import { yieldIn } from "./cancel.ts";
  * ```
  */
 export interface Clock {
-  /**
-   * The time in milliseconds since some fixed moment. It never goes backwards on the real clock.
-   */
+  /** Returns the milliseconds since a fixed moment. The real clock is monotonic. */
   now(): number;
   /**
-   * Waits for at least `ms` milliseconds. Any number will do, up to `Infinity`; 0, a negative
-   * number and NaN only let other work run.
+   * Sleeps for at least `ms` milliseconds. With 0, a negative number or NaN it only yields to other
+   * code.
    *
-   * @param ms How long, in milliseconds.
-   * @throws {Cancelled} When the current scope is cancelled; the timer is gone then.
+   * @param ms The duration in milliseconds: any number, up to `Infinity`.
+   * @throws {Cancelled} If the current scope is cancelled, which also clears the timer.
    */
   sleep(ms: number): Promise<void>;
   /**
-   * Waits until {@linkcode Clock.now} is at least `time`. A time in the past only lets other work
-   * run.
+   * Sleeps until {@linkcode Clock.now} is at least `time`. If that is in the past, it only yields
+   * to other code.
    *
-   * @param time When to go on, in the milliseconds of {@linkcode Clock.now}.
-   * @throws {Cancelled} When the current scope is cancelled; the timer is gone then.
+   * @param time The time to wake at, in milliseconds, as {@linkcode Clock.now} returns it.
+   * @throws {Cancelled} If the current scope is cancelled, which also clears the timer.
    */
   sleepUntil(time: number): Promise<void>;
 }
 
+/** The longest delay of a runtime's timer, about 24 days. With a longer one, it fires at once. */
+export const longestTimer: number = 2 ** 31 - 1;
+
 /**
- * Sleeps on any clock. A foreign one, such as that of another copy of the library, may not know the
- * current scope: when that is cancelled, the clock has until the next turn to end the sleep, and is
- * not waited for after that.
+ * Sleeps on any clock. A foreign clock, such as that of another copy of the library, may not know
+ * the current scope: if the scope is cancelled, the sleep ends in the next turn of the event loop,
+ * even if the clock has not ended it.
  */
 export function sleepOn(clock: Clock, ms: number): Promise<void> {
   const refusal = refused();
@@ -58,7 +60,7 @@ export function sleepOn(clock: Clock, ms: number): Promise<void> {
   return waiter.promise;
 }
 
-/** The real clock: milliseconds since 1970, monotonic within the process. */
+/** The real clock: milliseconds since the Unix epoch, monotonic within the process. */
 export const systemClock: Clock = Object.freeze({
   now: realTime,
   sleep: (ms: number): Promise<void> => refused() ?? sleepIn(currentScope(), ms),
@@ -66,8 +68,8 @@ export const systemClock: Clock = Object.freeze({
 });
 
 /**
- * Sleeps on the real clock, for `ms` milliseconds and so until `time`, in a scope that is not
- * cancelled.
+ * Sleeps on the real clock in a scope that is not cancelled, for `ms` milliseconds, which end at
+ * `time`.
  */
 export function sleepIn(scope: Scope | undefined, ms: number, time: number = realTime() + ms): Promise<void> {
   if (!(ms > 0)) return yieldIn(scope);
@@ -81,8 +83,8 @@ export function sleepIn(scope: Scope | undefined, ms: number, time: number = rea
     undefined,
     scope,
   );
-  // A runtime's timer may be early by a fraction of a millisecond, and cannot be set for more than
-  // 24 days: look, and wait for the rest.
+  // A runtime's timer may fire a fraction of a millisecond early, and no later than after 24 days:
+  // sleep again for the rest.
   const ring = () => {
     const rest = time - realTime();
     if (rest > 0) {

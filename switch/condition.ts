@@ -2,11 +2,11 @@
 
 import { freezeClass } from "../base/internal.ts";
 import { refused } from "./_scope.ts";
-import { WaitQueue } from "./_wait_queue.ts";
+import { WaitQueue } from "./_waiter.ts";
 
 /**
- * Lets code wait until other code says that something has changed. Nothing is remembered: a
- * notification wakes only what waits already, so test what you wait for in a loop.
+ * A condition variable: code waits until other code notifies it of a change. A notification wakes
+ * only calls that wait already, and is not remembered, so wait in a loop that tests the state.
  *
  * Source: Eio's `Condition`.
  *
@@ -34,31 +34,28 @@ export class Condition {
 
   readonly #waiting: WaitQueue<void> = new WaitQueue();
 
-  /** Makes a condition for which nothing waits yet. */
+  /** Creates a condition. */
   constructor() {
     Object.freeze(this);
   }
 
   /**
-   * Waits for a notification. A call that is cancelled before it is notified leaves the queue, and
-   * the notification goes to the next one.
+   * Waits for a notification, in FIFO order. A call that is cancelled first leaves the queue, and
+   * the next one receives the notification.
    *
    * @returns A promise that is fulfilled when this call is notified.
-   * @throws {Cancelled} When the current scope is cancelled first.
+   * @throws {Cancelled} If the current scope is cancelled first.
    */
   wait(): Promise<void> {
     return refused() ?? this.#waiting.wait("wait", undefined);
   }
 
-  /** Wakes the call of {@linkcode Condition.wait} that has waited longest, if there is one. */
+  /** Wakes the call of {@linkcode Condition.wait} that has waited longest, if any. */
   notify(): void {
     this.#waiting.wakeOne();
   }
 
-  /**
-   * Wakes every call of {@linkcode Condition.wait} that waits now, in the order in which they began
-   * to.
-   */
+  /** Wakes all calls of {@linkcode Condition.wait} that wait now, in FIFO order. */
   notifyAll(): void {
     this.#waiting.wakeAll();
   }

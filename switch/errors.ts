@@ -3,12 +3,12 @@
 import { escapeText, fieldOf, freezeClass, isInstance, setKind, textOf } from "../base/internal.ts";
 
 /**
- * The operation, or the scope it ran in, was cancelled. It tells code to stop; it is not a failure:
- * it is never reported to error handlers and gives way to any real error.
+ * The error of an operation that was cancelled, by itself or with its scope. It tells code to stop,
+ * and is not a failure: it is not reported to error handlers, and any other error takes precedence.
  *
  * The `cause` is the root error or reason, for debugging: do not branch on it.
  *
- * @example Telling a cancellation from a failure
+ * @example Distinguishing a cancellation from a failure
  * ```ts
  * import { Cancelled, Switch } from "@sluice/io";
  * import { assertRejects } from "@std/assert";
@@ -24,10 +24,9 @@ export class Cancelled extends Error {
   }
 
   /**
-   * Makes a cancellation.
+   * Creates a cancellation.
    *
-   * @param cause The root error or reason. The cause of a `Cancelled` is taken over, so that the
-   * root stays in sight.
+   * @param cause The root error or reason. If it is a `Cancelled`, its cause is used instead.
    */
   constructor(cause?: unknown) {
     const root = isInstance(cause, Cancelled) ? fieldOf(cause, Cancelled, "cause") : cause;
@@ -38,26 +37,25 @@ export class Cancelled extends Error {
   }
 }
 
-/**
- * Why the losers of a race and the daemons of a switch are cancelled: what they did is not needed
- * any more.
- */
-export const noLongerNeeded: () => Cancelled = withoutCost("The rest of the scope has its result");
+/** Creates the reason with which the losers of a race and the daemons of a switch are cancelled. */
+export const noLongerNeeded: () => Cancelled = cheap("The rest of the scope has its result");
 
-/** Why what was not awaited is cancelled. */
-export const scopeEnded: () => Cancelled = withoutCost("The scope has ended");
+/** Creates the reason with which calls that were not awaited are cancelled. */
+export const scopeEnded: () => Cancelled = cheap("The scope has ended");
 
 /**
- * Makes cancellations that happen all the time. On V8 the stack trace of a new error costs more
- * than a whole race, so these have none: each is an object that says what such a `Cancelled` says,
- * and can be annotated as one.
+ * Returns a factory of frequent cancellations. On V8 the stack trace of a new error costs more than
+ * a whole race, so these have none: each inherits from a model of a `Cancelled`.
  */
-function withoutCost(why: string): () => Cancelled {
-  let model: object | undefined; // made when it is first needed
+function cheap(why: string): () => Cancelled {
+  let model: object | undefined;
   return () => Object.create(model ??= modelOf(new Cancelled(Object.freeze(withoutTrace(new Error(why))))));
 }
 
-/** What cancellations inherit that are as `cancelled` is. What is written to one is its own. */
+/**
+ * Returns a prototype with the properties of `cancelled`. Assigning to one of them defines it on
+ * the object that inherits it.
+ */
 function modelOf(cancelled: Cancelled): object {
   const model = Object.create(Cancelled.prototype);
   const { name, message, cause } = cancelled;
@@ -72,18 +70,18 @@ function modelOf(cancelled: Cancelled): object {
   return Object.freeze(model);
 }
 
-/** Its trace would be that of the first one. */
+/** Removes the stack trace of a shared error: it would show the first use only. */
 function withoutTrace(error: Error): Error {
   return Object.defineProperty(error, "stack", { value: String(error) });
 }
 
-/** How many errors the message of a {@linkcode MultipleErrors} lists, and in how many characters. */
+/** The limits of the message of a {@linkcode MultipleErrors}, in errors and in characters. */
 const mostListed = 10;
 const mostText = 900;
 
 /**
- * Several real failures of one scope, in order of occurrence. None is itself a `MultipleErrors`,
- * and none a {@linkcode Cancelled}.
+ * Several failures of one scope, in order of occurrence. None of them is a `MultipleErrors` or a
+ * {@linkcode Cancelled}.
  *
  * @example Two tasks that fail
  * ```ts
@@ -107,10 +105,10 @@ export class MultipleErrors extends AggregateError {
   }
 
   /**
-   * Makes one error of several.
+   * Combines several errors into one.
    *
-   * @param errors The failures, in order of occurrence. Members that are a `MultipleErrors` are
-   * replaced by what they hold.
+   * @param errors The failures, in order of occurrence. A `MultipleErrors` among them is replaced
+   * by its members.
    */
   constructor(errors: Iterable<unknown>) {
     const flat = flatten(errors);
@@ -122,8 +120,8 @@ export class MultipleErrors extends AggregateError {
 }
 
 /**
- * The failures of one scope: real errors in order of occurrence, and the first cancellation, which
- * counts only where there is no error.
+ * The failures of one scope: errors in order of occurrence, and the first cancellation, which
+ * counts only if there is no error.
  */
 export class Failures {
   readonly #added: unknown[] = [];
@@ -140,7 +138,7 @@ export class Failures {
     return this.#added.length > 0 || this.#cancelled !== undefined;
   }
 
-  /** What the scope throws. The same object counts once. */
+  /** The error to throw. An object that was added twice counts once. */
   get error(): unknown {
     if (this.#added.length === 0) return this.#cancelled;
     if (this.#added.length === 1) return this.#added[0];
@@ -154,7 +152,7 @@ function flatten(errors: Iterable<unknown>): unknown[] {
   return Array.from(errors).flatMap((error) => fieldOf(error, MultipleErrors, "errors") ?? [error]);
 }
 
-/** The text by which a message names `error`, on one line and cut. */
+/** Returns the message of `error`, or its text, on one line and truncated. */
 export function messageOf(error: unknown): string {
   return textOf(fieldOf(error, Error, "message") ?? error);
 }

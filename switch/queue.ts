@@ -2,18 +2,18 @@
 
 import { checkWhole, freezeClass } from "../base/internal.ts";
 import { refused } from "./_scope.ts";
-import { WaitQueue } from "./_wait_queue.ts";
+import { WaitQueue } from "./_waiter.ts";
 
 /**
- * A bounded queue between fibers, first in, first out. A full queue makes {@linkcode Queue.push}
- * wait, and an empty one {@linkcode Queue.pop}; calls that wait are served in the order in which
- * they began to. A call that is cancelled has done nothing: no value is lost, and none is added.
+ * A bounded FIFO queue between fibers. {@linkcode Queue.push} waits while the queue is full, and
+ * {@linkcode Queue.pop} while it is empty; waiting calls are served in FIFO order. A call that is
+ * cancelled has no effect: no value is lost or added.
  *
- * With a capacity of 0 it is a rendezvous: a push waits for the pop that takes its value.
+ * A queue of capacity 0 is a rendezvous: a push waits for the pop that takes its value.
  *
  * Source: Eio's `Stream`.
  *
- * @typeParam T A value.
+ * @typeParam T The type of the values.
  *
  * @example A producer and a consumer
  * ```ts
@@ -35,21 +35,19 @@ export class Queue<T> {
   }
 
   readonly #capacity: number;
-  /**
-   * The values that are in the queue, after those that were taken: a shift of a long array is slow.
-   */
+  /** The values, from index `#taken`: to shift a long array is slow. */
   #values: (T | undefined)[] = [];
   #taken = 0;
-  /** Nothing waits to pop while there are values, or pushes that wait. */
+  /** Pending pops. Empty while there are values or pending pushes. */
   readonly #pops: WaitQueue<T> = new WaitQueue();
-  /** Nothing waits to push while there is room. */
+  /** Pending pushes, with their values. Empty while there is room. */
   readonly #pushes: WaitQueue<void, T> = new WaitQueue();
 
   /**
-   * Makes an empty queue.
+   * Creates an empty queue.
    *
-   * @param capacity How many values it holds at most: a whole number of at least 0.
-   * @throws {RangeError} When `capacity` is anything else.
+   * @param capacity The maximum number of values: an integer >= 0.
+   * @throws {RangeError} If `capacity` is anything else.
    */
   constructor(capacity: number) {
     checkWhole("make a queue", "capacity", capacity, 0);
@@ -58,7 +56,7 @@ export class Queue<T> {
   }
 
   /**
-   * How many values are in the queue. What a push that waits would add is not one of them.
+   * The number of values in the queue. The values of pending pushes are not counted.
    *
    * @returns A number from 0 to the capacity.
    */
@@ -67,11 +65,11 @@ export class Queue<T> {
   }
 
   /**
-   * Adds a value at the end, and waits for room if the queue is full.
+   * Appends a value. Waits for room if the queue is full.
    *
    * @param value The value.
    * @returns A promise that is fulfilled when the value is in the queue, or a pop has taken it.
-   * @throws {Cancelled} When the current scope is cancelled first. The value was not added then.
+   * @throws {Cancelled} If the current scope is cancelled first; the value is not added then.
    */
   push(value: T): Promise<void> {
     const refusal = refused();
@@ -80,10 +78,10 @@ export class Queue<T> {
   }
 
   /**
-   * Takes the first value, and waits for one if the queue is empty.
+   * Removes the first value and returns it. Waits for one if the queue is empty.
    *
    * @returns The value.
-   * @throws {Cancelled} When the current scope is cancelled first. Nothing was taken then.
+   * @throws {Cancelled} If the current scope is cancelled first; nothing is removed then.
    */
   pop(): Promise<T> {
     const refusal = refused();
@@ -93,10 +91,10 @@ export class Queue<T> {
   }
 
   /**
-   * Adds a value at the end if that needs no wait: if there is room, or a pop waits for a value.
+   * Appends a value without waiting, if there is room or a pop waits.
    *
    * @param value The value.
-   * @returns Whether it was added.
+   * @returns Whether the value was added.
    */
   tryPush(value: T): boolean {
     if (this.#pops.wakeOne(value) !== undefined) return true;
@@ -106,8 +104,8 @@ export class Queue<T> {
   }
 
   /**
-   * Takes the first value if that needs no wait: if the queue is not empty, or, with a capacity of
-   * 0, a push waits.
+   * Removes the first value and returns it, without waiting. With a capacity of 0, it takes the
+   * value of a push that waits.
    *
    * @returns The value, or `undefined` if there is none.
    */

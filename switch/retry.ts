@@ -11,37 +11,35 @@ import {
   random,
   rejectionOf,
 } from "../base/internal.ts";
-import { asOperation } from "./_forgotten.ts";
-import { currentScope, failureIn, refused } from "./_scope.ts";
+import { asOperation, currentScope, failureIn, refused } from "./_scope.ts";
 import { type Clock, sleepOn } from "./clock.ts";
 import { Cancelled } from "./errors.ts";
 
-/** How often {@linkcode retry} tries, and how long it waits between two attempts. */
+/** The number of attempts of {@linkcode retry}, and the exponential back-off between them. */
 export interface RetryPolicy {
   /**
-   * How many attempts are made at most, the first one included: a whole number of at least 1, or
-   * `Infinity`.
+   * The maximum number of attempts, the first one included: an integer >= 1, or `Infinity`.
    *
    * @default {5}
    */
   attempts?: number | undefined;
-  /** How long to wait after the first attempt, in milliseconds. */
+  /** The delay after the first attempt, in milliseconds. */
   delay: number;
   /**
-   * The longest wait, in milliseconds.
+   * The maximum delay, in milliseconds. By default it is 60 000, or `delay` if that is longer.
    *
    * @default {60_000}
    */
   maxDelay?: number | undefined;
   /**
-   * By how much each wait is longer than the one before it: a number of at least 1.
+   * The factor by which the delay grows after each attempt: a number >= 1.
    *
    * @default {2}
    */
   factor?: number | undefined;
   /**
-   * Which part of each wait is random, from 0 to 1: with 0.25 a wait of 1000 ms takes between 750
-   * and 1000 ms. It keeps clients that failed together from coming back together.
+   * The fraction of each delay that is random, from 0 to 1: with 0.25, a delay of 1000 ms takes
+   * from 750 to 1000 ms. It keeps clients that failed together from retrying together.
    *
    * @default {0}
    */
@@ -51,8 +49,8 @@ export interface RetryPolicy {
 /** Options for {@linkcode retry}. */
 export interface RetryOptions {
   /**
-   * Whether another attempt may help after this error. Not asked for {@linkcode Cancelled}, which
-   * is never retried.
+   * Reports whether to retry after an error. Not called for {@linkcode Cancelled}, which is never
+   * retried.
    *
    * @default {() => true}
    */
@@ -60,21 +58,21 @@ export interface RetryOptions {
 }
 
 /**
- * Calls `fn` again and again until it succeeds, and waits longer after each failure. Cancelling the
- * current scope ends the wait at once.
+ * Calls `fn` until it succeeds, with exponential back-off. Cancelling the current scope ends the
+ * delay at once.
  *
- * @typeParam T What `fn` returns.
- * @param clock The clock on which to wait.
- * @param policy How often to try, and how long to wait.
- * @param fn What to try. It is called with the number of the attempt, from 1.
- * @param options Which errors are worth another attempt.
- * @returns What `fn` returned at last.
- * @throws {unknown} What the last attempt threw, as it is.
- * @throws {Cancelled} When the current scope is cancelled.
- * @throws {TypeError} When an argument is of the wrong type.
- * @throws {RangeError} When a number in `policy` is out of range.
+ * @typeParam T The type of the value of `fn`.
+ * @param clock The clock for the delays.
+ * @param policy The number of attempts, and the back-off.
+ * @param fn The function to try. It is called with the number of the attempt, from 1.
+ * @param options Which errors to retry after.
+ * @returns The value of the first successful attempt.
+ * @throws {unknown} The error of the last attempt, unchanged.
+ * @throws {Cancelled} If the current scope is cancelled.
+ * @throws {TypeError} If an argument has the wrong type.
+ * @throws {RangeError} If a number in `policy` is out of range.
  *
- * @example An attempt that succeeds in the end
+ * @example Retrying until an attempt succeeds
  * ```ts
  * import { retry, run } from "@sluice/io";
  * import { assertEquals } from "@std/assert";

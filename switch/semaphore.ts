@@ -2,14 +2,13 @@
 
 import { checkWhole, freezeClass } from "../base/internal.ts";
 import { refused } from "./_scope.ts";
-import { WaitQueue } from "./_wait_queue.ts";
+import { WaitQueue } from "./_waiter.ts";
 
 /**
- * A permit of a {@linkcode Semaphore}. It is given back by `release`, or at the end of a `using`
- * declaration.
+ * A permit of a {@linkcode Semaphore}. A `using` declaration releases it at the end of its block.
  */
 export interface Permit extends Disposable {
-  /** Gives the permit back. The second call does nothing. */
+  /** Releases the permit. A second call does nothing. */
   release(): void;
 }
 
@@ -39,10 +38,10 @@ export class Semaphore {
   readonly #waiting: WaitQueue<Permit> = new WaitQueue();
 
   /**
-   * Makes a semaphore.
+   * Creates a semaphore.
    *
-   * @param permits How many permits there are: a whole number of at least 0.
-   * @throws {RangeError} When `permits` is anything else.
+   * @param permits The number of permits: an integer >= 0.
+   * @throws {RangeError} If `permits` is anything else.
    */
   constructor(permits: number) {
     checkWhole("make a semaphore", "permits", permits, 0);
@@ -51,16 +50,16 @@ export class Semaphore {
   }
 
   /**
-   * How many permits there are, held or not.
+   * The total number of permits, held or not.
    *
-   * @returns The number given to the constructor, or to {@linkcode Semaphore.resize} since.
+   * @returns The number passed to the constructor, or to {@linkcode Semaphore.resize} since.
    */
   get permits(): number {
     return this.#permits;
   }
 
   /**
-   * How many permits can be taken now.
+   * The number of permits that can be acquired now.
    *
    * @returns A number of at least 0.
    */
@@ -69,11 +68,11 @@ export class Semaphore {
   }
 
   /**
-   * Takes a permit, and waits for one if none is available. A call that is cancelled while it waits
-   * leaves the queue, and the permit goes to the next one.
+   * Acquires a permit. Waits for one, in FIFO order, if none is available. A call that is cancelled
+   * while it waits leaves the queue, and the next one receives the permit.
    *
    * @returns The permit.
-   * @throws {Cancelled} When the current scope is cancelled first.
+   * @throws {Cancelled} If the current scope is cancelled first.
    */
   acquire(): Promise<Permit> {
     const refusal = refused();
@@ -83,20 +82,20 @@ export class Semaphore {
   }
 
   /**
-   * Takes a permit if one is available.
+   * Acquires a permit without waiting.
    *
-   * @returns The permit, or null.
+   * @returns The permit, or null if none is available.
    */
   tryAcquire(): Permit | null {
     return this.#held < this.#permits ? this.#take() : null;
   }
 
   /**
-   * Changes how many permits there are, at once. More permits wake calls that wait for one. Fewer
-   * take none away from their holders: none is available until enough have been given back.
+   * Changes the number of permits at once. Added permits wake calls that wait for one. Permits that
+   * are held stay valid: if there are too many, none is available until enough are released.
    *
-   * @param permits How many permits there are from now on: a whole number of at least 0.
-   * @throws {RangeError} When `permits` is anything else.
+   * @param permits The new number of permits: an integer >= 0.
+   * @throws {RangeError} If `permits` is anything else.
    *
    * @example Growing and shrinking
    * ```ts

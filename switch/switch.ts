@@ -1,51 +1,63 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkFunction, className, describe, freezeClass, isAborted, isInstance, List } from "../base/internal.ts";
-import { onAbort, open, reasonOf, rejectionOf, retrace, setKind } from "../base/internal.ts";
-import { withCallerFrames } from "./_caller_frames.ts";
-import { runIn } from "./_scope.ts";
-import { dumpScope } from "./_scope.ts";
-import { endForgotten, reportOf } from "./_forgotten.ts";
-import { currentScope, failureIn, ownerOf, Scope } from "./_scope.ts";
-import { checkRun, type SwitchOptions, type SwitchRunOptions } from "./_switch_options.ts";
+import { checkFunction, checkName, checkOptions, className, describe, freezeClass } from "../base/internal.ts";
+import { isAborted, isInstance, isSignal, List, onAbort, open, reasonOf, rejectionOf } from "../base/internal.ts";
+import { retrace, setKind, withCallerFrames } from "../base/internal.ts";
+import { type FiberEnd, startFiber } from "./_fiber.ts";
+import { currentScope, dumpScope, endForgotten, failureIn, ownerOf, reportOf, runIn, Scope } from "./_scope.ts";
 import { Cancelled, Failures, noLongerNeeded, scopeEnded } from "./errors.ts";
-import { type FiberEnd, startFiber } from "./fiber.ts";
-import { Hook, type Releasable, ReleaseFunction, type ReleaseHook, releaseLate } from "./release_hooks.ts";
+import { Hook, type Releasable, ReleaseFunction, type ReleaseHook, releaseLate } from "./release_hook.ts";
 
-const key: unique symbol = Symbol("Switch.run");
-let fiberFailed: (sw: Switch, error: unknown) => void;
-let fiberEnded: (sw: Switch) => void;
+/** Options for {@linkcode Switch.runProtected}. */
+export interface SwitchOptions {
+  /** A name for {@linkcode Switch.dump}. */
+  name?: string | undefined;
+}
 
-/** What the rest of the library may do with a switch, and users may not. */
+/** Options for {@linkcode Switch.run}. */
+export interface SwitchRunOptions extends SwitchOptions {
+  /**
+   * Cancels the switch when it is aborted. Its reason is the cause of the {@linkcode Cancelled}.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/** Access to private members of a switch, for the rest of the library. */
 export interface SwitchInternals {
-  /** The scope of `sw`; undefined if it is not a switch. */
+  /** Returns the scope of `sw`, or `undefined` if it is not a switch. */
   scopeOf(sw: unknown): Scope | undefined;
-  /** The labels of what it owns. */
+  /** Returns the labels of the resources of `sw`. */
   resources(sw: object): string[];
-  /** Whether it takes release hooks. */
+  /** Reports whether `sw` accepts release hooks. */
   takesHooks(sw: Switch): boolean;
   /** Registers a release hook, or throws without releasing anything. */
   addHook(sw: Switch, action: string, resource: Releasable): Hook;
-  /** Makes it wait for `work`, whose rejection fails it. */
+  /** Makes `sw` wait for `work`, and fail if it rejects. */
   adopt(sw: Switch, work: Promise<unknown>): void;
-  /** Makes a switch of a scope that it borrows. */
+  /** Creates a switch in a borrowed scope, which it does not finish. */
   over(scope: Scope, name: string | undefined): Switch;
-  /** Lives the life of a switch with a borrowed scope, of which `main` is the main function. */
+  /** Runs a switch in a borrowed scope, with `main` as its main function. */
   live(sw: Switch, main: () => unknown): Promise<unknown>;
 }
 
 export let internals: SwitchInternals;
+let fiberFailed: (sw: Switch, error: unknown) => void;
+let fiberEnded: (sw: Switch) => void;
+
+/** Permits the construction of a switch. */
+const key: unique symbol = Symbol("Switch.run");
 
 /**
- * A scope that owns fibers and resources. When it ends, first its fibers end, then its release
- * hooks run, newest first, one at a time, each awaited and shielded from cancellation. What was
- * opened under it is closed, and what failed in it is thrown to its caller.
+ * A scope that owns fibers and resources. When it ends, it waits for its fibers, and then runs its
+ * release hooks, newest first, one at a time, each awaited and shielded from cancellation. So all
+ * that was opened under it is closed, and any error in it is thrown to its caller.
  *
- * A switch has no public constructor: {@linkcode Switch.run} makes one and hands it to a function.
+ * A switch has no public constructor: {@linkcode Switch.run} creates one and passes it to a
+ * function.
  *
  * Source: Eio's `Switch`.
  *
- * @example A resource that is released whatever happens
+ * @example A resource that is always released
  * ```ts
  * import { Switch } from "@sluice/io";
  * import { assertEquals } from "@std/assert";
@@ -63,13 +75,13 @@ export class Switch {
     internals = {
       scopeOf: (sw) => typeof sw === "object" && sw !== null && #scope in sw ? sw.#scope : undefined,
       resources: (sw) => (sw as Switch).#hooks.toArray().map(({ resource }) => resource.label),
-      takesHooks: (sw) => sw.#state === "on",
+      takesHooks: (sw) => sw.#state === "running",
       addHook: (sw, action, resource) => {
-        if (sw.#state !== "on") throw new TypeError(`Cannot ${action}: the switch is ${sw.#state}`);
+        if (sw.#state !== "running") throw new TypeError(`Cannot ${action}: the switch is ${sw.#state}`);
         return new Hook(sw.#hooks, resource);
       },
       adopt: (sw, work) => {
-        sw.#refuseFinished("leave work to a switch");
+        sw.#checkNotFinished("leave work to a switch");
         sw.#adopt(work);
       },
       over: (scope, name) => new Switch(key, name, scope),
@@ -87,21 +99,21 @@ export class Switch {
   readonly #scope: Scope;
   readonly #hooks: List<Hook> = new List();
   #failures: Failures | undefined;
-  #state: "on" | "releasing" | "finished" = "on";
+  #state: "running" | "releasing" | "finished" = "running";
   #fibers = 1; // the main function
   #daemons = 0;
   #daemonScope: Scope | undefined;
   #forks: Forks | undefined;
-  /** Tells that no fiber is left, or no daemon. */
+  /** Called when no fiber is left, or no daemon. */
   #idle: (() => void) | undefined;
 
   /**
-   * Not for users: {@linkcode Switch.run} makes a switch.
+   * Private: use {@linkcode Switch.run}.
    *
-   * @param permit What only this module has.
+   * @param permit A value that only this module has.
    * @param name A name for {@linkcode Switch.dump}.
    * @param scope The scope of the switch.
-   * @throws {TypeError} When called from outside.
+   * @throws {TypeError} If called by a user.
    */
   constructor(permit: unknown, name: string | undefined, scope: Scope) {
     if (permit !== key) throw new TypeError("Cannot construct a Switch: use Switch.run");
@@ -112,28 +124,28 @@ export class Switch {
   }
 
   /**
-   * Runs `fn` with a new switch, waits for every fiber of it, runs its release hooks, and returns
-   * what `fn` returned.
+   * Runs `fn` with a new switch, waits for its fibers, runs its release hooks, and returns the
+   * value of `fn`.
    *
-   * When `fn`, a fiber or a hook throws, or something calls {@linkcode Switch.fail}, everything in
-   * the switch is cancelled, waited for and released, and what failed is thrown. Cancelling the
-   * caller cancels the switch too; a value that is there all the same is returned.
+   * If `fn`, a fiber or a hook throws, or {@linkcode Switch.fail} is called, everything in the
+   * switch is cancelled, awaited and released, and the error is thrown. Cancelling the caller
+   * cancels the switch too; if `fn` returns a value nevertheless, that is returned.
    *
-   * Nothing that was begun in the switch outlives it. A call that was not awaited, such as a
-   * `Switch.run` or a `withTimeout`, is cancelled and waited for when the main function and all
-   * fibers have ended (a fiber does the same for its own when it ends), and the switch fails with
-   * an error that names it. What is shielded is only waited for. An operation that was not awaited
-   * is cancelled without a report.
+   * Nothing that was begun in the switch outlives it. Once the main function and all fibers have
+   * ended, a call that was not awaited, such as a `Switch.run` or a `withTimeout`, is cancelled and
+   * awaited (or only awaited, if it is shielded), and the switch fails with an error that names it.
+   * A fiber does the same for its calls when it ends. An operation that was not awaited is
+   * cancelled without an error.
    *
-   * @typeParam T What `fn` returns.
-   * @param fn The main function. It is called at once, up to its first `await`.
+   * @typeParam T The type of the value of `fn`.
+   * @param fn The main function. It is called synchronously, up to its first `await`.
    * @param options A name, and a signal that cancels the switch.
-   * @returns What `fn` returned.
-   * @throws {Cancelled} When the caller or the signal cancels it; if they did so before, `fn` is
-   * not called.
-   * @throws {MultipleErrors} When several things fail. A single failure is thrown as it is.
-   * @throws {Error} When a call in it was not awaited.
-   * @throws {TypeError} When `fn` is not a function, or an option is of the wrong type.
+   * @returns The value of `fn`.
+   * @throws {Cancelled} If the caller is cancelled or the signal is aborted; if so from the start,
+   * `fn` is not called.
+   * @throws {MultipleErrors} If there are several errors. A single error is thrown as it is.
+   * @throws {Error} If a call in the switch was not awaited.
+   * @throws {TypeError} If `fn` is not a function, or an option has the wrong type.
    *
    * @example A scope with a value
    * ```ts
@@ -155,17 +167,18 @@ export class Switch {
   }
 
   /**
-   * {@linkcode Switch.run}, but cancelling the caller does not reach the switch, and `fn` is called
-   * even in a cancelled scope. Calling {@linkcode Switch.fail} cancels it as usual.
+   * Like {@linkcode Switch.run}, but shielded from cancellation of the caller: `fn` is called even
+   * in a cancelled scope. {@linkcode Switch.fail} cancels the switch as usual.
    *
-   * @typeParam T What `fn` returns.
-   * @param fn The main function. It is called at once, up to its first `await`.
+   * @typeParam T The type of the value of `fn`.
+   * @param fn The main function. It is called synchronously, up to its first `await`.
    * @param options A name.
-   * @returns What `fn` returned.
-   * @throws {MultipleErrors} When several things fail. A single failure is thrown as it is.
-   * @throws {TypeError} When `fn` is not a function.
+   * @returns The value of `fn`.
+   * @throws {MultipleErrors} If there are several errors. A single error is thrown as it is.
+   * @throws {Error} If a call in the switch was not awaited.
+   * @throws {TypeError} If `fn` is not a function, or an option has the wrong type.
    *
-   * @example A shutdown that is always completed
+   * @example A shutdown that always completes
    * ```ts
    * import { Switch, yieldNow } from "@sluice/io";
    * import { assertEquals } from "@std/assert";
@@ -190,12 +203,12 @@ export class Switch {
   }
 
   /**
-   * The whole life of the switch, in one function, because each asynchronous one costs a promise
+   * Runs the switch from start to end, in one function, because each async function costs a promise
    * and a frame. A borrowed scope is not finished.
    */
   async #live<T>(fn: (sw: Switch) => T | Promise<T>, signal?: AbortSignal, borrowed = false): Promise<T> {
     const scope = this.#scope;
-    const ignoreSignal = signal === undefined ? undefined : this.#cancelWith(signal);
+    const detach = signal === undefined ? undefined : this.#cancelWith(signal);
     let value: T;
     let thrown: unknown;
     try {
@@ -207,12 +220,12 @@ export class Switch {
     this.#fibers--;
     let shield: Scope | undefined;
     for (;;) {
-      const hook = this.#state === "on" ? undefined : this.#hooks.newest;
+      const hook = this.#state === "running" ? undefined : this.#hooks.newest;
       if (hook !== undefined) {
         hook.remove();
         shield ??= new Scope(scope, "release hook", true);
         try {
-          await runIn(shield, release, hook);
+          await runIn(shield, () => hook.resource.release());
         } catch (error) {
           this.#fail(error);
         }
@@ -229,7 +242,7 @@ export class Switch {
       if (this.#fibers === 0 && scope.hasForgotten) this.#awaitForgotten();
       if (this.#fibers === 0) {
         if (this.#daemons > 0) this.#daemonScope?.cancel(noLongerNeeded());
-        else if (this.#state === "on") this.#state = "releasing";
+        else if (this.#state === "running") this.#state = "releasing";
         else break;
       }
       if (this.#fibers > 0 || this.#daemons > 0) await new Promise<void>((resolve) => this.#idle = resolve);
@@ -238,23 +251,21 @@ export class Switch {
     this.#daemonScope?.finish();
     if (borrowed) scope.owner = undefined;
     else scope.finish();
-    const made = ignoreSignal?.();
+    const aborted = detach?.();
     if (this.#failures === undefined) return value!;
     const { error } = this.#failures;
-    // Neither a listener of the signal nor a fiber leaves frames of the caller on what it throws.
-    throw made !== undefined && error === made ? retrace(made) : error === thrown ? error : withCallerFrames(error);
+    // An error of a signal's listener or of a fiber lacks the frames of the caller.
+    if (aborted !== undefined && error === aborted) throw retrace(aborted);
+    throw error === thrown ? error : withCallerFrames(error);
   }
 
-  /**
-   * Cancels the calls that were not awaited and still run, although all fibers have ended, and
-   * waits for them as for a fiber.
-   */
+  /** Cancels the calls that were not awaited and still run, and waits for them as for fibers. */
   #awaitForgotten(): void {
     const forgotten = this.#scope.forgotten();
     const report = this.#scope.reason === undefined ? reportOf(this.#scope, forgotten) : undefined;
     if (report !== undefined) this.#fail(report);
     for (const child of forgotten) {
-      if (!child.shielded) child.cancel(scopeEnded()); // a part of an operation of the library
+      if (!child.shielded) child.cancel(scopeEnded()); // not cancelled yet, if there was no report
       this.#fibers++;
       child.outcome?.then(() => this.#ended(), (error) => {
         if (!isInstance(error, Cancelled)) this.#fail(error);
@@ -263,15 +274,19 @@ export class Switch {
     }
   }
 
+  /**
+   * Cancels the switch when `signal` is aborted. Returns a function that detaches it from the
+   * signal and returns the cancellation, if the signal caused one.
+   */
   #cancelWith(signal: AbortSignal): () => Cancelled | undefined {
     let reason: Cancelled | undefined;
-    const forget = onAbort(signal, () => this.#scope.cancel(reason = new Cancelled(reasonOf(signal))));
-    return () => (forget(), reason);
+    const remove = onAbort(signal, () => this.#scope.cancel(reason = new Cancelled(reasonOf(signal))));
+    return () => (remove(), reason);
   }
 
   /**
-   * Aborted when the switch fails or is cancelled, with the {@linkcode Cancelled} as its reason.
-   * Made only when something asks.
+   * A signal that is aborted when the switch fails or is cancelled, with the {@linkcode Cancelled}
+   * as its reason. Created on demand.
    *
    * @returns The signal of this switch.
    */
@@ -280,14 +295,15 @@ export class Switch {
   }
 
   /**
-   * Starts a fiber that the switch waits for. `fn` is called at once, up to its first `await`; a
-   * throw in it fails the switch. The fiber is governed by the switch, whatever calls `fork`. On a
-   * switch that failed or was cancelled, or whose daemons are being ended, `fn` is not started.
+   * Starts a fiber that the switch waits for.
+   * `fn` is called synchronously, up to its first `await`; an error in it fails the switch. The
+   * fiber belongs to the switch, whatever code calls `fork`. If the switch has failed or was
+   * cancelled, or is ending its daemons, `fn` is not called.
    *
-   * @param fn What to run beside the main function. What it returns is awaited and dropped.
-   * @throws {TypeError} When the switch is finished, or `fn` is not a function.
+   * @param fn The function to run. Its result is awaited and discarded.
+   * @throws {TypeError} If the switch is finished, or `fn` is not a function.
    *
-   * @example A fiber beside the main function
+   * @example A fiber that runs concurrently with the main function
    * ```ts
    * import { Switch } from "@sluice/io";
    *
@@ -295,7 +311,7 @@ export class Switch {
    * ```
    */
   fork(fn: () => unknown): void {
-    this.#refuseFinished("fork a fiber");
+    this.#checkNotFinished("fork a fiber");
     checkFunction("fork a fiber", fn);
     if (this.#refusal !== undefined) return;
     this.#fibers++;
@@ -303,16 +319,16 @@ export class Switch {
   }
 
   /**
-   * {@linkcode Switch.fork}, but what `fn` returns or throws goes to the promise and does not fail
-   * the switch. An error that nothing awaits is lost, and is never an unhandled rejection.
+   * Like {@linkcode Switch.fork}, but returns a promise of the outcome of `fn`, and an error does
+   * not fail the switch. An error that is not awaited is lost, and is not an unhandled rejection.
    *
-   * @typeParam T What `fn` returns.
-   * @param fn What to run beside the main function.
-   * @returns What `fn` returns. It is rejected with {@linkcode Cancelled} when the switch has
-   * failed or was cancelled, or its daemons are being ended, and with `TypeError` when it is
-   * finished or `fn` is not a function; it is never thrown.
+   * @typeParam T The type of the value of `fn`.
+   * @param fn The function to run.
+   * @returns The value of `fn`. The promise rejects with {@linkcode Cancelled} if the switch has
+   * failed or was cancelled, or is ending its daemons, and with `TypeError` if it is finished or
+   * `fn` is not a function; nothing is thrown synchronously.
    *
-   * @example A value for later
+   * @example A value to await later
    * ```ts
    * import { Switch } from "@sluice/io";
    * import { assertEquals } from "@std/assert";
@@ -322,7 +338,7 @@ export class Switch {
    */
   forkPromise<T>(fn: () => T | Promise<T>): Promise<T> {
     const promise = new Promise<T>((resolve, reject) => {
-      this.#refuseFinished("fork a fiber");
+      this.#checkNotFinished("fork a fiber");
       checkFunction("fork a fiber", fn);
       const refusal = this.#refusal;
       if (refusal !== undefined) return resolve(refusal.refuse());
@@ -343,14 +359,14 @@ export class Switch {
   }
 
   /**
-   * {@linkcode Switch.fork}, but the switch does not wait for the fiber: when only daemons are left
-   * they are cancelled and awaited. That cancellation is no error; anything else that a daemon
-   * throws fails the switch. Once the switch is releasing no daemon is started.
+   * Like {@linkcode Switch.fork}, but does not keep the switch from ending: once only daemons are
+   * left, they are cancelled and awaited. Any error of a daemon other than that cancellation fails
+   * the switch. If the switch is releasing, `fn` is not called.
    *
-   * @param fn What to run for as long as the switch has other work.
-   * @throws {TypeError} When the switch is finished, or `fn` is not a function.
+   * @param fn The function to run while the switch has other work. Its result is discarded.
+   * @throws {TypeError} If the switch is finished, or `fn` is not a function.
    *
-   * @example Background work that holds nothing up
+   * @example Background work that does not delay the end
    * ```ts
    * import { awaitCancel, Switch } from "@sluice/io";
    *
@@ -358,11 +374,11 @@ export class Switch {
    * ```
    */
   forkDaemon(fn: () => unknown): void {
-    this.#refuseFinished("fork a daemon");
+    this.#checkNotFinished("fork a daemon");
     checkFunction("fork a daemon", fn);
-    // A scope of their own, so that ending the daemons does not look like a failure of the switch.
+    // A separate scope, so that ending the daemons does not cancel the switch.
     const scope = this.#daemonScope ??= new Scope(this.#scope, "daemons");
-    if (scope.reason !== undefined || this.#state !== "on") return;
+    if (scope.reason !== undefined || this.#state !== "running") return;
     this.#daemons++;
     startFiber(scope, "daemon", fn, {
       value: () => this.#daemonEnded(),
@@ -374,15 +390,15 @@ export class Switch {
   }
 
   /**
-   * Registers what to do when the switch ends. Hooks run after all fibers have ended, newest first,
-   * one at a time, each awaited and shielded from cancellation; what one throws fails the switch,
-   * and the others still run.
+   * Registers a release hook. Hooks run after all fibers have ended, newest first, one at a time,
+   * each awaited and shielded from cancellation; an error in one fails the switch, and the others
+   * still run.
    *
-   * @param fn What to do. What it returns is awaited and dropped.
-   * @returns The way to take the hook back.
-   * @throws {TypeError} When the switch is releasing or finished: `fn` has been called at once
-   * then, and what it threw is the cause. What its promise rejects with fails the caller's own
-   * switch.
+   * @param fn The function to call when the switch ends. Its result is awaited and discarded.
+   * @returns A handle that removes the hook.
+   * @throws {TypeError} If `fn` is not a function, or if the switch is releasing or finished: then
+   * `fn` is called at once. If it throws, that error is the cause; if its promise rejects, the
+   * caller's switch fails.
    *
    * @example Early release
    * ```ts
@@ -402,14 +418,14 @@ export class Switch {
   }
 
   /**
-   * Makes the switch the owner of `resource`: it is disposed of when the switch ends,
-   * asynchronously where it can be.
+   * Makes the switch the owner of `resource`, which is disposed of when the switch ends, by
+   * `Symbol.asyncDispose` if it has that method.
    *
-   * @typeParam R The resource.
-   * @param resource What has `Symbol.asyncDispose` or `Symbol.dispose`.
+   * @typeParam R The type of the resource.
+   * @param resource A resource with `Symbol.asyncDispose` or `Symbol.dispose`.
    * @returns The same resource.
-   * @throws {TypeError} When the switch is releasing or finished (the resource has been disposed of
-   * at once then), or the resource has neither method.
+   * @throws {TypeError} If `resource` has neither method, or if the switch is releasing or
+   * finished: then the resource is disposed of at once.
    *
    * @example Owning a pipe
    * ```ts
@@ -430,11 +446,12 @@ export class Switch {
   }
 
   /**
-   * Fails the switch: everything in it is cancelled in this very turn, and `error` is thrown to its
-   * owner once all has ended. The caller goes on until its next operation. Later errors are added.
+   * Fails the switch: everything in it is cancelled before this method returns, and `error` is
+   * thrown to the caller of {@linkcode Switch.run} once all has ended. The code that calls `fail`
+   * runs on to its next operation. Later errors are added.
    *
-   * @param error What failed.
-   * @throws {TypeError} When the switch is finished.
+   * @param error The error.
+   * @throws {TypeError} If the switch is finished.
    *
    * @example Failing from a fiber
    * ```ts
@@ -445,26 +462,26 @@ export class Switch {
    * ```
    */
   fail(error: unknown): void {
-    this.#refuseFinished("fail a switch");
+    this.#checkNotFinished("fail a switch");
     this.#fail(error);
   }
 
   /**
-   * Throws unless something may still be opened under the switch.
+   * Throws if nothing can be opened under the switch any more.
    *
-   * @throws {Cancelled} When the switch has failed or was cancelled.
-   * @throws {TypeError} When the switch is finished.
+   * @throws {Cancelled} If the switch has failed or was cancelled.
+   * @throws {TypeError} If the switch is finished.
    */
   check(): void {
-    this.#refuseFinished("use a switch");
+    this.#checkNotFinished("use a switch");
     if (this.#scope.reason !== undefined) throw this.#scope.reason;
   }
 
   /**
-   * The tree of live scopes, fibers (and what each waits in) and resources under this switch, as
-   * text for people: its form may change.
+   * Returns the tree of live scopes, fibers, pending operations and resources under this switch, as
+   * text for debugging. The format may change.
    *
-   * @returns One line for each, indented by depth.
+   * @returns A line for each, indented by depth.
    */
   dump(): string {
     return dumpScope(this.#scope, internals.resources);
@@ -478,11 +495,11 @@ export class Switch {
   }
 
   #addHook(resource: Releasable): Hook {
-    if (this.#state === "on") return new Hook(this.#hooks, resource);
+    if (this.#state === "running") return new Hook(this.#hooks, resource);
     throw this.#releaseLate(resource);
   }
 
-  /** Releases at once what came too late, and returns what to throw. */
+  /** Releases a resource at once, because the switch has ended, and returns the error to throw. */
   #releaseLate(resource: Releasable): TypeError {
     const problem = `Cannot register a release hook: the switch is ${this.#state}`;
     const shield = new Scope(currentScope(), "release hook", true);
@@ -490,7 +507,7 @@ export class Switch {
       const work = releaseLate(shield, runIn(shield, () => resource.release()));
       const owner = ownerOf(currentScope()) as Switch | undefined;
       if (owner !== undefined) owner.#adopt(work);
-      else work.catch(() => {}); // nothing is left that could be told
+      else work.catch(() => {}); // nothing is left to report it to
       return new TypeError(problem);
     } catch (error) {
       shield.finish();
@@ -498,7 +515,7 @@ export class Switch {
     }
   }
 
-  /** Waits for work that is under way already, as for a fiber. */
+  /** Waits for work that has begun already, as for a fiber. */
   #adopt(work: Promise<unknown>): void {
     this.#fibers++;
     open.fibers++;
@@ -513,15 +530,15 @@ export class Switch {
   }
 
   /**
-   * The cancelled scope because of which nothing is forked: that of the switch, or that of its
-   * daemons while they are being ended.
+   * The cancelled scope that prevents a fork: that of the switch, or that of its daemons while they
+   * are ending.
    */
   get #refusal(): Scope | undefined {
     if (this.#scope.reason !== undefined) return this.#scope;
     return this.#daemons > 0 && this.#daemonScope?.reason !== undefined ? this.#daemonScope : undefined;
   }
 
-  #refuseFinished(action: string): void {
+  #checkNotFinished(action: string): void {
     if (this.#state === "finished") throw new TypeError(`Cannot ${action}: the switch is finished`);
   }
 
@@ -535,10 +552,7 @@ export class Switch {
   }
 }
 
-/**
- * What is told how the fibers of {@linkcode Switch.fork} end: one for all of a switch, so that a
- * fiber needs none.
- */
+/** Receiver of the outcome of all fibers of {@linkcode Switch.fork} of a switch. */
 class Forks implements FiberEnd<unknown> {
   readonly #sw: Switch;
 
@@ -556,6 +570,14 @@ class Forks implements FiberEnd<unknown> {
   }
 }
 
-function release({ resource }: Hook): unknown {
-  return resource.release();
+/**
+ * Throws `TypeError` unless a switch can run with these arguments. Returns a copy of the options:
+ * each is read once.
+ */
+function checkRun(fn: unknown, options: SwitchRunOptions | undefined): SwitchRunOptions {
+  checkFunction("run a switch", fn);
+  const { name, signal } = checkOptions("run a switch", options);
+  checkName("run a switch", name);
+  if (signal === undefined || isSignal(signal)) return { name, signal };
+  throw new TypeError(`Cannot run a switch as signal must be an AbortSignal: current value is ${describe(signal)}`);
 }

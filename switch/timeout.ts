@@ -12,17 +12,17 @@ import {
   retrace,
   throwLater,
 } from "../base/internal.ts";
+import { branches } from "./_fiber.ts";
 import { type Clock, sleepIn, sleepOn, systemClock } from "./clock.ts";
 import { noLongerNeeded } from "./errors.ts";
-import { branches } from "./fiber.ts";
 
-/** How many characters of a name are shown. */
+/** The maximum length of a name in a message, in characters. */
 const longestName = 100;
 
 /**
- * What {@linkcode withTimeout} timed did not finish in time.
+ * The error of {@linkcode withTimeout} if the function does not finish in time.
  *
- * @example Recognising a timeout
+ * @example Recognizing a timeout
  * ```ts
  * import { awaitCancel, run, TimeoutError, withTimeout } from "@sluice/io";
  * import { assertRejects } from "@std/assert";
@@ -35,14 +35,15 @@ export class TimeoutError extends Error {
     freezeClass(this);
   }
 
-  /** How long it was given, in milliseconds. */
+  /** The time limit that was exceeded, in milliseconds. */
   readonly ms: number;
 
   /**
-   * Makes a timeout.
+   * Creates a timeout error.
    *
-   * @param ms How long it was given, in milliseconds.
-   * @param name What did not finish, for the message.
+   * @param ms The time limit that was exceeded, in milliseconds.
+   * @param name The name of the operation, for the message.
+   * @throws {TypeError} If `name` is not a string.
    */
   constructor(ms: number, name?: string) {
     checkName("make a TimeoutError", name);
@@ -55,25 +56,25 @@ export class TimeoutError extends Error {
 
 /** Options for {@linkcode withTimeout}. */
 export interface WithTimeoutOptions {
-  /** What `fn` does, for the message of the {@linkcode TimeoutError}: "upload", "GET /users". */
+  /** A name for `fn` in the message of the {@linkcode TimeoutError}: "upload", "GET /users". */
   name?: string | undefined;
 }
 
 /**
- * Runs `fn`, but not for longer than `ms` milliseconds: then it is cancelled, and awaited. A value
- * that it returns all the same is returned, so that nothing it opened is lost.
+ * Runs `fn` with a time limit: after `ms` milliseconds it is cancelled and awaited. If it returns a
+ * value nevertheless, that is returned, so that nothing it opened is lost.
  *
- * @typeParam T What `fn` returns.
- * @param clock The clock to time with.
- * @param ms How long `fn` may take, in milliseconds: any number up to `Infinity`. With 0, a
- * negative number or NaN only an `fn` that waits for nothing outside the process is in time.
- * @param fn What to run. It is called at once.
- * @param options A name for the error.
- * @returns What `fn` returned.
- * @throws {TimeoutError} When `fn` was cancelled because of the time.
- * @throws {Cancelled} When the current scope is cancelled.
- * @throws {MultipleErrors} When the time ran out and `fn` failed on its way out.
- * @throws {TypeError} When an argument is of the wrong type.
+ * @typeParam T The type of the value of `fn`.
+ * @param clock The clock that measures the time.
+ * @param ms The time limit in milliseconds: any number, up to `Infinity`. With 0, a negative number
+ * or NaN, `fn` succeeds only if it waits for nothing outside the process.
+ * @param fn The function to run. Called synchronously.
+ * @param options A name for the error message.
+ * @returns The value of `fn`.
+ * @throws {TimeoutError} If `fn` was cancelled because it took too long.
+ * @throws {Cancelled} If the current scope is cancelled.
+ * @throws {MultipleErrors} If `fn` took too long and failed after it was cancelled.
+ * @throws {TypeError} If an argument has the wrong type.
  *
  * @example A timeout that really stops the work
  * ```ts
@@ -111,8 +112,8 @@ export function withTimeout<T>(
     const ring = () => {
       if (scope.reason === undefined) throw timeout = new TimeoutError(ms, name);
     };
-    // The real clock sleeps in any scope it is given; another one knows only that of the running
-    // code, and a foreign one not even that.
+    // Only the real clock can sleep in a given scope: another one uses the scope of the running
+    // code, and a foreign one may ignore even that.
     if (clock === systemClock) follow(sleepIn(scope, ms), ring);
     else start(() => sleepOn(clock, ms), ring);
     start(fn, (value) => {
@@ -124,7 +125,7 @@ export function withTimeout<T>(
     return result.value;
   }, (error) => {
     if (timeout === undefined || error !== timeout) throw error;
-    // Made when the clock rang, it has the frames of the caller only from here on.
+    // The timer made the error, so the frames of the caller must be added.
     return result === undefined ? throwLater(() => retrace(timeout)) : result.value;
   });
 }

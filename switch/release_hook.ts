@@ -1,38 +1,34 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { functionName, type Linked, type List } from "../base/internal.ts";
-import { endForgotten } from "./_forgotten.ts";
-import type { Scope } from "./_scope.ts";
+import { endForgotten, type Scope } from "./_scope.ts";
 
-/** What {@linkcode Switch.onRelease} returns: the way to take a release hook back. */
+/** A release hook that {@linkcode Switch.onRelease} has registered. */
 export interface ReleaseHook {
   /**
-   * Takes the hook back, because what it would release is gone already.
+   * Removes the hook, so that it is not called. Use it once the resource is released.
    *
-   * @returns True exactly once; false if the hook was taken back before, or has been run.
+   * @returns True the first time; false if the hook was removed before, or has run.
    */
   remove(): boolean;
 }
 
-/** What tells a dump its name, when a dump is made. */
+/** An object with a label, which is read only to make a dump. */
 export interface Labelled {
   readonly label: string;
 }
 
-/** What a switch can own. */
+/** A resource that a switch can own. */
 export interface Releasable extends Labelled {
-  /** Releases it. What it returns is awaited; what it throws fails the switch. */
+  /** Releases the resource. The result is awaited; an error fails the switch. */
   release(): unknown;
 }
 
-/**
- * One hook in the list of its switch: the only object that owning something costs. It is taken back
- * in constant time.
- */
+/** A hook in the list of its switch: the only allocation per owned resource. */
 export class Hook implements ReleaseHook, Linked<Hook> {
-  /** What is released. Its owner may put another thing in its place. */
+  /** The resource to release, which its creator may replace. */
   resource: Releasable;
-  /** The list it is in, until it is taken back or run. */
+  /** The list that holds this hook, until it is removed or run. */
   list: List<Hook> | undefined;
   newer: Hook | undefined;
   older: Hook | undefined;
@@ -51,10 +47,7 @@ export class Hook implements ReleaseHook, Linked<Hook> {
   }
 }
 
-/**
- * What {@linkcode Switch.onRelease} registers: a user's function, which is called with no arguments
- * and no `this`.
- */
+/** A user's function as a resource. It is called without arguments and without `this`. */
 export class ReleaseFunction implements Releasable {
   readonly #fn: () => unknown;
 
@@ -72,7 +65,7 @@ export class ReleaseFunction implements Releasable {
   }
 }
 
-/** Waits for a release that came too late for its switch, and ends what it did not await itself. */
+/** Waits for a release after the end of its switch, and ends the calls that it did not await. */
 export async function releaseLate(shield: Scope, release: unknown): Promise<void> {
   try {
     await release;

@@ -1,0 +1,169 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** Pending operations: {@linkcode Waiter}, queues of them, and hooks that run on cancellation. */
+import { open, throwLater } from "../base/internal.ts";
+import { currentScope, type Scope, type Waiting } from "./_scope.ts";
+import type { Cancelled } from "./errors.ts";
+
+/** Called when a pending operation is cancelled. It must reject the waiter, now or soon. */
+export type OnCancel<T> = (waiter: Waiter<T>, reason: Cancelled) => void;
+
+/**
+ * A pending operation. It settles once: with a value, with an error, or by cancellation of the
+ * scope in which it began, whichever comes first. Create one only if
+ * `refused` returned `undefined`.
+ */
+export class Waiter<T> implements Waiting {
+  /** What the operation's caller awaits. */
+  readonly promise: Promise<T>;
+  readonly operation: string;
+  readonly subject: { readonly label: string } | undefined;
+  scope: Scope | undefined;
+  newer: Waiting | undefined;
+  older: Waiting | undefined;
+
+  readonly #onCancel: OnCancel<T> | undefined;
+  #resolve!: (value: T | Promise<never>) => void;
+  #reject!: (error: unknown) => void;
+  #settled = false;
+
+  /** Begins an operation, by default in the current scope. */
+  constructor(
+    operation: string,
+    onCancel?: OnCancel<T>,
+    subject?: { readonly label: string },
+    scope: Scope | undefined = currentScope(),
+  ) {
+    this.operation = operation;
+    this.subject = subject;
+    this.#onCancel = onCancel;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    open.operations++;
+    scope?.add(this);
+  }
+
+  /** Whether the operation has settled. */
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** Settles with a value, unless settled. */
+  resolve(value: T): void {
+    if (this.#settle()) this.#resolve(value);
+  }
+
+  /** Settles with an error, unless settled. */
+  reject(error: unknown): void {
+    if (this.#settle()) this.#reject(error);
+  }
+
+  /** Rejects with an error whose stack has the frames of the awaiting code, if the engine can. */
+  fail(make: () => unknown): void {
+    if (this.#settle()) this.#resolve(throwLater(make));
+  }
+
+  /**
+   * Does the same because this side has closed what the operation waits on: if the operation is not
+   * awaited, that is not an unhandled rejection.
+   */
+  failClosed(make: () => unknown): void {
+    if (this.#settle()) this.#resolve(throwLater(make, () => this.promise.catch(ignore)));
+  }
+
+  /** Called by the scope. If the operation is not awaited, that is not an unhandled rejection. */
+  cancel(reason: Cancelled): void {
+    this.promise.catch(ignore);
+    if (this.#onCancel === undefined) this.reject(reason);
+    else this.#onCancel(this, reason);
+  }
+
+  #settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    open.operations--;
+    this.scope?.remove(this);
+    return true;
+  }
+}
+
+/** A FIFO queue of pending operations. One that is cancelled leaves it and takes no wake-up. */
+export class WaitQueue<T, P = undefined> {
+  readonly #waiting: Map<Waiter<T>, P> = new Map();
+
+  /**
+   * Appends an operation, with a payload for the code that wakes it. Call it only if `refused`
+   * returned `undefined`.
+   */
+  wait(operation: string, payload: P): Promise<T> {
+    const waiter = new Waiter<T>(operation, this.#leave);
+    this.#waiting.set(waiter, payload);
+    return waiter.promise;
+  }
+
+  /** Whether no operation waits. */
+  get empty(): boolean {
+    return this.#waiting.size === 0;
+  }
+
+  /** Wakes the first operation, and returns its payload, or `undefined` if none waits. */
+  wakeOne(value: T): { readonly payload: P } | undefined {
+    for (const [waiter, payload] of this.#waiting) {
+      this.#waiting.delete(waiter);
+      waiter.resolve(value);
+      return { payload };
+    }
+    return undefined;
+  }
+
+  /** Wakes all operations that wait now. */
+  wakeAll(value: T): void {
+    const waiters = [...this.#waiting.keys()];
+    this.#waiting.clear();
+    for (const waiter of waiters) waiter.resolve(value);
+  }
+
+  readonly #leave = (waiter: Waiter<T>, reason: Cancelled): void => {
+    this.#waiting.delete(waiter);
+    waiter.reject(reason);
+  };
+}
+
+/**
+ * Calls a function when the current scope is cancelled. Unlike an operation it survives the end of
+ * that scope: it moves to the nearest live ancestor, if there is one.
+ */
+export class CancelHook implements Waiting {
+  readonly operation: string;
+  readonly subject: undefined = undefined;
+  readonly outlives: true = true;
+  scope: Scope | undefined = undefined;
+  newer: Waiting | undefined = undefined;
+  older: Waiting | undefined = undefined;
+
+  readonly #onCancel: (reason: Cancelled) => void;
+  #removed = false;
+
+  constructor(operation: string, onCancel: (reason: Cancelled) => void) {
+    this.operation = operation;
+    this.#onCancel = onCancel;
+    open.operations++;
+    currentScope()?.add(this);
+  }
+
+  /** Removes the hook. */
+  remove(): void {
+    if (this.#removed) return;
+    this.#removed = true;
+    open.operations--;
+    this.scope?.remove(this);
+  }
+
+  cancel(reason: Cancelled): void {
+    this.#onCancel(reason);
+  }
+}
+
+function ignore(): void {}
