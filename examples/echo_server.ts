@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Sends back what each client sends, until Ctrl-C. Then clients have five seconds to finish. A
- * second Ctrl-C ends the process at once.
+ * An echo server. Ctrl-C stops it, with a grace period of five seconds for its clients. A second
+ * Ctrl-C ends the process at once.
  *
  *     deno run --allow-net examples/echo_server.ts [PORT]
  *     bun examples/echo_server.ts [PORT]
@@ -11,7 +11,7 @@
 import process from "node:process";
 import { copy, copyString, formatAddress, run, runServer, tcp } from "@sluice/io";
 
-const [port = "0"] = process.argv.slice(2); // 0 leaves the port to the system
+const [port = "0"] = process.argv.slice(2); // 0 requests an ephemeral port
 
 await run(async (env) => {
   const stop = env.stop(); // from here on, a signal stops the server instead of the process

@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Fetches a page over HTTP and prints it with its headers. The address is a literal: no name is looked up.
+ * An HTTP client that prints a page with its headers. HOST is an IP address: there is no DNS
+ * lookup.
  *
  *     deno run --allow-net examples/http_get.ts [HOST] [PORT]
  *     bun examples/http_get.ts [HOST] [PORT]
@@ -16,7 +17,7 @@ async function httpGet(net: Net, stdout: Sink, address: StreamAddress) {
     await copyString("GET / HTTP/1.0\r\n\r\n", flow);
     await flow.shutdown("send");
     await copy(flow, stdout);
-  }); // the socket is closed here, whatever happened
+  }); // closes the socket, on success and on failure
 }
 
 const [host = "127.0.0.1", port = "8080"] = process.argv.slice(2);

@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Queries a PostgreSQL over sockets of the library. The pool opens them when it needs them, and
- * `env.sw` owns them. A caller that gives up does not keep the others waiting.
+ * A PostgreSQL client, `pg`, over sockets of the library. Its pool opens them on demand, and
+ * `env.sw` owns them. A query that times out does not block its caller.
  *
  *     deno run -A examples/postgres.ts HOST PORT USER PASSWORD
  *     bun examples/postgres.ts HOST PORT USER PASSWORD
@@ -22,6 +22,6 @@ await run(async ({ sw, net, clock }) => {
   const slow = () => interruptible(pool.query("select pg_sleep(2)"));
   const late = withTimeout(clock, 100, slow).catch((error: unknown) => error);
   const count = "select numbackends as sessions from pg_stat_database where datname = current_database()";
-  const { rows } = await pool.query(count); // waits for the slow one, on the same connection
+  const { rows } = await pool.query(count); // runs after the slow query, on the same connection
   console.log(`timed out: ${await late instanceof TimeoutError}; sessions: ${rows[0].sessions}`);
-}); // the connection is closed here, although the pool was not ended
+}); // closes the connection, although the pool was not ended

@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Keeps a connection up and prints what it receives. When the connection is lost, or cannot be made,
- * the program tries again after a delay that doubles up to a limit. Ctrl-C stops it at once, whether
- * it is connecting, reading or waiting.
+ * A client that keeps a connection open and prints the data it receives. If the connection fails or
+ * is lost, it reconnects, with exponential back-off. Ctrl-C stops it at once, whether it is
+ * connecting, reading or waiting.
  *
  *     deno run --allow-net examples/reconnect.ts HOST PORT
  *     bun examples/reconnect.ts HOST PORT
@@ -13,18 +13,18 @@ import process from "node:process";
 import { copy, copyString, first, formatAddress, hostAddress, interruptible, NetError, run, Switch } from "@sluice/io";
 import type { HostAddress, Net, Sink } from "@sluice/io";
 
-/** The first and the longest delay, in milliseconds. */
-const shortestDelay = 100;
-const longestDelay = 10_000;
+/** The first and the maximum delay, in milliseconds. */
+const firstDelay = 100;
+const maxDelay = 10_000;
 
-/** Never returns. It has no code for stopping: its caller cancels it. */
+/** Reconnects until its caller cancels it, which needs no code here. */
 async function keepConnected(net: Net, address: HostAddress, output: Sink): Promise<never> {
-  for (let delay = shortestDelay;; delay = Math.min(delay * 2, longestDelay)) {
+  for (let delay = firstDelay;; delay = Math.min(delay * 2, maxDelay)) {
     try {
       await Switch.run(async (sw) => {
         const flow = await net.connect(sw, address, { timeout: 5000 });
         await copyString(`connected to ${formatAddress(flow.peer)}\n`, output);
-        delay = shortestDelay;
+        delay = firstDelay;
         await copy(flow, output);
         await copyString("lost: the other side has ended the connection\n", output);
       });

@@ -1,12 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The clients of the tour that use Sluice: honest ones, and four that make trouble. */
+/** The clients of the tour that use Sluice: a well-behaved one, and four that misbehave. */
 import { both, copyString, interruptible, NetError, readAll, readExact, Switch, TimeoutError } from "@sluice/io";
 import { type Net, type StreamAddress, type StreamSocket, withTimeout, writeAll } from "@sluice/io";
 import { type Payload, sha256 } from "./payloads.ts";
 import { throwRequest } from "./server.ts";
 
-/** Sends all payloads over one connection, and checks each reply. `checked` is told the size of every reply that was right. */
+/**
+ * Sends payloads over one connection and checks the replies. Calls `checked` with the size of each.
+ */
 export async function sendAndCheck(
   net: Net,
   address: StreamAddress,
@@ -30,7 +32,7 @@ export async function sendAndCheck(
   });
 }
 
-/** Makes the handler throw. The server closes the connection then. */
+/** Makes the handler throw, so that the server closes the connection. */
 export async function askToThrow(net: Net, address: StreamAddress): Promise<void> {
   await Switch.run(async (sw) => {
     const flow = await net.connect(sw, address);
@@ -49,7 +51,7 @@ export async function reset(net: Net, address: StreamAddress): Promise<void> {
   });
 }
 
-/** Ends its own direction before it reads anything. The reply must still be whole. */
+/** Half-closes the connection before it reads. The reply must still be complete. */
 export async function halfClose(net: Net, address: StreamAddress, payload: Payload): Promise<void> {
   await Switch.run(async (sw) => {
     const flow = await net.connect(sw, address);
@@ -62,7 +64,8 @@ export async function halfClose(net: Net, address: StreamAddress, payload: Paylo
 }
 
 /**
- * Sends and never reads. When the server takes no more, `stuck` is called. Its handler can only be got rid of by force, which the client sees as a reset.
+ * Sends and never reads. Calls `stuck` once the server's buffers are full. Only the end of the
+ * grace period ends its handler, which the client observes as a reset.
  */
 export async function readNothing(
   net: Net,
@@ -76,7 +79,7 @@ export async function readNothing(
     const bytes = new Uint8Array(64 * 1024);
     for (;;) {
       try {
-        // What is cancelled by a timeout has taken nothing: it can be tried again.
+        // A write that is cancelled by the timeout has sent nothing, so it can be retried.
         await withTimeout(net.clock, 500, () => flow.write(bytes));
       } catch (error) {
         if (error instanceof NetError && error.code === "connection_reset") break;

@@ -1,22 +1,23 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The echo server of the tour. It counts what it does. */
+/** The echo server of the tour, with statistics. */
 import { Cancelled, copy, interruptible, type ListeningSocket, NetError, runServer, writeAll } from "@sluice/io";
 import type { StreamSocket } from "@sluice/io";
 
-/** A client that sends this, and nothing else, makes its handler throw. */
+/** The request that makes a handler throw. */
 export const throwRequest = "please throw";
 
-/** An echo server that begins to serve when all of its clients are there, so that they are served at the same time. */
+/** An echo server that waits for all of its clients, so that it serves them at the same time. */
 export class TourServer {
-  /** Connections that it has accepted. */
+  /** The number of connections accepted. */
   served = 0;
-  /** Those that have a handler now. */
+  /** The number of connections open now. */
   live = 0;
+  /** The maximum number of connections open at a time. */
   mostAtOnce = 0;
-  /** Handlers that the end of the grace period has cancelled. */
+  /** The number of handlers cancelled at the end of the grace period. */
   forced = 0;
-  /** What `onError` was told, by code. */
+  /** The number of errors that `onError` received, by code. */
   readonly errors: Record<string, number> = {};
 
   readonly #expected: number;
@@ -26,12 +27,12 @@ export class TourServer {
     this.#expected = expectedClients;
   }
 
-  /** Settles when all clients are connected. */
+  /** Resolves when all clients are connected. */
   get complete(): Promise<void> {
     return this.#complete.promise;
   }
 
-  /** Serves until `stop`. Handlers that take longer than `grace` milliseconds after that are cancelled. */
+  /** Serves until `stop`, and then waits for handlers for up to `grace` milliseconds. */
   async serve(listener: ListeningSocket, stop: AbortSignal, grace: number): Promise<void> {
     await runServer(listener, (flow) => this.#handle(flow), { onError: (error) => this.#count(error), stop, grace });
   }

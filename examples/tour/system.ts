@@ -1,10 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What the operating system says is open, where it has a `/proc`. */
+/** Counts of open sockets from the operating system's `/proc`. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /**
- * How many network sockets this process has; `undefined` where that cannot be told. Unix sockets do not count: runtimes keep some for themselves.
+ * Returns the number of network sockets of this process, or `undefined` if there is no `/proc`.
+ * Unix sockets are excluded, because runtimes use some internally.
  */
 export function processSockets(): number | undefined {
   try {
@@ -17,8 +18,8 @@ export function processSockets(): number | undefined {
 }
 
 /**
- * How many sockets, of any process, use the TCP port of 127.0.0.1; `undefined` where that cannot be told. A connection that is over and only remembered
- * for a while (TIME_WAIT) does not count.
+ * Returns the number of sockets, of any process, that use a TCP port over IPv4, or `undefined` if
+ * there is no `/proc`. Sockets in TIME_WAIT are excluded.
  */
 export function portSockets(port: number): number | undefined {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
@@ -40,6 +41,6 @@ function target(path: string): string {
   try {
     return readlinkSync(path);
   } catch {
-    return ""; // closed meanwhile, as the descriptor by which the folder itself was read
+    return ""; // closed meanwhile, like the descriptor that was used to read the folder
   }
 }
