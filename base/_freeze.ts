@@ -2,7 +2,6 @@
 
 /** Hardens classes, in their static blocks: no program can replace the methods of an instance. */
 
-/** A class. */
 interface Freezable {
   readonly prototype: object;
 }

@@ -1,9 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/**
- * The tree of scopes: cancellation, operations that wait in a scope, and calls that their caller
- * forgot to await.
- */
+/** The tree of scopes: cancellation, pending operations, calls that were not awaited, and dumps. */
 import { escapeText, fieldOf, isInstance, isOfAnotherCopy, type Linked, List, quoteText } from "../base/internal.ts";
 import { macrotask, storage } from "./_context.ts";
 import { Cancelled, Failures, scopeEnded } from "./errors.ts";
