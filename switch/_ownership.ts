@@ -113,9 +113,9 @@ export interface ScopeSwitch {
  * call `end` before it ends.
  */
 export function switchOver(scope: Scope, name?: string): ScopeSwitch {
-  const sw = internals.over(scope, name);
+  const sw = internals.create(scope, name);
   const end = async (failure?: { readonly error: unknown }) => {
-    await internals.live(sw, () => {
+    await internals.runToEnd(sw, () => {
       if (failure !== undefined) throw failure.error;
     });
   };

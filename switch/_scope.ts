@@ -114,7 +114,7 @@ export class Scope {
     this.finished = true;
     if (this.parent !== undefined) {
       this.parent.#children?.remove(this);
-      this.parent.#emptied();
+      this.parent.#notifyIfEmpty();
     }
     const heir = this.parent = liveScope(this.parent);
     for (let child = this.#children?.oldest; child !== undefined; child = this.#children?.oldest) {
@@ -147,7 +147,7 @@ export class Scope {
   remove(waiter: Waiting): void {
     waiter.scope = undefined;
     this.#waiters?.remove(waiter);
-    this.#emptied();
+    this.#notifyIfEmpty();
   }
 
   /**
@@ -156,7 +156,7 @@ export class Scope {
    */
   whenEmpty(fn: () => void): void {
     this.#onEmpty = fn;
-    this.#emptied();
+    this.#notifyIfEmpty();
   }
 
   /** Whether nothing runs or waits in this scope. */
@@ -164,7 +164,7 @@ export class Scope {
     return this.#children?.oldest === undefined && this.#waiters?.oldest === undefined;
   }
 
-  #emptied(): void {
+  #notifyIfEmpty(): void {
     if (this.#onEmpty === undefined || !this.isEmpty) return;
     const fn = this.#onEmpty;
     this.#onEmpty = undefined;

@@ -38,18 +38,18 @@ export class Cancelled extends Error {
 }
 
 /** Creates the reason with which the losers of a race and the daemons of a switch are cancelled. */
-export const noLongerNeeded: () => Cancelled = cheap("The rest of the scope has its result");
+export const noLongerNeeded: () => Cancelled = stackless("The rest of the scope has its result");
 
 /** Creates the reason with which calls that were not awaited are cancelled. */
-export const scopeEnded: () => Cancelled = cheap("The scope has ended");
+export const scopeEnded: () => Cancelled = stackless("The scope has ended");
 
 /**
  * Returns a factory of frequent cancellations. On V8 the stack trace of a new error costs more than
  * a whole race, so these have none: each inherits from a model of a `Cancelled`.
  */
-function cheap(why: string): () => Cancelled {
+function stackless(why: string): () => Cancelled {
   let model: object | undefined;
-  return () => Object.create(model ??= modelOf(new Cancelled(Object.freeze(withoutTrace(new Error(why))))));
+  return () => Object.create(model ??= modelOf(new Cancelled(Object.freeze(hideStack(new Error(why))))));
 }
 
 /**
@@ -71,7 +71,7 @@ function modelOf(cancelled: Cancelled): object {
 }
 
 /** Removes the stack trace of a shared error: it would show the first use only. */
-function withoutTrace(error: Error): Error {
+function hideStack(error: Error): Error {
   return Object.defineProperty(error, "stack", { value: String(error) });
 }
 

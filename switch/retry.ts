@@ -131,10 +131,10 @@ function checkPolicy(policy: RetryPolicy): Required<RetryPolicy> {
   if (typeof policy !== "object" || policy === null) {
     throw new TypeError(`Cannot retry as policy must be an object: current value is ${describe(policy)}`);
   }
-  const { attempts = 5, delay, maxDelay: given, factor = 2, jitter = 0 } = policy;
+  const { attempts = 5, delay, maxDelay: limit, factor = 2, jitter = 0 } = policy;
   checkWhole("retry", "attempts", attempts, 1, true);
   checkNumber("retry", "delay", delay, 0, Infinity);
-  const maxDelay = given === undefined ? Math.max(delay, 60_000) : given;
+  const maxDelay = limit === undefined ? Math.max(delay, 60_000) : limit;
   checkNumber("retry", "maxDelay", maxDelay, 0, Infinity);
   checkNumber("retry", "factor", factor, 1, Infinity);
   checkNumber("retry", "jitter", jitter, 0, 1);

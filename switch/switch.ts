@@ -35,9 +35,9 @@ export interface SwitchInternals {
   /** Makes `sw` wait for `work`, and fail if it rejects. */
   adopt(sw: Switch, work: Promise<unknown>): void;
   /** Creates a switch in a borrowed scope, which it does not finish. */
-  over(scope: Scope, name: string | undefined): Switch;
+  create(scope: Scope, name: string | undefined): Switch;
   /** Runs a switch in a borrowed scope, with `main` as its main function. */
-  live(sw: Switch, main: () => unknown): Promise<unknown>;
+  runToEnd(sw: Switch, main: () => unknown): Promise<unknown>;
 }
 
 export let internals: SwitchInternals;
@@ -84,11 +84,11 @@ export class Switch {
         sw.#checkNotFinished("leave work to a switch");
         sw.#adopt(work);
       },
-      over: (scope, name) => new Switch(key, name, scope),
-      live: (sw, main) => sw.#live(main, undefined, true),
+      create: (scope, name) => new Switch(key, name, scope),
+      runToEnd: (sw, main) => sw.#runToEnd(main, undefined, true),
     };
     fiberFailed = (sw, error) => sw.#fail(error);
-    fiberEnded = (sw) => sw.#ended();
+    fiberEnded = (sw) => sw.#fiberEnded();
     setKind(this, "Switch");
     freezeClass(this);
   }
@@ -105,7 +105,7 @@ export class Switch {
   #daemonScope: Scope | undefined;
   #forks: Forks | undefined;
   /** Called when no fiber is left, or no daemon. */
-  #idle: (() => void) | undefined;
+  #onIdle: (() => void) | undefined;
 
   /**
    * Private: use {@linkcode Switch.run}.
@@ -199,14 +199,14 @@ export class Switch {
     signal?: AbortSignal,
   ): Promise<T> {
     const scope = new Scope(parent, "switch", shielded);
-    return scope.outcome = new Switch(key, name, scope).#live(fn, signal);
+    return scope.outcome = new Switch(key, name, scope).#runToEnd(fn, signal);
   }
 
   /**
    * Runs the switch from start to end, in one function, because each async function costs a promise
    * and a frame. A borrowed scope is not finished.
    */
-  async #live<T>(fn: (sw: Switch) => T | Promise<T>, signal?: AbortSignal, borrowed = false): Promise<T> {
+  async #runToEnd<T>(fn: (sw: Switch) => T | Promise<T>, signal?: AbortSignal, borrowed = false): Promise<T> {
     const scope = this.#scope;
     const detach = signal === undefined ? undefined : this.#cancelWith(signal);
     let value: T;
@@ -245,7 +245,7 @@ export class Switch {
         else if (this.#state === "running") this.#state = "releasing";
         else break;
       }
-      if (this.#fibers > 0 || this.#daemons > 0) await new Promise<void>((resolve) => this.#idle = resolve);
+      if (this.#fibers > 0 || this.#daemons > 0) await new Promise<void>((resolve) => this.#onIdle = resolve);
     }
     this.#state = "finished";
     this.#daemonScope?.finish();
@@ -267,9 +267,9 @@ export class Switch {
     for (const child of forgotten) {
       if (!child.shielded) child.cancel(scopeEnded()); // not cancelled yet, if there was no report
       this.#fibers++;
-      child.outcome?.then(() => this.#ended(), (error) => {
+      child.outcome?.then(() => this.#fiberEnded(), (error) => {
         if (!isInstance(error, Cancelled)) this.#fail(error);
-        this.#ended();
+        this.#fiberEnded();
       });
     }
   }
@@ -346,11 +346,11 @@ export class Switch {
       startFiber(this.#scope, "fiber", fn, {
         value: (value) => {
           resolve(value);
-          this.#ended();
+          this.#fiberEnded();
         },
         error: (error) => {
           reject(error);
-          this.#ended();
+          this.#fiberEnded();
         },
       });
     });
@@ -521,7 +521,7 @@ export class Switch {
     open.fibers++;
     const ended = () => {
       open.fibers--;
-      this.#ended();
+      this.#fiberEnded();
     };
     work.then(ended, (error) => {
       this.#fail(error);
@@ -544,11 +544,11 @@ export class Switch {
 
   #daemonEnded(): void {
     this.#daemons--;
-    if (this.#fibers === 0) this.#idle?.();
+    if (this.#fibers === 0) this.#onIdle?.();
   }
 
-  #ended(): void {
-    if (--this.#fibers === 0) this.#idle?.();
+  #fiberEnded(): void {
+    if (--this.#fibers === 0) this.#onIdle?.();
   }
 }
 
