@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The one place that asks which runtime this is. */
+/** The only module that detects the runtime it runs on. */
 import type { UdpAddress } from "../internal.ts";
 import type { NetProvider } from "../provider/internal.ts";
 import { type BunApi, bunProvider } from "./bun/internal.ts";
@@ -9,9 +9,9 @@ import { serverNames, systemNames } from "./dns/internal.ts";
 import { denoQuirks, nodeProvider, noQuirks, oldNodeQuirks } from "./node/internal.ts";
 
 /**
- * The backend for this runtime.
+ * Returns the backend of this runtime.
  *
- * @param nameServers Who is asked for names. Without them it is the system.
+ * @param nameServers The DNS servers to query. Without them, the system's resolver is used.
  */
 export function systemProvider(nameServers?: readonly UdpAddress[]): NetProvider {
   const { Deno, Bun, process } = globalThis as Globals;
@@ -26,7 +26,10 @@ export function systemProvider(nameServers?: readonly UdpAddress[]): NetProvider
   return nodeProvider(permit, names, quirks);
 }
 
-/** Whether the process's `unhandledRejection` event comes in the context of the code that rejected. On Bun it does not. */
+/**
+ * Whether `unhandledRejection` events run in the async context of the code that rejected: not on
+ * Bun.
+ */
 export const rejectionsHaveContext: boolean = (globalThis as Globals).Bun === undefined;
 
 interface Globals {

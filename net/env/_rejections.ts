@@ -18,8 +18,8 @@ import { rejectionsHaveContext } from "../backends/internal.ts";
 import { NetError } from "../mod.ts";
 import { TlsError } from "../tls/internal.ts";
 
-/** Errors of the world outside, and of flows. */
-const shown = [
+/** Error classes of this library whose unhandled rejections are shown as warnings. */
+const warnedErrors = [
   NetError,
   TlsError,
   TimeoutError,
@@ -31,25 +31,25 @@ const shown = [
   FlushAborted,
 ];
 
-/** Marks listeners of this kind, those of another copy of the library too. */
+/** Marks this listener, also in other copies of the library. */
 const mark = Symbol.for("@sluice/io rejections");
 
-/** How many guards are on. */
+/** How many guards are active. */
 let guards = 0;
 
 /**
- * Keeps an async function that a program forgot to await from ending the process, until the answer
- * is called: an unhandled rejection with {@linkcode Cancelled} or `ClosedError` is ignored; one in a
- * connection handler goes to the `onError` of its server; and another one with an error of the
- * library is shown as a warning. What the platform does with any other reason stays as it is, and so
- * do other listeners.
+ * Keeps a promise that a program forgot to await from ending the process, until the returned
+ * function is called. An unhandled rejection with {@linkcode Cancelled} or
+ * `ClosedError` is ignored; one in a connection handler goes to its server's `onError`; any other
+ * one with an error of this library is shown as a warning. For all other reasons, the platform's
+ * behaviour and other listeners are unaffected.
  *
- * Bun does not say in which code a promise was rejected: while a server runs there, every other
+ * Bun does not report the context of a rejected promise: while a server runs there, every other
  * rejection is shown as a warning.
  */
 export function guardRejections(): () => void {
   if (guards++ === 0) process.on("unhandledRejection", onRejection);
-  // Rejections are told only after the promise jobs of a turn, so the guard stays for two more.
+  // Rejections are reported after the microtasks of a turn, so the guard stays for two more turns.
   return () =>
     void setImmediate(() =>
       setImmediate(() => {
@@ -58,16 +58,13 @@ export function guardRejections(): () => void {
     );
 }
 
-/**
- * What programs have failed with, and the promises that were rejected so: no errors of functions
- * that were forgotten.
- */
+/** Failures of programs themselves, as reasons and as promises. */
 const ownFailures = new WeakSet<object>();
 
 /**
- * Marks a failure of the program itself, which must end the process although it may be an error of
- * the library. Not only `promise` is rejected with it, but also what awaits that. A {@linkcode
- * Cancelled} is that of many.
+ * Marks a failure of the program itself, which must end the process even if it is an error of this
+ * library. The reason is marked as well as `promise`, for promises that await it; a
+ * {@linkcode Cancelled} is not, as it is shared by many.
  */
 export function markFailure(promise: Promise<unknown>, reason: unknown): void {
   ownFailures.add(promise);
@@ -83,15 +80,15 @@ function onRejection(reason: unknown, promise: Promise<unknown>): void {
   if (!own && isSilent(reason)) return;
   const listener = own ? undefined : strayListener();
   if (listener !== undefined) listener.stray(reason);
-  else if (!own && (isShown(reason) || (!rejectionsHaveContext && mayBeStray()))) warn(reason);
+  else if (!own && (isWarned(reason) || (!rejectionsHaveContext && mayBeStray()))) warn(reason);
   else if (process.listeners("unhandledRejection").every((listener) => mark in listener)) passOn(reason);
 }
 
 Object.defineProperty(onRejection, mark, { value: true });
 
-function isShown(reason: unknown): boolean {
+function isWarned(reason: unknown): boolean {
   const errors = fieldOf(reason, MultipleErrors, "errors") ?? [reason];
-  return errors.every((error) => isSilent(error) || shown.some((type) => isInstance(error, type)));
+  return errors.every((error) => isSilent(error) || warnedErrors.some((type) => isInstance(error, type)));
 }
 
 function warn(reason: unknown): void {
@@ -103,11 +100,11 @@ function warn(reason: unknown): void {
 }
 
 /**
- * Rejects once more with `reason`, with no listener there, so that the platform does what it does
- * without this guard.
+ * Rejects again with `reason` while the listener is removed, so that the platform handles it as it
+ * would without this guard.
  */
 function passOn(reason: unknown): void {
-  // Not now: other rejections of this turn are still to be told.
+  // Later: other rejections of this turn are still to be reported.
   queueMicrotask(() => {
     process.off("unhandledRejection", onRejection);
     Promise.reject(reason);

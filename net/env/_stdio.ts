@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+/** The standard streams of the process as flows. */
 import type { Readable, Writable } from "node:stream";
 import { setImmediate } from "node:timers";
 import { fieldOf, textOf } from "../../base/internal.ts";
@@ -18,7 +19,7 @@ import { type Borrower, give, type GivingSink, lend, type LendingSource } from "
 import { brokenPipe, Incoming, Outgoing } from "../../flow/node/internal.ts";
 import { Semaphore } from "../../switch/mod.ts";
 
-/** What all runs that use a standard stream have in common: the process has only one of it. */
+/** The state of a standard stream, shared by all `run`s: the process has only one. */
 interface Shared<Half extends { fail(error: unknown): void }> {
   readonly half: Half;
   readonly users: Set<Stream>;
@@ -26,10 +27,11 @@ interface Shared<Half extends { fail(error: unknown): void }> {
 }
 
 interface SharedOutput extends Shared<Outgoing> {
-  readonly turn: Semaphore;
+  /** Serializes writes. */
+  readonly mutex: Semaphore;
 }
 
-/** Kept between runs, for what has arrived and has not been read yet. */
+/** Kept between runs, as unread input belongs to the next one. */
 const inputs: WeakMap<Readable, Shared<Incoming>> = new WeakMap();
 const outputs: WeakMap<Writable, SharedOutput> = new WeakMap();
 
@@ -43,18 +45,17 @@ function shareOutput(writable: Writable): SharedOutput {
   const common = shared((users) =>
     new Outgoing(writable, { writable: () => users.forEach((user) => user.writable()) }, true)
   );
-  return { ...common, turn: new Semaphore(1) };
+  return { ...common, mutex: new Semaphore(1) };
 }
 
-/** Standard input as a source, and the way to give it back to the process. */
+/** Standard input as a source. */
 export interface Input {
   readonly source: LendingSource;
+  /** Stops reading. Unread input is kept for the next reader. */
   close(): void;
 }
 
-/**
- * Begins to read a standard stream of the process. What is not read is there for the next reader.
- */
+/** Starts to read a standard stream of the process. */
 export function openInput(readable: Readable, label: string): Input {
   const input = inputs.get(readable) ?? shared(() => new Incoming(readable));
   inputs.set(readable, input);
@@ -85,40 +86,40 @@ export function openInput(readable: Readable, label: string): Input {
   };
 }
 
-/** Standard output or error as a sink, and the way to give it back to the process. */
+/** Standard output or standard error as a sink. */
 export interface Output {
   readonly sink: GivingSink;
   /**
-   * Waits until everything that was taken has been passed on, and then lets go. Rejects with what
-   * was not told to any writer.
+   * Waits until everything accepted has been written, then detaches from the stream. Rejects with
+   * an error that no write has reported.
    */
   close(): Promise<void>;
 }
 
 /**
- * Begins to write to a standard stream of the process, which itself is never ended. The whole
- * program shares it, so writes take turns instead of being a `BusyError`.
+ * Starts to write to a standard stream of the process, which is never ended. Concurrent writes take
+ * turns rather than fail with a `BusyError`, as the whole program shares the stream.
  */
 export function openOutput(writable: Writable, label: string): Output {
   const output = outputs.get(writable) ?? shareOutput(writable);
   outputs.set(writable, output);
-  const { half: outgoing, users, onError, turn } = output;
-  let untold = false; // something was taken, and its loss is not known yet
+  const { half: outgoing, users, onError, mutex } = output;
+  let unreported = false; // whether bytes were accepted since the last reported error
   const failure = (operation: "read" | "write", cause: unknown) => {
-    untold = false;
+    unreported = false;
     const error = brokenPipe(operation, cause, label);
     if (error !== cause) return error;
     const reason = textOf(fieldOf(cause, Error, "message") ?? cause);
     return new Error(`Cannot ${operation} to ${label}: ${reason}`, { cause });
   };
-  const taking = (taken: number) => {
-    untold ||= taken > 0;
+  const accepted = (taken: number) => {
+    unreported ||= taken > 0;
     return taken;
   };
   const end: StreamEnd = {
     ...noSource,
-    write: (bytes) => taking(outgoing.write(bytes)),
-    give: (buffers) => taking(outgoing.give(buffers)),
+    write: (bytes) => accepted(outgoing.write(bytes)),
+    give: (buffers) => accepted(outgoing.give(buffers)),
     end: () => {},
     get flushed() {
       return outgoing.flushed;
@@ -128,14 +129,14 @@ export function openOutput(writable: Writable, label: string): Output {
   users.add(stream);
   if (users.size === 1) writable.on("error", onError);
   const inTurn = async (write: () => Promise<number>) => {
-    const permit = await turn.acquire();
+    const permit = await mutex.acquire();
     try {
       return await write();
     } finally {
       permit.release();
     }
   };
-  /** What is to be written may vanish while others have their turn. */
+  /** A buffer may be detached while it waits for its turn. */
   const write = (views: readonly Uint8Array[], put: () => Promise<number>) => {
     const size = totalLength(views);
     return inTurn(() => totalLength(views) === size ? put() : Promise.reject(vanished("write")));
@@ -155,14 +156,14 @@ export function openOutput(writable: Writable, label: string): Output {
     }),
     close: async () => {
       await stream.flush();
-      await new Promise((resolve) => setImmediate(resolve)); // an error of the last write is still to come
+      await new Promise((resolve) => setImmediate(resolve)); // lets an error of the last write arrive
       stream.close();
       users.delete(stream);
       if (users.size === 0) writable.off("error", onError);
       try {
         outgoing.check();
       } catch (error) {
-        if (untold) throw failure("write", error);
+        if (unreported) throw failure("write", error);
       }
     },
   };

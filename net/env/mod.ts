@@ -1,5 +1,5 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Where real authority enters: {@linkcode run}. */
+/** {@linkcode run}, the entry point of programs, which grants access to the system. */
 
 export { type Env, run, type RunOptions } from "./run.ts";

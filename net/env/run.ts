@@ -12,36 +12,34 @@ import { openInput, openOutput } from "./_stdio.ts";
 import { openStopSignal } from "./_stop_signal.ts";
 
 /**
- * What {@linkcode run} hands to a program: everything it can reach. To be taken apart at the top
- * and passed on piece by piece.
+ * The capabilities that {@linkcode run} passes to a program: everything it can reach. Destructure
+ * it at the top, and pass each function only what it needs.
  */
 export interface Env {
   /**
-   * The switch of `main` itself: what is opened under it is closed when `main` and its fibers have
-   * ended.
+   * The switch of `main`: what is opened under it is closed when `main` and its fibers have ended.
    */
   readonly sw: Switch;
   /** The system's network. */
   readonly net: Net;
   /** The system's clock. */
   readonly clock: Clock;
-  /** Standard input. Read only when something asks for it. */
+  /** Standard input. It is read only on demand. */
   readonly stdin: Source;
-  /** Standard output. Everything that was written has gone out when `run` ends. */
+  /** Standard output. Everything written is flushed before `run` returns. */
   readonly stdout: Sink;
-  /** Standard error. Everything that was written has gone out when `run` ends. */
+  /** Standard error. Everything written is flushed before `run` returns. */
   readonly stderr: Sink;
   /**
-   * Waits for the user, or the system, to end the program. A second signal ends the process at
-   * once: by the signal itself, or with the exit code 128 plus its number where this is the first
-   * process of a container.
+   * Waits for SIGINT or SIGTERM. A second signal ends the process at once: by the signal's default
+   * action, or with exit code 128 plus its number if this is the first process of a container.
    *
-   * The promise never becomes an unhandled rejection. If `run` ends before there was a signal, it
+   * The promise never becomes an unhandled rejection. If `run` ends before a signal arrives, it
    * stays pending.
    *
    * @returns The signal's name, "SIGINT" or "SIGTERM".
-   * @throws {Cancelled} When the current scope is cancelled first.
-   * @throws {TypeError} When `run` has ended.
+   * @throws {Cancelled} If the current scope is cancelled first.
+   * @throws {TypeError} If `run` has ended.
    */
   stop(): Promise<string>;
 }
@@ -49,9 +47,9 @@ export interface Env {
 /** Options for {@linkcode run}. */
 export interface RunOptions {
   /**
-   * The DNS servers to ask for names, instead of the system: in this order, the next one when one
-   * does not answer. No other one is asked then, neither the hosts file nor a search list. Only
-   * `localhost` is not asked for.
+   * The DNS servers to query, in this order, instead of the system's resolver: the next one if one
+   * does not answer. Then neither other servers, the hosts file nor a search list are used; only
+   * `localhost` is not queried.
    *
    * @default {undefined}
    */
@@ -59,25 +57,25 @@ export interface RunOptions {
 }
 
 /**
- * Runs a program: the one place where real authority enters. `main` runs inside a switch, and
- * nothing of it is left when `run` settles: no signal handler, no reader of standard input. It can
- * be called again and again, also at once.
+ * Runs a program with access to the system.
+ * `main` runs inside a switch, and nothing is left when `run` returns: no signal handler, no reader
+ * of standard input. `run` can be called repeatedly and concurrently.
  *
- * While it runs, an async function that was not awaited does not end the process: an unhandled
- * rejection with {@linkcode Cancelled} or {@linkcode ClosedError} is ignored, and one with another
- * error of this library is shown as a process warning. Any other one ends the process as usual.
+ * While it runs, a forgotten `await` does not end the process: an unhandled rejection with
+ * {@linkcode Cancelled} or {@linkcode ClosedError} is ignored, and one with another error of this
+ * library is shown as a process warning. Any other one ends the process as usual.
  *
  * On Deno the network needs `--allow-net`, and Unix sockets `--allow-read` and `--allow-write` too.
  *
  * @typeParam T What `main` returns.
  * @param main The program.
- * @param options Where names come from.
+ * @param options How names are resolved.
  * @returns What `main` returned.
- * @throws {TypeError} When `main` is not a function, `nameServers` is not a list of UDP addresses,
- * or one has a zone.
- * @throws {RangeError} When `nameServers` is empty, or a port is 0.
- * @throws {Error} When something that was written to a standard stream did not go out, and no write
- * has told so.
+ * @throws {TypeError} If `main` is not a function, `nameServers` is not a list of UDP addresses, or
+ * one has a zone.
+ * @throws {RangeError} If `nameServers` is empty, or a port is 0.
+ * @throws {Error} If bytes accepted by a standard stream could not be written, and no write has
+ * reported that.
  *
  * @example A whole program
  * ```ts
@@ -114,8 +112,8 @@ export function run<T>(main: (env: Env) => T | Promise<T>, options?: RunOptions)
 }
 
 function runMain<T>(main: (env: Env) => T | Promise<T>, nameServers: RunOptions["nameServers"]): Promise<T> {
-  // What the environment opens belongs to a switch around that of `main`, so that the release hooks
-  // of `main` can use it.
+  // The environment's resources belong to an outer switch, so that release hooks of `main` can
+  // still use them.
   return Switch.run(async (outer) => {
     const unguard = guardRejections();
     let ended = false;
@@ -125,14 +123,14 @@ function runMain<T>(main: (env: Env) => T | Promise<T>, nameServers: RunOptions[
     });
     const net = createNet(systemProvider(nameServers));
     const lazily = <R>(open: () => R, close: (opened: R) => unknown): () => R => {
-      let opened: { readonly it: R } | undefined;
+      let opened: { readonly value: R } | undefined;
       return () => {
-        if (opened !== undefined) return opened.it;
+        if (opened !== undefined) return opened.value;
         if (ended) throw new TypeError("Cannot use an environment: its run has ended");
-        const it = open();
-        outer.onRelease(() => close(it));
-        opened = { it };
-        return it;
+        const value = open();
+        outer.onRelease(() => close(value));
+        opened = { value };
+        return value;
       };
     };
     const stdin = lazily(() => openInput(process.stdin, "stdin"), (input) => input.close());

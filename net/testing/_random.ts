@@ -1,10 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * A generator of pseudo-random numbers (mulberry32): the same seed gives the same numbers, on every runtime.
+ * Returns a generator of pseudo-random numbers (mulberry32): the same seed yields the same numbers
+ * on every runtime.
  *
  * @param seed Any number; its low 32 bits count.
- * @returns A function that gives a number from 0 up to, but not including, 1.
+ * @returns A function that returns a number from 0 up to, but not including, 1.
  */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0;
@@ -16,7 +17,7 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** The bytes of a fixed, long pattern from position `from` on: each tells where it belongs. */
+/** Returns `size` bytes of a fixed, long pattern, starting at position `from`. */
 export function pattern(from: number, size: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size);
   for (let i = 0; i < size; i++) bytes[i] = Math.imul(from + i + 1, 0x9e3779b1) >>> 24;

@@ -1,13 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** One behaviour that a contract demands, ready to be run by any test runner. */
+/** One behaviour that a contract demands, to be run by any test runner. */
 export interface Check {
-  /** What is checked: the symbol, then the behaviour. */
+  /** The symbol, then the behaviour. */
   readonly name: string;
   /**
-   * Runs the check, once more on each call.
+   * Runs the check. It can be called repeatedly.
    *
-   * @throws {Error} When the behaviour is not as it should be. The message says what was expected.
+   * @throws {Error} If the behaviour is wrong. The message says what was expected.
    */
   run(): Promise<void>;
 }
@@ -29,7 +29,7 @@ export function expectBytes(actual: Uint8Array, expected: Uint8Array, what: stri
   expect(wrong === -1, `Expected byte ${wrong} of ${what} to be ${expected[wrong]}: it is ${actual[wrong]}`);
 }
 
-/** Throws unless `operation` rejects with an error of that class, and gives the error. */
+/** Throws unless `operation` rejects with an error of that class; returns the error. */
 export async function expectError<E>(
   operation: () => Promise<unknown>,
   errorClass: abstract new (...args: never[]) => E,
@@ -43,5 +43,5 @@ export async function expectError<E>(
     if (error instanceof errorClass) return error;
     throw new Error(`${expected}: it rejected with ${String(error)}`, { cause: error });
   }
-  throw new Error(`${expected}: it gave ${String(value)}`);
+  throw new Error(`${expected}: it returned ${String(value)}`);
 }

@@ -3,41 +3,43 @@
 import { describe } from "../../base/internal.ts";
 import { type Clock, currentSignal, interruptible, yieldNow } from "../../switch/mod.ts";
 
-/** A clock whose time moves only when told to. Made by {@linkcode mockClock}. */
+/** A clock whose time moves only on request. Created by {@linkcode mockClock}. */
 export interface MockClock extends Clock {
   /**
-   * Moves the time to that of the next timer, and wakes every sleeper that is due then.
+   * Moves the time to the next timer, and wakes every sleeper due then.
    *
-   * @throws {RangeError} When no sleep is pending, or only endless ones.
+   * @throws {RangeError} If no finite sleep is pending.
    */
   advance(): void;
   /**
-   * Like {@linkcode MockClock.advance}, but does nothing where no sleep is pending.
+   * Like {@linkcode MockClock.advance}, but does nothing if no finite sleep is pending.
    *
    * @returns Whether there was a timer.
    */
   tryAdvance(): boolean;
   /**
-   * Moves the time, backwards too, and wakes the sleepers that are due then: in the order of their times, and those of the same time in the order in
-   * which they fell asleep.
+   * Sets the time, forwards or backwards, and wakes the sleepers due then in the order of their
+   * times; those of the same time in FIFO order.
    *
    * @param time The new time, in milliseconds: any finite number.
-   * @throws {RangeError} When `time` is not a finite number.
+   * @throws {RangeError} If `time` is not a finite number.
    */
   setTime(time: number): void;
 }
 
 interface Sleeper {
   readonly until: number;
-  /** Aborted in the very turn in which the sleeper is cancelled. */
+  /** Aborted in the same turn in which the sleeper is cancelled. */
   readonly signal: AbortSignal;
   wake(): void;
 }
 
 /**
- * Makes a clock for tests: it stands at 0 until told to move, so that nothing in a test waits for real time.
+ * Creates a clock for tests. It stands at 0 until it is moved, so that tests do not wait for real
+ * time.
  *
- * A sleep that is cancelled is not pending any more. A sleep of 0, of a negative number or of NaN only lets other work run; a sleep of `Infinity` is never due.
+ * A cancelled sleep is no longer pending. A sleep of 0, of a negative number or of NaN only yields
+ * to other work; a sleep of `Infinity` is never due.
  *
  * Source: Eio's `Eio_mock.Clock`.
  *
@@ -58,9 +60,9 @@ interface Sleeper {
  */
 export function mockClock(): MockClock {
   let now = 0;
-  const sleepers = new Set<Sleeper>(); // in the order in which they fell asleep
+  const sleepers = new Set<Sleeper>(); // in FIFO order
 
-  /** The sleepers that will wake, in the order in which they do. */
+  /** Returns the sleepers with a finite, uncancelled sleep, in the order in which they wake. */
   function timers(): Sleeper[] {
     return [...sleepers].filter(({ until, signal }) => until < Infinity && !signal.aborted)
       .sort((a, b) => a.until - b.until);

@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * What tests of programs written with the library need: clocks and networks that do as they are told, and a look at what is still open.
+ * Tools for testing programs that use this library: mock clocks, networks and flows in memory,
+ * contracts as test suites, and counts of what is still open.
  *
  * ```ts
  * import { mockClock } from "@sluice/io/net/testing";

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { unix } from "../../mod.ts";
-import { ownMark } from "../../net/backends/unix/_owner.ts";
+import { ownMark } from "../../net/backends/unix/_process_mark.ts";
 import { test } from "../_test.ts";
 import { assertNetError } from "../net/_helpers.ts";
 import { withPath } from "./_helpers.ts";

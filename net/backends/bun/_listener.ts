@@ -7,21 +7,21 @@ import type { Attempt } from "../../internal.ts";
 import type { ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../../provider/internal.ts";
 import { AcceptBacklog, hostText } from "../shared/internal.ts";
 import {
+  descriptorLimitError,
   findDeadSocket,
   isOutOfDescriptors,
   isRefusedOnBun,
-  noFileLeft,
+  removeStaleFiles,
   SocketFile,
-  sweepRooms,
 } from "../unix/internal.ts";
 import { type BunHandlers, type BunSocket, BunStream } from "./_stream.ts";
 
-/** What is used of Bun, for the compilers that do not know it. */
+/** The part of the `Bun` global used here, for compilers without Bun's types. */
 export interface BunApi {
   listen(options: BunListenOptions): BunServer;
 }
 
-/** What `Bun.listen` is told. */
+/** The options of `Bun.listen`. */
 interface BunListenOptions {
   readonly unix?: string;
   readonly hostname?: string;
@@ -39,8 +39,9 @@ interface BunServer {
 }
 
 /**
- * Begins to listen by `Bun.listen`, which does it at once; here it takes a turn, so that what is given up at once has never begun. Bun has a backlog of its own,
- * of 512; the one that is asked for holds here.
+ * Begins to listen with `Bun.listen`. That call is synchronous, so it is delayed by one turn of the
+ * event loop: an attempt cancelled at once never binds. Bun always passes the system a backlog of
+ * 512; the requested one is enforced here.
  */
 export function listenBun(
   bun: BunApi,
@@ -50,12 +51,12 @@ export function listenBun(
   let cancelled = false;
   const result = (async () => {
     const isFile = address.transport === "unix" && !address.path.startsWith("\0");
-    if (isFile) await sweepRooms(address.path, isRefusedOnBun, () => true);
+    if (isFile) await removeStaleFiles(address.path, isRefusedOnBun, () => true);
     const dead = isFile && options.reuseAddr ? await findDeadSocket(address.path, isRefusedOnBun) : undefined;
     await new Promise((resolve) => setImmediate(resolve));
-    if (cancelled) throw new Error("Listening was given up");
-    const terms = { mode: options.mode, dead, allows: () => true };
-    return new BunListener(bun, address, options, isFile ? new SocketFile(address.path, terms) : undefined);
+    if (cancelled) throw new Error("Listening was cancelled");
+    const fileOptions = { mode: options.mode, dead, allows: () => true };
+    return new BunListener(bun, address, options, isFile ? new SocketFile(address.path, fileOptions) : undefined);
   })();
   return {
     result,
@@ -65,7 +66,10 @@ export function listenBun(
   };
 }
 
-/** A server of `Bun.listen`. It accepts by itself, so what nobody has taken yet is kept here, paused, up to the backlog. */
+/**
+ * A server of `Bun.listen`. Bun accepts on its own, so connections not yet taken are kept here,
+ * paused, up to the backlog.
+ */
 class BunListener implements ProviderListener {
   readonly address: StreamAddress;
   readonly #server: BunServer;
@@ -87,7 +91,7 @@ class BunListener implements ProviderListener {
       open: guard((socket: BunSocket) => this.#keep(socket), (error) => this.#break(error)),
     };
     try {
-      // allowHalfOpen: the end of input is not the end of the connection.
+      // allowHalfOpen: the end of input does not close the connection.
       this.#server = bun.listen({ ...place, allowHalfOpen: true, socket });
     } catch (error) {
       file?.close(() => {});
@@ -108,14 +112,14 @@ class BunListener implements ProviderListener {
   }
 
   stopListening(): Promise<void> {
-    return this.#backlog.whenTaken(false, () => this.#stop());
+    return this.#backlog.whenDrained(false, () => this.#stop());
   }
 
   attach(events: ProviderListenerEvents): void {
     this.#events = events;
   }
 
-  /** Fails the listener for what was thrown in a callback, where no one else can be told. */
+  /** Fails the listener with an error thrown in a callback, where no caller can catch it. */
   #break(error: unknown): void {
     if (this.#broken !== undefined) return;
     this.#broken = { error };
@@ -152,24 +156,26 @@ class BunListener implements ProviderListener {
     try {
       stream = new BunStream(socket, this.address);
     } catch {
-      return socket.terminate(); // that the address of one peer cannot be read is no failure of the listener
+      return socket.terminate(); // an unreadable peer address does not fail the listener
     }
-    // Reset by the other side before it was accepted, and so without an address: there is nothing to serve.
+    // The peer reset the connection before it was accepted, so it has no address: nothing to serve.
     if (this.address.transport === "tcp" && stream.peer.transport === "unix") return stream.abort();
     if (!this.#backlog.add(stream)) return this.#events?.overflowing();
     this.#events?.acceptable();
-    stream.hold(); // which costs two system calls, and is spared where somebody waits for it
+    stream.hold(); // two system calls, saved when an `accept()` is waiting
   }
 }
 
-/** The most UTF-8 bytes of an abstract name that Bun binds: it keeps one for a NUL that no such name has. */
+/**
+ * The longest abstract name that Bun binds, in UTF-8 bytes: it reserves one for a NUL terminator.
+ */
 const maxAbstractBytes = 106;
 
-/** Says more of a failure to listen than Bun does, which has no code for some. */
+/** Returns a more precise error than Bun's, which has no code for some failures to listen. */
 function explained(error: unknown, asked: StreamAddress): unknown {
-  if (isOutOfDescriptors()) return noFileLeft(error);
+  if (isOutOfDescriptors()) return descriptorLimitError(error);
   if (asked.transport !== "unix" || !asked.path.startsWith("\0")) return error;
   if (new TextEncoder().encode(asked.path.slice(1)).length <= maxAbstractBytes) return error;
-  const remedy = `Bun takes abstract names of at most ${maxAbstractBytes} bytes`;
+  const remedy = `on Bun, abstract names have at most ${maxAbstractBytes} bytes`;
   return new NetError("not_supported", { operation: "listen", address: asked, remedy, cause: error });
 }

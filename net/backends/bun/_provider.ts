@@ -6,9 +6,10 @@ import { bunQuirks, nodeProvider } from "../node/internal.ts";
 import { type BunApi, listenBun } from "./_listener.ts";
 
 /**
- * The system's network on Bun: listening by `Bun.listen`, under which a connection costs less than under `node:net`, and all else by what the runtimes share.
+ * Returns the system's network on Bun. It listens with `Bun.listen`, whose connections cost less
+ * than those of `node:net`; everything else is shared with the other runtimes.
  *
- * @param names Whom it asks for names.
+ * @param names The resolver to use.
  */
 export function bunProvider(bun: BunApi, names: NameProvider): NetProvider {
   const listen: NetProvider["listen"] = (address, options) => listenBun(bun, address, options);

@@ -9,29 +9,32 @@ import type { ProviderStream, ProviderStreamEvents } from "../../provider/intern
 import { NodeTcpOptions } from "../node/internal.ts";
 import { closedBySystem, isAny, tcpEnd, unnamed } from "../shared/internal.ts";
 
-/** What is used of a socket of Bun, for the compilers that do not know it. */
+/** The part of Bun's `Socket` used here, for compilers without Bun's types. */
 export interface BunSocket {
-  /** Whose it is, from the call `open` on. */
+  /** The stream of this socket, set when `open` is called. */
   data: BunStream;
   readonly remoteAddress: string | undefined;
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
-  /** Gives the system what it takes now, and says how much; -1 when the socket is broken. The call `drain` follows unless that was all. */
+  /**
+   * Writes what the system accepts now. Returns that byte count, or -1 if the socket is broken.
+   * Unless everything was accepted, `drain` is called later.
+   */
   write(bytes: Uint8Array): number;
   pause(): void;
   resume(): void;
-  /** Ends the sending direction, and goes on reading. */
+  /** Shuts down the sending direction; reading continues. */
   shutdown(): void;
-  /** Closes at once. The call `close` comes before it returns. */
+  /** Closes immediately, calling `close` before it returns. */
   close(): void;
-  /** The same by a reset. */
+  /** Closes immediately with a reset, calling `close` before it returns. */
   terminate(): void;
 }
 
-/** What Bun calls, for all sockets alike. */
+/** The callbacks of a listener, shared by all its sockets. */
 export interface BunHandlers {
-  /** What the chunks are. Plain ones, for a plain view of a `Buffer` is 3 % of a short connection. */
+  /** The type of chunks. Converting a `Buffer` would cost 3 % of a short connection. */
   readonly binaryType: "uint8array";
   data(socket: BunSocket, chunk: Uint8Array<ArrayBuffer>): void;
   drain(socket: BunSocket): void;
@@ -40,10 +43,16 @@ export interface BunHandlers {
   error(socket: BunSocket, error: Error): void;
 }
 
-/** Where small pieces are joined, to be one system call. Bun has no other way, and the system has its copy when the call is over. */
+/**
+ * A buffer in which small writes are joined into one system call, as Bun has no vectored write. It
+ * is shared: the system has its copy when the call returns.
+ */
 let joined: Uint8Array | undefined;
 
-/** An accepted socket of `Bun.listen` as a non-blocking stream. What is written goes to the system or is not taken, so nothing is ever queued here. */
+/**
+ * An accepted socket of `Bun.listen` as a non-blocking stream. It queues nothing: the system
+ * accepts bytes at once, or they are not taken.
+ */
 export class BunStream implements ProviderStream {
   static {
     registerOwners((end) => #socket in end);
@@ -56,7 +65,7 @@ export class BunStream implements ProviderStream {
       (socket: BunSocket, chunk: Uint8Array<ArrayBuffer>) => socket.data.#receive(chunk),
       BunStream.#onBroken,
     ),
-    drain: guard((socket: BunSocket) => socket.data.#drained(), BunStream.#onBroken),
+    drain: guard((socket: BunSocket) => socket.data.#onDrain(), BunStream.#onBroken),
     end: guard((socket: BunSocket) => socket.data.#endOfInput(), BunStream.#onBroken),
     close: guard((socket: BunSocket, error?: Error) => socket.data.#closed(error), BunStream.#onBroken),
     error: guard((socket: BunSocket, error: Error) => socket.data.#break(error), BunStream.#onBroken),
@@ -77,20 +86,20 @@ export class BunStream implements ProviderStream {
   #dropping = false;
   #gone = false;
 
-  /** Reads the addresses while the socket has them. */
+  /** Reads the addresses now, as a closed socket no longer has them. */
   constructor(socket: BunSocket, listensOn: StreamAddress) {
     open.sockets++;
     this.#socket = socket;
     socket.data = this;
     const { remoteAddress } = socket;
     this.peer = remoteAddress === undefined ? unnamed : tcpEnd(remoteAddress, socket.remotePort);
-    // The local address, where it can be no other, is not worth a system call for each connection.
+    // Reading the local address costs a system call, so it is read only if it can differ.
     this.local = isAny(listensOn) && remoteAddress !== undefined
       ? tcpEnd(socket.localAddress, socket.localPort)
       : listensOn;
   }
 
-  /** Whether the system has closed the socket already. */
+  /** Whether the system has closed the socket. */
   get gone(): boolean {
     return this.#gone;
   }
@@ -99,7 +108,7 @@ export class BunStream implements ProviderStream {
     return true;
   }
 
-  /** Reads nothing until {@linkcode BunStream.attach}, if that has yet to come. */
+  /** Pauses reading until {@linkcode BunStream.attach} is called, unless it was called already. */
   hold(): void {
     if (this.#events === undefined) this.#pause();
   }
@@ -165,7 +174,8 @@ export class BunStream implements ProviderStream {
 
   close(): void {
     if (!this.#dropping || this.#ended) this.#socket.close();
-    // With unread input the system would reset the connection, and the other side lose what it was sent before.
+    // Closing with unread input would reset the connection, and the peer would lose data sent
+    // before.
     else {inputIsQuiet(() => this.#ended || this.#gone ? undefined : this.#received).then(() =>
         this.#socket.close(), () => {});}
   }
@@ -174,7 +184,7 @@ export class BunStream implements ProviderStream {
     this.#socket.terminate();
   }
 
-  /** Gives to the system what it takes now; 0 also when that breaks. */
+  /** Writes what the system accepts now; returns 0 on failure too. */
   #send(bytes: Uint8Array): number {
     if (this.#full) return 0;
     const taken = this.#socket.write(bytes);
@@ -193,7 +203,7 @@ export class BunStream implements ProviderStream {
     if (this.#queue.full) this.#pause();
   }
 
-  #drained(): void {
+  #onDrain(): void {
     this.#full = false;
     this.#events?.writable();
   }
@@ -203,7 +213,7 @@ export class BunStream implements ProviderStream {
     this.#events?.readable();
   }
 
-  /** Both directions are over, and then the end of input is not told, or an error was found. */
+  /** Called when both directions have ended: Bun then skips `end`. Or when the socket failed. */
   #closed(error: Error | undefined): void {
     if (this.#gone) return;
     open.sockets--;
@@ -214,7 +224,7 @@ export class BunStream implements ProviderStream {
     this.#events?.closed();
   }
 
-  /** Fails the stream for what was thrown in a callback, where no one else can be told. */
+  /** Fails the stream with an error thrown in a callback, where no caller can catch it. */
   #break(error: unknown): void {
     this.#error ??= error;
     if (!this.#gone) this.#socket.terminate();
@@ -237,11 +247,12 @@ export class BunStream implements ProviderStream {
   }
 
   #tcpOptions(): NodeTcpOptions {
-    return this.#options ??= new NodeTcpOptions(this.#socket as unknown as Socket); // whose methods for it a socket of Bun has
+    // Bun's sockets have the option methods of Node's.
+    return this.#options ??= new NodeTcpOptions(this.#socket as unknown as Socket);
   }
 }
 
-/** How many buffers, from one on, can be joined. */
+/** Returns how many buffers, starting at `from`, fit in one joined write. */
 function joinable(buffers: readonly Uint8Array[], from: number): number {
   let size = buffers[from].length;
   let end = from + 1;

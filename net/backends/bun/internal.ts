@@ -1,5 +1,5 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What other rooms of the library use of `net/backends/bun/`. Not for users: nothing of it is. */
+/** What the rest of the library imports from `net/backends/bun/`. Not public. */
 export type { BunApi } from "./_listener.ts";
 export { bunProvider } from "./_provider.ts";

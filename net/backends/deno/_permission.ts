@@ -2,7 +2,7 @@
 
 import { type Address, describeAddress } from "../../internal.ts";
 
-/** The part of Deno that is used here. */
+/** The part of `Deno.permissions` used here. */
 export interface DenoPermissions {
   querySync(descriptor: Descriptor): { readonly state: string };
   requestSync(descriptor: Descriptor): { readonly state: string };
@@ -11,8 +11,9 @@ export interface DenoPermissions {
 type Descriptor = { name: "net"; host?: string } | { name: "read" | "write"; path: string };
 
 /**
- * Makes the check that Deno's own `node:net` does too late: there a refusal is thrown where nobody can catch it, and ends the process.
- * Like Deno's own calls it asks the user where permissions are asked for, unless it is told to be quiet.
+ * Returns a function that throws unless Deno grants access to an address. Deno's `node:net` checks
+ * too late: it throws where no caller can catch it, which ends the process. Like Deno's own calls,
+ * the function prompts the user if permissions are prompted for, unless `quietly` is set.
  */
 export function denoPermit(
   permissions: DenoPermissions,
@@ -23,7 +24,7 @@ export function denoPermit(
     return permissions.requestSync(descriptor).state === "granted";
   };
   return (action, address, quietly = false) => {
-    const missing = needed(address).find((descriptor) => !granted(descriptor, quietly));
+    const missing = requiredPermissions(address).find((descriptor) => !granted(descriptor, quietly));
     if (missing === undefined) return;
     const flag = `--allow-${missing.name}=${missing.name === "net" ? missing.host ?? "" : missing.path}`.replace(
       /=$/,
@@ -35,7 +36,7 @@ export function denoPermit(
   };
 }
 
-/** Says which flag a lookup lacks. Deno itself says `EPERM`, and nothing else. */
+/** Returns an error that names the missing flag of a lookup; Deno itself reports only `EPERM`. */
 export function denoLookupError(error: unknown, name: string): unknown {
   if ((error as { code?: unknown } | null)?.code !== "EPERM") return error;
   const refusal = new Error(`Cannot look up ${name}: Deno has not granted --allow-net=${name}`, { cause: error });
@@ -43,7 +44,7 @@ export function denoLookupError(error: unknown, name: string): unknown {
   return refusal;
 }
 
-function needed(address: Address): Descriptor[] {
+function requiredPermissions(address: Address): Descriptor[] {
   if (address.transport !== "unix") {
     const host = address.ip.version === 6 ? `[${address.ip}]` : String(address.ip);
     return [{ name: "net", host: `${host}:${address.port}` }];

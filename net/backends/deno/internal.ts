@@ -1,4 +1,4 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What other rooms of the library use of `net/backends/deno/`. Not for users: nothing of it is. */
+/** What the rest of the library imports from `net/backends/deno/`. Not public. */
 export { denoLookupError, type DenoPermissions, denoPermit } from "./_permission.ts";

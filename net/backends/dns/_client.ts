@@ -17,14 +17,14 @@ import {
   type RecordValues,
 } from "./_message.ts";
 
-/** How long a server has for an answer, in milliseconds, and how often one that says nothing is asked. */
-const patience = 2000;
-const tries = 2;
+/** How long a server may take to answer, in milliseconds, and how often a silent one is queried. */
+const replyTimeout = 2000;
+const maxAttempts = 2;
 
-const noSuchName = 3;
+const nxDomain = 3;
 
-/** What a server says that did not answer the question, in the words of c-ares. */
-const failures: Readonly<Record<number, string>> = {
+/** The c-ares codes of response codes other than success. */
+const errorCodes: Readonly<Record<number, string>> = {
   1: "EFORMERR",
   2: "ESERVFAIL",
   3: "ENOTFOUND",
@@ -32,25 +32,27 @@ const failures: Readonly<Record<number, string>> = {
   5: "EREFUSED",
 };
 
-/** A way to a server. */
+/** Sends a message to a server over UDP or TCP. Returns a function that closes the socket. */
 type Transport = (server: UdpAddress, message: Uint8Array, events: TransportEvents) => () => void;
 
 interface TransportEvents {
-  /** A message has come, whoever sent it. */
+  /** Called with each message received, not yet verified. */
   message(bytes: Uint8Array): void;
+  /** Called with a transport error. */
   failed(error: unknown): void;
 }
 
 /**
- * Asks DNS servers: over UDP, from a port and with a number that nobody can guess, and over TCP where the answer is too long for that. The first server that
- * knows is believed; one that cannot answer, or says nothing for 2 s, is followed by the next, and who said nothing is asked once more.
+ * Queries DNS servers: over UDP, from an unpredictable port with an unpredictable ID, and over TCP
+ * if the reply was truncated. The first conclusive answer counts. A server that fails, or is silent
+ * for 2 s, is followed by the next; silent ones are queried once more.
  *
- * It is our own because the runtimes' own clients do not tell the failures of a server apart (on Deno nor `ENODATA` and `ESERVFAIL` from `ENOTFOUND`), and
- * Deno's asks only the first server.
+ * The runtimes' own clients do not serve: they do not distinguish the failures of a server (nor, on
+ * Deno, `ENODATA` and `ESERVFAIL` from `ENOTFOUND`), and Deno's queries only the first server.
  *
- * The rejection has a code of c-ares.
+ * The result rejects with an error whose `code` is one of c-ares.
  */
-export function askServers<R extends RecordType>(
+export function queryServers<R extends RecordType>(
   servers: readonly UdpAddress[],
   name: string,
   type: R,
@@ -60,69 +62,72 @@ export function askServers<R extends RecordType>(
     permit("bind", udp(server.ip.version === 4 ? IpAddress.any4 : IpAddress.any6, 0));
     permit("send", server);
   }
-  const gone = new AbortController();
+  const controller = new AbortController();
   const [id] = crypto.getRandomValues(new Uint16Array(1));
-  return { result: askInTurn(servers, encodeQuery(id, name, type), gone.signal), cancel: () => gone.abort() };
+  return {
+    result: queryInOrder(servers, encodeQuery(id, name, type), controller.signal),
+    cancel: () => controller.abort(),
+  };
 }
 
-/** Asks one server after the other, and then those again that said nothing. */
-async function askInTurn<R extends RecordType>(
+/** Queries the servers in order, then the silent ones again. */
+async function queryInOrder<R extends RecordType>(
   servers: readonly UdpAddress[],
   query: DnsQuery<R>,
-  gone: AbortSignal,
+  signal: AbortSignal,
 ): Promise<readonly RecordValues[R][]> {
-  let failure: unknown = Object.assign(new Error("There is no name server"), { code: "ECONNREFUSED" });
+  let failure: unknown = Object.assign(new Error("The system has no name servers"), { code: "ECONNREFUSED" });
   let left = servers;
-  for (let i = 0; i < tries; i++) {
+  for (let i = 0; i < maxAttempts; i++) {
     const silent: UdpAddress[] = [];
     for (const server of left) {
       let reply: DnsReply<R>;
       try {
-        reply = await askOne(server, query, gone);
+        reply = await queryServer(server, query, signal);
       } catch (error) {
-        if (gone.aborted) throw error;
+        if (signal.aborted) throw error;
         failure = error;
         if ((error as { code?: unknown }).code === "ETIMEOUT") silent.push(server);
         continue;
       }
       if (reply.code === 0 && reply.values.length > 0) return reply.values;
-      failure = dnsError(reply.code === 0 ? "ENODATA" : failures[reply.code] ?? "EBADRESP", query, server);
-      if (reply.code === 0 || reply.code === noSuchName) throw failure; // it knows; nobody else needs to be asked
+      failure = dnsError(reply.code === 0 ? "ENODATA" : errorCodes[reply.code] ?? "EBADRESP", query, server);
+      if (reply.code === 0 || reply.code === nxDomain) throw failure; // authoritative: ask no other server
     }
     left = silent;
   }
   throw failure;
 }
 
-async function askOne<R extends RecordType>(
+async function queryServer<R extends RecordType>(
   server: UdpAddress,
   query: DnsQuery<R>,
-  gone: AbortSignal,
+  signal: AbortSignal,
 ): Promise<DnsReply<R>> {
-  const reply = await exchange(overUdp, server, query, gone);
+  const reply = await exchange(overUdp, server, query, signal);
   if (!reply.truncated) return reply;
-  const whole = await exchange(overTcp, server, query, gone);
+  const whole = await exchange(overTcp, server, query, signal);
   if (whole.truncated) throw dnsError("EBADRESP", query, server);
   return whole;
 }
 
-/** Sends a question and waits for its reply. Messages that are none are not heard: anybody can send one. */
+/** Sends a query and waits for its reply. Other messages are ignored, as anyone can send them. */
 function exchange<R extends RecordType>(
   transport: Transport,
   server: UdpAddress,
   query: DnsQuery<R>,
-  gone: AbortSignal,
+  signal: AbortSignal,
 ): Promise<DnsReply<R>> {
   return new Promise((resolve, reject) => {
-    gone.throwIfAborted();
-    const settle = (how: () => void) => { // more than once changes nothing
+    signal.throwIfAborted();
+    const settle = (how: () => void) => { // idempotent
       clearTimeout(timer);
-      gone.removeEventListener("abort", onGone);
+      signal.removeEventListener("abort", onAbort);
       close();
       how();
     };
     const failed = (error: unknown) => settle(() => reject(error));
-    const onGone = guard(() => failed(gone.reason), reject);
+    const onAbort = guard(() => failed(signal.reason), reject);
     const close = transport(server, query.bytes, {
       failed,
       message(bytes) {
@@ -135,23 +140,23 @@ function exchange<R extends RecordType>(
         if (reply !== undefined) settle(() => resolve(reply));
       },
     });
-    const timer = setTimeout(guard(() => failed(dnsError("ETIMEOUT", query, server)), reject), patience);
-    gone.addEventListener("abort", onGone);
+    const timer = setTimeout(guard(() => failed(dnsError("ETIMEOUT", query, server)), reject), replyTimeout);
+    signal.addEventListener("abort", onAbort);
   });
 }
 
-const overUdp: Transport = (server, message, { message: heard, failed }) => {
+const overUdp: Transport = (server, message, { message: received, failed }) => {
   const socket = createSocket(server.ip.version === 4 ? "udp4" : "udp6");
   open.sockets++;
   let closed = false;
   socket.once("close", () => open.sockets--);
   const onError = guard(failed, failed);
   socket.on("error", onError);
-  const listen = guard((bytes: Uint8Array, from: { address: string; port: number }) => {
-    if (from.port === server.port && unscoped(from.address) === unscoped(String(server.ip))) heard(bytes);
+  const onMessage = guard((bytes: Uint8Array, from: { address: string; port: number }) => {
+    if (from.port === server.port && unscoped(from.address) === unscoped(String(server.ip))) received(bytes);
   }, failed);
-  socket.on("message", listen);
-  // A connected socket hears of errors, and nobody else but on Deno.
+  socket.on("message", onMessage);
+  // A connected socket receives ICMP errors, and, except on Deno, messages of its peer only.
   const sent = guard((error: Error | null) => error && failed(error), failed);
   const connected = guard(() => {
     if (!closed) socket.send(message, sent);
@@ -160,13 +165,13 @@ const overUdp: Transport = (server, message, { message: heard, failed }) => {
   return () => {
     if (closed) return;
     closed = true;
-    socket.removeListener("message", listen).removeListener("error", onError).on("error", () => {});
+    socket.removeListener("message", onMessage).removeListener("error", onError).on("error", () => {});
     socket.close();
   };
 };
 
-/** Each message follows its length in two bytes. */
-const overTcp: Transport = (server, message, { message: heard, failed }) => {
+/** DNS over TCP: each message is preceded by its length in two bytes (RFC 1035, section 4.2.2). */
+const overTcp: Transport = (server, message, { message: received, failed }) => {
   const socket = connect({ host: hostText(server.ip), port: server.port });
   open.sockets++;
   const arrived = new Uint8Array(2 + 0xffff);
@@ -176,7 +181,7 @@ const overTcp: Transport = (server, message, { message: heard, failed }) => {
     open.sockets--;
     failed(closed());
   };
-  // A server that broke the connection has closed it; one that took none is not there.
+  // A reset counts as closing the connection; a failure to connect is reported as it is.
   const onError = (error: NodeJS.ErrnoException) =>
     failed(error.code === "ECONNRESET" || error.code === "EPIPE" ? closed() : error);
   const onData = (chunk: Uint8Array) => {
@@ -185,8 +190,8 @@ const overTcp: Transport = (server, message, { message: heard, failed }) => {
     filled += taken.length;
     const size = arrived[0] * 256 + arrived[1];
     if (filled < 2 || filled < 2 + size) return;
-    heard(arrived.slice(2, 2 + size));
-    failed(Object.assign(new Error("The server answered something else"), { code: "EBADRESP" }));
+    received(arrived.slice(2, 2 + size));
+    failed(Object.assign(new Error("The server sent another message than the reply"), { code: "EBADRESP" }));
   };
   socket.once("close", guard(onClose, failed));
   socket.on("error", guard(onError, failed));
@@ -195,7 +200,7 @@ const overTcp: Transport = (server, message, { message: heard, failed }) => {
   return () => void socket.destroy();
 };
 
-/** An address as text in its one form, without a zone. */
+/** Returns an address in its canonical text form, without a zone. */
 function unscoped(address: string): string {
   return IpAddress.parse(address.replace(/%.*/s, "")).text;
 }

@@ -1,31 +1,34 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The names in a DNS message: RFC 1035, sections 3.1 and 4.1.4. */
+/** Domain names in a DNS message, with compression: RFC 1035, sections 3.1 and 4.1.4. */
 
-/** The longest label and the longest name, in bytes; the byte that ends a name does not count. */
+/** The longest label and name in bytes, without the zero byte that ends a name. */
 const maxLabel = 63;
 const maxName = 254;
 
-/** How many pointers may follow each other before a label comes. */
+/** The most consecutive compression pointers. */
 const maxPointers = 16;
 
-/** The most characters that the labels of one message have together, and that the names made of them have. */
+/** The most characters that the labels of a message, and the names built from them, may have. */
 const maxText = 32 * 1024;
 
-/** A label of bytes that stand for themselves. */
+/** A label that needs no escapes. */
 const plainLabel = /^[!-\-/-[\]-~]*$/;
 
-/** A name, or what follows one of its labels. */
+/** A domain name, or the tail of one: a linked list of labels. */
 export class DnsName {
   readonly #label: string;
   readonly #rest: DnsName | undefined;
   readonly #spend: (size: number) => void;
   #text: string | undefined;
   #lower: string | undefined;
-  /** How many bytes it takes, without pointers and without the last byte. */
+  /** Its size in bytes, without compression and without the final zero byte. */
   readonly size: number;
 
-  /** Makes a name of a label and what follows it. `spend` is told how long a text will be. */
+  /**
+   * Creates a name from its first label and the rest. `spend` is called with the length of each
+   * text before it is built.
+   */
   constructor(label: string, size: number, rest: DnsName | undefined, spend: (size: number) => void) {
     this.#label = label;
     this.#rest = rest;
@@ -33,7 +36,9 @@ export class DnsName {
     this.size = size + (rest?.size ?? 0);
   }
 
-  /** Its labels with a dot between them, where any byte but a plain character is escaped (RFC 1035, section 5.1). */
+  /**
+   * The labels joined by dots, with any byte but a plain character escaped (RFC 1035, section 5.1).
+   */
   get text(): string {
     if (this.#text !== undefined) return this.#text;
     this.#spend(this.size);
@@ -42,7 +47,7 @@ export class DnsName {
     return this.#text = labels.join(".");
   }
 
-  /** Whether it is the same name, in whatever case. */
+  /** Reports whether the names are equal, ignoring case. */
   equals(other: DnsName): boolean {
     if (this === other) return true;
     return this.size === other.size && this.#lowerCase() === other.#lowerCase();
@@ -54,31 +59,32 @@ export class DnsName {
 }
 
 /**
- * Reads the names of one message. A label is read once, however many pointers lead to it, and no
- * byte is a part of two, so that a message takes time in proportion to its size.
+ * Reads the names of one message. Each label is read once, however many pointers lead to it, and no
+ * two labels overlap, so that the time is linear in the size of the message.
  */
 export class NameReader {
-  /** Where what follows the name that was read last begins. */
+  /** The offset after the name that was read last. */
   end = 0;
   readonly #view: DataView;
-  /** The names that begin at a place of the message. */
+  /** The names already read, by offset. */
   readonly #known: Map<number, DnsName> = new Map();
   readonly #root: DnsName;
   #labelsLeft = maxText;
   #textLeft = maxText;
-  /** The message with a character for each byte. */
+  /** The message as text, one character per byte. */
   #text: string | undefined;
 
-  /** Reads the names of the message in `view`. */
+  /** Creates a reader for the message in `view`. */
   constructor(view: DataView) {
     this.#view = view;
     this.#root = new DnsName("", 0, undefined, () => {});
   }
 
   /**
-   * Moves {@linkcode NameReader.end} behind a name, without reading it.
+   * Moves {@linkcode NameReader.end} past a name without reading it.
    *
-   * @param start Where it begins.
+   * @param start The offset of the name.
+   * @throws {RangeError} If the name is too long, or ends after its message.
    */
   skip(start: number): void {
     for (let at = start;;) {
@@ -91,11 +97,11 @@ export class NameReader {
   }
 
   /**
-   * Reads a name, whose pointers may only lead backwards, each further than the one before. What
-   * follows it begins at {@linkcode NameReader.end}.
+   * Reads a name, and moves {@linkcode NameReader.end} past it. Pointers must lead backwards, each
+   * before the previous one.
    *
-   * @param start Where it begins.
-   * @throws {RangeError} If it is malformed, or the names of the message are too long.
+   * @param start The offset of the name.
+   * @throws {RangeError} If it is malformed, or the names of the message are too long in total.
    */
   read(start: number): DnsName {
     const labels: number[] = [];
@@ -117,7 +123,7 @@ export class NameReader {
         if (length > maxLabel || labels.length > maxName / 2) throw new RangeError("A name is too long");
         labels.push(at);
         at += length + 1;
-        // Where a pointer led here, what was read before need not be read again.
+        // After a pointer, the rest of the name may have been read before.
         if (pointers > 0) name = this.#known.get(at);
       }
     }
@@ -125,12 +131,12 @@ export class NameReader {
     return name;
   }
 
-  /** Reads the label at a place, and remembers the name that begins with it. */
+  /** Reads the label at an offset, and stores the name that begins with it. */
   #add(at: number, rest: DnsName): DnsName {
     const length = this.#view.getUint8(at);
     if (length + 1 + rest.size > maxName) throw new RangeError("A name is too long");
     const label = this.#readLabel(at + 1, length);
-    this.#labelsLeft -= 4 * label.length - 3 * length; // to escape a byte takes time
+    this.#labelsLeft -= 4 * label.length - 3 * length; // escapes cost more
     if (this.#labelsLeft < 0) throw new RangeError("The names of a message are too long");
     const name = new DnsName(label, length + 1, rest === this.#root ? undefined : rest, this.#spend);
     this.#known.set(at, name);
@@ -150,7 +156,7 @@ export class NameReader {
   }
 }
 
-/** A character for each byte. */
+/** Returns one character per byte. */
 function characters({ buffer, byteOffset, byteLength }: DataView): string {
   const bytes = new Uint8Array(buffer, byteOffset, byteLength);
   let text = "";

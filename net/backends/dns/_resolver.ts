@@ -16,60 +16,62 @@ import type { Attempt } from "../../internal.ts";
 import type { NetProvider } from "../../provider/internal.ts";
 import type { Permit } from "../shared/internal.ts";
 import { hostText } from "../shared/internal.ts";
-import { askServers } from "./_client.ts";
+import { queryServers } from "./_client.ts";
 
-/** The part of a provider that knows names. */
+/** The name resolution of a provider. */
 export type NameProvider = Pick<NetProvider, "lookup" | "lookupName" | "lookupServices">;
 
-/** Makes a better error of a runtime's own, for a question about `name`. */
+/** Returns a more precise error than the runtime's own, for a lookup of `name`. */
 export type Explain = (error: unknown, name: string) => unknown;
 
-/** Any port will do: the service is not what is asked for. */
-const somePort = 9;
+/** getnameinfo takes a port, but the service name is not used. */
+const discardPort = 9;
 
-const domainPort = 53;
+const dnsPort = 53;
 
 /**
- * The system's own names, by getaddrinfo and getnameinfo: the hosts file and what else the system is configured for. These calls cannot be stopped: what they
- * find too late is dropped. Services are asked for at the system's name servers, for getaddrinfo knows none.
+ * Returns the system's resolver, through getaddrinfo and getnameinfo: the hosts file and whatever
+ * else is configured. These calls cannot be cancelled; late results are discarded. SRV records are
+ * queried from the system's name servers, as getaddrinfo cannot look them up.
  *
- * @param permit Asked before a question to a name server.
- * @param explain Says more of a runtime's error than that does itself, given the name that was asked for.
+ * @param permit Called before a query to a name server.
+ * @param explain Returns a more precise error than the runtime's, given the name.
  */
 export function systemNames(permit: Permit, explain: Explain = (error) => error): NameProvider {
-  const ask = <T>(what: string, answer: Promise<T>): Attempt<T> =>
-    unstoppable(answer.catch((error) => {
-      throw explain(error, what);
+  const explained = <T>(name: string, answer: Promise<T>): Attempt<T> =>
+    uncancellable(answer.catch((error) => {
+      throw explain(error, name);
     }));
   return {
-    lookup: (name) => ask(name, lookup(name, { all: true, verbatim: true }).then((found) => found.map(toIp))),
-    lookupName: (ip) => ask(ip.text, lookupService(hostText(ip), somePort).then(({ hostname }) => [hostname])),
-    lookupServices: (name) => askServers(systemServers(), name, "SRV", permit),
+    lookup: (name) => explained(name, lookup(name, { all: true, verbatim: true }).then((found) => found.map(toIp))),
+    lookupName: (ip) => explained(ip.text, lookupService(hostText(ip), discardPort).then(({ hostname }) => [hostname])),
+    lookupServices: (name) => queryServers(systemServers(), name, "SRV", permit),
   };
 }
 
 /**
- * Names as some name servers tell them, and nobody else: no hosts file and no search list. Only `localhost` is not asked for (RFC 6761).
+ * Returns a resolver that queries only the given servers: no hosts file, no search list.
+ * `localhost` is not queried but resolved to loopback (RFC 6761).
  *
- * @param servers Asked in this order.
- * @throws {TypeError} When a server is no UDP address, or has a zone.
- * @throws {RangeError} When there is no server, or a port is 0.
+ * @param servers Queried in this order.
+ * @throws {TypeError} If a server is not a UDP address, or has a zone.
+ * @throws {RangeError} If there is no server, or a port is 0.
  */
 export function serverNames(servers: readonly UdpAddress[], permit: Permit): NameProvider {
   const checked = checkServers(servers);
   return {
     lookup: (name, found) => {
-      if (/^(?:.+\.)?localhost\.?$/i.test(name)) return unstoppable(Promise.resolve(loopback));
-      return bothFamilies((type) => askServers(checked, name, type, permit), found);
+      if (/^(?:.+\.)?localhost\.?$/i.test(name)) return uncancellable(Promise.resolve(loopback));
+      return bothFamilies((type) => queryServers(checked, name, type, permit), found);
     },
-    lookupName: (ip) => askServers(checked, reverseName(ip), "PTR", permit),
-    lookupServices: (name) => askServers(checked, name, "SRV", permit),
+    lookupName: (ip) => queryServers(checked, reverseName(ip), "PTR", permit),
+    lookupServices: (name) => queryServers(checked, name, "SRV", permit),
   };
 }
 
 const loopback = [IpAddress.loopback6, IpAddress.loopback4];
 
-function unstoppable<T>(result: Promise<T>): Attempt<T> {
+function uncancellable<T>(result: Promise<T>): Attempt<T> {
   return { result, cancel: () => {} };
 }
 
@@ -77,7 +79,7 @@ function toIp({ address }: { address: string }): IpAddress {
   return systemIp(address);
 }
 
-/** Checks the name servers that a caller passed in, and copies them. */
+/** Validates the caller's name servers and returns a copy. */
 function checkServers(servers: readonly UdpAddress[]): readonly UdpAddress[] {
   if (!isIterable(servers)) {
     throw new TypeError(`Cannot use nameServers as they must be a list: current value is ${describe(servers)}`);
@@ -94,15 +96,20 @@ function checkServers(servers: readonly UdpAddress[]): readonly UdpAddress[] {
   return checked;
 }
 
-/** The servers that the system is configured for, `8.8.8.8`, `[::1]:5353`: the port is there when it is not that of DNS. */
+/**
+ * Returns the system's name servers. The runtime reports them as `8.8.8.8` or `[::1]:5353`, with a
+ * port only if it is not 53.
+ */
 function systemServers(): UdpAddress[] {
   return [...new Set(getServers())].map((text) => {
-    const [, bracketed, plain, port = String(domainPort)] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
+    const [, bracketed, plain, port = String(dnsPort)] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
     return udp(systemIp(bracketed ?? plain ?? text), Number(port));
   });
 }
 
-/** The name under which an address has its own names: RFC 1035, section 3.5, and RFC 3596, section 2.5. */
+/**
+ * Returns the reverse lookup name of an address: RFC 1035, section 3.5, and RFC 3596, section 2.5.
+ */
 function reverseName(ip: IpAddress): string {
   const bytes = [...ip.bytes];
   if (ip.version === 4) return `${bytes.reverse().join(".")}.in-addr.arpa`;
@@ -111,12 +118,12 @@ function reverseName(ip: IpAddress): string {
   }.ip6.arpa`;
 }
 
-/** Asks for both families at once, and tells of each as it comes. */
+/** Queries both address families at once, and calls `found` with each answer as it arrives. */
 function bothFamilies(
-  ask: (type: "AAAA" | "A") => Attempt<readonly IpAddress[]>,
+  query: (type: "AAAA" | "A") => Attempt<readonly IpAddress[]>,
   found: (ips: readonly IpAddress[]) => void,
 ): Attempt<readonly IpAddress[]> {
-  const attempts = [ask("AAAA"), ask("A")];
+  const attempts = [query("AAAA"), query("A")];
   const answers = Promise.allSettled(attempts.map(async ({ result }) => {
     const ips = await result;
     found(ips);
@@ -125,13 +132,16 @@ function bothFamilies(
   const result = answers.then((settled) => {
     const ips = settled.flatMap((answer) => answer.status === "fulfilled" ? answer.value : []);
     if (ips.length > 0) return ips;
-    throw worst(settled.map((answer) => answer.status === "rejected" ? answer.reason as unknown : undefined));
+    throw combined(settled.map((answer) => answer.status === "rejected" ? answer.reason as unknown : undefined));
   });
   return { result, cancel: () => attempts.forEach((attempt) => attempt.cancel()) };
 }
 
-/** The failure that is true of a name: it is known to have no address only when both answers say so. */
-function worst(failures: readonly unknown[]): unknown {
+/**
+ * Returns the failure that holds for both queries: a name has no address only if both answers say
+ * so.
+ */
+function combined(failures: readonly unknown[]): unknown {
   const withCode = (test: (code: string) => boolean) => failures.find((failure) => test(lookupCodeOf(failure)));
   return withCode((code) => code !== "NODATA" && code !== "NONAME") ?? withCode((code) => code === "NODATA") ??
     failures[0];

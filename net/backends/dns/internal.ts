@@ -1,4 +1,4 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What other rooms of the library use of `net/backends/dns/`. Not for users: nothing of it is. */
+/** What the rest of the library imports from `net/backends/dns/`. Not public. */
 export { type NameProvider, serverNames, systemNames } from "./_resolver.ts";

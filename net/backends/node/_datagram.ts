@@ -22,14 +22,17 @@ import { DatagramQueue } from "./_datagram_queue.ts";
 import type { Permit } from "../shared/internal.ts";
 import { getDatagramOption, setDatagramOption } from "./_option.ts";
 
-/** How many datagrams the system is given in one turn of the event loop, for a sender must not starve the others. */
+/**
+ * How many datagrams one socket sends per turn of the event loop, so that it does not starve
+ * others.
+ */
 const sendsPerTurn = 64;
 
-/** How often a datagram is sent again whose sending failed for another one. */
-const mostRepeats = 8;
+/** How many times a send is retried after it failed with the error of an earlier datagram. */
+const maxRetries = 8;
 
-/** What the answers of routers and hosts to earlier datagrams are called. */
-const answers: readonly unknown[] = [
+/** Error codes that report ICMP errors about earlier datagrams. */
+const icmpErrors: readonly unknown[] = [
   "ECONNREFUSED",
   "EHOSTUNREACH",
   "ENETUNREACH",
@@ -38,12 +41,12 @@ const answers: readonly unknown[] = [
   "EMSGSIZE",
 ];
 
-/** Begins to bind a socket of `node:dgram`, and to connect it. */
+/** Begins to bind a `node:dgram` socket, and to connect it if there is a remote address. */
 export function datagramNode(
   address: UdpAddress,
   options: ProviderDatagramOptions,
   permit: Permit,
-  sendsAtOnce: number,
+  maxInFlight: number,
 ): Attempt<ProviderDatagram> {
   const { reuseAddr, reusePort, ipv6Only } = options;
   const remote = options.remote as UdpAddress | undefined;
@@ -56,7 +59,7 @@ export function datagramNode(
     reuseAddr,
     reusePort,
     ipv6Only,
-    // Only literals come here. They need no resolver, which would take a turn.
+    // The host is always an IP address, so the resolver and its turn of the event loop are skipped.
     lookup: (literal, _, found) => found(null, literal, family),
   });
   open.sockets++;
@@ -65,14 +68,14 @@ export function datagramNode(
     closed = true;
     open.sockets--;
   });
-  socket.on("error", () => {}); // there is never an 'error' event without a listener
+  socket.on("error", () => {}); // an 'error' event without a listener would end the process
   const result = (async () => {
     try {
       await opening(socket, "listening", () => {
         socket.bind({ address: hostText(address.ip), port: address.port, exclusive: true });
       });
       if (remote !== undefined) await connecting(socket, remote, family);
-      return new NodeDatagram(socket, remote, permit, sendsAtOnce);
+      return new NodeDatagram(socket, remote, permit, maxInFlight);
     } catch (error) {
       if (!closed) socket.close();
       throw error;
@@ -80,7 +83,7 @@ export function datagramNode(
   })();
   return {
     result,
-    // What comes of it is discarded, or fails and is closed.
+    // Nothing to stop: the caller closes a late result, and a failed attempt closes its socket.
     cancel: () => {},
   };
 }
@@ -93,7 +96,7 @@ async function connecting(socket: Socket, remote: UdpAddress, family: 4 | 6): Pr
   }
 }
 
-/** Begins something, and waits for its event or an error. */
+/** Calls `begin` and waits for `event`; rejects on an error event. */
 function opening(socket: Socket, event: "listening" | "connect", begin: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (outcome: () => void) => {
@@ -109,35 +112,38 @@ function opening(socket: Socket, event: "listening" | "connect", begin: () => vo
   });
 }
 
-/** A socket of `node:dgram`. It reads without being asked, so what nobody has received is kept here, within bounds. */
+/**
+ * A `node:dgram` socket. The runtime reads on its own, so datagrams not yet received are kept here,
+ * in a bounded queue.
+ */
 class NodeDatagram implements ProviderDatagram {
   readonly local: UdpAddress;
   readonly #socket: Socket;
   readonly #remote: UdpAddress | undefined;
   readonly #permit: Permit;
-  readonly #sendsAtOnce: number;
+  readonly #maxInFlight: number;
   readonly #arrived: DatagramQueue = new DatagramQueue();
   #events: ProviderDatagramEvents | undefined;
   #error: unknown;
-  #leaving = 0;
+  #inFlight = 0;
   #sentThisTurn = 0;
   #closed = false;
-  /** Who sent last: most often the same as before. */
+  /** The last sender, cached: datagrams often come from the same address. */
   #sender: UdpAddress;
   #senderText = "";
-  /** The address that the other side of a connected socket was last heard from. */
+  /** The peer's address as last reported on a connected socket, cached. */
   #peer: UdpAddress | undefined;
   #gone = false;
   #broken: { readonly error: unknown } | undefined;
   readonly #onBroken = (error: unknown): void => this.#break(error);
 
-  constructor(socket: Socket, remote: UdpAddress | undefined, permit: Permit, sendsAtOnce: number) {
+  constructor(socket: Socket, remote: UdpAddress | undefined, permit: Permit, maxInFlight: number) {
     const { address, port } = socket.address();
     this.local = this.#sender = udp(systemIp(address), port);
     this.#socket = socket;
     this.#remote = remote;
     this.#permit = permit;
-    this.#sendsAtOnce = sendsAtOnce;
+    this.#maxInFlight = maxInFlight;
     socket.on("message", guard((bytes: Uint8Array, info: RemoteInfo) => this.#keep(bytes, info), this.#onBroken));
     socket.on("error", guard((error: Error) => this.#fail(error), this.#onBroken));
     socket.on("close", guard(() => this.#ended(), this.#onBroken));
@@ -158,7 +164,7 @@ class NodeDatagram implements ProviderDatagram {
   take(): Datagram | undefined {
     for (let arrived = this.#arrived.take(); arrived !== undefined; arrived = this.#arrived.take()) {
       const from = this.#senderOf(arrived.address, arrived.port);
-      if (this.#isForUs(from)) return { data: arrived.data, from };
+      if (this.#isAccepted(from)) return { data: arrived.data, from };
     }
     this.#throwError();
     return undefined;
@@ -166,8 +172,8 @@ class NodeDatagram implements ProviderDatagram {
 
   send(data: readonly Uint8Array[], to: UdpAddress | undefined, done: (error?: unknown) => void): boolean {
     this.#throwError();
-    if (this.#leaving >= this.#sendsAtOnce || this.#sentThisTurn >= sendsPerTurn) return false;
-    this.#leaving++;
+    if (this.#inFlight >= this.#maxInFlight || this.#sentThisTurn >= sendsPerTurn) return false;
+    this.#inFlight++;
     if (++this.#sentThisTurn === sendsPerTurn) {
       const next = () => {
         this.#sentThisTurn = 0;
@@ -175,8 +181,8 @@ class NodeDatagram implements ProviderDatagram {
       };
       setImmediate(guard(next, this.#onBroken));
     }
-    // A copy: what the system does not take at once would go on lying where the caller can free it.
-    this.#give(data.length === 1 ? privateCopy(data[0]) : joined(data), to, 0, done);
+    // A copy: the caller may reuse its buffer before the system has taken the bytes.
+    this.#transmit(data.length === 1 ? privateCopy(data[0]) : joined(data), to, 0, done);
     return true;
   }
 
@@ -199,7 +205,7 @@ class NodeDatagram implements ProviderDatagram {
     this.#events?.closed();
   }
 
-  /** Fails the socket for what was thrown in a callback, where no one else can be told. */
+  /** Fails the socket with an error thrown in a callback, where no caller can catch it. */
   #break(error: unknown): void {
     if (this.#broken !== undefined) return;
     this.#broken = { error };
@@ -209,21 +215,22 @@ class NodeDatagram implements ProviderDatagram {
     attempt(() => this.#events?.sendable(), () => {});
   }
 
-  #give(
+  #transmit(
     data: Uint8Array,
     to: UdpAddress | undefined,
-    repeats: number,
+    retries: number,
     done: (error?: unknown) => void,
   ): void {
     const sent = guard((error: NodeJS.ErrnoException | null) => {
       if (this.#closed) return;
-      // Bun asks the system for ICMP errors on every socket, so that the port of one peer fails the next send, to whomever it goes.
-      const another = to !== undefined && error?.code === "ECONNREFUSED";
-      if (another && repeats < mostRepeats) return this.#give(data, to, repeats + 1, done);
-      this.#leaving--;
+      // Bun enables ICMP errors on every socket, so a refusal by one peer fails the next send to
+      // any peer.
+      const isStale = to !== undefined && error?.code === "ECONNREFUSED";
+      if (isStale && retries < maxRetries) return this.#transmit(data, to, retries + 1, done);
+      this.#inFlight--;
       if (error === null || error === undefined) done();
       else done(this.#explained(error, to ?? this.#remote));
-      if (this.#leaving === this.#sendsAtOnce - 1) this.#events?.sendable();
+      if (this.#inFlight === this.#maxInFlight - 1) this.#events?.sendable();
     }, this.#onBroken);
     try {
       if (to === undefined) this.#socket.send(data, sent);
@@ -233,7 +240,7 @@ class NodeDatagram implements ProviderDatagram {
     }
   }
 
-  /** Deno calls a missing permission `UNKNOWN`, as many other things. */
+  /** Returns the permission error behind Deno's `UNKNOWN`, a code that has other causes too. */
   #explained(error: NodeJS.ErrnoException, to: UdpAddress | undefined): unknown {
     try {
       if (error.code === "UNKNOWN" && to !== undefined) this.#permit("send to", to);
@@ -250,8 +257,9 @@ class NodeDatagram implements ProviderDatagram {
   }
 
   #fail(error: NodeJS.ErrnoException): void {
-    // An unconnected socket talks to many, and what one of them answered is no failure of it. EMSGSIZE was told to the sender.
-    if (error.code === "EMSGSIZE" || (this.#remote === undefined && answers.includes(error.code))) return;
+    // ICMP errors of one peer do not fail an unconnected socket; EMSGSIZE was reported to the
+    // sender.
+    if (error.code === "EMSGSIZE" || (this.#remote === undefined && icmpErrors.includes(error.code))) return;
     this.#error = error;
     this.#events?.receivable();
   }
@@ -264,8 +272,11 @@ class NodeDatagram implements ProviderDatagram {
     throw error;
   }
 
-  /** What others sent before the socket was connected is not. */
-  #isForUs(from: UdpAddress): boolean {
+  /**
+   * Reports whether a datagram is from the peer of a connected socket: others may have arrived
+   * before it was connected.
+   */
+  #isAccepted(from: UdpAddress): boolean {
     if (this.#remote === undefined || from === this.#peer) return true;
     if (!isFrom(from, this.#remote)) return false;
     this.#peer = from;
@@ -282,8 +293,9 @@ class NodeDatagram implements ProviderDatagram {
 }
 
 /**
- * Whether a datagram is from the host that a socket is connected to. Zones count where both are names: Deno tells none of a sender, and Bun tells the name of one
- * that was given as a number.
+ * Reports whether a datagram is from the host that a socket is connected to. Zones are compared
+ * only if both are interface names: Deno reports no zone of a sender, and Bun reports the name of a
+ * zone given by its index.
  */
 function isFrom(from: UdpAddress, remote: UdpAddress): boolean {
   const bothNamed = [from, remote].every(({ ip }) => ip.zone !== undefined && /\D/.test(ip.zone));
@@ -291,7 +303,7 @@ function isFrom(from: UdpAddress, remote: UdpAddress): boolean {
   return from.port === remote.port && IpAddress.fromBytes(from.ip.bytes).equals(IpAddress.fromBytes(remote.ip.bytes));
 }
 
-/** An address as a socket of that IP version wants it. */
+/** Returns an address in the form that a socket of that IP version takes. */
 function hostFor({ ip }: UdpAddress, family: 4 | 6): string {
   return family === 6 && ip.version === 4 ? `::ffff:${ip}` : hostText(ip.unmapped());
 }

@@ -1,20 +1,26 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** How much a socket keeps until it is received: as many datagrams, and as many bytes. */
-const mostDatagrams = 1024;
-const mostBytes = 1 << 20;
+/** Bounds of a socket's receive queue. */
+const maxDatagrams = 1024;
+const maxBytes = 1 << 20; // 1 MiB
 
-/** So many bytes cost Node the same as a view of them, and Bun a third: there they have no `ArrayBuffer` of their own before somebody asks for it. */
-const cheapToCopy = 64;
+/**
+ * Up to this many bytes, copying costs Node the same as a view, and Bun a third: there, small
+ * buffers have no `ArrayBuffer` until it is accessed.
+ */
+const cheapCopyBytes = 64;
 
-/** A datagram as it came in. */
+/** A received datagram with its sender's address as text. */
 export interface Arrived {
   readonly data: Uint8Array<ArrayBuffer>;
   readonly address: string;
   readonly port: number;
 }
 
-/** What has arrived at a datagram socket and nobody has taken. What finds no room is dropped, and counted. */
+/**
+ * The bounded FIFO receive queue of a datagram socket. Datagrams that do not fit are dropped and
+ * counted.
+ */
 export class DatagramQueue {
   #arrived: Arrived[] = [];
   #taken = 0;
@@ -26,44 +32,47 @@ export class DatagramQueue {
     return this.#dropped;
   }
 
-  /** How many datagrams there are. */
+  /** How many datagrams are queued. */
   get length(): number {
     return this.#arrived.length - this.#taken;
   }
 
-  /** Adds a datagram, or drops it. */
+  /** Adds a datagram, or drops it if the queue is full. */
   add(bytes: Uint8Array, address: string, port: number): void {
-    if (this.length === mostDatagrams || (this.length > 0 && this.#bytes + bytes.length > mostBytes)) {
+    if (this.length === maxDatagrams || (this.length > 0 && this.#bytes + bytes.length > maxBytes)) {
       this.#dropped++;
       return;
     }
-    const data = owned(bytes);
+    const data = ownCopy(bytes);
     this.#bytes += data.length;
     this.#arrived.push({ data, address, port });
   }
 
-  /** Takes the oldest. */
+  /** Removes and returns the oldest datagram. */
   take(): Arrived | undefined {
     if (this.length === 0) return undefined;
     const arrived = this.#arrived[this.#taken++];
     this.#bytes -= arrived.data.length;
-    if (this.#taken === this.#arrived.length || this.#taken === mostDatagrams) {
+    if (this.#taken === this.#arrived.length || this.#taken === maxDatagrams) {
       this.#arrived = this.#arrived.slice(this.#taken);
       this.#taken = 0;
     }
     return arrived;
   }
 
-  /** Drops all, uncounted. */
+  /** Discards all datagrams without counting them. */
   clear(): void {
     this.#arrived = [];
     this.#taken = this.#bytes = 0;
   }
 }
 
-/** The bytes in memory of their own. Deno gives 64 KiB for every datagram: kept as they are, a few would fill the memory. */
-function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  if (bytes.length <= cheapToCopy) return new Uint8Array(bytes);
+/**
+ * Returns the bytes in a buffer of their own. Deno receives each datagram into 64 KiB: if kept as
+ * views, a few would exhaust memory.
+ */
+function ownCopy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  if (bytes.length <= cheapCopyBytes) return new Uint8Array(bytes);
   const { buffer } = bytes;
   return buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length
     ? new Uint8Array(buffer)

@@ -3,30 +3,30 @@
 import { setImmediate } from "node:timers";
 
 /**
- * Deno's event loop is a task of tokio, which asks the system for events when it has nothing to do,
- * and at the latest when 61 tasks have run (its `event_interval`). A turn of `setImmediate` is one
- * task. No timer serves: after a handler that computes for long it runs before the system is asked.
+ * Deno's event loop is a tokio task. Tokio polls the system when idle, and at the latest after 61
+ * tasks (its `event_interval`); one turn of `setImmediate` is one task. A timer would not do: after
+ * a long computation it fires before the system is polled.
  */
 const turnsToPoll = 64;
 
-/** What waits, oldest first, and the turn in which it is called. */
-const waiting: { readonly due: number; readonly call: () => void }[] = [];
+/** Pending calls, oldest first, each with the turn in which it is due. */
+const pending: { readonly due: number; readonly call: () => void }[] = [];
 let turn = 0;
 
 /**
- * Calls `call` once Deno's event loop has asked the system for events since now.
+ * Calls `call` once Deno's event loop has polled the system after this call.
  *
- * Until then Deno does not know that a TCP socket which it has just accepted is writable, so it
- * queues what is written. When it comes to what is queued it looks for input first, and takes the
- * end of input for a broken connection: all that is queued fails with `EPIPE`.
+ * Until then Deno does not know that a newly accepted TCP socket is writable, and queues what is
+ * written. When it flushes that queue it reads first, and takes the end of input for a broken
+ * connection: everything queued fails with `EPIPE`.
  */
 export function afterPoll(call: () => void): void {
-  waiting.push({ due: turn + turnsToPoll, call });
-  if (waiting.length === 1) setImmediate(nextTurn);
+  pending.push({ due: turn + turnsToPoll, call });
+  if (pending.length === 1) setImmediate(nextTurn);
 }
 
 function nextTurn(): void {
   turn++;
-  while (waiting.length > 0 && waiting[0].due <= turn) waiting.shift()?.call();
-  if (waiting.length > 0) setImmediate(nextTurn);
+  while (pending.length > 0 && pending[0].due <= turn) pending.shift()?.call();
+  if (pending.length > 0) setImmediate(nextTurn);
 }

@@ -8,14 +8,14 @@ import { type StreamAddress, tcp, unix } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
 import type { ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../../provider/internal.ts";
 import { AcceptBacklog, hostText, systemIp, unnamed } from "../shared/internal.ts";
-import { bindError, findDeadSocket, SocketFile, sweepRooms } from "../unix/internal.ts";
+import { bindError, findDeadSocket, removeStaleFiles, SocketFile } from "../unix/internal.ts";
 import type { NodeQuirks } from "./_quirks.ts";
 import { NodeStream } from "./_stream.ts";
 
-/** How long a listener may be deaf, in milliseconds. */
+/** How often, in milliseconds, a listener is told to listen again in case it stopped accepting. */
 const relistenInterval = 500;
 
-/** Begins to listen by `node:net`. */
+/** Begins to listen with `node:net`. */
 export function listenNode(
   address: StreamAddress,
   options: ProviderListenOptions,
@@ -27,9 +27,9 @@ export function listenNode(
   const result = (async () => {
     if (address.transport !== "unix" || address.path.startsWith("\0")) return await start(address, options, quirks);
     const allows = (path: string) => isAllowed(() => permit("listen", unix(path), true));
-    await sweepRooms(address.path, quirks.isDead, allows);
+    await removeStaleFiles(address.path, quirks.isDead, allows);
     const dead = options.reuseAddr ? await findDeadSocket(address.path, quirks.isDead) : undefined;
-    if (cancelled) throw new Error("Listening was given up");
+    if (cancelled) throw new Error("Listening was cancelled");
     return await start(address, options, quirks, new SocketFile(address.path, { mode: options.mode, dead, allows }));
   })();
   return {
@@ -40,9 +40,9 @@ export function listenNode(
   };
 }
 
-function isAllowed(ask: () => void): boolean {
+function isAllowed(check: () => void): boolean {
   try {
-    ask();
+    check();
     return true;
   } catch {
     return false;
@@ -55,10 +55,11 @@ function start(
   quirks: NodeQuirks,
   file?: SocketFile,
 ): Promise<ProviderListener> {
-  // pauseOnConnect: a connection that nobody has taken is not read. allowHalfOpen: the end of input is not the end of the connection.
+  // pauseOnConnect: connections not yet accepted are not read. allowHalfOpen: the end of input does
+  // not close the connection.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
   return new Promise((resolve, reject) => {
-    const giveUp = (error: unknown) => {
+    const abandon = (error: unknown) => {
       server.close();
       file?.close(() => {});
       reject(error);
@@ -79,10 +80,10 @@ function start(
         } catch (error) {
           listener.close().then(() => reject(error), () => reject(error));
         }
-      }, giveUp),
+      }, abandon),
     );
     const { backlog, reusePort, ipv6Only } = options;
-    // exclusive: in a worker of node:cluster too, the listener is our own.
+    // exclusive: in a `node:cluster` worker too, the listener belongs to this process.
     if (address.transport === "unix") {
       server.listen({ path: file?.bindPath ?? address.path, backlog, exclusive: true });
     } else {
@@ -91,7 +92,10 @@ function start(
   });
 }
 
-/** A server of `node:net`. It accepts by itself, so what nobody has taken yet is kept here, paused, up to the backlog. */
+/**
+ * A server of `node:net`. The runtime accepts on its own, so connections not yet taken are kept
+ * here, paused, up to the backlog.
+ */
 class NodeListener implements ProviderListener {
   readonly address: StreamAddress;
   readonly #server: Server;
@@ -99,7 +103,7 @@ class NodeListener implements ProviderListener {
   readonly #backlog: AcceptBacklog<NodeStream>;
   readonly #file: SocketFile | undefined;
   #stopped: Promise<void> | undefined;
-  #relistening: NodeJS.Timeout | undefined;
+  #relistenTimer: NodeJS.Timeout | undefined;
   #events: ProviderListenerEvents | undefined;
   #error: unknown;
   #broken: { readonly error: unknown } | undefined;
@@ -120,8 +124,8 @@ class NodeListener implements ProviderListener {
     const broken = (error: unknown) => this.#break(error);
     const { relisten } = quirks;
     if (asked.transport === "tcp" && relisten !== undefined) {
-      this.#relistening = setInterval(guard(() => relisten(server, backlog), broken), relistenInterval);
-      this.#relistening.unref();
+      this.#relistenTimer = setInterval(guard(() => relisten(server, backlog), broken), relistenInterval);
+      this.#relistenTimer.unref();
     }
     server.on(
       "error",
@@ -137,7 +141,7 @@ class NodeListener implements ProviderListener {
     return this.#backlog.dropped;
   }
 
-  /** Fails the listener for what was thrown in a callback, where no one else can be told. */
+  /** Fails the listener with an error thrown in a callback, where no caller can catch it. */
   #break(error: unknown): void {
     if (this.#broken !== undefined) return;
     this.#broken = { error };
@@ -146,7 +150,7 @@ class NodeListener implements ProviderListener {
   }
 
   stopListening(): Promise<void> {
-    return this.#backlog.whenTaken(this.#quirks.takesAll, () => this.#stop());
+    return this.#backlog.whenDrained(this.#quirks.acceptsAll, () => this.#stop());
   }
 
   attach(events: ProviderListenerEvents): void {
@@ -174,14 +178,15 @@ class NodeListener implements ProviderListener {
   }
 
   async #stopServer(): Promise<void> {
-    clearInterval(this.#relistening);
+    clearInterval(this.#relistenTimer);
     const closed = new Promise<void>((resolve) => {
       const stop = () => void this.#server.close(() => resolve());
       if (this.#file === undefined) stop();
       else this.#file.close(stop);
     });
     open.listeners--;
-    // The server is not done before its connections are, and those have owners of their own: what matters is that the port is free and the path gone.
+    // The server closes only after its connections, which have their own owners. It is enough that
+    // the port is free and the path removed.
     await Promise.race([closed, new Promise<void>((resolve) => setImmediate(resolve))]);
   }
 
@@ -191,9 +196,9 @@ class NodeListener implements ProviderListener {
     try {
       stream.named(this.address, unnamed);
     } catch {
-      return stream.abort(); // that the address of one peer cannot be read is no failure of the listener
+      return stream.abort(); // an unreadable peer address does not fail the listener
     }
-    // Reset by the other side before it was accepted, and so without an address: there is nothing to serve.
+    // The peer reset the connection before it was accepted, so it has no address: nothing to serve.
     if (isTcp && stream.peer.transport === "unix") return stream.abort();
     if (this.#backlog.add(stream)) this.#events?.acceptable();
     else this.#events?.overflowing();

@@ -1,13 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The socket options that `node:net` and `node:dgram` reach. */
+/** Socket options through `node:net` and `node:dgram`. */
 import type { Socket as DatagramSocket } from "node:dgram";
 import { Socket } from "node:net";
 import type { GroupMembership, SocketOptionName, SocketOptionValue, SourceMembership } from "../../internal.ts";
 import type { ProviderOptions, SocketKind } from "../../provider/internal.ts";
 import type { NodeQuirks } from "./_quirks.ts";
 
-/** What newer versions have. */
+/** Methods that only newer runtimes have. */
 interface NewerSocket {
   setTypeOfService?(value: number): void;
   getTypeOfService?(): number;
@@ -16,7 +16,7 @@ interface NewerSocket {
 
 type Setter = (socket: DatagramSocket, value: SocketOptionValue) => void;
 
-/** An interface of IPv6 as `node:dgram` wants it. */
+/** Returns an IPv6 interface in the form that `node:dgram` takes. */
 const scoped = (name: unknown) => name === undefined ? undefined : `::%${name}`;
 const addressed = (ip: unknown) => ip === undefined ? undefined : String(ip);
 
@@ -58,8 +58,8 @@ const datagramSetters: Readonly<Partial<Record<SocketOptionName, Setter>>> = {
   },
 };
 
-/** The options that this runtime can set, by the kind of socket. */
-export function reachableOptions(quirks: NodeQuirks): Readonly<Record<SocketKind, ReadonlySet<SocketOptionName>>> {
+/** Returns the options that this runtime can set, by kind of socket. */
+export function supportedOptions(quirks: NodeQuirks): Readonly<Record<SocketKind, ReadonlySet<SocketOptionName>>> {
   const newer = Socket.prototype as NewerSocket;
   const tcp: SocketOptionName[] = ["TCP_NODELAY", "SO_KEEPALIVE", "TCP_KEEPIDLE"];
   if (newer.setKeepAlive.length >= 4) tcp.push("TCP_KEEPINTVL", "TCP_KEEPCNT");
@@ -78,18 +78,18 @@ export function setDatagramOption(socket: DatagramSocket, name: SocketOptionName
   datagramSetters[name]?.(socket, value);
 }
 
-/** What the system says that an option of a datagram socket holds. */
+/** Returns the value that the system reports for an option of a datagram socket. */
 export function getDatagramOption(socket: DatagramSocket, name: SocketOptionName): number | undefined {
   if (name === "SO_RCVBUF") return socket.getRecvBufferSize();
   if (name === "SO_SNDBUF") return socket.getSendBufferSize();
   return undefined;
 }
 
-/** The options of a TCP connection. Every backend opens one with TCP_NODELAY set. */
+/** The options of a TCP connection. Every backend opens connections with TCP_NODELAY set. */
 export class NodeTcpOptions implements ProviderOptions {
   readonly #socket: Socket & NewerSocket;
   #noDelay = true;
-  #alive = false;
+  #keepAlive = false;
   #idle: number | undefined;
   #interval: number | undefined;
   #count: number | undefined;
@@ -107,23 +107,24 @@ export class NodeTcpOptions implements ProviderOptions {
       case "IP_TOS":
       case "IPV6_TCLASS":
         if (this.#isMapped()) {
-          throw unreachable("Of an IPv4 connection to an IPv6 socket the runtime sets the traffic class of IPv6");
+          throw unsupported("On an IPv4 connection of an IPv6 socket, the runtime would set the IPv6 traffic class");
         }
         this.#socket.setTypeOfService?.(value as number);
         return;
       case "SO_KEEPALIVE":
-        this.#alive = value as boolean;
+        this.#keepAlive = value as boolean;
         break;
       case "TCP_KEEPIDLE":
         this.#idle = value as number;
         break;
       default:
-        if (this.#idle === undefined) throw unreachable("The runtime sets it only together with TCP_KEEPIDLE");
+        if (this.#idle === undefined) throw unsupported("The runtime sets it only after TCP_KEEPIDLE");
         if (name === "TCP_KEEPINTVL") this.#interval = value as number;
         else this.#count = value as number;
     }
-    // The runtime sets the four at once, and the times only of what is on: until then they are remembered.
-    if (!this.#alive) this.#socket.setKeepAlive(false);
+    // The runtime sets all four at once, and the times only while keep-alive is on: until then they
+    // are stored.
+    if (!this.#keepAlive) this.#socket.setKeepAlive(false);
     else this.#socket.setKeepAlive(true, milliseconds(this.#idle), milliseconds(this.#interval), this.#count);
   }
 
@@ -142,6 +143,6 @@ function milliseconds(seconds: number | undefined): number | undefined {
   return seconds === undefined ? undefined : seconds * 1000;
 }
 
-function unreachable(reason: string): Error {
+function unsupported(reason: string): Error {
   return Object.assign(new Error(reason), { code: "ENOTSUP" });
 }

@@ -8,11 +8,11 @@ import type { Attempt } from "../../internal.ts";
 import type { NetProvider, ProviderConnectOptions, ProviderStream } from "../../provider/internal.ts";
 import type { NameProvider } from "../dns/internal.ts";
 import { hostText, unnamed } from "../shared/internal.ts";
-import { isOutOfDescriptors, noFileLeft } from "../unix/internal.ts";
+import { descriptorLimitError, isOutOfDescriptors } from "../unix/internal.ts";
 import { datagramNode } from "./_datagram.ts";
 import { listenNode } from "./_listener.ts";
 import type { Permit } from "../shared/internal.ts";
-import { reachableOptions } from "./_option.ts";
+import { supportedOptions } from "./_option.ts";
 import type { NodeQuirks } from "./_quirks.ts";
 import { NodeStream } from "./_stream.ts";
 
@@ -27,20 +27,23 @@ const features: readonly NetFeature[] = [
 ];
 
 /**
- * The system's network through `node:net` and `node:dns`, which all three runtimes have.
+ * Returns the system's network through `node:net`, `node:dgram` and `node:dns`, which all three
+ * runtimes have.
  *
- * @param permit Asked before each system call, for a runtime whose `node:net` throws its refusals where nobody can catch them.
- * @param names Whom it asks for names.
- * @param quirks What this runtime says it does, and does not.
+ * @param permit Called before each system call, for a runtime whose `node:net` throws permission
+ * errors where no caller can catch them.
+ * @param names The resolver to use.
+ * @param quirks The defects of this runtime.
  */
 export function nodeProvider(permit: Permit, names: NameProvider, quirks: NodeQuirks): NetProvider {
   return {
     features: new Set(features.filter((feature) => !quirks.features.includes(feature))),
-    socketOptions: reachableOptions(quirks),
+    socketOptions: supportedOptions(quirks),
     clock: systemClock,
     connect: (address, options) => connectNode(address, options, permit, quirks),
     listen: (address, options) => listenNode(address, options, permit, quirks),
-    datagram: (address, options) => datagramNode(address as UdpAddress, options, permit, quirks.sendsAtOnce), // for there are no unixDatagrams
+    // The address is always UDP: `unixDatagrams` is not a feature.
+    datagram: (address, options) => datagramNode(address as UdpAddress, options, permit, quirks.maxSendsInFlight),
     ...names,
   };
 }
@@ -61,7 +64,7 @@ function connectNode(
   const stream = new NodeStream(socket);
   const result = new Promise<ProviderStream>((resolve, reject) => {
     const failed = () =>
-      reject(quirks.hidesLackOfFiles && isOutOfDescriptors() ? noFileLeft(stream.error) : stream.error);
+      reject(quirks.hidesDescriptorLimit && isOutOfDescriptors() ? descriptorLimitError(stream.error) : stream.error);
     socket.once("close", failed);
     const connected = guard(() => {
       socket.pause();

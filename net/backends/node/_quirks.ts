@@ -6,53 +6,67 @@ import type { SocketKind } from "../../provider/internal.ts";
 import { type DeadTest, isRefused, isRefusedOnBun } from "../unix/internal.ts";
 import { afterPoll } from "./_deno_poll.ts";
 
-/** What a runtime's `node:net` and `node:dgram` accept and do not do, or do wrong: measured, for they say nothing. */
+/**
+ * Measured defects of a runtime's `node:net` and `node:dgram`: what they ignore or do wrong without
+ * reporting it.
+ */
 export interface NodeQuirks {
+  /** Features that do not work. */
   readonly features: readonly NetFeature[];
+  /** Options that do not work. */
   readonly options: Readonly<Partial<Record<SocketKind, readonly SocketOptionName[]>>>;
-  /** How to tell that nobody listens on a Unix path. */
+  /** Reports whether a Unix socket's file has no listener. */
   readonly isDead: DeadTest;
   /**
-   * Makes a TCP listener accept again that has stopped for good, and without a word, at an error of accepting; done now and then to all. Undefined where none
-   * does that.
+   * Makes a TCP listener that silently stopped accepting after an error accept again; called for
+   * every listener at an interval. Undefined if the runtime does not need it.
    */
   readonly relisten: ((server: Server, backlog: number) => unknown) | undefined;
-  /** Whether a listener takes from the system all connections there are in one turn, and not one in each. */
-  readonly takesAll: boolean;
-  /** Whether a connect for which no file is left is "refused". */
-  readonly hidesLackOfFiles: boolean;
-  /** How many datagrams of one socket it can be given at once. */
-  readonly sendsAtOnce: number;
   /**
-   * Calls `ready` once an accepted TCP socket on which nothing has arrived yet can be written to
-   * without loss. Undefined where that is so from the start.
+   * Whether a listener accepts all established connections in one turn, rather than one per turn.
+   */
+  readonly acceptsAll: boolean;
+  /** Whether a connect that fails for lack of file descriptors is reported as refused. */
+  readonly hidesDescriptorLimit: boolean;
+  /** How many datagrams of one socket may be in flight to the system. */
+  readonly maxSendsInFlight: number;
+  /**
+   * Calls `ready` once writing to an accepted TCP socket that has received nothing yet loses no
+   * bytes. Undefined if that holds from the start.
    */
   readonly whenWritable: ((ready: () => void) => void) | undefined;
 }
 
-/** A runtime that does what it says. */
+/** A runtime without defects. */
 export const noQuirks: NodeQuirks = {
   features: [],
   options: {},
   isDead: isRefused,
   relisten: undefined,
-  takesAll: false,
-  hidesLackOfFiles: false,
-  sendsAtOnce: 64,
+  acceptsAll: false,
+  hidesDescriptorLimit: false,
+  maxSendsInFlight: 64,
   whenWritable: undefined,
 };
 
-/** Node before 22.12: nobody asks for `reusePort`. */
+/** Node before 22.12, which has no `reusePort`. */
 export const oldNodeQuirks: NodeQuirks = { ...noQuirks, features: ["reusePort", "datagramReusePort"] };
 
-/** Bun 1.4: a Unix socket that takes no connection just now is "refused" like a dead one, and so is any for which no file is left. */
-export const bunQuirks: NodeQuirks = { ...noQuirks, isDead: isRefusedOnBun, hidesLackOfFiles: true };
+/**
+ * Bun 1.4: connecting to a live Unix socket that cannot accept now is reported as refused, like a
+ * dead one; so is any connect that fails for lack of file descriptors.
+ */
+export const bunQuirks: NodeQuirks = { ...noQuirks, isDead: isRefusedOnBun, hidesDescriptorLimit: true };
 
 /**
- * Deno 2.9: the sizes of buffers are only remembered; on an IPv6 socket `setTTL` sets that of IPv4, and `setMulticastTTL` none; TCP's `ipv6Only` is ignored; a
- * second UDP socket with `reusePort` is `EADDRINUSE`, a connected one hears no ICMP errors, and datagrams that are given at once go out in reverse. A
- * listener is deaf after the first error of accepting, as when descriptors run out; one of TCP hears again when its handle is told to listen once more. What
- * is written to a connection before the event loop has polled it is lost when the other side half-closes it.
+ * Deno 2.9, listeners: `ipv6Only` of TCP is ignored. A listener stops accepting after its first
+ * error, such as a lack of file descriptors; a TCP one resumes when its handle listens again.
+ *
+ * Connections: bytes written before the event loop has polled are lost if the peer half-closes.
+ *
+ * Datagrams: buffer sizes are stored but not set; on an IPv6 socket `setTTL` sets the IPv4 TTL, and
+ * `setMulticastTTL` none; a second socket with `reusePort` fails with `EADDRINUSE`; a connected
+ * socket gets no ICMP errors; datagrams in flight together are sent in reverse order.
  */
 export const denoQuirks: NodeQuirks = {
   features: ["ipv6Only", "datagramReusePort", "datagramErrors"],
@@ -62,9 +76,9 @@ export const denoQuirks: NodeQuirks = {
   },
   isDead: isRefused,
   relisten: (server, backlog) => (server as unknown as ServerWithHandle)._handle?.listen?.(backlog),
-  takesAll: true,
-  hidesLackOfFiles: false,
-  sendsAtOnce: 1,
+  acceptsAll: true,
+  hidesDescriptorLimit: false,
+  maxSendsInFlight: 1,
   whenWritable: afterPoll,
 };
 

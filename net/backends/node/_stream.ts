@@ -11,15 +11,21 @@ import { closedBySystem, isAny, tcpEnd, unnamed } from "../shared/internal.ts";
 import { NodeTcpOptions } from "./_option.ts";
 import type { NodeQuirks } from "./_quirks.ts";
 
-/** Where a socket knows its stream: the listeners are the same functions for all sockets, which spares each some 600 bytes. */
+/**
+ * The key under which a socket stores its stream. All sockets share the same listener functions,
+ * which saves about 600 bytes per socket.
+ */
 const stream: unique symbol = Symbol("stream");
 
-/** A socket that has a stream, as a listener's `this`. */
+/** A socket with its stream; `this` in listeners. */
 interface Owned extends Socket {
   [stream]: NodeStream;
 }
 
-/** A socket of `node:net` as a non-blocking stream. Made as soon as there is a socket, so that no `'error'` event is ever without a listener. */
+/**
+ * A `node:net` socket as a non-blocking stream. It is constructed together with the socket, so that
+ * an `'error'` event always has a listener.
+ */
 export class NodeStream implements ProviderStream {
   static {
     registerOwners((end) => #socket in end);
@@ -49,14 +55,14 @@ export class NodeStream implements ProviderStream {
   #peer: StreamAddress = unnamed;
   #options: NodeTcpOptions | undefined;
   #gone = false;
-  #unread = false;
+  #hadUnreadInput = false;
   #error: unknown;
   #isBroken = false;
-  #waits = false;
-  /** Waits until the socket can be written to without loss; undefined once it can. */
+  #awaitsWritable = false;
+  /** Waits until writing to the socket loses no bytes; undefined once that holds. */
   #whenWritable: NodeQuirks["whenWritable"];
 
-  /** @param whenWritable What an accepted TCP socket of this runtime needs before it is written to. */
+  /** @param whenWritable {@linkcode NodeQuirks.whenWritable}, for an accepted TCP socket. */
   constructor(socket: Socket, whenWritable?: NodeQuirks["whenWritable"]) {
     open.sockets++;
     this.#socket = socket;
@@ -68,18 +74,18 @@ export class NodeStream implements ProviderStream {
     socket.on("close", NodeStream.#onClose);
   }
 
-  /** The incoming half says so. */
+  /** Called by the incoming half when input arrives. */
   readable(): void {
-    try { // not by a closure, for this is called for each piece
+    try { // not guard(): this runs for each chunk
       this.#events?.readable();
     } catch (error) {
       this.#break(error);
     }
   }
 
-  /** The outgoing half says so. */
+  /** Called by the outgoing half when it takes bytes again. */
   writable(): void {
-    try { // not by a closure, for this is called for each piece
+    try { // not guard(): this runs for each chunk
       this.#events?.writable();
     } catch (error) {
       this.#break(error);
@@ -87,20 +93,20 @@ export class NodeStream implements ProviderStream {
   }
 
   #arrived(chunk: Buffer<ArrayBuffer>): void {
-    this.#isWritable();
+    this.#setWritable();
     this.#incoming.take(chunk);
   }
 
   #ended(): void {
-    this.#isWritable();
+    this.#setWritable();
     this.#incoming.finish();
   }
 
-  /** From now on the socket can be written to without loss. */
-  #isWritable(): void {
+  /** Marks the socket as writable without loss. */
+  #setWritable(): void {
     if (this.#whenWritable === undefined) return;
     this.#whenWritable = undefined;
-    if (this.#waits) this.writable();
+    if (this.#awaitsWritable) this.writable();
   }
 
   #closed(): void {
@@ -110,7 +116,7 @@ export class NodeStream implements ProviderStream {
     this.#events?.closed();
   }
 
-  /** Fails the stream for what was thrown in a callback, where no one else can be told. */
+  /** Fails the stream with an error thrown in a callback, where no caller can catch it. */
   #break(error: unknown): void {
     if (this.#isBroken) return;
     this.#isBroken = true;
@@ -124,12 +130,12 @@ export class NodeStream implements ProviderStream {
     this.#outgoing.fail(error);
   }
 
-  /** What broke the socket, if anything has. */
+  /** The error that broke the socket, if any. */
   get error(): unknown {
     return this.#error;
   }
 
-  /** Whether the system has closed the socket already. */
+  /** Whether the system has closed the socket. */
   get gone(): boolean {
     return this.#gone;
   }
@@ -143,17 +149,18 @@ export class NodeStream implements ProviderStream {
   }
 
   /**
-   * Reads the addresses while the socket has them. Of a Unix socket the runtimes know none, so they are told; and so is the local one where it can be no
-   * other, which spares a system call for each connection.
+   * Reads the addresses now, as a closed socket no longer has them. The arguments stand in for the
+   * addresses that runtimes do not report, those of Unix sockets, and for a local address that is
+   * known, which saves a system call for each connection.
    */
   named(local: StreamAddress, peer: StreamAddress): this {
     const { remoteAddress, remotePort } = this.#socket;
     this.#peer = remoteAddress === undefined ? peer : tcpEnd(remoteAddress, remotePort as number);
-    this.#local = local.transport === "unix" || isAny(local) ? this.#ownAddress() ?? local : local;
+    this.#local = local.transport === "unix" || isAny(local) ? this.#readLocalAddress() ?? local : local;
     return this;
   }
 
-  #ownAddress(): StreamAddress | undefined {
+  #readLocalAddress(): StreamAddress | undefined {
     const { localAddress, localPort } = this.#socket;
     return localAddress === undefined ? undefined : tcpEnd(localAddress, localPort as number);
   }
@@ -175,7 +182,7 @@ export class NodeStream implements ProviderStream {
   }
 
   drop(): void {
-    this.#unread ||= this.#incoming.unread;
+    this.#hadUnreadInput ||= this.#incoming.unread;
     this.#incoming.drop();
   }
 
@@ -187,12 +194,12 @@ export class NodeStream implements ProviderStream {
     return this.#mustWait() ? 0 : this.#outgoing.give(buffers, owned);
   }
 
-  /** Whether what is written now could be lost. If so, `writable` follows. */
+  /** Reports whether bytes written now could be lost. If so, `writable` is called later. */
   #mustWait(): boolean {
     if (this.#whenWritable === undefined) return false;
-    if (this.#waits) return true;
-    this.#waits = true;
-    this.#whenWritable(guard(() => this.#isWritable(), (error) => this.#break(error)));
+    if (this.#awaitsWritable) return true;
+    this.#awaitsWritable = true;
+    this.#whenWritable(guard(() => this.#setWritable(), (error) => this.#break(error)));
     return true;
   }
 
@@ -217,18 +224,20 @@ export class NodeStream implements ProviderStream {
   }
 
   close(): void {
-    if (!this.#unread) this.#socket.destroy();
-    // With unread input the system would reset the connection, and the other side lose what it was sent before.
+    if (!this.#hadUnreadInput) this.#socket.destroy();
+    // Closing with unread input would reset the connection, and the peer would lose data sent
+    // before.
     else this.#incoming.settled().then(() => this.#socket.destroy(), () => {});
   }
 
   abort(): void {
     const { writableEnded, writableFinished, writableLength } = this.#socket;
     if (this.#peer.transport !== "tcp") this.#socket.destroy();
-    // While the end is on its way to the system, Node cannot reset a socket, and would never close it then. It takes no longer than a turn.
+    // Node cannot reset a socket while its FIN is being sent, and would then never close it. That
+    // takes one turn at most.
     else if (writableEnded && !writableFinished && writableLength === 0) {
       this.#socket.once("finish", () => this.#socket.resetAndDestroy());
     } else this.#socket.resetAndDestroy();
-    this.writable(); // whoever waits for taken bytes to go out waits in vain
+    this.writable(); // wakes a flush, which can no longer succeed
   }
 }

@@ -5,20 +5,21 @@ import { guard } from "../../../base/internal.ts";
 import type { ProviderStream } from "../../provider/internal.ts";
 
 /**
- * A runtime takes one connection from the system in each turn of the event loop, or all there are, now and then: so many
- * turns in a row that bring none mean that there is none. Under a load that never pauses, the wait has an end too.
+ * A runtime accepts one connection per turn of the event loop, or all of them every few turns.
+ * After this many consecutive turns without a connection, the system has none left. The wait is
+ * limited, as a steady load never pauses.
  */
 const quietTurns = { one: 3, all: 20 } as const;
-const mostTurns = 50;
+const maxTurns = 50;
 
 /** A connection that the system may have closed already. */
 interface Waiting extends ProviderStream {
   readonly gone: boolean;
 }
 
-/** What a listener that accepts by itself has accepted and nobody has taken, up to the backlog. */
+/** The accepted connections of a listener that `accept()` has not taken yet, up to the backlog. */
 export class AcceptBacklog<S extends Waiting> {
-  /** How many had no place, and were reset. */
+  /** How many connections were reset because the backlog was full. */
   dropped = 0;
   readonly #capacity: number;
   #arrived = 0;
@@ -29,13 +30,13 @@ export class AcceptBacklog<S extends Waiting> {
     this.#capacity = backlog;
   }
 
-  /** Keeps `stream`, or resets it where there is no place. Whether it was kept. */
+  /** Adds `stream`, or resets it if the backlog is full. Returns whether it was added. */
   add(stream: S): boolean {
     this.#arrived++;
     this.#onArrival?.();
-    // What the other side has reset meanwhile takes no place.
-    if (this.#streams.length >= this.#capacity) this.#streams = this.#streams.filter(({ gone }) => !gone);
-    if (this.#streams.length < this.#capacity) {
+    // Connections that the peer has reset in the meantime take no space.
+    if (this.#streams.length >= this.#backlog) this.#streams = this.#streams.filter(({ gone }) => !gone);
+    if (this.#streams.length < this.#backlog) {
       this.#streams.push(stream);
       return true;
     }
@@ -44,7 +45,7 @@ export class AcceptBacklog<S extends Waiting> {
     return false;
   }
 
-  /** Takes the one that came first. */
+  /** Removes and returns the oldest connection that is still open. */
   take(): S | undefined {
     for (let stream = this.#streams.shift(); stream !== undefined; stream = this.#streams.shift()) {
       if (!stream.gone) return stream;
@@ -53,13 +54,13 @@ export class AcceptBacklog<S extends Waiting> {
   }
 
   /**
-   * Calls `stop` when the runtime is likely to have taken from the system all that there is: in the very turn, so that the
-   * system has hardly any time to establish one more.
+   * Calls `stop` when the runtime has probably accepted every connection that the system has
+   * established. It is called in the same turn, so that hardly any new one can be established.
    *
-   * @param takesAll Whether the runtime takes all there are in one turn: then the next arrival is the best moment. Otherwise
-   * it is when some turns have brought nothing.
+   * @param acceptsAll Whether the runtime accepts all connections in one turn: then the next
+   * arrival is the best moment. Otherwise it is after a few turns without one.
    */
-  whenTaken(takesAll: boolean, stop: () => void | Promise<void>): Promise<void> {
+  whenDrained(acceptsAll: boolean, stop: () => void | Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       let before = this.#arrived;
       let turns = 0;
@@ -76,18 +77,19 @@ export class AcceptBacklog<S extends Waiting> {
       const look = guard(() => {
         quiet = this.#arrived === before ? quiet + 1 : 0;
         before = this.#arrived;
-        if (quiet === quietTurns[takesAll ? "all" : "one"] || ++turns === mostTurns) done();
+        if (quiet === quietTurns[acceptsAll ? "all" : "one"] || ++turns === maxTurns) done();
         else next();
       }, reject);
       let timer: NodeJS.Timeout;
-      // A turn without time is over before any input is looked for, on Deno; and an immediate comes right after that.
+      // An immediate alone would run before Deno looks for input; after a timer it runs right
+      // after.
       const next = () => timer = setTimeout(() => setImmediate(look), 1);
       next();
-      if (takesAll) this.#onArrival = () => setImmediate(done);
+      if (acceptsAll) this.#onArrival = () => setImmediate(done);
     });
   }
 
-  /** Resets all. */
+  /** Resets all connections. */
   abort(): void {
     for (const stream of this.#streams) stream.abort();
     this.#streams = [];

@@ -5,31 +5,42 @@ import { hasPlainZone, IpAddress, type StreamAddress, systemIp, tcp, unix } from
 
 export { systemIp };
 
-/** The address of a Unix socket without a name. */
+/** The address of an unnamed Unix socket. */
 export const unnamed: StreamAddress = unix("");
 
-/** The host that was read last: most often many connections come from the same one, a proxy or this host itself. To read it takes 800 bytes each time. */
-let known: { readonly text: string; readonly ip: IpAddress } | undefined;
+/**
+ * The last host parsed, cached: many connections come from one host, such as a proxy. Parsing takes
+ * 800 bytes.
+ */
+let cached: { readonly text: string; readonly ip: IpAddress } | undefined;
 
-/** An address of a TCP connection as the runtimes tell it; an IPv4-mapped one as plain IPv4. */
+/**
+ * Returns the address of a TCP connection from what the runtime reports. Unwraps an IPv4-mapped
+ * IPv6 address.
+ */
 export function tcpEnd(host: string, port: number): StreamAddress {
-  if (known?.text !== host) known = { text: host, ip: systemIp(host).unmapped() };
-  return tcp(known.ip, port);
+  if (cached?.text !== host) cached = { text: host, ip: systemIp(host).unmapped() };
+  return tcp(cached.ip, port);
 }
 
-/** Whether a listener at `address` has connections with other local addresses. */
+/**
+ * Reports whether `address` is a wildcard, so that accepted connections have other local addresses.
+ */
 export function isAny(address: StreamAddress): boolean {
   return address.transport === "tcp" && (address.ip.equals(IpAddress.any4) || address.ip.equals(IpAddress.any6));
 }
 
-/** What every closed socket has to say at last, which nobody hears as a rule: one for all, so that closing makes no stack trace. */
+/**
+ * The error of every closed socket. It is rarely seen, so all share one: closing then captures no
+ * stack trace.
+ */
 export const closedBySystem: Error = Object.freeze(
   Object.assign(new Error("The socket was closed by the system"), { code: "ECONNRESET" }),
 );
 
 /**
- * An IP address as the runtimes take it for a host. An interface whose name they would refuse, or
- * look up as the name of a host, stands there by its number.
+ * Returns an IP address as a host that the runtimes accept. A zone whose name they would refuse, or
+ * look up as a host name, is replaced by its interface index.
  */
 export function hostText(ip: IpAddress): string {
   if (hasPlainZone(ip)) return ip.text;
@@ -37,11 +48,10 @@ export function hostText(ip: IpAddress): string {
   return `${IpAddress.fromBytes(ip.bytes)}%${scopeOf(zone) ?? zone}`;
 }
 
-/** The number of an interface. Deno tells it only to those who may ask. */
+/** Returns the index of an interface. Deno reports it only with permission. */
 function scopeOf(name: string): number | undefined {
   try {
-    const own = networkInterfaces()[name]?.find(({ scopeid }) => scopeid !== undefined && scopeid !== 0);
-    return own?.scopeid;
+    return networkInterfaces()[name]?.find(({ scopeid }) => scopeid !== undefined && scopeid !== 0)?.scopeid;
   } catch {
     return undefined;
   }

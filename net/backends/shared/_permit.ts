@@ -2,5 +2,8 @@
 
 import type { Address } from "../../internal.ts";
 
-/** Throws the runtime's own error when the program may not do something; told to be quiet, without asking the user. */
+/**
+ * Throws the runtime's own error if the program lacks permission for an action; with `quietly`, the
+ * user is not prompted.
+ */
 export type Permit = (action: string, address: Address, quietly?: boolean) => void;

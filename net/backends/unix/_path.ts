@@ -1,55 +1,66 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * The files of Unix sockets. Every runtime removes at close whatever has the name under which it bound a socket, so the socket is bound in a folder of its
- * own, beside the path, which is gone when that happens; its name is a link to it, which only we remove, and only while it is still ours.
+ * The files of Unix sockets. When a runtime closes a listener, it removes whatever file has the
+ * path that was bound. So the socket is bound in a private folder beside the requested path, and
+ * then linked to that path; only this library removes the link, and only while it still refers to
+ * this socket.
  */
-import type { FileId } from "./_owner.ts";
+import type { FileId } from "./_process_mark.ts";
 import { chmodSync, existsSync, linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
 import process from "node:process";
 import { NetError, unix } from "../../internal.ts";
-import { addName, hasFile, ignoreErrors, leaveRoom, makeRoom, putBack, removeClaim, Room } from "./_room.ts";
+import {
+  addName,
+  hasFile,
+  ignoreErrors,
+  makeFolder,
+  putBack,
+  removeClaim,
+  removeFolder,
+  SocketFolder,
+} from "./_private_folder.ts";
 
-/** What there is to know about the file of a socket. */
-export interface SocketFileTerms {
-  /** Its permissions. */
+/** The options of a socket's file. */
+export interface SocketFileOptions {
+  /** Its permission bits. */
   readonly mode: number | undefined;
-  /** A file that it may replace. */
+  /** The dead socket that it may replace. */
   readonly dead: FileId | undefined;
-  /** Whether the program may bind to a path, without asking the user. */
+  /** Reports whether the program may bind to a path, without prompting the user. */
   allows(path: string): boolean;
 }
 
-/** The file of a socket that is listened on: made, named, and removed. */
+/** The file of a listening socket: created, linked to its path, and removed. */
 export class SocketFile {
-  /** Where to bind the socket. */
+  /** The path to bind the socket to. */
   readonly bindPath: string;
   readonly #path: string;
-  readonly #terms: SocketFileTerms;
-  /** Where the socket is made; `undefined` where that is in place. */
-  readonly #room: Room | undefined;
+  readonly #options: SocketFileOptions;
+  /** The folder in which the socket is bound; `undefined` if it is bound in place. */
+  readonly #folder: SocketFolder | undefined;
   #own: FileId | undefined;
 
   /**
-   * @param path The path that is to be listened on. A relative one stays the same file when the working folder changes.
-   * @throws The system's error when no folder can be made for a socket with a mode, which a stranger
-   * could connect to before it has that mode, or a `NetError` where that cannot be had.
+   * @param path The path to listen on. A relative path is resolved now, against the working folder.
+   * @throws The system's error, or a `NetError`, if a mode is given and no private folder can be
+   * made: anyone could connect to the socket before it has its mode.
    */
-  constructor(path: string, terms: SocketFileTerms) {
+  constructor(path: string, options: SocketFileOptions) {
     this.#path = path.startsWith("/") ? path : `${process.cwd()}/${path}`;
-    this.#terms = terms;
-    this.#room = this.#makeRoom(path);
-    this.bindPath = this.#room?.bindPath ?? path;
-    if (this.#room === undefined && terms.dead !== undefined) removeDead(this.#path, terms.dead);
+    this.#options = options;
+    this.#folder = this.#makeFolder(path);
+    this.bindPath = this.#folder?.bindPath ?? path;
+    if (this.#folder === undefined && options.dead !== undefined) removeDead(this.#path, options.dead);
   }
 
-  #makeRoom(path: string): Room | undefined {
-    const { mode, allows } = this.#terms;
+  #makeFolder(path: string): SocketFolder | undefined {
+    const { mode, allows } = this.#options;
     try {
-      const room = Room.make(this.#path, path, allows);
-      if (room !== undefined || mode === undefined) return room;
+      const folder = SocketFolder.make(this.#path, path, allows);
+      if (folder !== undefined || mode === undefined) return folder;
     } catch (error) {
-      if (mode === undefined) return undefined; // binding will tell
+      if (mode === undefined) return undefined; // bind reports the cause
       throw error;
     }
     const isDenied = !allows(`${this.#path}.XXXXXX/s`);
@@ -63,58 +74,61 @@ export class SocketFile {
   }
 
   /**
-   * Gives the socket, which is listened on by now, its permissions and its name.
+   * Sets the permissions of the listening socket, and links it to its path.
    *
-   * @throws The system's error, `EADDRINUSE` when the name is taken.
+   * @throws The system's error: `EADDRINUSE` if the path exists.
    */
   publish(): void {
-    const { mode, dead } = this.#terms;
-    const made = this.#room?.file ?? this.#path;
-    if (mode !== undefined) chmodSync(made, mode);
-    const { dev, ino } = lstatSync(made, { bigint: true });
-    if (this.#room !== undefined) {
+    const { mode, dead } = this.#options;
+    const boundFile = this.#folder?.file ?? this.#path;
+    if (mode !== undefined) chmodSync(boundFile, mode);
+    const { dev, ino } = lstatSync(boundFile, { bigint: true });
+    if (this.#folder !== undefined) {
       if (dead !== undefined) removeDead(this.#path, dead);
-      addName(made, this.#path);
-      ignoreErrors(() => unlinkSync(made));
-      this.#room.leave();
+      addName(boundFile, this.#path);
+      ignoreErrors(() => unlinkSync(boundFile));
+      this.#folder.remove();
     }
     this.#own = { dev, ino };
   }
 
   /**
-   * Removes the name, if it is still ours, and stops listening. What has taken its place stays.
+   * Removes the path if it still refers to this socket, and stops listening. A file that has
+   * replaced it stays.
    *
-   * @param stop Stops listening, and removes whatever has the path that was bound.
+   * @param stop Stops listening, which removes whatever file has the bound path.
    */
   close(stop: () => void): void {
     if (this.#own !== undefined) removeName(this.#path, this.#own);
-    const foreign = this.#own !== undefined && this.#room === undefined && hasFile(this.#path);
+    const foreign = this.#own !== undefined && this.#folder === undefined && hasFile(this.#path);
     if (foreign) hideWhile(this.#path, stop);
     else stop();
-    this.#room?.leave();
-    this.#room?.close();
+    this.#folder?.remove();
+    this.#folder?.close();
   }
 }
 
 /**
- * Removes a name if it is that of `file`. Another file that takes the name in this very moment is put back, so that it can only be missed for an instant.
+ * Removes a path if it refers to `file`. If another file takes the path in that moment, it is put
+ * back, and is missing only briefly.
  */
 export function removeName(path: string, file: FileId): void {
   if (!isFile(path, file)) return;
-  const room = makeRoom(path);
-  if (room === undefined) return ignoreErrors(() => unlinkSync(path));
-  const aside = `${room}/s`;
+  const folder = makeFolder(path);
+  if (folder === undefined) return ignoreErrors(() => unlinkSync(path));
+  const aside = `${folder}/s`;
   ignoreErrors(() => {
     renameSync(path, aside);
     if (isFile(aside, file)) unlinkSync(aside);
     else putBack(aside, path);
   });
-  leaveRoom(room);
+  removeFolder(folder);
 }
 
 /**
- * Removes the name of a dead socket. Of several processes that want to, only the one does that has given that very file the name of a claim, lest a slow one
- * takes away what a quick one has put there meanwhile. Whether the name is free then, adding one's own will tell.
+ * Removes the path of a dead socket. When several processes try, only the one that links the file
+ * to the claim's name succeeds; otherwise a slow process could remove the new socket of a fast one.
+ * Linking the new socket then shows whether the path is free.
  */
 function removeDead(path: string, dead: FileId): void {
   const claim = `${path}.${dead.ino}`;
@@ -122,7 +136,7 @@ function removeDead(path: string, dead: FileId): void {
   try {
     linkSync(path, claim);
   } catch (error) {
-    // Somebody has the claim, or has removed the file. Where there are no links, there are no claims.
+    // Another process has the claim or removed the file; or the file system has no hard links.
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "EEXIST" && code !== "ENOENT") removeName(path, dead);
     return;
@@ -131,20 +145,22 @@ function removeDead(path: string, dead: FileId): void {
   ignoreErrors(() => unlinkSync(claim));
 }
 
-/** What a failure to bind means: libuv turns "no such folder" into "access denied", as on Windows. */
+/** Returns the cause of a failure to bind: libuv maps ENOENT to EACCES, as on Windows. */
 export function bindError(path: string, error: NodeJS.ErrnoException): Error {
   if (error.code !== "EACCES" || existsSync(path.slice(0, path.lastIndexOf("/") + 1) || ".")) return error;
-  return Object.assign(new Error(`There is no folder for ${path}`, { cause: error }), { code: "ENOENT" });
+  return Object.assign(new Error(`The folder of ${path} does not exist`, { cause: error }), { code: "ENOENT" });
 }
 
-/** Keeps the file that has a name out of sight, as far as may be, while `action` removes the name. */
+/**
+ * Moves the file at `path` aside, as far as possible, while `action` removes whatever is at `path`.
+ */
 function hideWhile(path: string, action: () => void): void {
-  const room = makeRoom(path);
-  const aside = `${room}/s`;
+  const folder = makeFolder(path);
+  const aside = `${folder}/s`;
   ignoreErrors(() => renameSync(path, aside));
   action();
   ignoreErrors(() => putBack(aside, path));
-  if (room !== undefined) leaveRoom(room);
+  if (folder !== undefined) removeFolder(folder);
 }
 
 function isFile(path: string, file: FileId): boolean {

@@ -3,22 +3,28 @@
 import { closeSync, lstatSync, openSync } from "node:fs";
 import { connect } from "node:net";
 import { guard } from "../../../base/internal.ts";
-import type { FileId } from "./_owner.ts";
+import type { FileId } from "./_process_mark.ts";
 
-/** Whether nobody listens on the socket file at a path. Whoever does sees one connection, which is closed at once. */
+/**
+ * Reports whether the socket file at a path has no listener. A live listener sees one connection,
+ * which is closed at once.
+ */
 export type DeadTest = (path: string) => Promise<boolean>;
 
-/** Finds the file of a Unix socket on which nobody listens. A live one, and any other file, is `undefined`. */
+/**
+ * Returns the identity of the Unix socket at `path` if it has no listener; `undefined` for a live
+ * socket or any other file.
+ */
 export async function findDeadSocket(path: string, isDead: DeadTest): Promise<FileId | undefined> {
   try {
     const file = lstatSync(path, { bigint: true });
     return file.isSocket() && await isDead(path) ? file : undefined;
   } catch {
-    return undefined; // nothing is there, or nothing that we may see: binding will tell
+    return undefined; // absent or not accessible: bind reports the cause
   }
 }
 
-/** The test by what `node:net` says. */
+/** The {@linkcode DeadTest} of `node:net`: whether a connection is refused. */
 export function isRefused(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(path);
@@ -33,8 +39,9 @@ export function isRefused(path: string): Promise<boolean> {
 }
 
 /**
- * The test on Bun, whose `node:net` calls it refused too when a live socket has a full backlog, and when it is one for datagrams. Its `fetch` tells the
- * truth; it is asked only then, lest a live server that speaks something else gets a request.
+ * The {@linkcode DeadTest} on Bun. Bun's `node:net` also reports "refused" for a live socket with a
+ * full backlog, and for a datagram socket. Its `fetch` reports the truth, but sends a request to a
+ * live server of any protocol, so it is only used after a refusal.
  */
 export async function isRefusedOnBun(path: string): Promise<boolean> {
   if (!await isRefused(path) || isOutOfDescriptors()) return false;
@@ -47,7 +54,10 @@ export async function isRefusedOnBun(path: string): Promise<boolean> {
   }
 }
 
-/** Whether this process can open no more files, which Bun calls a refusal, or by no code at all. */
+/**
+ * Reports whether this process has run out of file descriptors, which Bun reports as a refusal or
+ * without a code.
+ */
 export function isOutOfDescriptors(): boolean {
   try {
     closeSync(openSync("/dev/null", "r"));
@@ -58,7 +68,7 @@ export function isOutOfDescriptors(): boolean {
   }
 }
 
-/** What the system would have said then. */
-export function noFileLeft(cause: unknown): Error {
-  return Object.assign(new Error("No file is left", { cause }), { code: "EMFILE" });
+/** Returns the error that the system would have reported: EMFILE. */
+export function descriptorLimitError(cause: unknown): Error {
+  return Object.assign(new Error("The process has no file descriptors left", { cause }), { code: "EMFILE" });
 }

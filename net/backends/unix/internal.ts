@@ -1,6 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What other rooms of the library use of `net/backends/unix/`. Not for users: nothing of it is. */
+/** What the rest of the library imports from `net/backends/unix/`. Not public. */
 export { bindError, SocketFile } from "./_path.ts";
-export { type DeadTest, findDeadSocket, isOutOfDescriptors, isRefused, isRefusedOnBun, noFileLeft } from "./_probe.ts";
-export { sweepRooms } from "./_room.ts";
+export {
+  type DeadTest,
+  descriptorLimitError,
+  findDeadSocket,
+  isOutOfDescriptors,
+  isRefused,
+  isRefusedOnBun,
+} from "./_probe.ts";
+export { removeStaleFiles } from "./_private_folder.ts";

@@ -7,14 +7,18 @@ import { attempt, readPattern, turns, writePieces } from "../check_flow/internal
 import { expect, expectError, expectSame, pattern } from "../internal.ts";
 import { connected, listening, type NetCheck } from "./_net_check.ts";
 
-/** The contract of accepting. */
+/** Checks of `accept()`. */
 export const acceptChecks: readonly NetCheck[] = [
   {
     name: "accept() that is cancelled loses no connection",
     async run(subject) {
       const { net, sw } = subject;
       const listener = await listening(subject);
-      expectSame(await attempt(() => listener.accept(sw)), undefined, "what accept() gives while nobody connects");
+      expectSame(
+        await attempt(() => listener.accept(sw)),
+        undefined,
+        "the result of accept() while no client connects",
+      );
       for (let i = 0; i < 5; i++) {
         const [client, server] = await both(
           () => net.connect(sw, listener.address),
@@ -26,14 +30,14 @@ export const acceptChecks: readonly NetCheck[] = [
     },
   },
   {
-    name: "accept() twice at once gives two connections, first come, first served",
+    name: "accept() serves concurrent calls in FIFO order",
     async run(subject) {
       const { net, sw } = subject;
       const listener = await listening(subject);
       const order: string[] = [];
-      const accept = async (who: string) => {
+      const accept = async (name: string) => {
         const flow = await listener.accept(sw);
-        order.push(who);
+        order.push(name);
         return flow;
       };
       const connect = () => net.connect(sw, listener.address);
@@ -46,7 +50,7 @@ export const acceptChecks: readonly NetCheck[] = [
     },
   },
   {
-    name: "accept() finds the connections that came before it",
+    name: "accept() returns connections that were made before the call",
     async run(subject) {
       const { net, sw } = subject;
       const listener = await listening(subject);

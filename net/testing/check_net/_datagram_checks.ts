@@ -7,10 +7,10 @@ import { attempt, bytesOf, inCancelledScope, turns } from "../check_flow/interna
 import { expect, expectBytes, expectError, expectSame } from "../internal.ts";
 import { expectCode, finishedSwitch, type NetCheck, type NetSubject } from "./_net_check.ts";
 
-/** The contract of datagram sockets, where there are any. */
+/** Checks of datagram sockets, for networks with the feature `datagrams`. */
 export const datagramChecks: readonly NetCheck[] = [
   {
-    name: "datagramSocket() is there or is not_supported, as the feature says",
+    name: "datagramSocket() works with the feature `datagrams`, and is not_supported without it",
     async run(subject) {
       const open = () => subject.net.datagramSocket(subject.sw, udp(subject.ip, 0));
       if (!subject.net.features.has("datagrams")) await expectCode(open, "not_supported", "datagramSocket()");
@@ -21,7 +21,7 @@ export const datagramChecks: readonly NetCheck[] = [
     {
       name: "send() and recv() keep the boundaries of datagrams, also of an empty one",
       async run(subject) {
-        const [a, b] = await two(subject);
+        const [a, b] = await socketPair(subject);
         for (const text of ["foo", "bar", "foobar", "cellar door", ""]) {
           await a.send(bytesOf(text), b.local);
           await expectDatagram(b, text, a.local);
@@ -31,15 +31,15 @@ export const datagramChecks: readonly NetCheck[] = [
     {
       name: "send() makes one datagram of several pieces",
       async run(subject) {
-        const [a, b] = await two(subject);
+        const [a, b] = await socketPair(subject);
         await a.send([bytesOf("foo"), bytesOf(""), bytesOf("bar")], b.local);
         await expectDatagram(b, "foobar", a.local);
       },
     },
     {
-      name: "recv() into too small a buffer says so, and loses the rest",
+      name: "recv() into too small a buffer reports the truncation, and drops the rest",
       async run(subject) {
-        const [a, b] = await two(subject);
+        const [a, b] = await socketPair(subject);
         await a.send(bytesOf("foobar"), b.local);
         await a.send(bytesOf("next"), b.local);
         const buffer = new Uint8Array(3);
@@ -53,7 +53,7 @@ export const datagramChecks: readonly NetCheck[] = [
     {
       name: "recvMany() takes all that have arrived, in order",
       async run(subject) {
-        const [a, b] = await two(subject);
+        const [a, b] = await socketPair(subject);
         for (let i = 0; i < 5; i++) await a.send(Uint8Array.of(i), b.local);
         const got: number[] = [];
         while (got.length < 5) {
@@ -67,8 +67,12 @@ export const datagramChecks: readonly NetCheck[] = [
     {
       name: "recv() that is cancelled loses no datagram",
       async run(subject) {
-        const [a, b] = await two(subject);
-        expectSame(await attempt(() => b.recv(new Uint8Array(9))), undefined, "what recv() gives while nobody sends");
+        const [a, b] = await socketPair(subject);
+        expectSame(
+          await attempt(() => b.recv(new Uint8Array(9))),
+          undefined,
+          "the result of recv() while none is sent",
+        );
         await a.send(bytesOf("kept"), b.local);
         await expectDatagram(b, "kept", a.local);
       },
@@ -76,7 +80,7 @@ export const datagramChecks: readonly NetCheck[] = [
     {
       name: "recv() beside another one is a BusyError, and is woken by close()",
       async run(subject) {
-        const [a] = await two(subject);
+        const [a] = await socketPair(subject);
         const wait = () => expectError(() => a.recv(new Uint8Array(9)), ClosedError, "recv() of a closed socket");
         await both(wait, async () => {
           await turns(5);
@@ -92,8 +96,8 @@ export const datagramChecks: readonly NetCheck[] = [
     {
       name: "send() without an address, to port 0, or to an address of another kind is refused",
       async run(subject) {
-        const [a] = await two(subject);
-        await expectError(() => a.send(bytesOf("x")), TypeError, "send() to nowhere");
+        const [a] = await socketPair(subject);
+        await expectError(() => a.send(bytesOf("x")), TypeError, "send() without an address");
         await expectError(() => a.send(bytesOf("x"), udp(subject.ip, 0)), RangeError, "send() to port 0");
         const stream = tcp(subject.ip, 80) as never;
         await expectError(() => a.send(bytesOf("x"), stream), TypeError, "send() to a TCP address");
@@ -102,7 +106,7 @@ export const datagramChecks: readonly NetCheck[] = [
     {
       name: "send() of more than a datagram can hold is message_too_large",
       async run(subject) {
-        const [a, b] = await two(subject);
+        const [a, b] = await socketPair(subject);
         const size = subject.ip.version === 4 ? 65_507 : 65_527;
         const send = () => a.send(new Uint8Array(size + 1), b.local);
         await expectCode(send, "message_too_large", `send() of ${size + 1} bytes`);
@@ -111,11 +115,11 @@ export const datagramChecks: readonly NetCheck[] = [
       },
     },
     {
-      name: "a connected socket sends to one address, and hears nobody else",
+      name: "a connected socket sends to, and receives from, its peer only",
       async run(subject) {
-        const [a, b] = await two(subject);
+        const [a, b] = await socketPair(subject);
         const c = await subject.net.datagramSocket(subject.sw, udp(subject.ip, 0), { remote: a.local });
-        await b.send(bytesOf("from a stranger"), c.local);
+        await b.send(bytesOf("from another sender"), c.local);
         await c.send(bytesOf("hello"));
         await expectDatagram(a, "hello", c.local);
         await a.send(bytesOf("hello you"), c.local);
@@ -124,9 +128,9 @@ export const datagramChecks: readonly NetCheck[] = [
       },
     },
     {
-      name: "an unbound socket has a port, and can be answered",
+      name: "an unbound socket has an ephemeral port, and receives answers",
       async run(subject) {
-        const [a] = await two(subject);
+        const [a] = await socketPair(subject);
         const kind = subject.ip.version === 4 ? "udp4" : "udp6";
         const sender: DatagramSocket = await subject.net.datagramSocket(subject.sw, kind);
         await sender.send(bytesOf("ping"), a.local);
@@ -137,9 +141,9 @@ export const datagramChecks: readonly NetCheck[] = [
       },
     },
     {
-      name: "datagramSocket() on a port in use is address_in_use, and says where",
+      name: "datagramSocket() on a port in use is address_in_use, and names the address",
       async run(subject) {
-        const [{ local }] = await two(subject);
+        const [{ local }] = await socketPair(subject);
         const again = () => subject.net.datagramSocket(subject.sw, local);
         const error = await expectCode(again, "address_in_use", "datagramSocket() on a port in use");
         expect(error.context.some((step) => step.includes(formatAddress(local))), `Expected the address: ${error}`);
@@ -148,9 +152,9 @@ export const datagramChecks: readonly NetCheck[] = [
     {
       name: "datagramSocket() refuses a finished switch, and a cancelled scope",
       async run({ net, sw, ip }) {
-        const over = await finishedSwitch();
+        const ended = await finishedSwitch();
         await expectError(
-          () => net.datagramSocket(over, udp(ip, 0)),
+          () => net.datagramSocket(ended, udp(ip, 0)),
           TypeError,
           "datagramSocket() of a finished switch",
         );
@@ -180,7 +184,7 @@ function withDatagrams(checks: readonly NetCheck[]): NetCheck[] {
   }));
 }
 
-async function two({ net, sw, ip }: NetSubject): Promise<DatagramSocket<UdpAddress>[]> {
+async function socketPair({ net, sw, ip }: NetSubject): Promise<DatagramSocket<UdpAddress>[]> {
   return [await net.datagramSocket(sw, udp(ip, 0)), await net.datagramSocket(sw, udp(ip, 0))];
 }
 

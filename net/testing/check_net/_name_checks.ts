@@ -4,10 +4,10 @@ import { both, Cancelled } from "../../../switch/mod.ts";
 import { formatAddress, hostAddress, NetError, tcp, udp, withTcpConnect } from "../../mod.ts";
 import { inCancelledScope, readPattern, writePieces } from "../check_flow/internal.ts";
 import { expect, expectError, expectSame, pattern } from "../internal.ts";
-import { deserted, expectCode, expectContext, listening, type NetCheck } from "./_net_check.ts";
+import { expectCode, expectContext, listening, type NetCheck, refusingAddress } from "./_net_check.ts";
 
-/** What is no host name, though some systems take it for an address. */
-const nobody = [
+/** Invalid host names, some of which resolvers take for addresses. */
+const invalidNames = [
   "",
   "127.1",
   "0x7f000001",
@@ -18,24 +18,26 @@ const nobody = [
   "１２７.0.0.1",
 ];
 
-/** The contract of names. */
+/** Checks of name resolution. */
 export const nameChecks: readonly NetCheck[] = [
   {
-    name: "getAddrInfo() of a literal gives it, of the kind that was asked for",
+    name: "getAddrInfo() of an IP address returns it, for the requested transports",
     async run({ net }) {
-      const look = async (options?: Parameters<typeof net.getAddrInfo>[1]) =>
+      const lookUp = async (options?: Parameters<typeof net.getAddrInfo>[1]) =>
         (await net.getAddrInfo("192.0.2.7", options)).map(formatAddress).join();
-      expectSame(await look({ type: "stream" }), "tcp:192.0.2.7:0", "a stream address without a service");
-      expectSame(await look({ type: "datagram", service: "53" }), "udp:192.0.2.7:53", "a datagram address");
-      expectSame(await look({ service: "80" }), "tcp:192.0.2.7:80,udp:192.0.2.7:80", "both kinds");
+      expectSame(await lookUp({ type: "stream" }), "tcp:192.0.2.7:0", "a stream address without a service");
+      expectSame(await lookUp({ type: "datagram", service: "53" }), "udp:192.0.2.7:53", "a datagram address");
+      expectSame(await lookUp({ service: "80" }), "tcp:192.0.2.7:80,udp:192.0.2.7:80", "both kinds");
       const [six] = await net.getAddrInfo("2001:db8::7", { type: "stream", service: "http" });
       expectSame(formatAddress(six), "tcp:[2001:db8::7]:80", "a literal with a service by name");
     },
   },
   {
-    name: "getAddrInfo() of what can be no host name is NONAME",
+    name: "getAddrInfo() of an invalid host name is NONAME",
     async run({ net }) {
-      for (const name of nobody) await expectLookupCode(() => net.getAddrInfo(name), "NONAME", JSON.stringify(name));
+      for (const name of invalidNames) {
+        await expectLookupCode(() => net.getAddrInfo(name), "NONAME", JSON.stringify(name));
+      }
     },
   },
   {
@@ -55,29 +57,7 @@ export const nameChecks: readonly NetCheck[] = [
     },
   },
   {
-    name: "addresses() of a literal yields it, of any other name what getAddrInfo() returns",
-    async run({ net, name }) {
-      const read = async (name: string) => (await collect(net.addresses(name))).join();
-      expectSame(await read("192.0.2.7"), "192.0.2.7", "the addresses of a literal");
-      if (name === undefined) return;
-      const known = await net.getAddrInfo(name, { type: "stream" });
-      const same = known.map(({ ip }) => `${ip}`).sort().join() === (await read(name)).split(",").sort().join();
-      expect(same, "Expected addresses() to yield each address of getAddrInfo() once");
-    },
-  },
-  {
-    name: "addresses() fails as getAddrInfo() does",
-    async run({ net }) {
-      for (const name of nobody) {
-        await expectLookupCode(() => collect(net.addresses(name)), "NONAME", JSON.stringify(name));
-      }
-      await inCancelledScope(async () => {
-        await expectError(() => collect(net.addresses("192.0.2.7")), Cancelled, "addresses() in a cancelled scope");
-      });
-    },
-  },
-  {
-    name: "getServices() of what can be no name is NONAME",
+    name: "getServices() of an invalid name is NONAME",
     async run({ net }) {
       for (const name of ["", "a b", "_http._tcp.a\0b"]) {
         await expectLookupCode(() => net.getServices(name), "NONAME", JSON.stringify(name));
@@ -85,17 +65,17 @@ export const nameChecks: readonly NetCheck[] = [
     },
   },
   {
-    name: "getNameInfo() gives a name, and the name of the service or its number",
+    name: "getNameInfo() returns a host name, and the service's name or port",
     needs: "name",
     async run({ net, ip }) {
       const { hostname, service } = await net.getNameInfo(tcp(ip, 80));
       expect(typeof hostname === "string" && hostname !== "", `Expected a name: ${hostname}`);
       expectSame(service, "http", "the service of port 80");
-      expectSame((await net.getNameInfo(udp(ip, 48_999))).service, "48999", "the service of a port that has none");
+      expectSame((await net.getNameInfo(udp(ip, 48_999))).service, "48999", "the service of a port without a name");
     },
   },
   {
-    name: "connect() to a name leads to its address",
+    name: "connect() to a name connects to its address",
     needs: "name",
     async run(subject) {
       const { net, sw, name } = subject;
@@ -104,16 +84,16 @@ export const nameChecks: readonly NetCheck[] = [
         () => net.connect(sw, hostAddress(name, listener.address.port)),
         () => listener.accept(sw),
       );
-      expectSame(formatAddress(client.peer), formatAddress(listener.address), "where the name led");
+      expectSame(formatAddress(client.peer), formatAddress(listener.address), "the peer's address");
       await both(() => writePieces(client, pattern(0, 100)), () => readPattern(server, 0, 100));
     },
   },
   {
-    name: "connect() to a name whose addresses all fail tells every attempt",
+    name: "connect() to a name whose addresses all fail reports every attempt",
     needs: "name",
     async run(subject) {
       const { net, sw, name } = subject;
-      const target = hostAddress(name, (await deserted(subject)).port);
+      const target = hostAddress(name, (await refusingAddress(subject)).port);
       const error = await expectError(() => net.connect(sw, target), NetError, "connect() to a name");
       expectContext(error, `connecting to ${formatAddress(target)}`);
       const { cause } = error;
@@ -125,7 +105,7 @@ export const nameChecks: readonly NetCheck[] = [
     },
   },
   {
-    name: "withTcpConnect() connects to a name, and closes the connection afterwards",
+    name: "withTcpConnect() connects to a name, and closes the connection",
     needs: "name",
     async run(subject) {
       const { net, sw, name } = subject;
@@ -136,7 +116,7 @@ export const nameChecks: readonly NetCheck[] = [
         async () => {
           const server = await listener.accept(sw);
           await readPattern(server, 0, 100);
-          expectSame(await server.read(new Uint8Array(1)), null, "what is read once the other side has closed");
+          expectSame(await server.read(new Uint8Array(1)), null, "what is read after the peer has closed");
         },
       );
     },

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What the checks of networks share. */
+/** Shared helpers of the checks of a network. */
 import { both, Switch } from "../../../switch/mod.ts";
 import {
   type IpAddress,
@@ -15,50 +15,55 @@ import {
 } from "../../mod.ts";
 import { expect, expectError, expectSame } from "../internal.ts";
 
-/** A network under test, and what is known of it. */
+/** A network under test. */
 export interface NetSubject {
   readonly net: Net;
-  /** Owns what a check opens. It ends with the check. */
+  /** The switch of the check, which owns what it opens. */
   readonly sw: Switch;
   /** An address of the network's own host. */
   readonly ip: IpAddress;
-  /** Gives a Unix path that nobody uses. */
+  /** Returns an unused Unix path, a new one on each call. */
   readonly unixPath: () => UnixAddress;
-  /** A name that leads to `ip`. */
+  /** A host name that resolves to `ip`. */
   readonly name: string;
 }
 
 /** One check of a network. */
 export interface NetCheck {
   readonly name: string;
-  /** What must be known of the network for this check to be run. */
+  /** An option of {@linkcode checkNet} without which this check is skipped. */
   readonly needs?: "unixPath" | "name";
   run(subject: NetSubject): Promise<void>;
 }
 
-/** Our own address with a port that the system chooses. */
-export function here({ ip }: NetSubject): TcpAddress {
+/** Returns the network's address with port 0. */
+export function anyPort({ ip }: NetSubject): TcpAddress {
   return tcp(ip, 0);
 }
 
-/** Listens where nobody else does. */
+/** Listens on an ephemeral port. */
 export function listening(subject: NetSubject): Promise<ListeningSocket<TcpAddress>> {
-  return subject.net.listen(subject.sw, here(subject));
+  return subject.net.listen(subject.sw, anyPort(subject));
 }
 
-/** A connection: the one who connected, and the one who accepted. */
+/** Opens a connection: returns the client's end and the server's. */
 export async function connected(subject: NetSubject, listener: ListeningSocket): Promise<[StreamSocket, StreamSocket]> {
   const { net, sw } = subject;
   return await both(() => net.connect(sw, listener.address), () => listener.accept(sw));
 }
 
-/** A TCP address on which nobody listens, and no other process will: it is that of a client, which lives as long as the check. */
-export async function deserted(subject: NetSubject): Promise<TcpAddress> {
+/**
+ * Returns a TCP address on which nothing listens, and nothing will: a connected client holds its
+ * port for as long as the check runs.
+ */
+export async function refusingAddress(subject: NetSubject): Promise<TcpAddress> {
   const [client] = await connected(subject, await listening(subject));
   return client.local as TcpAddress;
 }
 
-/** Throws unless `operation` rejects with a {@linkcode NetError} of that code, and gives the error. */
+/**
+ * Throws unless `operation` rejects with a {@linkcode NetError} of that code; returns the error.
+ */
 export async function expectCode(
   operation: () => Promise<unknown>,
   code: NetErrorCode,
@@ -69,7 +74,7 @@ export async function expectCode(
   return error;
 }
 
-/** Throws unless the error says what was done. */
+/** Throws unless the error's context has `step`. */
 export function expectContext(error: NetError, step: string): void {
   expect(
     error.context.includes(step),
@@ -77,7 +82,7 @@ export function expectContext(error: NetError, step: string): void {
   );
 }
 
-/** A switch that has ended. */
+/** Returns a switch that has ended. */
 export async function finishedSwitch(): Promise<Switch> {
   return await Switch.run((sw) => sw);
 }

@@ -7,10 +7,10 @@ import { bytesOf, turns, writePieces } from "../check_flow/internal.ts";
 import { expect, expectBytes, expectError, expectSame, pattern } from "../internal.ts";
 import { connected, expectCode, expectContext, listening, type NetCheck } from "./_net_check.ts";
 
-/** The contract of connections, and of what stands on them. */
+/** Checks of connections, and of servers. */
 export const socketChecks: readonly NetCheck[] = [
   {
-    name: "abort() resets the connection for the other side, for good",
+    name: "abort() resets the peer's connection permanently",
     async run(subject) {
       const [client, server] = await connected(subject, await listening(subject));
       const reading = expectCode(
@@ -21,14 +21,14 @@ export const socketChecks: readonly NetCheck[] = [
       await turns(5);
       client.abort();
       expectContext(await reading, `reading from ${formatAddress(server.peer)}`);
-      await expectCode(() => server.read(new Uint8Array(9)), "connection_reset", "read() once more");
+      await expectCode(() => server.read(new Uint8Array(9)), "connection_reset", "a second read()");
       await expectError(() => client.read(new Uint8Array(9)), ClosedError, "read() after abort()");
       client.abort();
       await client.close();
     },
   },
   {
-    name: "close() lets what was taken arrive, and then the end",
+    name: "close() delivers what was written, then the end",
     async run(subject) {
       const [client, server] = await connected(subject, await listening(subject));
       const size = 300_000;
@@ -39,19 +39,19 @@ export const socketChecks: readonly NetCheck[] = [
     },
   },
   {
-    name: "setOption() and getOption() of what is no option are invalid_option",
+    name: "setOption() and getOption() of an unknown option are invalid_option",
     async run(subject) {
       const listener = await listening(subject);
       for (const socket of [listener, ...await connected(subject, listener)]) {
         const set = async () => await socket.setOption("SO_SUCH" as never, 1 as never);
         const get = async () => await socket.getOption("SO_SUCH" as never);
-        await expectCode(set, "invalid_option", "setOption() of what is no option");
-        await expectCode(get, "invalid_option", "getOption() of what is no option");
+        await expectCode(set, "invalid_option", "setOption() of an unknown option");
+        await expectCode(get, "invalid_option", "getOption() of an unknown option");
       }
     },
   },
   {
-    name: "getOption() gives what was set, or says that it cannot be known",
+    name: "getOption() returns what was set, where options are supported",
     async run(subject) {
       const [client] = await connected(subject, await listening(subject));
       for (const value of [true, false]) {
@@ -66,7 +66,7 @@ export const socketChecks: readonly NetCheck[] = [
     },
   },
   {
-    name: "runServer() serves everybody, and ends when it is told to, with its connections closed",
+    name: "runServer() serves every client, and stops on request with its connections closed",
     async run(subject) {
       const { net } = subject;
       const listener = await listening(subject);
@@ -78,7 +78,7 @@ export const socketChecks: readonly NetCheck[] = [
           },
           stop,
         });
-      const [given] = await both(serve, async () => {
+      const [result] = await both(serve, async () => {
         for (let i = 0; i < 3; i++) {
           await Switch.run(async (sw) => {
             expectBytes(await readAll(await net.connect(sw, listener.address)), bytesOf("hello"), "what was served");
@@ -86,16 +86,16 @@ export const socketChecks: readonly NetCheck[] = [
         }
         resolve("stopped");
       });
-      expectSame(given, "stopped", "what runServer() gives");
+      expectSame(result, "stopped", "the result of runServer()");
     },
   },
   {
-    name: "a network gives no way to change it",
+    name: "a network is immutable",
     run({ net }) {
       expect(Object.isFrozen(net), "Expected the network to be frozen");
       const before = [...net.features].sort().join();
       (net.features as Set<string>).add("anything");
-      expectSame([...net.features].sort().join(), before, "the features after somebody has changed a copy");
+      expectSame([...net.features].sort().join(), before, "the features after a copy was changed");
       return Promise.resolve();
     },
   },

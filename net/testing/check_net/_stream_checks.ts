@@ -5,20 +5,20 @@ import { formatAddress, NetError, sameAddress, type StreamSocket, tcp, udp } fro
 import { expectEnd, inCancelledScope, readPattern, writePieces } from "../check_flow/internal.ts";
 import { expect, expectError, expectSame, pattern } from "../internal.ts";
 import {
+  anyPort,
   connected,
-  deserted,
   expectCode,
   expectContext,
   finishedSwitch,
-  here,
   listening,
   type NetCheck,
+  refusingAddress,
 } from "./_net_check.ts";
 
-/** The contract of connecting and listening. */
+/** Checks of `connect()` and `listen()`. */
 export const streamChecks: readonly NetCheck[] = [
   {
-    name: "listen() on port 0 tells the real port, and a client can use it",
+    name: "listen() on port 0 reports the real port, and clients connect to it",
     async run(subject) {
       const listener = await listening(subject);
       expect(listener.address.port > 0, `Expected a real port: ${listener.address.port}`);
@@ -44,32 +44,36 @@ export const streamChecks: readonly NetCheck[] = [
     },
   },
   {
-    name: "connect() where nobody listens is connection_refused, and says where",
+    name: "connect() without a listener is connection_refused, and names the address",
     async run(subject) {
-      const address = await deserted(subject);
+      const address = await refusingAddress(subject);
       const { net, sw } = subject;
-      const error = await expectCode(() => net.connect(sw, address), "connection_refused", "connect() to nobody");
+      const error = await expectCode(
+        () => net.connect(sw, address),
+        "connection_refused",
+        "connect() without a listener",
+      );
       expectContext(error, `connecting to ${formatAddress(address)}`);
     },
   },
   {
-    name: "connect() may be told where to connect from",
+    name: "connect() connects from bindTo",
     async run(subject) {
       const { net, sw, ip } = subject;
       const listener = await listening(subject);
       const other = await listening(subject);
       await other.close();
-      const { port } = other.address; // which is free again
+      const { port } = other.address; // free again
       const [client, server] = await both(
         () => net.connect(sw, listener.address, { bindTo: tcp(ip, port) }),
         () => listener.accept(sw),
       );
-      expectSame(formatAddress(client.local), formatAddress(tcp(ip, port)), "the address that was asked for");
-      expectSame(formatAddress(server.peer), formatAddress(tcp(ip, port)), "the address that the other side sees");
+      expectSame(formatAddress(client.local), formatAddress(tcp(ip, port)), "the requested address");
+      expectSame(formatAddress(server.peer), formatAddress(tcp(ip, port)), "the address that the server sees");
     },
   },
   {
-    name: "connect() refuses what is no stream address, and a timeout that is no time",
+    name: "connect() refuses other kinds of addresses, and an invalid timeout",
     async run({ net, sw, ip }) {
       const bad = () => net.connect(sw, udp(ip, 80) as never);
       await expectError(bad, TypeError, "connect() to a UDP address");
@@ -79,7 +83,7 @@ export const streamChecks: readonly NetCheck[] = [
     },
   },
   {
-    name: "listen() on a port in use is address_in_use, and says where",
+    name: "listen() on a port in use is address_in_use, and names the address",
     async run(subject) {
       const { net, sw } = subject;
       const { address } = await listening(subject);
@@ -88,24 +92,24 @@ export const streamChecks: readonly NetCheck[] = [
     },
   },
   {
-    name: "listen() on a port that was closed takes it again",
+    name: "listen() binds a port that was closed",
     async run(subject) {
       const listener = await listening(subject);
-      await connected(subject, listener); // so that no other process gets the port meanwhile
+      await connected(subject, listener); // keeps the port from other processes
       await listener.close();
       const again = await subject.net.listen(subject.sw, listener.address);
       await connected(subject, again);
     },
   },
   {
-    name: "connect(), listen() and accept() refuse a finished switch, and take nothing",
+    name: "connect(), listen() and accept() refuse a finished switch, and take no connection",
     async run(subject) {
       const { net } = subject;
-      const over = await finishedSwitch();
+      const ended = await finishedSwitch();
       const listener = await listening(subject);
-      await expectError(() => net.connect(over, listener.address), TypeError, "connect() under a finished switch");
-      await expectError(() => net.listen(over, here(subject)), TypeError, "listen() under a finished switch");
-      await expectError(() => listener.accept(over), TypeError, "accept() under a finished switch");
+      await expectError(() => net.connect(ended, listener.address), TypeError, "connect() under a finished switch");
+      await expectError(() => net.listen(ended, anyPort(subject)), TypeError, "listen() under a finished switch");
+      await expectError(() => listener.accept(ended), TypeError, "accept() under a finished switch");
       await connected(subject, listener);
     },
   },
@@ -116,7 +120,7 @@ export const streamChecks: readonly NetCheck[] = [
       const listener = await listening(subject);
       await inCancelledScope(async () => {
         await expectError(() => net.connect(sw, listener.address), Cancelled, "connect() in a cancelled scope");
-        await expectError(() => net.listen(sw, here(subject)), Cancelled, "listen() in a cancelled scope");
+        await expectError(() => net.listen(sw, anyPort(subject)), Cancelled, "listen() in a cancelled scope");
         await expectError(() => listener.accept(sw), Cancelled, "accept() in a cancelled scope");
       });
       await connected(subject, listener);
@@ -127,13 +131,13 @@ export const streamChecks: readonly NetCheck[] = [
     async run(subject) {
       const { net, sw } = subject;
       const listener = await listening(subject);
-      const { server, gone } = await Switch.run(async (inner) => {
-        const own = await net.listen(inner, here(subject));
+      const { server, closed } = await Switch.run(async (inner) => {
+        const own = await net.listen(inner, anyPort(subject));
         const [, server] = await both(() => net.connect(inner, listener.address), () => listener.accept(sw));
-        return { server, gone: own.address };
+        return { server, closed: own.address };
       });
       await expectEnd(server);
-      await expectCode(() => net.connect(sw, gone), "connection_refused", "connect() to a listener that is gone");
+      await expectCode(() => net.connect(sw, closed), "connection_refused", "connect() to a closed listener");
     },
   },
   {
@@ -150,13 +154,13 @@ export const streamChecks: readonly NetCheck[] = [
           inner.fail(new Failure());
         });
       await expectError(fail, Failure, "the switch");
-      await expectOver(servers[0]);
+      await expectClosed(servers[0]);
     },
   },
 ];
 
-/** The other side has closed, in whatever way. */
-async function expectOver(flow: StreamSocket): Promise<void> {
+/** Throws unless the peer has closed or reset the connection. */
+async function expectClosed(flow: StreamSocket): Promise<void> {
   try {
     await expectEnd(flow);
   } catch (error) {

@@ -6,15 +6,15 @@ import { readPattern, writePieces } from "../check_flow/internal.ts";
 import { expectError, expectSame, pattern } from "../internal.ts";
 import { expectCode, expectContext, type NetCheck } from "./_net_check.ts";
 
-/** The contract of Unix sockets. */
+/** Checks of Unix sockets. */
 export const unixChecks: readonly NetCheck[] = [
   {
-    name: "listen() on a Unix path can be connected to, by an unnamed client",
+    name: "listen() on a Unix path accepts unnamed clients",
     needs: "unixPath",
     async run({ net, sw, unixPath }) {
       const address = unixPath();
       const listener = await net.listen(sw, address);
-      expectSame(formatAddress(listener.address), formatAddress(address), "where it listens");
+      expectSame(formatAddress(listener.address), formatAddress(address), "the listener's address");
       const [client, server] = await both(() => net.connect(sw, address), () => listener.accept(sw));
       await both(() => writePieces(client, pattern(0, 100)), () => readPattern(server, 0, 100));
       expectSame(formatAddress(client.peer), formatAddress(address), "the peer of the client");
@@ -29,21 +29,21 @@ export const unixChecks: readonly NetCheck[] = [
       const address = unixPath();
       const listener = await net.listen(sw, address);
       await listener.close();
-      await expectCode(() => net.connect(sw, address), "not_found", "connect() to a path that is gone");
+      await expectCode(() => net.connect(sw, address), "not_found", "connect() to a removed path");
       await net.listen(sw, address);
     },
   },
   {
-    name: "connect() to a Unix path that does not exist is not_found, and says where",
+    name: "connect() to a missing Unix path is not_found, and names it",
     needs: "unixPath",
     async run({ net, sw, unixPath }) {
       const address = unixPath();
-      const error = await expectCode(() => net.connect(sw, address), "not_found", "connect() to no path");
+      const error = await expectCode(() => net.connect(sw, address), "not_found", "connect() to a missing path");
       expectContext(error, `connecting to ${formatAddress(address)}`);
     },
   },
   {
-    name: "listen() on a Unix path in use is address_in_use, reuseAddr or not, and harms nobody",
+    name: "listen() on a Unix path in use is address_in_use, also with reuseAddr, and does no harm",
     needs: "unixPath",
     async run({ net, sw, unixPath }) {
       const address = unixPath();
@@ -52,7 +52,7 @@ export const unixChecks: readonly NetCheck[] = [
         const again = () => net.listen(sw, address, { reuseAddr });
         await expectCode(again, "address_in_use", `listen() with reuseAddr ${reuseAddr}`);
       }
-      // With `reuseAddr` it was asked whether it lives, so there may be a connection that is over.
+      // With `reuseAddr`, the listener is probed by a connection that closes at once.
       const server = async () => {
         for (;;) {
           const flow = await listener.accept(sw);
@@ -75,7 +75,7 @@ export const unixChecks: readonly NetCheck[] = [
     },
   },
   {
-    name: "an abstract Unix name works where there is the feature, and is not_supported elsewhere",
+    name: "an abstract Unix name works, or is not_supported without the feature",
     needs: "unixPath",
     async run({ net, sw, unixPath }) {
       const address = unix(`\0${unixPath().path}`);
@@ -87,7 +87,7 @@ export const unixChecks: readonly NetCheck[] = [
       const [client, server] = await both(() => net.connect(sw, address), () => listener.accept(sw));
       await both(() => writePieces(client, pattern(0, 100)), () => readPattern(server, 0, 100));
       await listener.close();
-      await expectCode(() => net.connect(sw, address), "connection_refused", "connect() to a name that is gone");
+      await expectCode(() => net.connect(sw, address), "connection_refused", "connect() to a removed name");
     },
   },
 ];

@@ -14,22 +14,26 @@ import { socketChecks } from "./_socket_checks.ts";
 import { streamChecks } from "./_stream_checks.ts";
 import { unixChecks } from "./_unix_checks.ts";
 
-/** Options for {@linkcode checkNet}: what is known of the network. What it can do, it says itself, by {@linkcode Net.features}. */
+/**
+ * Options for {@linkcode checkNet}. What the network can do is taken from {@linkcode Net.features}.
+ */
 export interface CheckNetOptions {
   /**
-   * An address of the network's own host, at which it can be reached from itself.
+   * An address of the network's own host, reachable from itself.
    *
    * @default {IpAddress.loopback4}
    */
   ip?: IpAddress | undefined;
   /**
-   * Gives a Unix path that nobody uses, another one on each call. Without it most checks of Unix sockets are left out.
+   * Returns an unused Unix path, a new one on each call. Without it, most checks of Unix sockets
+   * are skipped.
    *
    * @default {undefined}
    */
   unixPath?: (() => UnixAddress) | undefined;
   /**
-   * A host name that leads to `ip`, be it among others. Without it the checks of connecting to names are left out.
+   * A host name that resolves to `ip`, possibly among others. Without it, the checks of connecting
+   * to names are skipped.
    *
    * @default {undefined}
    */
@@ -43,17 +47,21 @@ export interface CheckNetOptions {
 }
 
 /**
- * The contract of networks, as checks that any test runner can run: connecting, listening, accepting, closing, ownership by switches, cancellation,
- * error codes, Unix sockets, names, datagrams, and {@linkcode checkFlow} over the connections. Each check makes a network of its own.
+ * Returns the contract of networks, as checks for any test runner: connecting, listening,
+ * accepting, closing, ownership by switches, cancellation, error codes, Unix sockets, names,
+ * datagrams, and {@linkcode checkFlow} over the connections. Each check creates its own network.
  *
- * What only time, the file system or a broken system would show is not checked: `timeout`, `mode`, `reuseAddr`, errors of accepting.
+ * What needs time, the file system or a failing system is not checked: `timeout`, `mode`,
+ * `reuseAddr`, errors of accepting.
  *
- * A network is frozen, for it must give no way to change it. One that lacks a feature must say so: what depends on it is checked to be `not_supported` then, or left out. One that breaks the contract fails
- * a check, or makes it wait for ever: the runner's own time limit is needed.
+ * A network must be frozen. If it lacks a feature, what depends on it must be `not_supported`, or
+ * its checks are skipped. A network that breaks the contract fails a check or makes it wait
+ * forever, so give the test runner a time limit.
  *
- * @param make Makes the network for a check. What it opens itself belongs to the switch.
- * @param options What is known of the network.
+ * @param make Creates the network of a check. What it opens itself belongs to the switch.
+ * @param options What is known about the network.
  * @returns The checks.
+ * @throws {TypeError} If `make` is not a function, or `options` is not an object.
  *
  * @example The contract over the real network
  * ```ts
@@ -74,15 +82,15 @@ export function checkNet(make: (sw: Switch) => Promise<Net>, options?: CheckNetO
   const run = (check: NetCheck) => Switch.run(async (sw) => await check.run(await subject(sw)));
   const pair = async (sw: Switch) => {
     const { net, ip } = await subject(sw);
-    // Checks close one end while the other is open, and need not wait for that for as long as users do.
+    // Checks close one end while the other is open, so they wait less than the default.
     const linger = 100;
     const listener = await net.listen(sw, tcp(ip, 0), { linger });
     return await both(() => net.connect(sw, listener.address, { linger }), () => listener.accept(sw));
   };
-  const known = { unixPath: options?.unixPath !== undefined, name: options?.name !== undefined };
+  const available = { unixPath: options?.unixPath !== undefined, name: options?.name !== undefined };
   return [
     ...[streamChecks, acceptChecks, socketChecks, optionChecks, unixChecks, nameChecks, datagramChecks].flat()
-      .filter(({ needs }) => needs === undefined || known[needs])
+      .filter(({ needs }) => needs === undefined || available[needs])
       .map((check) => ({ name: check.name, run: () => run(check) })),
     ...checkFlow(pair, { clogged: pair, pumps })
       .map((check) => ({ name: `a connection: ${check.name}`, run: () => check.run() })),

@@ -1,26 +1,26 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** How many bytes a queue holds before its writer waits. */
+/** The capacity of a queue in bytes. */
 const capacity = 64 * 1024;
 
-/** What a small write allocates at least, in bytes, so that the next ones find room. */
-const smallestPiece = 1024;
+/** The least memory, in bytes, that a write allocates, so that following small writes share it. */
+const minChunkBytes = 1024;
 
-/** What is there of bytes whose memory a borrower has detached. */
-const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+/** What is left of bytes whose memory a borrower has detached. */
+const detached: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
-interface Piece {
+interface Chunk {
   readonly memory: Uint8Array<ArrayBuffer>;
   start: number;
   end: number;
 }
 
-/** The bytes that have arrived at one end of a stream and are not read yet: at most 64 KiB. */
+/** The FIFO of bytes received but not yet read at one end of a stream: at most 64 KiB. */
 export class ByteQueue {
-  /** In order; the last one may have room after what it holds. */
-  readonly #pieces: Piece[] = [];
+  /** In order; the last one may have free space. */
+  readonly #chunks: Chunk[] = [];
   #size = 0;
-  /** Whether the queue was filled, and half of it has not been free since then. */
+  /** Full, until it drains below half (hysteresis). */
   #full = false;
 
   /** How many bytes it holds. */
@@ -28,30 +28,31 @@ export class ByteQueue {
     return this.#size;
   }
 
-  /** The oldest bytes, as far as they lie in one piece. */
+  /** Returns the oldest contiguous bytes. */
   peek(): Uint8Array<ArrayBuffer> | undefined {
-    const piece = this.#pieces[0];
-    if (piece === undefined) return undefined;
-    return piece.memory.length < piece.end ? nothing : piece.memory.subarray(piece.start, piece.end);
+    const chunk = this.#chunks[0];
+    if (chunk === undefined) return undefined;
+    return chunk.memory.length < chunk.end ? detached : chunk.memory.subarray(chunk.start, chunk.end);
   }
 
-  /** Drops the first `size` bytes of what `peek` returned. */
+  /** Removes the first `size` bytes of what `peek` returned. */
   consume(size: number): void {
-    const piece = this.#pieces[0];
-    piece.start += size;
+    const chunk = this.#chunks[0];
+    chunk.start += size;
     this.#size -= size;
-    if (piece.start === piece.end) this.#pieces.shift();
+    if (chunk.start === chunk.end) this.#chunks.shift();
   }
 
-  /** Drops everything. */
+  /** Removes all bytes. */
   clear(): void {
-    this.#pieces.length = 0;
+    this.#chunks.length = 0;
     this.#size = 0;
   }
 
   /**
-   * How many of `wanted` bytes it takes now. Once it was filled, that is 0 until half of it is free
-   * or all of them fit: a reader of small parts does not break everything into as small pieces.
+   * Returns how many of `wanted` bytes fit now. Once the queue was full, that is 0 until half of it
+   * is free or all of them fit (hysteresis), so that a reader of small amounts does not fragment
+   * the stream.
    */
   room(wanted: number): number {
     const free = capacity - this.#size;
@@ -59,16 +60,16 @@ export class ByteQueue {
     return this.#full && free < wanted ? 0 : Math.min(wanted, free);
   }
 
-  /** Copies bytes for which there is room. */
+  /** Appends a copy of `bytes`, which must fit. */
   add(bytes: Uint8Array): void {
-    const last = this.#pieces.at(-1);
+    const last = this.#chunks.at(-1);
     if (last !== undefined && last.memory.length - last.end >= bytes.length) {
       last.memory.set(bytes, last.end);
       last.end += bytes.length;
     } else {
-      const memory = new Uint8Array(Math.max(bytes.length, smallestPiece));
+      const memory = new Uint8Array(Math.max(bytes.length, minChunkBytes));
       memory.set(bytes);
-      this.#pieces.push({ memory, start: 0, end: bytes.length });
+      this.#chunks.push({ memory, start: 0, end: bytes.length });
     }
     this.#size += bytes.length;
     this.#full ||= this.#size === capacity;

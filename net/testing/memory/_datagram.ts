@@ -6,25 +6,25 @@ import type { ProviderDatagram, ProviderDatagramEvents } from "../../provider/in
 import { systemError } from "./_system_error.ts";
 import type { Later, Turn } from "./_turn.ts";
 
-/** How much a socket keeps until it is received, as the real ones do. */
-const mostDatagrams = 1024;
-const mostBytes = 1 << 20;
+/** Bounds of the receive queue, the same as those of real sockets. */
+const maxDatagrams = 1024;
+const maxBytes = 1 << 20;
 
 /**
- * Brings a datagram to what is bound at `to`.
+ * Delivers a datagram to the socket bound at `to`.
  *
- * @returns Whether anything is.
- * @throws What the system says.
+ * @returns Whether there is one.
+ * @throws The system's error.
  */
-export type Carry = (data: Uint8Array<ArrayBuffer>, to: UdpAddress) => boolean;
+export type Deliver = (data: Uint8Array<ArrayBuffer>, to: UdpAddress) => boolean;
 
 /** A UDP socket in memory. */
 export class MemoryDatagram implements ProviderDatagram, Later {
   readonly local: UdpAddress;
   readonly remote: UdpAddress | undefined;
-  /** Datagrams for which there was no room. */
+  /** How many datagrams were dropped because the queue was full. */
   dropped = 0;
-  readonly #carry: Carry;
+  readonly #deliver: Deliver;
   readonly #turn: Turn;
   readonly #release: () => void;
   readonly #arrived: Datagram[] = [];
@@ -33,16 +33,16 @@ export class MemoryDatagram implements ProviderDatagram, Later {
   #events: ProviderDatagramEvents | undefined;
   #closed = false;
 
-  /** `release` frees the address. */
+  /** @param release Frees the address. */
   constructor(
     local: UdpAddress,
     remote: UdpAddress | undefined,
-    { carry, turn, release }: { carry: Carry; turn: Turn; release: () => void },
+    { deliver, turn, release }: { deliver: Deliver; turn: Turn; release: () => void },
   ) {
     open.sockets++;
     this.local = local;
     this.remote = remote;
-    this.#carry = carry;
+    this.#deliver = deliver;
     this.#turn = turn;
     this.#release = release;
   }
@@ -55,15 +55,15 @@ export class MemoryDatagram implements ProviderDatagram, Later {
     this.#events = events;
   }
 
-  /** Whether it receives what `from` sends. */
-  hears(from: UdpAddress): boolean {
+  /** Reports whether it accepts datagrams from `from`. */
+  accepts(from: UdpAddress): boolean {
     return this.remote === undefined || sameAddress(this.remote, from);
   }
 
-  /** A datagram arrives. It is dropped when the queue is full. */
+  /** Queues a datagram, or drops it if the queue is full. */
   receive(datagram: Datagram): void {
     const { length } = datagram.data;
-    const full = this.queued === mostDatagrams || (this.queued > 0 && this.#bytes + length > mostBytes);
+    const full = this.queued === maxDatagrams || (this.queued > 0 && this.#bytes + length > maxBytes);
     if (full) {
       this.dropped++;
       return;
@@ -84,8 +84,8 @@ export class MemoryDatagram implements ProviderDatagram, Later {
     this.#throwError();
     const target = to ?? this.remote as UdpAddress;
     if (!this.#turn.admits(this)) return false;
-    const carried = this.#carry(joined(data), target);
-    if (!carried && this.remote !== undefined) {
+    const delivered = this.#deliver(joined(data), target);
+    if (!delivered && this.remote !== undefined) {
       this.#error = systemError("ECONNREFUSED", "recvmsg", target);
       this.#events?.receivable();
     }
@@ -104,7 +104,7 @@ export class MemoryDatagram implements ProviderDatagram, Later {
     queueMicrotask(() => this.#events?.closed());
   }
 
-  /** The next turn has come. */
+  /** Called in the next turn of the event loop. */
   again(): void {
     if (!this.#closed) this.#events?.sendable();
   }
@@ -116,7 +116,7 @@ export class MemoryDatagram implements ProviderDatagram, Later {
   }
 }
 
-/** A copy, for what was sent belongs to the sender. */
+/** Returns a copy: the sender may reuse its buffers. */
 function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
   let at = 0;

@@ -5,10 +5,10 @@ import { hostAddress, IpAddress, type ServiceRecord } from "../../mod.ts";
 import { systemError } from "./_system_error.ts";
 import type { MemoryNetOptions } from "./memory_net_options.ts";
 
-/** What `localhost` and the names below it lead to (RFC 6761). */
+/** The addresses of `localhost` and its subdomains (RFC 6761). */
 const loopback: readonly IpAddress[] = [IpAddress.loopback6, IpAddress.loopback4];
 
-/** The names that a network in memory knows, and the addresses that its host has. */
+/** The names of a memory network, and the addresses of its host. */
 export class Hosts {
   readonly #addresses: Map<string, readonly IpAddress[]> = new Map([["localhost", loopback]]);
   readonly #services: Map<string, readonly ServiceRecord[]> = new Map();
@@ -30,7 +30,7 @@ export class Hosts {
     this.#own = new Set([...loopback, ...[...this.#addresses.values()].flat()].map((ip) => `${bare(ip)}`));
   }
 
-  /** Whether an address is one of the host's own. */
+  /** Reports whether an address is one of the host's own. */
   has(ip: IpAddress): boolean {
     return isLoopback4(ip) || this.#own.has(`${ip}`);
   }
@@ -50,13 +50,16 @@ export class Hosts {
   }
 }
 
-/** An address as the host has it: IPv4 as plain IPv4, and without a zone, as there is one link only. */
+/**
+ * Returns an address as the host stores it: IPv4-mapped as IPv4, and without a zone, as there is
+ * one link only.
+ */
 export function bare(ip: IpAddress): IpAddress {
   const plain = ip.unmapped();
   return plain.zone === undefined ? plain : IpAddress.fromBytes(plain.bytes);
 }
 
-/** Whether an address is in 127.0.0.0/8. */
+/** Reports whether an address is in 127.0.0.0/8. */
 export function isLoopback4(ip: IpAddress): boolean {
   return ip.version === 4 && ip.bytes[0] === 127;
 }
@@ -66,7 +69,7 @@ function found<T>(answer: T | undefined, name: string): T {
   throw Object.assign(systemError("ENOTFOUND", "getaddrinfo"), { hostname: name });
 }
 
-/** Names are compared without regard to case and to a dot at the end. */
+/** Returns the key of a name: names are compared without case and final dot. */
 function keyOf(name: string): string {
   return hostAddress(name, 0).name.toLowerCase().replace(/\.$/, "");
 }

@@ -5,27 +5,30 @@ import type { ProviderListener, ProviderListenerEvents } from "../../provider/in
 import type { StreamAddress } from "../../mod.ts";
 import type { MemoryStream } from "./_stream.ts";
 
-/** A client that connects. */
-export interface Caller {
+/** A client that connects to a listener. */
+export interface PendingClient {
   /** The server's end of the connection. */
   readonly stream: MemoryStream;
-  /** The connection is made. */
+  /** Called when the connection is established. */
   admitted(): void;
-  /** The listener has closed before it had room. */
+  /** Called when the listener closes before the connection was established. */
   refused(): void;
 }
 
-/** A listener in memory: up to `backlog` connections wait to be accepted, and more clients wait to be connected. */
+/**
+ * A listener in memory: up to `backlog` established connections wait to be accepted, and further
+ * clients wait to be connected.
+ */
 export class MemoryListener implements ProviderListener {
   readonly address: StreamAddress;
   readonly dropped = 0;
   readonly #backlog: number;
   readonly #release: () => void;
-  /** In the order in which they came: the first `backlog` are connected. */
-  readonly #callers: Caller[] = [];
+  /** Clients in FIFO order: the first `backlog` are connected. */
+  readonly #clients: PendingClient[] = [];
   #events: ProviderListenerEvents | undefined;
 
-  /** `release` frees the address. */
+  /** @param release Frees the address. */
   constructor(address: StreamAddress, backlog: number, release: () => void) {
     open.listeners++;
     this.address = address;
@@ -33,52 +36,52 @@ export class MemoryListener implements ProviderListener {
     this.#release = release;
   }
 
-  /** Whether a client has to wait. */
+  /** Whether the backlog is full, so that a client must wait. */
   get isFull(): boolean {
-    return this.#callers.length >= this.#backlog;
+    return this.#clients.length >= this.#backlog;
   }
 
   attach(events: ProviderListenerEvents): void {
     this.#events = events;
   }
 
-  /** Lets a client in, now or as soon as there is room. */
-  take(caller: Caller): void {
+  /** Connects a client, now or once the backlog has space. */
+  add(client: PendingClient): void {
     const full = this.isFull;
-    this.#callers.push(caller);
-    caller.stream.onGone = () => this.#remove(caller);
-    if (!full) this.#admit(caller);
+    this.#clients.push(client);
+    client.stream.onGone = () => this.#remove(client);
+    if (!full) this.#admit(client);
   }
 
   accept(): MemoryStream | undefined {
-    const caller = this.#callers[0];
-    if (caller === undefined) return undefined;
+    const client = this.#clients[0];
+    if (client === undefined) return undefined;
     open.sockets++;
-    caller.stream.onGone = () => open.sockets--;
-    this.#remove(caller);
-    return caller.stream;
+    client.stream.onGone = () => open.sockets--;
+    this.#remove(client);
+    return client.stream;
   }
 
   close(): Promise<void> {
     open.listeners--;
     this.#release();
-    this.#callers.splice(0).forEach((caller, index) => {
-      if (index < this.#backlog) caller.stream.abort();
-      else caller.refused();
+    this.#clients.splice(0).forEach((client, index) => {
+      if (index < this.#backlog) client.stream.abort();
+      else client.refused();
     });
     return Promise.resolve();
   }
 
-  #admit(caller: Caller): void {
-    caller.admitted();
+  #admit(client: PendingClient): void {
+    client.admitted();
     this.#events?.acceptable();
   }
 
-  #remove(caller: Caller): void {
-    const index = this.#callers.indexOf(caller);
+  #remove(client: PendingClient): void {
+    const index = this.#clients.indexOf(client);
     if (index < 0) return;
-    this.#callers.splice(index, 1);
-    const next = this.#callers[this.#backlog - 1];
+    this.#clients.splice(index, 1);
+    const next = this.#clients[this.#backlog - 1];
     if (index < this.#backlog && next !== undefined) this.#admit(next);
   }
 }

@@ -3,44 +3,44 @@
 import { type Address, IpAddress } from "../../mod.ts";
 import { systemError } from "./_system_error.ts";
 
-/** The ports that the system chooses: those of Linux. */
-const lowest = 32_768;
-const highest = 60_999;
+/** The range of ephemeral ports: that of Linux. */
+const firstPort = 32_768;
+const lastPort = 60_999;
 
-/** At which of the host's addresses something is bound. */
+/** The local addresses at which something is bound. */
 export interface Interface {
-  /** One of them, or all. */
+  /** One address, or the wildcard. */
   readonly ip: IpAddress;
-  /** Whether `::` keeps IPv4 out. */
+  /** Whether `::` excludes IPv4. */
   readonly ipv6Only?: boolean;
 }
 
-/** What is to be bound. */
+/** A request to bind a port. */
 export interface BindRequest extends Interface {
-  /** 0 leaves the port to the system. */
+  /** The port; 0 for an ephemeral one. */
   readonly port: number;
-  /** Whether it shares the port with others that share it. */
+  /** Whether it shares the port with others that do so. */
   readonly shares?: boolean;
 }
 
-/** Something that is bound to a port. */
+/** A bound port. */
 export interface Bound<T> extends BindRequest {
   /** The real port. */
   readonly port: number;
-  /** What receives there, if anything does. */
+  /** The receiver there, if any. */
   owner: T | undefined;
   release(): void;
 }
 
-/** The ports of one transport: what is bound to each. */
+/** The ports of one transport, and what is bound to them. */
 export class Ports<T> {
   readonly #bound: Map<number, Bound<T>[]> = new Map();
-  #next = lowest;
+  #next = firstPort;
 
   /**
    * Binds an address.
    *
-   * @param explain Makes the address that an error names.
+   * @param explain Returns the address that an error names.
    */
   bind(request: BindRequest, explain: (port: number) => Address): Bound<T> {
     const port = request.port === 0 ? this.#choose(request, explain) : request.port;
@@ -54,30 +54,30 @@ export class Ports<T> {
   }
 
   /**
-   * Finds what receives at an address, and would rather receive than others do: a larger rank comes first, then what is
-   * bound to this very address. Those that share a port take turns.
+   * Returns the receiver for an address: the one with the highest rank, and among equals the one
+   * bound to the exact address. Receivers that share a port take turns.
    *
-   * @param rank How well something fits; 0 for not at all.
+   * @param rank Returns how well a receiver fits; 0 excludes it.
    */
   find(ip: IpAddress, port: number, rank: (owner: T) => number = () => 1): T | undefined {
     const all = this.#bound.get(port) ?? [];
     let best: Bound<T> | undefined;
-    let highest = 0;
+    let bestScore = 0;
     for (const bound of all) {
       if (bound.owner === undefined || !covers(bound, ip)) continue;
-      const height = 2 * rank(bound.owner) + (isAny(bound.ip) ? 0 : 1);
-      if (height < 2 || height <= highest) continue;
+      const score = 2 * rank(bound.owner) + (isAny(bound.ip) ? 0 : 1);
+      if (score < 2 || score <= bestScore) continue;
       best = bound;
-      highest = height;
+      bestScore = score;
     }
     if (best !== undefined && all.length > 1) this.#bound.set(port, [...all.filter((each) => each !== best), best]);
     return best?.owner;
   }
 
   #choose(request: BindRequest, explain: (port: number) => Address): number {
-    for (let tries = lowest; tries <= highest; tries++) {
+    for (let tries = firstPort; tries <= lastPort; tries++) {
       const port = this.#next;
-      this.#next = port === highest ? lowest : port + 1;
+      this.#next = port === lastPort ? firstPort : port + 1;
       if (!this.#bound.has(port)) return port;
     }
     throw systemError("EADDRINUSE", "bind", explain(request.port));
@@ -90,12 +90,12 @@ export class Ports<T> {
   }
 }
 
-/** Whether it is the address of all interfaces. */
+/** Reports whether an address is the wildcard. */
 export function isAny(ip: IpAddress): boolean {
   return ip.equals(IpAddress.any4) || ip.equals(IpAddress.any6);
 }
 
-/** Whether what is bound there receives what is sent to `ip`. */
+/** Reports whether a binding receives what is sent to `ip`. */
 export function covers({ ip: own, ipv6Only }: Interface, ip: IpAddress): boolean {
   if (own.equals(ip)) return true;
   return isAny(own) && (own.version === ip.version || (own.version === 6 && !ipv6Only));

@@ -36,7 +36,7 @@ import { MemoryStream } from "./_stream.ts";
 import { systemError } from "./_system_error.ts";
 import { Turn } from "./_turn.ts";
 
-const ofConnections: readonly SocketOptionName[] = [
+const connectionOptions: readonly SocketOptionName[] = [
   "TCP_NODELAY",
   "SO_KEEPALIVE",
   "TCP_KEEPIDLE",
@@ -46,7 +46,7 @@ const ofConnections: readonly SocketOptionName[] = [
   "IPV6_TCLASS",
 ];
 
-const ofDatagrams: readonly SocketOptionName[] = [
+const datagramOptions: readonly SocketOptionName[] = [
   "SO_BROADCAST",
   "SO_RCVBUF",
   "SO_SNDBUF",
@@ -55,7 +55,7 @@ const ofDatagrams: readonly SocketOptionName[] = [
   "IPV6_V6ONLY",
 ];
 
-/** One host without a network card: everything that is sent arrives on it at once. */
+/** The system of a memory network: one host on which everything sent arrives at once. */
 export class MemoryProvider implements NetProvider {
   readonly features: ReadonlySet<NetFeature> = new Set<NetFeature>([
     "pullAccept",
@@ -68,9 +68,9 @@ export class MemoryProvider implements NetProvider {
     "datagramErrors",
   ]);
   readonly socketOptions: Readonly<Record<SocketKind, ReadonlySet<SocketOptionName>>> = {
-    tcp: new Set(ofConnections),
-    tcpListener: new Set([...ofConnections, "IPV6_V6ONLY"]),
-    udp: new Set(ofDatagrams),
+    tcp: new Set(connectionOptions),
+    tcpListener: new Set([...connectionOptions, "IPV6_V6ONLY"]),
+    udp: new Set(datagramOptions),
   };
   readonly clock: Clock;
   readonly #hosts: Hosts;
@@ -97,7 +97,7 @@ export class MemoryProvider implements NetProvider {
   }
 
   datagram(address: DatagramAddress, options: ProviderDatagramOptions): Attempt<ProviderDatagram> {
-    const { ip: asked, port } = address as UdpAddress; // there are no unixDatagrams
+    const { ip: asked, port } = address as UdpAddress; // always UDP: `unixDatagrams` is not a feature
     const { reuseAddr, reusePort, ipv6Only } = options;
     const request = { ip: this.#ownIp(asked, address), port, ipv6Only, shares: reuseAddr || reusePort };
     const remote = options.remote as UdpAddress | undefined;
@@ -106,7 +106,7 @@ export class MemoryProvider implements NetProvider {
     const bound = this.#udp.bind(request, (port) => udp(asked, port));
     const peer = target === undefined ? undefined : udp(target, (remote as UdpAddress).port);
     bound.owner = new MemoryDatagram(udp(source, bound.port), peer, {
-      carry: (data, to) => this.#carry(bound, data, to),
+      deliver: (data, to) => this.#deliver(bound, data, to),
       turn: this.#turn,
       release: bound.release,
     });
@@ -151,7 +151,7 @@ export class MemoryProvider implements NetProvider {
       bound.release();
       throw systemError("ECONNREFUSED", "connect", address);
     }
-    return this.#call(listener, tcp(ip, bound.port), tcp(target, address.port), bound.release);
+    return this.#connectTo(listener, tcp(ip, bound.port), tcp(target, address.port), bound.release);
   }
 
   #connectUnix(address: UnixAddress): Attempt<ProviderStream> {
@@ -160,10 +160,10 @@ export class MemoryProvider implements NetProvider {
       throw systemError(address.path.startsWith("\0") ? "ECONNREFUSED" : "ENOENT", "connect", address);
     }
     if (listener.isFull) throw systemError("EAGAIN", "connect", address);
-    return this.#call(listener, unix(""), address, () => {});
+    return this.#connectTo(listener, unix(""), address, () => {});
   }
 
-  #call(
+  #connectTo(
     listener: MemoryListener,
     local: StreamAddress,
     peer: StreamAddress,
@@ -177,7 +177,7 @@ export class MemoryProvider implements NetProvider {
     };
     const result = new Promise<ProviderStream>((resolve, reject) => {
       const again = () => resolve(stream);
-      listener.take({
+      listener.add({
         stream: other,
         admitted: () => {
           if (this.#turn.admits({ again })) again();
@@ -191,16 +191,16 @@ export class MemoryProvider implements NetProvider {
     return { result, cancel: () => stream.abort() };
   }
 
-  #carry(bound: Bound<MemoryDatagram>, data: Uint8Array<ArrayBuffer>, to: UdpAddress): boolean {
+  #deliver(bound: Bound<MemoryDatagram>, data: Uint8Array<ArrayBuffer>, to: UdpAddress): boolean {
     const target = this.#targetOf(to, "send");
     const from = udp(sourceOf(bound, target, "send"), bound.port);
-    const rank = (other: MemoryDatagram) => other.remote === undefined ? 1 : other.hears(from) ? 2 : 0;
+    const rank = (other: MemoryDatagram) => other.remote === undefined ? 1 : other.accepts(from) ? 2 : 0;
     const receiver = this.#udp.find(target, to.port, rank);
     receiver?.receive({ data, from });
     return receiver !== undefined;
   }
 
-  /** Where something goes. As on Linux, to the address of all interfaces means to this host. */
+  /** Returns the address that something is sent to. As on Linux, the wildcard means this host. */
   #targetOf(address: TcpAddress | UdpAddress, syscall: string): IpAddress {
     const ip = bare(address.ip);
     if (isAny(ip)) return ip.version === 4 ? IpAddress.loopback4 : IpAddress.loopback6;
@@ -208,7 +208,7 @@ export class MemoryProvider implements NetProvider {
     throw systemError("ENETUNREACH", syscall, address);
   }
 
-  /** An address to bind to, which must be one of the host's own. */
+  /** Returns the address to bind, which must be one of the host's own. */
   #ownIp(asked: IpAddress, address: Address): IpAddress {
     const ip = bare(asked);
     if (isAny(ip) || this.#hosts.has(ip)) return ip;
@@ -216,14 +216,14 @@ export class MemoryProvider implements NetProvider {
   }
 }
 
-/** The address from which something that is bound there sends. */
+/** Returns the source address of what a binding sends to `target`. */
 function sourceOf(bound: Interface, target: IpAddress, syscall: string): IpAddress {
   if (!isAny(bound.ip) && bound.ip.version === target.version) return bound.ip;
   if (isAny(bound.ip) && covers(bound, target)) return isLoopback4(target) ? IpAddress.loopback4 : target;
   throw systemError("ENETUNREACH", syscall);
 }
 
-/** An attempt that has succeeded at once. */
+/** Returns an attempt that has already succeeded. */
 function settled<T>(value: T): Attempt<T> {
   return { result: Promise.resolve(value), cancel: () => {} };
 }

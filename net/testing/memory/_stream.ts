@@ -7,9 +7,9 @@ import { ByteQueue } from "./_byte_queue.ts";
 import { systemError } from "./_system_error.ts";
 import type { Later, Turn } from "./_turn.ts";
 
-/** One end of a connection in memory. What it is given arrives at the other end in the same turn. */
+/** One end of a connection in memory. Bytes written arrive at the other end in the same turn. */
 export class MemoryStream implements ProviderStream, Later {
-  /** Makes the two ends of a connection between two addresses: first the one that is at `local`. */
+  /** Returns the two ends of a connection, the one at `local` first. */
   static pair(local: StreamAddress, peer: StreamAddress, turn: Turn): [MemoryStream, MemoryStream] {
     const one = new MemoryStream(local, peer, turn);
     const other = new MemoryStream(peer, local, turn);
@@ -20,22 +20,22 @@ export class MemoryStream implements ProviderStream, Later {
 
   readonly local: StreamAddress;
   readonly peer: StreamAddress;
-  /** What was taken has been passed on. */
+  /** Always true: bytes are delivered as they are accepted. */
   readonly flushed = true;
-  /** Called once, when the connection is over for this end. */
+  /** Called once, when this end has closed. */
   onGone: (() => void) | undefined;
   readonly #turn: Turn;
   readonly #arrived: ByteQueue = new ByteQueue();
   #other: MemoryStream = this;
   #events: ProviderStreamEvents | undefined;
-  /** Whether this end drops what arrives. */
+  /** Whether this end discards what arrives. */
   #dropping = false;
-  /** Whether the other end has ended, and whether this one has. */
+  /** Whether the other end has ended its output, and whether this one has. */
   #endArrived = false;
   #ended = false;
-  /** Whether this end was closed, so that the other one writes in vain. */
+  /** Whether this end was closed, so that writes of the other end fail. */
   #closed = false;
-  /** The reset that the other end has sent. */
+  /** The error of a reset by the other end. */
   #reset: Error | undefined;
   #gone = false;
   #noDelay: SocketOptionValue = true;
@@ -62,7 +62,7 @@ export class MemoryStream implements ProviderStream, Later {
   consume(size: number): boolean {
     this.#arrived.consume(size);
     this.#other.again();
-    this.#goWhenOver();
+    this.#closeIfDone();
     return this.#arrived.size > 0;
   }
 
@@ -70,17 +70,17 @@ export class MemoryStream implements ProviderStream, Later {
     this.#dropping = true;
     this.#arrived.clear();
     this.#other.again();
-    this.#goWhenOver();
+    this.#closeIfDone();
   }
 
   write(bytes: Uint8Array): number {
     const size = this.#room(bytes.length);
-    return size === 0 ? 0 : this.#pass(size, (queue) => queue.add(bytes.subarray(0, size)));
+    return size === 0 ? 0 : this.#send(size, (queue) => queue.add(bytes.subarray(0, size)));
   }
 
   give(buffers: readonly Uint8Array[]): number {
     const size = this.#room(buffers.reduce((sum, { length }) => sum + length, 0));
-    return size === 0 ? 0 : this.#pass(size, (queue) => {
+    return size === 0 ? 0 : this.#send(size, (queue) => {
       let left = size;
       for (const bytes of buffers) {
         if (left === 0) return;
@@ -95,7 +95,7 @@ export class MemoryStream implements ProviderStream, Later {
     if (this.#ended || this.#gone) return;
     this.#ended = true;
     this.#other.#takeEnd();
-    this.#goWhenOver();
+    this.#closeIfDone();
   }
 
   close(): void {
@@ -104,14 +104,14 @@ export class MemoryStream implements ProviderStream, Later {
     this.#arrived.clear();
     this.end();
     this.#other.again(); // its writes fail from now on
-    this.#go();
+    this.#finish();
   }
 
   abort(): void {
     if (this.#gone) return;
     this.#arrived.clear();
     this.#other.#takeReset();
-    this.#go();
+    this.#finish();
   }
 
   setOption(name: SocketOptionName, value: SocketOptionValue): void {
@@ -122,21 +122,21 @@ export class MemoryStream implements ProviderStream, Later {
     return name === "TCP_NODELAY" ? this.#noDelay : undefined;
   }
 
-  /** There may be room again, or writing fails now. */
+  /** Called when writing may be possible again, or fails. */
   again(): void {
     this.#events?.writable();
   }
 
-  /** How many of `wanted` bytes the other end takes now. */
+  /** Returns how many of `wanted` bytes the other end takes now. */
   #room(wanted: number): number {
     if (this.#reset !== undefined) throw this.#reset;
     if (this.#other.#closed) throw systemError("EPIPE", "write", this.peer);
-    const most = Math.min(wanted, writeLimit);
-    const size = this.#other.#dropping ? most : this.#other.#arrived.room(most);
+    const limit = Math.min(wanted, writeLimit);
+    const size = this.#other.#dropping ? limit : this.#other.#arrived.room(limit);
     return size > 0 && this.#turn.admits(this) ? size : 0;
   }
 
-  #pass(size: number, add: (queue: ByteQueue) => void): number {
+  #send(size: number, add: (queue: ByteQueue) => void): number {
     const other = this.#other;
     if (other.#dropping) return size;
     add(other.#arrived);
@@ -147,23 +147,23 @@ export class MemoryStream implements ProviderStream, Later {
   #takeEnd(): void {
     this.#endArrived = true;
     this.#events?.readable();
-    this.#goWhenOver();
+    this.#closeIfDone();
   }
 
   #takeReset(): void {
     if (this.#gone) return;
     this.#reset = systemError("ECONNRESET", "read", this.peer);
-    if (this.#arrived.size > 0) this.#endArrived = false; // the end is lost with what came before it
+    if (this.#arrived.size > 0) this.#endArrived = false; // the end is lost with the bytes before it
     this.#arrived.clear();
-    this.#go();
+    this.#finish();
   }
 
-  /** When both directions have ended and everything was read, there is nothing left to close. */
-  #goWhenOver(): void {
-    if (this.#ended && this.#endArrived && this.#arrived.size === 0) this.#go();
+  /** Closes this end once both directions have ended and everything was read. */
+  #closeIfDone(): void {
+    if (this.#ended && this.#endArrived && this.#arrived.size === 0) this.#finish();
   }
 
-  #go(): void {
+  #finish(): void {
     if (this.#gone) return;
     this.#gone = true;
     this.onGone?.();

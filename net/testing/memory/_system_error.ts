@@ -3,7 +3,9 @@
 import { describeAddress } from "../../internal.ts";
 import type { Address } from "../../mod.ts";
 
-/** An error such as a runtime makes of what the system says: "connect ECONNREFUSED tcp:10.0.0.5:80". */
+/**
+ * Returns an error like a runtime's own for a system error: "connect ECONNREFUSED tcp:10.0.0.5:80".
+ */
 export function systemError(code: string, syscall: string, address?: Address): Error {
   const target = address === undefined ? "" : ` ${describeAddress(address)}`;
   return Object.assign(new Error(`${syscall} ${code}${target}`), { code, syscall });

@@ -2,27 +2,30 @@
 
 import { macrotask } from "../../../switch/internal.ts";
 
-/** How many writes, datagrams and connections one turn of the event loop may bring. */
-const perTurn = 1024;
+/** The most writes, datagrams and connections in one turn of the event loop. */
+const maxPerTurn = 1024;
 
-/** What waits for the next turn. */
+/** An operation that waits for the next turn. */
 export interface Later {
-  /** The next turn has come. */
+  /** Called in the next turn. */
   again(): void;
 }
 
 /**
- * The current turn of the event loop. What is in memory never waits for a system, so that two ends
- * that keep each other busy would run in microtasks for ever, and no timer of the process would run.
+ * Limits the work per turn of the event loop. Memory never waits for a system, so two ends that
+ * keep each other busy would run in microtasks forever, and starve the timers of the process.
  */
 export class Turn {
   #count = 0;
   #waiting: Set<Later> = new Set();
 
-  /** Whether one thing more may be done in this turn. If not, `later` is told when the next one has come. */
+  /**
+   * Reports whether one more operation may run in this turn. If not, `later` is called in the next
+   * turn.
+   */
   admits(later: Later): boolean {
     if (this.#count === 0) macrotask(() => this.#next());
-    if (this.#count < perTurn) {
+    if (this.#count < maxPerTurn) {
       this.#count++;
       return true;
     }

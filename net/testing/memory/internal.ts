@@ -1,5 +1,5 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What other rooms of the library use of `net/testing/memory/`. Not for users: see `mod.ts`. */
+/** What the rest of the library imports from `net/testing/memory/`. Users import `mod.ts`. */
 export { MemoryStream } from "./_stream.ts";
 export { Turn } from "./_turn.ts";

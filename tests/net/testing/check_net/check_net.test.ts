@@ -39,17 +39,17 @@ test("checkNet() makes a network only when a check is run, and one for each run"
 const faults: [fault: string, check: string, wrap: (net: Net) => Partial<Net>][] = [
   [
     "can be changed",
-    "a network gives no way to change it",
+    "a network is immutable",
     () => ({}),
   ],
   [
     "throws the system's own errors",
-    "connect() where nobody listens is connection_refused, and says where",
+    "connect() without a listener is connection_refused, and names the address",
     (net) => ({ connect: (...args) => net.connect(...args).catch((error: NetError) => Promise.reject(error.cause)) }),
   ],
   [
     "says another code",
-    "listen() on a port in use is address_in_use, and says where",
+    "listen() on a port in use is address_in_use, and names the address",
     (net) => ({
       listen: (sw, address) =>
         net.listen(sw, address).catch(() =>
@@ -59,7 +59,7 @@ const faults: [fault: string, check: string, wrap: (net: Net) => Partial<Net>][]
   ],
   [
     "takes a finished switch",
-    "connect(), listen() and accept() refuse a finished switch, and take nothing",
+    "connect(), listen() and accept() refuse a finished switch, and take no connection",
     (net) => ({
       connect: async (sw, target) => {
         await net.connect(sw, target).catch(() => {});
@@ -77,59 +77,59 @@ const faults: [fault: string, check: string, wrap: (net: Net) => Partial<Net>][]
   ],
   [
     "takes an old spelling of an address for a name",
-    "getAddrInfo() of what can be no host name is NONAME",
+    "getAddrInfo() of an invalid host name is NONAME",
     (net) => ({ getAddrInfo: (name, options) => net.getAddrInfo(name === "127.1" ? "127.0.0.1" : name, options) }),
   ],
   [
     "ignores where to connect from",
-    "connect() may be told where to connect from",
+    "connect() connects from bindTo",
     (net) => ({ connect: (sw, target) => net.connect(sw, target) }),
   ],
   [
     "tells one failed attempt only by its message",
-    "connect() to a name whose addresses all fail tells every attempt",
+    "connect() to a name whose addresses all fail reports every attempt",
     (net) => ({
       connect: (sw, target) => net.connect(sw, target.transport === "host" ? tcp("127.0.0.1", target.port) : target),
     }),
   ],
   [
     "drops the options of connecting",
-    "connect() sets the options that it is told",
+    "connect() sets its socketOptions",
     (net) => ({ connect: (sw, target) => net.connect(sw, target) }),
   ],
   [
     "drops the options of listening",
-    "listen() sets the options that it is told, and its connections inherit them",
+    "listen() sets its socketOptions, and connections inherit them",
     (net) => ({ listen: (sw, address) => net.listen(sw, address) }),
   ],
   [
     "drops the backlog",
-    "listen() holds no more connections than its backlog, where nobody accepts them",
+    "listen() holds no more connections than its backlog",
     (net) => ({ listen: (sw, address) => net.listen(sw, address) }),
   ],
   [
     "drops that a port is to be shared",
-    "listen() with reusePort shares the port, or is not_supported, as the feature says",
+    "listen() with reusePort shares the port, or is not_supported without the feature",
     (net) => ({ listen: (sw, address) => net.listen(sw, address) }),
   ],
   [
     "knows no services",
-    "getNameInfo() gives a name, and the name of the service or its number",
+    "getNameInfo() returns a host name, and the service's name or port",
     () => ({ getNameInfo: () => Promise.resolve({ hostname: "localhost", service: "5" }) }),
   ],
   [
     "has a clock that stands still",
-    "the clock of a network goes on",
+    "the clock of a network advances",
     () => ({ clock: { now: () => 0, sleep: () => Promise.resolve(), sleepUntil: () => Promise.resolve() } }),
   ],
   [
     "has datagrams, and does not say so",
-    "datagramSocket() is there or is not_supported, as the feature says",
+    "datagramSocket() works with the feature `datagrams`, and is not_supported without it",
     (net) => ({ features: new Set([...net.features].filter((feature) => feature !== "datagrams")) }),
   ],
   [
     "never says that a datagram was truncated",
-    "recv() into too small a buffer says so, and loses the rest",
+    "recv() into too small a buffer reports the truncation, and drops the rest",
     (net) => ({
       datagramSocket: async (...args) => {
         const socket = await net.datagramSocket(...args);

@@ -1,23 +1,26 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Names of processes that tell, later, whether the process is gone. */
+/**
+ * Marks of processes: identities that tell later whether a process has ended, even if its ID was
+ * reused.
+ */
 import { readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
 
-/** The mark of this process, once made; `undefined` where the system has no `/proc`. */
+/** The cached mark of this process; `undefined` inside if the system has no `/proc`. */
 let own: { readonly mark: string | undefined } | undefined;
 
 /**
- * The mark of this process: its number, when it was started, and the boot and the namespace in which
- * its number is unique. It has no more than lower-case letters, digits and dots.
+ * Returns the mark of this process: its ID, its start time, and the PID namespace and boot in which
+ * the ID is unique. It consists of lower-case letters, digits and dots.
  */
 export function ownMark(): string | undefined {
   return (own ??= { mark: makeMark() }).mark;
 }
 
 /**
- * Whether the process that has a mark is gone for certain. A process of this user is meant: others
- * may be hidden. One of another boot or namespace cannot be judged.
+ * Reports whether the process with a mark has certainly ended. It must belong to this user, as
+ * others may be hidden. A process of another boot or namespace cannot be judged.
  */
 export function isGone(mark: string): boolean {
   const [pid, start, ...realm] = mark.split(".");
@@ -27,7 +30,7 @@ export function isGone(mark: string): boolean {
   try {
     return number > 0 && (isFree(number) || startOf(number) !== start);
   } catch {
-    return false; // it has just gone, or nothing can be told
+    return false; // it is just ending, or `/proc` cannot be read
   }
 }
 
@@ -43,7 +46,7 @@ function makeMark(): string | undefined {
   }
 }
 
-/** Whether no process has a number. */
+/** Reports whether no process has this ID. */
 function isFree(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -53,18 +56,24 @@ function isFree(pid: number): boolean {
   }
 }
 
-/** When a process was started, in ticks since the boot: proc_pid_stat(5). A zombie has ended. */
+/**
+ * Returns the start time of a process in ticks since boot, or `undefined` for a zombie:
+ * proc_pid_stat(5).
+ */
 function startOf(pid: number): string | undefined {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // from the third one, the state
-  const hasEnded = /[ZX]/.test(fields[0]) && Number(fields[17]) <= 1; // with no other thread
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // from the third field, the state
+  const hasEnded = /[ZX]/.test(fields[0]) && Number(fields[17]) <= 1; // no thread is left
   return hasEnded ? undefined : Number(fields[19]).toString(36);
 }
 
-/** Which file it is that has a name. */
+/** The identity of a file. */
 export interface FileId {
   readonly dev: bigint;
   readonly ino: bigint;
-  /** When it was made, for one that nobody holds: the system may give its number to the next file. */
+  /**
+   * Its modification time, for a file that nothing keeps open: the system may reuse its inode
+   * number.
+   */
   readonly mtimeNs?: bigint;
 }

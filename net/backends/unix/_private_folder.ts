@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Folders beside the path of a Unix socket that only this user can enter: there the socket is made,
- * and there a file is put aside. The name of one says which process has made it, so that another
- * process can remove what a killed one has left.
+ * Private folders beside the path of a Unix socket, which only this user can enter: a socket is
+ * bound there, and files are moved aside there. The name of a folder has the mark of its process,
+ * so that another process can remove what a killed one left behind.
  */
 import {
   closeSync,
@@ -19,23 +19,25 @@ import {
 } from "node:fs";
 import process from "node:process";
 import { maxUnixPathBytes } from "../../internal.ts";
-import { isGone, ownMark } from "./_owner.ts";
+import { isGone, ownMark } from "./_process_mark.ts";
 import type { DeadTest } from "./_probe.ts";
 
-/** After so many milliseconds the maker of a claim has died: a claim is held within one turn. */
-export const longestClaim = 5000;
+/**
+ * The age in milliseconds at which a claim is stale: a live process holds one within one turn only.
+ */
+export const maxClaimAge = 5000;
 
-/** Whether the program may use a path, without asking the user. */
+/** Reports whether the program may use a path, without prompting the user. */
 type Allows = (path: string) => boolean;
 
-/** A folder beside a path, in which a socket is bound. */
-export class Room {
-  /** The socket. */
+/** A private folder in which a socket is bound. */
+export class SocketFolder {
+  /** The path of the socket. */
   readonly file: string;
-  /** The socket, as the system takes its address. */
+  /** The path of the socket in a form that fits in a socket address. */
   readonly bindPath: string;
   readonly #folder: string;
-  /** The folder, where only `/proc/self/fd` has a name for it that is short enough. */
+  /** An open descriptor of the folder, if only its path under `/proc/self/fd` is short enough. */
   #descriptor: number | undefined;
 
   constructor(folder: string, bindPath: string, descriptor?: number) {
@@ -46,48 +48,51 @@ export class Room {
   }
 
   /**
-   * Makes one.
+   * Creates a private folder.
    *
    * @param path The absolute path of the socket.
-   * @param given The path as it was given.
-   * @returns `undefined` where the address would be too long, or the program may not bind there.
-   * @throws The system's error, when no folder can be made.
+   * @param given The path as the caller gave it.
+   * @returns `undefined` if the address would be too long, or the program may not bind there.
+   * @throws The system's error if the folder cannot be created.
    */
-  static make(path: string, given: string, allows: Allows): Room | undefined {
+  static make(path: string, given: string, allows: Allows): SocketFolder | undefined {
     if (!allows(`${path}.XXXXXX/s`)) return undefined;
     const mark = allows("/proc/self/fd/0/s") ? ownMark() : undefined;
     if (mark === undefined) {
       const base = [path, given].find((base) => fits(`${base}.XXXXXX/s`));
       if (base === undefined) return undefined;
       const folder = mkdtempSync(`${path}.`);
-      return new Room(folder, `${base}${folder.slice(path.length)}/s`);
+      return new SocketFolder(folder, `${base}${folder.slice(path.length)}/s`);
     }
     const folder = mkdtempSync(`${path}.${mark}.`);
     const base = [path, given].find((base) => fits(`${base}${folder.slice(path.length)}/s`));
-    if (base !== undefined) return new Room(folder, `${base}${folder.slice(path.length)}/s`);
+    if (base !== undefined) return new SocketFolder(folder, `${base}${folder.slice(path.length)}/s`);
     try {
       const descriptor = openFolder(folder);
-      return new Room(folder, inFolder(descriptor), descriptor);
+      return new SocketFolder(folder, inFolder(descriptor), descriptor);
     } catch (error) {
-      leaveRoom(folder);
+      removeFolder(folder);
       throw error;
     }
   }
 
-  /** Removes the folder. A file that had to stay keeps it. */
-  leave(): void {
-    leaveRoom(this.#folder);
+  /** Removes the folder, unless a file is left in it. */
+  remove(): void {
+    removeFolder(this.#folder);
   }
 
-  /** Forgets the folder, once the path at which the socket was bound is out of use. */
+  /** Closes the folder's descriptor, once the bound path is no longer used. */
   close(): void {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
     this.#descriptor = undefined;
   }
 }
 
-/** A folder beside a path for a file that is put aside; `undefined` where none can be made. */
-export function makeRoom(path: string): string | undefined {
+/**
+ * Creates a private folder beside `path` for a file that is moved aside; returns `undefined` on
+ * failure.
+ */
+export function makeFolder(path: string): string | undefined {
   try {
     const mark = ownMark();
     return mkdtempSync(mark === undefined ? `${path}.` : `${path}.${mark}.`);
@@ -96,16 +101,16 @@ export function makeRoom(path: string): string | undefined {
   }
 }
 
-/** Removes such a folder. A file that had to stay keeps it. */
-export function leaveRoom(room: string): void {
-  ignoreErrors(() => rmdirSync(room));
+/** Removes a private folder, unless a file is left in it. */
+export function removeFolder(folder: string): void {
+  ignoreErrors(() => rmdirSync(folder));
 }
 
 /**
- * Removes what killed processes have left beside a path: folders whose maker is gone for certain,
- * with the dead sockets in them, and old claims.
+ * Removes what killed processes left beside a path: private folders with dead sockets, and stale
+ * claims.
  */
-export async function sweepRooms(path: string, isDead: DeadTest, allows: Allows): Promise<void> {
+export async function removeStaleFiles(path: string, isDead: DeadTest, allows: Allows): Promise<void> {
   if (!allows("/proc/self/fd/0/s") || !allows(path) || ownMark() === undefined) return;
   const slash = path.lastIndexOf("/") + 1;
   let names: string[] = [];
@@ -116,12 +121,12 @@ export async function sweepRooms(path: string, isDead: DeadTest, allows: Allows)
     const mark = /^(.+)\.[A-Za-z0-9]{6}$/.exec(name.slice(base.length))?.[1];
     const left = path.slice(0, slash) + name;
     if (mark !== undefined) {
-      if (isOurs(left) && isGone(mark)) await clearRoom(left, isDead);
+      if (isOurs(left) && isGone(mark)) await clearFolder(left, isDead);
     } else ignoreErrors(() => removeClaim(left, name.slice(base.length)));
   }
 }
 
-/** Whether a path is a folder of this user, into which no one else can have put anything. */
+/** Reports whether a path is a folder of this user that others cannot write to. */
 function isOurs(folder: string): boolean {
   try {
     const { uid, mode } = lstatSync(folder);
@@ -131,18 +136,18 @@ function isOurs(folder: string): boolean {
   }
 }
 
-/** Removes a room, unless something else than a dead socket is in it. */
-async function clearRoom(room: string, isDead: DeadTest): Promise<void> {
-  if (await isLeftSocket(room, isDead)) ignoreErrors(() => unlinkSync(`${room}/s`));
-  leaveRoom(room);
+/** Removes a private folder, unless it contains anything but a dead socket. */
+async function clearFolder(folder: string, isDead: DeadTest): Promise<void> {
+  if (await hasDeadSocket(folder, isDead)) ignoreErrors(() => unlinkSync(`${folder}/s`));
+  removeFolder(folder);
 }
 
-/** Whether the file in a room is a socket without a listener. */
-async function isLeftSocket(room: string, isDead: DeadTest): Promise<boolean> {
+/** Reports whether the file in a private folder is a socket without a listener. */
+async function hasDeadSocket(folder: string, isDead: DeadTest): Promise<boolean> {
   let descriptor: number | undefined;
   try {
-    if (!lstatSync(`${room}/s`).isSocket()) return false;
-    descriptor = openFolder(room);
+    if (!lstatSync(`${folder}/s`).isSocket()) return false;
+    descriptor = openFolder(folder);
     return await isDead(inFolder(descriptor));
   } catch {
     return false;
@@ -151,31 +156,32 @@ async function isLeftSocket(room: string, isDead: DeadTest): Promise<boolean> {
   }
 }
 
-/** Removes the claim to a dead socket, which is another name of it. */
+/** Removes a stale claim to a dead socket: a second hard link to it. */
 export function removeClaim(claim: string, ino: string): void {
   const { ino: own, ctimeMs, mode } = lstatSync(claim);
   const isClaim = String(own) === ino && (mode & constants.S_IFMT) === constants.S_IFSOCK;
-  if (isClaim && Date.now() - ctimeMs > longestClaim) unlinkSync(claim);
+  if (isClaim && Date.now() - ctimeMs > maxClaimAge) unlinkSync(claim);
 }
 
-/** Gives a file its name back. Should a third one have taken the name, both are left. */
+/** Moves a file back to its path. If another file has taken the path, both are kept. */
 export function putBack(aside: string, path: string): void {
   addName(aside, path);
   ignoreErrors(() => unlinkSync(aside));
 }
 
-/** Adds a name that is not in use to a file. */
+/** Links a file to an unused path. */
 export function addName(file: string, path: string): void {
   try {
     linkSync(file, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST" && !hasFile(path)) {
-      return renameSync(file, path); // a file system without links
+      return renameSync(file, path); // the file system has no hard links
     }
-    throw Object.assign(new Error(`There is a file already: ${path}`, { cause: error }), { code: "EADDRINUSE" });
+    throw Object.assign(new Error(`${path} already exists`, { cause: error }), { code: "EADDRINUSE" });
   }
 }
 
+/** Reports whether a path exists, as a file of any kind. */
 export function hasFile(path: string): boolean {
   try {
     lstatSync(path);
@@ -185,12 +191,14 @@ export function hasFile(path: string): boolean {
   }
 }
 
-/** For what another process may have done already, or made impossible. */
+/**
+ * Calls `action` and ignores its errors: another process may have done the same, or prevented it.
+ */
 export function ignoreErrors(action: () => unknown): void {
   try {
     action();
   } catch {
-    // What matters shows when the path is looked at next.
+    // The next use of the path shows what matters.
   }
 }
 
@@ -198,7 +206,7 @@ function openFolder(folder: string): number {
   return openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
 }
 
-/** The socket in an open folder, by a path that is always short. */
+/** Returns a path of the socket in an open folder that is always short. */
 function inFolder(descriptor: number): string {
   return `/proc/self/fd/${descriptor}/s`;
 }
