@@ -39,10 +39,10 @@ let guards = 0;
 
 /**
  * Keeps a promise that a program forgot to await from ending the process, until the returned
- * function is called. An unhandled rejection with {@linkcode Cancelled} or
- * `ClosedError` is ignored; one in a connection handler goes to its server's `onError`; any other
- * one with an error of this library is shown as a warning. For all other reasons, the platform's
- * behaviour and other listeners are unaffected.
+ * function is called. An unhandled rejection with {@linkcode Cancelled} or `ClosedError` is
+ * ignored; one in a connection handler goes to its server's `onError`; any other one with an error
+ * of this library is shown as a warning. For all other reasons, the platform's behaviour and other
+ * listeners are unaffected.
  *
  * Bun does not report the context of a rejected promise: while a server runs there, every other
  * rejection is shown as a warning.

@@ -57,9 +57,9 @@ export interface RunOptions {
 }
 
 /**
- * Runs a program with access to the system.
- * `main` runs inside a switch, and nothing is left when `run` returns: no signal handler, no reader
- * of standard input. `run` can be called repeatedly and concurrently.
+ * Runs a program with access to the system. `main` runs inside a switch, and nothing is left when
+ * `run` returns: no signal handler, no reader of standard input. `run` can be called repeatedly and
+ * concurrently.
  *
  * While it runs, a forgotten `await` does not end the process: an unhandled rejection with
  * {@linkcode Cancelled} or {@linkcode ClosedError} is ignored, and one with another error of this
