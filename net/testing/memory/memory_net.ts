@@ -14,16 +14,15 @@ import { MemoryProvider } from "./_provider.ts";
  *
  * It has TCP, Unix stream and UDP sockets and names, and satisfies the contract of `checkNet`:
  * ownership by switches, cancellation, backpressure, half-close, resets and error codes. Two
- * networks share nothing, not even Unix paths. The host has the addresses 127.0.0.0/8,
- * `::1` and those of `hosts`. Listening on another address is
- * `address_not_available`; connecting or sending to one is `network_unreachable`. Ephemeral ports
- * count up from 32768.
+ * networks share nothing, not even Unix paths. The host has the addresses 127.0.0.0/8, `::1` and
+ * those of `hosts`. Listening on another address is `address_not_available`; connecting or sending
+ * to one is `network_unreachable`. Ephemeral ports count up from 32768.
  *
  * Every operation takes effect in the same turn, in a deterministic order: a write can be read, and
  * a connection accepted, as soon as the call returns. After 1024 writes, datagrams and connections,
  * the network waits for the next turn of the event loop, so that timers run too. Its only time is
- * `clock`. On a mock clock, a timeout fires when the test moves the clock, and so does the
- * `linger` of a `close` that waits for the peer's end.
+ * `clock`. On a mock clock, a timeout fires when the test moves the clock, and so does the `linger`
+ * of a `close` that waits for the peer's end.
  *
  * {@linkcode openCounts} counts what it opens; a connection that has not been accepted counts for
  * the client only.
@@ -37,9 +36,8 @@ import { MemoryProvider } from "./_provider.ts";
  * - A write to a closed peer fails at once, not only the second one. A reset discards unread input
  *   at once, and `abort` resets Unix connections too.
  * - The backlog holds exactly `backlog` connections. While it is full, a TCP client waits as on
- *   Linux, but forever: only its own
- *   `timeout`, or closing the listener, ends that. A Unix client is `connection_refused`. A
- *   connection that was reset before it was accepted is never accepted.
+ *   Linux, but forever: only its own `timeout`, or closing the listener, ends that. A Unix client
+ *   is `connection_refused`. A connection that was reset before it was accepted is never accepted.
  * - A port is free as soon as its socket is closed: there is no TIME_WAIT. Two clients with the
  *   same local address cannot connect to different peers.
  * - Listeners and datagram sockets that share a port take turns.
@@ -47,9 +45,9 @@ import { MemoryProvider } from "./_provider.ts";
  *   spellings of a path are two names. A path disappears with its listener, so `reuseAddr` finds
  *   none to remove.
  * - Socket options are stored without effect: `TCP_NODELAY` (initially true), `SO_KEEPALIVE`,
- *   `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`, `IP_TOS` and
- *   `IPV6_TCLASS`, and for datagram sockets `SO_BROADCAST`, `SO_RCVBUF`, `SO_SNDBUF`,
- *   `IP_TTL` and `IPV6_UNICAST_HOPS`. `IPV6_V6ONLY` works. The others are `not_supported`.
+ *   `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT`, `IP_TOS` and `IPV6_TCLASS`, and for datagram
+ *   sockets `SO_BROADCAST`, `SO_RCVBUF`, `SO_SNDBUF`, `IP_TTL` and `IPV6_UNICAST_HOPS`.
+ *   `IPV6_V6ONLY` works. The others are `not_supported`.
  * - There is no multicast, no broadcast and no zone: link-local addresses are compared without it.
  *   Unix datagram sockets are `not_supported`.
  *
