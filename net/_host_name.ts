@@ -3,7 +3,7 @@
 import { checkHostName } from "./address.ts";
 import { IpAddress } from "./ip_address.ts";
 
-/** The address that text is the literal of, if it is one. */
+/** Returns the IP address that `text` is the literal of; `undefined` if it is not a literal. */
 export function literalOf(text: string): IpAddress | undefined {
   try {
     return IpAddress.parse(text);
@@ -12,12 +12,12 @@ export function literalOf(text: string): IpAddress | undefined {
   }
 }
 
-/** Why text cannot be the name of a domain, which the literal of an address is not; `undefined` where it can. */
+/** Returns an error if `text` is not a valid domain name; an IP address is not one. */
 export function domainNameProblem(text: string): unknown {
   try {
     checkHostName(text);
   } catch (error) {
     return error;
   }
-  return literalOf(text) === undefined ? undefined : new SyntaxError("An IP address is not the name of a domain");
+  return literalOf(text) === undefined ? undefined : new SyntaxError("An IP address is not a domain name");
 }

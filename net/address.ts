@@ -3,13 +3,11 @@
 import { describe, escapeText, isOfAnotherCopy, quoteText, textOf } from "../base/internal.ts";
 import { IpAddress } from "./ip_address.ts";
 
-/**
- * How many UTF-8 bytes a Unix path, or an abstract name after its NUL, can have: Linux's limit.
- */
+/** The longest Unix path, or abstract name after its NUL, in UTF-8 bytes: Linux's limit. */
 export const maxUnixPathBytes = 107;
 
 /**
- * The address of a TCP socket; {@linkcode tcp} makes one.
+ * The address of a TCP socket; {@linkcode tcp} creates one.
  *
  * @example Reading the port
  * ```ts
@@ -21,16 +19,16 @@ export const maxUnixPathBytes = 107;
  * ```
  */
 export interface TcpAddress {
-  /** Says that this is a TCP address. */
+  /** The kind of address. */
   readonly transport: "tcp";
   /** The IP address. */
   readonly ip: IpAddress;
-  /** The port, 0 to 65535; a listener on port 0 is given a free one. */
+  /** The port, 0 to 65535; a listener on port 0 gets an ephemeral one. */
   readonly port: number;
 }
 
 /**
- * The address of a UDP socket; {@linkcode udp} makes one.
+ * The address of a UDP socket; {@linkcode udp} creates one.
  *
  * @example Reading the version of IP
  * ```ts
@@ -42,16 +40,16 @@ export interface TcpAddress {
  * ```
  */
 export interface UdpAddress {
-  /** Says that this is a UDP address. */
+  /** The kind of address. */
   readonly transport: "udp";
   /** The IP address. */
   readonly ip: IpAddress;
-  /** The port, 0 to 65535; a socket bound to port 0 is given a free one. */
+  /** The port, 0 to 65535; a socket bound to port 0 gets an ephemeral one. */
   readonly port: number;
 }
 
 /**
- * The address of a Unix domain socket; {@linkcode unix} makes one.
+ * The address of a Unix domain socket; {@linkcode unix} creates one.
  *
  * @example Reading the path
  * ```ts
@@ -63,14 +61,16 @@ export interface UdpAddress {
  * ```
  */
 export interface UnixAddress {
-  /** Says that this is a Unix domain address. */
+  /** The kind of address. */
   readonly transport: "unix";
-  /** A path in the file system, an abstract name after a leading NUL, or `""` for a peer that has no name. */
+  /**
+   * A path in the file system, an abstract name after a leading NUL, or `""` for an unnamed peer.
+   */
   readonly path: string;
 }
 
 /**
- * A host by name, and a port: what can be connected to after a lookup. {@linkcode hostAddress} makes one.
+ * A host name and a port, to be resolved when connecting; {@linkcode hostAddress} creates one.
  *
  * @example Reading the name
  * ```ts
@@ -82,9 +82,9 @@ export interface UnixAddress {
  * ```
  */
 export interface HostAddress {
-  /** Says that this is a name that has yet to be looked up. */
+  /** The kind of address: a name that is not yet resolved. */
   readonly transport: "host";
-  /** A host name, or the literal of an IP address. */
+  /** A host name or an IP address literal. */
   readonly name: string;
   /** The port, 0 to 65535. */
   readonly port: number;
@@ -133,14 +133,15 @@ export type DatagramAddress = UdpAddress | UnixAddress;
 export type Address = StreamAddress | DatagramAddress;
 
 /**
- * Makes the address of a TCP socket.
+ * Returns the address of a TCP socket.
  *
  * @param ip An IP address, or its text as {@linkcode IpAddress.parse} reads it; never a name.
  * @param port The port.
  * @returns The address, frozen.
- * @throws {SyntaxError} When the text is not an IP address.
- * @throws {TypeError} When `ip` is neither text nor an {@linkcode IpAddress}, or `port` is not a number.
- * @throws {RangeError} When `port` is not an integer from 0 to 65535.
+ * @throws {SyntaxError} If the text is not an IP address.
+ * @throws {TypeError} If `ip` is neither text nor an {@linkcode IpAddress}, or `port` is not a
+ * number.
+ * @throws {RangeError} If `port` is not an integer from 0 to 65535.
  *
  * @example Usage
  * ```ts
@@ -155,14 +156,15 @@ export function tcp(ip: string | IpAddress, port: number): TcpAddress {
 }
 
 /**
- * Makes the address of a UDP socket.
+ * Returns the address of a UDP socket.
  *
  * @param ip An IP address, or its text as {@linkcode IpAddress.parse} reads it; never a name.
  * @param port The port.
  * @returns The address, frozen.
- * @throws {SyntaxError} When the text is not an IP address.
- * @throws {TypeError} When `ip` is neither text nor an {@linkcode IpAddress}, or `port` is not a number.
- * @throws {RangeError} When `port` is not an integer from 0 to 65535.
+ * @throws {SyntaxError} If the text is not an IP address.
+ * @throws {TypeError} If `ip` is neither text nor an {@linkcode IpAddress}, or `port` is not a
+ * number.
+ * @throws {RangeError} If `port` is not an integer from 0 to 65535.
  *
  * @example Usage
  * ```ts
@@ -177,12 +179,12 @@ export function udp(ip: string | IpAddress, port: number): UdpAddress {
 }
 
 /**
- * Makes the address of a Unix domain socket. Any path is an address, the empty one of an unnamed peer included; what
- * can be listened on or connected to is for {@linkcode checkUnixPath} to say.
+ * Returns the address of a Unix domain socket. Every path is an address, including the empty one of
+ * an unnamed peer; {@linkcode checkUnixPath} tells which can be listened on or connected to.
  *
  * @param path A path in the file system, an abstract name after a leading NUL, or `""`.
  * @returns The address, frozen.
- * @throws {TypeError} When `path` is not a string, or has a NUL that is not its first character.
+ * @throws {TypeError} If `path` is not a string, or has a NUL that is not its first character.
  *
  * @example Usage
  * ```ts
@@ -206,14 +208,14 @@ export function unix(path: string): UnixAddress {
 }
 
 /**
- * Makes the address of a host by name.
+ * Returns the address of a host by name.
  *
- * @param name A host name, or the literal of an IP address, as {@linkcode checkHostName} allows it.
+ * @param name A host name or an IP address literal that {@linkcode checkHostName} allows.
  * @param port The port.
- * @returns The address, frozen, with the name as it was given.
- * @throws {SyntaxError} When `name` can be neither a host name nor the literal of an IP address.
- * @throws {TypeError} When `name` is not a string, or `port` is not a number.
- * @throws {RangeError} When `port` is not an integer from 0 to 65535.
+ * @returns The address, frozen, with the name unchanged.
+ * @throws {SyntaxError} If `name` is neither a valid host name nor an IP address literal.
+ * @throws {TypeError} If `name` is not a string, or `port` is not a number.
+ * @throws {RangeError} If `port` is not an integer from 0 to 65535.
  *
  * @example Usage
  * ```ts
@@ -229,16 +231,17 @@ export function hostAddress(name: string, port: number): HostAddress {
 }
 
 /**
- * Writes an address as one line of text that {@linkcode parseAddress} reads as the same address: `tcp:127.0.0.1:80`,
- * `tcp:[::1]:80`, `udp:…`, `host:example.com:80`, `unix:/run/x`, `unix:` for an unnamed peer and `unix:@x` for the
- * abstract name `x`. So that a file is never taken for an abstract name, a relative path that begins with `@`, or with
- * any number of `./` and then `@`, gets another `./` before it: the file `@x` is `unix:./@x`.
+ * Formats an address as one line of text that {@linkcode parseAddress} parses back:
+ * `tcp:127.0.0.1:80`, `tcp:[::1]:80`, `udp:…`, `host:example.com:80`, `unix:/run/x`, `unix:` for an
+ * unnamed peer and `unix:@x` for the abstract name `x`. To distinguish files from abstract names, a
+ * relative path that begins with `@`, or with any number of `./` and then `@`, is prefixed by
+ * another `./`: the file `@x` is `unix:./@x`.
  *
- * A Unix path is written as it is, so escape the text before showing it where line breaks matter.
+ * A Unix path is not escaped, so escape the text before showing it where line breaks matter.
  *
- * @param address The address to write.
+ * @param address The address to format.
  * @returns The text.
- * @throws {TypeError} When `address` is not an address.
+ * @throws {TypeError} If `address` is not an address.
  *
  * @example Usage
  * ```ts
@@ -257,7 +260,7 @@ export function formatAddress(address: Address | HostAddress): string {
   return /^(?:\.\/)*@/.test(path) ? `unix:./${path}` : `unix:${path}`;
 }
 
-/** What an address is made of. */
+/** The parts of an address. */
 interface AddressParts {
   readonly transport: "tcp" | "udp" | "unix" | "host";
   /** The IP address, the name or the path. */
@@ -265,7 +268,10 @@ interface AddressParts {
   readonly port: number | undefined;
 }
 
-/** The parts of an address, which may come from the system: each is read once, and is of its type. */
+/**
+ * Returns the parts of an address. The object may be foreign: each field is read once and
+ * type-checked.
+ */
 function partsOf(address: Address | HostAddress): AddressParts {
   if (typeof address !== "object" || address === null) {
     throw new TypeError(`Cannot use address as it must be an address: current value is ${describe(address)}`);
@@ -284,7 +290,7 @@ function partsOf(address: Address | HostAddress): AddressParts {
   }
 }
 
-/** An IP address, be it one of another copy of the library: then its text counts. */
+/** Returns an IP address; one of another copy of the library is converted through its text. */
 function readIp(ip: unknown): IpAddress {
   if (typeof ip !== "object" || ip === null || IpAddress.isIpAddress(ip)) return checkIp(ip);
   try {
@@ -300,12 +306,12 @@ function checkText(name: string, text: unknown): string {
 }
 
 /**
- * Reads the text of an address, in exactly the form that {@linkcode formatAddress} writes.
+ * Parses the text of an address in exactly the form that {@linkcode formatAddress} produces.
  *
- * @param text The text to read.
+ * @param text The text to parse.
  * @returns The address, frozen.
- * @throws {TypeError} When `text` is not a string.
- * @throws {SyntaxError} When `text` is not an address; the message says which rule it breaks.
+ * @throws {TypeError} If `text` is not a string.
+ * @throws {SyntaxError} If `text` is not an address; the message says which rule it breaks.
  *
  * @example Usage
  * ```ts
@@ -337,13 +343,13 @@ export function parseAddress(text: string): Address | HostAddress {
 }
 
 /**
- * Whether two addresses are the same one. TCP and UDP differ, as do an IPv4 address and its IPv4-mapped form. Host
- * names are compared without regard to the case of ASCII letters.
+ * Reports whether two addresses are equal. TCP and UDP addresses differ, as do an IPv4 address and
+ * its IPv4-mapped form. Host names are compared ignoring ASCII case.
  *
  * @param a One address.
- * @param b The other one.
- * @returns `true` when they are the same.
- * @throws {TypeError} When one of them is not an address.
+ * @param b Another address.
+ * @returns `true` if they are equal.
+ * @throws {TypeError} If one of them is not an address.
  *
  * @example Usage
  * ```ts
@@ -362,12 +368,14 @@ export function sameAddress(a: Address | HostAddress, b: Address | HostAddress):
 }
 
 /**
- * Checks that a path can be listened on or connected to: it has a name, and the name fits into what the system takes
- * ({@linkcode maxUnixPathBytes}), so that no system can cut it short and use another file.
+ * Checks that a path can be listened on or connected to: it is not empty, and fits in a socket
+ * address ({@linkcode maxUnixPathBytes}), so that no system truncates it to the name of another
+ * file.
  *
  * @param path The path of a {@linkcode UnixAddress}.
- * @throws {TypeError} When `path` is not a string, is empty, is an abstract name without characters, is too long, has a
- * NUL that is not its first character, or is not well-formed Unicode and so would name another file.
+ * @throws {TypeError} If `path` is not a string, is empty, is an abstract name without characters,
+ * is too long, has a NUL that is not its first character, or is not well-formed Unicode, which
+ * would name another file.
  */
 export function checkUnixPath(path: string): void {
   const name = unix(path).path.replace(/^\0/, "");
@@ -381,16 +389,17 @@ export function checkUnixPath(path: string): void {
 }
 
 /**
- * Checks that text can be a host name or is the literal of an IP address, and asks nobody about it.
+ * Checks that text is a valid host name or an IP address literal, without a lookup.
  *
- * A host name has at most 253 characters, in labels of 1 to 63 ASCII letters, digits, `_` and `-`, which neither begin
- * nor end with `-`; one dot may end it. Resolvers take a name whose last label is a number for an IPv4 address in one
- * of its old spellings (`127.1`, `0177.0.0.1`, `0x7f000001`, `2130706433`), so such a name is allowed only as a
- * canonical IPv4 address. An IPv6 address stands without brackets.
+ * A host name has at most 253 characters, in labels of 1 to 63 ASCII letters, digits, `_` and `-`,
+ * which neither begin nor end with `-`; a final dot is allowed. Resolvers take a name whose last
+ * label is a number for an IPv4 address in a legacy spelling (`127.1`, `0177.0.0.1`, `0x7f000001`,
+ * `2130706433`), so such a name is allowed only as a canonical IPv4 address. An IPv6 address has no
+ * brackets.
  *
  * @param name The name to check.
- * @throws {TypeError} When `name` is not a string.
- * @throws {SyntaxError} When `name` can be neither a host name nor the literal of an IP address.
+ * @throws {TypeError} If `name` is not a string.
+ * @throws {SyntaxError} If `name` is neither a valid host name nor an IP address literal.
  */
 export function checkHostName(name: string): void {
   if (typeof name !== "string") {
@@ -419,7 +428,7 @@ export function checkHostName(name: string): void {
   if (!isCanonicalQuad(name)) refuse("a name that ends in a number must be a canonical IPv4 address");
 }
 
-/** Refuses what is more than a name: a URL, or a name with a port. Literals of IPv6 addresses pass. */
+/** Refuses URLs, parts of URLs, and names with a port. IPv6 address literals pass. */
 function refuseUrl(name: string, refuse: (rule: string) => never): void {
   if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(name)) refuse("it is a URL: use its host name alone");
   if (/[/?#@]/.test(name)) refuse("it is a part of a URL: use the host name alone");
@@ -429,7 +438,7 @@ function refuseUrl(name: string, refuse: (rule: string) => never): void {
   }
 }
 
-/** The name in the form that resolvers take (RFC 5890), if it has another one. */
+/** Returns the A-label form of a name (RFC 5890), if it has one that differs. */
 function aLabels(name: string): string | undefined {
   if (name.length > 253 || !/[^ -~]/.test(name)) return undefined;
   try {
@@ -441,13 +450,14 @@ function aLabels(name: string): string | undefined {
 }
 
 /**
- * Checks an address that a caller passed in, who may have written it as an object, and copies it: each field is read
- * once, so what was judged stays what is used.
+ * Checks an address passed in by a caller, which may be a plain object, and copies it. Each field
+ * is read once, so that what was checked is what is used.
  *
  * @param value The value to check.
  * @returns A frozen address with the same fields.
- * @throws {TypeError} When `value` is not the address of a stream socket, or a field has the wrong type.
- * @throws {RangeError} When the port is not an integer from 0 to 65535.
+ * @throws {TypeError} If `value` is not the address of a stream socket, or a field has the wrong
+ * type.
+ * @throws {RangeError} If the port is not an integer from 0 to 65535.
  */
 export function checkStreamAddress(value: unknown): StreamAddress {
   const address = checkAddress(value);
@@ -456,12 +466,13 @@ export function checkStreamAddress(value: unknown): StreamAddress {
 }
 
 /**
- * Checks an address of a datagram socket as {@linkcode checkStreamAddress} does one of a stream socket.
+ * Checks and copies the address of a datagram socket, like {@linkcode checkStreamAddress}.
  *
  * @param value The value to check.
  * @returns A frozen address with the same fields.
- * @throws {TypeError} When `value` is not the address of a datagram socket, or a field has the wrong type.
- * @throws {RangeError} When the port is not an integer from 0 to 65535.
+ * @throws {TypeError} If `value` is not the address of a datagram socket, or a field has the wrong
+ * type.
+ * @throws {RangeError} If the port is not an integer from 0 to 65535.
  */
 export function checkDatagramAddress(value: unknown): DatagramAddress {
   const address = checkAddress(value);
@@ -470,12 +481,12 @@ export function checkDatagramAddress(value: unknown): DatagramAddress {
 }
 
 /**
- * Checks the address of an IP socket of either kind as {@linkcode checkStreamAddress} does one of a stream socket.
+ * Checks and copies a TCP or UDP address, like {@linkcode checkStreamAddress}.
  *
  * @param value The value to check.
  * @returns A frozen address with the same fields.
- * @throws {TypeError} When `value` is neither a TCP nor a UDP address, or a field has the wrong type.
- * @throws {RangeError} When the port is not an integer from 0 to 65535.
+ * @throws {TypeError} If `value` is neither a TCP nor a UDP address, or a field has the wrong type.
+ * @throws {RangeError} If the port is not an integer from 0 to 65535.
  */
 export function checkIpEndpoint(value: unknown): TcpAddress | UdpAddress {
   const address = checkAddress(value);
@@ -484,14 +495,14 @@ export function checkIpEndpoint(value: unknown): TcpAddress | UdpAddress {
 }
 
 /**
- * Checks what a caller wants to connect to, the address of a stream socket or a host by name, as
- * {@linkcode checkStreamAddress} does.
+ * Checks and copies the target of a connection, a stream address or a host name, like
+ * {@linkcode checkStreamAddress}.
  *
  * @param value The value to check.
  * @returns A frozen address with the same fields.
- * @throws {TypeError} When `value` is neither, or a field has the wrong type.
- * @throws {SyntaxError} When the name can be neither a host name nor the literal of an IP address.
- * @throws {RangeError} When the port is not an integer from 0 to 65535.
+ * @throws {TypeError} If `value` is neither, or a field has the wrong type.
+ * @throws {SyntaxError} If the name is neither a valid host name nor an IP address literal.
+ * @throws {RangeError} If the port is not an integer from 0 to 65535.
  */
 export function checkTargetAddress(value: unknown): StreamAddress | HostAddress {
   const address = checkAddress(value);
@@ -540,7 +551,7 @@ function toIp(ip: string | IpAddress): IpAddress {
   }
 }
 
-/** Whether `text` can be a host name, and is not a misspelt IP address. */
+/** Reports whether `text` is a valid host name, and not a misspelt IP address. */
 function isName(text: string): boolean {
   try {
     checkHostName(text);
@@ -598,7 +609,10 @@ function parsePath(text: string, fail: Fail): string {
   return /^(?:\.\/)+@/.test(text) ? text.slice(2) : text;
 }
 
-/** An address as messages, labels and dumps show it: escaped and cut, which {@linkcode formatAddress} does not do. */
+/**
+ * Returns an address for messages, labels and dumps: escaped and truncated, unlike
+ * {@linkcode formatAddress}.
+ */
 export function describeAddress(address: Address | HostAddress): string {
   return escapeText(formatAddress(address));
 }

@@ -6,51 +6,53 @@ import type { SocketOptionName, SocketOptions, SocketOptionTypes } from "./socke
 
 /** Options for {@linkcode Net.connect}. */
 export interface ConnectOptions {
-  /** The local address to connect from. Port 0 leaves the port to the system. */
+  /** The local address to connect from. Port 0 selects an ephemeral port. */
   bindTo?: StreamAddress | undefined;
   /**
-   * Socket options, set in order before the socket is handed out. One that cannot be set fails the call, before connecting if that is known. With a host
-   * name, options for one IP version are set where the connection is of that version.
+   * Socket options, set in order before the socket is returned. An option that cannot be set fails
+   * the call, before connecting if possible. With a host name, options of one IP version are set
+   * only on a connection of that version.
    */
   socketOptions?: SocketOptions | undefined;
   /**
-   * How long the whole call may take, in milliseconds; then it fails with `connection_timeout`.
+   * The timeout of the whole call, in milliseconds, after which it fails with `connection_timeout`.
    *
    * @default {Infinity}
    */
   timeout?: number | undefined;
   /**
-   * How long `close` lets bytes that were taken go out and waits for the other side to end, in milliseconds.
+   * How long `close` flushes written bytes and waits for the peer's end, in milliseconds.
    *
    * @default {1000}
    */
   linger?: number | undefined;
 }
 
-/** What all sockets have. */
+/** The common part of all sockets. */
 export interface Socket extends Closable {
   /**
-   * Sets a socket option. Of a listener, connections that are accepted from now on inherit it.
+   * Sets a socket option. Connections that a listener accepts from now on inherit its options.
    *
-   * @typeParam N The option.
-   * @param name The system's name for it.
+   * @typeParam N The name of the option.
+   * @param name The system's name of the option.
    * @param value Its value, in the system's units.
-   * @throws {NetError} `invalid_option` for an option that there is not, that does not fit this socket, or whose value the system refuses; `not_supported`
-   * for one that this runtime does not reach.
-   * @throws {TypeError} When the value is of the wrong kind.
-   * @throws {RangeError} When it is out of range.
-   * @throws {ClosedError} When the socket is closed.
+   * @throws {NetError} `invalid_option` if the option does not exist, does not apply to this
+   * socket, or the system refuses its value; `not_supported` if this runtime cannot set it.
+   * @throws {TypeError} If the value is of the wrong kind.
+   * @throws {RangeError} If the value is out of range.
+   * @throws {ClosedError} If the socket is closed.
    */
   setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void;
   /**
-   * Asks for a socket option: what the system says, or else what was set through this object.
+   * Returns the value of a socket option: the system's, or else the one set through this object.
    *
-   * @typeParam N The option.
-   * @param name The system's name for it.
+   * @typeParam N The name of the option.
+   * @param name The system's name of the option.
    * @returns Its value.
-   * @throws {NetError} `not_supported` when neither is known: no default is made up; `invalid_option` for an option that there is not, that does not fit
-   * this socket, or that cannot be asked for.
-   * @throws {ClosedError} When the socket is closed.
+   * @throws {NetError} `not_supported` if neither is known, rather than a guessed default;
+   * `invalid_option` if the option does not exist, does not apply to this socket, or cannot be
+   * read.
+   * @throws {ClosedError} If the socket is closed.
    */
   getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N];
 }
@@ -58,24 +60,25 @@ export interface Socket extends Closable {
 /**
  * A connection. It closes when its switch ends, unless closed first.
  *
- * `close` loses nothing that a write took: it lets that go out, ends our direction, and then reads and drops input until
- * the other side has ended too, for at most `linger` milliseconds in all. Then the socket is given back to the system,
- * with a reset if something was left. If the other side has ended already, or nothing was ever written, there is nothing
- * to wait for. If the owning switch has failed or was cancelled, the socket is reset at once.
+ * `close` loses no written bytes: it flushes them, half-closes the connection, and discards input
+ * until the peer has ended too, for at most `linger` milliseconds in total. Then it closes the
+ * socket, with a reset if bytes are left. It does not wait if the peer has ended already, or
+ * nothing was ever written. If the owning switch has failed or was cancelled, the socket is reset
+ * at once.
  */
 export interface Connection extends TwoWay, Closable {
-  /** Our own address. An unnamed Unix socket has the path "". */
+  /** The local address. An unnamed Unix socket has the path "". */
   readonly local: StreamAddress;
-  /** The other side's address. An IPv4 peer of a dual-stack listener shows as plain IPv4. */
+  /** The peer's address. An IPv4-mapped one is unwrapped to IPv4. */
   readonly peer: StreamAddress;
   /**
-   * Closes the connection now, by a reset where the transport has one. What has not gone out is lost, and the other side
-   * sees an error. Operations that wait are rejected with {@linkcode ClosedError}, and so are later ones.
+   * Closes the connection at once, with a reset if the transport has one. Unsent bytes are lost,
+   * and the peer sees an error. Pending and later operations reject with {@linkcode ClosedError}.
    *
-   * @param reason Why: the cause of these errors.
+   * @param reason The cause of these errors.
    */
   abort(reason?: unknown): void;
 }
 
-/** A {@linkcode Connection} that is a socket, and so has socket options. */
+/** A {@linkcode Connection} that is a socket, with socket options. */
 export interface StreamSocket extends Connection, Socket {}

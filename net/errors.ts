@@ -4,7 +4,7 @@ import { checkOptions, checkString, escapeText, freezeClass, isInstance, quoteTe
 import { type Address, formatAddress, type HostAddress } from "./address.ts";
 
 /**
- * What happened, the same on every runtime.
+ * The kind of a {@linkcode NetError}, the same on every runtime.
  *
  * @example Branching on the code
  * ```ts
@@ -35,9 +35,9 @@ export type NetErrorCode =
   | "unknown";
 
 /**
- * What the resolver said when a lookup failed, in Eio's names: `NONAME` for a name that does not exist, `NODATA` for
- * one without addresses, `FAIL` when the server could not answer, `AGAIN` when no answer came and asking again may
- * help.
+ * The resolver's code for a failed lookup, in Eio's names: `NONAME` if the name does not exist,
+ * `NODATA` if it has no addresses, `FAIL` if the server could not answer, `AGAIN` if no answer came
+ * and a retry may help.
  */
 export type LookupCode =
   | "ADDRFAMILY"
@@ -55,16 +55,16 @@ export type LookupCode =
   | "SOCKTYPE"
   | "UNKNOWN";
 
-/** How many steps of context an error keeps, so that one that is thrown again and again stays small. */
+/** The most context steps of an error, so that one rethrown repeatedly stays small. */
 const maxContext = 16;
 
-/** How many characters of each part a message shows, so that none is longer than 1000. */
+/** The most characters of each part of a message, which keep it below 1000. */
 const maxOperation = 50;
 const maxReason = 150;
 const maxStep = 200;
 const maxShownContext = 200;
 
-/** What the codes of system errors mean, and the names of Deno's errors. */
+/** The meaning of system error codes, and of the names of Deno's errors. */
 const systemCodes: Readonly<Record<string, NetErrorCode>> = {
   ECONNREFUSED: "connection_refused",
   ConnectionRefused: "connection_refused",
@@ -108,7 +108,9 @@ const systemCodes: Readonly<Record<string, NetErrorCode>> = {
   NotSupported: "not_supported",
 };
 
-/** The codes that only a resolver gives: those of getaddrinfo, and those of c-ares where they differ. */
+/**
+ * Codes that only resolvers report: those of getaddrinfo, and those of c-ares where they differ.
+ */
 const resolverCodes: Readonly<Record<string, LookupCode>> = {
   ENOTFOUND: "NONAME",
   ENONAME: "NONAME",
@@ -139,7 +141,9 @@ const resolverCodes: Readonly<Record<string, LookupCode>> = {
   EAI_SOCKTYPE: "SOCKTYPE",
 };
 
-/** What is being done, and the action that cannot be, each to be followed by what it is done to. */
+/**
+ * Two phrases for each operation, in the context and in the message, each followed by its target.
+ */
 const phrases: Readonly<Record<string, readonly [doing: string, action: string]>> = {
   connect: ["connecting to", "connect to"],
   listen: ["listening on", "listen on"],
@@ -161,18 +165,19 @@ const phrases: Readonly<Record<string, readonly [doing: string, action: string]>
  */
 export interface NetErrorSource {
   /**
-   * What was being done, in one word: `"connect"`, `"listen"`, `"bind"`, `"accept"`, `"read"`, `"write"`, `"send"`,
-   * `"receive"`, `"shutdown"`, `"close"`, `"lookup"`, `"setOption"`, `"getOption"`, or another.
+   * The operation, in one word: `"connect"`, `"listen"`, `"bind"`, `"accept"`, `"read"`, `"write"`,
+   * `"send"`, `"receive"`, `"shutdown"`, `"close"`, `"lookup"`, `"setOption"`, `"getOption"`, or
+   * another.
    */
   operation: string;
   /**
-   * What it was done to: an address, the name that is looked up, or the name of the option.
+   * The target of the operation: an address, the name looked up, or the name of the option.
    *
    * @default {undefined}
    */
   address?: Address | HostAddress | string | undefined;
   /**
-   * The service that a lookup asked for. It only shows in the message and the context.
+   * The service of a lookup, for the message and the context only.
    *
    * @default {undefined}
    */
@@ -194,13 +199,13 @@ export interface NetErrorSource {
  */
 export interface NetErrorOptions extends NetErrorSource {
   /**
-   * What the resolver said, when the code is `address_lookup_failed`.
+   * The resolver's code, if the code is `address_lookup_failed`.
    *
    * @default {undefined}
    */
   lookupCode?: LookupCode | undefined;
   /**
-   * What else the message says: what would help.
+   * A remedy, which ends the message.
    *
    * @default {undefined}
    */
@@ -214,11 +219,12 @@ export interface NetErrorOptions extends NetErrorSource {
 }
 
 /**
- * The outside world, and not the program, made a network operation fail. Branch on {@linkcode NetError.code}, never on
- * the text; the runtime's own error is the `cause`.
+ * A network operation failed for an external reason, not by misuse. Branch on
+ * {@linkcode NetError.code}, never on the text; the runtime's own error is the `cause`.
  *
- * The first step of {@linkcode NetError.context} says what was done to what; each layer that the error passes adds what
- * it was doing, and the message shows all of it on one line, with unprintable characters escaped.
+ * The first step of {@linkcode NetError.context} names the operation and its target; each layer
+ * that the error passes through can add a step. The message shows them all on one line, with
+ * unprintable characters escaped.
  *
  * @example Usage
  * ```ts
@@ -235,29 +241,29 @@ export class NetError extends Error {
     freezeClass(this);
   }
 
-  /** What happened. */
+  /** The kind of failure. */
   readonly code: NetErrorCode;
-  /** What was being done, in one word. */
+  /** The operation, in one word. */
   readonly operation: string;
-  /** What it was done to, or `undefined`. */
+  /** The target of the operation, or `undefined`. */
   readonly address: Address | HostAddress | string | undefined;
-  /** What the resolver said, when the code is `address_lookup_failed`, or `undefined`. */
+  /** The resolver's code, if the code is `address_lookup_failed`, or `undefined`. */
   readonly lookupCode: LookupCode | undefined;
-  /** What would help, as far as it is known, or `undefined`. */
+  /** A remedy, or `undefined`. */
   readonly remedy: string | undefined;
 
-  /** The message without the context that was added. */
+  /** The message without added context. */
   readonly #summary: string;
   #context: readonly string[];
-  /** How many steps of the context the summary says already. */
+  /** How many steps of the context are part of the summary. */
   readonly #own: number;
 
   /**
-   * Makes an error; the message follows from the code and the options.
+   * Creates an error; its message is built from the code and the options.
    *
-   * @param code What happened.
-   * @param options What was being done, and why it failed.
-   * @throws {TypeError} When an argument is of the wrong type.
+   * @param code The kind of failure.
+   * @param options The operation, and why it failed.
+   * @throws {TypeError} If an argument is of the wrong type.
    */
   constructor(code: NetErrorCode, options: NetErrorOptions) {
     const checked = checkSource(code, options);
@@ -281,7 +287,7 @@ export class NetError extends Error {
   }
 
   /**
-   * What was being done, innermost step first. The array is frozen; adding a step makes a new one.
+   * What was being done, innermost step first. The array is frozen; adding a step replaces it.
    *
    * @returns The steps.
    *
@@ -300,11 +306,11 @@ export class NetError extends Error {
   }
 
   /**
-   * Adds what a layer was doing, to this very error, so that the same failure stays one object. A step that repeats the
-   * last one is not added, nor is a seventeenth: an error that a broken connection gives every caller must not grow.
-   * {@linkcode addContext} does it to any caught value.
+   * Adds a step to the context of this error, in place, so that one failure remains one object. A
+   * step equal to the last one is not added, nor is a seventeenth: an error that every caller of a
+   * broken connection gets must not grow. {@linkcode addContext} accepts any caught value.
    *
-   * @param step What was being done, as `"handling connection from tcp:10.0.0.1:80"`.
+   * @param step What was being done, such as `"handling connection from tcp:10.0.0.1:80"`.
    *
    * @example Usage
    * ```ts
@@ -327,7 +333,7 @@ export class NetError extends Error {
       "message",
       `${this.#summary} (${escapeText(this.#context.slice(this.#own).join(", "), maxShownContext)})`,
     );
-    // Runtimes print the stack, whose first line has the message as it was when the error was made.
+    // Runtimes print the stack, whose first line has the original message.
     const start = typeof stack === "string" ? stack.split("\n", 1)[0].indexOf(message) : -1;
     if (start < 0) return;
     setHidden(this, "stack", stack!.slice(0, start) + this.message + stack!.slice(start + message.length));
@@ -335,12 +341,12 @@ export class NetError extends Error {
 }
 
 /**
- * Adds what a layer was doing to a caught error, and returns that same error, to be thrown again. What is not a
+ * Adds a context step to a caught error, and returns the same error, to be rethrown. Anything but a
  * {@linkcode NetError} is returned unchanged.
  *
  * @typeParam T The type of the error.
- * @param error What was caught.
- * @param step What was being done, as `"handling connection from tcp:10.0.0.1:80"`.
+ * @param error The caught value.
+ * @param step What was being done, such as `"handling connection from tcp:10.0.0.1:80"`.
  * @returns The same `error`.
  *
  * @example Usage
@@ -365,18 +371,18 @@ export function addContext<T>(error: T, step: string): T {
   try {
     if (error instanceof NetError) error.addContext(step);
   } catch {
-    // Frozen, or a proxy: it is thrown on as it is.
+    // Frozen, or a proxy: it is rethrown unchanged.
   }
   return error;
 }
 
 /**
- * Makes a {@linkcode NetError} of what a runtime threw, with the code that {@linkcode codeOf} and
- * {@linkcode lookupCodeOf} find. A {@linkcode NetError} is returned unchanged.
+ * Converts a runtime's error to a {@linkcode NetError}, with the codes of {@linkcode codeOf} and
+ * {@linkcode lookupCodeOf}. A {@linkcode NetError} is returned unchanged.
  *
- * @param cause What the runtime threw.
- * @param source What was being done.
- * @returns The error, to be thrown.
+ * @param cause The runtime's error.
+ * @param source The operation and its target.
+ * @returns The error to throw.
  */
 export function netErrorFrom(cause: unknown, source: NetErrorSource): NetError {
   if (isInstance(cause, NetError)) return cause;
@@ -387,25 +393,26 @@ export function netErrorFrom(cause: unknown, source: NetErrorSource): NetError {
   return new NetError(code, { operation, address, service, lookupCode, remedy, cause });
 }
 
-/** The permission flag of Deno that an error names, as advice. */
+/** Returns a remedy if an error names a permission flag of Deno. */
 function flagOf(cause: unknown): string | undefined {
   const flag = /--allow-[a-z]+(?:=\S+)?/.exec(errorText(cause, "message"))?.[0].replace(/[.,;]$/, "");
   return flag === undefined ? undefined : `run Deno with ${flag}`;
 }
 
 /**
- * Finds what a runtime's error means: the one table for Deno, Bun and Node.
+ * Returns the code of a runtime's error: the only such table for Deno, Bun and Node.
  *
- * A few errors mean different things in different operations. In a lookup, everything that is not a lack of permission
- * or of open files is `address_lookup_failed`. `EINVAL` is `address_not_available` when it was `bind`, `listen` or
- * `connect` that failed (so Deno says it; the system says it of a route that is a black hole, and of an address that
- * lacks its zone), and `invalid_option` of an option. `ENOTCONN` is `connection_reset` on what was connected. `EAGAIN`
- * and `EPROTOTYPE` are `connection_refused` of a connect: a Unix socket whose backlog is full, and one that is not for
- * streams; Bun calls both refused itself.
+ * A few codes depend on the operation. In a lookup, everything but a lack of permission or of file
+ * descriptors is `address_lookup_failed`. `EINVAL` is `address_not_available` if `bind`, `listen`
+ * or `connect` failed (as on Deno; the system reports it for a blackhole route, and for an address
+ * without its zone), and `invalid_option` for an option. `ENOTCONN` is `connection_reset` on a
+ * socket that was connected. `EAGAIN` and `EPROTOTYPE` are `connection_refused` for a connect: the
+ * backlog of a Unix socket is full, or it is not a stream socket; Bun itself reports both as
+ * refused.
  *
- * @param error What the runtime threw.
- * @param operation What was being done, as {@linkcode NetErrorSource.operation}.
- * @returns The code, `unknown` when nothing is known.
+ * @param error The runtime's error.
+ * @param operation The operation, as in {@linkcode NetErrorSource.operation}.
+ * @returns The code, or `unknown`.
  */
 export function codeOf(error: unknown, operation: string = ""): NetErrorCode {
   if (isInstance(error, NetError)) return error.code;
@@ -431,12 +438,14 @@ export function codeOf(error: unknown, operation: string = ""): NetErrorCode {
   }
 }
 
-/** What an error without a known code means by its name, as Deno's own errors have one, or by its message. */
+/**
+ * Returns `code`, or if it is unknown the code of an error's name (Deno's own errors) or message.
+ */
 function plainCode(code: NetErrorCode, error: unknown): NetErrorCode {
   if (code !== "unknown") return code;
   const byName = classify(errorText(error, "name"));
   if (byName !== "unknown") return byName;
-  // Deno's own API gives these two neither code nor name.
+  // Deno's own API sets neither code nor name for these two.
   const message = errorText(error, "message");
   if (message.startsWith("failed to lookup address information")) return "address_lookup_failed";
   if (message.startsWith("Message too long (os error")) return "message_too_large";
@@ -449,15 +458,15 @@ function classify(name: string): NetErrorCode {
 }
 
 /**
- * Finds what the resolver said, in Eio's names, in an error of `node:dns` or of Deno.
+ * Returns the resolver's code, in Eio's names, of an error of `node:dns` or Deno.
  *
- * @param error What the lookup threw.
- * @returns The code, `UNKNOWN` when nothing is known.
+ * @param error The error of the lookup.
+ * @returns The code, or `UNKNOWN`.
  */
 export function lookupCodeOf(error: unknown): LookupCode {
   if (isInstance(error, NetError)) return error.lookupCode ?? "UNKNOWN";
   switch (errorCode(error) || errorText(error, "name")) {
-    // These mean a lookup only where there is one.
+    // These codes concern lookups only in this context.
     case "ECONNREFUSED":
     case "ConnectionRefused":
     case "ETIMEDOUT":
@@ -474,7 +483,7 @@ export function lookupCodeOf(error: unknown): LookupCode {
   return Object.hasOwn(resolverCodes, code) ? resolverCodes[code] : "UNKNOWN";
 }
 
-/** The code of a system error; Bun's resolver writes some with a prefix. */
+/** Returns the code of a system error; Bun's resolver prefixes some. */
 function errorCode(error: unknown): string {
   return errorText(error, "code").replace(/^DNS_/, "");
 }
@@ -485,7 +494,7 @@ function errorText(error: unknown, key: "code" | "name" | "message" | "syscall")
     const value = (error as Record<string, unknown>)[key];
     return typeof value === "string" ? value : "";
   } catch {
-    return ""; // a getter or a proxy that refuses
+    return ""; // a getter or a proxy that throws
   }
 }
 
@@ -497,7 +506,7 @@ function describeCode(code: NetErrorCode, lookupCode: LookupCode | undefined, ca
   return reason === "" ? "unknown error" : `unknown error ${quoteText(reason, maxReason)}`;
 }
 
-/** Throws `TypeError` unless an error can be made of these. Returns the options, each of which is read once. */
+/** Checks the arguments of an error, and returns the options, each read once. */
 function checkSource(code: unknown, options: Partial<NetErrorOptions> | undefined): NetErrorOptions {
   const action = "make a NetError";
   checkString(action, "code", code);

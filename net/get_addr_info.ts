@@ -6,19 +6,20 @@ import { NetError } from "./errors.ts";
 import type { AddrInfoOptions, Net } from "./net.ts";
 
 /**
- * {@linkcode Net.getAddrInfo} for stream sockets: only TCP addresses.
+ * Calls {@linkcode Net.getAddrInfo} for stream sockets: returns only TCP addresses.
  *
  * Source: Eio's `Net.getaddrinfo_stream`.
  *
  * @param net The network.
- * @param name A host name, or the literal of an IP address, which is not looked up.
+ * @param name A host name, or an IP address literal, which is not looked up.
  * @param options The service.
  * @returns At least one address, in the resolver's order.
- * @throws {NetError} `address_lookup_failed`, with the resolver's own code in `lookupCode`: `NONAME` when there is no address.
- * @throws {TypeError} When an argument is of the wrong kind.
- * @throws {Cancelled} When the current scope is cancelled.
+ * @throws {NetError} `address_lookup_failed`, with the resolver's own code in `lookupCode`:
+ * `NONAME` if there is no address.
+ * @throws {TypeError} If an argument is of the wrong kind.
+ * @throws {Cancelled} If the current scope is cancelled.
  *
- * @example Where a web server is
+ * @example The addresses of a web server
  * ```ts
  * import { formatAddress, getAddrInfoStream, run } from "@sluice/io";
  * import { assertEquals } from "@std/assert";
@@ -32,24 +33,25 @@ export async function getAddrInfoStream(
   name: string,
   options?: Pick<AddrInfoOptions, "service">,
 ): Promise<TcpAddress[]> {
-  const { answers, service } = await ask(net, name, "stream", options);
-  return some(answers.filter((address) => address.transport === "tcp"), name, service);
+  const { answers, service } = await lookUp(net, name, "stream", options);
+  return nonEmpty(answers.filter((address) => address.transport === "tcp"), name, service);
 }
 
 /**
- * {@linkcode Net.getAddrInfo} for datagram sockets: only UDP addresses.
+ * Calls {@linkcode Net.getAddrInfo} for datagram sockets: returns only UDP addresses.
  *
  * Source: Eio's `Net.getaddrinfo_datagram`.
  *
  * @param net The network.
- * @param name A host name, or the literal of an IP address, which is not looked up.
+ * @param name A host name, or an IP address literal, which is not looked up.
  * @param options The service.
  * @returns At least one address, in the resolver's order.
- * @throws {NetError} `address_lookup_failed`, with the resolver's own code in `lookupCode`: `NONAME` when there is no address.
- * @throws {TypeError} When an argument is of the wrong kind.
- * @throws {Cancelled} When the current scope is cancelled.
+ * @throws {NetError} `address_lookup_failed`, with the resolver's own code in `lookupCode`:
+ * `NONAME` if there is no address.
+ * @throws {TypeError} If an argument is of the wrong kind.
+ * @throws {Cancelled} If the current scope is cancelled.
  *
- * @example Where a name server is
+ * @example The addresses of a name server
  * ```ts
  * import { formatAddress, getAddrInfoDatagram, run } from "@sluice/io";
  * import { assertEquals } from "@std/assert";
@@ -63,12 +65,12 @@ export async function getAddrInfoDatagram(
   name: string,
   options?: Pick<AddrInfoOptions, "service">,
 ): Promise<UdpAddress[]> {
-  const { answers, service } = await ask(net, name, "datagram", options);
-  return some(answers.filter((address) => address.transport === "udp"), name, service);
+  const { answers, service } = await lookUp(net, name, "datagram", options);
+  return nonEmpty(answers.filter((address) => address.transport === "udp"), name, service);
 }
 
-/** Asks a network, which may be a foreign one. */
-async function ask(
+/** Looks up a name in a network, whose answer is checked, as it may be a user's implementation. */
+async function lookUp(
   net: Net,
   name: string,
   type: "stream" | "datagram",
@@ -82,8 +84,10 @@ async function ask(
   throw new TypeError(`Cannot look up a name as the answer must be an array: current value is ${describe(answers)}`);
 }
 
-/** A network that somebody else wrote may give other kinds too, or nothing. */
-function some<T>(addresses: T[], name: string, service: string | undefined): T[] {
+/**
+ * Returns the addresses, or throws if a user's implementation returned none of the requested kind.
+ */
+function nonEmpty<T>(addresses: T[], name: string, service: string | undefined): T[] {
   if (addresses.length > 0) return addresses;
   throw new NetError("address_lookup_failed", { operation: "lookup", address: name, service, lookupCode: "NONAME" });
 }

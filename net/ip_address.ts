@@ -3,19 +3,19 @@
 import { freezeClass, quoteText, setKind } from "../base/internal.ts";
 import { isBytes } from "../flow/internal.ts";
 
-/** Whether the rule for the zones that users write holds. It does not for what the system tells. */
-let judgesZones = true;
+/** Whether the constructor checks the zone: not for addresses that come from the system. */
+let checksZones = true;
 
 /**
- * An IPv4 or IPv6 address: a frozen value that holds its bytes and never asks anyone.
+ * An IPv4 or IPv6 address: an immutable value.
  *
- * Reading text is strict. An IPv4 address is four decimal numbers without leading zeros, so that the spellings that
- * reach another host than they show (`127.1`, `0177.0.0.1`, `0x7f000001`) are refused. An IPv6 address has the text
- * form of RFC 4291, and is printed as RFC 5952 says. An IPv4-mapped address (`::ffff:127.0.0.1`) is an IPv6 address
- * until {@linkcode IpAddress.unmapped} is asked for.
+ * Parsing is strict. An IPv4 address is four decimal numbers without leading zeros, so that
+ * misleading legacy spellings (`127.1`, `0177.0.0.1`, `0x7f000001`) are refused. An IPv6 address is
+ * parsed as in RFC 4291, and formatted as in RFC 5952. An IPv4-mapped address (`::ffff:127.0.0.1`)
+ * is an IPv6 address; {@linkcode IpAddress.unmapped} converts it.
  *
- * The class cannot be extended and neither its instances nor its prototype can be changed, so an address that
- * {@linkcode IpAddress.isIpAddress} knows has the same bytes whenever it is asked for them.
+ * The class cannot be extended, and its instances and prototype are frozen, so an address that
+ * {@linkcode IpAddress.isIpAddress} accepts never changes.
  *
  * @example Usage
  * ```ts
@@ -32,8 +32,8 @@ export class IpAddress {
   readonly #zone: string | undefined;
 
   /**
-   * The canonical text, as {@linkcode IpAddress.toString} gives it. It is the only own property, so that two addresses
-   * are deeply equal exactly when they are the same address.
+   * The canonical text, as {@linkcode IpAddress.toString} returns it. It is the only own property,
+   * so that two addresses are deeply equal if and only if they are the same address.
    *
    * @example Usage
    * ```ts
@@ -72,7 +72,7 @@ export class IpAddress {
   static readonly loopback6: IpAddress = new IpAddress(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1));
 
   /**
-   * The unspecified IPv4 address, `0.0.0.0`: a listener on it hears every IPv4 interface.
+   * The unspecified IPv4 address, `0.0.0.0`: a listener on it accepts on every IPv4 interface.
    *
    * @example Usage
    * ```ts
@@ -85,7 +85,7 @@ export class IpAddress {
   static readonly any4: IpAddress = new IpAddress(new Uint8Array(4));
 
   /**
-   * The unspecified IPv6 address, `::`: a listener on it hears every interface.
+   * The unspecified IPv6 address, `::`: a listener on it accepts on every interface.
    *
    * @example Usage
    * ```ts
@@ -103,13 +103,15 @@ export class IpAddress {
   }
 
   /**
-   * Makes an address of its bytes and, for IPv6, its zone. {@linkcode IpAddress.parse} makes one of text.
+   * Creates an address from its bytes and, for IPv6, its zone. {@linkcode IpAddress.parse} parses
+   * text.
    *
    * @param bytes 4 or 16 bytes in network order, which are copied.
    * @param zone The zone of an IPv6 address, such as `"eth0"`.
-   * @throws {TypeError} When `bytes` is not a `Uint8Array`, `zone` is not a string, or a subclass is constructed.
-   * @throws {RangeError} When `bytes` has neither 4 nor 16 bytes.
-   * @throws {SyntaxError} When `zone` is not a zone, or the address is IPv4.
+   * @throws {TypeError} If `bytes` is not a `Uint8Array`, `zone` is not a string, or a subclass is
+   * constructed.
+   * @throws {RangeError} If `bytes` has neither 4 nor 16 bytes.
+   * @throws {SyntaxError} If `zone` is not a zone, or the address is IPv4.
    */
   constructor(bytes: Uint8Array, zone?: string | undefined) {
     if (new.target !== IpAddress) throw new TypeError("Cannot construct a subclass of IpAddress");
@@ -126,7 +128,7 @@ export class IpAddress {
     if (length !== 4 && length !== 16) {
       throw new RangeError(`Cannot make an IP address as bytes must have length 4 or 16: current value is ${length}`);
     }
-    const rule = zone === undefined || !judgesZones ? undefined : brokenZoneRule(zone, length);
+    const rule = zone === undefined || !checksZones ? undefined : brokenZoneRule(zone, length);
     if (rule !== undefined) throw new SyntaxError(`Cannot use zone ${quoteText(zone!)}: ${rule}`);
     this.#zone = zone;
     this.text = length === 4
@@ -136,14 +138,15 @@ export class IpAddress {
   }
 
   /**
-   * Reads an address: an IPv4 dotted quad in canonical decimal, or the text form of IPv6 in RFC 4291 with an optional
-   * zone (`fe80::1%eth0`). There are no brackets, no spaces and no other spellings; `%25` before a zone is how a URL
-   * writes `%`, and is refused here unless only digits follow, as they can be the number of an interface.
+   * Parses an address: an IPv4 dotted quad in canonical decimal, or the text form of IPv6 in RFC
+   * 4291 with an optional zone (`fe80::1%eth0`). Brackets, spaces and other spellings are refused.
+   * So is `%25`, the form of `%` in a URL, before a zone, unless only digits follow: these can be
+   * an interface index.
    *
-   * @param text The text to read.
+   * @param text The text to parse.
    * @returns The address.
-   * @throws {TypeError} When `text` is not a string.
-   * @throws {SyntaxError} When `text` is not an address; the message says which rule it breaks.
+   * @throws {TypeError} If `text` is not a string.
+   * @throws {SyntaxError} If `text` is not an address; the message says which rule it breaks.
    *
    * @example Usage
    * ```ts
@@ -171,12 +174,12 @@ export class IpAddress {
   }
 
   /**
-   * Makes an address of its bytes.
+   * Returns the address with these bytes.
    *
    * @param bytes 4 or 16 bytes in network order, which are copied.
    * @returns The address.
-   * @throws {TypeError} When `bytes` is not a `Uint8Array`.
-   * @throws {RangeError} When `bytes` has neither 4 nor 16 bytes.
+   * @throws {TypeError} If `bytes` is not a `Uint8Array`.
+   * @throws {RangeError} If `bytes` has neither 4 nor 16 bytes.
    *
    * @example Usage
    * ```ts
@@ -191,10 +194,10 @@ export class IpAddress {
   }
 
   /**
-   * Whether `value` was made by this class. What has merely its shape or its prototype was not.
+   * Reports whether `value` was created by this class. Its shape or prototype alone do not count.
    *
-   * @param value The value to judge.
-   * @returns `true` for an address made by this class.
+   * @param value The value to test.
+   * @returns `true` for an address created by this class.
    *
    * @example Usage
    * ```ts
@@ -210,7 +213,7 @@ export class IpAddress {
   }
 
   /**
-   * The version of the protocol, 4 or 6.
+   * The IP version, 4 or 6.
    *
    * @returns 4 or 6.
    *
@@ -227,9 +230,9 @@ export class IpAddress {
   }
 
   /**
-   * A copy of the 4 or 16 bytes, in network order.
+   * The 4 or 16 bytes in network order, as a copy.
    *
-   * @returns A new array at every access.
+   * @returns A new array on each access.
    *
    * @example Usage
    * ```ts
@@ -244,13 +247,13 @@ export class IpAddress {
   }
 
   /**
-   * The zone of an IPv6 address: the interface, by name or number, that a link-local address belongs to.
+   * The zone of an IPv6 address: the interface, by name or index, of a link-local address.
    *
-   * What the system tells of a peer has the zone of the system, as it is: an interface can have a
-   * name that {@linkcode IpAddress.parse} would refuse, with control characters even. The text of
-   * such an address has them escaped, and is refused by `parse`.
+   * The address of a peer has the system's zone, unchecked: an interface name may contain what
+   * {@linkcode IpAddress.parse} refuses, even control characters. They are escaped in the text of
+   * the address, which `parse` then refuses.
    *
-   * @returns The zone, or `undefined` when there is none.
+   * @returns The zone, or `undefined`.
    *
    * @example Usage
    * ```ts
@@ -266,11 +269,11 @@ export class IpAddress {
   }
 
   /**
-   * Whether `other` is the same address: the same bytes and the same zone. An IPv4 address is not equal to its
-   * IPv4-mapped form; compare what {@linkcode IpAddress.unmapped} gives when that should not matter.
+   * Reports whether `other` has the same bytes and the same zone. An IPv4 address is not equal to
+   * its IPv4-mapped form; compare the results of {@linkcode IpAddress.unmapped} to ignore that.
    *
    * @param other The address to compare with.
-   * @returns `true` when both are the same.
+   * @returns `true` if they are equal.
    *
    * @example Usage
    * ```ts
@@ -285,8 +288,8 @@ export class IpAddress {
   }
 
   /**
-   * The plain IPv4 address of an IPv4-mapped one (`::ffff:0:0/96`), and every other address itself. A zone is dropped
-   * with the mapping.
+   * Unwraps an IPv4-mapped IPv6 address (`::ffff:0:0/96`), dropping its zone; returns any other
+   * address unchanged.
    *
    * @returns The IPv4 address, or this address.
    *
@@ -303,9 +306,10 @@ export class IpAddress {
   }
 
   /**
-   * The canonical text: dotted decimal for IPv4, RFC 5952 for IPv6, with a dotted tail for an IPv4-mapped address.
+   * Returns the canonical text: dotted decimal for IPv4, RFC 5952 for IPv6, with a dotted tail if
+   * IPv4-mapped.
    *
-   * @returns Text that {@linkcode IpAddress.parse} reads as this address.
+   * @returns Text that {@linkcode IpAddress.parse} parses back.
    *
    * @example Usage
    * ```ts
@@ -320,9 +324,9 @@ export class IpAddress {
   }
 
   /**
-   * The canonical text, for `JSON.stringify`.
+   * Returns the canonical text, for `JSON.stringify`.
    *
-   * @returns What {@linkcode IpAddress.toString} gives.
+   * @returns The same as {@linkcode IpAddress.toString}.
    *
    * @example Usage
    * ```ts
@@ -338,8 +342,8 @@ export class IpAddress {
 }
 
 /**
- * Reads an address that the system or a runtime tells. Its zone is the name of an interface, taken
- * as it is: the rules of {@linkcode IpAddress.parse} are for what users write.
+ * Parses an address reported by the system or a runtime. Its zone is an interface name, which is
+ * not checked: the rules of {@linkcode IpAddress.parse} are for users' input.
  */
 export function systemIp(text: string): IpAddress {
   const percent = text.indexOf("%");
@@ -347,20 +351,20 @@ export function systemIp(text: string): IpAddress {
   const ip = IpAddress.parse(text.slice(0, percent));
   const zone = text.slice(percent + 1);
   if (zone === "" || ip.version === 4) return ip;
-  judgesZones = false;
+  checksZones = false;
   try {
     return new IpAddress(ip.bytes, zone);
   } finally {
-    judgesZones = true;
+    checksZones = true;
   }
 }
 
-/** Whether the text of an address is one that {@linkcode IpAddress.parse} reads. */
+/** Reports whether {@linkcode IpAddress.parse} accepts the text of an address. */
 export function hasPlainZone({ zone }: IpAddress): boolean {
   return zone === undefined || brokenZoneRule(zone, 16) === undefined;
 }
 
-/** What would break a log line, or the form of an address. */
+/** Characters that would break a log line, or the syntax of an address. */
 const unusual = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Z}%[\]\\]/gu;
 
 function escapeZone(zone: string): string {
@@ -375,7 +379,7 @@ type Fail = (rule: string) => never;
 function brokenZoneRule(zone: string, length: number): string | undefined {
   if (length === 4) return "only an IPv6 address has a zone";
   if (!/^[A-Za-z0-9._~-]+$/.test(zone)) return "a zone has one or more of the characters A-Z a-z 0-9 . _ ~ -";
-  // "25" and more digits can be the number of an interface.
+  // "25" and more digits can be an interface index.
   return /^25.*[^0-9]/.test(zone) ? 'a zone is not percent-encoded: write "%" and not "%25"' : undefined;
 }
 
@@ -423,7 +427,9 @@ function parse6(text: string, fail: Fail): number[] {
   return [...head, ...new Array<number>(zeros).fill(0), ...tail];
 }
 
-/** Reads the groups on one side of `::`; only the very last one of the address can be a dotted quad. */
+/**
+ * Parses the groups on one side of `::`; only the last group of the address can be a dotted quad.
+ */
 function parseGroups(text: string, last: boolean, fail: Fail): number[] {
   if (text === "") return [];
   const groups = text.split(":");
@@ -452,7 +458,7 @@ function format6(bytes: Uint8Array): string {
   return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}`;
 }
 
-/** The longest run of zero groups, the first one of several equally long. */
+/** Returns the longest run of zero groups: the first one if several are equally long. */
 function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
   let longest = { start: 0, length: 0 };
   let start = 0;

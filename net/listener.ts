@@ -8,27 +8,29 @@ import type { SocketOptions } from "./socket_option.ts";
 /** Options for {@linkcode Net.listen}. */
 export interface ListenOptions {
   /**
-   * How many connections may wait to be accepted: a whole number of at least 1. The system may have a lower limit
-   * (`net.core.somaxconn` on Linux).
+   * The backlog: how many connections can wait to be accepted, an integer of at least 1. The
+   * system's limit may be lower (`net.core.somaxconn` on Linux).
    *
    * @default {4096}
    */
   backlog?: number | undefined;
   /**
-   * For a Unix path: first removes a socket file on which nobody answers. Other files, and a live socket, are left alone, and listening fails.
+   * Whether to remove the file of a dead Unix socket first, one without a listener. If the path is
+   * a live socket or another file, listening fails.
    *
    * @default {false}
    */
   reuseAddr?: boolean | undefined;
   /**
-   * Lets several listeners share one TCP port. Where there is no feature `reusePort`, it is `not_supported`.
+   * Whether to share the TCP port with other listeners; `not_supported` without the feature
+   * `reusePort`.
    *
    * @default {false}
    */
   reusePort?: boolean | undefined;
-  /** Socket options, in order: connections that are accepted inherit them. */
+  /** Socket options, set in order; accepted connections inherit them. */
   socketOptions?: SocketOptions | undefined;
-  /** The permissions of a Unix path, such as `0o600`. */
+  /** The permission bits of a Unix path, such as `0o600`. */
   mode?: number | undefined;
   /**
    * The `linger` of the accepted connections, as in {@linkcode ConnectOptions}.
@@ -39,26 +41,44 @@ export interface ListenOptions {
 }
 
 /**
- * A socket that accepts connections. It closes when its switch ends, unless closed first; a Unix path is removed then.
+ * A socket that accepts connections. It closes when its switch ends, unless closed first, and then
+ * removes its Unix path.
  *
  * @typeParam A The kind of address.
  */
 export interface ListeningSocket<A extends StreamAddress = StreamAddress> extends Socket {
-  /** Where it listens, with the real port where 0 was asked for. */
+  /** The address on which it listens, with the actual port in place of 0. */
   readonly address: A;
+  /** The clock of its network. By default the system's clock is used. */
+  readonly clock?: Clock | undefined;
   /**
-   * How many connections were reset because the backlog was full, where the library has to keep them itself (no `pullAccept`).
+   * How many connections were reset because the backlog was full, if the library keeps the backlog
+   * (without the feature `pullAccept`).
    */
   readonly dropped?: number | undefined;
   /**
-   * Waits for a connection. Concurrent calls are served in order.
+   * Waits until connections are reset because the backlog is full: once per burst, which lasts
+   * until a connection is accepted. It tells a server that is too busy to accept that it turns
+   * clients away, or that its listener was closed.
+   *
+   * @throws {ClosedError} If the listener is closed, before or during the call.
+   * @throws {Cancelled} If the current scope is cancelled.
+   */
+  overflow?(): Promise<void>;
+  /**
+   * Stops listening, but keeps the connections established so far, as far as can be known, to be
+   * accepted. A server that stops calls it before it closes the listener, which resets them.
+   */
+  stopListening?(): Promise<void>;
+  /**
+   * Waits for a connection. Concurrent calls are served in FIFO order.
    *
    * @param sw The switch that owns the connection.
    * @returns The connection.
-   * @throws {NetError} When the system cannot accept.
-   * @throws {ClosedError} When the listener is closed, now or meanwhile.
-   * @throws {TypeError} When `sw` is finished; no connection is taken then.
-   * @throws {Cancelled} When the current scope, or `sw`, is cancelled; no connection is lost then.
+   * @throws {NetError} If the system cannot accept.
+   * @throws {ClosedError} If the listener is closed, before or during the call.
+   * @throws {TypeError} If `sw` is finished; no connection is taken then.
+   * @throws {Cancelled} If the current scope, or `sw`, is cancelled; no connection is lost then.
    */
   accept(sw: Switch): Promise<StreamSocket>;
 }

@@ -1,152 +1,185 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The table of socket options: which there are, what they hold, and on which sockets. */
+/** The table of socket options: their names, values, and checks. */
 import { describe, quoteText } from "../base/internal.ts";
 import { NetError } from "./errors.ts";
 import { IpAddress } from "./ip_address.ts";
 
-/** A multicast group to join or to leave. */
+/** A multicast group to join or leave. */
 export interface GroupMembership {
   /** The group's address. */
   readonly group: IpAddress | string;
-  /** The interface: for IPv4 one of its addresses, for IPv6 its name, such as "eth0". Without it the system chooses. */
+  /**
+   * The interface: for IPv4 one of its addresses, for IPv6 its name, such as "eth0". By default the
+   * system chooses.
+   */
   readonly interface?: IpAddress | string | undefined;
 }
 
-/** A multicast group to join or to leave for what one host sends. */
+/** A multicast group to join or leave for one sender (source-specific multicast). */
 export interface SourceMembership extends GroupMembership {
   /** The sender's address. */
   readonly source: IpAddress | string;
 }
 
 /**
- * What the socket options hold, by the system's names. Numbers are in the system's units: seconds, but for `TCP_USER_TIMEOUT`, which is milliseconds.
+ * The value types of socket options, by the system's names. Numbers are in the system's units:
+ * seconds, except milliseconds for `TCP_USER_TIMEOUT`.
  *
- * Each runtime reaches only some; `docs/runtimes.md` has the table. Another one is `not_supported`, and one that does not fit the socket (`TCP_` on a datagram
- * socket, `IPV6_` on an IPv4 one) is `invalid_option`. `SO_REUSEADDR` and `SO_REUSEPORT` can only be set before binding: by `reuseAddr` and `reusePort`.
+ * Each runtime supports only some of them; the others are `not_supported`. An option of another
+ * kind of socket (`TCP_` on a datagram socket, `IPV6_` on an IPv4 one) is `invalid_option`.
+ * `SO_REUSEADDR` and `SO_REUSEPORT` can be set only before binding: by `reuseAddr` and `reusePort`.
  *
- * Source: Eio's `Net.Sockopt` and `Eio_unix.Net.Sockopt`; socket(7), tcp(7), ip(7), ipv6(7), udp(7).
+ * Source: Eio's `Net.Sockopt` and `Eio_unix.Net.Sockopt`; socket(7), tcp(7), ip(7), ipv6(7),
+ * udp(7).
  */
 export interface SocketOptionTypes {
   /** Whether datagrams may be sent to a broadcast address. */
   readonly SO_BROADCAST: boolean;
-  /** Whether the system traces the socket. */
+  /** Whether the system records debugging information. */
   readonly SO_DEBUG: boolean;
-  /** Whether routing tables are ignored. */
+  /** Whether routing tables are bypassed. */
   readonly SO_DONTROUTE: boolean;
-  /** Whether the system finds out by itself that the other side is gone: after `TCP_KEEPIDLE`. */
+  /**
+   * Whether the system probes an idle connection, after `TCP_KEEPIDLE`, to detect that the peer is
+   * gone.
+   */
   readonly SO_KEEPALIVE: boolean;
-  /** How long the system's own close waits, in seconds; null for not at all. The option `linger` of `connect` and `listen` is the portable one. */
+  /**
+   * How long the system's own close waits, in seconds; null to disable it. The portable option is
+   * `linger` of `connect` and `listen`.
+   */
   readonly SO_LINGER: number | null;
-  /** Whether urgent bytes arrive among the others. */
+  /** Whether urgent data is received inline. */
   readonly SO_OOBINLINE: boolean;
-  /** The size of the system's receive buffer, in bytes. Linux doubles what is asked for, and `getOption` gives what it made of it. */
+  /**
+   * The size of the system's receive buffer, in bytes. Linux doubles the value that is set, and
+   * `getOption` returns the result.
+   */
   readonly SO_RCVBUF: number;
-  /** How many bytes must be there before the system says so. */
+  /** The least number of received bytes for which the system reports a readable socket. */
   readonly SO_RCVLOWAT: number;
-  /** How long the system's own reads wait, in seconds. */
+  /** The timeout of the system's own reads, in seconds. */
   readonly SO_RCVTIMEO: number;
-  /** Whether an address that is still in use may be bound to. */
+  /** Whether an address that is still in use can be bound. */
   readonly SO_REUSEADDR: boolean;
   /** Whether several sockets may share a port. */
   readonly SO_REUSEPORT: boolean;
   /** The size of the system's send buffer, in bytes; see `SO_RCVBUF`. */
   readonly SO_SNDBUF: number;
-  /** How many bytes must fit before the system says so. */
+  /** The least free space, in bytes, for which the system reports a writable socket. */
   readonly SO_SNDLOWAT: number;
-  /** How long the system's own writes wait, in seconds. */
+  /** The timeout of the system's own writes, in seconds. */
   readonly SO_SNDTIMEO: number;
-  /** The algorithm of congestion control. */
+  /** The congestion control algorithm. */
   readonly TCP_CONGESTION: string;
   /** Whether only full packets are sent. */
   readonly TCP_CORK: boolean;
-  /** How long a connection may wait for its first bytes before it is accepted, in seconds. */
+  /** How long a connection may wait for its first data before it is accepted, in seconds. */
   readonly TCP_DEFER_ACCEPT: number;
-  /** How many connections may wait whose first packet carried bytes. */
+  /** The number of pending connections whose first packet carried data (TCP Fast Open). */
   readonly TCP_FASTOPEN: number;
-  /** How many probes of `SO_KEEPALIVE` go unanswered before the connection breaks. Where it can be set, `TCP_KEEPIDLE` must be set first. */
+  /**
+   * How many unanswered probes of `SO_KEEPALIVE` break the connection. On runtimes that support it,
+   * `TCP_KEEPIDLE` must be set first.
+   */
   readonly TCP_KEEPCNT: number;
-  /** How long the other side is silent before `SO_KEEPALIVE` probes it, in seconds. Bun and Node set 1 s between probes and 10 probes with it. */
+  /**
+   * How long a connection is idle before `SO_KEEPALIVE` probes it, in seconds. With it, Bun and
+   * Node set an interval of 1 s and 10 probes.
+   */
   readonly TCP_KEEPIDLE: number;
-  /** The time between two probes of `SO_KEEPALIVE`, in seconds. Where it can be set, `TCP_KEEPIDLE` must be set first. */
+  /**
+   * The interval between probes of `SO_KEEPALIVE`, in seconds. On runtimes that support it,
+   * `TCP_KEEPIDLE` must be set first.
+   */
   readonly TCP_KEEPINTVL: number;
-  /** How long a closed socket waits for the other side's end, in seconds. */
+  /** How long a closed socket waits for the peer's FIN, in seconds. */
   readonly TCP_LINGER2: number;
-  /** The size of the largest packet, in bytes. */
+  /** The maximum segment size, in bytes. */
   readonly TCP_MAXSEG: number;
-  /** Whether small writes are sent at once, instead of waiting for the answer to earlier ones. */
+  /**
+   * Whether small writes are sent at once, without waiting for acknowledgements (Nagle's algorithm
+   * off).
+   */
   readonly TCP_NODELAY: boolean;
-  /** Whether what arrives is answered at once. */
+  /** Whether received data is acknowledged at once. */
   readonly TCP_QUICKACK: boolean;
-  /** How often the system tries to connect. */
+  /** How often the system sends a SYN before it gives up connecting. */
   readonly TCP_SYNCNT: number;
-  /** How long sent bytes may stay unanswered before the connection breaks, in milliseconds. */
+  /** How long sent data may remain unacknowledged before the connection breaks, in milliseconds. */
   readonly TCP_USER_TIMEOUT: number;
-  /** The largest window that the other side is told, in bytes. */
+  /** The maxInt32 advertised receive window, in bytes. */
   readonly TCP_WINDOW_CLAMP: number;
-  /** Joins a group. It cannot be asked for, and each group is left when the socket closes. */
+  /** Joins a group, until the socket closes. It can only be set. */
   readonly IP_ADD_MEMBERSHIP: GroupMembership;
-  /** Joins a group for what one host sends. */
+  /** Joins a group for one sender. */
   readonly IP_ADD_SOURCE_MEMBERSHIP: SourceMembership;
-  /** Whether the port is chosen only when connecting. */
+  /** Whether the local port is chosen only when connecting. */
   readonly IP_BIND_ADDRESS_NO_PORT: boolean;
   /** Leaves a group. */
   readonly IP_DROP_MEMBERSHIP: GroupMembership;
-  /** Leaves a group for what one host sends. */
+  /** Leaves a group for one sender. */
   readonly IP_DROP_SOURCE_MEMBERSHIP: SourceMembership;
-  /** Whether an address that does not exist yet may be bound to. */
+  /** Whether an address that does not exist yet can be bound. */
   readonly IP_FREEBIND: boolean;
-  /** The lowest and the highest port that the system may choose. */
+  /** The range of ephemeral ports. */
   readonly IP_LOCAL_PORT_RANGE: readonly [low: number, high: number];
-  /** The largest packet that the path takes, in bytes. It cannot be set. */
+  /** The path MTU, in bytes. It cannot be set. */
   readonly IP_MTU: number;
-  /** How the path's largest packet is found out: 0 to 5, as ip(7) says. */
+  /** The mode of path MTU discovery: 0 to 5, see ip(7). */
   readonly IP_MTU_DISCOVER: number;
-  /** The interface through which multicast is sent: one of its addresses. */
+  /** The outgoing interface for multicast: one of its addresses. */
   readonly IP_MULTICAST_IF: IpAddress | string;
-  /** Whether this host receives its own multicast. */
+  /** Whether multicast is looped back to this host. */
   readonly IP_MULTICAST_LOOP: boolean;
-  /** How many hops multicast may make. Deno and Bun refuse 0. */
+  /** The TTL of multicast. Deno and Bun refuse 0. */
   readonly IP_MULTICAST_TTL: number;
-  /** The type of service. */
+  /** The type of service (DSCP and ECN). */
   readonly IP_TOS: number;
-  /** How many hops packets may make. */
+  /** The TTL of packets. */
   readonly IP_TTL: number;
-  /** Joins a group. It cannot be asked for, and each group is left when the socket closes. */
+  /** Joins a group, until the socket closes. It can only be set. */
   readonly IPV6_JOIN_GROUP: GroupMembership;
   /** Leaves a group. */
   readonly IPV6_LEAVE_GROUP: GroupMembership;
-  /** How many hops multicast may make. */
+  /** The hop limit of multicast. */
   readonly IPV6_MULTICAST_HOPS: number;
-  /** The interface through which multicast is sent: its name. */
+  /** The outgoing interface for multicast: its name. */
   readonly IPV6_MULTICAST_IF: string;
-  /** Whether this host receives its own multicast. */
+  /** Whether multicast is looped back to this host. */
   readonly IPV6_MULTICAST_LOOP: boolean;
   /** The traffic class. */
   readonly IPV6_TCLASS: number;
-  /** How many hops packets may make. */
+  /** The hop limit of packets. */
   readonly IPV6_UNICAST_HOPS: number;
-  /** Whether IPv4 is kept out. It can only be set before binding: in `socketOptions`. */
+  /** Whether IPv4 is excluded. It can be set only before binding: in `socketOptions`. */
   readonly IPV6_V6ONLY: boolean;
 }
 
 /** The name of a socket option. */
 export type SocketOptionName = keyof SocketOptionTypes;
 
-/** What a socket option may hold. */
+/** The value of a socket option. */
 export type SocketOptionValue = SocketOptionTypes[SocketOptionName];
 
-/** Socket options under the system's names. They are set in the order in which they stand here; `undefined` means absent. */
+/**
+ * Socket options by the system's names, set in the order of the object's keys; `undefined` means
+ * absent.
+ */
 export type SocketOptions = { readonly [N in SocketOptionName]?: SocketOptionTypes[N] | undefined };
 
-/** An option to set, checked. */
+/** A checked option to set. */
 export type SocketOptionEntry = readonly [name: SocketOptionName, value: SocketOptionValue];
 
-/** Checks a value, and gives it with texts made addresses; throws what names the value and the rule. */
+/**
+ * Checks a value and returns it, with addresses as `IpAddress`; throws an error that names the
+ * value and the rule.
+ */
 type Check = (name: string, value: unknown) => SocketOptionValue;
 
-const largest = 2 ** 31 - 1;
-const seconds = finite(0, largest);
+const maxInt32 = 2 ** 31 - 1;
+const seconds = finite(0, maxInt32);
 
 const checks: Readonly<Record<SocketOptionName, Check>> = {
   SO_BROADCAST: flag,
@@ -155,28 +188,28 @@ const checks: Readonly<Record<SocketOptionName, Check>> = {
   SO_KEEPALIVE: flag,
   SO_LINGER: (name, value) => value === null ? null : whole(0, 65_535)(name, value),
   SO_OOBINLINE: flag,
-  SO_RCVBUF: whole(1, largest),
-  SO_RCVLOWAT: whole(1, largest),
+  SO_RCVBUF: whole(1, maxInt32),
+  SO_RCVLOWAT: whole(1, maxInt32),
   SO_RCVTIMEO: seconds,
   SO_REUSEADDR: flag,
   SO_REUSEPORT: flag,
-  SO_SNDBUF: whole(1, largest),
-  SO_SNDLOWAT: whole(1, largest),
+  SO_SNDBUF: whole(1, maxInt32),
+  SO_SNDLOWAT: whole(1, maxInt32),
   SO_SNDTIMEO: seconds,
   TCP_CONGESTION: text,
   TCP_CORK: flag,
-  TCP_DEFER_ACCEPT: whole(0, largest),
-  TCP_FASTOPEN: whole(0, largest),
+  TCP_DEFER_ACCEPT: whole(0, maxInt32),
+  TCP_FASTOPEN: whole(0, maxInt32),
   TCP_KEEPCNT: whole(1, 127),
   TCP_KEEPIDLE: whole(1, 32_767),
   TCP_KEEPINTVL: whole(1, 32_767),
-  TCP_LINGER2: whole(-1, largest),
+  TCP_LINGER2: whole(-1, maxInt32),
   TCP_MAXSEG: whole(1, 65_535),
   TCP_NODELAY: flag,
   TCP_QUICKACK: flag,
   TCP_SYNCNT: whole(1, 255),
-  TCP_USER_TIMEOUT: whole(0, largest),
-  TCP_WINDOW_CLAMP: whole(0, largest),
+  TCP_USER_TIMEOUT: whole(0, maxInt32),
+  TCP_WINDOW_CLAMP: whole(0, maxInt32),
   IP_ADD_MEMBERSHIP: membership(4),
   IP_ADD_SOURCE_MEMBERSHIP: membership(4, true),
   IP_BIND_ADDRESS_NO_PORT: flag,
@@ -203,16 +236,19 @@ const checks: Readonly<Record<SocketOptionName, Check>> = {
   IPV6_V6ONLY: flag,
 };
 
-/** Every option that there is. */
+/** The names of all options. */
 export const socketOptionNames: readonly SocketOptionName[] = Object.freeze(Object.keys(checks) as SocketOptionName[]);
 
-/** Checks the name of an option. One that is not in the table is `invalid_option`. */
+/** Checks the name of an option. An unknown one is `invalid_option`. */
 export function checkOptionName(operation: "setOption" | "getOption", name: unknown): SocketOptionName {
   if (typeof name === "string" && Object.hasOwn(checks, name)) return name as SocketOptionName;
   throw new NetError("invalid_option", { operation, address: typeof name === "string" ? name : describe(name) });
 }
 
-/** Checks a value for an option, and gives it as backends expect it: frozen, and with texts made addresses. */
+/**
+ * Checks the value of an option and returns it as backends expect it: frozen, with addresses as
+ * `IpAddress`.
+ */
 export function checkOptionValue(name: SocketOptionName, value: unknown): SocketOptionValue {
   return checks[name](name, value);
 }
@@ -222,21 +258,21 @@ function flag(name: string, value: unknown): boolean {
   throw new TypeError(`Cannot set ${name} as it must be a boolean: current value is ${describe(value)}`);
 }
 
-function whole(least: number, most: number): Check {
-  const check = finite(least, most);
+function whole(min: number, max: number): Check {
+  const check = finite(min, max);
   return (name, value) => {
     if (Number.isInteger(check(name, value))) return value as number;
     throw new RangeError(`Cannot set ${name} as it must be a whole number: current value is ${value}`);
   };
 }
 
-function finite(least: number, most: number): Check {
+function finite(min: number, max: number): Check {
   return (name, value) => {
     if (typeof value !== "number") {
       throw new TypeError(`Cannot set ${name} as it must be a number: current value is ${describe(value)}`);
     }
-    if (value >= least && value <= most) return value;
-    throw new RangeError(`Cannot set ${name} as it must be from ${least} to ${most}: current value is ${value}`);
+    if (value >= min && value <= max) return value;
+    throw new RangeError(`Cannot set ${name} as it must be from ${min} to ${max}: current value is ${value}`);
   };
 }
 

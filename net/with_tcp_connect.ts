@@ -9,14 +9,14 @@ import { getAddrInfoStream } from "./get_addr_info.ts";
 import type { Net } from "./net.ts";
 import type { StreamSocket } from "./connection.ts";
 
-/** What {@linkcode withTcpConnect} connects to. */
+/** The target of {@linkcode withTcpConnect}, and its timeout. */
 export interface TcpConnectOptions {
-  /** A host name, or the literal of an IP address. */
+  /** A host name or an IP address literal. */
   host: string;
-  /** A service by name, or its port: a number, or text. */
+  /** The service: its name, or its port as a number or text. */
   service: string | number;
   /**
-   * How long each attempt may take, in milliseconds. The lookup is not counted.
+   * The timeout of each attempt, in milliseconds, excluding the lookup.
    *
    * @default {Infinity}
    */
@@ -24,25 +24,26 @@ export interface TcpConnectOptions {
 }
 
 /**
- * Looks a host up once, connects to its addresses strictly in the resolver's order until one answers, and runs `fn` with the connection. It is closed when
- * `fn` ends. A failed attempt is closed at once.
+ * Looks up a host once, connects to its addresses strictly in the resolver's order until one
+ * succeeds, and calls `fn` with the connection, which is closed when `fn` ends.
  *
- * {@linkcode Net.connect} to a {@linkcode hostAddress} races the addresses instead, and is usually what you want.
+ * {@linkcode Net.connect} to a {@linkcode hostAddress} races the addresses instead, which is
+ * usually better.
  *
  * Source: Eio's `Net.with_tcp_connect`.
  *
- * @typeParam T What `fn` gives.
+ * @typeParam T The result of `fn`.
  * @param net The network.
- * @param options What to connect to.
- * @param fn What to do with the connection.
- * @returns What `fn` gave.
- * @throws {NetError} `address_lookup_failed` when there is no such host or service; else the error of the last attempt. Its context says what was connected
- * to. What `fn` throws is thrown as it is.
- * @throws {TypeError} When an argument is missing or of the wrong kind.
- * @throws {RangeError} When `timeout` is negative or not a number, or the port is 0.
- * @throws {Cancelled} When the current scope is cancelled; the connection is closed then.
+ * @param options The target and the timeout.
+ * @param fn Uses the connection.
+ * @returns The result of `fn`.
+ * @throws {NetError} `address_lookup_failed` if there is no such host or service; otherwise the
+ * error of the last attempt. Its context names the target. Errors of `fn` are rethrown unchanged.
+ * @throws {TypeError} If an argument is missing or of the wrong kind.
+ * @throws {RangeError} If `timeout` is negative or not a number, or the port is 0.
+ * @throws {Cancelled} If the current scope is cancelled; the connection is closed then.
  *
- * @example Asking a server for all it has
+ * @example Reading everything that a server sends
  * ```ts
  * import { copyString, readAll, run, Switch, tcp, withTcpConnect } from "@sluice/io";
  * import { assertEquals } from "@std/assert";
@@ -76,7 +77,7 @@ export function withTcpConnect<T>(
   });
 }
 
-/** A {@linkcode TcpConnectOptions} that was checked, and whose service is text. */
+/** Checked {@linkcode TcpConnectOptions}, with the service as text. */
 interface Target {
   readonly host: string;
   readonly service: string;

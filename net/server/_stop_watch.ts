@@ -3,20 +3,20 @@
 import { describe, follow, isAborted, isPromise, isSignal, onAbort } from "../../base/internal.ts";
 import { interruptible } from "../../switch/internal.ts";
 
-/** How a stop promise settled. */
+/** The outcome of a stop promise. */
 export type Outcome<T> = { readonly value: T } | { readonly error: unknown };
 
-/** Follows a stop promise or signal. */
+/** Observes a stop promise or signal. */
 export interface StopWatch<T> {
-  /** How it has settled, if it has. */
+  /** Returns the outcome, if it has settled. */
   settled(): Outcome<T> | undefined;
-  /** Waits until it settles. */
+  /** Waits for the outcome. */
   wait(): Promise<Outcome<T>>;
-  /** Stops listening. */
+  /** Removes the signal's listener. */
   forget(): void;
 }
 
-/** Follows `stop`; without it, the watch waits until it is cancelled. */
+/** Observes `stop`; without it, `wait` lasts until it is cancelled. */
 export function watchStop<T>(stop: Promise<T> | AbortSignal | undefined): StopWatch<T> {
   const signal = isSignal(stop) ? stop : undefined;
   const promise = signal === undefined ? stop as Promise<T> | undefined : undefined;

@@ -12,78 +12,84 @@ import {
   switchOver,
 } from "../../switch/internal.ts";
 
-/** What a {@linkcode ConnectionHandler} can use while it runs. It costs nothing before it is asked for something. */
+/**
+ * What a {@linkcode ConnectionHandler} can use while it runs. It costs nothing until it is used.
+ */
 export interface ConnectionScope {
   /**
-   * The connection's own switch, in which a handler opens what it needs. When the handler ends, the switch waits for its
-   * fibers, cancels its daemons and releases what was opened in it, newest first; then the connection is closed. What
-   * fails in it cancels the handler. Asked for first when the handler has ended, it throws a `TypeError`.
+   * The connection's own switch, for what the handler opens. When the handler ends, the switch
+   * waits for its fibers, cancels its daemons and releases what was opened in it, newest first;
+   * then the connection is closed. A failure in it cancels the handler. The first access throws a
+   * `TypeError` if the handler has ended.
    */
   readonly sw: Switch;
-  /** Aborted when the server is told to stop: the time to end at the next opportunity. {@linkcode acceptFork} never aborts it. */
+  /**
+   * Aborted when the server is stopping, so that the handler ends at the next opportunity.
+   * {@linkcode acceptFork} never aborts it.
+   */
   readonly stopping: AbortSignal;
 }
 
-/** Tells the handlers of a server that it is to stop. */
+/** The stop signal that a server passes to its handlers. */
 export class Stopping {
-  /** The scopes of the handlers that have asked for their signal. */
-  readonly #told: Set<HandlerScope> = new Set();
+  /** The handler scopes whose signal is in use. */
+  readonly #scopes: Set<HandlerScope> = new Set();
   #stopped = false;
 
-  /** Whether the server is to stop. */
+  /** Whether the server is stopping. */
   get stopped(): boolean {
     return this.#stopped;
   }
 
-  /** Tells `scope` when the time comes, until it is taken away. */
+  /** Registers `scope`, to be aborted when the server stops. */
   add(scope: HandlerScope): void {
-    this.#told.add(scope);
+    this.#scopes.add(scope);
   }
 
   remove(scope: HandlerScope): void {
-    this.#told.delete(scope);
+    this.#scopes.delete(scope);
   }
 
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    for (const scope of this.#told) tellScope(scope);
-    this.#told.clear();
+    for (const scope of this.#scopes) abortScope(scope);
+    this.#scopes.clear();
   }
 }
 
 /**
- * Ends what a handler has left: its switch, and calls that it did not await. Rejects with what failed, the handler's own
- * `failure` included; undefined where nothing is left.
+ * Ends what a handler left behind: its switch, and calls that it did not await. Rejects with their
+ * errors, including the handler's own `failure`; returns undefined if nothing is left.
  */
 export let endScope: (
   scope: HandlerScope,
   failure: { readonly error: unknown } | undefined,
 ) => Promise<void> | undefined;
 
-/** Aborts the signal of the handler, in the handler's own scope. */
-let tellScope: (scope: HandlerScope) => void;
+/** Aborts the signal of a handler, in the handler's own scope. */
+let abortScope: (scope: HandlerScope) => void;
 
-/** The scope of the handler's fiber. */
+/** Returns the scope of a handler's fiber. */
 export let fiberOf: (scope: HandlerScope) => Scope | undefined;
 
-/** The scope of one handler, over the fiber in which it is made. */
+/** The {@linkcode ConnectionScope} of one handler, for the fiber that constructs it. */
 export class HandlerScope implements ConnectionScope {
   static {
     endScope = (scope, failures) => scope.#end(failures);
     fiberOf = (scope) => scope.#fiber;
-    tellScope = (scope) => scope.#tell();
+    abortScope = (scope) => scope.#abort();
     hideClass(this);
   }
 
   readonly #fiber: Scope | undefined = currentScope();
   readonly #stopping: Stopping;
-  /** The handler's own, so that its listeners go when it ends. */
+  /** One controller per handler, so that its listeners are freed with the handler. */
   #controller: AbortController | undefined;
   #opened: ScopeSwitch | undefined;
   #ended = false;
 
-  /** `strays` is told of what the handler left running and nothing awaits. */
+  /** @param strays Receives errors of calls that the handler did not await. */
   constructor(stopping: Stopping, strays: StrayListener) {
     this.#stopping = stopping;
     if (this.#fiber !== undefined) this.#fiber.strayListener = strays;
@@ -108,12 +114,12 @@ export class HandlerScope implements ConnectionScope {
     return this.#controller.signal;
   }
 
-  /** What listeners start belongs to the handler. */
-  #tell(): void {
+  /** Runs in the handler's scope, which then owns what abort listeners start. */
+  #abort(): void {
     runIn(this.#fiber, () => this.#controller?.abort());
   }
 
-  /** Most handlers have asked for no switch and left nothing running: then there is nothing to wait for. */
+  /** Most handlers use no switch and await everything: then there is nothing to wait for. */
   #end(failure: { readonly error: unknown } | undefined): Promise<void> | undefined {
     this.#ended = true;
     if (this.#controller !== undefined) this.#stopping.remove(this);
