@@ -156,7 +156,8 @@ export function openOutput(writable: Writable, label: string): Output {
     }),
     close: async () => {
       await stream.flush();
-      await new Promise((resolve) => setImmediate(resolve)); // lets an error of the last write arrive
+      // Lets an error of the last write arrive.
+      await new Promise((resolve) => setImmediate(resolve));
       stream.close();
       users.delete(stream);
       if (users.size === 0) writable.off("error", onError);

@@ -26,7 +26,8 @@ export interface StopSignal {
  */
 export function openStopSignal(): StopSignal {
   const waiting = new Set<{ readonly hook: CancelHook; resolve(name: string): void }>();
-  const alive = setInterval(() => {}, 2 ** 30); // on Node a signal listener does not keep the process alive
+  // On Node a signal listener does not keep the process alive.
+  const alive = setInterval(() => {}, 2 ** 30);
   let received: string | undefined;
   const onSignal = (name: SignalName) => {
     if (received !== undefined) process.exit(128 + signals[name]); // as a shell reports a signal

@@ -1,20 +1,21 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * The names in a certificate (RFC 5280), read from the certificate itself: the runtimes write them as text in different
- * ways, and some of these can be forged, as CVE-2021-44532 and CVE-2021-44533 show.
+ * The names in a certificate (RFC 5280), parsed from the certificate itself: the runtimes format
+ * them differently, and some of these formats can be forged, as CVE-2021-44532 and CVE-2021-44533
+ * show.
  */
 import { literalOf } from "../internal.ts";
 import { IpAddress } from "../mod.ts";
 import { booleanTag, type DerElement, DerReader, octetsTag, oidTag, oidText, sequenceTag, setTag } from "./_der.ts";
 
-/** Whose a certificate is, and who says so. */
+/** The subject, issuer and alternative names of a certificate. */
 export interface CertificateNames {
   readonly subject: string;
   readonly issuer: string;
-  /** The host names that it is for. */
+  /** The host names that it is valid for. */
   readonly hosts: readonly string[];
-  /** The IP addresses that it is for. */
+  /** The IP addresses that it is valid for. */
   readonly addresses: readonly string[];
 }
 
@@ -24,8 +25,8 @@ const dnsNameTag = 0x82;
 const ipAddressTag = 0x87;
 const alternativeNames = "2.5.29.17";
 
-/** The types of parts of a name: those of RFC 4514, and what OpenSSL calls the others. */
-const types: Readonly<Record<string, string>> = {
+/** The short names of attribute types: those of RFC 4514, and OpenSSL's for the others. */
+const attributeTypes: Readonly<Record<string, string>> = {
   "2.5.4.3": "CN",
   "2.5.4.4": "SN",
   "2.5.4.5": "serialNumber",
@@ -51,8 +52,8 @@ const types: Readonly<Record<string, string>> = {
   "1.3.6.1.4.1.311.60.2.1.3": "jurisdictionC",
 };
 
-/** How the kinds of strings are encoded. */
-const encodings: Readonly<Record<number, (bytes: Uint8Array) => string>> = {
+/** The decoders of ASN.1 string types, by tag. */
+const decoders: Readonly<Record<number, (bytes: Uint8Array) => string>> = {
   0x0c: (bytes) => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes), // UTF8String
   0x12: latin1, // NumericString
   0x13: latin1, // PrintableString
@@ -63,16 +64,18 @@ const encodings: Readonly<Record<number, (bytes: Uint8Array) => string>> = {
   0x1e: (bytes) => codePoints(bytes, 2), // BMPString
 };
 
-/** What RFC 4514 escapes with a backslash, wherever it is, and at the beginning and the end. */
+/**
+ * Characters that RFC 4514 escapes with a backslash: some anywhere, others at the beginning or end.
+ */
 const special = /[\\",+;<>]|^[ #]| $/g;
 
-/** Characters of which nothing is to be seen, or which change the order of others. */
+/** Invisible characters, and those that reorder others. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 
 /**
- * Reads the names in a certificate.
+ * Parses the names in a certificate.
  *
- * @param der The certificate, in the format DER.
+ * @param der The certificate, DER-encoded.
  * @throws {SyntaxError} If it is malformed.
  */
 export function readCertificateNames(der: Uint8Array): CertificateNames {
@@ -83,12 +86,12 @@ export function readCertificateNames(der: Uint8Array): CertificateNames {
   const issuer = readName(body.inside(sequenceTag));
   body.next(); // the validity
   const subject = readName(body.inside(sequenceTag));
-  return { subject, issuer, ...readAlternative(body) };
+  return { subject, issuer, ...readAlternativeNames(body) };
 }
 
 /**
- * Whether a certificate is for a server: RFC 9525, section 6. A `*` stands for the whole first label of a host name; the
- * subject does not count.
+ * Reports whether a certificate is valid for a server (RFC 9525, section 6). A `*` matches the
+ * whole first label of a host name; the subject is not used.
  *
  * @param serverName A host name without a trailing dot, or an IP address.
  */
@@ -103,7 +106,10 @@ export function isFor({ hosts, addresses }: CertificateNames, serverName: string
   });
 }
 
-/** A line for each part of a name: `CN=example.com`. Parts that belong together are on one line: `L=b + OU=a`. */
+/**
+ * Returns a name with one line per part: `CN=example.com`. Attributes of one part share a line:
+ * `L=b + OU=a`.
+ */
 function readName(name: DerReader): string {
   const lines: string[] = [];
   while (!name.atEnd) {
@@ -112,19 +118,21 @@ function readName(name: DerReader): string {
     while (!part.atEnd) {
       const attribute = part.inside(sequenceTag);
       const type = oidText(attribute.next(oidTag).content);
-      values.push(`${Object.hasOwn(types, type) ? types[type] : type}=${valueText(attribute.next())}`);
+      values.push(
+        `${Object.hasOwn(attributeTypes, type) ? attributeTypes[type] : type}=${valueText(attribute.next())}`,
+      );
     }
     lines.push(values.join(" + "));
   }
   return lines.join("\n");
 }
 
-/** A value as RFC 4514, section 2.4, writes it: what is not text as the digits of its bytes. */
+/** Returns a value as in RFC 4514, section 2.4: anything but text in hexadecimal. */
 function valueText({ tag, content }: DerElement): string {
   try {
-    if (Object.hasOwn(encodings, tag)) return escapeValue(encodings[tag](content));
+    if (Object.hasOwn(decoders, tag)) return escapeValue(decoders[tag](content));
   } catch {
-    // It is not encoded as it says.
+    // It is not encoded as its tag says.
   }
   return `#${[tag, content.length, ...content].map(hex).join("")}`;
 }
@@ -143,9 +151,9 @@ function latin1(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
-/** Text of numbers of `size` bytes, the highest byte first. */
+/** Decodes big-endian code points of `size` bytes. */
 function codePoints(bytes: Uint8Array, size: 2 | 4): string {
-  if (bytes.length % size !== 0) throw new SyntaxError("Cannot read text: a character is cut");
+  if (bytes.length % size !== 0) throw new SyntaxError("Cannot read text: a character is truncated");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const chars: string[] = [];
   for (let at = 0; at < bytes.length; at += size) {
@@ -156,8 +164,8 @@ function codePoints(bytes: Uint8Array, size: 2 | 4): string {
   return chars.join("");
 }
 
-/** Reads the names in the extension for them, if there is one. */
-function readAlternative(body: DerReader): Pick<CertificateNames, "hosts" | "addresses"> {
+/** Parses the subjectAltName extension, if there is one. */
+function readAlternativeNames(body: DerReader): Pick<CertificateNames, "hosts" | "addresses"> {
   const hosts: string[] = [];
   const addresses: string[] = [];
   while (!body.atEnd && body.peekTag() !== extensionsTag) body.next();

@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * The checks of options, before anything is done. The runtimes say in different words what is wrong with a certificate, some of them nothing at all, and only in
- * the handshake.
+ * Checks of the options of TLS, before anything is opened. The runtimes report defects of a
+ * certificate only in the handshake, in different words or not at all.
  */
 import { describe, escapeText, quoteText } from "../../base/internal.ts";
 import { isBytes, unshared, viewOf } from "../../flow/internal.ts";
@@ -13,17 +13,17 @@ import type { TlsIdentity } from "./_engine.ts";
 import { nodeTls } from "./_node_engine.ts";
 import type { Pem, TlsCertificate, TlsOptions } from "./options.ts";
 
-/** The longest name of a protocol, in bytes (RFC 7301). */
-const longestProtocol = 255;
+/** The longest protocol name, in bytes (RFC 7301). */
+const maxProtocolBytes = 255;
 
-/** Blocks of the PEM format (RFC 7468). There may be text around them, and blocks of other kinds. */
+/** PEM blocks (RFC 7468). Text and blocks of other kinds around them are ignored. */
 const certificates = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 const privateKeys = /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----(?:(?!-----BEGIN ).)*?-----END \1?PRIVATE KEY-----/gs;
 
 const defaultHandshakeTimeout = 10_000;
 const defaultLinger = 1000;
 
-/** What both sides may set, with the defaults, but for the protocols. */
+/** The checked options of both sides, with defaults, except the protocols. */
 export interface CommonSettings {
   readonly clock: Clock;
   /** In milliseconds. */
@@ -34,13 +34,13 @@ export interface CommonSettings {
   readonly needsCloseNotify: boolean;
 }
 
-/** Checks that there are options at all. */
+/** Throws unless `options` is an object. */
 export function checkOptions(options: unknown): void {
   if (typeof options === "object" && options !== null) return;
   throw new TypeError(`Cannot start TLS as options must be an object: current value is ${describe(options)}`);
 }
 
-/** Checks what both sides may set. */
+/** Checks the options that both sides share. */
 export function checkCommon(options: TlsOptions): CommonSettings {
   const { clock = systemClock, closeNotify = "required" } = options;
   const { handshakeTimeout = defaultHandshakeTimeout, linger = defaultLinger } = options;
@@ -57,7 +57,7 @@ export function checkCommon(options: TlsOptions): CommonSettings {
   return { clock, handshakeTimeout, linger, needsCloseNotify: closeNotify === "required" };
 }
 
-/** Checks whether certificates are to be verified. */
+/** Checks the option `verification`; returns whether certificates are verified. */
 export function checkVerification(verification: unknown): boolean {
   if (verification === undefined) return true;
   if (verification === "dangerously-off") return false;
@@ -66,15 +66,15 @@ export function checkVerification(verification: unknown): boolean {
   );
 }
 
-/** A certificate that can be shown: it and its key can be read, and belong together. */
+/** Checks that a certificate and its key are valid and belong together. */
 export function checkCertificate(certificate: TlsCertificate): TlsIdentity {
   const { chain, key, passphrase } = certificate ?? {};
   if (passphrase !== undefined && typeof passphrase !== "string") {
     throw new TypeError("Cannot start TLS as the passphrase of a key must be a string");
   }
-  const shown = readCertificates("chain", chain);
+  const certificateBlocks = readCertificates("chain", chain);
   const [block] = blocks("key", key, privateKeys);
-  const identity = { chain: shown, key: block, passphrase };
+  const identity = { chain: certificateBlocks, key: block, passphrase };
   if (!hasOwnKey(identity)) {
     throw new TypeError("Cannot start TLS as key must be that of the first certificate in chain: it is another one");
   }
@@ -82,7 +82,7 @@ export function checkCertificate(certificate: TlsCertificate): TlsIdentity {
   return identity;
 }
 
-/** The certificates of the authorities, each of which can be read. */
+/** Checks the authorities; returns their certificates. */
 export function checkAuthorities(authorities: Pem | readonly Pem[] | undefined): string[] | undefined {
   if (authorities === undefined) return undefined;
   const list: readonly Pem[] = Array.isArray(authorities) ? authorities : [authorities];
@@ -90,25 +90,27 @@ export function checkAuthorities(authorities: Pem | readonly Pem[] | undefined):
   return [...list].flatMap((authority) => readCertificates("authorities", authority));
 }
 
-/** The protocols, if there are any. */
+/** Checks the protocols; returns undefined if there are none. */
 export function checkProtocols(protocols: readonly string[] | undefined): string[] | undefined {
   if (protocols === undefined) return undefined;
   if (!Array.isArray(protocols)) {
     throw new TypeError(`Cannot start TLS as protocols must be an array: current value is ${describe(protocols)}`);
   }
-  const list = [...protocols]; // where a hole is a value like others
+  const list = [...protocols]; // turns holes into undefined
   list.forEach(checkProtocol);
   return list.length === 0 ? undefined : list;
 }
 
-/** Names are opaque bytes (RFC 7301), of which the runtimes agree on these only. */
+/**
+ * Checks a protocol name: opaque bytes in RFC 7301, but the runtimes agree on printable ASCII only.
+ */
 function checkProtocol(protocol: unknown): void {
   if (typeof protocol !== "string") {
     throw new TypeError(`Cannot start TLS with the protocol ${describe(protocol)}: it must be a string`);
   }
-  if (protocol.length < 1 || protocol.length > longestProtocol) {
+  if (protocol.length < 1 || protocol.length > maxProtocolBytes) {
     throw new RangeError(
-      `Cannot start TLS with the protocol ${quoteText(protocol)}: it must be of 1 to ${longestProtocol} bytes`,
+      `Cannot start TLS with the protocol ${quoteText(protocol)}: it must be of 1 to ${maxProtocolBytes} bytes`,
     );
   }
   if (/[^\x20-\x7e]/.test(protocol)) {
@@ -116,7 +118,7 @@ function checkProtocol(protocol: unknown): void {
   }
 }
 
-/** The blocks of certificates, each of which can be read. */
+/** Returns the certificate blocks of a PEM text, each checked to be valid. */
 function readCertificates(name: string, value: Pem): string[] {
   const found = blocks(name, value, certificates);
   for (const block of found) {
@@ -138,7 +140,7 @@ function hasOwnKey(identity: TlsIdentity): boolean {
   }
 }
 
-/** Refuses what the runtime does not use, such as an RSA key of 1024 bits. */
+/** Throws if the runtime rejects the certificate or key, such as an RSA key of 1024 bits. */
 function checkAllowed(identity: TlsIdentity): void {
   try {
     nodeTls.checkIdentity(identity);
@@ -151,7 +153,10 @@ function checkAllowed(identity: TlsIdentity): void {
   }
 }
 
-/** The blocks of a kind, one at least: without any the runtimes would take their own. */
+/**
+ * Returns the PEM blocks of a kind. At least one is required: without any, the runtimes would use
+ * their own.
+ */
 function blocks(name: string, value: Pem, kind: RegExp): string[] {
   if (typeof value !== "string" && !isBytes(value)) {
     throw new TypeError(`Cannot start TLS as ${name} must be PEM: current value is ${describe(value)}`);

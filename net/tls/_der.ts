@@ -1,8 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** An element of DER (X.690). */
+/** A reader of DER (X.690), the binary encoding of certificates. */
+
+/** An element. */
 export interface DerElement {
-  /** Its identifier: class, whether it is constructed, and number. */
+  /** Its identifier octet: class, constructed bit and tag number. */
   readonly tag: number;
   readonly content: Uint8Array;
 }
@@ -13,7 +15,7 @@ export const oidTag = 0x06;
 export const octetsTag = 0x04;
 export const booleanTag = 0x01;
 
-/** Reads the elements of DER one after the other. */
+/** A sequential reader of elements. */
 export class DerReader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -22,12 +24,12 @@ export class DerReader {
     this.#bytes = bytes;
   }
 
-  /** Whether nothing is left. */
+  /** Whether all elements have been read. */
   get atEnd(): boolean {
     return this.#at === this.#bytes.length;
   }
 
-  /** The tag of the next element; `undefined` at the end. */
+  /** Returns the tag of the next element; `undefined` at the end. */
   peekTag(): number | undefined {
     return this.#bytes[this.#at];
   }
@@ -35,24 +37,24 @@ export class DerReader {
   /**
    * Reads the next element.
    *
-   * @param expected The tag that it must have, if that is known.
-   * @throws {SyntaxError} If there is none, or it is not whole, or has another tag.
+   * @param expected The required tag, if any.
+   * @throws {SyntaxError} If there is none, it is truncated, or has another tag.
    */
   next(expected?: number): DerElement {
     const tag = this.#byte();
-    if ((tag & 0x1f) === 0x1f) throw new SyntaxError("Cannot read DER: a tag takes more than a byte");
+    if ((tag & 0x1f) === 0x1f) throw new SyntaxError("Cannot read DER: a tag has several bytes");
     if (expected !== undefined && tag !== expected) {
       throw new SyntaxError(`Cannot read DER: the tag is ${tag} instead of ${expected}`);
     }
-    const size = this.#size();
+    const size = this.#length();
     const end = this.#at + size;
-    if (end > this.#bytes.length) throw new SyntaxError("Cannot read DER: an element is cut");
+    if (end > this.#bytes.length) throw new SyntaxError("Cannot read DER: an element is truncated");
     const content = this.#bytes.subarray(this.#at, end);
     this.#at = end;
     return { tag, content };
   }
 
-  /** Reads the next element, for what is inside it. */
+  /** Reads the next element, and returns a reader of its content. */
   inside(tag: number): DerReader {
     return new DerReader(this.next(tag).content);
   }
@@ -62,17 +64,17 @@ export class DerReader {
     return this.#bytes[this.#at++];
   }
 
-  #size(): number {
+  #length(): number {
     const first = this.#byte();
     if (first < 0x80) return first;
-    if (first === 0x80 || first > 0x84) throw new SyntaxError("Cannot read DER: a size has another form");
+    if (first === 0x80 || first > 0x84) throw new SyntaxError("Cannot read DER: a length is not in short or long form");
     let size = 0;
     for (let left = first & 0x7f; left > 0; left--) size = size * 256 + this.#byte();
     return size;
   }
 }
 
-/** An object identifier in its dotted form. */
+/** Returns an object identifier in dotted form. */
 export function oidText(content: Uint8Array): string {
   const parts: bigint[] = [];
   let part = 0n;

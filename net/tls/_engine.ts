@@ -1,99 +1,112 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What a runtime supplies for TLS. It knows no flow, no switch and no cancellation, and never waits; its arguments have been checked. */
+/**
+ * What a runtime supplies for TLS. It does not know flows, switches or cancellation, and never
+ * waits; its arguments are checked.
+ */
 import type { StreamEnd, StreamEvents } from "../../flow/internal.ts";
 import type { TlsFailure } from "./errors.ts";
 import type { PeerCertificate } from "./peer_certificate.ts";
 
-/** A certificate and its key, as blocks of PEM and nothing else. */
+/** A certificate and its key, as PEM blocks. */
 export interface TlsIdentity {
-  /** The certificate first, and after it those that lead to an authority. */
+  /** The certificate, followed by its intermediates. */
   readonly chain: readonly string[];
   readonly key: string;
   readonly passphrase: string | undefined;
 }
 
-/** What an endpoint of either side is told. */
+/** The settings of an endpoint on either side. */
 export interface TlsSettings {
-  /** What to show; a server always has one. */
+  /** The own certificate; a server always has one. */
   readonly identity: TlsIdentity | undefined;
-  /** Whom to trust, as blocks of PEM. Without them a client trusts whom the runtime does, and a server asks for no certificate. */
+  /**
+   * The trusted authorities, as PEM blocks. Without them a client trusts the runtime's, and a
+   * server does not request a certificate.
+   */
   readonly authorities: readonly string[] | undefined;
-  /** What to agree on by ALPN, the best one first. */
+  /** The ALPN protocols, in order of preference. */
   readonly protocols: readonly string[] | undefined;
 }
 
-/** What a client is told beside that. */
+/** The settings of a client. */
 export interface TlsClientSettings extends TlsSettings {
-  /** Whom the certificate must name. A host name is told to the server too (SNI); an IP address is not (RFC 6066). */
+  /**
+   * The name that the certificate must have. A host name is sent to the server (SNI), an IP address
+   * is not (RFC 6066).
+   */
   readonly serverName: string;
   /** Whether the certificate is verified. */
   readonly verify: boolean;
 }
 
-/** What both sides have agreed on. */
+/** The result of a handshake. */
 export interface HandshakeResult {
-  /** The protocol (ALPN), if they named any. */
+  /** The negotiated ALPN protocol, if any. */
   readonly protocol: string | undefined;
-  /** What the other side has shown. */
+  /** The peer's certificate. */
   readonly peerCertificate: PeerCertificate | undefined;
   /** The version of TLS. */
   readonly version: string;
 }
 
-/** What a {@linkcode TlsEndpoint} tells its one user. {@linkcode StreamEvents} are those of the plaintext. */
+/**
+ * The events of a {@linkcode TlsEndpoint}. Those of {@linkcode StreamEvents} concern the plaintext.
+ */
 export interface TlsEvents extends StreamEvents {
-  /** The handshake is done, and the peer is who it should be. No plaintext has been lost. */
+  /** The handshake has succeeded, and the peer is authenticated. No plaintext has been lost. */
   secured(): void;
-  /** {@linkcode TlsEndpoint.decrypt} may be called, once. */
+  /** {@linkcode TlsEndpoint.decrypt} can be called once. */
   wantsRecord(): void;
-  /** Bytes for the peer. Nobody writes to their memory any more. */
+  /** Bytes to send to the peer. Their memory is not reused. */
   encrypted(bytes: Uint8Array): void;
-  /** The endpoint has ended the sending direction by itself. */
+  /** The endpoint has closed the sending direction on its own. */
   finished(): void;
   /** TLS failed, in the handshake or later. */
   failed(failure: TlsFailure): void;
-  /** The endpoint was given up, by itself or by {@linkcode TlsEndpoint.destroy}. Nothing is read or sent any more. */
+  /**
+   * The endpoint was destroyed, on its own or by {@linkcode TlsEndpoint.destroy}. It reads and
+   * sends nothing more.
+   */
   closed(): void;
 }
 
-/** One end of a TLS connection: a stream of plaintext, over bytes that its user carries to the peer and back. Before the handshake is done it gives and takes none. */
+/**
+ * One end of a TLS connection: a stream of plaintext. Its user carries the encrypted bytes to the
+ * peer and back. It passes no plaintext before the handshake is done.
+ */
 export interface TlsEndpoint extends StreamEnd {
-  /**
-   * What the handshake came to, once it is done.
-   *
-   * @throws {TlsFailure} If the peer's certificate cannot be read.
-   */
+  /** Returns the result of the handshake, once it is done. */
   result(): HandshakeResult;
-  /** Takes bytes from the peer: a record, or a part of one. Their memory belongs to the endpoint then. */
+  /** Takes bytes from the peer: a record or a part of one. It owns their memory. */
   decrypt(bytes: Uint8Array<ArrayBuffer>): void;
-  /** Gives everything back, without a farewell. */
+  /** Releases everything without sending close_notify. */
   destroy(): void;
 }
 
-/** TLS 1.2 and 1.3, as a runtime has it. */
+/** TLS 1.2 and 1.3 of a runtime. */
 export interface TlsEngine {
   /**
-   * Reads a certificate, a block of PEM.
+   * Checks that a certificate, a PEM block, can be parsed.
    *
-   * @throws The runtime's own error, when it cannot be read.
+   * @throws The runtime's own error if it cannot.
    */
   checkX509(certificate: string): void;
   /**
-   * Whether the key is that of the first certificate in the chain.
+   * Reports whether the key belongs to the first certificate in the chain.
    *
-   * @throws The runtime's own error, when the key cannot be read.
+   * @throws The runtime's own error if the key cannot be parsed.
    */
   hasOwnKey(identity: TlsIdentity): boolean;
   /**
-   * Checks that the runtime lets a certificate be shown: it may refuse keys and signatures that are
-   * too weak.
+   * Checks that the runtime accepts a certificate as its own: it may reject weak keys and
+   * signatures.
    *
-   * @throws The runtime's own error, when it refuses.
+   * @throws The runtime's own error if it does not.
    */
   checkIdentity(identity: TlsIdentity): void;
-  /** Begins a handshake as the client. */
+  /** Starts a handshake as the client. */
   connect(settings: TlsClientSettings, events: TlsEvents): TlsEndpoint;
-  /** Begins a handshake as the server. A client must show a certificate if there are authorities. */
+  /** Starts a handshake as the server. With authorities, a client must send a certificate. */
   accept(settings: TlsSettings, events: TlsEvents): TlsEndpoint;
 }

@@ -6,7 +6,7 @@ import { TimeoutError } from "../../switch/mod.ts";
 import { addContext, NetError } from "../mod.ts";
 import { TlsError, type TlsErrorContext, TlsFailure } from "./errors.ts";
 
-/** What each operation does to the peer. */
+/** The action of each operation, followed by the peer in messages. */
 const actions: Readonly<Record<string, string>> = {
   "start TLS": "start TLS with",
   read: "read from",
@@ -14,8 +14,9 @@ const actions: Readonly<Record<string, string>> = {
 };
 
 /**
- * Makes the error that an operation throws for what broke the connection. It is a new one each time, made by the operation
- * that throws it, so that its stack has the frames of the caller. An error of a foreign flow is thrown as it is.
+ * Returns the error that an operation throws for the cause of a broken connection. Each operation
+ * creates its own, so that its stack has the caller's frames. Errors of foreign flows are returned
+ * unchanged.
  */
 export function errorOf(operation: string, cause: unknown, context: TlsErrorContext): unknown {
   if (isInstance(cause, TlsFailure)) {
@@ -24,12 +25,12 @@ export function errorOf(operation: string, cause: unknown, context: TlsErrorCont
   }
   if (isInstance(cause, BrokenPipeError)) return new BrokenPipeError(operation, causeOf(cause));
   if (!isInstance(cause, NetError)) return cause;
-  const same = new NetError(cause.code, cause); // made here, since V8 keeps ten frames
+  const same = new NetError(cause.code, cause); // created here, as V8 keeps ten frames
   cause.context.slice(same.context.length).forEach((step) => same.addContext(step));
   return same;
 }
 
-/** The same for a handshake that has failed. */
+/** Returns the error that a failed handshake throws. */
 export function handshakeErrorOf(cause: unknown, context: TlsErrorContext): unknown {
   const failure = isInstance(cause, TimeoutError)
     ? new TlsFailure("handshake_timeout", cause)

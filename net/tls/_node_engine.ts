@@ -19,12 +19,18 @@ import { isFor, readCertificateNames } from "./_certificate_names.ts";
 import type { HandshakeResult, TlsEndpoint, TlsEngine, TlsEvents, TlsSettings } from "./_engine.ts";
 import { type TlsErrorCode, TlsFailure } from "./errors.ts";
 
-/** The runtime sets no limit of its own then. Deno would keep the timer, and all that hangs on it, after a handshake that failed. */
+/**
+ * Disables the runtime's own limit: Deno would keep its timer, and everything it references, after
+ * a failed handshake.
+ */
 const noHandshakeTimeout = -1;
 
-/** What the codes of `node:tls` mean; all others are `protocol`. They are those of OpenSSL's X509_V_ERR_*, but for the first three. */
+/**
+ * The meaning of `node:tls` codes; all others are `protocol`. Except for the first three, they are
+ * OpenSSL's X509_V_ERR_*.
+ */
 const codes: Readonly<Record<string, TlsErrorCode>> = {
-  ECONNRESET: "truncated", // an end in the midst of the handshake, as the runtimes call it
+  ECONNRESET: "truncated", // the runtimes' code for an end during the handshake
   ERR_TLS_CERT_ALTNAME_INVALID: "name_mismatch",
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: "certificate_untrusted",
   HOSTNAME_MISMATCH: "name_mismatch",
@@ -45,7 +51,7 @@ const codes: Readonly<Record<string, TlsErrorCode>> = {
   CERT_REJECTED: "certificate_untrusted",
 };
 
-/** TLS through `node:tls`, which all three runtimes have. */
+/** The engine over `node:tls`, which all three runtimes have. */
 export const nodeTls: TlsEngine = {
   checkX509(certificate) {
     new X509Certificate(certificate);
@@ -55,7 +61,8 @@ export const nodeTls: TlsEngine = {
     return new X509Certificate(chain[0]).checkPrivateKey(readable);
   },
   checkIdentity({ chain, key, passphrase }) {
-    createSecureContext({ cert: chain.join("\n"), key, passphrase, ca: [] }); // or else all authorities would be read
+    // Without `ca`, all the runtime's authorities would be parsed.
+    createSecureContext({ cert: chain.join("\n"), key, passphrase, ca: [] });
   },
   connect(settings, events) {
     const { serverName, verify } = settings;
@@ -70,10 +77,10 @@ export const nodeTls: TlsEngine = {
     } as ConnectionOptions);
     endpoint.watch(socket);
     const onSecure = () => {
-      // The runtime has refused what it should. This is for the day on which one does not.
-      const certificate = socket.getPeerX509Certificate(); // which Node gives once
+      // The runtime has checked this already: defence in depth.
+      const certificate = socket.getPeerX509Certificate(); // Node returns it once
       if (verify && !socket.authorized) endpoint.fail(socket.authorizationError);
-      else if (verify && !isPeer(certificate, serverName)) endpoint.fail(wrongName(certificate));
+      else if (verify && !isValidFor(certificate, serverName)) endpoint.fail(nameMismatch(certificate));
       else endpoint.secured(socket, certificate);
     };
     socket.once("secureConnect", guard(onSecure, endpoint.broken));
@@ -85,12 +92,12 @@ export const nodeTls: TlsEngine = {
     const server = createServer({
       ...contextOf(settings),
       requestCert: asks,
-      rejectUnauthorized: false, // by the runtime, which does not say why
+      rejectUnauthorized: false, // checked below: the runtime would not report the reason
       allowHalfOpen: true,
       handshakeTimeout: noHandshakeTimeout,
     });
     const fail = (error: unknown, socket?: TLSSocket) => {
-      socket?.on("error", () => {}); // it goes with the stream under it
+      socket?.on("error", () => {}); // destroyed with the stream under it
       endpoint.fail(error);
     };
     const onSecure = (socket: TLSSocket) => {
@@ -107,21 +114,22 @@ export const nodeTls: TlsEngine = {
 };
 
 /**
- * An endpoint of `node:tls` over a stream that is no socket. The runtimes differ in when they stop reading such a stream, what they say was written to it, and when
- * they destroy it; and none shows whether the peer took its leave. So nothing is queued inside the stream, and it never ends.
+ * An endpoint of `node:tls` over a stream that is not a socket. The runtimes differ in when they
+ * stop reading such a stream, what they report as written, and when they destroy it, and none
+ * reports the peer's close_notify. So nothing is queued in the stream, and it never ends.
  */
 class NodeEndpoint implements TlsEndpoint {
-  /** What `node:tls` takes for a socket. */
+  /** The stream that `node:tls` uses as its socket. */
   readonly stream: Duplex;
   readonly #events: TlsEvents;
   #socket: TLSSocket | undefined;
-  /** There once the handshake is done. */
+  /** The plaintext received, once the handshake is done. */
   #incoming: Incoming | undefined;
-  /** What the peer has shown. */
+  /** The peer's certificate. */
   #certificate: X509Certificate | undefined;
   #ending = false;
   #isBroken = false;
-  /** Fails the session for what was thrown in a callback, where no one else can be told. */
+  /** Fails the session with an error thrown in a callback, where no caller can catch it. */
   readonly broken = (error: unknown): void => {
     if (this.#isBroken) return;
     this.#isBroken = true;
@@ -134,21 +142,21 @@ class NodeEndpoint implements TlsEndpoint {
     const wantsRecord = guard(() => events.wantsRecord(), this.broken);
     const finished = guard(() => events.finished(), this.broken);
     this.stream = new Duplex({
-      read: () => queueMicrotask(wantsRecord), // what is pushed in a call to read() comes out later
+      read: () => queueMicrotask(wantsRecord), // a push within read() would be delayed
       write: (chunk: Buffer, _, done) => {
         attempt(() => events.encrypted(chunk), this.broken);
         done();
       },
       final: (done) => {
         done();
-        // On Bun, when the peer has ended: it ends both directions then. In a handshake the error follows.
+        // Bun ends both directions when the peer ends. During a handshake, an error follows.
         if (this.#incoming !== undefined && !this.#ending) finished();
       },
     });
     this.stream.on("error", () => {});
   }
 
-  /** Tells what happens to the socket. */
+  /** Reports the errors and the closing of `socket`. */
   watch(socket: TLSSocket): void {
     this.#socket = socket;
     socket.on("error", guard((error: Error) => this.fail(error), this.broken));
@@ -161,10 +169,11 @@ class NodeEndpoint implements TlsEndpoint {
     this.#events.failed(new TlsFailure(code, error, names));
   }
 
-  /** The handshake is done. */
+  /** Completes the handshake. */
   secured(socket: TLSSocket, certificate: X509Certificate | undefined): void {
     this.#certificate = certificate;
-    this.#incoming = new Incoming(socket); // which never pauses it, if records are fed one by one, for one is less than that takes
+    // It never pauses the socket: it holds more than the one record decrypted at a time.
+    this.#incoming = new Incoming(socket);
     this.#incoming.start({ readable: guard(() => this.#events.readable(), this.broken) });
     this.#events.secured();
   }
@@ -224,20 +233,23 @@ class NodeEndpoint implements TlsEndpoint {
     this.stream.destroy();
   }
 
-  /** Whether a write is taken: nothing older is queued. A broken socket would take any, and lose it, while the event that tells why has yet to come. */
+  /**
+   * Whether a write is accepted: nothing older is queued. A broken socket would accept any and lose
+   * it, as the event with its error is still to come.
+   */
   get #idle(): boolean {
     const socket = this.#socket;
     return this.#incoming !== undefined && socket !== undefined && socket.writable && socket.writableLength === 0;
   }
 
   #put(bytes: Uint8Array): number {
-    const { length } = bytes; // now, for the runtime may detach what it is given
+    const { length } = bytes; // now: the runtime may detach it
     this.#socket?.write(bytes, guard(() => this.#events.writable(), this.broken));
     return length;
   }
 }
 
-/** What both sides of `node:tls` want. */
+/** Returns the options of `node:tls` that both sides share. */
 function contextOf({ identity, authorities, protocols }: TlsSettings): TlsOptions {
   return {
     cert: identity?.chain.join("\n"),
@@ -249,37 +261,37 @@ function contextOf({ identity, authorities, protocols }: TlsSettings): TlsOption
   };
 }
 
-/** What `node:tls` means by an error, or by a code that it gives in place of one. */
+/** Returns the code of an error of `node:tls`, or of a bare code. */
 function codeOf(error: unknown): TlsErrorCode {
   const code = String((error as { code?: unknown } | undefined)?.code ?? error);
   return Object.hasOwn(codes, code) ? codes[code] : "protocol";
 }
 
-/** The names of the certificate in an error of the check of names. */
+/** Returns the names of the certificate in a name mismatch error. */
 function namesOf(error: unknown): readonly string[] {
   try {
     const { raw } = (error as { cert: { raw: Uint8Array } }).cert;
     const { hosts, addresses } = readCertificateNames(raw);
     return [...hosts, ...addresses];
   } catch {
-    return []; // there is none
+    return []; // it has no certificate
   }
 }
 
 /**
- * Whether the server's certificate is for its name. Deno checks names in a text in which a comma in one name makes two of
- * it.
+ * Reports whether the server's certificate is valid for its name. Deno's own check uses a text in
+ * which a name with a comma counts as two.
  */
-function isPeer(certificate: X509Certificate | undefined, serverName: string): boolean {
+function isValidFor(certificate: X509Certificate | undefined, serverName: string): boolean {
   try {
     return certificate !== undefined && isFor(readCertificateNames(certificate.raw), serverName);
   } catch {
-    return false; // it cannot be read
+    return false; // it cannot be parsed
   }
 }
 
-/** An error like that of the runtime's own check. */
-function wrongName(certificate: X509Certificate | undefined): Error {
+/** Returns an error like that of the runtime's own check. */
+function nameMismatch(certificate: X509Certificate | undefined): Error {
   const cert = { raw: certificate?.raw };
   const message = "The certificate is for another name";
   return Object.assign(new Error(message), { code: "ERR_TLS_CERT_ALTNAME_INVALID", cert });

@@ -13,19 +13,22 @@ import { TlsError } from "./errors.ts";
 import type { TlsOptions } from "./options.ts";
 import { contextOf, isClosing, secure, SecureFlow, type TlsConnection } from "./tls_connection.ts";
 
-/** How a connection is opened. */
+/** How one side opens a connection. */
 export interface TlsPlan {
-  /** Whom the certificate of the other side is to name, if that is checked. */
+  /** The name that the peer's certificate must have, if it is checked. */
   readonly expectedName: string | undefined;
-  /** What the connection is called in dumps. */
+  /** The label of the connection in dumps. */
   readonly label: string;
-  /** Prepares the handshake: what begins it, and the server's name. Cancelled when the attempt is given up. */
+  /**
+   * Prepares the handshake: returns the function that starts it, and the server's name. It is
+   * cancelled with the attempt.
+   */
   prepare(session: Session): Promise<{ open: Open; serverName: string | undefined }>;
 }
 
 /**
- * Performs a handshake over a flow, which belongs to the connection from then on, whatever comes of it. `plan` checks what
- * is special to one side, before anything is done.
+ * Performs a handshake over a flow, which then belongs to the connection, also on failure. `plan`
+ * checks the options of one side before anything is opened.
  */
 export function openTls<O extends TlsOptions>(
   sw: Switch,
@@ -50,13 +53,14 @@ export function openTls<O extends TlsOptions>(
     };
     try {
       const handshaking = handshake();
-      await handshakeWithin(terms.clock, handshakeTimeout, () => interruptible(handshaking));
+      await within(terms.clock, handshakeTimeout, () => interruptible(handshaking));
       return tls;
     } catch (cause) {
-      const given = isClosing(tls); // by its switch, which has ended
-      if (given) opening.catch(ignore);
-      const failure = given ? ownerGone(sw, "start TLS") : handshakeErrorOf(cause, contextOf(tls));
-      // Where TLS itself failed, what tells the other side why is on its way, and has its time to get there.
+      const ownerEnded = isClosing(tls); // closed by its switch
+      if (ownerEnded) opening.catch(ignore);
+      const failure = ownerEnded ? ownerGone(sw, "start TLS") : handshakeErrorOf(cause, contextOf(tls));
+      // If TLS itself failed, the alert that tells the peer why is being sent, and gets time to
+      // arrive.
       if (!(failure instanceof TlsError) || failure.code === "handshake_timeout") tls.abort(failure);
       await tls.close();
       throw failure;

@@ -5,34 +5,41 @@ import { cancellableSource, type TwoWay, writeAll } from "../../flow/mod.ts";
 import { lend, type LendingSource } from "../../flow/internal.ts";
 import { interruptible, yieldNow } from "../../switch/mod.ts";
 
-/** The most that is held of what is yet to be decrypted, in bytes. */
-const pieceSize = 64 * 1024;
+/** The most encrypted bytes that are buffered. */
+const maxBuffered = 64 * 1024;
 
-/** Kind, version and size of a record (RFC 8446, section 5.1). */
+/** The size of a record's type, version and length (RFC 8446, section 5.1). */
 const headerSize = 5;
 
-/** What {@linkcode Records} tells. */
+/** The events of {@linkcode Records}. */
 export interface RecordsEvents {
-  /** Whether the next record is to be decrypted. */
+  /** Whether the next record should be decrypted. */
   wantsPlaintext(): boolean;
-  /** Whether the handshake is still going on. */
+  /** Whether the handshake is in progress. */
   handshaking(): boolean;
-  /** Here is the next record, or a part of it. */
+  /** The next record, or a part of it, has arrived. */
   record(bytes: Uint8Array<ArrayBuffer>): void;
-  /** All that was encrypted has been passed on. */
+  /** All encrypted bytes have been written to the flow. */
   sent(): void;
-  /** The flow has ended, and all that came before has been decrypted: `complete` says that no record was cut. */
+  /**
+   * The flow has ended, and everything before has been decrypted. `complete` is false if a record
+   * was truncated.
+   */
   ended(complete: boolean): void;
   /** The flow is broken. */
   failed(operation: "read" | "write", error: unknown): void;
 }
 
 /**
- * The encrypted side of a connection, over a flow. What is written is kept here until the flow takes it, and records are decrypted one at a time, when somebody waits for
- * what is in them. That bounds the memory; and on Bun, which ends both directions when it decrypts a farewell, a server can answer whom it has not yet read to the end.
+ * The encrypted side of a connection, over a flow. Encrypted bytes are queued until the flow takes
+ * them. Records are decrypted one at a time, when their plaintext is needed: that bounds the
+ * memory, and on Bun, which ends both directions on decrypting close_notify, a server can answer a
+ * client whose input it has not read to the end.
  */
 export class Records {
-  /** Where the encrypted bytes come from. Another source takes over what was read from it already. */
+  /**
+   * The source of encrypted bytes. It can be replaced by one that first returns bytes already read.
+   */
   source: LendingSource;
   readonly #flow: TwoWay;
   readonly #home: Home;
@@ -54,18 +61,21 @@ export class Records {
     this.source = lendingSource(flow, home);
   }
 
-  /** Whether all that was encrypted has been passed on, or never will be. */
+  /** Whether no encrypted bytes are queued or being written. */
   get idle(): boolean {
     return !this.#sending;
   }
 
-  /** The next record, or a part of it, can be taken. */
+  /** Called when the endpoint can take the next record or a part of it. */
   ready(): void {
     this.#isReady = true;
     this.pull();
   }
 
-  /** Passes it on, if it can be taken and its plaintext is wanted. */
+  /**
+   * Passes on the next record, or a part of it, if the endpoint is ready and its plaintext is
+   * needed.
+   */
   pull(): void {
     if (!this.#isReady || !this.#events.wantsPlaintext()) return;
     if (this.#rest.length === 0) {
@@ -79,7 +89,7 @@ export class Records {
     this.#events.record(part);
   }
 
-  /** How much of the rest belongs to the record that it begins with. */
+  /** Returns how many buffered bytes belong to the current record. */
   #sizeOfPart(): number {
     let size = 0;
     if (this.#left === 0) {
@@ -96,15 +106,16 @@ export class Records {
   async #read(): Promise<void> {
     this.#reading = true;
     const take = (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => {
-      const piece = bytes.subarray(0, pieceSize);
-      this.#rest = keep ? piece : new Uint8Array(piece); // no slice(): that of a Buffer is no copy
-      return piece.length;
+      const taken = bytes.subarray(0, maxBuffered);
+      // slice() does not copy a Buffer.
+      this.#rest = keep ? taken : new Uint8Array(taken);
+      return taken.length;
     };
     try {
       const count = await this.#home.run(() => lendSome(this.source, take));
       if (count === null) {
         this.#over = true;
-        await this.#home.run(yieldNow); // what was decrypted last is told in this turn
+        await this.#home.run(yieldNow); // lets the last plaintext arrive first
         this.#events.ended(this.#left === 0 && this.#header.length === 0);
       }
     } catch (error) {
@@ -115,7 +126,7 @@ export class Records {
     this.pull();
   }
 
-  /** Sends what was encrypted, as soon as the flow takes it. */
+  /** Sends encrypted bytes as soon as the flow takes them. */
   send(bytes: Uint8Array): void {
     if (this.#broken || bytes.length === 0) return;
     this.#queue.push(bytes);
@@ -125,12 +136,14 @@ export class Records {
   async #sendAll(): Promise<void> {
     this.#sending = true;
     try {
-      // Deno writes a flight of the handshake in pieces, the second of which TCP would keep until the other side tells, some 40 ms later, that it has the first.
+      // Deno writes a handshake flight in several parts; TCP would hold back the second until the
+      // first is acknowledged, about 40 ms later.
       if (this.#events.handshaking()) await this.#home.run(yieldNow);
       while (this.#queue.length > 0) {
         const chunks = this.#queue;
         this.#queue = [];
-        await this.#home.run(() => interruptible(writeAll(this.#flow, ...chunks))); // which a foreign flow may never end
+        // A foreign flow may never settle.
+        await this.#home.run(() => interruptible(writeAll(this.#flow, ...chunks)));
       }
     } catch (error) {
       this.#broken = true;
@@ -142,7 +155,7 @@ export class Records {
   }
 }
 
-/** The flow as a source whose reads can be cancelled, even where those of the flow cannot. */
+/** Returns the flow as a source with cancellable reads, even if its own are not. */
 function lendingSource(flow: TwoWay & Partial<LendingSource>, home: Home): LendingSource {
   return typeof flow[lend] === "function" ? flow as LendingSource : home.call(() => cancellableSource(flow));
 }

@@ -4,10 +4,10 @@ import { describe, quoteText } from "../../base/internal.ts";
 import { BufferLimitExceeded, type BufReader } from "../../flow/mod.ts";
 import { hostAddress } from "../mod.ts";
 
-/** The most that a client's first message may take, in bytes. Those with keys for a time after quantum computers take some 2 KiB. */
+/** The longest ClientHello, in bytes. With post-quantum key shares, it has about 2 KiB. */
 export const maxHello: number = 32 * 1024;
 
-/** From RFC 8446, sections 4 and 5.1, and RFC 6066, section 3. */
+/** Constants of RFC 8446, sections 4 and 5.1, and RFC 6066, section 3. */
 const handshakeRecord = 22;
 const clientHello = 1;
 const recordHeader = 5;
@@ -15,12 +15,12 @@ const messageHeader = 4;
 const serverNameExtension = 0;
 const hostName = 0;
 
-/** What marks a URL, a port or brackets, where an IPv6 address was not meant. */
+/** Characters of a URL, a port or brackets. */
 const notOnlyName = /^$|[:/[\]@?#\s]/;
 
 /**
- * Checks the name that a client expects of its server, and returns it without a trailing dot: neither SNI (RFC 6066) nor
- * a certificate has one.
+ * Checks the server name that a client expects, and returns it without a trailing dot: neither SNI
+ * (RFC 6066) nor a certificate has one.
  *
  * @throws {TypeError} If it is not a string.
  * @throws {SyntaxError} If it is neither a host name nor an IP address.
@@ -45,25 +45,26 @@ function withoutDot(name: string): string {
 }
 
 /**
- * The name of the server that a client asks for, which its first message says; `undefined` where it names none, or sends something else. Waits until that message is
- * there, and leaves it in the reader.
+ * Waits for a ClientHello and returns its server name (SNI); `undefined` if it has none, or is
+ * something else. The message stays in the reader.
  *
- * It is looked for here and not in `node:tls` because Bun does not ask for a certificate over anything but a socket, and Deno does not wait for one.
+ * It is parsed here because with `node:tls`, Bun does not ask for a certificate unless the
+ * connection is a socket, and Deno does not wait for one.
  *
- * @throws {EndOfFlow} When the flow ends before.
+ * @throws {EndOfFlow} If the flow ends before.
  */
 export async function readServerName(reader: BufReader): Promise<string | undefined> {
   try {
     const message = await readMessage(reader);
     return message === undefined ? undefined : findName(new Fields(message));
   } catch (error) {
-    // What is wrong with it is for the handshake to say.
+    // The handshake reports what is wrong.
     if (error instanceof BufferLimitExceeded || error instanceof Malformed) return undefined;
     throw error;
   }
 }
 
-/** The body of the first handshake message, put together from its records. */
+/** Returns the body of the first handshake message, joined from its records. */
 async function readMessage(reader: BufReader): Promise<Uint8Array | undefined> {
   const body: number[] = [];
   let wanted = messageHeader;
@@ -73,7 +74,7 @@ async function readMessage(reader: BufReader): Promise<Uint8Array | undefined> {
     await reader.ensure(at + recordHeader);
     const [, , , high, low] = reader.peek().subarray(at);
     const end = at + recordHeader + high * 256 + low;
-    if (end === at + recordHeader) return undefined; // an empty record, which nobody may send
+    if (end === at + recordHeader) return undefined; // an empty record is not allowed
     await reader.ensure(end);
     body.push(...reader.peek().subarray(at + recordHeader, end));
     at = end;
@@ -102,22 +103,22 @@ function findName(hello: Fields): string | undefined {
 }
 
 /**
- * Names are looked up, perhaps as files, so that only what can be a host's name is passed on, without the trailing dot
- * that some clients send.
+ * Returns a valid host name without the trailing dot that some clients send. A server may use the
+ * name as a key, even of files, so anything else is refused.
  */
 function checkName(name: string): string {
   try {
     hostAddress(name, 0);
     return withoutDot(name).toLowerCase();
   } catch {
-    throw new Malformed("Cannot be a host name");
+    throw new Malformed("The server name is not a valid host name");
   }
 }
 
-/** A field goes beyond the end, or cannot be what it should be. */
+/** A field is truncated or invalid. */
 class Malformed extends Error {}
 
-/** Reads fields one after the other. */
+/** A sequential reader of fields. */
 class Fields {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -141,7 +142,7 @@ class Fields {
     return this.skip(size).reduce((sum, byte) => sum * 256 + byte, 0);
   }
 
-  /** A field that its own size comes before. */
+  /** Reads a field that is preceded by its size. */
   part(size: 1 | 2): Fields {
     return new Fields(this.skip(this.number(size)));
   }

@@ -7,10 +7,10 @@ import { Records } from "./_records.ts";
 import { closeFlow, type ClosingTerms, type WrappedFlow } from "./_wrapped_flow.ts";
 import { TlsFailure } from "./errors.ts";
 
-/** Makes an endpoint, which begins its handshake. */
+/** Creates an endpoint, which starts its handshake. */
 export type Open = (events: TlsEvents) => TlsEndpoint;
 
-/** One end of a TLS connection that never waits, over a flow. */
+/** One end of a TLS connection over a flow, as a non-blocking {@linkcode StreamEnd}. */
 export class Session implements StreamEnd {
   readonly records: Records;
   readonly #flow: WrappedFlow;
@@ -19,16 +19,16 @@ export class Session implements StreamEnd {
   #endpoint: TlsEndpoint | undefined;
   #handshaking = true;
   #onFailure: (error: unknown) => void = () => {};
-  /** What every read throws, once all that came before is consumed. */
+  /** What every read throws, once everything before is consumed. */
   #receiveFailure: { readonly error: unknown } | undefined;
   /** What every write throws. */
   #sendFailure: { readonly error: unknown } | undefined;
-  /** The flow ended without close_notify, and that is an end too. */
+  /** Whether the flow ended without close_notify, and that counts as an end. */
   #receiveEnded = false;
-  /** A reader waits for the plaintext of the next record, or it will be dropped. */
+  /** Whether the plaintext of the next record is needed: a reader waits, or input is discarded. */
   #wantsPlaintext = false;
   #dropping = false;
-  #freed: Promise<void> | undefined;
+  #released: Promise<void> | undefined;
 
   constructor(flow: WrappedFlow, home: Home, needsCloseNotify: boolean) {
     this.#flow = flow;
@@ -47,16 +47,16 @@ export class Session implements StreamEnd {
     });
   }
 
-  /** Tells whom to call. */
+  /** Sets the receiver of events. */
   attach(events: StreamEvents): void {
     this.#events = events;
   }
 
-  /** Performs the handshake. What it fails with is not yet the error for the caller. */
+  /** Performs the handshake. Its error is converted by the caller. */
   async handshake(open: Open): Promise<HandshakeResult> {
     await new Promise<void>((resolve, reject) => {
       this.#onFailure = reject;
-      this.#endpoint = begin(open, {
+      this.#endpoint = startHandshake(open, {
         secured: () => {
           this.#handshaking = false;
           resolve();
@@ -106,36 +106,37 @@ export class Session implements StreamEnd {
     this.#endpoint?.end();
   }
 
-  /** What was encrypted goes out even where the endpoint has failed, or has ended with its peer. */
+  /** Encrypted bytes are sent even if the endpoint has failed, or has ended with its peer. */
   get flushed(): boolean {
-    if (this.#freed !== undefined) return true;
+    if (this.#released !== undefined) return true;
     return this.records.idle && (this.#sendFailure !== undefined || (this.#endpoint?.flushed ?? true));
   }
 
-  /** Closes the flow, with `ms` milliseconds left to wait for the peer. Settles when that is done. */
+  /** Closes the flow, waiting at most `ms` milliseconds for the peer. */
   close(ms: number, terms: ClosingTerms): Promise<void> {
-    return this.#freed ??= this.#free(() => closeFlow(this.#flow, ms, terms));
+    return this.#released ??= this.#release(() => closeFlow(this.#flow, ms, terms));
   }
 
-  /** Gives everything back at once: by a reset where the flow can, or else by closing it. Settles when that is done. */
+  /** Releases everything at once: with a reset if the flow has one, otherwise by closing it. */
   abort(terms: ClosingTerms, reason?: unknown): Promise<void> {
-    if (this.#freed !== undefined) this.#flow.abort?.(reason);
-    return this.#freed ??= this.#free(() => {
+    if (this.#released !== undefined) this.#flow.abort?.(reason);
+    return this.#released ??= this.#release(() => {
       this.#flow.abort?.(reason);
       return closeFlow(this.#flow, 0, terms);
     });
   }
 
-  async #free(close: () => Promise<void>): Promise<void> {
+  async #release(close: () => Promise<void>): Promise<void> {
     this.#failReading(new TlsFailure("truncated"));
     this.#failWriting(new BrokenPipeError("write"));
     this.#endpoint?.destroy();
-    const stopped = this.#home.stop(); // not awaited yet: an operation of a foreign flow may settle only when the flow is closed
+    // Awaited later, as operations of a foreign flow may settle only when it is closed.
+    const stopped = this.#home.stop();
     await close();
     await stopped;
   }
 
-  /** What takes a write, if anything does: nothing older is queued. */
+  /** The endpoint, if it accepts a write: nothing older is queued. */
   get #sender(): TlsEndpoint | undefined {
     if (this.#sendFailure !== undefined) throw this.#sendFailure.error;
     return this.records.idle ? this.#endpoint : undefined;
@@ -148,7 +149,7 @@ export class Session implements StreamEnd {
     return this.#receiveEnded ? null : undefined;
   }
 
-  /** Where the handshake fails, what tells the peer why may still go out. */
+  /** Fails both directions. If the handshake fails, an alert may still be sent. */
   #fail(reading: unknown, writing: unknown): void {
     this.#failReading(reading);
     if (!this.#handshaking) this.#failWriting(writing);
@@ -167,8 +168,8 @@ export class Session implements StreamEnd {
   }
 }
 
-/** Begins a handshake. A runtime may refuse what it is told in one. */
-function begin(open: Open, events: TlsEvents): TlsEndpoint {
+/** Starts a handshake; converts the error of a runtime that refuses the settings. */
+function startHandshake(open: Open, events: TlsEvents): TlsEndpoint {
   try {
     return open(events);
   } catch (error) {

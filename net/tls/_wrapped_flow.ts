@@ -7,58 +7,63 @@ import type { Clock, Switch } from "../../switch/mod.ts";
 import { closeWithin, linger, type Lingering } from "../internal.ts";
 import { formatAddress, type StreamAddress, unix } from "../mod.ts";
 
-/** The flow under a TLS connection: only the first three methods are sure to be there. */
+/**
+ * The flow under a TLS connection. A foreign flow may have only the methods of {@linkcode TwoWay}.
+ */
 export interface WrappedFlow extends TwoWay, Partial<Closable>, Partial<Lingering> {
   abort?(reason?: unknown): void;
   readonly local?: unknown;
   readonly peer?: unknown;
 }
 
-/** Whose flow is closed, and by which clock. */
+/** The owner of a flow that is closed, and the clock for its timeout. */
 export interface ClosingTerms {
   readonly owner: Switch;
   readonly clock: Clock;
 }
 
-/** The address of a flow that has none. */
+/** The address of a flow without one. */
 const unnamed: StreamAddress = unix("");
 
-/** Throws unless `flow` goes both ways. */
+/** Throws unless `flow` is a {@linkcode TwoWay}. */
 export function checkFlow(flow: Partial<TwoWay> | null | undefined): void {
   const { read, write, shutdown } = flow ?? {};
   if ([read, write, shutdown].every((method) => typeof method === "function")) return;
   throw new TypeError(`Cannot start TLS over ${describe(flow)}: it must be a flow that goes both ways`);
 }
 
-/** An address of the flow, or the unnamed one where it has none. */
+/** Returns an address of the flow, or the unnamed one. */
 export function addressOf(address: unknown): StreamAddress {
   try {
     const { transport } = address as StreamAddress;
     if (transport !== "tcp" && transport !== "unix") return unnamed;
-    formatAddress(address as StreamAddress); // a foreign object may be anything
+    formatAddress(address as StreamAddress); // throws for an invalid foreign object
     return address as StreamAddress;
   } catch {
     return unnamed;
   }
 }
 
-/** What errors and dumps call the peer: its address, or the name of the flow, or that it has neither. */
+/** Returns the peer for errors and dumps: its address, the flow's label, or "an unnamed flow". */
 export function peerOf(peer: StreamAddress, flow: object): StreamAddress | string {
   return peer.transport === "unix" && peer.path === "" ? labelOf(flow) ?? "an unnamed flow" : peer;
 }
 
-/** Ends the sending direction. That a foreign flow cannot do that is no reason not to wait for the peer. */
+/**
+ * Ends the sending direction. If a foreign flow cannot do that, the peer is awaited nevertheless.
+ */
 export async function endSending(flow: WrappedFlow): Promise<void> {
   try {
     await flow.shutdown("send");
   } catch {
-    // The flow is broken, or the caller was cancelled: the direction has ended all the same.
+    // The flow is broken, or the caller was cancelled: the direction has ended in any case.
   }
 }
 
-/** Closes a flow that has nothing left to send, with `ms` milliseconds left to wait for the peer. */
+/** Closes a flow with nothing left to send, waiting at most `ms` milliseconds for the peer. */
 export async function closeFlow(flow: WrappedFlow, ms: number, terms: ClosingTerms): Promise<void> {
   if (typeof flow[closeWithin] === "function") return await flow[closeWithin](ms);
   if (typeof flow.close === "function") return await flow.close();
-  await linger(terms.owner, terms.clock, ms, flow.shutdown("all")); // of a foreign flow, which may never be done
+  // The shutdown of a foreign flow may never settle.
+  await linger(terms.owner, terms.clock, ms, flow.shutdown("all"));
 }

@@ -4,17 +4,16 @@ import { escapeText, freezeClass, quoteText } from "../../base/internal.ts";
 import { formatAddress, type StreamAddress } from "../mod.ts";
 
 /**
- * What went wrong with TLS itself, the same on every runtime:
+ * The kind of a {@linkcode TlsError}, the same on every runtime:
  *
  * - `certificate_untrusted`: the peer's certificate does not lead to a trusted authority, or the
  *   peer has none;
- * - `certificate_expired`: the peer's certificate is not valid now (on Deno, which does not tell,
- *   that is `certificate_untrusted`);
+ * - `certificate_expired`: the peer's certificate is not valid now (on Deno, which does not
+ *   distinguish it, `certificate_untrusted`);
  * - `name_mismatch`: the peer's certificate is trusted, but for another name;
  * - `handshake_timeout`: the handshake took too long;
- * - `truncated`: the flow ended without `close_notify`, so that an attacker may have cut off the
- *   rest;
- * - `protocol`: the peer does not speak TLS, refused what was offered, or broke the rules; or the
+ * - `truncated`: the flow ended without `close_notify`, so an attacker may have cut off the rest;
+ * - `protocol`: the peer does not speak TLS, refused the offer, or violated the protocol; or the
  *   data was tampered with.
  *
  * @example Branching on the code
@@ -43,16 +42,16 @@ const descriptions: Readonly<Record<TlsErrorCode, string>> = {
   protocol: "the TLS protocol failed",
 };
 
-/** How many names of a certificate a message shows, and how many characters of them. */
+/** The most names of a certificate in a message, and the most characters of them. */
 const maxNames = 3;
 const maxNamesLength = 200;
 
-/** How many characters of an action and of a name that was expected a message shows. */
+/** The most characters of an action and of an expected name in a message. */
 const maxAction = 50;
 const maxExpected = 253;
 
 /**
- * What a {@linkcode TlsError} says beside its code.
+ * The details of a {@linkcode TlsError}.
  *
  * @example Naming the peer
  * ```ts
@@ -67,19 +66,19 @@ const maxExpected = 253;
  */
 export interface TlsErrorContext {
   /**
-   * The peer: the address of the flow that carries the connection, or else what that flow is called.
+   * The peer: the address of the flow under the connection, or else the flow's label.
    *
    * @default {undefined}
    */
   peer?: StreamAddress | string | undefined;
   /**
-   * The name that the certificate was checked for.
+   * The name that the certificate had to have.
    *
    * @default {undefined}
    */
   expectedName?: string | undefined;
   /**
-   * The names that the certificate has. They are the peer's data: the message shows the first few,
+   * The names in the peer's certificate. They are untrusted: the message shows the first few,
    * escaped.
    *
    * @default {undefined}
@@ -88,10 +87,10 @@ export interface TlsErrorContext {
 }
 
 /**
- * TLS failed, and not the flow under it: that fails as it does without TLS. Branch on
+ * TLS itself failed. Errors of the flow under it are thrown as without TLS. Branch on
  * {@linkcode TlsError.code}, never on the text; the runtime's own error is the `cause`.
  *
- * @example A server that ends before it begins
+ * @example A server that ends before the handshake
  * ```ts
  * import { pipe, Switch } from "@sluice/io";
  * import { TlsError, tlsClient } from "@sluice/io/net/tls";
@@ -110,18 +109,19 @@ export class TlsError extends Error {
     freezeClass(this);
   }
 
-  /** What happened. */
+  /** The kind of failure. */
   readonly code: TlsErrorCode;
-  /** The peer: the address of the flow that carries the connection, or else what that flow is called. */
+  /** The peer: the address of the flow under the connection, or else the flow's label. */
   readonly peer: StreamAddress | string | undefined;
 
   /**
-   * Makes an error; the message follows from the arguments.
+   * Creates an error; its message is built from the arguments.
    *
-   * @param code What happened.
-   * @param action What cannot be done, to be followed by the peer if there is one: `"start TLS with"`, `"read from"`.
+   * @param code The kind of failure.
+   * @param action The failed action, followed by the peer if there is one: `"start TLS with"`,
+   * `"read from"`.
    * @param cause The runtime's own error.
-   * @param context Who the peer is, and what its certificate was checked for.
+   * @param context The peer, and the names involved.
    */
   constructor(code: TlsErrorCode, action: string, cause?: unknown, context?: TlsErrorContext) {
     const { peer, expectedName, certificateNames } = context ?? {};
@@ -137,7 +137,7 @@ export class TlsError extends Error {
   }
 }
 
-/** The runtime's code, in parentheses. */
+/** Returns the runtime's code in parentheses. */
 function describeCause(cause: unknown): string {
   const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : cause;
   return typeof code === "string" ? ` (${escapeText(code, 100)})` : "";
@@ -151,17 +151,20 @@ function describeNames(expected: string | undefined, names: readonly string[]): 
   }${more}`;
 }
 
-/** A name, in quotes where it could look like two. */
+/** Returns a name, quoted if it could look like two. */
 function describeName(name: string): string {
   return /[, "]/.test(name) ? quoteText(name) : name;
 }
 
-/** Why TLS failed. The {@linkcode TlsError} that says so is made by each operation that meets it, with the frames of its caller. */
+/**
+ * The reason of a failure. Each operation that meets it creates its own {@linkcode TlsError}, so
+ * that its stack has the caller's frames.
+ */
 export class TlsFailure {
   readonly code: TlsErrorCode;
   /** The runtime's own error. */
   readonly cause: unknown;
-  /** The names that the peer's certificate has, where they were the problem. */
+  /** The names in the peer's certificate, if none matched. */
   readonly certificateNames: readonly string[] | undefined;
 
   constructor(code: TlsErrorCode, cause?: unknown, certificateNames?: readonly string[]) {

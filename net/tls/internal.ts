@@ -1,4 +1,4 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What other rooms of the library use of `net/tls/`. Not for users: see `mod.ts`. */
+/** What the rest of the library imports from `net/tls/`. Users import `mod.ts`. */
 export { TlsError } from "./errors.ts";

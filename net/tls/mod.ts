@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * TLS over any flow that goes both ways, on both sides, through the runtime's own `node:tls`: {@linkcode tlsClient}, {@linkcode tlsServer}, and {@linkcode tlsHandler} for a whole server.
+ * TLS clients and servers over any bidirectional flow, through the runtime's own `node:tls`:
+ * {@linkcode tlsClient}, {@linkcode tlsServer}, and {@linkcode tlsHandler} for a whole server.
  *
  * ```ts ignore
  * import { tlsClient } from "@sluice/io/net/tls";

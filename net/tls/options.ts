@@ -2,11 +2,11 @@
 
 import type { Clock } from "../../switch/mod.ts";
 
-/** Certificates or a key in the PEM format (RFC 7468): text, or its bytes. What else is in it does not count. */
+/** Certificates or a key in PEM format (RFC 7468), as text or bytes. Other blocks are ignored. */
 export type Pem = string | Uint8Array;
 
 /**
- * A certificate and its key: what one side shows of itself.
+ * A certificate and its private key, which identify one side.
  *
  * @example From files
  * ```ts ignore
@@ -17,52 +17,53 @@ export type Pem = string | Uint8Array;
  * ```
  */
 export interface TlsCertificate {
-  /** The certificate, and after it those that lead to an authority, which need not be among them. */
+  /** The certificate, followed by its intermediates; the root authority is optional. */
   readonly chain: Pem;
   /** The private key of the first certificate in the chain. */
   readonly key: Pem;
-  /** What the key is encrypted with, if it is. */
+  /** The passphrase of an encrypted key. */
   readonly passphrase?: string | undefined;
 }
 
-/** What both sides may set. */
+/** The options of both sides. */
 export interface TlsOptions {
   /**
-   * The protocols that may be spoken inside, the best one first (ALPN): `["h2", "http/1.1"]`. Where both sides name some and have none in common, the handshake
-   * fails. A name is of 1 to 255 characters, all of them printable ASCII (RFC 7301 allows any bytes).
+   * The application protocols (ALPN) in order of preference: `["h2", "http/1.1"]`. If both sides
+   * offer some but share none, the handshake fails. A name has 1 to 255 printable ASCII characters
+   * (RFC 7301 allows any bytes).
    *
    * @default {[]}
    */
   protocols?: readonly string[] | undefined;
   /**
-   * How long the handshake may take, in milliseconds.
+   * The timeout of the handshake, in milliseconds.
    *
    * @default {10_000}
    */
   handshakeTimeout?: number | undefined;
   /**
-   * How long `close` may take, in milliseconds: to let bytes that were taken go out, and then to wait for the end of the
-   * other side.
+   * How long `close` flushes written bytes and waits for the peer's end, in milliseconds.
    *
    * @default {1000}
    */
   linger?: number | undefined;
   /**
-   * Whether the other side must end with close_notify (RFC 8446, section 6.1).
+   * Whether the peer must end with close_notify (RFC 8446, section 6.1).
    *
-   * If it is `"required"`, a flow that ends without one is a `TlsError` `truncated`. An end of the flow proves nothing:
-   * anyone on the way can forge it, and so cut the last part off what was sent (the truncation attack).
+   * With `"required"`, a flow that ends without it is a `TlsError` `truncated`. The end of the flow
+   * itself is not authenticated: an attacker on the path can forge it, and cut off the rest of the
+   * data (a truncation attack).
    *
-   * If it is `"optional"`, an end of the flow between two records is the end of the stream: for peers that never send
-   * close_notify. Choose it only where the protocol inside says where its messages end, as HTTP does by
-   * `Content-Length`, and check that the last one is complete. An end in the middle of a record, or of the handshake, is
-   * `truncated` all the same.
+   * With `"optional"`, the end of the flow between two records is the end of the stream, for peers
+   * that never send close_notify. Use it only if the application protocol delimits its messages, as
+   * HTTP does by `Content-Length`, and check that the last one is complete. An end within a record,
+   * or in the handshake, is always `truncated`.
    *
    * @default {"required"}
    */
   closeNotify?: "required" | "optional" | undefined;
   /**
-   * What these times run on.
+   * The clock for these times.
    *
    * @default {the real clock}
    */
@@ -72,25 +73,27 @@ export interface TlsOptions {
 /** Options for `tlsClient`. */
 export interface TlsClientOptions extends TlsOptions {
   /**
-   * Whom the server's certificate must name: a host name, which is also told to the server (SNI), or an IP address. Not a
-   * URL, and without a port. A trailing dot is left out. Only the certificate's alternative names count, as RFC 9525 says,
-   * and not its subject; a `*` in one stands for a whole first label.
+   * The name that the server's certificate must have: a host name, which is also sent to the server
+   * (SNI), or an IP address; not a URL, and without a port. A trailing dot is removed. As in RFC
+   * 9525, only the certificate's alternative names count, not its subject; a `*` in one matches a
+   * whole first label.
    */
   serverName: string;
   /**
-   * The certificates of the authorities to trust, instead of those that the runtime knows.
+   * The certificates of the trusted authorities, instead of the runtime's.
    *
    * @default {those of the runtime}
    */
   authorities?: Pem | readonly Pem[] | undefined;
   /**
-   * What to show to a server that asks who we are.
+   * The client's certificate, for a server that requests one.
    *
    * @default {nothing}
    */
   certificate?: TlsCertificate | undefined;
   /**
-   * `"dangerously-off"` accepts every certificate, for every name. Whoever is between us and the server can then read and change everything.
+   * `"dangerously-off"` accepts every certificate, for every name. An attacker between client and
+   * server can then read and change everything.
    *
    * @default {the certificate is verified}
    */
@@ -100,16 +103,19 @@ export interface TlsClientOptions extends TlsOptions {
 /** Options for `tlsServer`. */
 export interface TlsServerOptions extends TlsOptions {
   /**
-   * What to show, or who says so: a function is asked in each handshake, with the name that the client asks for (SNI), in lower case and without a trailing dot, if it gives one. So one server has many
-   * names, and a new certificate is used from the next handshake on. What the function throws fails the handshake, and so does a certificate that cannot be used. It is cancelled
-   * when the handshake is, which does not wait for it then.
+   * The server's certificate, or a function that returns it, called in each handshake with the name
+   * that the client requests (SNI), if any, in lower case and without a trailing dot. So a server
+   * can have many names, and replace a certificate from the next handshake on. If the function
+   * throws, or returns an unusable certificate, the handshake fails. The function is cancelled with
+   * the handshake, which then does not wait for it.
    */
   certificate: TlsCertificate | ((serverName: string | undefined) => TlsCertificate | Promise<TlsCertificate>);
   /**
-   * The certificates of the authorities that vouch for clients. With them, a client must show a certificate, or the handshake fails. With TLS 1.3 the client
-   * learns of that only from its first read, for its own handshake is over by then.
+   * The certificates of the authorities that issue client certificates. With them, a client must
+   * send a certificate, or the handshake fails. With TLS 1.3 the client sees that failure only in
+   * its first read, after its own handshake.
    *
-   * @default {clients are not asked who they are}
+   * @default {clients are not authenticated}
    */
   authorities?: Pem | readonly Pem[] | undefined;
 }

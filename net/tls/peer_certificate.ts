@@ -1,21 +1,22 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The certificate that the other side has shown. */
+/** The certificate of the peer. */
 export interface PeerCertificate {
   /**
-   * Whose it is, the same on every runtime: one line for each part of the name, such as `CN=example.com`, or
-   * `L=Rome + O=Example` where parts belong together. Values are escaped as in RFC 4514: a comma is `\,`, a plus sign
-   * `\+` and a newline `\0A`, so that no value can look like another part.
+   * The subject, in the same form on every runtime: one line per part of the name, such as
+   * `CN=example.com`, or `L=Rome + O=Example` for a part with several attributes. Values are
+   * escaped as in RFC 4514: a comma is `\,`, a plus sign `\+` and a newline `\0A`, so that a value
+   * cannot look like another part.
    */
   readonly subject: string;
-  /** Who says so, likewise. */
+  /** The issuer, in the same form. */
   readonly issuer: string;
-  /** From when it is valid. */
+  /** The start of its validity. */
   readonly validFrom: Date;
-  /** Until when it is valid. */
+  /** The end of its validity. */
   readonly validTo: Date;
-  /** Its SHA-256 digest, as pairs of digits: `AB:CD:…`. */
+  /** Its SHA-256 digest in hexadecimal: `AB:CD:…`. */
   readonly fingerprint: string;
-  /** All of it, in the format DER: for `new X509Certificate(der)` of `node:crypto`, say. */
+  /** The whole certificate in DER, for example for `new X509Certificate(der)` of `node:crypto`. */
   readonly der: Uint8Array<ArrayBuffer>;
 }

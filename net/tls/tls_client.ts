@@ -11,20 +11,27 @@ import type { TlsClientOptions } from "./options.ts";
 import type { TlsConnection } from "./tls_connection.ts";
 
 /**
- * Starts TLS over a flow, as its client: at once, or in the midst of another protocol (STARTTLS).
+ * Starts TLS over a flow as a client: at once, or within another protocol (STARTTLS).
  *
- * The server must show a certificate that an authority vouches for, that is valid, and that names `serverName`. Otherwise, and when the handshake fails or is cancelled,
- * the flow is closed. From the call on it belongs to the TLS connection, which belongs to `sw`; only arguments that are wrong, and a call that is refused, leave it alone.
+ * The server's certificate must be valid, issued by a trusted authority, and have the name
+ * `serverName`. If not, or if the handshake fails or is cancelled, the flow is closed. From the
+ * call on, the flow belongs to the TLS connection, which belongs to `sw`, unless an argument is
+ * invalid or the call is refused.
  *
  * @param sw The switch that owns the connection.
- * @param flow What carries the encrypted bytes: a socket, a pipe, another TLS connection. Nobody else uses it from now on.
- * @param options Whom to expect, and how.
- * @returns The connection, when the handshake is done.
- * @throws {TlsError} When the handshake fails: the code says why. A flow that breaks meanwhile throws its own error.
- * @throws {TypeError} When `sw` is finished, or an argument is of the wrong kind, or the key is of another certificate.
- * @throws {SyntaxError} When `serverName` can be neither a host name nor an IP address, or the certificate, its key or an authority cannot be read.
- * @throws {RangeError} When a number of milliseconds, or the size of a protocol's name, is out of range.
- * @throws {Cancelled} When the current scope, or `sw`, is cancelled.
+ * @param flow The flow that carries the encrypted bytes: a socket, a pipe, another TLS connection.
+ * Do not use it otherwise from now on.
+ * @param options The expected server, and the settings.
+ * @returns The connection, after the handshake.
+ * @throws {TlsError} If the handshake fails; the code says why. A flow that breaks throws its own
+ * error.
+ * @throws {TypeError} If `sw` is finished, or an argument is of the wrong kind, or the key does not
+ * belong to the certificate.
+ * @throws {SyntaxError} If `serverName` is neither a host name nor an IP address, or the
+ * certificate, its key or an authority cannot be parsed.
+ * @throws {RangeError} If a number of milliseconds, or the size of a protocol's name, is out of
+ * range.
+ * @throws {Cancelled} If the current scope, or `sw`, is cancelled.
  *
  * @example HTTPS by hand
  * ```ts ignore

@@ -9,19 +9,23 @@ import type { TlsConnection } from "./tls_connection.ts";
 import { planServer } from "./tls_server.ts";
 
 /**
- * Makes a handler of connections out of one that takes TLS connections, for `runServer` and `acceptFork`. The handshake
- * runs in the fiber of the connection, so that a slow client delays no other. The TLS connection belongs to the switch of
- * the connection: it closes when the handler has ended. A handshake that fails is an error of that connection, and
- * `handler` is not called.
+ * Returns a connection handler, for `runServer` and `acceptFork`, that starts TLS and calls
+ * `handler` with the TLS connection. The handshake runs in the connection's fiber, so a slow client
+ * does not delay others. The TLS connection belongs to the connection's switch: it closes when the
+ * handler has ended. A failed handshake is an error of that connection; `handler` is not called
+ * then.
  *
- * The options are checked once, when the handler is made, and the certificate, unless it is a function, is parsed once.
+ * The options are checked once, by this call; a certificate that is not a function is also parsed
+ * once.
  *
- * @param options What {@linkcode tlsServer} takes.
- * @param handler Serves a connection over which TLS is established. What it returns is awaited.
- * @returns A handler of connections of any kind: sockets, or TLS connections for TLS in TLS.
- * @throws {TypeError} If an argument is of the wrong kind, or the key is of another certificate.
- * @throws {SyntaxError} If the certificate, its key or an authority cannot be read.
- * @throws {RangeError} If a number of milliseconds, or the size of a protocol's name, is out of range.
+ * @param options The options of {@linkcode tlsServer}.
+ * @param handler Serves an established TLS connection. Its result is awaited.
+ * @returns A handler for any kind of connection: sockets, or TLS connections for TLS in TLS.
+ * @throws {TypeError} If an argument is of the wrong kind, or the key does not belong to the
+ * certificate.
+ * @throws {SyntaxError} If the certificate, its key or an authority cannot be parsed.
+ * @throws {RangeError} If a number of milliseconds, or the size of a protocol's name, is out of
+ * range.
  *
  * @example An echo server over TLS
  * ```ts

@@ -10,27 +10,31 @@ import type { TlsCertificate, TlsServerOptions } from "./options.ts";
 import type { TlsConnection } from "./tls_connection.ts";
 
 /**
- * Starts TLS over a flow, as its server: at once, or in the midst of another protocol (STARTTLS).
+ * Starts TLS over a flow as a server: at once, or within another protocol (STARTTLS).
  *
- * When the handshake fails or is cancelled, the flow is closed. From the call on it belongs to the TLS connection, which belongs to `sw`; only arguments that are
- * wrong, and a call that is refused, leave it alone.
+ * If the handshake fails or is cancelled, the flow is closed. From the call on, the flow belongs to
+ * the TLS connection, which belongs to `sw`, unless an argument is invalid or the call is refused.
  *
- * If something was read from the flow through a `BufReader` before, pass what its `unread()` returns, as in the example:
- * otherwise the beginning of the handshake is lost in its buffer. Whatever else is in that buffer counts as a part of the
- * handshake too, which fails then: plaintext that an attacker has slipped in is never taken for something that came under
- * TLS (CVE-2011-0411).
+ * After reading from the flow through a `BufReader`, pass the result of its `unread()`, as in the
+ * example: otherwise the start of the handshake is lost in its buffer. Anything else in that buffer
+ * becomes part of the handshake, which then fails: plaintext injected by an attacker is never taken
+ * for TLS data (CVE-2011-0411).
  *
- * Where the runtime is Bun, a connection whose client has ended its sending half can be written to only until that end is read.
+ * On Bun, a connection cannot be written to once the client's end (close_notify) has been read.
  *
  * @param sw The switch that owns the connection.
- * @param flow What carries the encrypted bytes: a socket, a pipe, another TLS connection. Nobody else uses it from now on.
- * @param options What to show, and what to ask for.
- * @returns The connection, when the handshake is done.
- * @throws {TlsError} When the handshake fails: the code says why. A flow that breaks meanwhile throws its own error.
- * @throws {TypeError} When `sw` is finished, or an argument is of the wrong kind, or the key is of another certificate.
- * @throws {SyntaxError} When the certificate, its key or an authority cannot be read.
- * @throws {RangeError} When a number of milliseconds, or the size of a protocol's name, is out of range.
- * @throws {Cancelled} When the current scope, or `sw`, is cancelled.
+ * @param flow The flow that carries the encrypted bytes: a socket, a pipe, another TLS connection.
+ * Do not use it otherwise from now on.
+ * @param options The certificate, and the settings.
+ * @returns The connection, after the handshake.
+ * @throws {TlsError} If the handshake fails; the code says why. A flow that breaks throws its own
+ * error.
+ * @throws {TypeError} If `sw` is finished, or an argument is of the wrong kind, or the key does not
+ * belong to the certificate.
+ * @throws {SyntaxError} If the certificate, its key or an authority cannot be parsed.
+ * @throws {RangeError} If a number of milliseconds, or the size of a protocol's name, is out of
+ * range.
+ * @throws {Cancelled} If the current scope, or `sw`, is cancelled.
  *
  * @example STARTTLS, on both sides
  * ```ts
@@ -62,7 +66,7 @@ import type { TlsConnection } from "./tls_connection.ts";
  * });
  * ```
  *
- * @example A server whose certificate can be exchanged while it runs
+ * @example A server whose certificate can be replaced while it runs
  * ```ts ignore
  * let certificate = await readCertificate();
  * process.on("SIGHUP", async () => certificate = await readCertificate());
@@ -78,7 +82,7 @@ export function tlsServer(sw: Switch, flow: TwoWay, options: TlsServerOptions): 
   return openTls(sw, flow, options, planServer);
 }
 
-/** Checks the options of a server, and says how it opens connections. */
+/** Checks the options of a server; returns the plan for its connections. */
 export function planServer({ certificate, authorities, protocols }: TlsServerOptions): TlsPlan {
   const fixed = typeof certificate === "function" ? undefined : checkCertificate(certificate);
   const settings = { authorities: checkAuthorities(authorities), protocols: checkProtocols(protocols) };
@@ -89,13 +93,13 @@ export function planServer({ certificate, authorities, protocols }: TlsServerOpt
       const reader = new BufReader(records.source, { maxSize: maxHello });
       records.source = reader.asSource();
       const serverName = await readServerName(reader);
-      const identity = fixed ?? checkCertificate(await interruptible(ask(certificate, serverName)));
+      const identity = fixed ?? checkCertificate(await interruptible(certificateFor(certificate, serverName)));
       return { open: (events) => nodeTls.accept({ ...settings, identity }, events), serverName };
     },
   };
 }
 
-async function ask(
+async function certificateFor(
   certificate: TlsServerOptions["certificate"],
   serverName: string | undefined,
 ): Promise<TlsCertificate> {

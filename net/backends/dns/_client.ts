@@ -92,7 +92,8 @@ async function queryInOrder<R extends RecordType>(
       }
       if (reply.code === 0 && reply.values.length > 0) return reply.values;
       failure = dnsError(reply.code === 0 ? "ENODATA" : errorCodes[reply.code] ?? "EBADRESP", query, server);
-      if (reply.code === 0 || reply.code === nxDomain) throw failure; // authoritative: ask no other server
+      // The answer is authoritative: no other server is queried.
+      if (reply.code === 0 || reply.code === nxDomain) throw failure;
     }
     left = silent;
   }

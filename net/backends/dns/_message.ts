@@ -55,7 +55,8 @@ const maxRecords = 500;
 export function encodeQuery<R extends RecordType>(id: number, name: string, type: R): DnsQuery<R> {
   const bare = name.toLowerCase().replace(/\.$/, "");
   const labels = bare.split(".").map((label) => [label.length, ...new TextEncoder().encode(label)]);
-  const header = [id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]; // flags: recursion desired; one question
+  // Flags: recursion desired; one question.
+  const header = [id >> 8, id & 255, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
   return {
     name: bare,
     type,
@@ -79,7 +80,8 @@ export function decodeReply<R extends RecordType>(message: Uint8Array, query: Dn
   const code = flags & 15;
   const truncated = (flags & 0x200) !== 0;
   const questions = view.getUint16(4);
-  if (questions === 0 && code !== 0) return { code, truncated, values: [] }; // the server could not parse the query
+  // Without a question: the server could not parse the query.
+  if (questions === 0 && code !== 0) return { code, truncated, values: [] };
   if (questions !== 1 || !sameQuestion(message, query.bytes)) return undefined;
   return { code, truncated, values: truncated ? [] : readAnswers(view, query) };
 }

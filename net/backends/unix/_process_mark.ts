@@ -62,7 +62,8 @@ function isFree(pid: number): boolean {
  */
 function startOf(pid: number): string | undefined {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" "); // from the third field, the state
+  // The fields from the third one, the state.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const hasEnded = /[ZX]/.test(fields[0]) && Number(fields[17]) <= 1; // no thread is left
   return hasEnded ? undefined : Number(fields[19]).toString(36);
 }

@@ -73,9 +73,11 @@ export const optionChecks: readonly NetCheck[] = [
     name: "listen() holds no more connections than its backlog",
     async run(subject) {
       const { net, sw } = subject;
-      if (net.features.has("pullAccept")) return; // the system holds them, and its backlog is not exact
+      // The system keeps the backlog, whose limit is not exact.
+      if (net.features.has("pullAccept")) return;
       const listener = await net.listen(sw, anyPort(subject), { backlog: 1 });
-      for (let i = 0; i < 3; i++) await net.connect(sw, listener.address).catch(() => {}); // may be reset already
+      // A connection may be reset before connect() returns.
+      for (let i = 0; i < 3; i++) await net.connect(sw, listener.address).catch(() => {});
       for (let i = 0; i < 1000 && listener.dropped !== 2; i++) await turns(1);
       expectSame(listener.dropped, 2, "how many of 3 connections were dropped by a backlog of 1");
     },

@@ -97,7 +97,8 @@ export class MemoryProvider implements NetProvider {
   }
 
   datagram(address: DatagramAddress, options: ProviderDatagramOptions): Attempt<ProviderDatagram> {
-    const { ip: asked, port } = address as UdpAddress; // always UDP: `unixDatagrams` is not a feature
+    // Always UDP: `unixDatagrams` is not a feature.
+    const { ip: asked, port } = address as UdpAddress;
     const { reuseAddr, reusePort, ipv6Only } = options;
     const request = { ip: this.#ownIp(asked, address), port, ipv6Only, shares: reuseAddr || reusePort };
     const remote = options.remote as UdpAddress | undefined;

@@ -153,7 +153,8 @@ export class MemoryStream implements ProviderStream, Later {
   #takeReset(): void {
     if (this.#gone) return;
     this.#reset = systemError("ECONNRESET", "read", this.peer);
-    if (this.#arrived.size > 0) this.#endArrived = false; // the end is lost with the bytes before it
+    // The end is lost with the bytes before it.
+    if (this.#arrived.size > 0) this.#endArrived = false;
     this.#arrived.clear();
     this.#finish();
   }
