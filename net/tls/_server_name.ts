@@ -48,8 +48,7 @@ function withoutDot(name: string): string {
  * Waits for a ClientHello and returns its server name (SNI); `undefined` if it has none, or is
  * something else. The message stays in the reader.
  *
- * It is parsed here because with `node:tls`, Bun does not ask for a certificate unless the
- * connection is a socket, and Deno does not wait for one.
+ * It is parsed here because `node:tls` calls its SNI callback only for sockets on Bun, and does not await it on Deno.
  *
  * @throws {EndOfFlow} If the flow ends before.
  */

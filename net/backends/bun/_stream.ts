@@ -173,11 +173,11 @@ export class BunStream implements ProviderStream {
   }
 
   close(): void {
-    if (!this.#dropping || this.#ended) this.#socket.close();
+    if (!this.#dropping || this.#ended) return this.#socket.close();
     // Closing with unread input would reset the connection, and the peer would lose data sent
     // before.
-    else {inputIsQuiet(() => this.#ended || this.#gone ? undefined : this.#received).then(() =>
-        this.#socket.close(), () => {});}
+    inputIsQuiet(() => this.#ended || this.#gone ? undefined : this.#received)
+      .then(() => this.#socket.close(), () => {});
   }
 
   abort(): void {

@@ -6,8 +6,7 @@ import { clearTimeout, setTimeout } from "node:timers";
 import { guard, open } from "../../../base/internal.ts";
 import { describeAddress, IpAddress, udp, type UdpAddress } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
-import type { Permit } from "../shared/internal.ts";
-import { hostText } from "../shared/internal.ts";
+import { hostText, type Permit } from "../shared/internal.ts";
 import {
   decodeReply,
   type DnsQuery,
@@ -92,7 +91,7 @@ async function queryInOrder<R extends RecordType>(
       }
       if (reply.code === 0 && reply.values.length > 0) return reply.values;
       failure = dnsError(reply.code === 0 ? "ENODATA" : errorCodes[reply.code] ?? "EBADRESP", query, server);
-      // The answer is authoritative: no other server is queried.
+      // The answer is conclusive: no other server is queried.
       if (reply.code === 0 || reply.code === nxDomain) throw failure;
     }
     left = silent;

@@ -14,8 +14,7 @@ import {
 } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
 import type { NetProvider } from "../../provider/internal.ts";
-import type { Permit } from "../shared/internal.ts";
-import { hostText } from "../shared/internal.ts";
+import { hostText, type Permit } from "../shared/internal.ts";
 import { queryServers } from "./_client.ts";
 
 /** The name resolution of a provider. */

@@ -17,9 +17,8 @@ import {
 } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
 import type { ProviderDatagram, ProviderDatagramEvents, ProviderDatagramOptions } from "../../provider/internal.ts";
-import { hostText, systemIp } from "../shared/internal.ts";
+import { hostText, type Permit, systemIp } from "../shared/internal.ts";
 import { DatagramQueue } from "./_datagram_queue.ts";
-import type { Permit } from "../shared/internal.ts";
 import { getDatagramOption, setDatagramOption } from "./_option.ts";
 
 /**
@@ -71,10 +70,10 @@ export function datagramNode(
   socket.on("error", () => {}); // an 'error' event without a listener would end the process
   const result = (async () => {
     try {
-      await opening(socket, "listening", () => {
+      await eventAfter(socket, "listening", () => {
         socket.bind({ address: hostText(address.ip), port: address.port, exclusive: true });
       });
-      if (remote !== undefined) await connecting(socket, remote, family);
+      if (remote !== undefined) await connectTo(socket, remote, family);
       return new NodeDatagram(socket, remote, permit, maxInFlight);
     } catch (error) {
       if (!closed) socket.close();
@@ -88,16 +87,16 @@ export function datagramNode(
   };
 }
 
-async function connecting(socket: Socket, remote: UdpAddress, family: 4 | 6): Promise<void> {
+async function connectTo(socket: Socket, remote: UdpAddress, family: 4 | 6): Promise<void> {
   try {
-    await opening(socket, "connect", () => socket.connect(remote.port, hostFor(remote, family)));
+    await eventAfter(socket, "connect", () => socket.connect(remote.port, hostFor(remote, family)));
   } catch (error) {
     throw netErrorFrom(error, { operation: "connect", address: remote });
   }
 }
 
 /** Calls `begin` and waits for `event`; rejects on an error event. */
-function opening(socket: Socket, event: "listening" | "connect", begin: () => void): Promise<void> {
+function eventAfter(socket: Socket, event: "listening" | "connect", begin: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (outcome: () => void) => {
       socket.off("error", failed);

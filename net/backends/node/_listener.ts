@@ -1,13 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import type { Permit } from "../shared/internal.ts";
 import { createServer, type Server, type Socket } from "node:net";
 import { clearInterval, setImmediate, setInterval } from "node:timers";
 import { guard, open } from "../../../base/internal.ts";
 import { type StreamAddress, tcp, unix } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
 import type { ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../../provider/internal.ts";
-import { AcceptBacklog, hostText, systemIp, unnamed } from "../shared/internal.ts";
+import { AcceptBacklog, hostText, type Permit, systemIp, unnamed } from "../shared/internal.ts";
 import { bindError, findDeadSocket, removeStaleFiles, SocketFile } from "../unix/internal.ts";
 import type { NodeQuirks } from "./_quirks.ts";
 import { NodeStream } from "./_stream.ts";

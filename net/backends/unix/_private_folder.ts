@@ -126,7 +126,7 @@ export async function removeStaleFiles(path: string, isDead: DeadTest, allows: A
   }
 }
 
-/** Reports whether a path is a folder of this user that others cannot write to. */
+/** Reports whether a path is a folder of this user that others cannot access. */
 function isOurs(folder: string): boolean {
   try {
     const { uid, mode } = lstatSync(folder);
