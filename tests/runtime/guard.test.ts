@@ -6,7 +6,7 @@ import { createSocket, Socket as DatagramSocket } from "node:dgram";
 import { createServer, Socket } from "node:net";
 import { IpAddress, tcp, udp, type UdpAddress } from "../../mod.ts";
 import { systemProvider } from "../../net/backends/auto.ts";
-import { askServers } from "../../net/backends/dns/_client.ts";
+import { queryServers } from "../../net/backends/dns/_client.ts";
 import { attempt, guard } from "../../base/_guard.ts";
 import type { ProviderListener, ProviderStream } from "../../net/provider/provider.ts";
 import { openCounts } from "../../net/testing/mod.ts";
@@ -160,7 +160,7 @@ for (const event of ["receivable", "sendable", "closed"] as const) {
 
 /** A question to a server that answers over UDP that it is to be asked over TCP, and there says nothing. */
 async function ask(port: number, host = "127.0.0.1"): Promise<unknown> {
-  const { result } = askServers([udp(host, port)], "a.example", "A", () => {});
+  const { result } = queryServers([udp(host, port)], "a.example", "A", () => {});
   return await result.then(String, (error: unknown) => error);
 }
 
