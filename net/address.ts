@@ -63,9 +63,7 @@ export interface UdpAddress {
 export interface UnixAddress {
   /** The kind of address. */
   readonly transport: "unix";
-  /**
-   * A path in the file system, an abstract name after a leading NUL, or `""` for an unnamed peer.
-   */
+  /** A path, an abstract name after a leading NUL, or `""` for an unnamed peer. */
   readonly path: string;
 }
 
@@ -268,10 +266,7 @@ interface AddressParts {
   readonly port: number | undefined;
 }
 
-/**
- * Returns the parts of an address. The object may be foreign: each field is read once and
- * type-checked.
- */
+/** Returns the parts of an address, each field read once and type-checked: it may be foreign. */
 function partsOf(address: Address | HostAddress): AddressParts {
   if (typeof address !== "object" || address === null) {
     throw new TypeError(`Cannot use address as it must be an address: current value is ${describe(address)}`);
@@ -609,10 +604,7 @@ function parsePath(text: string, fail: Fail): string {
   return /^(?:\.\/)+@/.test(text) ? text.slice(2) : text;
 }
 
-/**
- * Returns an address for messages, labels and dumps: escaped and truncated, unlike
- * {@linkcode formatAddress}.
- */
+/** Returns an address for messages and dumps: escaped and truncated. */
 export function describeAddress(address: Address | HostAddress): string {
   return escapeText(formatAddress(address));
 }

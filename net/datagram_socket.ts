@@ -66,8 +66,7 @@ export interface DatagramSocket<A extends DatagramAddress = DatagramAddress> ext
   /** The address that the socket is connected to, if any. */
   readonly remote?: DatagramAddress | undefined;
   /**
-   * How many datagrams were dropped because the queue was full, not counting those dropped by the
-   * system.
+   * How many datagrams were dropped because the queue was full. The system's drops do not count.
    */
   readonly dropped?: number | undefined;
   /**

@@ -108,9 +108,7 @@ const systemCodes: Readonly<Record<string, NetErrorCode>> = {
   NotSupported: "not_supported",
 };
 
-/**
- * Codes that only resolvers report: those of getaddrinfo, and those of c-ares where they differ.
- */
+/** The codes that only resolvers report: getaddrinfo's, and c-ares's where they differ. */
 const resolverCodes: Readonly<Record<string, LookupCode>> = {
   ENOTFOUND: "NONAME",
   ENONAME: "NONAME",
@@ -141,9 +139,7 @@ const resolverCodes: Readonly<Record<string, LookupCode>> = {
   EAI_SOCKTYPE: "SOCKTYPE",
 };
 
-/**
- * Two phrases for each operation, in the context and in the message, each followed by its target.
- */
+/** The phrases of each operation for the context and the message, followed by its target. */
 const phrases: Readonly<Record<string, readonly [doing: string, action: string]>> = {
   connect: ["connecting to", "connect to"],
   listen: ["listening on", "listen on"],
@@ -160,9 +156,7 @@ const phrases: Readonly<Record<string, readonly [doing: string, action: string]>
   getOption: ["getting socket option", "get socket option"],
 };
 
-/**
- * Options for {@linkcode netErrorFrom}, and most of those for {@linkcode NetError}.
- */
+/** Options for {@linkcode netErrorFrom}, and most of those for {@linkcode NetError}. */
 export interface NetErrorSource {
   /**
    * The operation, in one word: `"connect"`, `"listen"`, `"bind"`, `"accept"`, `"read"`, `"write"`,
@@ -438,9 +432,7 @@ export function codeOf(error: unknown, operation: string = ""): NetErrorCode {
   }
 }
 
-/**
- * Returns `code`, or if it is unknown the code of an error's name (Deno's own errors) or message.
- */
+/** Returns `code`, or if it is unknown, the code of the error's name (on Deno) or message. */
 function plainCode(code: NetErrorCode, error: unknown): NetErrorCode {
   if (code !== "unknown") return code;
   const byName = classify(errorText(error, "name"));

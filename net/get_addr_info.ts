@@ -84,9 +84,7 @@ async function lookUp(
   throw new TypeError(`Cannot look up a name as the answer must be an array: current value is ${describe(answers)}`);
 }
 
-/**
- * Returns the addresses, or throws if a user's implementation returned none of the requested kind.
- */
+/** Returns the addresses; throws if a user's implementation returned none of the right kind. */
 function nonEmpty<T>(addresses: T[], name: string, service: string | undefined): T[] {
   if (addresses.length > 0) return addresses;
   throw new NetError("address_lookup_failed", { operation: "lookup", address: name, service, lookupCode: "NONAME" });

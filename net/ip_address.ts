@@ -427,9 +427,7 @@ function parse6(text: string, fail: Fail): number[] {
   return [...head, ...new Array<number>(zeros).fill(0), ...tail];
 }
 
-/**
- * Parses the groups on one side of `::`; only the last group of the address can be a dotted quad.
- */
+/** Parses the groups on one side of `::`; only the address's last group can be a dotted quad. */
 function parseGroups(text: string, last: boolean, fail: Fail): number[] {
   if (text === "") return [];
   const groups = text.split(":");

@@ -40,10 +40,7 @@ export interface SocketOptionTypes {
   readonly SO_DEBUG: boolean;
   /** Whether routing tables are bypassed. */
   readonly SO_DONTROUTE: boolean;
-  /**
-   * Whether the system probes an idle connection, after `TCP_KEEPIDLE`, to detect that the peer is
-   * gone.
-   */
+  /** Whether the system probes an idle connection, after `TCP_KEEPIDLE`. */
   readonly SO_KEEPALIVE: boolean;
   /**
    * How long the system's own close waits, in seconds; null to disable it. The portable option is
@@ -79,29 +76,20 @@ export interface SocketOptionTypes {
   readonly TCP_DEFER_ACCEPT: number;
   /** The number of pending connections whose first packet carried data (TCP Fast Open). */
   readonly TCP_FASTOPEN: number;
-  /**
-   * How many unanswered probes of `SO_KEEPALIVE` break the connection. On runtimes that support it,
-   * `TCP_KEEPIDLE` must be set first.
-   */
+  /** How many unanswered probes break the connection. `TCP_KEEPIDLE` must be set first. */
   readonly TCP_KEEPCNT: number;
   /**
    * How long a connection is idle before `SO_KEEPALIVE` probes it, in seconds. With it, Bun and
    * Node set an interval of 1 s and 10 probes.
    */
   readonly TCP_KEEPIDLE: number;
-  /**
-   * The interval between probes of `SO_KEEPALIVE`, in seconds. On runtimes that support it,
-   * `TCP_KEEPIDLE` must be set first.
-   */
+  /** The interval between keep-alive probes, in seconds. `TCP_KEEPIDLE` must be set first. */
   readonly TCP_KEEPINTVL: number;
   /** How long a closed socket waits for the peer's FIN, in seconds. */
   readonly TCP_LINGER2: number;
   /** The maximum segment size, in bytes. */
   readonly TCP_MAXSEG: number;
-  /**
-   * Whether small writes are sent at once, without waiting for acknowledgements (Nagle's algorithm
-   * off).
-   */
+  /** Whether small writes are sent at once (Nagle's algorithm off). */
   readonly TCP_NODELAY: boolean;
   /** Whether received data is acknowledged at once. */
   readonly TCP_QUICKACK: boolean;
@@ -163,19 +151,13 @@ export type SocketOptionName = keyof SocketOptionTypes;
 /** The value of a socket option. */
 export type SocketOptionValue = SocketOptionTypes[SocketOptionName];
 
-/**
- * Socket options by the system's names, set in the order of the object's keys; `undefined` means
- * absent.
- */
+/** Socket options by the system's names, set in the object's order; `undefined` means absent. */
 export type SocketOptions = { readonly [N in SocketOptionName]?: SocketOptionTypes[N] | undefined };
 
 /** A checked option to set. */
 export type SocketOptionEntry = readonly [name: SocketOptionName, value: SocketOptionValue];
 
-/**
- * Checks a value and returns it, with addresses as `IpAddress`; throws an error that names the
- * value and the rule.
- */
+/** Checks a value and returns it with addresses as `IpAddress`; errors name the value and rule. */
 type Check = (name: string, value: unknown) => SocketOptionValue;
 
 const maxInt32 = 2 ** 31 - 1;
@@ -245,10 +227,7 @@ export function checkOptionName(operation: "setOption" | "getOption", name: unkn
   throw new NetError("invalid_option", { operation, address: typeof name === "string" ? name : describe(name) });
 }
 
-/**
- * Checks the value of an option and returns it as backends expect it: frozen, with addresses as
- * `IpAddress`.
- */
+/** Checks the value of an option and returns it, frozen and with addresses as `IpAddress`. */
 export function checkOptionValue(name: SocketOptionName, value: unknown): SocketOptionValue {
   return checks[name](name, value);
 }

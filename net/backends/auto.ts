@@ -27,8 +27,7 @@ export function systemProvider(nameServers?: readonly UdpAddress[]): NetProvider
 }
 
 /**
- * Whether `unhandledRejection` events run in the async context of the code that rejected: not on
- * Bun.
+ * Whether `unhandledRejection` events run in the async context of the rejecting code: not on Bun.
  */
 export const rejectionsHaveContext: boolean = (globalThis as Globals).Bun === undefined;
 

@@ -17,7 +17,7 @@ import { openStopSignal } from "./_stop_signal.ts";
  */
 export interface Env {
   /**
-   * The switch of `main`: what is opened under it is closed when `main` and its fibers have ended.
+   * The switch of `main`, which ends with `main` and its fibers and closes what is opened under it.
    */
   readonly sw: Switch;
   /** The system's network. */
@@ -112,8 +112,7 @@ export function run<T>(main: (env: Env) => T | Promise<T>, options?: RunOptions)
 }
 
 function runMain<T>(main: (env: Env) => T | Promise<T>, nameServers: RunOptions["nameServers"]): Promise<T> {
-  // The environment's resources belong to an outer switch, so that release hooks of `main` can
-  // still use them.
+  // The environment's resources belong to an outer switch, for the release hooks of `main`.
   return Switch.run(async (outer) => {
     const unguard = guardRejections();
     let ended = false;

@@ -12,9 +12,7 @@ import {
   switchOver,
 } from "../../switch/internal.ts";
 
-/**
- * What a {@linkcode ConnectionHandler} can use while it runs. It costs nothing until it is used.
- */
+/** What a {@linkcode ConnectionHandler} can use while it runs. It is free until it is used. */
 export interface ConnectionScope {
   /**
    * The connection's own switch, for what the handler opens. When the handler ends, the switch
@@ -23,10 +21,7 @@ export interface ConnectionScope {
    * `TypeError` if the handler has ended.
    */
   readonly sw: Switch;
-  /**
-   * Aborted when the server is stopping, so that the handler ends at the next opportunity.
-   * {@linkcode acceptFork} never aborts it.
-   */
+  /** Aborted when the server is stopping, but never by {@linkcode acceptFork}. */
   readonly stopping: AbortSignal;
 }
 

@@ -64,9 +64,7 @@ const decoders: Readonly<Record<number, (bytes: Uint8Array) => string>> = {
   0x1e: (bytes) => codePoints(bytes, 2), // BMPString
 };
 
-/**
- * Characters that RFC 4514 escapes with a backslash: some anywhere, others at the beginning or end.
- */
+/** Characters that RFC 4514 escapes with a backslash: some only at the beginning or end. */
 const special = /[\\",+;<>]|^[ #]| $/g;
 
 /** Invisible characters, and those that reorder others. */
@@ -106,10 +104,7 @@ export function isFor({ hosts, addresses }: CertificateNames, serverName: string
   });
 }
 
-/**
- * Returns a name with one line per part: `CN=example.com`. Attributes of one part share a line:
- * `L=b + OU=a`.
- */
+/** Returns a name, one line per part, with the attributes of one part joined: `L=b + OU=a`. */
 function readName(name: DerReader): string {
   const lines: string[] = [];
   while (!name.atEnd) {

@@ -102,7 +102,7 @@ export function checkProtocols(protocols: readonly string[] | undefined): string
 }
 
 /**
- * Checks a protocol name: opaque bytes in RFC 7301, but the runtimes agree on printable ASCII only.
+ * Checks a protocol name: any bytes in RFC 7301, but the runtimes agree only on printable ASCII.
  */
 function checkProtocol(protocol: unknown): void {
   if (typeof protocol !== "string") {
@@ -153,10 +153,7 @@ function checkAllowed(identity: TlsIdentity): void {
   }
 }
 
-/**
- * Returns the PEM blocks of a kind. At least one is required: without any, the runtimes would use
- * their own.
- */
+/** Returns the PEM blocks of a kind, at least one: without any, the runtimes use their own. */
 function blocks(name: string, value: Pem, kind: RegExp): string[] {
   if (typeof value !== "string" && !isBytes(value)) {
     throw new TypeError(`Cannot start TLS as ${name} must be PEM: current value is ${describe(value)}`);

@@ -50,9 +50,7 @@ export interface HandshakeResult {
   readonly version: string;
 }
 
-/**
- * The events of a {@linkcode TlsEndpoint}. Those of {@linkcode StreamEvents} concern the plaintext.
- */
+/** The events of a {@linkcode TlsEndpoint}; {@linkcode StreamEvents} concern the plaintext. */
 export interface TlsEvents extends StreamEvents {
   /** The handshake has succeeded, and the peer is authenticated. No plaintext has been lost. */
   secured(): void;
@@ -64,10 +62,7 @@ export interface TlsEvents extends StreamEvents {
   finished(): void;
   /** TLS failed, in the handshake or later. */
   failed(failure: TlsFailure): void;
-  /**
-   * The endpoint was destroyed, on its own or by {@linkcode TlsEndpoint.destroy}. It reads and
-   * sends nothing more.
-   */
+  /** The endpoint was destroyed, by {@linkcode TlsEndpoint.destroy} or on its own. */
   closed(): void;
 }
 

@@ -59,8 +59,7 @@ export function openTls<O extends TlsOptions>(
       const ownerEnded = isClosing(tls); // closed by its switch
       if (ownerEnded) opening.catch(ignore);
       const failure = ownerEnded ? ownerGone(sw, "start TLS") : handshakeErrorOf(cause, contextOf(tls));
-      // If TLS itself failed, the alert that tells the peer why is being sent, and gets time to
-      // arrive.
+      // If TLS itself failed, the alert that tells the peer why gets time to arrive.
       if (!(failure instanceof TlsError) || failure.code === "handshake_timeout") tls.abort(failure);
       await tls.close();
       throw failure;

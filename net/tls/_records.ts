@@ -21,10 +21,7 @@ export interface RecordsEvents {
   record(bytes: Uint8Array<ArrayBuffer>): void;
   /** All encrypted bytes have been written to the flow. */
   sent(): void;
-  /**
-   * The flow has ended, and everything before has been decrypted. `complete` is false if a record
-   * was truncated.
-   */
+  /** The flow has ended, after everything was decrypted. `complete`: no record was truncated. */
   ended(complete: boolean): void;
   /** The flow is broken. */
   failed(operation: "read" | "write", error: unknown): void;
@@ -37,9 +34,7 @@ export interface RecordsEvents {
  * client whose input it has not read to the end.
  */
 export class Records {
-  /**
-   * The source of encrypted bytes. It can be replaced by one that first returns bytes already read.
-   */
+  /** The source of encrypted bytes; a replacement first returns the bytes already read. */
   source: LendingSource;
   readonly #flow: TwoWay;
   readonly #home: Home;
@@ -73,8 +68,7 @@ export class Records {
   }
 
   /**
-   * Passes on the next record, or a part of it, if the endpoint is ready and its plaintext is
-   * needed.
+   * Passes on the next record, or a part of it, if the endpoint is ready and needs its plaintext.
    */
   pull(): void {
     if (!this.#isReady || !this.#events.wantsPlaintext()) return;

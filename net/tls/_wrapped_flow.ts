@@ -7,9 +7,7 @@ import type { Clock, Switch } from "../../switch/mod.ts";
 import { closeWithin, linger, type Lingering } from "../internal.ts";
 import { formatAddress, type StreamAddress, unix } from "../mod.ts";
 
-/**
- * The flow under a TLS connection. A foreign flow may have only the methods of {@linkcode TwoWay}.
- */
+/** The flow under a TLS connection; a foreign flow may be a mere {@linkcode TwoWay}. */
 export interface WrappedFlow extends TwoWay, Partial<Closable>, Partial<Lingering> {
   abort?(reason?: unknown): void;
   readonly local?: unknown;
@@ -49,9 +47,7 @@ export function peerOf(peer: StreamAddress, flow: object): StreamAddress | strin
   return peer.transport === "unix" && peer.path === "" ? labelOf(flow) ?? "an unnamed flow" : peer;
 }
 
-/**
- * Ends the sending direction. If a foreign flow cannot do that, the peer is awaited nevertheless.
- */
+/** Ends the sending direction. If a foreign flow cannot, the peer is awaited nevertheless. */
 export async function endSending(flow: WrappedFlow): Promise<void> {
   try {
     await flow.shutdown("send");

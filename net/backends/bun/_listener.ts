@@ -166,9 +166,7 @@ class BunListener implements ProviderListener {
   }
 }
 
-/**
- * The longest abstract name that Bun binds, in UTF-8 bytes: it reserves one for a NUL terminator.
- */
+/** The longest abstract name in UTF-8 bytes: Bun reserves one for a NUL terminator. */
 const maxAbstractBytes = 106;
 
 /** Returns a more precise error than Bun's, which has no code for some failures to listen. */

@@ -174,8 +174,7 @@ export class BunStream implements ProviderStream {
 
   close(): void {
     if (!this.#dropping || this.#ended) return this.#socket.close();
-    // Closing with unread input would reset the connection, and the peer would lose data sent
-    // before.
+    // Closing with unread input would reset the connection, so the peer would lose sent data.
     inputIsQuiet(() => this.#ended || this.#gone ? undefined : this.#received)
       .then(() => this.#socket.close(), () => {});
   }

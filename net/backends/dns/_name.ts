@@ -36,9 +36,7 @@ export class DnsName {
     this.size = size + (rest?.size ?? 0);
   }
 
-  /**
-   * The labels joined by dots, with any byte but a plain character escaped (RFC 1035, section 5.1).
-   */
+  /** The labels joined by dots, with all but plain characters escaped (RFC 1035, section 5.1). */
   get text(): string {
     if (this.#text !== undefined) return this.#text;
     this.#spend(this.size);

@@ -106,9 +106,7 @@ function systemServers(): UdpAddress[] {
   });
 }
 
-/**
- * Returns the reverse lookup name of an address: RFC 1035, section 3.5, and RFC 3596, section 2.5.
- */
+/** Returns the reverse lookup name of an address (RFC 1035, section 3.5; RFC 3596, section 2.5). */
 function reverseName(ip: IpAddress): string {
   const bytes = [...ip.bytes];
   if (ip.version === 4) return `${bytes.reverse().join(".")}.in-addr.arpa`;
@@ -136,10 +134,7 @@ function bothFamilies(
   return { result, cancel: () => attempts.forEach((attempt) => attempt.cancel()) };
 }
 
-/**
- * Returns the failure that holds for both queries: a name has no address only if both answers say
- * so.
- */
+/** Returns the combined failure: a name has no address only if both answers say so. */
 function combined(failures: readonly unknown[]): unknown {
   const withCode = (test: (code: string) => boolean) => failures.find((failure) => test(lookupCodeOf(failure)));
   return withCode((code) => code !== "NODATA" && code !== "NONAME") ?? withCode((code) => code === "NODATA") ??

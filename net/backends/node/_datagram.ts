@@ -22,8 +22,7 @@ import { DatagramQueue } from "./_datagram_queue.ts";
 import { getDatagramOption, setDatagramOption } from "./_option.ts";
 
 /**
- * How many datagrams one socket sends per turn of the event loop, so that it does not starve
- * others.
+ * How many datagrams one socket sends per turn of the event loop, so that others are not starved.
  */
 const sendsPerTurn = 64;
 
@@ -222,8 +221,8 @@ class NodeDatagram implements ProviderDatagram {
   ): void {
     const sent = guard((error: NodeJS.ErrnoException | null) => {
       if (this.#closed) return;
-      // Bun enables ICMP errors on every socket, so a refusal by one peer fails the next send to
-      // any peer.
+      // On Bun every socket gets ICMP errors: a refusal by one peer fails the next send to any
+      // peer.
       const isStale = to !== undefined && error?.code === "ECONNREFUSED";
       if (isStale && retries < maxRetries) return this.#transmit(data, to, retries + 1, done);
       this.#inFlight--;
@@ -256,8 +255,7 @@ class NodeDatagram implements ProviderDatagram {
   }
 
   #fail(error: NodeJS.ErrnoException): void {
-    // ICMP errors of one peer do not fail an unconnected socket; EMSGSIZE was reported to the
-    // sender.
+    // ICMP errors of a peer do not fail an unconnected socket; EMSGSIZE was reported to the sender.
     if (error.code === "EMSGSIZE" || (this.#remote === undefined && icmpErrors.includes(error.code))) return;
     this.#error = error;
     this.#events?.receivable();

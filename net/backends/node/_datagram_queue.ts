@@ -17,10 +17,7 @@ export interface Arrived {
   readonly port: number;
 }
 
-/**
- * The bounded FIFO receive queue of a datagram socket. Datagrams that do not fit are dropped and
- * counted.
- */
+/** The bounded FIFO receive queue of a datagram socket, which drops and counts the excess. */
 export class DatagramQueue {
   #arrived: Arrived[] = [];
   #taken = 0;

@@ -122,8 +122,7 @@ export class NodeTcpOptions implements ProviderOptions {
         if (name === "TCP_KEEPINTVL") this.#interval = value as number;
         else this.#count = value as number;
     }
-    // The runtime sets all four at once, and the times only while keep-alive is on: until then they
-    // are stored.
+    // The runtime sets all four at once, and times only while keep-alive is on: they are stored.
     if (!this.#keepAlive) this.#socket.setKeepAlive(false);
     else this.#socket.setKeepAlive(true, milliseconds(this.#idle), milliseconds(this.#interval), this.#count);
   }

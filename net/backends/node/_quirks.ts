@@ -7,8 +7,7 @@ import { type DeadTest, isRefused, isRefusedOnBun } from "../unix/internal.ts";
 import { afterPoll } from "./_deno_poll.ts";
 
 /**
- * Measured defects of a runtime's `node:net` and `node:dgram`: what they ignore or do wrong without
- * reporting it.
+ * Measured defects of a runtime's `node:net` and `node:dgram`, which the runtime does not report.
  */
 export interface NodeQuirks {
   /** Features that do not work. */
@@ -22,9 +21,7 @@ export interface NodeQuirks {
    * every listener at an interval. Undefined if the runtime does not need it.
    */
   readonly relisten: ((server: Server, backlog: number) => unknown) | undefined;
-  /**
-   * Whether a listener accepts all established connections in one turn, rather than one per turn.
-   */
+  /** Whether a listener accepts all established connections in one turn, or one per turn. */
   readonly acceptsAll: boolean;
   /** Whether a connect that fails for lack of file descriptors is reported as refused. */
   readonly hidesDescriptorLimit: boolean;

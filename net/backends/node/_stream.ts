@@ -225,8 +225,7 @@ export class NodeStream implements ProviderStream {
 
   close(): void {
     if (!this.#hadUnreadInput) this.#socket.destroy();
-    // Closing with unread input would reset the connection, and the peer would lose data sent
-    // before.
+    // Closing with unread input would reset the connection, so the peer would lose sent data.
     else this.#incoming.settled().then(() => this.#socket.destroy(), () => {});
   }
 

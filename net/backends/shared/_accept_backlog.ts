@@ -81,7 +81,7 @@ export class AcceptBacklog<S extends Waiting> {
         else next();
       }, reject);
       let timer: NodeJS.Timeout;
-      // An immediate alone would run before Deno looks for input; after a timer it runs right
+      // Deno would run a bare immediate before it looks for input; after a timer it runs right
       // after.
       const next = () => timer = setTimeout(() => setImmediate(look), 1);
       next();

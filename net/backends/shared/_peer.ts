@@ -9,23 +9,17 @@ export { systemIp };
 export const unnamed: StreamAddress = unix("");
 
 /**
- * The last host parsed, cached: many connections come from one host, such as a proxy. Parsing takes
- * 800 bytes.
+ * The last host parsed, cached, as parsing takes 800 bytes: many connections share a proxy's host.
  */
 let cached: { readonly text: string; readonly ip: IpAddress } | undefined;
 
-/**
- * Returns the address of a TCP connection from what the runtime reports. Unwraps an IPv4-mapped
- * IPv6 address.
- */
+/** Returns the address of a TCP connection, with an IPv4-mapped IPv6 address unwrapped. */
 export function tcpEnd(host: string, port: number): StreamAddress {
   if (cached?.text !== host) cached = { text: host, ip: systemIp(host).unmapped() };
   return tcp(cached.ip, port);
 }
 
-/**
- * Reports whether `address` is a wildcard, so that accepted connections have other local addresses.
- */
+/** Reports whether `address` is a wildcard, so that connections have other local addresses. */
 export function isAny(address: StreamAddress): boolean {
   return address.transport === "tcp" && (address.ip.equals(IpAddress.any4) || address.ip.equals(IpAddress.any6));
 }

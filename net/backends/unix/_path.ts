@@ -151,9 +151,7 @@ export function bindError(path: string, error: NodeJS.ErrnoException): Error {
   return Object.assign(new Error(`The folder of ${path} does not exist`, { cause: error }), { code: "ENOENT" });
 }
 
-/**
- * Moves the file at `path` aside, as far as possible, while `action` removes whatever is at `path`.
- */
+/** Moves the file at `path` aside, if possible, while `action` removes whatever is at `path`. */
 function hideWhile(path: string, action: () => void): void {
   const folder = makeFolder(path);
   const aside = `${folder}/s`;

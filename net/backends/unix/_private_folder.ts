@@ -22,9 +22,7 @@ import { maxUnixPathBytes } from "../../internal.ts";
 import { isGone, ownMark } from "./_process_mark.ts";
 import type { DeadTest } from "./_probe.ts";
 
-/**
- * The age in milliseconds at which a claim is stale: a live process holds one within one turn only.
- */
+/** The age in milliseconds at which a claim is stale: a live process holds one for one turn. */
 export const maxClaimAge = 5000;
 
 /** Reports whether the program may use a path, without prompting the user. */
@@ -88,10 +86,7 @@ export class SocketFolder {
   }
 }
 
-/**
- * Creates a private folder beside `path` for a file that is moved aside; returns `undefined` on
- * failure.
- */
+/** Creates a private folder beside `path` for a file that is moved aside; undefined on failure. */
 export function makeFolder(path: string): string | undefined {
   try {
     const mark = ownMark();
@@ -107,8 +102,7 @@ export function removeFolder(folder: string): void {
 }
 
 /**
- * Removes what killed processes left beside a path: private folders with dead sockets, and stale
- * claims.
+ * Removes what killed processes left beside a path: dead sockets in private folders, stale claims.
  */
 export async function removeStaleFiles(path: string, isDead: DeadTest, allows: Allows): Promise<void> {
   if (!allows("/proc/self/fd/0/s") || !allows(path) || ownMark() === undefined) return;
@@ -191,9 +185,7 @@ export function hasFile(path: string): boolean {
   }
 }
 
-/**
- * Calls `action` and ignores its errors: another process may have done the same, or prevented it.
- */
+/** Calls `action`, ignoring errors: another process may have done the same, or prevented it. */
 export function ignoreErrors(action: () => unknown): void {
   try {
     action();

@@ -54,10 +54,7 @@ export async function isRefusedOnBun(path: string): Promise<boolean> {
   }
 }
 
-/**
- * Reports whether this process has run out of file descriptors, which Bun reports as a refusal or
- * without a code.
- */
+/** Reports whether this process has no file descriptors left; Bun reports that as a refusal. */
 export function isOutOfDescriptors(): boolean {
   try {
     closeSync(openSync("/dev/null", "r"));

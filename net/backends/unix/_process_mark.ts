@@ -1,9 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/**
- * Marks of processes: identities that tell later whether a process has ended, even if its ID was
- * reused.
- */
+/** Marks of processes, which tell later whether a process has ended, even if its ID was reused. */
 import { readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
 
@@ -56,10 +53,7 @@ function isFree(pid: number): boolean {
   }
 }
 
-/**
- * Returns the start time of a process in ticks since boot, or `undefined` for a zombie:
- * proc_pid_stat(5).
- */
+/** Returns a process's start time in ticks since boot; undefined for a zombie: proc_pid_stat(5). */
 function startOf(pid: number): string | undefined {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   // The fields from the third one, the state.
@@ -72,9 +66,6 @@ function startOf(pid: number): string | undefined {
 export interface FileId {
   readonly dev: bigint;
   readonly ino: bigint;
-  /**
-   * Its modification time, for a file that nothing keeps open: the system may reuse its inode
-   * number.
-   */
+  /** Its modification time, if nothing keeps the file open: the system may reuse its inode. */
   readonly mtimeNs?: bigint;
 }

@@ -61,9 +61,7 @@ export async function refusingAddress(subject: NetSubject): Promise<TcpAddress> 
   return client.local as TcpAddress;
 }
 
-/**
- * Throws unless `operation` rejects with a {@linkcode NetError} of that code; returns the error.
- */
+/** Throws unless `operation` rejects with a {@linkcode NetError} of that code; returns it. */
 export async function expectCode(
   operation: () => Promise<unknown>,
   code: NetErrorCode,

@@ -14,9 +14,7 @@ import { socketChecks } from "./_socket_checks.ts";
 import { streamChecks } from "./_stream_checks.ts";
 import { unixChecks } from "./_unix_checks.ts";
 
-/**
- * Options for {@linkcode checkNet}. What the network can do is taken from {@linkcode Net.features}.
- */
+/** Options for {@linkcode checkNet}, which takes the abilities from {@linkcode Net.features}. */
 export interface CheckNetOptions {
   /**
    * An address of the network's own host, reachable from itself.

@@ -51,8 +51,7 @@ export class Hosts {
 }
 
 /**
- * Returns an address as the host stores it: IPv4-mapped as IPv4, and without a zone, as there is
- * one link only.
+ * Returns an address without IPv4 mapping and zone, as the host stores it: there is only one link.
  */
 export function bare(ip: IpAddress): IpAddress {
   const plain = ip.unmapped();

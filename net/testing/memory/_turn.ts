@@ -19,10 +19,7 @@ export class Turn {
   #count = 0;
   #waiting: Set<Later> = new Set();
 
-  /**
-   * Reports whether one more operation may run in this turn. If not, `later` is called in the next
-   * turn.
-   */
+  /** Reports whether one more operation may run now. If not, `later` is called in the next turn. */
   admits(later: Later): boolean {
     if (this.#count === 0) macrotask(() => this.#next());
     if (this.#count < maxPerTurn) {
