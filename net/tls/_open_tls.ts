@@ -53,7 +53,7 @@ export function openTls<O extends TlsOptions>(
     };
     try {
       const handshaking = handshake();
-      await within(terms.clock, handshakeTimeout, () => interruptible(handshaking));
+      await handshakeWithin(terms.clock, handshakeTimeout, () => interruptible(handshaking));
       return tls;
     } catch (cause) {
       const ownerEnded = isClosing(tls); // closed by its switch

@@ -112,7 +112,7 @@ class BunListener implements ProviderListener {
   }
 
   stopListening(): Promise<void> {
-    return this.#backlog.whenDrained(false, () => this.#stop());
+    return this.#backlog.whenTaken(false, () => this.#stop());
   }
 
   attach(events: ProviderListenerEvents): void {

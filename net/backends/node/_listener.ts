@@ -102,7 +102,7 @@ class NodeListener implements ProviderListener {
   readonly #backlog: AcceptBacklog<NodeStream>;
   readonly #file: SocketFile | undefined;
   #stopped: Promise<void> | undefined;
-  #relistenTimer: NodeJS.Timeout | undefined;
+  #relistening: NodeJS.Timeout | undefined;
   #events: ProviderListenerEvents | undefined;
   #error: unknown;
   #broken: { readonly error: unknown } | undefined;
@@ -123,8 +123,8 @@ class NodeListener implements ProviderListener {
     const broken = (error: unknown) => this.#break(error);
     const { relisten } = quirks;
     if (asked.transport === "tcp" && relisten !== undefined) {
-      this.#relistenTimer = setInterval(guard(() => relisten(server, backlog), broken), relistenInterval);
-      this.#relistenTimer.unref();
+      this.#relistening = setInterval(guard(() => relisten(server, backlog), broken), relistenInterval);
+      this.#relistening.unref();
     }
     server.on(
       "error",
@@ -149,7 +149,7 @@ class NodeListener implements ProviderListener {
   }
 
   stopListening(): Promise<void> {
-    return this.#backlog.whenDrained(this.#quirks.acceptsAll, () => this.#stop());
+    return this.#backlog.whenTaken(this.#quirks.takesAll, () => this.#stop());
   }
 
   attach(events: ProviderListenerEvents): void {
@@ -177,7 +177,7 @@ class NodeListener implements ProviderListener {
   }
 
   async #stopServer(): Promise<void> {
-    clearInterval(this.#relistenTimer);
+    clearInterval(this.#relistening);
     const closed = new Promise<void>((resolve) => {
       const stop = () => void this.#server.close(() => resolve());
       if (this.#file === undefined) stop();

@@ -22,7 +22,7 @@ export interface NodeQuirks {
    */
   readonly relisten: ((server: Server, backlog: number) => unknown) | undefined;
   /** Whether a listener accepts all established connections in one turn, or one per turn. */
-  readonly acceptsAll: boolean;
+  readonly takesAll: boolean;
   /** Whether a connect that fails for lack of file descriptors is reported as refused. */
   readonly hidesDescriptorLimit: boolean;
   /** How many datagrams of one socket may be in flight to the system. */
@@ -40,7 +40,7 @@ export const noQuirks: NodeQuirks = {
   options: {},
   isDead: isRefused,
   relisten: undefined,
-  acceptsAll: false,
+  takesAll: false,
   hidesDescriptorLimit: false,
   maxSendsInFlight: 64,
   whenWritable: undefined,
@@ -73,7 +73,7 @@ export const denoQuirks: NodeQuirks = {
   },
   isDead: isRefused,
   relisten: (server, backlog) => (server as unknown as ServerWithHandle)._handle?.listen?.(backlog),
-  acceptsAll: true,
+  takesAll: true,
   hidesDescriptorLimit: false,
   maxSendsInFlight: 1,
   whenWritable: afterPoll,

@@ -35,8 +35,8 @@ export class AcceptBacklog<S extends Waiting> {
     this.#arrived++;
     this.#onArrival?.();
     // Connections that the peer has reset in the meantime take no space.
-    if (this.#streams.length >= this.#backlog) this.#streams = this.#streams.filter(({ gone }) => !gone);
-    if (this.#streams.length < this.#backlog) {
+    if (this.#streams.length >= this.#capacity) this.#streams = this.#streams.filter(({ gone }) => !gone);
+    if (this.#streams.length < this.#capacity) {
       this.#streams.push(stream);
       return true;
     }
@@ -57,10 +57,10 @@ export class AcceptBacklog<S extends Waiting> {
    * Calls `stop` when the runtime has probably accepted every connection that the system has
    * established. It is called in the same turn, so that hardly any new one can be established.
    *
-   * @param acceptsAll Whether the runtime accepts all connections in one turn: then the next
+   * @param takesAll Whether the runtime accepts all connections in one turn: then the next
    * arrival is the best moment. Otherwise it is after a few turns without one.
    */
-  whenDrained(acceptsAll: boolean, stop: () => void | Promise<void>): Promise<void> {
+  whenTaken(takesAll: boolean, stop: () => void | Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       let before = this.#arrived;
       let turns = 0;
@@ -77,7 +77,7 @@ export class AcceptBacklog<S extends Waiting> {
       const look = guard(() => {
         quiet = this.#arrived === before ? quiet + 1 : 0;
         before = this.#arrived;
-        if (quiet === quietTurns[acceptsAll ? "all" : "one"] || ++turns === maxTurns) done();
+        if (quiet === quietTurns[takesAll ? "all" : "one"] || ++turns === maxTurns) done();
         else next();
       }, reject);
       let timer: NodeJS.Timeout;
@@ -85,7 +85,7 @@ export class AcceptBacklog<S extends Waiting> {
       // after.
       const next = () => timer = setTimeout(() => setImmediate(look), 1);
       next();
-      if (acceptsAll) this.#onArrival = () => setImmediate(done);
+      if (takesAll) this.#onArrival = () => setImmediate(done);
     });
   }
 
