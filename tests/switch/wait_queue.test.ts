@@ -1,0 +1,50 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assertEquals, assertRejects } from "@std/assert";
+import { WaitQueue } from "../../switch/_wait_queue.ts";
+import { Cancelled, first, Switch, yieldNow } from "../../switch/mod.ts";
+import { test } from "../_test.ts";
+
+test("WaitQueue.wakeOne() wakes in the order of waiting, and passes over what was cancelled", async () => {
+  const left: string[] = [];
+  const queue = new WaitQueue<string, string>((payload) => left.push(payload));
+  const woken = [queue.wait("wait", "a")];
+  await first(() => queue.wait("wait", "b"), yieldNow);
+  woken.push(queue.wait("wait", "c"));
+  assertEquals([queue.wakeOne("1")?.payload, queue.wakeOne("2")?.payload, queue.wakeOne("3")], ["a", "c", undefined]);
+  assertEquals([await Promise.all(woken), left, queue.empty], [["1", "2"], ["b"], true]);
+});
+
+test("WaitQueue.fail() fails one operation, and WaitQueue.failAll() the others", async () => {
+  const left: string[] = [];
+  const queue = new WaitQueue<void, string>((payload) => left.push(payload));
+  const [a, b, c] = ["a", "b", "c"].map((payload) => queue.add("wait", payload));
+  queue.fail(b, () => new Error("Closed b"));
+  queue.fail(b, () => new Error("Closed again"));
+  assertEquals([left, queue.oldest?.payload], [["b"], "a"]);
+  queue.failAll(() => new Error("Closed"));
+  await assertRejects(() => b.promise, Error, "Closed b");
+  for (const { promise } of [a, c]) await assertRejects(() => promise, Error, "Closed");
+  assertEquals([left, queue.empty], [["b", "a", "c"], true]);
+});
+
+test("WaitQueue.failAll() is no unhandled rejection where nothing awaits", async () => {
+  const queue = new WaitQueue<void>();
+  queue.wait("wait", undefined);
+  queue.failAll(() => new Error("Closed"));
+  await yieldNow();
+});
+
+test("WaitQueue.remove() takes an operation out, which cancelling does not settle any more", async () => {
+  const queue = new WaitQueue<string>();
+  const outcome = Switch.run(async (sw) => {
+    const waiter = queue.add("wait", undefined);
+    assertEquals([queue.remove(waiter), queue.remove(waiter), queue.empty], [true, false, true]);
+    sw.fail(new Error("Cannot go on"));
+    assertEquals(waiter.settled, false);
+    waiter.resolve("given");
+    assertEquals(await waiter.promise, "given");
+    await assertRejects(() => yieldNow(), Cancelled);
+  });
+  await assertRejects(() => outcome, Error, "Cannot go on");
+});
