@@ -8,9 +8,13 @@ export interface OpenCounts {
   operations: number;
   /** Armed timers of the real clock. */
   timers: number;
-  /** System sockets, accepted or still in a backlog, until the system has closed them. */
+  /**
+   * Sockets of networks made by `createNet`, whatever their provider, until the provider has closed
+   * them: connections from when they are connected or accepted, and datagram sockets. A connection
+   * that waits in the backlog belongs to its listener, and an attempt to connect is an operation.
+   */
   sockets: number;
-  /** Listening system sockets. */
+  /** Their listeners, until the provider has closed them. */
   listeners: number;
 }
 

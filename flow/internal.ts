@@ -37,7 +37,7 @@ export {
   writeSome,
 } from "./_foreign.ts";
 export { Direction, type StreamNames } from "./_half.ts";
-export { ignore, isSilent, operation, rejection, silent } from "./_operation.ts";
+export { ignore, isSilent, operation, rejection, silenced, silent } from "./_operation.ts";
 export { openPulled } from "./_pull_source.ts";
 export { Stream } from "./_stream.ts";
 export { eventsOf, noSink, noSource, registerOwners, writeLimit } from "./_stream_end.ts";

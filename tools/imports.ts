@@ -15,6 +15,7 @@ export const rooms: readonly string[] = [
   "flow/node",
   "net",
   "net/provider",
+  "net/wrap",
   "net/server",
   "net/backends/shared",
   "net/backends/dns",

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { hideClass } from "../../base/internal.ts";
+import { hideClass, open } from "../../base/internal.ts";
 import {
   type Borrower,
   ClosedError,
@@ -57,6 +57,7 @@ export interface SocketTerms {
 class Identity implements StreamNames, Releasable {
   readonly #peer: StreamAddress;
   readonly #socket: ProvidedSocket;
+  #gone = false;
 
   constructor(peer: StreamAddress, socket: ProvidedSocket) {
     this.#peer = peer;
@@ -69,6 +70,9 @@ class Identity implements StreamNames, Releasable {
 
   /** Both directions have ended, or the connection broke: the owner has nothing left to release. */
   gone(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    open.sockets--;
     forgetSocket(this.#socket);
   }
 
@@ -111,7 +115,8 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, 
     this.#stream = new Stream(end, identity);
     hook.resource = identity;
     end.attach(eventsOf(this.#stream));
-    if (terms.initialOptions.length > 0) this.#settings();
+    open.sockets++; // a system that tells at once that it is gone has taken one away
+    if (terms.given.length > 0) this.#settings();
     Object.freeze(this);
   }
 

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { hideClass, throwLater } from "../../base/internal.ts";
+import { hideClass, type Linked, List, open, throwLater } from "../../base/internal.ts";
 import {
   BusyError,
   bytesProblem,
@@ -111,10 +111,13 @@ export class SystemDatagramSocket implements DatagramSocket {
       receivable: () => this.#receivable(),
       sendable: () => this.#sendQueued(),
       closed: () => {
+        if (this.#gone) return;
         this.#gone = true;
+        open.sockets--;
         this.#onGone?.();
       },
     }));
+    open.sockets++;
     Object.freeze(this);
   }
 

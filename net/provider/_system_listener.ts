@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { hideClass } from "../../base/internal.ts";
+import { hideClass, type Linked, List, open } from "../../base/internal.ts";
 import { ClosedError, rejection } from "../../flow/internal.ts";
 import {
   type Clock,
@@ -107,7 +107,7 @@ export class SystemListener implements ListeningSocket, ServedListener {
     this.#owner = owner;
     this.#hook = hook;
     listener.attach(Object.freeze({ acceptable: () => this.#serve(), overflowing: () => this.#overflowing() }));
-    addServed(this);
+    open.listeners++;
     Object.freeze(this);
   }
 
@@ -183,6 +183,7 @@ export class SystemListener implements ListeningSocket, ServedListener {
     this.#acceptors.failAll(closed);
     this.#watchers.failAll(closed);
     await this.#listener.close();
+    open.listeners--;
   }
 
   /** Gives connections to those who wait, first come, first served, as long as there are both. */

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { setImmediate } from "node:timers";
-import { guard, open } from "../../../base/internal.ts";
+import { guard } from "../../../base/internal.ts";
 import { NetError, type StreamAddress, tcp } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
 import type { ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../../provider/internal.ts";
@@ -98,7 +98,6 @@ class BunListener implements ProviderListener {
       throw explained(error, asked);
     }
     this.address = asked.transport === "unix" ? asked : tcp(asked.ip, this.#server.port);
-    open.listeners++;
     try {
       file?.publish();
     } catch (error) {
@@ -148,7 +147,6 @@ class BunListener implements ProviderListener {
     const stop = () => this.#server.stop(false);
     if (this.#file === undefined) stop();
     else this.#file.close(stop);
-    open.listeners--;
   }
 
   #keep(socket: BunSocket): void {

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Socket } from "node:net";
-import { guard, open } from "../../../base/internal.ts";
+import { guard } from "../../../base/internal.ts";
 import { registerOwners, writeLimit } from "../../../flow/internal.ts";
 import { inputIsQuiet, ReceiveQueue } from "../../../flow/node/internal.ts";
 import type { SocketOptionName, SocketOptionValue, StreamAddress } from "../../internal.ts";
@@ -88,7 +88,6 @@ export class BunStream implements ProviderStream {
 
   /** Reads the addresses now, as a closed socket no longer has them. */
   constructor(socket: BunSocket, listensOn: StreamAddress) {
-    open.sockets++;
     this.#socket = socket;
     socket.data = this;
     const { remoteAddress } = socket;
@@ -215,7 +214,6 @@ export class BunStream implements ProviderStream {
   /** Called when both directions have ended: Bun then skips `end`. Or when the socket failed. */
   #closed(error: Error | undefined): void {
     if (this.#gone) return;
-    open.sockets--;
     this.#gone = true;
     if (this.#ending && error === undefined && this.#error === undefined) this.#ended = true;
     this.#full = false;

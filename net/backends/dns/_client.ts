@@ -3,7 +3,7 @@
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 import { clearTimeout, setTimeout } from "node:timers";
-import { guard, open } from "../../../base/internal.ts";
+import { guard } from "../../../base/internal.ts";
 import { describeAddress, IpAddress, udp, type UdpAddress } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
 import { hostText, type Permit } from "../shared/internal.ts";
@@ -147,9 +147,7 @@ function exchange<R extends RecordType>(
 
 const overUdp: Transport = (server, message, { message: received, failed }) => {
   const socket = createSocket(server.ip.version === 4 ? "udp4" : "udp6");
-  open.sockets++;
   let closed = false;
-  socket.once("close", () => open.sockets--);
   const onError = guard(failed, failed);
   socket.on("error", onError);
   const onMessage = guard((bytes: Uint8Array, from: { address: string; port: number }) => {
@@ -173,15 +171,10 @@ const overUdp: Transport = (server, message, { message: received, failed }) => {
 /** DNS over TCP: each message is preceded by its length in two bytes (RFC 1035, section 4.2.2). */
 const overTcp: Transport = (server, message, { message: received, failed }) => {
   const socket = connect({ host: hostText(server.ip), port: server.port });
-  open.sockets++;
   const arrived = new Uint8Array(2 + 0xffff);
   let filled = 0;
   const closed = () => Object.assign(new Error("The server closed the connection"), { code: "EBADRESP" });
-  const onClose = () => {
-    open.sockets--;
-    failed(closed());
-  };
-  // A reset counts as closing the connection; a failure to connect is reported as it is.
+  // A server that broke the connection has closed it; one that took none is not there.
   const onError = (error: NodeJS.ErrnoException) =>
     failed(error.code === "ECONNRESET" || error.code === "EPIPE" ? closed() : error);
   const onData = (chunk: Uint8Array) => {
@@ -193,7 +186,7 @@ const overTcp: Transport = (server, message, { message: received, failed }) => {
     received(arrived.slice(2, 2 + size));
     failed(Object.assign(new Error("The server sent another message than the reply"), { code: "EBADRESP" }));
   };
-  socket.once("close", guard(onClose, failed));
+  socket.once("close", guard(() => failed(closed()), failed));
   socket.on("error", guard(onError, failed));
   socket.on("data", guard(onData, failed));
   socket.write(Uint8Array.from([message.length >> 8, message.length & 255, ...message]));

@@ -2,7 +2,7 @@
 
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { setImmediate } from "node:timers";
-import { attempt, guard, open } from "../../../base/internal.ts";
+import { attempt, guard } from "../../../base/internal.ts";
 import { joined } from "../../../flow/internal.ts";
 import { privateCopy } from "../../../flow/node/internal.ts";
 import {
@@ -60,11 +60,9 @@ export function datagramNode(
     // The host is always an IP address, so the resolver and its turn of the event loop are skipped.
     lookup: (literal, _, found) => found(null, literal, family),
   });
-  open.sockets++;
   let closed = false;
   socket.on("close", () => {
     closed = true;
-    open.sockets--;
   });
   socket.on("error", () => {}); // an 'error' event without a listener would end the process
   const result = (async () => {

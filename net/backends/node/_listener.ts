@@ -2,7 +2,7 @@
 
 import { createServer, type Server, type Socket } from "node:net";
 import { clearInterval, setImmediate, setInterval } from "node:timers";
-import { guard, open } from "../../../base/internal.ts";
+import { guard } from "../../../base/internal.ts";
 import { type StreamAddress, tcp, unix } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
 import type { ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../../provider/internal.ts";
@@ -119,7 +119,6 @@ class NodeListener implements ProviderListener {
     this.#backlog = new AcceptBacklog(backlog);
     this.#file = file;
     this.address = asked.transport === "unix" ? asked : boundTo(server);
-    open.listeners++;
     const broken = (error: unknown) => this.#break(error);
     const { relisten } = quirks;
     if (asked.transport === "tcp" && relisten !== undefined) {
@@ -183,9 +182,7 @@ class NodeListener implements ProviderListener {
       if (this.#file === undefined) stop();
       else this.#file.close(stop);
     });
-    open.listeners--;
-    // The server closes only after its connections, which have their own owners. It is enough that
-    // the port is free and the path removed.
+    // The server is not done before its connections are, and those have owners of their own: what matters is that the port is free and the path gone.
     await Promise.race([closed, new Promise<void>((resolve) => setImmediate(resolve))]);
   }
 

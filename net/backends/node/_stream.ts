@@ -2,7 +2,7 @@
 
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
-import { guard, open } from "../../../base/internal.ts";
+import { guard } from "../../../base/internal.ts";
 import { registerOwners } from "../../../flow/internal.ts";
 import { Incoming, Outgoing } from "../../../flow/node/internal.ts";
 import type { SocketOptionName, SocketOptionValue, StreamAddress } from "../../internal.ts";
@@ -62,9 +62,8 @@ export class NodeStream implements ProviderStream {
   /** Waits until writing to the socket loses no bytes; undefined once that holds. */
   #whenWritable: NodeQuirks["whenWritable"];
 
-  /** @param whenWritable {@linkcode NodeQuirks.whenWritable}, for an accepted TCP socket. */
-  constructor(socket: Socket, whenWritable?: NodeQuirks["whenWritable"]) {
-    open.sockets++;
+  /** @param whenWritable What an accepted TCP socket of this runtime needs before it is written to. */
+  constructor(socket: Socket, whenWritable?: NodeGaps["whenWritable"]) {
     this.#socket = socket;
     this.#whenWritable = whenWritable;
     this.#incoming = new Incoming(socket);
@@ -110,7 +109,6 @@ export class NodeStream implements ProviderStream {
   }
 
   #closed(): void {
-    open.sockets--;
     this.#gone = true;
     this.#fail(closedBySystem);
     this.#events?.closed();

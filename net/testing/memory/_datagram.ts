@@ -1,6 +1,5 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { open } from "../../../base/internal.ts";
 import { type Datagram, sameAddress, type UdpAddress } from "../../mod.ts";
 import type { ProviderDatagram, ProviderDatagramEvents } from "../../provider/internal.ts";
 import { systemError } from "./_system_error.ts";
@@ -39,7 +38,6 @@ export class MemoryDatagram implements ProviderDatagram, Later {
     remote: UdpAddress | undefined,
     { deliver, turn, release }: { deliver: Deliver; turn: Turn; release: () => void },
   ) {
-    open.sockets++;
     this.local = local;
     this.remote = remote;
     this.#deliver = deliver;
@@ -98,7 +96,6 @@ export class MemoryDatagram implements ProviderDatagram, Later {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    open.sockets--;
     this.#arrived.length = 0;
     this.#release();
     queueMicrotask(() => this.#events?.closed());

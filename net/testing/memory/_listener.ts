@@ -1,6 +1,5 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { open } from "../../../base/internal.ts";
 import type { ProviderListener, ProviderListenerEvents } from "../../provider/internal.ts";
 import type { StreamAddress } from "../../mod.ts";
 import type { MemoryStream } from "./_stream.ts";
@@ -30,7 +29,6 @@ export class MemoryListener implements ProviderListener {
 
   /** @param release Frees the address. */
   constructor(address: StreamAddress, backlog: number, release: () => void) {
-    open.listeners++;
     this.address = address;
     this.#backlog = backlog;
     this.#release = release;
@@ -54,16 +52,14 @@ export class MemoryListener implements ProviderListener {
   }
 
   accept(): MemoryStream | undefined {
-    const client = this.#clients[0];
-    if (client === undefined) return undefined;
-    open.sockets++;
-    client.stream.onGone = () => open.sockets--;
-    this.#remove(client);
-    return client.stream;
+    const caller = this.#callers[0];
+    if (caller === undefined) return undefined;
+    caller.stream.onGone = undefined;
+    this.#remove(caller);
+    return caller.stream;
   }
 
   close(): Promise<void> {
-    open.listeners--;
     this.#release();
     this.#clients.splice(0).forEach((client, index) => {
       if (index < this.#backlog) client.stream.abort();

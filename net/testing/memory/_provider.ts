@@ -1,7 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Attempt } from "../../internal.ts";
-import { open } from "../../../base/internal.ts";
 import type { Clock } from "../../../switch/mod.ts";
 import {
   type Address,
@@ -171,11 +170,7 @@ export class MemoryProvider implements NetProvider {
     release: () => void,
   ): Attempt<ProviderStream> {
     const [stream, other] = MemoryStream.pair(local, peer, this.#turn);
-    open.sockets++;
-    stream.onGone = () => {
-      open.sockets--;
-      release();
-    };
+    stream.onGone = release;
     const result = new Promise<ProviderStream>((resolve, reject) => {
       const again = () => resolve(stream);
       listener.add({

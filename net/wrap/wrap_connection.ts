@@ -1,0 +1,279 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { checkShape, hideClass } from "../../base/internal.ts";
+import {
+  type Borrower,
+  give,
+  gives,
+  ignore,
+  label,
+  labelOf,
+  lend,
+  lends,
+  rejection,
+  type ShutdownHow,
+  silenced,
+} from "../../flow/internal.ts";
+import { refused } from "../../switch/internal.ts";
+import {
+  checkStreamAddress,
+  closeWithin,
+  type Connection,
+  describeAddress,
+  type Lingering,
+  type SocketOptionName,
+  type StreamAddress,
+  type StreamSocket,
+} from "../internal.ts";
+import { checkHooks } from "./_hooks.ts";
+import { Lifetime } from "./_lifetime.ts";
+
+/** What {@linkcode ConnectionHooks.check} is asked about. */
+export type ConnectionOperation = "read" | "write" | "setOption" | "getOption";
+
+/**
+ * What a wrapper of a connection adds. Each hook is optional, is read once, and is called as a plain
+ * function, without `this`.
+ */
+export interface ConnectionHooks {
+  /**
+   * Called before each operation, and before each further piece that {@linkcode LendingSource} lends.
+   * It refuses the operation by throwing: nothing has been done then. `shutdown`, `close` and `abort`
+   * are never refused.
+   */
+  check?: ((operation: ConnectionOperation) => void) | undefined;
+  /** Called with how many bytes a read, or a borrower, has taken: at least 1. It must not throw. */
+  received?: ((size: number) => void) | undefined;
+  /** Called with how many bytes the connection has taken from a write: at least 1. It must not throw. */
+  sent?: ((size: number) => void) | undefined;
+  /**
+   * Called exactly once, when the connection was closed or aborted through the wrapper. Where
+   * {@linkcode wrapNet} made the wrapper it is also called when the switch that owns the connection
+   * has ended. What it returns is awaited by `close` and by the switch.
+   */
+  closed?: (() => unknown) | undefined;
+  /** What `local` is for the user of the wrapper, if that is another address. */
+  local?: StreamAddress | undefined;
+  /** What `peer` is for the user of the wrapper, if that is another address. */
+  peer?: StreamAddress | undefined;
+}
+
+/** The inner connection, which may be a user's. Only what a {@linkcode Connection} must have is sure to be there. */
+interface Inner extends Omit<Connection, "abort">, Partial<Omit<StreamSocket, keyof Connection>> {
+  [closeWithin]?: Lingering[typeof closeWithin];
+  abort?: Connection["abort"];
+  [lend]?(use: Borrower): Promise<number | null>;
+  [give]?(buffers: readonly Uint8Array[]): number | Promise<number>;
+}
+
+/** The members that a wrapper has where the inner connection has them: one function for all wrappers. */
+let members: {
+  abort(this: WrappedConnection, reason?: unknown): void;
+  lend(this: WrappedConnection, use: Borrower): Promise<number | null>;
+  give(this: WrappedConnection, buffers: readonly Uint8Array[]): number | Promise<number>;
+  closeWithin(this: WrappedConnection, ms: number): Promise<void>;
+  setOption(this: WrappedConnection, name: SocketOptionName, value: never): void;
+  getOption(this: WrappedConnection, name: SocketOptionName): unknown;
+};
+
+/** A connection with hooks. It has the fast paths and the options that the inner connection has. */
+class WrappedConnection {
+  static {
+    hideClass(this);
+    members = {
+      abort(reason) {
+        this.#inner.abort?.(reason);
+        this.#lifetime?.end().catch(ignore); // close() tells
+      },
+      lend(use) {
+        return this.#lend(use);
+      },
+      give(buffers) {
+        return this.#refuse("write") ?? this.#counted(this.#inner[give]?.(buffers) as number, this.#sent);
+      },
+      closeWithin(ms) {
+        return this.#closing ??= this.#close(() => this.#inner[closeWithin]?.(ms));
+      },
+      setOption(name, value) {
+        const check = this.#check;
+        check?.("setOption");
+        this.#inner.setOption?.(name, value);
+      },
+      getOption(name) {
+        const check = this.#check;
+        check?.("getOption");
+        return this.#inner.getOption?.(name);
+      },
+    };
+  }
+
+  readonly #inner: Inner;
+  readonly #check: ConnectionHooks["check"];
+  readonly #received: ConnectionHooks["received"];
+  readonly #sent: ConnectionHooks["sent"];
+  readonly #local: StreamAddress | undefined;
+  readonly #peer: StreamAddress | undefined;
+  readonly #lifetime: Lifetime | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(inner: Inner, hooks: ConnectionHooks, lifetime: Lifetime | undefined) {
+    const { check, received, sent, local, peer } = hooks;
+    this.#inner = inner;
+    this.#check = check;
+    this.#received = received;
+    this.#sent = sent;
+    this.#local = local && checkStreamAddress(local);
+    this.#peer = peer && checkStreamAddress(peer);
+    this.#lifetime = lifetime;
+    const has = (key: keyof Inner) => typeof inner[key] === "function";
+    Object.assign(
+      this,
+      has("abort") && { abort: members.abort },
+      lends(inner) && { [lend]: members.lend },
+      gives(inner) && { [give]: members.give },
+      has(closeWithin) && { [closeWithin]: members.closeWithin },
+      has("setOption") && { setOption: members.setOption },
+      has("getOption") && { getOption: members.getOption },
+    );
+    Object.freeze(this);
+  }
+
+  get [label](): string | undefined {
+    return this.#peer === undefined ? labelOf(this.#inner) : describeAddress(this.#peer);
+  }
+
+  get local(): StreamAddress {
+    return this.#local ?? this.#inner.local;
+  }
+
+  get peer(): StreamAddress {
+    return this.#peer ?? this.#inner.peer;
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    return this.#refuse("read") ?? this.#counted(this.#inner.read(buffer), this.#received);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#refuse("write") ?? this.#counted(this.#inner.write(bytes), this.#sent);
+  }
+
+  shutdown(how: ShutdownHow): Promise<void> {
+    return this.#inner.shutdown(how);
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close(() => this.#inner.close());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(close: () => Promise<void> | undefined): Promise<void> {
+    try {
+      await close();
+    } finally {
+      await this.#lifetime?.end();
+    }
+  }
+
+  #lend(use: Borrower): Promise<number | null> {
+    const refusal = this.#refuse("read");
+    if (refusal !== undefined) return refusal;
+    const check = this.#check;
+    const received = this.#received;
+    let again = false;
+    return (this.#inner[lend] as NonNullable<Inner[typeof lend]>)((bytes, keep) => {
+      if (again) check?.("read");
+      again = true;
+      const { length } = bytes; // now, for the borrower may pass the memory on
+      const note = (taken: number) => {
+        if (Number.isInteger(taken) && taken > 0 && taken <= length) received?.(taken);
+        return taken;
+      };
+      const taken = use(bytes, keep);
+      return typeof taken === "number" ? note(taken) : Promise.resolve(taken).then(note);
+    });
+  }
+
+  /** Tells `note` what an operation has taken. One that was cancelled has taken nothing. */
+  #counted<T extends number | null>(
+    count: T | Promise<T>,
+    note: ((size: number) => void) | undefined,
+  ): Promise<T> { // or a number, where the fast path of a sink answers with one
+    if (note === undefined) return count as Promise<T>;
+    const counted = (count: T) => {
+      if (typeof count === "number" && count > 0) note(count);
+      return count;
+    };
+    return typeof count === "number"
+      ? counted(count) as unknown as Promise<T>
+      : silenced(Promise.resolve(count), counted);
+  }
+
+  /** The rejection to return, if the operation may not begin. */
+  #refuse(operation: ConnectionOperation): Promise<never> | undefined {
+    const check = this.#check;
+    if (check === undefined) return undefined; // what is inside looks at the scope
+    const refusal = refused();
+    if (refusal !== undefined) return refusal;
+    try {
+      check(operation);
+      return undefined;
+    } catch (error) {
+      return rejection(error);
+    }
+  }
+}
+
+/**
+ * Wraps a connection: a limit, a meter, a revocation or the like is a few hooks, and is called on
+ * every path that bytes take.
+ *
+ * The wrapper is frozen and leads to nothing inside. It has the fast paths, socket options and `abort`
+ * of the connection, as far as that has them, and nothing else: the certificate of a TLS connection
+ * is asked for before it is wrapped. It owns nothing: whoever owns the connection still closes it.
+ *
+ * @param connection What to wrap: a socket, a TLS connection, another wrapper, an object with these methods.
+ * @param hooks What to add.
+ * @returns The wrapper.
+ * @throws {TypeError} When `connection` is not a connection, `hooks` is not an object, or an address is not one of a stream socket.
+ *
+ * @example Counting bytes
+ * ```ts
+ * import { copyString, readAll } from "@sluice/io";
+ * import { socketPair } from "@sluice/io/net/testing";
+ * import { wrapConnection } from "@sluice/io/net/wrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [client, server] = socketPair();
+ * let sent = 0;
+ * const counted = wrapConnection(client, { sent: (size) => void (sent += size) });
+ * await copyString("hello", counted);
+ * await counted.close();
+ * assertEquals([(await readAll(server)).length, sent], [5, 5]);
+ * await server.close();
+ * ```
+ */
+export function wrapConnection(connection: StreamSocket, hooks: ConnectionHooks): StreamSocket;
+export function wrapConnection(connection: Connection, hooks: ConnectionHooks): Connection;
+export function wrapConnection(connection: Connection, hooks: ConnectionHooks): Connection {
+  checkShape("wrap a connection", "connection", "a Connection", connection, "read", "write", "shutdown", "close");
+  checkHooks("wrap a connection", hooks, "check", "received", "sent", "closed");
+  const { closed } = hooks ?? {};
+  return connectionWith(
+    connection,
+    hooks ?? {},
+    closed && new Lifetime(closed, () => describeAddress(connection.peer)),
+  );
+}
+
+/** {@linkcode wrapConnection} for what has an owner. */
+export function connectionWith<C extends Connection>(
+  connection: C,
+  hooks: ConnectionHooks,
+  lifetime: Lifetime | undefined,
+): C {
+  return new WrappedConnection(connection, hooks, lifetime) as Partial<Connection> as C;
+}

@@ -1,0 +1,213 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { checkShape, hideClass } from "../../base/internal.ts";
+import { isBytes, lengthOf, rejection, silenced } from "../../flow/internal.ts";
+import { refused } from "../../switch/internal.ts";
+import {
+  checkDatagramAddress,
+  type Datagram,
+  type DatagramAddress,
+  type DatagramSocket,
+  describeAddress,
+  type ReceivedDatagram,
+  type SocketOptionName,
+  type SocketOptionTypes,
+} from "../internal.ts";
+import { checkHooks } from "./_hooks.ts";
+import { Lifetime } from "./_lifetime.ts";
+
+/** What {@linkcode DatagramHooks.check} is asked about. */
+export type DatagramOperation = "send" | "receive" | "setOption" | "getOption";
+
+/**
+ * What a wrapper of a datagram socket adds. Each hook is optional, is read once, and is called as a plain function, without `this`.
+ */
+export interface DatagramHooks {
+  /**
+   * Called before each operation, which it refuses by throwing: nothing has been done then. `close` is never refused.
+   *
+   * @param operation What is to be done.
+   * @param to Where a datagram is to be sent, if that is the operation and an address is known. It is frozen.
+   */
+  check?: ((operation: DatagramOperation, to: DatagramAddress | undefined) => void) | undefined;
+  /** Called for each datagram that was sent, with its size in bytes, which may be 0. It must not throw. */
+  sent?: ((size: number, to: DatagramAddress | undefined) => void) | undefined;
+  /** Called for each datagram that was received, with how many bytes the caller got, which may be 0. It must not throw. */
+  received?: ((size: number, from: DatagramAddress) => void) | undefined;
+  /**
+   * Called exactly once, when the socket was closed through the wrapper. Where {@linkcode wrapNet} made the wrapper it is also called
+   * when the switch that owns the socket has ended. What it returns is awaited by `close` and by the switch.
+   */
+  closed?: (() => unknown) | undefined;
+}
+
+/** A datagram socket with hooks. */
+class WrappedDatagramSocket implements DatagramSocket {
+  static {
+    hideClass(this);
+  }
+
+  readonly #inner: DatagramSocket;
+  readonly #check: DatagramHooks["check"];
+  readonly #sent: DatagramHooks["sent"];
+  readonly #received: DatagramHooks["received"];
+  readonly #lifetime: Lifetime | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(inner: DatagramSocket, hooks: DatagramHooks, lifetime: Lifetime | undefined) {
+    const { check, sent, received } = hooks;
+    this.#inner = inner;
+    this.#check = check;
+    this.#sent = sent;
+    this.#received = received;
+    this.#lifetime = lifetime;
+    Object.freeze(this);
+  }
+
+  get local(): DatagramAddress {
+    return this.#inner.local;
+  }
+
+  get remote(): DatagramAddress | undefined {
+    return this.#inner.remote;
+  }
+
+  get dropped(): number | undefined {
+    return this.#inner.dropped;
+  }
+
+  send(data: Uint8Array | readonly Uint8Array[], to?: DatagramAddress): Promise<void> {
+    try {
+      // Read once: what is checked is what is sent to.
+      const target = to === undefined ? undefined : checkDatagramAddress(to);
+      const pieces = Array.isArray(data) ? [...data as readonly Uint8Array[]] : data as Uint8Array;
+      const place = target ?? this.remote;
+      const refusal = this.#refuse("send", place);
+      if (refusal !== undefined) return refusal;
+      const size = sizeOf(pieces); // now, for the caller may reuse the memory
+      const sent = this.#sent;
+      const sending = this.#inner.send(pieces, target);
+      return sent === undefined ? sending : silenced(Promise.resolve(sending), () => sent(size, place));
+    } catch (error) {
+      return rejection(error);
+    }
+  }
+
+  recv(buffer: Uint8Array): Promise<ReceivedDatagram> {
+    const refusal = this.#refuse("receive");
+    if (refusal !== undefined) return refusal;
+    const received = this.#received;
+    const receiving = this.#inner.recv(buffer);
+    return received === undefined ? receiving : silenced(Promise.resolve(receiving), (datagram) => {
+      received(datagram.size, datagram.from);
+      return datagram;
+    });
+  }
+
+  recvMany(): Promise<Datagram[]> {
+    const refusal = this.#refuse("receive");
+    if (refusal !== undefined) return refusal;
+    const received = this.#received;
+    const receiving = this.#inner.recvMany();
+    return received === undefined ? receiving : silenced(Promise.resolve(receiving), (datagrams) => {
+      for (const { data, from } of datagrams) received(lengthOf(data), from);
+      return datagrams;
+    });
+  }
+
+  setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
+    const check = this.#check;
+    check?.("setOption", undefined);
+    this.#inner.setOption(name, value);
+  }
+
+  getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
+    const check = this.#check;
+    check?.("getOption", undefined);
+    return this.#inner.getOption(name);
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#inner.close();
+    } finally {
+      await this.#lifetime?.end();
+    }
+  }
+
+  /** The rejection to return, if the operation may not begin. */
+  #refuse(operation: DatagramOperation, to?: DatagramAddress): Promise<never> | undefined {
+    const check = this.#check;
+    if (check === undefined) return undefined; // what is inside looks at the scope
+    const refusal = refused();
+    if (refusal !== undefined) return refusal;
+    try {
+      check(operation, to);
+      return undefined;
+    } catch (error) {
+      return rejection(error);
+    }
+  }
+}
+
+function sizeOf(data: Uint8Array | readonly Uint8Array[]): number {
+  const pieces: readonly Uint8Array[] = Array.isArray(data) ? data : [data];
+  return pieces.reduce((size, piece) => isBytes(piece) ? size + lengthOf(piece) : size, 0);
+}
+
+/**
+ * Wraps a datagram socket: each datagram and its address is told to the hooks.
+ *
+ * The wrapper is frozen and leads to nothing inside. It owns nothing: whoever owns the socket still closes it.
+ *
+ * @typeParam A The kind of address.
+ * @param socket What to wrap.
+ * @param hooks What to add.
+ * @returns The wrapper.
+ * @throws {TypeError} When `socket` is not a datagram socket, or a hook is not a function.
+ *
+ * @example Sending to one port only
+ * ```ts
+ * import { NetError, Switch, udp } from "@sluice/io";
+ * import { memoryNet } from "@sluice/io/net/testing";
+ * import { wrapDatagramSocket } from "@sluice/io/net/wrap";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await Switch.run(async (sw) => {
+ *   const socket = wrapDatagramSocket(await memoryNet().datagramSocket(sw, "udp4"), {
+ *     check(operation, to) {
+ *       if (operation !== "send" || (to?.transport === "udp" && to.port === 53)) return;
+ *       throw new NetError("permission_denied", { operation: "send", address: to });
+ *     },
+ *   });
+ *   await assertRejects(() => socket.send(new Uint8Array(1), udp("127.0.0.1", 54)), NetError);
+ * });
+ * ```
+ */
+export function wrapDatagramSocket<A extends DatagramAddress>(
+  socket: DatagramSocket<A>,
+  hooks: DatagramHooks,
+): DatagramSocket<A> {
+  const action = "wrap a datagram socket";
+  checkShape(action, "socket", "a DatagramSocket", socket, "send", "recv", "recvMany", "close");
+  checkHooks(action, hooks, "check", "sent", "received", "closed");
+  const { closed } = hooks ?? {};
+  return datagramSocketWith(socket, hooks ?? {}, closed && new Lifetime(closed, () => describeAddress(socket.local)));
+}
+
+/** {@linkcode wrapDatagramSocket} for what has an owner. */
+export function datagramSocketWith<A extends DatagramAddress>(
+  socket: DatagramSocket<A>,
+  hooks: DatagramHooks,
+  lifetime: Lifetime | undefined,
+): DatagramSocket<A> {
+  return new WrappedDatagramSocket(socket, hooks, lifetime) as DatagramSocket as DatagramSocket<A>;
+}

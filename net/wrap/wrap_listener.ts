@@ -1,0 +1,204 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { checkShape, hideClass } from "../../base/internal.ts";
+import { rejection } from "../../flow/internal.ts";
+import { type Clock, refusedFor, type Switch } from "../../switch/internal.ts";
+import {
+  describeAddress,
+  labelled,
+  type ListeningSocket,
+  type SocketOptionName,
+  type SocketOptionTypes,
+  type StreamAddress,
+  type StreamSocket,
+} from "../internal.ts";
+import { Accepting } from "./_accepting.ts";
+import { checkHooks } from "./_hooks.ts";
+import { Lifetime, openWrapped, runAround } from "./_lifetime.ts";
+import { type ConnectionHooks, connectionWith } from "./wrap_connection.ts";
+
+/** What {@linkcode ListenerHooks.check} is asked about. */
+export type ListenerOperation = "accept" | "setOption" | "getOption";
+
+/** What a wrapper of a listener adds. Each hook is optional, is read once, and is called as a plain function, without `this`. */
+export interface ListenerHooks {
+  /** Called before each operation, which it refuses by throwing. `close` is never refused. */
+  check?: ((operation: ListenerOperation) => void) | undefined;
+  /**
+   * Called around each accept. It may do something before, after or instead, and throw.
+   *
+   * @param next Accepts a connection, wrapped where hooks are given. If the accept hook fails later, the connection is aborted.
+   * @param sw The switch that is to own the connection.
+   */
+  accept?:
+    | ((next: (hooks?: ConnectionHooks) => Promise<StreamSocket>, sw: Switch) => Promise<StreamSocket>)
+    | undefined;
+  /**
+   * Called exactly once, when the listener was closed through the wrapper. Where {@linkcode wrapNet} made the wrapper it is also
+   * called when the switch that owns the listener has ended. What it returns is awaited by `close` and by the switch.
+   */
+  closed?: (() => unknown) | undefined;
+}
+
+/** The members that a wrapper has where the inner listener has them: one function for all wrappers. */
+let members: {
+  overflow(this: WrappedListener): Promise<void>;
+  stopListening(this: WrappedListener): Promise<void>;
+};
+
+/** A listener with hooks. */
+class WrappedListener implements ListeningSocket {
+  static {
+    hideClass(this);
+    members = {
+      async overflow() {
+        await this.#inner.overflow?.();
+      },
+      async stopListening() {
+        await this.#inner.stopListening?.();
+      },
+    };
+  }
+
+  readonly #inner: ListeningSocket;
+  readonly #check: ListenerHooks["check"];
+  readonly #accepting: Accepting | undefined;
+  readonly #lifetime: Lifetime | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(inner: ListeningSocket, hooks: ListenerHooks, lifetime: Lifetime | undefined) {
+    const { check, accept } = hooks;
+    this.#inner = inner;
+    this.#check = check;
+    this.#accepting = accept && new Accepting(
+      (sw) =>
+        runAround<StreamSocket, ConnectionHooks>((hooks) => this.#acceptOne(sw, hooks), (next) => accept(next, sw)),
+      labelled(inner.address),
+    );
+    this.#lifetime = lifetime;
+    Object.assign(
+      this,
+      typeof inner.overflow === "function" && { overflow: members.overflow },
+      typeof inner.stopListening === "function" && { stopListening: members.stopListening },
+    );
+    Object.freeze(this);
+  }
+
+  get address(): StreamAddress {
+    return this.#inner.address;
+  }
+
+  get clock(): Clock | undefined {
+    return this.#inner.clock;
+  }
+
+  get dropped(): number | undefined {
+    return this.#inner.dropped;
+  }
+
+  accept(sw: Switch): Promise<StreamSocket> {
+    try {
+      const refusal = refusedFor(sw, "accept");
+      if (refusal !== undefined) return refusal;
+      const check = this.#check;
+      check?.("accept");
+      return this.#accepting?.next(sw) ?? this.#inner.accept(sw);
+    } catch (error) {
+      return rejection(error);
+    }
+  }
+
+  async #acceptOne(sw: Switch, hooks: ConnectionHooks | undefined): Promise<StreamSocket> {
+    if (hooks === undefined) return await this.#inner.accept(sw);
+    return await openWrapped(sw, {
+      operation: "accept",
+      name: () => describeAddress(this.address),
+      closed: hooks.closed,
+      open: async () => await this.#inner.accept(sw),
+      wrap: (connection, lifetime) => connectionWith(connection, hooks, lifetime),
+    });
+  }
+
+  setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
+    const check = this.#check;
+    check?.("setOption");
+    this.#inner.setOption(name, value);
+  }
+
+  getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
+    const check = this.#check;
+    check?.("getOption");
+    return this.#inner.getOption(name);
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      this.#accepting?.close();
+      await this.#inner.close();
+    } finally {
+      await this.#lifetime?.end();
+    }
+  }
+}
+
+/**
+ * Wraps a listener, and the connections that it accepts.
+ *
+ * The wrapper is frozen and leads to nothing inside. It owns nothing: whoever owns the listener still closes it.
+ *
+ * @typeParam A The kind of address.
+ * @param listener What to wrap.
+ * @param hooks What to add.
+ * @returns The wrapper.
+ * @throws {TypeError} When `listener` is not a listener, or a hook is not a function.
+ *
+ * @example Counting connections
+ * ```ts
+ * import { both, Switch, tcp } from "@sluice/io";
+ * import { memoryNet } from "@sluice/io/net/testing";
+ * import { wrapListener } from "@sluice/io/net/wrap";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await Switch.run(async (sw) => {
+ *   const net = memoryNet();
+ *   let open = 0;
+ *   const counted = wrapListener(await net.listen(sw, tcp("127.0.0.1", 80)), {
+ *     accept: async (next) => {
+ *       const connection = await next({ closed: () => open-- });
+ *       open++;
+ *       return connection;
+ *     },
+ *   });
+ *   const [connection] = await both(() => counted.accept(sw), () => net.connect(sw, counted.address));
+ *   assertEquals(open, 1);
+ *   await connection.close();
+ *   assertEquals(open, 0);
+ * });
+ * ```
+ */
+export function wrapListener<A extends StreamAddress>(
+  listener: ListeningSocket<A>,
+  hooks: ListenerHooks,
+): ListeningSocket<A> {
+  checkShape("wrap a listener", "listener", "a ListeningSocket", listener, "accept", "close");
+  checkHooks("wrap a listener", hooks, "check", "accept", "closed");
+  const { closed } = hooks ?? {};
+  return listenerWith(listener, hooks ?? {}, closed && new Lifetime(closed, () => describeAddress(listener.address)));
+}
+
+/** {@linkcode wrapListener} for what has an owner. */
+export function listenerWith<A extends StreamAddress>(
+  listener: ListeningSocket<A>,
+  hooks: ListenerHooks,
+  lifetime: Lifetime | undefined,
+): ListeningSocket<A> {
+  return new WrappedListener(listener, hooks, lifetime) as ListeningSocket as ListeningSocket<A>;
+}

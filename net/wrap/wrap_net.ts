@@ -1,0 +1,283 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { checkOptions, checkShape } from "../../base/internal.ts";
+import { operation } from "../../flow/internal.ts";
+import { checkIsSwitch, refused, refusedFor, type Switch } from "../../switch/internal.ts";
+import {
+  type AddrInfoOptions,
+  checkDatagramAddress,
+  checkIpEndpoint,
+  checkStreamAddress,
+  checkTargetAddress,
+  type ConnectOptions,
+  type DatagramAddress,
+  type DatagramOptions,
+  type DatagramSocket,
+  describeAddress,
+  type HostAddress,
+  type IpAddress,
+  type ListeningSocket,
+  type ListenOptions,
+  type Net,
+  type ServiceRecord,
+  type StreamAddress,
+  type StreamSocket,
+  type TcpAddress,
+  type UdpAddress,
+} from "../internal.ts";
+import { checkHooks } from "./_hooks.ts";
+import { openWrapped, runAround } from "./_lifetime.ts";
+import { type ConnectionHooks, connectionWith } from "./wrap_connection.ts";
+import { type DatagramHooks, datagramSocketWith } from "./wrap_datagram_socket.ts";
+import { type ListenerHooks, listenerWith } from "./wrap_listener.ts";
+
+/**
+ * What a wrapper of a network adds. Each hook is optional, is read once, and is called as a plain function, without `this`, around one method
+ * of the network.
+ *
+ * A hook gets `next`, which does what was asked for, and what it was asked for: addresses and options are copies, which were checked and
+ * are frozen, so that what a hook has judged is what happens. It refuses by throwing before `next`, changes nothing by returning
+ * `next()`, and may do something of its own instead. The hooks that it hands to `next` are those of what is opened. If it throws after `next`, what that has opened is
+ * closed at once.
+ *
+ * Hooks are called only for a switch that can own something new, and in a scope that is not cancelled.
+ */
+export interface NetHooks {
+  /** Called around `connect`. With the name of a host, the network inside looks it up. */
+  connect?:
+    | ((
+      next: (hooks?: ConnectionHooks) => Promise<StreamSocket>,
+      target: StreamAddress | HostAddress,
+      options: ConnectOptions,
+      sw: Switch,
+    ) => Promise<StreamSocket>)
+    | undefined;
+  /** Called around `listen`. */
+  listen?:
+    | ((
+      next: (hooks?: ListenerHooks) => Promise<ListeningSocket>,
+      address: StreamAddress,
+      options: ListenOptions,
+      sw: Switch,
+    ) => Promise<ListeningSocket>)
+    | undefined;
+  /** Called around `datagramSocket`. */
+  datagramSocket?:
+    | ((
+      next: (hooks?: DatagramHooks) => Promise<DatagramSocket>,
+      address: DatagramAddress | "udp4" | "udp6",
+      options: DatagramOptions,
+      sw: Switch,
+    ) => Promise<DatagramSocket>)
+    | undefined;
+  /** Called around `getAddrInfo`. */
+  getAddrInfo?:
+    | ((
+      next: () => Promise<(TcpAddress | UdpAddress)[]>,
+      name: string,
+      options: AddrInfoOptions,
+    ) => Promise<(TcpAddress | UdpAddress)[]>)
+    | undefined;
+  /** Called around `getNameInfo`. */
+  getNameInfo?:
+    | ((
+      next: () => Promise<{ hostname: string; service: string }>,
+      address: TcpAddress | UdpAddress,
+    ) => Promise<{ hostname: string; service: string }>)
+    | undefined;
+  /** Called around `getServices`. */
+  getServices?: ((next: () => Promise<ServiceRecord[]>, name: string) => Promise<ServiceRecord[]>) | undefined;
+  /** Called around `addresses`. */
+  addresses?:
+    | ((
+      next: () => AsyncIterable<readonly IpAddress[]>,
+      name: string,
+    ) => AsyncIterable<readonly IpAddress[]>)
+    | undefined;
+}
+
+/** A network whose names can be looked up family by family. */
+interface WithAddresses {
+  addresses(name: string): AsyncIterable<readonly IpAddress[]>;
+}
+
+/**
+ * Wraps a network: confinement, metering, revocation, observation and limits are each a few hooks.
+ *
+ * The result is frozen and leads to nothing inside. It has the features and the clock of the network. What is opened keeps its owner, its fast
+ * paths and its options; what has no hooks is not wrapped.
+ *
+ * @param net What to wrap: any network, other wrappers included.
+ * @param hooks What to add.
+ * @returns The wrapper.
+ * @throws {TypeError} When `net` is not a network, or a hook is not a function.
+ *
+ * @example A network that only connects to one port
+ * ```ts
+ * import { type Net, NetError } from "@sluice/io";
+ * import { wrapNet } from "@sluice/io/net/wrap";
+ *
+ * function httpsOnly(net: Net): Net {
+ *   return wrapNet(net, {
+ *     async connect(next, target) {
+ *       if (target.transport === "unix" || target.port !== 443) {
+ *         throw new NetError("permission_denied", { operation: "connect", address: target });
+ *       }
+ *       return await next();
+ *     },
+ *   });
+ * }
+ * ```
+ *
+ * @example A network that counts what is sent
+ * ```ts
+ * import type { Net } from "@sluice/io";
+ * import { wrapNet } from "@sluice/io/net/wrap";
+ *
+ * function counted(net: Net): { net: Net; sent(): number } {
+ *   let total = 0;
+ *   const sent = (size: number) => void (total += size);
+ *   return {
+ *     net: wrapNet(net, {
+ *       connect: (next) => next({ sent }),
+ *       listen: (next) => next({ accept: (next) => next({ sent }) }),
+ *       datagramSocket: (next) => next({ sent }),
+ *     }),
+ *     sent: () => total,
+ *   };
+ * }
+ * ```
+ */
+export function wrapNet(net: Net, hooks: NetHooks): Net {
+  checkShape("wrap a network", "net", "a Net", net, "connect", "listen", "datagramSocket", "getAddrInfo");
+  checkHooks(
+    "wrap a network",
+    hooks,
+    "connect",
+    "listen",
+    "datagramSocket",
+    "getAddrInfo",
+    "getNameInfo",
+    "getServices",
+    "addresses",
+  );
+  const around = { ...hooks };
+  const inner: Net & Partial<WithAddresses> = net;
+
+  async function connect(
+    sw: Switch,
+    target: StreamAddress | HostAddress,
+    options: ConnectOptions | undefined,
+  ): Promise<StreamSocket> {
+    checkIsSwitch(sw, "connect");
+    const to = checkTargetAddress(target);
+    const { bindTo, ...others } = checkOptions("connect", options);
+    const given = frozen({ ...others, bindTo: bindTo && checkStreamAddress(bindTo) });
+    const refusal = refusedFor(sw, "connect");
+    if (refusal !== undefined) return await refusal;
+    const dial = async () => await net.connect(sw, to, given);
+    const open = async (hooks: ConnectionHooks | undefined) =>
+      hooks === undefined ? await dial() : await openWrapped(sw, {
+        operation: "connect",
+        name: () => describeAddress(to),
+        closed: hooks.closed,
+        open: dial,
+        wrap: (connection, lifetime) => connectionWith(connection, hooks, lifetime),
+      });
+    const hook = around.connect;
+    return await (hook === undefined ? dial() : runAround(open, (next) => hook(next, to, given, sw)));
+  }
+
+  async function listen(
+    sw: Switch,
+    address: StreamAddress,
+    options: ListenOptions | undefined,
+  ): Promise<ListeningSocket> {
+    checkIsSwitch(sw, "listen");
+    const at = checkStreamAddress(address);
+    const given = frozen({ ...checkOptions("listen", options) });
+    const refusal = refusedFor(sw, "listen");
+    if (refusal !== undefined) return await refusal;
+    const start = async () => await net.listen(sw, at, given);
+    const open = async (hooks: ListenerHooks | undefined) =>
+      hooks === undefined ? await start() : await openWrapped(sw, {
+        operation: "listen",
+        name: () => describeAddress(at),
+        closed: hooks.closed,
+        open: start,
+        wrap: (listener, lifetime) => listenerWith(listener, hooks, lifetime),
+      });
+    const hook = around.listen;
+    return await (hook === undefined ? start() : runAround(open, (next) => hook(next, at, given, sw)));
+  }
+
+  async function datagramSocket(
+    sw: Switch,
+    address: DatagramAddress | "udp4" | "udp6",
+    options: DatagramOptions | undefined,
+  ): Promise<DatagramSocket> {
+    const action = "open a datagram socket";
+    checkIsSwitch(sw, action);
+    const at = address === "udp4" || address === "udp6" ? address : checkDatagramAddress(address);
+    const { remote, ...others } = checkOptions(action, options);
+    const given = frozen({ ...others, remote: remote && checkDatagramAddress(remote) });
+    const refusal = refusedFor(sw, "bind");
+    if (refusal !== undefined) return await refusal;
+    const bind = async (): Promise<DatagramSocket> => await net.datagramSocket(sw, at, given);
+    const open = async (hooks: DatagramHooks | undefined) =>
+      hooks === undefined ? await bind() : await openWrapped(sw, {
+        operation: "bind",
+        name: () => typeof at === "string" ? at : describeAddress(at),
+        closed: hooks.closed,
+        open: bind,
+        wrap: (socket, lifetime) => datagramSocketWith(socket, hooks, lifetime),
+      });
+    const hook = around.datagramSocket;
+    return await (hook === undefined ? bind() : runAround(open, (next) => hook(next, at, given, sw)));
+  }
+
+  return Object.freeze({
+    connect: (sw: Switch, target: StreamAddress | HostAddress, options?: ConnectOptions) =>
+      operation(() => connect(sw, target, options)),
+    listen: <A extends StreamAddress>(sw: Switch, address: A, options?: ListenOptions) =>
+      operation(() => listen(sw, address, options) as Promise<ListeningSocket> as Promise<ListeningSocket<A>>),
+    datagramSocket: <A extends DatagramAddress>(sw: Switch, address: A | "udp4" | "udp6", options?: DatagramOptions) =>
+      operation(() => datagramSocket(sw, address, options) as Promise<DatagramSocket> as Promise<DatagramSocket<A>>),
+    getAddrInfo: (name: string, options?: AddrInfoOptions) =>
+      operation(async () => {
+        const { getAddrInfo: hook } = around;
+        if (hook === undefined || typeof name !== "string") return await net.getAddrInfo(name, options);
+        const given = frozen({ ...checkOptions("look up a host", options) });
+        return await (refused() ?? hook(async () => await net.getAddrInfo(name, given), name, given));
+      }),
+    getNameInfo: (address: TcpAddress | UdpAddress) =>
+      operation(async () => {
+        const { getNameInfo: hook } = around;
+        if (hook === undefined) return await net.getNameInfo(address);
+        const given = checkIpEndpoint(address);
+        return await (refused() ?? hook(async () => await net.getNameInfo(given), given));
+      }),
+    getServices: (name: string) =>
+      operation(async () => {
+        const { getServices: hook } = around;
+        if (hook === undefined || typeof name !== "string") return await net.getServices(name);
+        return await (refused() ?? hook(async () => await net.getServices(name), name));
+      }),
+    addresses: (name: string) => {
+      const { addresses: hook } = around;
+      const next = () => (inner as WithAddresses).addresses(name);
+      return hook === undefined || typeof name !== "string" ? next() : hook(next, name);
+    },
+    get features() {
+      return new Set(net.features); // a set of one's own: a Set cannot be frozen
+    },
+    get clock() {
+      return net.clock;
+    },
+  });
+}
+
+/** What a hook judges, and nobody changes afterwards. */
+function frozen<T extends object>(options: T): Readonly<T> {
+  return Object.freeze(options);
+}
