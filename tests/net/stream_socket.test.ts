@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { BusyError, Cancelled, ClosedError, copyString, first, Switch, writeAll, yieldNow } from "../../mod.ts";
 import { lend, type LendingSource } from "../../flow/provider.ts";
-import { bytesOf } from "../_helpers.ts";
+import { openCounts } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
 import { fakeSocket, FakeStream } from "./_fake_provider.ts";
 import { assertNetError, called, microtasks, signal } from "./_helpers.ts";
@@ -600,5 +600,8 @@ test("close() rejects, now and again, with what the backend throws", async () =>
       throw error;
     };
     for (let i = 0; i < 2; i++) assertEquals(await socket.close().catch((reason) => reason), error);
+    assertEquals(openCounts().sockets, 1);
+    stream.tellClosed();
+    assertEquals(openCounts().sockets, 0);
   });
 });

@@ -9,8 +9,6 @@ import { systemProvider } from "../../net/backends/auto.ts";
 import { queryServers } from "../../net/backends/dns/_client.ts";
 import { attempt, guard } from "../../base/_guard.ts";
 import type { ProviderListener, ProviderStream } from "../../net/provider/provider.ts";
-import { openCounts } from "../../net/testing/mod.ts";
-import { until } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { type Signal, signal } from "../net/_helpers.ts";
 
@@ -188,14 +186,15 @@ for (const event of ["message", "error"] as const) {
   test(`an exception in the '${event}' callback of a DNS question over UDP ends the question`, async () => {
     const server = createSocket("udp4");
     await new Promise<void>((resolve) => server.bind(0, "127.0.0.1", resolve));
-    const before = openCounts();
+    let closed = false;
     const args = event === "message" ? [new Uint8Array(1), poison] : [boom];
     await replaced(DatagramSocket.prototype, "connect", (connect) =>
       function (...all) {
+        this.once("close", () => closed = true);
         setTimeout(() => this.emit(event, ...args), 1);
         return connect.apply(this, all);
       }, async () => assertEquals(await ask(server.address().port), boom));
-    await until(() => openCounts().sockets === before.sockets);
+    await until(() => closed);
     server.close();
   });
 }
@@ -226,13 +225,16 @@ for (const [event, argument] of [["data", poison], ["error", poison]] as const) 
     const streams: Socket[] = [];
     const tcpServer = createServer((stream) => streams.push(stream.on("error", () => {})));
     await new Promise<void>((resolve) => tcpServer.listen(port, host, resolve));
-    const before = openCounts();
+    let closed = false;
     await replaced(Socket.prototype, "write", (write) =>
       function (...all) {
-        if (this.connecting) setTimeout(() => this.emit(event, argument), 1); // not standard output
+        if (this.connecting) { // not standard output
+          this.once("close", () => closed = true);
+          setTimeout(() => this.emit(event, argument), 1);
+        }
         return write.apply(this, all);
       }, async () => assertEquals(await ask(port, host), boom));
-    await until(() => openCounts().sockets === before.sockets);
+    await until(() => closed);
     udpServer.close();
     for (const stream of streams) stream.destroy();
     await new Promise((resolve) => tcpServer.close(resolve));

@@ -1,0 +1,379 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { give, type GivingSink, lend, type LendingSource } from "../../../flow/provider.ts";
+import {
+  both,
+  Cancelled,
+  ClosedError,
+  type Connection,
+  copy,
+  copyString,
+  first,
+  nullFlow,
+  readAll,
+  type StreamSocket,
+  Switch,
+  tcp,
+  withBufWriter,
+  yieldNow,
+} from "../../../mod.ts";
+import { socketPair } from "../../../net/testing/mod.ts";
+import { type ConnectionHooks, wrapConnection } from "../../../net/wrap/mod.ts";
+import { test } from "../../_test.ts";
+import { bytes, text } from "../_helpers.ts";
+import { secured, serverOptions } from "../tls/_helpers.ts";
+import { tlsServer } from "../../../net/tls/mod.ts";
+
+type Fast = StreamSocket & LendingSource & GivingSink;
+
+/** A wrapped end of a connection in memory, and what its hooks were told. */
+function wrapped(hooks: ConnectionHooks = {}): { flow: Fast; inner: StreamSocket; peer: StreamSocket; told: string[] } {
+  const [inner, peer] = socketPair();
+  const told: string[] = [];
+  const flow = wrapConnection(inner, {
+    received: (size) => void told.push(`received ${size}`),
+    sent: (size) => void told.push(`sent ${size}`),
+    closed: () => told.push("closed"),
+    ...hooks,
+  }) as Fast;
+  return { flow, inner, peer, told };
+}
+
+/** A connection of a user, with nothing but what it must have. */
+function plain(hooks: Partial<Connection> & Record<symbol, unknown> = {}): Connection {
+  return {
+    local: tcp("10.0.0.1", 1),
+    peer: tcp("10.0.0.2", 2),
+    read: () => Promise.resolve(null),
+    write: (bytes: Uint8Array) => Promise.resolve(bytes.length),
+    shutdown: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+    ...hooks,
+  } as Connection;
+}
+
+class Refused extends Error {}
+
+const operations: Record<string, (flow: Fast) => unknown> = {
+  "read()": (flow) => flow.read(new Uint8Array(9)),
+  "[lend]()": (flow) => flow[lend]((bytes) => Promise.resolve(bytes.length)),
+  "write()": (flow) => flow.write(bytes("hello")),
+  "[give]()": (flow) => flow[give]([bytes("hello")]),
+  "setOption()": async (flow) => await flow.setOption("TCP_NODELAY", true),
+  "getOption()": async (flow) => await flow.getOption("TCP_NODELAY"),
+};
+
+for (const [name, operate] of Object.entries(operations)) {
+  test(`wrapConnection(): check refuses ${name}, and nothing has been done`, async () => {
+    const refusal = new Refused("Cannot use this");
+    const { flow, peer, told } = wrapped({
+      check: () => {
+        throw refusal;
+      },
+    });
+    await copyString("waiting", peer);
+    assertStrictEquals(await assertRejects(async () => await operate(flow), Refused), refusal);
+    assertEquals(told, []);
+    assertEquals(await first(() => peer.read(new Uint8Array(9)), () => yieldNow()), undefined);
+    await flow.close();
+    await peer.close();
+  });
+}
+
+test("wrapConnection(): check is told of the operation", async () => {
+  const asked: string[] = [];
+  const { flow, peer } = wrapped({ check: (operation) => void asked.push(operation) });
+  await copyString("more than one read takes", peer);
+  for (const operate of Object.values(operations)) await Promise.resolve(operate(flow)).catch(() => {});
+  assertEquals(asked, ["read", "read", "write", "write", "setOption", "getOption"]);
+  await peer.close();
+  await flow.close();
+});
+
+test("wrapConnection(): what was refused is still there when it is allowed again", async () => {
+  let allowed = false;
+  const { flow, peer, told } = wrapped({
+    check: () => {
+      if (!allowed) throw new Refused("Cannot use this");
+    },
+  });
+  await copyString("hello", peer);
+  await assertRejects(() => flow.read(new Uint8Array(9)), Refused);
+  allowed = true;
+  const buffer = new Uint8Array(9);
+  assertEquals(text(buffer.subarray(0, await flow.read(buffer) ?? 0)), "hello");
+  assertEquals(told, ["received 5"]);
+  await flow.close();
+  await peer.close();
+});
+
+test("wrapConnection(): shutdown(), close() and abort() are never refused", async () => {
+  const check = () => {
+    throw new Refused("Cannot use this");
+  };
+  const { flow, peer } = wrapped({ check });
+  await flow.shutdown("send");
+  assertEquals((await readAll(peer)).length, 0);
+  await flow.close();
+  await peer.close();
+  const other = wrapped({ check });
+  other.flow.abort();
+  await other.peer.close();
+});
+
+test("wrapConnection() has the fast paths, abort and options of what it wraps, and no others", () => {
+  const members = ["abort", "setOption", "getOption", lend, give] as const;
+  const bare: object = wrapConnection(plain(), {});
+  for (const member of members) assert(!(member in bare), String(member));
+  for (const member of members) {
+    const one: object = wrapConnection(plain({ [member]: () => {} } as never), {});
+    for (const other of members) assertEquals(other in one, other === member, String(other));
+  }
+});
+
+test("wrapConnection() over a connection without fast paths is one that copy() and withBufWriter() can use", async () => {
+  const told: string[] = [];
+  const parts = ["hello ", "world"];
+  let taken = "";
+  const flow = wrapConnection(
+    plain({
+      read(buffer) {
+        const part = parts.shift();
+        if (part !== undefined) buffer.set(bytes(part));
+        return Promise.resolve(part?.length ?? null);
+      },
+      write(bytes) {
+        taken += text(bytes.subarray(0, 4));
+        return Promise.resolve(Math.min(bytes.length, 4));
+      },
+    }),
+    { received: (size) => void told.push(`received ${size}`), sent: (size) => void told.push(`sent ${size}`) },
+  );
+  assertEquals(await copy(flow, nullFlow), 11);
+  await withBufWriter(flow, (writer) => writer.string("goodbye"));
+  assertEquals(taken, "goodbye");
+  assertEquals(told, ["received 6", "received 5", "sent 4", "sent 3"]);
+});
+
+const endings: Record<string, (flow: StreamSocket) => unknown> = {
+  "close()": (flow) => flow.close(),
+  "abort()": (flow) => flow.abort(),
+  "disposing": (flow) => flow[Symbol.asyncDispose](),
+  "two closes at once": (flow) => both(() => flow.close(), () => flow.close()),
+  "close() and then abort()": async (flow) => {
+    await flow.close();
+    flow.abort();
+  },
+  "abort() and then close()": async (flow) => {
+    flow.abort();
+    await flow.close();
+  },
+  "abort() while it closes": async (flow) => {
+    const closing = flow.close();
+    flow.abort();
+    await closing;
+  },
+};
+
+for (const [name, end] of Object.entries(endings)) {
+  test(`wrapConnection(): closed is called exactly once after ${name}`, async () => {
+    const { flow, peer, told } = wrapped();
+    await end(flow);
+    assertEquals(told, ["closed"]);
+    await flow.close();
+    await flow.close();
+    assertEquals(told, ["closed"]);
+    await assertRejects(() => flow.write(bytes("x")), ClosedError);
+    await peer.close();
+  });
+}
+
+test("wrapConnection(): closed is called when the close fails too, and close() waits for what it returns", async () => {
+  const order: string[] = [];
+  const error = new Error("Cannot close");
+  const flow = wrapConnection(plain({ close: () => Promise.reject(error) }), {
+    closed: async () => {
+      await yieldNow();
+      order.push("closed");
+    },
+  });
+  assertStrictEquals(await assertRejects(() => flow.close(), Error), error);
+  assertEquals(order, ["closed"]);
+});
+
+test("wrapConnection(): close() throws what closed throws, after an abort too", async () => {
+  const { flow, peer } = wrapped({
+    closed: () => {
+      throw new Refused("Cannot be told");
+    },
+  });
+  flow.abort();
+  await assertRejects(() => flow.close(), Refused);
+  await assertRejects(() => flow.close(), Refused);
+  await peer.close();
+});
+
+test("wrapConnection() counts what a borrower took, and nothing for one that throws or lies", async () => {
+  const { flow, peer, told } = wrapped();
+  await copyString("hello", peer);
+  await assertRejects(() => flow[lend](() => Promise.reject(new Refused("Cannot take"))), Refused);
+  await assertRejects(() =>
+    flow[lend](() => {
+      throw new Refused("Cannot take");
+    }), Refused);
+  for (const lie of [6, -1, 0.5, NaN]) await assertRejects(() => flow[lend](() => lie), RangeError);
+  assertEquals(await flow[lend](() => 0), 0);
+  assertEquals(told, []);
+  await flow[lend](() => Promise.resolve(2));
+  await flow[lend](() => 1);
+  assertEquals(told, ["received 2", "received 1"]);
+  await flow.close();
+  await peer.close();
+});
+
+test("wrapConnection() counts what was taken before a cancellation, and no more", async () => {
+  const { flow, peer, told } = wrapped();
+  const large = new Uint8Array(200_000);
+  const written = await first(async () => {
+    let done = 0;
+    try {
+      while (done < large.length) done += await flow.write(large.subarray(done));
+    } catch (error) {
+      assert(error instanceof Cancelled);
+    }
+    return done;
+  }, async () => {
+    for (let i = 0; i < 5; i++) await yieldNow();
+    return undefined;
+  });
+  assertEquals(written, undefined);
+  const sent = told.reduce((sum, line) => sum + Number(line.split(" ")[1]), 0);
+  flow.shutdown("send").catch(() => {});
+  assertEquals((await readAll(peer)).length, sent);
+  assertEquals(await first(() => flow.read(new Uint8Array(1)), () => yieldNow()), undefined);
+  assert(!told.some((line) => line.startsWith("received")));
+  await flow.close();
+  await peer.close();
+});
+
+test("wrapConnection() counts each piece of a lender that lends several, and checks before each", async () => {
+  const told: number[] = [];
+  let allowed = 3;
+  const pieces = ["one", "two", "three", "four"].map(bytes);
+  const lender = {
+    /** As a stream does: for as long as everything is taken at once. */
+    async [lend](use: (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => number | Promise<number>) {
+      let total = 0;
+      for (let piece = pieces[0]; piece !== undefined; piece = pieces[0]) {
+        const taken = await use(piece, true);
+        if (taken === piece.length) pieces.shift();
+        total += taken;
+      }
+      return total || null;
+    },
+  };
+  const flow = wrapConnection(plain(lender), {
+    check: () => {
+      if (allowed-- === 0) throw new Refused("Cannot read");
+    },
+    received: (size) => void told.push(size),
+  }) as Connection & LendingSource;
+  await assertRejects(() => flow[lend]((bytes) => bytes.length), Refused);
+  assertEquals(told, [3, 3, 5]);
+  assertEquals(pieces.length, 1);
+  allowed = 9;
+  assertEquals(await flow[lend]((bytes) => bytes.length), 4);
+});
+
+test("wrapConnection() passes on at once what a sink answers at once", () => {
+  let sent = 0;
+  const sink = { [give]: (buffers: Uint8Array[]) => buffers[0].length } as never;
+  const flow = wrapConnection(plain(sink), { check: () => {}, sent: (size) => void (sent += size) }) as Fast;
+  assertEquals(flow[give]([bytes("hello")]) as unknown, 5);
+  assertEquals(sent, 5);
+});
+
+test("wrapConnection() without a hook passes the operations on as they are", async () => {
+  const [inner, peer] = socketPair();
+  const flow = wrapConnection(inner, {});
+  await both(() => copyString("hello", flow), () => copyString("hello", peer));
+  assertEquals(await flow.read(new Uint8Array(9)), 5);
+  await flow.close();
+  await peer.close();
+});
+
+test("wrapConnection(): local and peer can be those that a proxy tells of", async () => {
+  const { flow, peer } = wrapped({ local: tcp("192.0.2.1", 443), peer: tcp("198.51.100.7", 4711) });
+  assertEquals([flow.local, flow.peer], [tcp("192.0.2.1", 443), tcp("198.51.100.7", 4711)]);
+  await peer.close();
+  await flow.close();
+});
+
+test("wrapConnection() can wrap a wrapper, and both are told", async () => {
+  const { flow, peer, told } = wrapped();
+  const outer: string[] = [];
+  const twice = wrapConnection(flow, {
+    sent: (size) => void outer.push(`sent ${size}`),
+    closed: () => outer.push("closed"),
+  });
+  await copyString("hello", twice);
+  await twice.close();
+  assertEquals([told, outer], [["sent 5", "closed"], ["sent 5", "closed"]]);
+  await peer.close();
+});
+
+test("wrapConnection() under TLS counts the encrypted bytes, and over TLS the plain ones", async () => {
+  await Switch.run(async (sw) => {
+    const { flow, peer, told } = wrapped();
+    const [client, server] = await secured(sw, [flow, peer]);
+    const plainTold: string[] = [];
+    const counted = wrapConnection(client, { sent: (size) => void plainTold.push(`sent ${size}`) });
+    await both(() => copyString("hello", counted), () => server.read(new Uint8Array(9)));
+    await both(() => counted.close(), () => server.close());
+    assertEquals(plainTold, ["sent 5"]);
+    assert(told.some((line) => line.startsWith("received")) && told.some((line) => line.startsWith("sent")));
+    assertEquals(told.filter((line) => line === "closed"), ["closed"]);
+    assert(!("protocol" in counted));
+  });
+});
+
+test("wrapConnection(): a check that refuses fails a handshake of TLS with what it throws", async () => {
+  await Switch.run(async (sw) => {
+    const { flow, peer } = wrapped({
+      check: () => {
+        throw new Refused("Cannot use this");
+      },
+    });
+    await assertRejects(() => tlsServer(sw, flow, serverOptions), Refused);
+    await peer.close();
+  });
+});
+
+test("wrapConnection() gives no way to what it wraps, and calls its hooks without this", async () => {
+  let self: unknown = "never called";
+  const { flow, peer } = wrapped({
+    check(this: unknown) {
+      self = this;
+    },
+  });
+  await copyString("x", flow);
+  assertEquals(self, undefined);
+  assert(Object.isFrozen(flow) && Object.isFrozen(Object.getPrototypeOf(flow)));
+  assertEquals((flow as { constructor?: unknown }).constructor, Object);
+  for (const key of Reflect.ownKeys(flow)) assertEquals(typeof Reflect.get(flow, key), "function");
+  await flow.close();
+  await peer.close();
+});
+
+test("wrapConnection() refuses what is not a connection, and hooks that are not functions", () => {
+  const [inner] = socketPair();
+  for (const strange of [null, 5, {}, { read: () => {} }]) {
+    assertThrows(() => wrapConnection(strange as never, {}), TypeError, "must be a Connection");
+  }
+  assertThrows(() => wrapConnection(inner, { check: 5 as never }), TypeError, "check must be a function");
+  assertThrows(() => wrapConnection(inner, 5 as never), TypeError, "options must be an object");
+  assertThrows(() => wrapConnection(inner, { peer: { transport: "udp" } as never }), TypeError);
+  inner.abort();
+});

@@ -1,0 +1,549 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  awaitCancel,
+  both,
+  type Cancelled,
+  type ConnectOptions,
+  copyString,
+  type DatagramOptions,
+  first,
+  hostAddress,
+  type ListeningSocket,
+  type Net,
+  NetError,
+  readAll,
+  runServer,
+  type StreamAddress,
+  type StreamSocket,
+  Switch,
+  tcp,
+  udp,
+  yieldNow,
+} from "../../../mod.ts";
+import { memoryNet } from "../../../net/testing/mod.ts";
+import { type NetHooks, wrapDatagramSocket, wrapListener, wrapNet } from "../../../net/wrap/mod.ts";
+import { test } from "../../_test.ts";
+import { called, fakeListener, fakeNet, FakeStream, microtasks } from "../_fake.ts";
+import { bytes, finishedSwitch } from "../_helpers.ts";
+import { counting } from "./_counting.ts";
+
+const at = tcp("127.0.0.1", 80);
+
+class Refused extends Error {}
+
+function refuse(): never {
+  throw new Refused("Cannot do this");
+}
+
+const methods: Record<string, (net: Net, sw: Switch) => Promise<unknown>> = {
+  connect: (net, sw) => net.connect(sw, at),
+  listen: (net, sw) => net.listen(sw, at),
+  datagramSocket: (net, sw) => net.datagramSocket(sw, "udp4"),
+  getAddrInfo: (net) => net.getAddrInfo("a.example"),
+  getNameInfo: (net) => net.getNameInfo(at),
+  getServices: (net) => net.getServices("_http._tcp.a.example"),
+};
+
+for (const [name, ask] of Object.entries(methods)) {
+  test(`wrapNet(): a hook of ${name}() refuses it, and nothing is asked of the network`, async () => {
+    await Switch.run(async (sw) => {
+      const { net, provider } = fakeNet();
+      await assertRejects(() => ask(wrapNet(net, { [name]: refuse }), sw), Refused);
+      await assertRejects(() => ask(wrapNet(net, { [name]: () => Promise.reject(new Refused("No")) }), sw), Refused);
+      assertEquals(provider.calls, []);
+    });
+  });
+
+  test(`wrapNet(): a hook of ${name}() is not called in a cancelled scope`, async () => {
+    const { net, provider } = fakeNet();
+    let asked = 0;
+    const wrapped = wrapNet(net, { [name]: () => asked++ });
+    await Switch.run(async (sw) => {
+      sw.fail(new Error("over"));
+      await ask(wrapped, sw).catch((error: Cancelled) => assertEquals(error.name, "Cancelled"));
+    }).catch(() => {});
+    assertEquals([asked, provider.calls.length], [0, 0]);
+  });
+}
+
+test("wrapNet(): hooks are not called for a finished switch, nor for what is no switch or address", async () => {
+  let asked = 0;
+  const hook = () => asked++ as never;
+  const net = wrapNet(memoryNet(), { connect: hook, listen: hook, datagramSocket: hook });
+  const sw = await finishedSwitch();
+  for (const name of ["connect", "listen", "datagramSocket"]) {
+    await assertRejects(() => methods[name](net, sw), TypeError, "finished");
+    await assertRejects(() => methods[name](net, {} as Switch), TypeError, "must be a Switch");
+  }
+  await Switch.run(async (sw) => {
+    await assertRejects(() => net.connect(sw, udp("127.0.0.1", 1) as never), TypeError);
+    await assertRejects(() => net.listen(sw, 5 as never), TypeError);
+    await assertRejects(() => net.datagramSocket(sw, "udp5" as never), TypeError);
+    await assertRejects(() => net.connect(sw, at, 5 as never), TypeError, "options must be an object");
+  });
+  assertEquals(asked, 0);
+});
+
+test("wrapNet(): what a hook has judged is what happens, whatever the caller's objects say the next time", async () => {
+  await Switch.run(async (sw) => {
+    const { net, provider } = fakeNet();
+    const judged: (number | undefined)[] = [];
+    const wrapped = wrapNet(net, {
+      connect: (next, target, options) => {
+        assert(Object.isFrozen(target) && Object.isFrozen(options));
+        judged.push((target as { port: number }).port, (options.bindTo as { port: number }).port);
+        return next();
+      },
+    });
+    let asked = 0;
+    const shifty = {
+      transport: "tcp",
+      ip: at.ip,
+      get port() {
+        return 80 + asked++;
+      },
+    } as StreamAddress;
+    const options: ConnectOptions = {
+      get bindTo() {
+        return tcp("127.0.0.1", 1000 + asked++);
+      },
+    };
+    const connecting = wrapped.connect(sw, shifty, options);
+    await called(() => provider.connects.length === 1);
+    provider.connects[0].succeed(new FakeStream());
+    await connecting;
+    assertEquals(judged, [80, 1001]);
+    assertEquals([provider.targets, provider.calls], [["tcp:127.0.0.1:80"], ["connect from tcp:127.0.0.1:1001"]]);
+  });
+});
+
+test("wrapNet(): a hook can ask something else of the network inside", async () => {
+  await Switch.run(async (sw) => {
+    const inner = memoryNet({ hosts: { "a.example": ["127.0.0.1"] } });
+    const listener = await inner.listen(sw, at);
+    const net = wrapNet(inner, {
+      connect: (next, target, options, owner) =>
+        target.transport === "host" ? inner.connect(owner, tcp("127.0.0.1", target.port), options) : next(),
+      getAddrInfo: async (next) => (await next()).filter(({ transport }) => transport === "tcp"),
+    });
+    await both(() => net.connect(sw, hostAddress("a.example", 80)), () => listener.accept(sw));
+    assertEquals(await net.getAddrInfo("a.example"), [tcp("127.0.0.1", 0)]);
+  });
+});
+
+test("wrapNet(): addresses() is what the hook makes of it", async () => {
+  const found = [[at.ip], []];
+  const inner = {
+    ...memoryNet(),
+    async *addresses() {
+      yield* found;
+    },
+  };
+  const read = async (net: Net) => {
+    const all: unknown[] = [];
+    const { addresses } = net as Net & { addresses(name: string): AsyncIterable<unknown> };
+    for await (const some of addresses("a.example")) all.push(some);
+    return all;
+  };
+  assertEquals(await read(wrapNet(inner, {})), found);
+  const judged: string[] = [];
+  const wrapped = wrapNet(inner, {
+    async *addresses(next, name) {
+      judged.push(name);
+      for await (const some of next()) if (some.length > 0) yield some;
+    },
+  });
+  assertEquals([await read(wrapped), judged], [[[at.ip]], ["a.example"]]);
+  await assertRejects(() => read(wrapNet(inner, { addresses: refuse })), Refused);
+});
+
+test("wrapNet() is frozen, calls hooks without this, reads them once, and has the clock and features of the network", async () => {
+  const inner = memoryNet();
+  let self: unknown = "never called";
+  const hooks: NetHooks = {
+    getServices(this: unknown, next) {
+      self = this;
+      return next();
+    },
+  };
+  const net = wrapNet(inner, hooks);
+  hooks.getServices = refuse;
+  await assertRejects(() => net.getServices("_a._tcp.a.example"), NetError);
+  assertEquals(self, undefined);
+  assert(Object.isFrozen(net));
+  assertStrictEquals(net.clock, inner.clock);
+  assertEquals(net.features, inner.features);
+  (net.features as Set<unknown>).clear();
+  assertEquals(net.features, inner.features);
+});
+
+test("wrapNet() wraps nothing for which it has no hooks", async () => {
+  await Switch.run(async (sw) => {
+    const opened: unknown[] = [];
+    const inner = memoryNet();
+    const spied: Net = {
+      ...inner,
+      connect: async (...args) => {
+        const one = await inner.connect(...args);
+        opened.push(one);
+        return one;
+      },
+    };
+    await inner.listen(sw, at);
+    for (const hooks of [{}, { connect: (next: () => Promise<StreamSocket>) => next() }]) {
+      assertStrictEquals(await wrapNet(spied, hooks).connect(sw, at), opened.at(-1));
+    }
+  });
+});
+
+test("wrapNet(): what was opened is closed at once where the hook fails after that", async () => {
+  await Switch.run(async (sw) => {
+    const inner = memoryNet();
+    const listener = await inner.listen(sw, at);
+    let closed = 0;
+    const net = wrapNet(inner, {
+      connect: async (next) => (await next({ closed: () => closed++ }), refuse()),
+      listen: async (next) => (await next({ closed: () => closed++ }), refuse()),
+      datagramSocket: async (next) => (await next({ closed: () => closed++ }), refuse()),
+    });
+    const [, server] = await both(() => assertRejects(() => net.connect(sw, at), Refused), () => listener.accept(sw));
+    await assertRejects(() => server.read(new Uint8Array(1)), NetError);
+    await assertRejects(() => net.listen(sw, tcp("127.0.0.1", 81)), Refused);
+    await assertRejects(() => net.datagramSocket(sw, udp("127.0.0.1", 82)), Refused);
+    await yieldNow();
+    assertEquals(closed, 3);
+    await inner.listen(sw, tcp("127.0.0.1", 81)); // it is free again
+    await inner.datagramSocket(sw, udp("127.0.0.1", 82));
+  });
+});
+
+const endings: Record<string, (sw: Switch) => Promise<void>> = {
+  "ends": () => Promise.resolve(),
+  "fails": (sw) => Promise.resolve(sw.fail(new Refused("Cannot go on"))),
+  "throws": refuse,
+};
+
+for (const [name, end] of Object.entries(endings)) {
+  test(`wrapNet(): closed is called exactly once for each thing of a switch that ${name}`, async () => {
+    const { net, usage } = counting(memoryNet());
+    await Switch.run(async (outer) => {
+      const listener = await net.listen(outer, at);
+      await Switch.run(async (sw) => {
+        await both(() => net.connect(sw, at), () => listener.accept(sw));
+        await net.listen(sw, tcp("127.0.0.1", 81));
+        await net.datagramSocket(sw, "udp4");
+        const early = await net.datagramSocket(sw, "udp4");
+        await early.close();
+        assertEquals(usage.open, 5);
+        await end(sw);
+      }).catch((error) => assert(error instanceof Refused));
+      assertEquals(usage.open, 1);
+    });
+    assertEquals(usage.open, 0);
+  });
+}
+
+test("wrapNet(): two ends of one connection in one switch do not wait for each other when it ends", async () => {
+  const { net, usage } = counting(memoryNet());
+  await Switch.run(async (sw) => {
+    const listener = await net.listen(sw, at);
+    const [client, server] = await both(() => net.connect(sw, at), () => listener.accept(sw));
+    await both(() => copyString("hello", client), () => copyString("hello", server));
+  });
+  assertEquals(usage.open, 0);
+});
+
+test("wrapNet(): closed is called for a connection that the peer has broken, once its switch ends", async () => {
+  const inner = memoryNet();
+  const { net, usage } = counting(inner);
+  await Switch.run(async (outer) => {
+    const listener = await inner.listen(outer, at);
+    await Switch.run(async (sw) => {
+      const [client, server] = await both(() => net.connect(sw, at), () => listener.accept(outer));
+      server.abort();
+      await assertRejects(() => client.read(new Uint8Array(1)), NetError);
+    });
+    assertEquals(usage.open, 0);
+  });
+});
+
+test("wrapNet(): a failed connect calls no closed", async () => {
+  let closed = 0;
+  const net = wrapNet(memoryNet(), { connect: (next) => next({ closed: () => closed++ }) });
+  await Switch.run((sw) => assertRejects(() => net.connect(sw, at), NetError));
+  assertEquals(closed, 0);
+});
+
+test("wrapNet(): a connect that a switch gives up leaves nothing behind", async () => {
+  const { net, provider } = fakeNet();
+  let closed = 0;
+  const wrapped = wrapNet(net, { connect: (next) => next({ closed: () => closed++ }) });
+  const stream = new FakeStream();
+  await Switch.run(async (sw) => {
+    wrapped.connect(sw, at).catch(() => {});
+    await called(() => provider.connects.length === 1);
+  });
+  provider.connects[0].succeed(stream);
+  await microtasks();
+  assertEquals([closed, stream.state], [0, "aborted"]);
+});
+
+test("wrapNet() closes what a foreign network opens too late for its switch", async () => {
+  let arrive = (_: StreamSocket) => {};
+  const late = new Promise<StreamSocket>((resolve) => arrive = resolve);
+  const events: string[] = [];
+  const foreign: Net = { ...memoryNet(), connect: () => late };
+  const net = wrapNet(foreign, { connect: (next) => next({ closed: () => events.push("closed") }) });
+  let connecting: Promise<unknown> = Promise.resolve();
+  await Switch.run((sw) => {
+    connecting = net.connect(sw, at).catch((error) => error);
+  });
+  arrive({ abort: () => events.push("aborted"), peer: at, local: at } as never);
+  assert(await connecting instanceof Error);
+  assertEquals(events, ["aborted", "closed"]);
+});
+
+// Accepting.
+
+test("wrapListener(): a connection that comes after its caller was cancelled is the next caller's", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system } = await fakeListener(sw);
+    const wrapped = wrapListener(listener, {
+      accept: async (next) => {
+        const connection = await next();
+        await microtasks(10); // a hook of its own takes some turns
+        return connection;
+      },
+    });
+    const stream = new FakeStream();
+    const outcome = await first(async () => await wrapped.accept(sw), async () => {
+      system.arrive(stream);
+      await microtasks(3);
+      return "cancelled";
+    });
+    assertEquals(outcome, "cancelled");
+    await microtasks();
+    assertEquals(stream.state, "open");
+    assertEquals((await wrapped.accept(sw)).peer, stream.peer);
+  });
+});
+
+test("wrapListener(): a late connection goes to a caller that waits, and is reset where none comes before close()", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system } = await fakeListener(sw);
+    const accept = async (next: () => Promise<StreamSocket>) => {
+      const connection = await next();
+      await microtasks(10);
+      return connection;
+    };
+    const wrapped = wrapListener(listener, { accept });
+    const [one, two] = [new FakeStream(), new FakeStream()];
+    const lose = (stream: FakeStream) =>
+      first(async () => void await wrapped.accept(sw), async () => {
+        system.arrive(stream);
+        await microtasks(3);
+      });
+    await lose(one);
+    assertEquals((await wrapped.accept(sw)).peer, one.peer);
+    await lose(two);
+    await microtasks();
+    await wrapped.close();
+    assertEquals([one.state, two.state], ["open", "aborted"]);
+  });
+});
+
+test("wrapListener(): check refuses to accept, and no connection is taken", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system } = await fakeListener(sw);
+    system.arrive();
+    await assertRejects(() => wrapListener(listener, { check: refuse }).accept(sw), Refused);
+    await assertRejects(() => wrapListener(listener, { accept: refuse }).accept(sw), Refused);
+    assertEquals(system.queue.length, 1);
+  });
+});
+
+test("wrapListener() has what the listener has, and nothing else", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system, clock } = await fakeListener(sw);
+    const wrapped = wrapListener(listener, {});
+    system.overflow(3);
+    assertEquals([wrapped.dropped, wrapped.clock, wrapped.address], [3, clock, listener.address]);
+    await wrapped.overflow?.();
+    await wrapped.stopListening?.();
+    const bare = wrapListener({ address: at, accept: awaitCancel, close: () => Promise.resolve() } as never, {});
+    assert(!("overflow" in bare) && !("stopListening" in bare));
+    assertEquals([bare.dropped, bare.clock], [undefined, undefined]);
+    assert(Object.isFrozen(wrapped));
+  });
+});
+
+test("wrapListener(): closed is called exactly once", async () => {
+  await Switch.run(async (sw) => {
+    const { listener } = await fakeListener(sw);
+    let closed = 0;
+    const wrapped: ListeningSocket = wrapListener(listener, { closed: () => closed++ });
+    await both(() => wrapped.close(), () => wrapped.close());
+    await wrapped[Symbol.asyncDispose]();
+    assertEquals(closed, 1);
+  });
+});
+
+test("runServer() serves and drains a wrapped listener as any other", async () => {
+  await Switch.run(async (sw) => {
+    const inner = memoryNet();
+    const { net, usage } = counting(inner);
+    const listener = await net.listen(sw, at);
+    const stop = new AbortController();
+    const served = sw.forkPromise(() =>
+      runServer(listener, (connection) => copyString("hello", connection), {
+        onError: (error) => sw.fail(error),
+        stop: stop.signal,
+      })
+    );
+    for (let i = 0; i < 3; i++) {
+      const client = await inner.connect(sw, at);
+      assertEquals((await readAll(client)).length, 5);
+      await client.close();
+    }
+    stop.abort();
+    await served;
+    assertEquals([usage.bytesOut, usage.open], [15, 0]);
+  });
+});
+
+// Datagrams.
+
+test("wrapDatagramSocket(): check sees the very address that is sent to, and refuses before anything is sent", async () => {
+  await Switch.run(async (sw) => {
+    const net = memoryNet();
+    const [a, b] = [await net.datagramSocket(sw, "udp4"), await net.datagramSocket(sw, udp("127.0.0.1", 0))];
+    const judged: number[] = [];
+    const socket = wrapDatagramSocket(a, {
+      check: (operation, to) => {
+        if (operation !== "send") return;
+        assert(Object.isFrozen(to));
+        judged.push((to as { port: number }).port);
+        if (judged.length === 1) refuse();
+      },
+    });
+    let asked = 0;
+    const { ip, port } = b.local;
+    const shifty = {
+      transport: "udp" as const,
+      ip,
+      get port() {
+        return port + asked++;
+      },
+    };
+    await assertRejects(() => socket.send(bytes("no"), b.local), Refused);
+    await socket.send(bytes("yes"), shifty);
+    assertEquals(judged, [port, port]);
+    assertEquals((await b.recv(new Uint8Array(9))).size, 3);
+  });
+});
+
+test("wrapDatagramSocket(): check is told where a connected socket sends to", async () => {
+  await Switch.run(async (sw) => {
+    const net = memoryNet();
+    const target = await net.datagramSocket(sw, udp("127.0.0.1", 0));
+    const places: unknown[] = [];
+    const options: DatagramOptions = { remote: target.local };
+    const socket = wrapDatagramSocket(await net.datagramSocket(sw, "udp4", options), {
+      check: (_, to) => void places.push(to),
+      sent: (size, to) => void places.push(size, to),
+    });
+    await socket.send(bytes("hello"));
+    assertEquals(places, [target.local, 5, target.local]);
+  });
+});
+
+test("wrapDatagramSocket(): a refused receive takes no datagram, and closed is called exactly once", async () => {
+  await Switch.run(async (sw) => {
+    const net = memoryNet();
+    const [a, b] = [await net.datagramSocket(sw, "udp4"), await net.datagramSocket(sw, udp("127.0.0.1", 0))];
+    let closed = 0;
+    const socket = wrapDatagramSocket(b, { check: refuse, closed: () => closed++ });
+    await a.send(bytes("hello"), b.local);
+    await assertRejects(() => socket.recv(new Uint8Array(9)), Refused);
+    await assertRejects(() => socket.recvMany(), Refused);
+    assertThrows(() => socket.setOption("SO_BROADCAST", true), Refused);
+    assertThrows(() => socket.getOption("SO_BROADCAST"), Refused);
+    assertEquals((await b.recv(new Uint8Array(9))).size, 5);
+    await both(() => socket.close(), () => socket.close());
+    assertEquals(closed, 1);
+    assert(Object.isFrozen(socket));
+  });
+});
+
+// What the wrappers that are to come need, each in a few lines.
+
+/** Cuts off everything that was opened through it. */
+function revocable(inner: Net): { net: Net; revoke(): void } {
+  let revoked = false;
+  const cut = new Set<() => unknown>();
+  const check = () => {
+    if (revoked) throw new NetError("permission_denied", { operation: "connect" });
+  };
+  const opened = async (opening: Promise<StreamSocket>) => {
+    const connection = await opening;
+    cut.add(() => connection.abort());
+    return connection;
+  };
+  const net = wrapNet(inner, {
+    connect: (next) => (check(), opened(next({ check }))),
+    async listen(next) {
+      check();
+      const listener = await next({ check, accept: (next) => opened(next({ check })) });
+      cut.add(() => listener.close());
+      return listener;
+    },
+    getServices: (next) => (check(), next()),
+  });
+  const revoke = () => {
+    revoked = true;
+    for (const close of cut) close();
+  };
+  return { net, revoke };
+}
+
+test("a revocable network is a few hooks", async () => {
+  await Switch.run(async (sw) => {
+    const { net, revoke } = revocable(memoryNet());
+    const listener = await net.listen(sw, at);
+    const [client] = await both(() => net.connect(sw, at), () => listener.accept(sw));
+    revoke();
+    await assertRejects(() => client.read(new Uint8Array(1)), NetError);
+    for (const use of [() => net.connect(sw, at), () => listener.accept(sw), () => net.getServices("_a._tcp.b")]) {
+      assertEquals((await assertRejects(use, NetError)).code, "permission_denied");
+    }
+  });
+});
+
+test("a quota of sockets is a few hooks", async () => {
+  await Switch.run(async (sw) => {
+    let places = 1;
+    const inner = memoryNet();
+    const net = wrapNet(inner, {
+      async connect(next, target) {
+        if (places === 0) throw new NetError("quota_exceeded", { operation: "connect", address: target });
+        places--;
+        try {
+          return await next({ closed: () => places++ });
+        } catch (error) {
+          places++;
+          throw error;
+        }
+      },
+    });
+    assertEquals((await assertRejects(() => net.connect(sw, at), NetError)).code, "connection_refused");
+    await inner.listen(sw, at);
+    const one = await net.connect(sw, at);
+    assertEquals((await assertRejects(() => net.connect(sw, at), NetError)).code, "quota_exceeded");
+    await one.close();
+    await (await net.connect(sw, at)).close();
+    await Switch.run((inside) => net.connect(inside, at));
+    assertEquals(places, 1);
+  });
+});
