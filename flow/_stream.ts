@@ -67,7 +67,7 @@ export class Stream implements StreamEvents {
         if (length === 0) return throwLater(lost);
         stream.#lending = true;
         try {
-          const taken = checkTaken(use(bytes, true), length);
+          const taken = checkTaken(use(bytes, stream.#end.keeps !== false), length);
           stream.#consume(taken);
           if (stream.#closed !== undefined) throw stream.#closed("read");
           if (taken < length) return false;
@@ -154,7 +154,7 @@ export class Stream implements StreamEvents {
   pumpTo(sink: Stream, note: (taken: number) => void): Promise<boolean> {
     const owned = ownsMemory(this.#end);
     return this.#pump((lent) => {
-      const bytes = owned ? lent : viewOf(lent);
+      const bytes = owned ? lent : this.#end.keeps === false ? new Uint8Array(lent) : viewOf(lent);
       const taken = sink.#giveNow([bytes], owned && !this.#lent);
       if (taken === bytes.length) this.#lent = false;
       note(taken);
@@ -179,7 +179,7 @@ export class Stream implements StreamEvents {
     const length = lengthOf(bytes); // now, for the borrower may pass the memory on
     this.#lent = true;
     try {
-      const taken = checkTaken(await use(viewOf(bytes), true), length);
+      const taken = checkTaken(await use(viewOf(bytes), this.#end.keeps !== false), length);
       this.#lent = taken < length;
       this.#consume(taken);
       return taken;

@@ -131,7 +131,7 @@ async function pumping(source: PumpingSource, sink: PumpedSink, progress: CopyFa
   const to = streamOf(sink);
   const pump = from !== undefined && to !== undefined
     ? () => from.pumpTo(to, note)
-    : () => pumpSome(source, (bytes) => note(giveNow(sink, bytes)));
+    : () => pumpSome(source, (bytes, keep) => note(giveNow(sink, keep ? bytes : bytes.slice())));
   for (let turns = 1; !await pump(); turns++) {
     if (!await lendTo(source, sink, progress)) return; // waits until the sink takes something again
     if (turns % turnsPerYield === 0) await yieldNow();

@@ -43,8 +43,15 @@ export interface StreamEvents {
  */
 export interface StreamEnd {
   /**
+   * Whether the memory of what `peek` returned stays as it is after `consume`, so that a borrower may keep it. With `false`
+   * the end may write to it again then.
+   *
+   * @default {true}
+   */
+  readonly keeps?: boolean | undefined;
+  /**
    * What has arrived and is not consumed, as far as it lies in one piece: at least one byte, null at the end, `undefined` while nothing is there (then
-   * {@linkcode StreamEvents.readable} follows). Its memory is not written to any more; if that has been detached or shrunk all
+   * {@linkcode StreamEvents.readable} follows). Its memory is not written to before it is consumed; if that has been detached or shrunk all
    * the same, it is empty, and stays so. It may be a subclass such as Node's `Buffer`: a plain view of it costs a tenth of a
    * round trip, so {@linkcode Stream} makes one only where it lends.
    *

@@ -68,7 +68,15 @@ export interface ProviderStreamEvents extends StreamEvents {
   closed(): void;
 }
 
-/** A connection, as a backend has it: a non-blocking {@linkcode StreamEnd} with two addresses. */
+/**
+ * A connection, as a backend has it: a non-blocking {@linkcode StreamEnd} with two addresses.
+ *
+ * A backend that reads into memory of its own and reuses that, such as a ring buffer, says so by
+ * `keeps: false`. Only what was consumed may be written to again: what was not stays as it is even
+ * after `drop`, `close` and `abort`, since a borrower may still be using it.
+ *
+ * It counts nothing: `openCounts()` counts what `createNet` was handed until `closed` is called.
+ */
 export interface ProviderStream extends StreamEnd, ProviderOptions {
   /** Our own address. */
   readonly local: StreamAddress;

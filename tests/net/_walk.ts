@@ -25,6 +25,8 @@ export interface Findings {
   readonly constructors: string[];
   /** How many objects were looked at. */
   readonly visited: number;
+  /** All that it came to. */
+  readonly reached: ReadonlySet<object>;
 }
 
 /**
@@ -73,7 +75,7 @@ export function walk(roots: ReadonlyMap<string, unknown>, allowed: ReadonlySet<u
       add(`${path}.${String(key)}`, result, result !== ask(get, value)); // a new one each time is the caller's own
     }
   }
-  return { mutable, constructors, visited: seen.size };
+  return { mutable, constructors, visited: seen.size, reached: seen };
 }
 
 /** Whether nothing of `value` itself can be changed, or its change concerns only the one who has it. */

@@ -11,7 +11,7 @@ import * as flowProvider from "../../flow/provider.ts";
 import * as netProvider from "../../net/provider/mod.ts";
 import * as testing from "../../net/testing/mod.ts";
 import * as tls from "../../net/tls/mod.ts";
-import { bytesOf, outcomeOf } from "../_helpers.ts";
+import * as wrap from "../../net/wrap/mod.ts";
 import { test } from "../_test.ts";
 import { FakeListener, FakeProvider, FakeStream } from "./_fake_provider.ts";
 import { FakeDatagram } from "./_fake_datagram.ts";
@@ -19,8 +19,7 @@ import { anyPort, microtasks, withNet } from "./_helpers.ts";
 import { securedPipe } from "./tls/_helpers.ts";
 import { type Findings, walk } from "./_walk.ts";
 
-/** Without the fast paths of flows, which are symbols. */
-const entryPoints = { root, nodeFlows, netProvider, testing, tls };
+const entryPoints = { root, nodeFlows, flowProvider, netProvider, testing, tls, wrap };
 
 /** The classes that users construct, or test against. */
 const publicClasses: ReadonlySet<unknown> = new Set(
@@ -49,7 +48,7 @@ function spy(into: Record<string, unknown>, name: string, result?: unknown): (..
 
 for (const [name, module] of Object.entries(entryPoints)) {
   test(`what ${name} exports cannot be changed`, () => {
-    assertNothing(walkAll({ ...module }));
+    assertNothing(walkAll({ [name]: { ...module } }));
   });
 }
 
@@ -185,6 +184,38 @@ test("connections in memory cannot be changed", async () => {
     found.counts = testing.openCounts();
   });
   assertNothing(walkAll(found));
+});
+
+test("wrappers cannot be changed, and lead to nothing inside", async () => {
+  const found: Record<string, unknown> = {};
+  const inside: Record<string, unknown> = {};
+  await root.Switch.run(async (sw) => {
+    const inner = { ...testing.memoryNet(), inside: Object.freeze({ secret: true }) };
+    const hooks = { check: spy(found, "check"), received: spy(found, "received"), sent: spy(found, "sent") };
+    const closed = spy(found, "closed");
+    const net = wrap.wrapNet(inner, {
+      connect: async (next, ...args) => {
+        Object.assign(found, { connectArguments: args });
+        return found.client = await next({ ...hooks, closed });
+      },
+      listen: (next) => next({ closed, accept: (next) => next({ ...hooks, closed }) }),
+      datagramSocket: (next) => next({ ...hooks, closed }),
+    });
+    const listener = await net.listen(sw, root.tcp("127.0.0.1", 80));
+    const [, server] = await root.both(() => net.connect(sw, listener.address), () => listener.accept(sw));
+    const datagrams = await net.datagramSocket(sw, root.udp("127.0.0.1", 0));
+    await datagrams.send(bytes("hello"), datagrams.local);
+    await datagrams.recvMany();
+    Object.assign(found, { net, listener, server, datagrams });
+    found.refused = await failure(() => net.connect(sw, root.tcp("127.0.0.1", 81)));
+    Object.assign(inside, { inner, secret: inner.inside });
+  });
+  const { mutable, constructors, reached } = walkAll(found);
+  assertEquals({ mutable, constructors }, { mutable: [], constructors: [] });
+  for (const [name, object] of Object.entries(inside)) assert(!reached.has(object as object), name);
+  for (const [key, value] of Object.entries(found)) {
+    if (key.endsWith(".this")) assertEquals(value ?? undefined, undefined, key);
+  }
 });
 
 test("a connection of TLS cannot be changed, nor what is known of its peer", async () => {
