@@ -1,12 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkOptions, describe } from "../../base/internal.ts";
+import { describe } from "../../base/internal.ts";
 
 /** Throws `TypeError` unless `hooks` is an object whose hooks of these names are functions. */
 export function checkHooks<H extends object>(action: string, hooks: H, ...names: (keyof H & string)[]): void {
-  checkOptions(action, hooks);
+  if (typeof hooks !== "object" || hooks === null) {
+    throw new TypeError(`Cannot ${action} as hooks must be an object: current value is ${describe(hooks)}`);
+  }
   for (const name of names) {
-    const hook: unknown = hooks?.[name];
+    const hook: unknown = hooks[name];
     if (hook === undefined || typeof hook === "function") continue;
     throw new TypeError(`Cannot ${action} as ${name} must be a function: current value is ${describe(hook)}`);
   }

@@ -15,21 +15,26 @@ interface Abortable extends Closable {
  */
 export class Lifetime implements Releasable {
   readonly #closed: () => unknown;
-  readonly #name: () => string;
+  readonly #name: (() => string) | undefined;
   readonly #owner: Switch | undefined;
   #hook: Hook | undefined;
   #wrapper: Closable | undefined;
   #end: Promise<void> | undefined;
 
+  /** The lifetime of what has no owner here, if there is a hook to call. */
+  static of({ closed }: { closed?: (() => unknown) | undefined }): Lifetime | undefined {
+    return closed && new Lifetime(closed);
+  }
+
   /** @param name What dumps call it. */
-  constructor(closed: () => unknown, name: () => string, owner?: Switch) {
+  constructor(closed: () => unknown, name?: () => string, owner?: Switch) {
     this.#closed = closed;
     this.#name = name;
     this.#owner = owner;
   }
 
   get label(): string {
-    return `${this.#name()} (wrapper)`;
+    return `${this.#name?.()} (wrapper)`;
   }
 
   /** Registers with the owner. It comes before what is wrapped does so, and is released after it. */
@@ -80,18 +85,19 @@ export async function openWrapped<T extends Abortable>(
   },
 ): Promise<T> {
   const { operation, closed, name } = plan;
-  if (closed === undefined) return plan.wrap(await plan.open(), undefined);
-  const lifetime = new Lifetime(closed, name, sw);
-  lifetime.begin(sw, operation);
-  let opened: T;
+  const lifetime = closed && new Lifetime(closed, name, sw);
+  lifetime?.begin(sw, operation);
+  let opened: T | undefined;
+  let wrapper: T;
   try {
     opened = await plan.open();
+    wrapper = plan.wrap(opened, lifetime);
   } catch (error) {
-    lifetime.giveUp();
+    lifetime?.giveUp();
+    if (opened !== undefined) discard(opened); // the hooks are not what they must be
     throw error;
   }
-  const wrapper = plan.wrap(opened, lifetime);
-  if (lifetime.holds(wrapper)) return wrapper;
+  if (lifetime === undefined || lifetime.holds(wrapper)) return wrapper;
   discard(wrapper); // the switch has ended meanwhile, and a foreign network took no notice
   throw ownerGone(sw, operation);
 }

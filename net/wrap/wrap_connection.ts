@@ -82,8 +82,11 @@ class WrappedConnection {
     hideClass(this);
     members = {
       abort(reason) {
-        this.#inner.abort?.(reason);
-        this.#lifetime?.end().catch(ignore); // close() tells
+        try {
+          this.#inner.abort?.(reason);
+        } finally {
+          this.#lifetime?.end().catch(ignore); // close() tells
+        }
       },
       lend(use) {
         return this.#lend(use);
@@ -260,20 +263,15 @@ export function wrapConnection(connection: StreamSocket, hooks: ConnectionHooks)
 export function wrapConnection(connection: Connection, hooks: ConnectionHooks): Connection;
 export function wrapConnection(connection: Connection, hooks: ConnectionHooks): Connection {
   checkShape("wrap a connection", "connection", "a Connection", connection, "read", "write", "shutdown", "close");
-  checkHooks("wrap a connection", hooks, "check", "received", "sent", "closed");
-  const { closed } = hooks ?? {};
-  return connectionWith(
-    connection,
-    hooks ?? {},
-    closed && new Lifetime(closed, () => describeAddress(connection.peer)),
-  );
+  return connectionWith(connection, hooks);
 }
 
 /** {@linkcode wrapConnection} for what has an owner. */
 export function connectionWith<C extends Connection>(
   connection: C,
   hooks: ConnectionHooks,
-  lifetime: Lifetime | undefined,
+  lifetime?: Lifetime | undefined,
 ): C {
-  return new WrappedConnection(connection, hooks, lifetime) as Partial<Connection> as C;
+  checkHooks("wrap a connection", hooks, "check", "received", "sent", "closed");
+  return new WrappedConnection(connection, hooks, lifetime ?? Lifetime.of(hooks)) as Partial<Connection> as C;
 }

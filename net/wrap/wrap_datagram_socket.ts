@@ -8,7 +8,6 @@ import {
   type Datagram,
   type DatagramAddress,
   type DatagramSocket,
-  describeAddress,
   type ReceivedDatagram,
   type SocketOptionName,
   type SocketOptionTypes,
@@ -196,18 +195,18 @@ export function wrapDatagramSocket<A extends DatagramAddress>(
   socket: DatagramSocket<A>,
   hooks: DatagramHooks,
 ): DatagramSocket<A> {
-  const action = "wrap a datagram socket";
-  checkShape(action, "socket", "a DatagramSocket", socket, "send", "recv", "recvMany", "close");
-  checkHooks(action, hooks, "check", "sent", "received", "closed");
-  const { closed } = hooks ?? {};
-  return datagramSocketWith(socket, hooks ?? {}, closed && new Lifetime(closed, () => describeAddress(socket.local)));
+  checkShape("wrap a datagram socket", "socket", "a DatagramSocket", socket, "send");
+  return datagramSocketWith(socket, hooks);
 }
 
 /** {@linkcode wrapDatagramSocket} for what has an owner. */
 export function datagramSocketWith<A extends DatagramAddress>(
   socket: DatagramSocket<A>,
   hooks: DatagramHooks,
-  lifetime: Lifetime | undefined,
+  lifetime?: Lifetime | undefined,
 ): DatagramSocket<A> {
-  return new WrappedDatagramSocket(socket, hooks, lifetime) as DatagramSocket as DatagramSocket<A>;
+  checkHooks("wrap a datagram socket", hooks, "check", "sent", "received", "closed");
+  return new WrappedDatagramSocket(socket, hooks, lifetime ?? Lifetime.of(hooks)) as DatagramSocket as DatagramSocket<
+    A
+  >;
 }

@@ -188,17 +188,16 @@ export function wrapListener<A extends StreamAddress>(
   listener: ListeningSocket<A>,
   hooks: ListenerHooks,
 ): ListeningSocket<A> {
-  checkShape("wrap a listener", "listener", "a ListeningSocket", listener, "accept", "close");
-  checkHooks("wrap a listener", hooks, "check", "accept", "closed");
-  const { closed } = hooks ?? {};
-  return listenerWith(listener, hooks ?? {}, closed && new Lifetime(closed, () => describeAddress(listener.address)));
+  checkShape("wrap a listener", "listener", "a ListeningSocket", listener, "accept");
+  return listenerWith(listener, hooks);
 }
 
 /** {@linkcode wrapListener} for what has an owner. */
 export function listenerWith<A extends StreamAddress>(
   listener: ListeningSocket<A>,
   hooks: ListenerHooks,
-  lifetime: Lifetime | undefined,
+  lifetime?: Lifetime | undefined,
 ): ListeningSocket<A> {
-  return new WrappedListener(listener, hooks, lifetime) as ListeningSocket as ListeningSocket<A>;
+  checkHooks("wrap a listener", hooks, "check", "accept", "closed");
+  return new WrappedListener(listener, hooks, lifetime ?? Lifetime.of(hooks)) as ListeningSocket as ListeningSocket<A>;
 }

@@ -149,7 +149,7 @@ interface WithAddresses {
  * ```
  */
 export function wrapNet(net: Net, hooks: NetHooks): Net {
-  checkShape("wrap a network", "net", "a Net", net, "connect", "listen", "datagramSocket", "getAddrInfo");
+  checkShape("wrap a network", "net", "a Net", net, "connect");
   checkHooks(
     "wrap a network",
     hooks,

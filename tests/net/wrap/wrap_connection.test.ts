@@ -373,7 +373,9 @@ test("wrapConnection() refuses what is not a connection, and hooks that are not 
     assertThrows(() => wrapConnection(strange as never, {}), TypeError, "must be a Connection");
   }
   assertThrows(() => wrapConnection(inner, { check: 5 as never }), TypeError, "check must be a function");
-  assertThrows(() => wrapConnection(inner, 5 as never), TypeError, "options must be an object");
+  for (const strange of [5, null, undefined]) {
+    assertThrows(() => wrapConnection(inner, strange as never), TypeError, "hooks must be an object");
+  }
   assertThrows(() => wrapConnection(inner, { peer: { transport: "udp" } as never }), TypeError);
   inner.abort();
 });

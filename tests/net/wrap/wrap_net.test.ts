@@ -219,6 +219,26 @@ test("wrapNet(): what was opened is closed at once where the hook fails after th
   });
 });
 
+test("wrapNet() closes what was opened for hooks that are none, and says so", async () => {
+  await Switch.run(async (sw) => {
+    const inner = memoryNet();
+    const listener = await inner.listen(sw, at);
+    for (const hooks of [{ check: 5 }, { closed: () => {}, sent: 5 }, { peer: 5 }]) {
+      const net = wrapNet(inner, { connect: (next) => next(hooks as never) });
+      const [, server] = await both(
+        () => assertRejects(() => net.connect(sw, at), TypeError),
+        () => listener.accept(sw),
+      );
+      await assertRejects(() => server.read(new Uint8Array(1)), NetError);
+    }
+  });
+  for (const strange of [5, null, undefined]) {
+    assertThrows(() => wrapNet(memoryNet(), strange as never), TypeError, "hooks must be an object");
+    assertThrows(() => wrapNet(strange as never, {}), TypeError, "net must be a Net");
+  }
+  assertThrows(() => wrapNet(memoryNet(), { listen: 5 as never }), TypeError, "listen must be a function");
+});
+
 const endings: Record<string, (sw: Switch) => Promise<void>> = {
   "ends": () => Promise.resolve(),
   "fails": (sw) => Promise.resolve(sw.fail(new Refused("Cannot go on"))),
