@@ -238,6 +238,7 @@ class WrappedConnection {
  * of the connection, as far as that has them, and nothing else: the certificate of a TLS connection
  * is asked for before it is wrapped. It owns nothing: whoever owns the connection still closes it.
  *
+ * @typeParam C The kind of connection. Only a socket has socket options.
  * @param connection What to wrap: a socket, a TLS connection, another wrapper, an object with these methods.
  * @param hooks What to add.
  * @returns The wrapper.
@@ -259,11 +260,12 @@ class WrappedConnection {
  * await server.close();
  * ```
  */
-export function wrapConnection(connection: StreamSocket, hooks: ConnectionHooks): StreamSocket;
-export function wrapConnection(connection: Connection, hooks: ConnectionHooks): Connection;
-export function wrapConnection(connection: Connection, hooks: ConnectionHooks): Connection {
+export function wrapConnection<C extends Connection>(
+  connection: C,
+  hooks: ConnectionHooks,
+): C extends StreamSocket ? StreamSocket : Connection {
   checkShape("wrap a connection", "connection", "a Connection", connection, "read", "write", "shutdown", "close");
-  return connectionWith(connection, hooks);
+  return connectionWith(connection as Connection as StreamSocket, hooks);
 }
 
 /** {@linkcode wrapConnection} for what has an owner. */
