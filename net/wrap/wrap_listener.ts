@@ -40,6 +40,13 @@ export interface ListenerHooks {
   closed?: (() => unknown) | undefined;
 }
 
+/** The inner listener, with what a server may need of it. */
+interface Inner extends ListeningSocket {
+  readonly clock?: Clock | undefined;
+  overflow?(): Promise<void>;
+  stopListening?(): Promise<void>;
+}
+
 /** The members that a wrapper has where the inner listener has them: one function for all wrappers. */
 let members: {
   overflow(this: WrappedListener): Promise<void>;
@@ -60,13 +67,13 @@ class WrappedListener implements ListeningSocket {
     };
   }
 
-  readonly #inner: ListeningSocket;
+  readonly #inner: Inner;
   readonly #check: ListenerHooks["check"];
   readonly #accepting: Accepting | undefined;
   readonly #lifetime: Lifetime | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(inner: ListeningSocket, hooks: ListenerHooks, lifetime: Lifetime | undefined) {
+  constructor(inner: Inner, hooks: ListenerHooks, lifetime: Lifetime | undefined) {
     const { check, accept } = hooks;
     this.#inner = inner;
     this.#check = check;

@@ -5,6 +5,7 @@ import {
   awaitCancel,
   both,
   type Cancelled,
+  type Clock,
   type ConnectOptions,
   copyString,
   type DatagramOptions,
@@ -384,15 +385,25 @@ test("wrapListener(): check refuses to accept, and no connection is taken", asyn
   });
 });
 
+/** What a server may need of a listener. */
+interface Served extends ListeningSocket {
+  readonly clock?: Clock | undefined;
+  overflow?(): Promise<void>;
+  stopListening?(): Promise<void>;
+}
+
 test("wrapListener() has what the listener has, and nothing else", async () => {
   await Switch.run(async (sw) => {
     const { listener, system, clock } = await fakeListener(sw);
-    const wrapped = wrapListener(listener, {});
+    const wrapped: Served = wrapListener(listener, {});
     system.overflow(3);
     assertEquals([wrapped.dropped, wrapped.clock, wrapped.address], [3, clock, listener.address]);
     await wrapped.overflow?.();
     await wrapped.stopListening?.();
-    const bare = wrapListener({ address: at, accept: awaitCancel, close: () => Promise.resolve() } as never, {});
+    const bare: Served = wrapListener(
+      { address: at, accept: awaitCancel, close: () => Promise.resolve() } as never,
+      {},
+    );
     assert(!("overflow" in bare) && !("stopListening" in bare));
     assertEquals([bare.dropped, bare.clock], [undefined, undefined]);
     assert(Object.isFrozen(wrapped));
