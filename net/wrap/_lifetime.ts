@@ -37,7 +37,9 @@ export class Lifetime implements Releasable {
     return `${this.#name?.()} (wrapper)`;
   }
 
-  /** Registers with the owner. It comes before what is wrapped does so, and is released after it. */
+  /**
+   * Registers with the owner. It comes before what is wrapped does so, and is released after it.
+   */
   begin(owner: Switch, operation: string): void {
     this.#hook = own(owner, operation, this);
   }
@@ -71,8 +73,8 @@ export class Lifetime implements Releasable {
 }
 
 /**
- * Opens something under a switch and wraps it. If there is a `closed` hook, the switch calls it when
- * it ends.
+ * Opens something under a switch and wraps it. If there is a `closed` hook, the switch calls it
+ * when it ends.
  */
 export async function openWrapped<T extends Abortable>(
   sw: Switch,

@@ -32,19 +32,22 @@ import { Lifetime } from "./_lifetime.ts";
 export type ConnectionOperation = "read" | "write" | "setOption" | "getOption";
 
 /**
- * What a wrapper of a connection adds. Each hook is optional, is read once, and is called as a plain
- * function, without `this`.
+ * What a wrapper of a connection adds. Each hook is optional, is read once, and is called as a
+ * plain function, without `this`.
  */
 export interface ConnectionHooks {
   /**
-   * Called before each operation, and before each further piece that {@linkcode LendingSource} lends.
-   * It refuses the operation by throwing: nothing has been done then. `shutdown`, `close` and `abort`
-   * are never refused.
+   * Called before each operation, and before each further piece that {@linkcode LendingSource}
+   * lends. It refuses the operation by throwing: nothing has been done then. `shutdown`, `close`
+   * and `abort` are never refused.
    */
   check?: ((operation: ConnectionOperation) => void) | undefined;
   /** Called with how many bytes a read, or a borrower, has taken: at least 1. It must not throw. */
   received?: ((size: number) => void) | undefined;
-  /** Called with how many bytes the connection has taken from a write: at least 1. It must not throw. */
+  /**
+   * Called with how many bytes the connection has taken from a write: at least 1. It must not
+   * throw.
+   */
   sent?: ((size: number) => void) | undefined;
   /**
    * Called exactly once, when the connection was closed or aborted through the wrapper. Where
@@ -58,7 +61,10 @@ export interface ConnectionHooks {
   peer?: StreamAddress | undefined;
 }
 
-/** The inner connection, which may be a user's. Only what a {@linkcode Connection} must have is sure to be there. */
+/**
+ * The inner connection, which may be a user's. Only what a {@linkcode Connection} must have is sure
+ * to be there.
+ */
 interface Inner extends Omit<Connection, "abort">, Partial<Omit<StreamSocket, keyof Connection>> {
   [closeWithin]?: Lingering[typeof closeWithin];
   abort?: Connection["abort"];
@@ -66,7 +72,10 @@ interface Inner extends Omit<Connection, "abort">, Partial<Omit<StreamSocket, ke
   [give]?(buffers: readonly Uint8Array[]): number | Promise<number>;
 }
 
-/** The members that a wrapper has where the inner connection has them: one function for all wrappers. */
+/**
+ * The members that a wrapper has where the inner connection has them: one function for all
+ * wrappers.
+ */
 let members: {
   abort(this: WrappedConnection, reason?: unknown): void;
   lend(this: WrappedConnection, use: Borrower): Promise<number | null>;
@@ -234,15 +243,18 @@ class WrappedConnection {
  * Wraps a connection: a limit, a meter, a revocation or the like is a few hooks, and is called on
  * every path that bytes take.
  *
- * The wrapper is frozen and leads to nothing inside. It has the fast paths, socket options and `abort`
- * of the connection, as far as that has them, and nothing else: the certificate of a TLS connection
- * is asked for before it is wrapped. It owns nothing: whoever owns the connection still closes it.
+ * The wrapper is frozen and leads to nothing inside. It has the fast paths, socket options and
+ * `abort` of the connection, as far as that has them, and nothing else: the certificate of a TLS
+ * connection is asked for before it is wrapped. It owns nothing: the owner of the connection still
+ * closes it.
  *
  * @typeParam C The kind of connection. Only a socket has socket options.
- * @param connection What to wrap: a socket, a TLS connection, another wrapper, an object with these methods.
+ * @param connection What to wrap: a socket, a TLS connection, another wrapper, an object with these
+ * methods.
  * @param hooks What to add.
  * @returns The wrapper.
- * @throws {TypeError} When `connection` is not a connection, `hooks` is not an object, or an address is not one of a stream socket.
+ * @throws {TypeError} When `connection` is not a connection, `hooks` is not an object, or an
+ * address is not one of a stream socket.
  *
  * @example Counting bytes
  * ```ts

@@ -19,23 +19,33 @@ import { Lifetime } from "./_lifetime.ts";
 export type DatagramOperation = "send" | "receive" | "setOption" | "getOption";
 
 /**
- * What a wrapper of a datagram socket adds. Each hook is optional, is read once, and is called as a plain function, without `this`.
+ * What a wrapper of a datagram socket adds. Each hook is optional, is read once, and is called as a
+ * plain function, without `this`.
  */
 export interface DatagramHooks {
   /**
-   * Called before each operation, which it refuses by throwing: nothing has been done then. `close` is never refused.
+   * Called before each operation, which it refuses by throwing: nothing has been done then. `close`
+   * is never refused.
    *
    * @param operation What is to be done.
-   * @param to Where a datagram is to be sent, if that is the operation and an address is known. It is frozen.
+   * @param to Where a datagram is to be sent, if that is the operation and an address is known. It
+   * is frozen.
    */
   check?: ((operation: DatagramOperation, to: DatagramAddress | undefined) => void) | undefined;
-  /** Called for each datagram that was sent, with its size in bytes, which may be 0. It must not throw. */
+  /**
+   * Called for each datagram that was sent, with its size in bytes, which may be 0. It must not
+   * throw.
+   */
   sent?: ((size: number, to: DatagramAddress | undefined) => void) | undefined;
-  /** Called for each datagram that was received, with how many bytes the caller got, which may be 0. It must not throw. */
+  /**
+   * Called for each datagram that was received, with how many bytes the caller got, which may be 0.
+   * It must not throw.
+   */
   received?: ((size: number, from: DatagramAddress) => void) | undefined;
   /**
-   * Called exactly once, when the socket was closed through the wrapper. Where {@linkcode wrapNet} made the wrapper it is also called
-   * when the switch that owns the socket has ended. What it returns is awaited by `close` and by the switch.
+   * Called exactly once, when the socket was closed through the wrapper. Where {@linkcode wrapNet}
+   * made the wrapper it is also called when the switch that owns the socket has ended. What it
+   * returns is awaited by `close` and by the switch.
    */
   closed?: (() => unknown) | undefined;
 }
@@ -165,7 +175,8 @@ function sizeOf(data: Uint8Array | readonly Uint8Array[]): number {
 /**
  * Wraps a datagram socket: each datagram and its address is told to the hooks.
  *
- * The wrapper is frozen and leads to nothing inside. It owns nothing: whoever owns the socket still closes it.
+ * The wrapper is frozen and leads to nothing inside. It owns nothing: the owner of the socket still
+ * closes it.
  *
  * @typeParam A The kind of address.
  * @param socket What to wrap.

@@ -20,22 +20,27 @@ import { type ConnectionHooks, connectionWith } from "./wrap_connection.ts";
 /** What {@linkcode ListenerHooks.check} is asked about. */
 export type ListenerOperation = "accept" | "setOption" | "getOption";
 
-/** What a wrapper of a listener adds. Each hook is optional, is read once, and is called as a plain function, without `this`. */
+/**
+ * What a wrapper of a listener adds. Each hook is optional, is read once, and is called as a plain
+ * function, without `this`.
+ */
 export interface ListenerHooks {
   /** Called before each operation, which it refuses by throwing. `close` is never refused. */
   check?: ((operation: ListenerOperation) => void) | undefined;
   /**
    * Called around each accept. It may do something before, after or instead, and throw.
    *
-   * @param next Accepts a connection, wrapped where hooks are given. If the accept hook fails later, the connection is aborted.
+   * @param next Accepts a connection, wrapped where hooks are given. If the accept hook fails
+   * later, the connection is aborted.
    * @param sw The switch that is to own the connection.
    */
   accept?:
     | ((next: (hooks?: ConnectionHooks) => Promise<StreamSocket>, sw: Switch) => Promise<StreamSocket>)
     | undefined;
   /**
-   * Called exactly once, when the listener was closed through the wrapper. Where {@linkcode wrapNet} made the wrapper it is also
-   * called when the switch that owns the listener has ended. What it returns is awaited by `close` and by the switch.
+   * Called exactly once, when the listener was closed through the wrapper. Where {@linkcode
+   * wrapNet} made the wrapper it is also called when the switch that owns the listener has ended.
+   * What it returns is awaited by `close` and by the switch.
    */
   closed?: (() => unknown) | undefined;
 }
@@ -47,7 +52,9 @@ interface Inner extends ListeningSocket {
   stopListening?(): Promise<void>;
 }
 
-/** The members that a wrapper has where the inner listener has them: one function for all wrappers. */
+/**
+ * The members that a wrapper has where the inner listener has them: one function for all wrappers.
+ */
 let members: {
   overflow(this: WrappedListener): Promise<void>;
   stopListening(this: WrappedListener): Promise<void>;
@@ -159,7 +166,8 @@ class WrappedListener implements ListeningSocket {
 /**
  * Wraps a listener, and the connections that it accepts.
  *
- * The wrapper is frozen and leads to nothing inside. It owns nothing: whoever owns the listener still closes it.
+ * The wrapper is frozen and leads to nothing inside. It owns nothing: whoever owns the listener
+ * still closes it.
  *
  * @typeParam A The kind of address.
  * @param listener What to wrap.

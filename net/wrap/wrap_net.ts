@@ -32,15 +32,17 @@ import { type DatagramHooks, datagramSocketWith } from "./wrap_datagram_socket.t
 import { type ListenerHooks, listenerWith } from "./wrap_listener.ts";
 
 /**
- * What a wrapper of a network adds. Each hook is optional, is read once, and is called as a plain function, without `this`, around one method
- * of the network.
+ * What a wrapper of a network adds. Each hook is optional, is read once, and is called as a plain
+ * function, without `this`, around one method of the network.
  *
- * A hook gets `next`, which does what was asked for, and what it was asked for: addresses and options are copies, which were checked and
- * are frozen, so that what a hook has judged is what happens. It refuses by throwing before `next`, changes nothing by returning
- * `next()`, and may do something of its own instead. The hooks that it hands to `next` are those of what is opened. If it throws after `next`, what that has opened is
- * closed at once.
+ * A hook gets `next`, which does what was asked for, and what it was asked for: addresses and
+ * options are copies, which were checked and are frozen, so that what a hook has judged is what
+ * happens. It refuses by throwing before `next`, changes nothing by returning
+ * `next()`, and may do something of its own instead. The hooks that it hands to `next` are those of
+ * what is opened. If it throws after `next`, what that has opened is closed at once.
  *
- * Hooks are called only for a switch that can own something new, and in a scope that is not cancelled.
+ * Hooks are called only for a switch that can own something new, and in a scope that is not
+ * cancelled.
  */
 export interface NetHooks {
   /** Called around `connect`. With the name of a host, the network inside looks it up. */
@@ -104,8 +106,9 @@ interface WithAddresses {
 /**
  * Wraps a network: confinement, metering, revocation, observation and limits are each a few hooks.
  *
- * The result is frozen and leads to nothing inside. It has the features and the clock of the network. What is opened keeps its owner, its fast
- * paths and its options; what has no hooks is not wrapped.
+ * The result is frozen and leads to nothing inside. It has the features and the clock of the
+ * network. What is opened keeps its owner, its fast paths and its options; what has no hooks is not
+ * wrapped.
  *
  * @param net What to wrap: any network, other wrappers included.
  * @param hooks What to add.
