@@ -111,6 +111,11 @@ export function isIterable(value: unknown): value is Iterable<unknown> {
   return typeof fieldOfAny(value, Symbol.iterator) === "function";
 }
 
+/** Reports whether `value` is an async iterable. */
+export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof fieldOfAny(value, Symbol.asyncIterator) === "function";
+}
+
 /** Returns the class name of `object`, which is untrusted text, or `undefined` if it has none. */
 export function className(object: unknown): string | undefined {
   const name = fieldOfAny(fieldOfAny(object, "constructor"), "name");

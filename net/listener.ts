@@ -49,27 +49,11 @@ export interface ListenOptions {
 export interface ListeningSocket<A extends StreamAddress = StreamAddress> extends Socket {
   /** The address on which it listens, with the actual port in place of 0. */
   readonly address: A;
-  /** The clock of its network. By default the system's clock is used. */
-  readonly clock?: Clock | undefined;
   /**
    * How many connections were reset because the backlog was full, if the library keeps the backlog
    * (without the feature `pullAccept`).
    */
   readonly dropped?: number | undefined;
-  /**
-   * Waits until connections are reset because the backlog is full: once per burst, which lasts
-   * until a connection is accepted. It tells a server that is too busy to accept that it turns
-   * clients away, or that its listener was closed.
-   *
-   * @throws {ClosedError} If the listener is closed, before or during the call.
-   * @throws {Cancelled} If the current scope is cancelled.
-   */
-  overflow?(): Promise<void>;
-  /**
-   * Stops listening, but keeps the connections established so far, as far as can be known, to be
-   * accepted. A server that stops calls it before it closes the listener, which resets them.
-   */
-  stopListening?(): Promise<void>;
   /**
    * Waits for a connection. Concurrent calls are served in FIFO order.
    *

@@ -70,7 +70,7 @@ export interface Net {
    * The socket closes when `sw` ends, unless closed first. Cancelling abandons the attempt, and
    * closes the unconnected socket at once.
    *
-   * A name is looked up once, and its addresses are raced as in RFC 8305 (Happy Eyeballs): IPv6 and
+   * A name is looked up once, and its {@linkcode Net.addresses} are raced as in RFC 8305 (Happy Eyeballs): IPv6 and
    * IPv4 alternate, each attempt starts 250 ms after the previous one or as soon as one fails, and
    * every loser is closed at once. If all fail, the error has the last code, and as its cause an
    * `AggregateError` with one error for each address, in the order of the attempts.
@@ -143,6 +143,34 @@ export interface Net {
    * @throws {Cancelled} If the current scope is cancelled.
    */
   getAddrInfo(name: string, options?: AddrInfoOptions): Promise<(TcpAddress | UdpAddress)[]>;
+  /**
+   * Looks up the addresses of a host, and yields the answers as they come: first those of one family,
+   * if the resolver asks for the families separately, and later those of the other. Each address
+   * comes once. {@linkcode Net.connect} to a name races these; {@linkcode connectAny} races what a
+   * program makes of them.
+   *
+   * Nothing is asked before the first `next`, and each iteration asks anew. Names are treated as by
+   * {@linkcode Net.getAddrInfo}: a literal is never looked up.
+   *
+   * Leaving the loop abandons the lookup, and so does cancelling the scope in which the loop waits.
+   *
+   * @param name A host name or an IP address.
+   * @returns At least one list; no list is empty.
+   * @throws {NetError} `address_lookup_failed`, as of {@linkcode Net.getAddrInfo}, from `next`.
+   * @throws {TypeError} If `name` is not a string, from `next`.
+   * @throws {Cancelled} If the current scope is cancelled, from `next`.
+   *
+   * @example The first family that is known
+   * ```ts
+   * import { run } from "@sluice/io";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await run(async ({ net }) => {
+   *   for await (const ips of net.addresses("192.0.2.7")) assertEquals(ips.map(String), ["192.0.2.7"]);
+   * });
+   * ```
+   */
+  addresses(name: string): AsyncIterable<readonly IpAddress[]>;
   /**
    * Looks up the host name of an address and the service name of its port. Without a name, the
    * address or port is returned as text. So is an address whose name is invalid or the literal of

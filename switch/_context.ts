@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * The async context, which holds the scope of the running code, and macrotasks: the only file of
+ * The async context, which holds the scope of the running code, and the seam for time, from which
+ * every delay and turn of the event loop outside the backends comes. The only file of
  * `switch/` that imports a runtime's modules. The context follows every `await`. On Deno it can be
  * lost in socket callbacks, so none of them reads it.
  */
@@ -11,22 +12,22 @@ import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:tim
 /** The scope in which the running code was started, finished or not. */
 export const storage: AsyncLocalStorage<unknown> = new AsyncLocalStorage();
 
-/** What one timer of a runtime can wait for at most: about 24 days. Set to more, it rings at once. */
+/** The longest delay of a runtime's timer, about 24 days. With a longer one, it fires at once. */
 export const longestTimer: number = 2 ** 31 - 1;
 
-/** A timer that rings once. */
+/** A one-shot timer. */
 export interface Timer {
-  /** Never rings again. */
+  /** Stops the timer for good. */
   stop(): void;
-  /** Starts the time again, also after the timer has rung. */
+  /** Restarts the delay, even if the timer has fired. */
   restart(): void;
-  /** Lets the process end although the timer has not rung. */
+  /** Lets the process exit while the timer is armed. */
   unref(): void;
 }
 
-/** Where time comes from. */
+/** A source of time. */
 export interface TimeSource {
-  /** The real time: milliseconds since 1970, monotonic within the process. */
+  /** See {@linkcode realTime}. */
   now(): number;
   /** See {@linkcode startTimer}. */
   startTimer(ms: number, ring: () => void): Timer;
@@ -65,17 +66,17 @@ const systemTime: TimeSource = {
 
 let time = systemTime;
 
-/** Takes time from elsewhere, or with `undefined` from the system again. */
-export function useTime(other: TimeSource | undefined): void {
-  time = other ?? systemTime;
+/** Replaces the source of time; `undefined` restores the system's. */
+export function useTime(replacement: TimeSource | undefined): void {
+  time = replacement ?? systemTime;
 }
 
-/** The real time: milliseconds since 1970, monotonic within the process. */
+/** Returns the milliseconds since the Unix epoch, monotonic within the process. */
 export function realTime(): number {
   return time.now();
 }
 
-/** Calls `ring` once, after `ms` milliseconds, or {@linkcode longestTimer} if that is shorter. */
+/** Calls `ring` once, after `ms` milliseconds, but at most {@linkcode longestTimer}. */
 export function startTimer(ms: number, ring: () => void): Timer {
   return time.startTimer(Math.min(ms, longestTimer), ring);
 }

@@ -89,18 +89,38 @@ export class Waiter<T> implements Waiting {
   }
 }
 
+/** An operation in a {@linkcode WaitQueue}. */
+export interface Queued<T, P> {
+  readonly waiter: Waiter<T>;
+  /** Data for the code that wakes the operation. */
+  readonly payload: P;
+}
+
 /** A FIFO queue of pending operations. One that is cancelled leaves it and takes no wake-up. */
 export class WaitQueue<T, P = undefined> {
   readonly #waiting: Map<Waiter<T>, P> = new Map();
+  readonly #left: ((payload: P) => void) | undefined;
+
+  /** `left` is called with the payload of an operation that is cancelled or failed. */
+  constructor(left?: (payload: P) => void) {
+    this.#left = left;
+  }
 
   /**
    * Appends an operation, with a payload for the code that wakes it. Call it only if `refused`
    * returned `undefined`.
+   *
+   * @param subject What the operation waits on, for dumps.
    */
-  wait(operation: string, payload: P): Promise<T> {
-    const waiter = new Waiter<T>(operation, this.#leave);
+  wait(operation: string, payload: P, subject?: { readonly label: string }): Promise<T> {
+    return this.add(operation, payload, subject).promise;
+  }
+
+  /** Appends an operation, and returns its waiter, by which it can be failed or removed alone. */
+  add(operation: string, payload: P, subject?: { readonly label: string }): Waiter<T> {
+    const waiter = new Waiter<T>(operation, this.#cancel, subject);
     this.#waiting.set(waiter, payload);
-    return waiter.promise;
+    return waiter;
   }
 
   /** Whether no operation waits. */
@@ -108,14 +128,19 @@ export class WaitQueue<T, P = undefined> {
     return this.#waiting.size === 0;
   }
 
+  /** The first operation, or `undefined` if none waits. */
+  get oldest(): Queued<T, P> | undefined {
+    for (const [waiter, payload] of this.#waiting) return { waiter, payload };
+    return undefined;
+  }
+
   /** Wakes the first operation, and returns its payload, or `undefined` if none waits. */
   wakeOne(value: T): { readonly payload: P } | undefined {
-    for (const [waiter, payload] of this.#waiting) {
-      this.#waiting.delete(waiter);
-      waiter.resolve(value);
-      return { payload };
-    }
-    return undefined;
+    const next = this.oldest;
+    if (next === undefined) return undefined;
+    this.#waiting.delete(next.waiter);
+    next.waiter.resolve(value);
+    return next;
   }
 
   /** Wakes all operations that wait now. */
@@ -125,10 +150,37 @@ export class WaitQueue<T, P = undefined> {
     for (const waiter of waiters) waiter.resolve(value);
   }
 
-  readonly #leave = (waiter: Waiter<T>, reason: Cancelled): void => {
-    this.#waiting.delete(waiter);
-    waiter.reject(reason);
+  /**
+   * Fails an operation because this side has closed what it waits on: if it is not awaited, that is
+   * not an unhandled rejection. Does nothing if it is not in the queue.
+   */
+  fail(waiter: Waiter<T>, make: () => unknown): void {
+    if (this.#leave(waiter)) waiter.failClosed(make);
+  }
+
+  /** Fails all operations that wait now, like {@linkcode WaitQueue.fail}. */
+  failAll(make: () => unknown): void {
+    for (const waiter of [...this.#waiting.keys()]) this.fail(waiter, make);
+  }
+
+  /**
+   * Removes an operation without settling it, and reports whether it was in the queue. The caller
+   * must settle it, even if it is cancelled.
+   */
+  remove(waiter: Waiter<T>): boolean {
+    return this.#waiting.delete(waiter);
+  }
+
+  readonly #cancel = (waiter: Waiter<T>, reason: Cancelled): void => {
+    if (this.#leave(waiter)) waiter.reject(reason);
   };
+
+  #leave(waiter: Waiter<T>): boolean {
+    const payload = this.#waiting.get(waiter) as P;
+    if (!this.#waiting.delete(waiter)) return false;
+    this.#left?.(payload);
+    return true;
+  }
 }
 
 /**

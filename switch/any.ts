@@ -39,10 +39,10 @@ export interface AnyOptions<T> {
  * ```
  */
 export function any<T>(fns: readonly (() => T | Promise<T>)[], options?: AnyOptions<T>): Promise<T> {
-  return raceFor("any", options, () => checkFunctions("run any", fns, "any([f, g])"));
+  return untilFirstOf("any", options, () => checkFunctions("run any", fns, "any([f, g])"));
 }
 
-function raceFor<T>(
+function untilFirstOf<T>(
   kind: string,
   options: AnyOptions<T> | undefined,
   check: () => readonly (() => T | Promise<T>)[],
@@ -55,7 +55,7 @@ function raceFor<T>(
     combine = options?.combine;
     if (combine !== undefined) checkFunction("combine values", combine);
   });
-  return problem ?? race(kind, fns, (values) => values[0] as T, (values, value) => {
+  return problem ?? untilFirst(kind, fns, (values) => values[0] as T, (values, value) => {
     if (values.length === 0) values.push(value);
     else if (combine !== undefined) values[0] = combine(values[0] as T, value);
   });
@@ -87,7 +87,7 @@ export function first<A, B>(
   g: () => B | Promise<B>,
   options?: AnyOptions<A | B>,
 ): Promise<A | B> {
-  return raceFor<A | B>("first", options, () => {
+  return untilFirstOf<A | B>("first", options, () => {
     checkTwo("first", f, g);
     return [f, g];
   });
@@ -114,13 +114,13 @@ export function first<A, B>(
 export function nAny<T>(fns: readonly (() => T | Promise<T>)[]): Promise<T[]> {
   let checked!: typeof fns;
   const problem = rejectionOf(() => checked = checkFunctions("run nAny", fns, "nAny([f, g])"));
-  return problem ?? race("nAny", checked, (values) => values, (values, value) => values.push(value));
+  return problem ?? untilFirst("nAny", checked, (values) => values, (values, value) => values.push(value));
 }
 
 /**
  * Runs `fns` until one returns a value. `keep` collects the values, and `pick` makes the result.
  */
-function race<T, R>(
+function untilFirst<T, R>(
   kind: string,
   fns: readonly (() => T | Promise<T>)[],
   pick: (values: T[]) => R,

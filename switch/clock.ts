@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { open } from "../base/internal.ts";
-import { macrotask } from "./_context.ts";
+import { macrotask, realTime, startTimer } from "./_context.ts";
 import { currentScope, refused, type Scope } from "./_scope.ts";
 import { Waiter } from "./_waiter.ts";
 import { yieldIn } from "./cancel.ts";
@@ -42,9 +42,6 @@ export interface Clock {
    */
   sleepUntil(time: number): Promise<void>;
 }
-
-/** The longest delay of a runtime's timer, about 24 days. With a longer one, it fires at once. */
-export const longestTimer: number = 2 ** 31 - 1;
 
 /**
  * Sleeps on any clock. A foreign clock, such as that of another copy of the library, may not know

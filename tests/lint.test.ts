@@ -143,7 +143,7 @@ test("deno lint reports names of runtimes, and questions about them", async () =
   );
 }, needs);
 
-test("checkHouseRules() reports delays, turns and random numbers that come from the system", () => {
+test("deno lint reports delays, turns and random numbers that come from the system", async () => {
   const rule = (name: string) =>
     `Time and chance come from a Clock, switch/_context.ts or base/_random.ts, not from ${name}`;
   const text = [
@@ -152,7 +152,7 @@ test("checkHouseRules() reports delays, turns and random numbers that come from 
     "Math.random();\nconst random = Math.random;\nDate.now();\nperformance.now();\nnew Date();",
     "crypto.getRandomValues(x);",
   ].join("\n");
-  assertRules(
+  await assertRules(
     { "flow/node/a.ts": text },
     ...[
       "node:timers",
@@ -167,7 +167,7 @@ test("checkHouseRules() reports delays, turns and random numbers that come from 
       "crypto.getRandomValues",
     ].map((name, i) => `flow/node/a.ts:${i + 2}: ${rule(name)}`),
   );
-  assertRules({
+  await assertRules({
     "flow/node/a.ts":
       "class D { setTimeout(ms: number): void {} }\nduplex.setTimeout(5);\nqueueMicrotask(f);\nnew Date(5);",
     "switch/_context.ts": text,
@@ -176,10 +176,10 @@ test("checkHouseRules() reports delays, turns and random numbers that come from 
     "net/env/a.ts": text,
     "tests/a.test.ts": "setTimeout(f, 1);",
   });
-});
+}, needs);
 
-test("checkHouseRules() reports badly worded errors", () => {
-  assertRules(
+test("deno lint reports badly worded errors", async () => {
+  await assertRules(
     {
       "net/a.ts": [
         'throw new TypeError("cannot x");',

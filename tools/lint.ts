@@ -186,6 +186,37 @@ function runtimeNames(context: Context): Visitor {
   };
 }
 
+/** Delays, turns of the event loop and random numbers come from the library's own seams, so that they can be replaced. */
+function seams(context: Context): Visitor {
+  if (/^(base\/_random|switch\/_context)\.ts$|^net\/(backends|env)\//.test(pathOf(context))) return {};
+  const functions = /^(set(Timeout|Interval|Immediate))$/;
+  const methods =
+    /^(globalThis\.set(Timeout|Interval|Immediate)|(globalThis\.)?(Math\.random|Date\.now|performance\.now|crypto\.(getRandomValues|randomUUID)))$/;
+  const report = (node: Node, name: string) =>
+    context.report({
+      node,
+      message: `Time and chance come from a Clock, switch/_context.ts or base/_random.ts, not from ${name}`,
+    });
+  return {
+    ...onImports(({ node, specifier }) => {
+      if (/^(node:)?timers(\/promises)?$/.test(specifier)) report(node, specifier);
+    }),
+    CallExpression(node) {
+      if (node.callee.type === "Identifier" && functions.test(node.callee.name)) report(node, node.callee.name);
+    },
+    NewExpression(node) {
+      const { callee } = node;
+      if (callee.type === "Identifier" && callee.name === "Date" && node.arguments.length === 0) {
+        report(node, "new Date()");
+      }
+    },
+    MemberExpression(node) {
+      const name = context.sourceCode.getText(node);
+      if (methods.test(name)) report(node, name.replace(/^globalThis\./, ""));
+    },
+  };
+}
+
 /** Only `net/backends/auto.ts` asks which runtime this is. */
 function runtimeSniffing(context: Context): Visitor {
   if (pathOf(context) === "net/backends/auto.ts") return {};
@@ -375,6 +406,7 @@ const plugin: Deno.lint.Plugin = {
     "published-imports": only(published, publishedImports),
     "runtime-names": only(published, runtimeNames),
     "runtime-sniffing": only(published, runtimeSniffing),
+    "seams": only(published, seams),
     "error-wording": only(published, errorWording),
   },
 };

@@ -116,7 +116,7 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, 
     hook.resource = identity;
     end.attach(eventsOf(this.#stream));
     open.sockets++; // a system that tells at once that it is gone has taken one away
-    if (terms.given.length > 0) this.#settings();
+    if (terms.initialOptions.length > 0) this.#settings();
     Object.freeze(this);
   }
 

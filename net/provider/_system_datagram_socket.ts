@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { hideClass, type Linked, List, open, throwLater } from "../../base/internal.ts";
+import { hideClass, open, throwLater } from "../../base/internal.ts";
 import {
   BusyError,
   bytesProblem,

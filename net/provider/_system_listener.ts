@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { hideClass, type Linked, List, open } from "../../base/internal.ts";
+import { hideClass, open } from "../../base/internal.ts";
 import { ClosedError, rejection } from "../../flow/internal.ts";
 import {
   type Clock,
@@ -107,6 +107,7 @@ export class SystemListener implements ListeningSocket, ServedListener {
     this.#owner = owner;
     this.#hook = hook;
     listener.attach(Object.freeze({ acceptable: () => this.#serve(), overflowing: () => this.#overflowing() }));
+    addServed(this);
     open.listeners++;
     Object.freeze(this);
   }

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { type Closable, ignore } from "../../flow/internal.ts";
-import { adopt, type Hook, own, type Releasable, type Switch } from "../../switch/internal.ts";
+import { adopt, type Hook, registerOwner, type Releasable, type Switch } from "../../switch/internal.ts";
 import { ownerGone } from "../internal.ts";
 
 /** What may have a fast way to close. */
@@ -41,7 +41,7 @@ export class Lifetime implements Releasable {
    * Registers with the owner. It comes before what is wrapped does so, and is released after it.
    */
   begin(owner: Switch, operation: string): void {
-    this.#hook = own(owner, operation, this);
+    this.#hook = registerOwner(owner, operation, this);
   }
 
   /** From now on there is something to close. Returns whether the owner can still have it. */

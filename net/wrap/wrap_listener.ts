@@ -2,7 +2,7 @@
 
 import { checkShape, hideClass } from "../../base/internal.ts";
 import { rejection } from "../../flow/internal.ts";
-import { type Clock, refusedFor, type Switch } from "../../switch/internal.ts";
+import { refusedFor, type Switch } from "../../switch/internal.ts";
 import {
   describeAddress,
   labelled,
@@ -45,42 +45,19 @@ export interface ListenerHooks {
   closed?: (() => unknown) | undefined;
 }
 
-/** The inner listener, with what a server may need of it. */
-interface Inner extends ListeningSocket {
-  readonly clock?: Clock | undefined;
-  overflow?(): Promise<void>;
-  stopListening?(): Promise<void>;
-}
-
-/**
- * The members that a wrapper has where the inner listener has them: one function for all wrappers.
- */
-let members: {
-  overflow(this: WrappedListener): Promise<void>;
-  stopListening(this: WrappedListener): Promise<void>;
-};
-
 /** A listener with hooks. */
 class WrappedListener implements ListeningSocket {
   static {
     hideClass(this);
-    members = {
-      async overflow() {
-        await this.#inner.overflow?.();
-      },
-      async stopListening() {
-        await this.#inner.stopListening?.();
-      },
-    };
   }
 
-  readonly #inner: Inner;
+  readonly #inner: ListeningSocket;
   readonly #check: ListenerHooks["check"];
   readonly #accepting: Accepting | undefined;
   readonly #lifetime: Lifetime | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(inner: Inner, hooks: ListenerHooks, lifetime: Lifetime | undefined) {
+  constructor(inner: ListeningSocket, hooks: ListenerHooks, lifetime: Lifetime | undefined) {
     const { check, accept } = hooks;
     this.#inner = inner;
     this.#check = check;
@@ -90,20 +67,11 @@ class WrappedListener implements ListeningSocket {
       labelled(inner.address),
     );
     this.#lifetime = lifetime;
-    Object.assign(
-      this,
-      typeof inner.overflow === "function" && { overflow: members.overflow },
-      typeof inner.stopListening === "function" && { stopListening: members.stopListening },
-    );
     Object.freeze(this);
   }
 
   get address(): StreamAddress {
     return this.#inner.address;
-  }
-
-  get clock(): Clock | undefined {
-    return this.#inner.clock;
   }
 
   get dropped(): number | undefined {

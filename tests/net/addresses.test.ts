@@ -15,8 +15,8 @@ import {
 } from "../../mod.ts";
 import { memoryNet } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
-import { called, fakeNet, type FakeProvider, FakeStream, microtasks } from "./_fake.ts";
-import { assertNetError, signal, withNet } from "./_helpers.ts";
+import { fakeNet, type FakeProvider, FakeStream } from "./_fake_provider.ts";
+import { assertNetError, called, microtasks, signal, withNet } from "./_helpers.ts";
 
 const parse = (...ips: string[]) => ips.map((ip) => IpAddress.parse(ip));
 

@@ -5,7 +5,8 @@ import { assertEquals } from "@std/assert";
 import { Switch, tcp } from "../../mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
-import { called, fakeListener, fakeNet, fakeSocket, FakeStream, microtasks } from "./_fake.ts";
+import { called, microtasks } from "./_helpers.ts";
+import { fakeListener, fakeNet, fakeSocket, FakeStream } from "./_fake_provider.ts";
 import { FakeDatagram } from "./_fake_datagram.ts";
 
 const at = tcp("10.0.0.2", 80);

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { BusyError, Cancelled, ClosedError, copyString, first, Switch, writeAll, yieldNow } from "../../mod.ts";
 import { lend, type LendingSource } from "../../flow/provider.ts";
 import { openCounts } from "../../net/testing/mod.ts";
+import { bytesOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { fakeSocket, FakeStream } from "./_fake_provider.ts";
 import { assertNetError, called, microtasks, signal } from "./_helpers.ts";

@@ -5,8 +5,8 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { acceptFork, awaitCancel, ClosedError, first, runServer, Switch } from "../../mod.ts";
 import type { ListeningSocket, NetError } from "../../mod.ts";
 import { test } from "../_test.ts";
-import { called, fakeListener, FakeStream, microtasks } from "./_fake.ts";
-import { signal } from "./_helpers.ts";
+import { fakeListener, FakeStream } from "./_fake_provider.ts";
+import { called, microtasks, signal } from "./_helpers.ts";
 
 const emfile = Object.assign(new Error("accept EMFILE"), { code: "EMFILE" });
 const rethrow = (error: unknown) => Promise.reject(error);

@@ -9,6 +9,7 @@ import { systemProvider } from "../../net/backends/auto.ts";
 import { queryServers } from "../../net/backends/dns/_client.ts";
 import { attempt, guard } from "../../base/_guard.ts";
 import type { ProviderListener, ProviderStream } from "../../net/provider/provider.ts";
+import { until } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { type Signal, signal } from "../net/_helpers.ts";
 

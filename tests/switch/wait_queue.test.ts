@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { WaitQueue } from "../../switch/_wait_queue.ts";
+import { WaitQueue } from "../../switch/_waiter.ts";
 import { Cancelled, first, Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 

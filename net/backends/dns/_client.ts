@@ -174,7 +174,7 @@ const overTcp: Transport = (server, message, { message: received, failed }) => {
   const arrived = new Uint8Array(2 + 0xffff);
   let filled = 0;
   const closed = () => Object.assign(new Error("The server closed the connection"), { code: "EBADRESP" });
-  // A server that broke the connection has closed it; one that took none is not there.
+  // A reset counts as closing the connection; a failure to connect is reported as it is.
   const onError = (error: NodeJS.ErrnoException) =>
     failed(error.code === "ECONNRESET" || error.code === "EPIPE" ? closed() : error);
   const onData = (chunk: Uint8Array) => {

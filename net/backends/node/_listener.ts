@@ -182,7 +182,8 @@ class NodeListener implements ProviderListener {
       if (this.#file === undefined) stop();
       else this.#file.close(stop);
     });
-    // The server is not done before its connections are, and those have owners of their own: what matters is that the port is free and the path gone.
+    // The server closes only after its connections, which have their own owners. It is enough that
+    // the port is free and the path removed.
     await Promise.race([closed, new Promise<void>((resolve) => setImmediate(resolve))]);
   }
 

@@ -62,8 +62,8 @@ export class NodeStream implements ProviderStream {
   /** Waits until writing to the socket loses no bytes; undefined once that holds. */
   #whenWritable: NodeQuirks["whenWritable"];
 
-  /** @param whenWritable What an accepted TCP socket of this runtime needs before it is written to. */
-  constructor(socket: Socket, whenWritable?: NodeGaps["whenWritable"]) {
+  /** @param whenWritable {@linkcode NodeQuirks.whenWritable}, for an accepted TCP socket. */
+  constructor(socket: Socket, whenWritable?: NodeQuirks["whenWritable"]) {
     this.#socket = socket;
     this.#whenWritable = whenWritable;
     this.#incoming = new Incoming(socket);

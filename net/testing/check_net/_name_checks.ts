@@ -57,6 +57,28 @@ export const nameChecks: readonly NetCheck[] = [
     },
   },
   {
+    name: "addresses() of an IP address yields it, of any other name what getAddrInfo() returns",
+    async run({ net, name }) {
+      const read = async (name: string) => (await collect(net.addresses(name))).join();
+      expectSame(await read("192.0.2.7"), "192.0.2.7", "the addresses of a literal");
+      if (name === undefined) return;
+      const known = await net.getAddrInfo(name, { type: "stream" });
+      const same = known.map(({ ip }) => `${ip}`).sort().join() === (await read(name)).split(",").sort().join();
+      expect(same, "Expected addresses() to yield each address of getAddrInfo() once");
+    },
+  },
+  {
+    name: "addresses() fails as getAddrInfo() does",
+    async run({ net }) {
+      for (const name of invalidNames) {
+        await expectLookupCode(() => collect(net.addresses(name)), "NONAME", JSON.stringify(name));
+      }
+      await inCancelledScope(async () => {
+        await expectError(() => collect(net.addresses("192.0.2.7")), Cancelled, "addresses() in a cancelled scope");
+      });
+    },
+  },
+  {
     name: "getServices() of an invalid name is NONAME",
     async run({ net }) {
       for (const name of ["", "a b", "_http._tcp.a\0b"]) {

@@ -52,11 +52,11 @@ export class MemoryListener implements ProviderListener {
   }
 
   accept(): MemoryStream | undefined {
-    const caller = this.#callers[0];
-    if (caller === undefined) return undefined;
-    caller.stream.onGone = undefined;
-    this.#remove(caller);
-    return caller.stream;
+    const client = this.#clients[0];
+    if (client === undefined) return undefined;
+    client.stream.onGone = undefined;
+    this.#remove(client);
+    return client.stream;
   }
 
   close(): Promise<void> {

@@ -20,8 +20,8 @@ import {
 } from "../../../mod.ts";
 import { socketPair } from "../../../net/testing/mod.ts";
 import { type ConnectionHooks, wrapConnection } from "../../../net/wrap/mod.ts";
+import { bytesOf, textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { bytes, text } from "../_helpers.ts";
 import { secured, serverOptions } from "../tls/_helpers.ts";
 import { tlsServer } from "../../../net/tls/mod.ts";
 
@@ -59,8 +59,8 @@ class Refused extends Error {}
 const operations: Record<string, (flow: Fast) => unknown> = {
   "read()": (flow) => flow.read(new Uint8Array(9)),
   "[lend]()": (flow) => flow[lend]((bytes) => Promise.resolve(bytes.length)),
-  "write()": (flow) => flow.write(bytes("hello")),
-  "[give]()": (flow) => flow[give]([bytes("hello")]),
+  "write()": (flow) => flow.write(bytesOf("hello")),
+  "[give]()": (flow) => flow[give]([bytesOf("hello")]),
   "setOption()": async (flow) => await flow.setOption("TCP_NODELAY", true),
   "getOption()": async (flow) => await flow.getOption("TCP_NODELAY"),
 };
@@ -103,7 +103,7 @@ test("wrapConnection(): what was refused is still there when it is allowed again
   await assertRejects(() => flow.read(new Uint8Array(9)), Refused);
   allowed = true;
   const buffer = new Uint8Array(9);
-  assertEquals(text(buffer.subarray(0, await flow.read(buffer) ?? 0)), "hello");
+  assertEquals(textOf(buffer.subarray(0, await flow.read(buffer) ?? 0)), "hello");
   assertEquals(told, ["received 5"]);
   await flow.close();
   await peer.close();
@@ -141,11 +141,11 @@ test("wrapConnection() over a connection without fast paths is one that copy() a
     plain({
       read(buffer) {
         const part = parts.shift();
-        if (part !== undefined) buffer.set(bytes(part));
+        if (part !== undefined) buffer.set(bytesOf(part));
         return Promise.resolve(part?.length ?? null);
       },
       write(bytes) {
-        taken += text(bytes.subarray(0, 4));
+        taken += textOf(bytes.subarray(0, 4));
         return Promise.resolve(Math.min(bytes.length, 4));
       },
     }),
@@ -185,7 +185,7 @@ for (const [name, end] of Object.entries(endings)) {
     await flow.close();
     await flow.close();
     assertEquals(told, ["closed"]);
-    await assertRejects(() => flow.write(bytes("x")), ClosedError);
+    await assertRejects(() => flow.write(bytesOf("x")), ClosedError);
     await peer.close();
   });
 }
@@ -261,7 +261,7 @@ test("wrapConnection() counts what was taken before a cancellation, and no more"
 test("wrapConnection() counts each piece of a lender that lends several, and checks before each", async () => {
   const told: number[] = [];
   let allowed = 3;
-  const pieces = ["one", "two", "three", "four"].map(bytes);
+  const pieces = ["one", "two", "three", "four"].map(bytesOf);
   const lender = {
     /** As a stream does: for as long as everything is taken at once. */
     async [lend](use: (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => number | Promise<number>) {
@@ -291,7 +291,7 @@ test("wrapConnection() passes on at once what a sink answers at once", () => {
   let sent = 0;
   const sink = { [give]: (buffers: Uint8Array[]) => buffers[0].length } as never;
   const flow = wrapConnection(plain(sink), { check: () => {}, sent: (size) => void (sent += size) }) as Fast;
-  assertEquals(flow[give]([bytes("hello")]) as unknown, 5);
+  assertEquals(flow[give]([bytesOf("hello")]) as unknown, 5);
   assertEquals(sent, 5);
 });
 

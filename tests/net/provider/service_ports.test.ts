@@ -1,11 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assertEquals } from "@std/assert";
-import { servicePort } from "../../net/provider/_service_ports.ts";
-import { type AddrInfoOptions, formatAddress, tcp, udp } from "../../mod.ts";
-import { test } from "../_test.ts";
-import { called, fakeNet } from "./_fake.ts";
-import { assertNetError } from "./_helpers.ts";
+import { servicePort } from "../../../net/provider/_service_ports.ts";
+import { type AddrInfoOptions, formatAddress, tcp, udp } from "../../../mod.ts";
+import { test } from "../../_test.ts";
+import { fakeNet } from "../_fake_provider.ts";
+import { assertNetError, called } from "../_helpers.ts";
 
 /** The addresses of a literal with that service. */
 async function withService(service: string, type?: AddrInfoOptions["type"]): Promise<string[]> {

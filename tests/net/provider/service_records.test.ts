@@ -1,11 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { inOrder } from "../../net/provider/_service_records.ts";
-import { Cancelled, first, type ServiceRecord, Switch } from "../../mod.ts";
-import { test } from "../_test.ts";
-import { called, fakeNet, microtasks } from "./_fake.ts";
-import { assertNetError } from "./_helpers.ts";
+import { inOrder } from "../../../net/provider/_service_records.ts";
+import { Cancelled, first, type ServiceRecord, Switch } from "../../../mod.ts";
+import { test } from "../../_test.ts";
+import { fakeNet } from "../_fake_provider.ts";
+import { assertNetError, called, microtasks } from "../_helpers.ts";
 
 const service = "_http._tcp.example.com";
 const record = (name: string, priority = 0, weight = 0): ServiceRecord => ({ name, port: 80, priority, weight });
