@@ -9,18 +9,7 @@ import { describeData } from "../base/internal.ts";
 import { refused } from "../switch/internal.ts";
 import { isBytes, totalLength, unshared, viewOf } from "./_bytes.ts";
 
-import {
-  type Borrower,
-  give,
-  type GivingSink,
-  lend,
-  type LendingSource,
-  type PromptBorrower,
-  pump,
-  type PumpedSink,
-  type PumpingSource,
-  tryGive,
-} from "./provider.ts";
+import { type Borrower, give, type GivingSink, lend, type LendingSource } from "./provider.ts";
 import type { Sink, Source } from "./types.ts";
 
 /**
@@ -56,16 +45,6 @@ export function gives(sink: Sink): sink is GivingSink {
   return typeof (sink as Partial<GivingSink>)[give] === "function";
 }
 
-/** Whether `source` has the fast path {@linkcode pump}. */
-export function pumps(source: Source): source is PumpingSource {
-  return typeof (source as Partial<PumpingSource>)[pump] === "function";
-}
-
-/** Whether `sink` has the fast path {@linkcode tryGive}. */
-export function pumped(sink: Sink): sink is PumpedSink {
-  return typeof (sink as Partial<PumpedSink>)[tryGive] === "function";
-}
-
 /** One read. The buffer is a view: the source need not be one that knows a true length. */
 export async function readSome(source: Source, buffer: Uint8Array): Promise<number | null> {
   const refusal = refused();
@@ -75,39 +54,50 @@ export async function readSome(source: Source, buffer: Uint8Array): Promise<numb
   return count === null ? null : checkCount("read", "source", count, length);
 }
 
-/** One loan. It may throw at once. */
+/** One loan, of one or more pieces. It may throw at once. */
 export function lendSome(source: LendingSource, use: Borrower): Promise<number | null> {
-  const refusal = refused();
-  if (refusal !== undefined) return refusal;
-  let taken: number | undefined;
-  const lending = source[lend]((bytes, keep) => {
-    const given = use(lent(bytes), keep);
-    return typeof given === "number" ? taken = given : Promise.resolve(given).then((count) => taken = count);
-  });
-  return Promise.resolve(lending).then((count) => {
-    if (count === null || count === taken) return count;
-    throw new TypeError(
-      `Cannot read: the source lent ${describeData(count)} bytes where ${taken ?? "none"} were taken`,
-    );
-  });
+  return lendWith(source, use, false);
 }
 
-/** As many loans as come without waiting for a promise. Whether the source has ended. It may throw at once. */
-export function pumpSome(source: PumpingSource, use: PromptBorrower): Promise<boolean> {
-  return refused() ?? source[pump]((bytes, keep) => use(lent(bytes), keep));
+/** The same for one piece. */
+export function lendOne(
+  source: LendingSource,
+  use: (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => number,
+): Promise<number | null> {
+  return lendWith(source, use, true);
+}
+
+function lendWith(source: LendingSource, use: Borrower, once: boolean): Promise<number | null> {
+  const refusal = refused();
+  if (refusal !== undefined) return refusal;
+  let total: number | undefined; // undefined before the first answer
+  let more = true;
+  const note = (taken: number) => {
+    total = (total ?? 0) + taken;
+    return taken;
+  };
+  const lending = source[lend]((bytes, keep) => {
+    if (!more) throw new TypeError("Cannot read: the source lent more than the borrower asked for");
+    const plain = lent(bytes);
+    const { length } = plain; // now, for the borrower may pass the memory on
+    more = false;
+    const answer = use(plain, keep);
+    if (typeof answer !== "number") return Promise.resolve(answer).then(note);
+    more = answer === length && !once;
+    return once ? Promise.resolve(note(answer)) : note(answer);
+  });
+  return Promise.resolve(lending).then((count) => {
+    if (count === null ? total === undefined : count === total) return count;
+    throw new TypeError(
+      `Cannot read: the source lent ${describeData(count)} bytes where ${total ?? "none"} were taken`,
+    );
+  });
 }
 
 /** What a source has lent, as a plain array. */
 function lent(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   if (isBytes(bytes)) return unshared(viewOf(bytes));
   throw new TypeError(`Cannot read: the source lent ${describeData(bytes)}: must be a Uint8Array`);
-}
-
-/** One write of bytes whose memory the sink may keep, without waiting; 0 while something older is queued. */
-export function giveNow(sink: PumpedSink, bytes: Uint8Array): number {
-  const { length } = bytes; // now, for a sink may detach what it is given
-  const count = sink[tryGive]([bytes]);
-  return count === 0 ? 0 : checkCount("write", "sink", count, length);
 }
 
 /** One write of a view. It may throw at once. */
@@ -118,19 +108,23 @@ export function writeSome(sink: Sink, bytes: Uint8Array): Promise<number> {
 }
 
 /** One write of bytes whose memory the sink may keep. It may throw at once. */
-export function giveSome(sink: Sink, bytes: Uint8Array): Promise<number> {
+export function giveSome(sink: Sink, bytes: Uint8Array): number | Promise<number> {
   return gives(sink) ? giveAll(sink, [bytes]) : writeSome(sink, bytes);
 }
 
 /** The same for memory that nothing else can reach, so that a socket need not copy it. */
-export function giveOwned(sink: Sink, bytes: Uint8Array): Promise<number> {
+export function giveOwned(sink: Sink, bytes: Uint8Array): number | Promise<number> {
   return streamOf(sink)?.giveOwned(bytes) ?? giveSome(sink, bytes);
 }
 
 /** One write of several buffers whose memory the sink may keep. It may throw at once. */
-export function giveAll(sink: GivingSink, buffers: readonly Uint8Array[]): Promise<number> {
+export function giveAll(sink: GivingSink, buffers: readonly Uint8Array[]): number | Promise<number> {
   const length = totalLength(buffers);
-  return refused() ?? Promise.resolve(sink[give](buffers)).then((count) => checkCount("write", "sink", count, length));
+  const refusal = refused();
+  if (refusal !== undefined) return refusal;
+  const taken = sink[give](buffers);
+  if (typeof taken === "number") return checkCount("write", "sink", taken, length);
+  return Promise.resolve(taken).then((count) => checkCount("write", "sink", count, length));
 }
 
 function sourceHint(value: unknown): string {

@@ -1,13 +1,15 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { open, throwLater } from "../base/internal.ts";
-import { type Cancelled, currentScope, type Scope, Waiter, type Waiting } from "../switch/internal.ts";
+import { hideClass, open, throwLater } from "../base/internal.ts";
+import { type Cancelled, currentScope, type Scope, type Waiting } from "../switch/internal.ts";
+import { ignore } from "./_operation.ts";
+import type { StreamEnd, StreamEvents } from "./provider.ts";
 
 /**
  * What is tried: with what the direction belongs to, and what the caller brought. `undefined` says that it cannot be done yet. What it throws is a failure
  * of what is under the flow; a mistake of the caller is a promise that rejects.
  */
-export type Attempt<S, A, T> = (on: S, argument: A) => T | Promise<never> | undefined;
+export type Attempt<S, A, T> = (on: S, argument: A) => T | Promise<T> | undefined;
 
 /**
  * One direction of a socket or pipe: at most one operation, which is tried now, and again whenever the end says so. It waits in the scope itself, again and
@@ -36,14 +38,24 @@ export class Direction<S = undefined> implements Waiting {
     return this.#pending !== undefined;
   }
 
-  /** Gives what `attempt` gives, as soon as that is not `undefined`. What is cancelled before has not been done. */
+  /** Returns what `attempt` returns, as soon as that is not `undefined`. What is cancelled before has not been done. */
   perform<A, T>(attempt: Attempt<S, A, T>, argument: A): Promise<T> {
+    const outcome = this.now(attempt, argument);
+    if (outcome === undefined) return this.wait(attempt, argument);
+    return outcome instanceof Promise ? outcome : Promise.resolve(outcome);
+  }
+
+  /** Makes the first attempt. */
+  now<A, T>(attempt: Attempt<S, A, T>, argument: A): T | Promise<T> | undefined {
     try {
-      const given = attempt(this.#on, argument);
-      if (given !== undefined) return Promise.resolve(given);
+      return attempt(this.#on, argument);
     } catch (error) {
       return Promise.reject(this.subject.failure(this.operation, error));
     }
+  }
+
+  /** Waits in the current scope until an attempt succeeds, after the first has not. */
+  wait<A, T>(attempt: Attempt<S, A, T>, argument: A): Promise<T> {
     const pending = this.#pending = new Pending();
     this.#attempt = attempt as Attempt<S, unknown, unknown>;
     this.#argument = argument;
@@ -58,8 +70,8 @@ export class Direction<S = undefined> implements Waiting {
     if (attempt === undefined) return;
     this.#attempt = undefined; // for what it consumes may bring the next event at once
     try {
-      const given = attempt(this.#on, this.#argument);
-      if (given !== undefined) this.#end()?.resolve(given);
+      const outcome = attempt(this.#on, this.#argument);
+      if (outcome !== undefined) this.#settle(outcome);
       else if (this.busy) this.#attempt = attempt;
     } catch (error) {
       this.fail(() => this.subject.failure(this.operation, error));
@@ -80,6 +92,12 @@ export class Direction<S = undefined> implements Waiting {
   cancel(reason: Cancelled): void {
     this.#pending?.promise.catch(() => {}); // a cancellation that nobody awaits is no unhandled rejection
     this.#end()?.reject(reason);
+  }
+
+  #settle(outcome: unknown): void {
+    const pending = this.#end();
+    if (pending !== undefined) pending.resolve(outcome);
+    else if (outcome instanceof Promise) outcome.catch(ignore); // the operation was cancelled during the attempt
   }
 
   #end(): Pending | undefined {
@@ -128,32 +146,6 @@ export class Watchers {
   }
 }
 
-/** Operations that wait until all that a stream has taken has been passed on. */
-export class Flushers {
-  readonly #names: StreamNames;
-  readonly #waiters: Set<Waiter<void>> = new Set();
-
-  constructor(names: StreamNames) {
-    this.#names = names;
-  }
-
-  /** Waits for it in the current scope. */
-  wait(): Promise<void> {
-    const waiter: Waiter<void> = new Waiter("shutdown", (_, reason) => {
-      this.#waiters.delete(waiter);
-      waiter.reject(reason);
-    }, this.#names);
-    this.#waiters.add(waiter);
-    return waiter.promise;
-  }
-
-  /** It has come to that, or will never, for the reason that `failure` makes. */
-  done(failure?: () => unknown): void {
-    for (const waiter of this.#waiters) failure === undefined ? waiter.resolve() : waiter.fail(failure);
-    this.#waiters.clear();
-  }
-}
-
 /** How a stream names itself and its failures. */
 export interface StreamNames {
   /** What the stream is called in errors and dumps: "tcp:127.0.0.1:80". Asked for only when one is made. */
@@ -162,4 +154,78 @@ export interface StreamNames {
   failure(operation: string, cause: unknown): unknown;
   /** Called when what is under the stream is gone. */
   gone?(): void;
+}
+
+/** What is told of a stream's end, from the first notification to the last. */
+interface Told extends StreamEvents {
+  /** What is under it is gone. */
+  closed(): void;
+}
+
+/** What the end of a stream is handed: its notifications, and no way to the stream. */
+class Events implements Told {
+  static {
+    hideClass(this);
+  }
+
+  readonly #stream: Told;
+
+  constructor(stream: Told) {
+    this.#stream = stream;
+    Object.freeze(this);
+  }
+
+  readable(): void {
+    this.#stream.readable();
+  }
+
+  writable(): void {
+    this.#stream.writable();
+  }
+
+  closed(): void {
+    this.#stream.closed();
+  }
+}
+
+/** The notifications of a stream, to hand to an end that may be code of users. */
+export function eventsOf(stream: Told): Told {
+  return new Events(stream);
+}
+
+/** The most that one write copies, in bytes. */
+export const writeLimit: number = 64 * 1024;
+
+/** The sending half of an end that only receives. */
+export const noSink: Pick<StreamEnd, "write" | "give" | "end" | "drop" | "flushed"> = {
+  write: () => 0,
+  give: () => 0,
+  end: () => {},
+  drop: () => {},
+  flushed: true,
+};
+
+/** The receiving half of an end that only sends. */
+export const noSource: Pick<StreamEnd, "peek" | "consume" | "drop"> = {
+  peek: () => null,
+  consume: () => {},
+  drop: () => {},
+};
+
+/** Tells the ends of one class, by a private field: no other object can pass for one. */
+type Test = (end: object) => boolean;
+
+const tests: Test[] = [];
+
+/**
+ * Registers a class of ends that lend only what the runtime has made for one chunk: plain bytes in
+ * memory that nothing else can reach. It is not a property, which any provider could claim.
+ */
+export function registerOwners(test: Test): void {
+  tests.push(test);
+}
+
+/** Whether only `end` and its borrowers can reach the memory of what it lends. */
+export function ownsMemory(end: object): boolean {
+  return tests.some((test) => test(end));
 }

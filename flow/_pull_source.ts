@@ -2,11 +2,10 @@
 
 import { bridge, currentScope, liveScope, runIn, Scope } from "../switch/internal.ts";
 import { isGone, lost, unshared, viewOf } from "./_bytes.ts";
+import { sourceOf } from "./_flow.ts";
 import { Stream } from "./_stream.ts";
-import type { StreamNames } from "./_half.ts";
-import { noSink } from "./_stream_end.ts";
-import type { StreamEnd } from "./provider.ts";
-import { lend, type LendingSource } from "./provider.ts";
+import { noSink, type StreamNames } from "./_half.ts";
+import type { LendingSource, StreamEnd } from "./provider.ts";
 
 /** Gives the next bytes, at once or later; null at the end. */
 export type Pull = () => Uint8Array | null | Promise<Uint8Array | null>;
@@ -28,11 +27,11 @@ const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
  * to the next one.
  */
 export function pulledSource(pull: Pull, options: PullOptions): LendingSource {
-  return openPulled(pull, options).source;
+  return sourceOf(pulledStream(pull, options));
 }
 
-/** A {@linkcode pulledSource}, and the way to close it: whether that was the first time. */
-export function openPulled(pull: Pull, options: PullOptions): { source: LendingSource; close(): boolean } {
+/** The stream under a {@linkcode pulledSource}. */
+export function pulledStream(pull: Pull, options: PullOptions): Stream {
   const home = currentScope();
   let piece: Uint8Array<ArrayBuffer> | null = nothing;
   let left = 0; // of the piece, whatever becomes of its memory
@@ -69,6 +68,7 @@ export function openPulled(pull: Pull, options: PullOptions): { source: LendingS
 
   const end: StreamEnd = {
     ...noSink,
+    keeps: options.keep,
     peek() {
       while (left === 0 && piece !== null && failure === undefined && !pulling) start();
       if (pulling) return undefined;
@@ -85,9 +85,5 @@ export function openPulled(pull: Pull, options: PullOptions): { source: LendingS
     },
   };
   const stream = new Stream(end, names);
-  const source = Object.freeze<LendingSource>({
-    read: (buffer) => stream.read(buffer),
-    [lend]: (use) => stream.lend((bytes) => use(bytes, options.keep)),
-  });
-  return { source, close: () => stream.close() };
+  return stream;
 }

@@ -1,34 +1,44 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import type { StreamNames } from "./_half.ts";
 import { throwLater } from "../base/internal.ts";
-import { currentScope, refused } from "../switch/internal.ts";
+import { currentScope, refused, runIn, type Scope, WaitQueue } from "../switch/internal.ts";
 import { checkBuffer, checkBytes, copyTo, howProblem, isEmpty, lengthOf, lost, sizeOfLent } from "./_bytes.ts";
 import { totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
 import { checkEndTook, checkTaken } from "./_bytes.ts";
-import { type Attempt, Direction, Flushers, Watchers } from "./_half.ts";
+import { type Attempt, Direction, ownsMemory, type StreamNames, Watchers } from "./_half.ts";
 import { rejection, silenced } from "./_operation.ts";
-import { ownsMemory } from "./_stream_end.ts";
 import { BusyError, ClosedError } from "./errors.ts";
-import type { StreamEnd, StreamEvents } from "./provider.ts";
-import type { Borrower, PromptBorrower } from "./provider.ts";
+import type { Borrower, StreamEnd, StreamEvents } from "./provider.ts";
 import type { ShutdownHow } from "./types.ts";
 
 export { label } from "./errors.ts";
 
-/** After so many pieces a pump lets others run, for ends that never wait would keep it going for ever. */
+/** The most pieces that one turn of a loan lends: ends that never wait would keep it going forever. */
 const piecesPerTurn = 256;
+
+/** A borrower inside the library: what it is called with is as the end lent it. */
+type RawBorrower = (bytes: Uint8Array<ArrayBuffer>, scope: Scope | undefined) => number | Promise<number>;
+
+/** A loan that goes on. */
+interface Loan {
+  readonly use: RawBorrower;
+  /** Where it was begun, and ends when that is cancelled. */
+  readonly scope: Scope | undefined;
+  /** Whether the borrower counts what it takes, so that the end is null whatever was taken before. */
+  readonly counted: boolean;
+  /** How many bytes were taken. */
+  taken: number;
+}
 
 // What is tried of each operation, again and again. Not methods, for a direction keeps them without a closure for each operation.
 /** Reads what is there, as far as it fits. Where the buffer has vanished, it stays for the next reader. */
 let fill: Attempt<Stream, Uint8Array, number | null>;
-/** Finds what to lend. Marked in the same turn, so that nobody else reads before the borrower is called. */
-let markLent: Attempt<Stream, undefined, Uint8Array<ArrayBuffer> | null>;
-/** Lends as long as all is taken. Whether it came to the end, or what the borrower threw. */
-let lendOn: Attempt<Stream, PromptBorrower, boolean | { readonly error: unknown }>;
+/** Lends for as long as everything is taken at once. */
+let lendOn: Attempt<Stream, Loan, number | null>;
 let writeTo: Attempt<Stream, Uint8Array, number>;
 let giveTo: Attempt<Stream, readonly Uint8Array[], number>;
-let giveOwnedTo: Attempt<Stream, Uint8Array, number>;
+let giveOwnedTo: Attempt<Stream, readonly Uint8Array[], number>;
+let writeFirstTo: Attempt<Stream, readonly Uint8Array[], number>;
 
 /**
  * Waiting, cancellation and checks over a {@linkcode StreamEnd}: the one place where reads and writes of pipes and sockets wait.
@@ -52,43 +62,38 @@ export class Stream implements StreamEvents {
       } while (bytes !== undefined && bytes !== null);
       return filled;
     };
-    markLent = (stream) => {
-      const bytes = stream.#peek();
-      if (bytes === undefined || bytes === null) return bytes;
-      if (sizeOfLent(bytes) === 0) return throwLater(lost);
-      stream.#lending = true;
-      return bytes;
-    };
-    lendOn = (stream, use) => {
+    lendOn = (stream, loan) => {
       for (let pieces = 0; pieces < piecesPerTurn; pieces++) {
         const bytes = stream.#peek();
-        if (bytes === undefined || bytes === null) return bytes === null || undefined;
+        if (bytes === undefined) return undefined;
+        if (bytes === null) return loan.counted ? null : loan.taken || null;
         const length = sizeOfLent(bytes); // now, for the borrower may pass the memory on
         if (length === 0) return throwLater(lost);
         stream.#lending = true;
         try {
-          const taken = checkTaken(use(bytes, stream.#end.keeps !== false), length);
-          stream.#consume(taken);
-          if (stream.#closed !== undefined) throw stream.#closed("read");
-          if (taken < length) return false;
-        } catch (error) {
-          return { error }; // no failure of the end, so it is thrown as it is
-        } finally {
+          const answer = loan.use(bytes, loan.scope);
+          if (typeof answer !== "number") return stream.#settle(loan, answer, length);
+          stream.#took(loan, answer, length);
           stream.#lending = false;
+          if (answer < length || stream.#closed !== undefined || loan.scope?.reason !== undefined) break;
+        } catch (error) {
+          stream.#lending = false;
+          return Promise.reject(error); // not a failure of the end, so it is thrown as it is
         }
       }
-      return false;
+      return loan.taken;
     };
     writeTo = (stream, bytes) => {
       const { length } = bytes;
       if (length === 0) return throwLater(() => vanished("write"));
-      return stream.#took(stream.#end.write(bytes), length) || undefined;
+      return stream.#sent(stream.#end.write(bytes), length) || undefined;
     };
     giveTo = (stream, buffers) => {
       if (buffers.some(isEmpty)) return throwLater(() => vanished("write"));
       return stream.#give(buffers, false) || undefined;
     };
-    giveOwnedTo = (stream, bytes) => stream.#give([bytes], true) || undefined;
+    giveOwnedTo = (stream, buffers) => stream.#give(buffers, true) || undefined;
+    writeFirstTo = (stream, [bytes]) => writeTo(stream, bytes);
   }
 
   readonly #end: StreamEnd;
@@ -107,7 +112,8 @@ export class Stream implements StreamEvents {
   #hasTaken = false;
   /** What waits in no scope for the stream to come to its end. */
   #watchers: Watchers | undefined;
-  #flushers: Flushers | undefined;
+  /** What waits until all that was taken has been passed on. */
+  #flushes: WaitQueue<void> | undefined;
 
   constructor(end: StreamEnd, names: StreamNames) {
     this.#end = end;
@@ -136,56 +142,56 @@ export class Stream implements StreamEvents {
     return this.#receiving.perform(fill, buffer);
   }
 
-  /** Lends as long as all is taken, without a promise for each piece. Whether it came to the end. */
-  pump(use: PromptBorrower): Promise<boolean> {
-    return this.#pump((bytes, keep) => {
-      const { length } = bytes;
+  /** See {@linkcode LendingSource}. */
+  lend(use: Borrower): Promise<number | null> {
+    const keep = this.#end.keeps !== false;
+    return this.#lend((bytes, scope) => {
       this.#lent = true;
-      const taken = use(viewOf(bytes), keep);
-      this.#lent = taken !== length;
-      return taken;
-    });
+      const view = viewOf(bytes);
+      // What comes later comes in a callback of the end, which runs in any scope.
+      return currentScope() === scope ? use(view, keep) : runIn(scope, use, view, keep);
+    }, false);
   }
 
   /**
-   * {@linkcode Stream.pump} to another stream. No other code sees the bytes, so those of an end that
-   * owns its memory are passed on without a view. `note` is told each count that was taken.
+   * {@linkcode Stream.lend} to another stream. No other code sees the bytes, so those of an end that
+   * owns its memory are passed on without a view. `note` is told each count that was taken, so the end is null at once.
    */
-  pumpTo(sink: Stream, note: (taken: number) => void): Promise<boolean> {
+  lendTo(sink: Stream, note: (taken: number) => number): Promise<number | null> {
     const owned = ownsMemory(this.#end);
-    return this.#pump((lent) => {
-      const bytes = owned ? lent : this.#end.keeps === false ? new Uint8Array(lent) : viewOf(lent);
-      const taken = sink.#giveNow([bytes], owned && !this.#lent);
-      if (taken === bytes.length) this.#lent = false;
-      note(taken);
-      return taken;
-    });
+    return this.#lend((lent, scope) => {
+      const problem = sink.#writeProblem();
+      if (problem !== undefined) throw problem;
+      const buffers = [owned ? lent : viewOf(lent)];
+      const attempt = this.#end.keeps === false ? writeFirstTo : owned && !this.#lent ? giveOwnedTo : giveTo;
+      const taken = sink.#sender.now(attempt, buffers) ??
+        runIn(scope, () => refused() ?? sink.#sender.wait(attempt, buffers));
+      return typeof taken === "number" ? note(taken) : taken.then(note);
+    }, true);
   }
 
-  #pump(use: PromptBorrower): Promise<boolean> {
-    const refusal = refused() ?? this.#refuseRead();
-    return refusal ?? silenced(this.#receiving.perform(lendOn, use), orThrow);
-  }
-
-  lend(use: Borrower): Promise<number | null> {
+  #lend(use: RawBorrower, counted: boolean): Promise<number | null> {
     const refusal = refused() ?? this.#refuseRead();
     if (refusal !== undefined) return refusal;
-    // No async function, whose frame an idle connection would keep.
-    const marked = this.#receiving.perform(markLent, undefined);
-    return silenced(marked, (bytes) => bytes === null ? null : this.#lendTo(use, bytes));
+    return silenced(this.#receiving.perform(lendOn, { use, scope: currentScope(), counted, taken: 0 }), same);
   }
 
-  async #lendTo(use: Borrower, bytes: Uint8Array<ArrayBuffer>): Promise<number> {
-    const length = lengthOf(bytes); // now, for the borrower may pass the memory on
-    this.#lent = true;
+  /** Waits for a borrower that answered with a promise. */
+  async #settle(loan: Loan, answer: Promise<number>, length: number): Promise<number> {
     try {
-      const taken = checkTaken(await use(viewOf(bytes), this.#end.keeps !== false), length);
-      this.#lent = taken < length;
-      this.#consume(taken);
-      return taken;
+      this.#took(loan, await answer, length);
+      return loan.taken;
     } finally {
       this.#lending = false;
     }
+  }
+
+  /** Notes what a borrower took. */
+  #took(loan: Loan, taken: number, length: number): void {
+    checkTaken(taken, length);
+    if (taken === length) this.#lent = false;
+    this.#consume(taken);
+    loan.taken += taken;
   }
 
   write(bytes: Uint8Array): Promise<number> {
@@ -196,37 +202,22 @@ export class Stream implements StreamEvents {
     return this.#sender.perform(writeTo, view);
   }
 
-  give(buffers: readonly Uint8Array[]): Promise<number> {
+  /** See {@linkcode GivingSink}. */
+  give(buffers: readonly Uint8Array[]): number | Promise<number> {
     const views = viewsOf(buffers);
     if (!Array.isArray(views)) return Promise.reject(views);
     const refusal = refused() ?? this.#refuseWrite();
     if (refusal !== undefined) return refusal;
-    if (views.length === 0) return Promise.resolve(0);
-    return this.#sender.perform(giveTo, views);
+    return views.length === 0 ? 0 : this.#perform(giveTo, views);
   }
 
   /** {@linkcode Stream.give} for memory of the library's own, which nothing else can reach. */
-  giveOwned(bytes: Uint8Array): Promise<number> {
-    return refused() ?? this.#refuseWrite() ?? this.#sender.perform(giveOwnedTo, bytes);
+  giveOwned(bytes: Uint8Array): number | Promise<number> {
+    return refused() ?? this.#refuseWrite() ?? this.#perform(giveOwnedTo, [bytes]);
   }
 
-  /** {@linkcode Stream.give} without the wait: 0 while something older is queued. It looks at no scope. */
-  tryGive(buffers: readonly Uint8Array[]): number {
-    const views = viewsOf(buffers);
-    if (!Array.isArray(views)) throw views;
-    return this.#giveNow(views, false);
-  }
-
-  /** The buffers are plain, or come from an end. */
-  #giveNow(buffers: readonly Uint8Array[], owned: boolean): number {
-    const problem = this.#writeProblem();
-    if (problem !== undefined) throw problem;
-    if (buffers.length === 0) return 0;
-    try {
-      return this.#give(buffers, owned);
-    } catch (error) {
-      throw this.#names.failure("write", error);
-    }
+  #perform<A>(attempt: Attempt<Stream, A, number>, argument: A): number | Promise<number> {
+    return this.#sender.now(attempt, argument) ?? this.#sender.wait(attempt, argument);
   }
 
   shutdown(how: ShutdownHow): Promise<void> {
@@ -249,7 +240,7 @@ export class Stream implements StreamEvents {
 
   /** Waits until all that was taken has been passed on, or never will be. */
   flush(): Promise<void> {
-    if (!this.#end.flushed) return (this.#flushers ??= new Flushers(this.#names)).wait();
+    if (!this.#end.flushed) return (this.#flushes ??= new WaitQueue()).wait("shutdown", undefined, this.#names);
     const loss = this.#loss;
     return loss === undefined ? Promise.resolve() : throwLater(loss);
   }
@@ -277,7 +268,7 @@ export class Stream implements StreamEvents {
   writable(): void {
     this.#sending?.retry();
     this.#watchers?.look();
-    if (this.#flushers !== undefined && this.#end.flushed) this.#flushers.done(this.#loss);
+    if (this.#flushes !== undefined && this.#end.flushed) this.#endFlushes(this.#flushes);
   }
 
   /** What is under it is gone; nothing follows. */
@@ -318,12 +309,21 @@ export class Stream implements StreamEvents {
 
   #give(buffers: readonly Uint8Array[], owned: boolean): number {
     const size = totalLength(buffers); // now, for the memory may be detached by whoever takes it
-    return this.#took(this.#end.give(buffers, owned), size);
+    return this.#sent(this.#end.give(buffers, owned), size);
   }
 
-  #took(count: number, size: number): number {
+  #sent(count: number, size: number): number {
     if (count > 0) this.#hasTaken = true;
     return checkEndTook(count, size);
+  }
+
+  #endFlushes(flushes: WaitQueue<void>): void {
+    const loss = this.#loss;
+    for (let next; (next = flushes.oldest) !== undefined;) {
+      flushes.remove(next.waiter);
+      if (loss === undefined) next.waiter.resolve();
+      else next.waiter.fail(loss);
+    }
   }
 
   /** Makes the error for what was taken and lost, unless this side has closed the stream. */
@@ -369,7 +369,6 @@ export class Stream implements StreamEvents {
   }
 }
 
-function orThrow(ended: boolean | { readonly error: unknown }): boolean {
-  if (typeof ended === "boolean") return ended;
-  throw ended.error;
+function same<T>(value: T): T {
+  return value;
 }

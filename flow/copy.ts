@@ -3,23 +3,10 @@
 import { isInstance, isOfAnotherCopy } from "../base/internal.ts";
 import { Cancelled, yieldNow } from "../switch/internal.ts";
 import { vanished } from "./_bytes.ts";
-import {
-  checkSink,
-  checkSource,
-  giveNow,
-  giveSome,
-  lends,
-  lendSome,
-  pumped,
-  pumps,
-  pumpSome,
-  readSome,
-  writeSome,
-} from "./_foreign.ts";
+import { checkSink, checkSource, giveSome, lends, lendSome, readSome, streamOf, writeSome } from "./_foreign.ts";
 import { operation } from "./_operation.ts";
-import { streamOf } from "./_foreign.ts";
-import { writeLimit } from "./_stream_end.ts";
-import type { LendingSource, PumpedSink, PumpingSource } from "./provider.ts";
+import { writeLimit } from "./_half.ts";
+import type { Borrower, LendingSource } from "./provider.ts";
 import type { Sink, Source } from "./types.ts";
 
 /**
@@ -42,9 +29,8 @@ export interface CopyFailure {
  * loses them then. What the two ends hold is bounded by themselves: a pipe holds its capacity, a socket up to 64 KiB of
  * unread input and the piece that crosses that mark, and one piece of output, the one that the system has yet to take.
  *
- * Where the source tells of its bytes as they come and the sink can be filled without waiting, as two sockets, no
- * promise is made for each piece ({@linkcode PumpingSource}, {@linkcode PumpedSink}). A foreign source or sink that
- * cannot be cancelled is awaited.
+ * Where the source lends its bytes as they come and the sink takes them at once, as two sockets do, no promise is made
+ * for each piece. A foreign source or sink that cannot be cancelled is awaited.
  *
  * Two copies into one sink do not mix: where their writes do not meet, the pieces of one come between those of the
  * other, and where they do, one copy fails with a {@linkcode BusyError}.
@@ -90,7 +76,6 @@ async function counted(source: Source, sink: Sink): Promise<number> {
     checkSource("copy from", source);
     checkSink("copy to", sink);
     if (!lends(source)) await throughBuffer(source, sink, progress);
-    else if (pumps(source) && pumped(sink)) await pumping(source, sink, progress);
     else await lending(source, sink, progress);
     return progress.copied;
   } catch (error) {
@@ -116,39 +101,20 @@ async function throughBuffer(source: Source, sink: Sink, progress: CopyFailure):
 
 /** From the source's own buffers, each of which the sink may take all or in part. */
 async function lending(source: LendingSource, sink: Sink, progress: CopyFailure): Promise<void> {
-  for (let turns = 1; await lendTo(source, sink, progress); turns++) {
-    if (turns % turnsPerYield === 0) await yieldNow();
-  }
-}
-
-/** The same without a promise for each piece, for as long as the sink takes everything at once. */
-async function pumping(source: PumpingSource, sink: PumpedSink, progress: CopyFailure): Promise<void> {
   const note = (taken: number) => {
     progress.copied += taken;
     return taken;
+  };
+  const use: Borrower = (bytes, keep) => {
+    const taken = keep ? giveSome(sink, bytes) : writeSome(sink, bytes);
+    return typeof taken === "number" ? note(taken) : taken.then(note);
   };
   const from = streamOf(source);
   const to = streamOf(sink);
-  const pump = from !== undefined && to !== undefined
-    ? () => from.pumpTo(to, note)
-    : () => pumpSome(source, (bytes, keep) => note(giveNow(sink, keep ? bytes : bytes.slice())));
-  for (let turns = 1; !await pump(); turns++) {
-    if (!await lendTo(source, sink, progress)) return; // waits until the sink takes something again
+  const once = from !== undefined && to !== undefined ? () => from.lendTo(to, note) : () => lendSome(source, use);
+  for (let turns = 1; await once() !== null; turns++) {
     if (turns % turnsPerYield === 0) await yieldNow();
   }
-}
-
-/** One loan. Whether the source has not ended. */
-async function lendTo(source: LendingSource, sink: Sink, progress: CopyFailure): Promise<boolean> {
-  const note = (taken: number) => {
-    progress.copied += taken;
-    return taken;
-  };
-  const count = await lendSome(
-    source,
-    (bytes, keep) => (keep ? giveSome(sink, bytes) : writeSome(sink, bytes)).then(note),
-  );
-  return count !== null;
 }
 
 /** Adds the count to what is thrown. The `Cancelled` of a scope is everybody's, so that is replaced. */

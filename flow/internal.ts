@@ -24,23 +24,12 @@ export {
   viewOf,
   viewsOf,
 } from "./_bytes.ts";
-export {
-  checkSink,
-  checkSource,
-  giveAll,
-  gives,
-  lends,
-  lendSome,
-  pumps,
-  readSome,
-  registerFlows,
-  writeSome,
-} from "./_foreign.ts";
-export { Direction, type StreamNames } from "./_half.ts";
-export { ignore, isSilent, operation, rejection, silenced, silent } from "./_operation.ts";
-export { openPulled } from "./_pull_source.ts";
+export { checkSink, checkSource, giveAll, gives, lendOne, lends, lendSome, readSome, writeSome } from "./_foreign.ts";
+export { addStreamMethods, closableSink, closableSource, flowOf, sourceOf, type StreamMethods } from "./_flow.ts";
+export { Direction, eventsOf, noSink, noSource, registerOwners, type StreamNames, writeLimit } from "./_half.ts";
+export { ignore, isSilent, operation, rejection, silent } from "./_operation.ts";
+export { pulledStream } from "./_pull_source.ts";
 export { Stream } from "./_stream.ts";
-export { eventsOf, noSink, noSource, registerOwners, writeLimit } from "./_stream_end.ts";
 export {
   BufferLimitExceeded,
   BusyError,
@@ -63,14 +52,9 @@ export {
   type GivingSink,
   lend,
   type LendingSource,
-  type PromptBorrower,
-  pump,
-  type PumpedSink,
-  type PumpingSource,
   type ShutdownHow,
   type Sink,
   type Source,
-  tryGive,
   type TwoWay,
 } from "./types.ts";
 export { writeAll } from "./write.ts";

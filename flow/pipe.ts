@@ -1,14 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkOptions, describe, hideClass } from "../base/internal.ts";
+import { checkOptions, describe } from "../base/internal.ts";
 import { totalLength } from "./_bytes.ts";
+import { type Ending, flowOf } from "./_flow.ts";
+import { type StreamNames, writeLimit } from "./_half.ts";
 import { Stream } from "./_stream.ts";
-import type { StreamNames } from "./_half.ts";
-import { BrokenPipeError, label } from "./errors.ts";
+import { BrokenPipeError } from "./errors.ts";
 import type { StreamEnd } from "./provider.ts";
-import { writeLimit } from "./_stream_end.ts";
-import { type Borrower, give, type GivingSink, lend, type LendingSource } from "./provider.ts";
-import type { Closable, ShutdownHow, TwoWay } from "./types.ts";
+import type { GivingSink, LendingSource } from "./provider.ts";
+import type { Closable, TwoWay } from "./types.ts";
 
 /** Options for {@linkcode pipe}. */
 export interface PipeOptions {
@@ -58,7 +58,7 @@ export function pipe(options?: PipeOptions): [PipeEnd, PipeEnd] {
 export function namedPipe(capacity: number, names: StreamNames, others: StreamNames): [PipeEnd, PipeEnd] {
   const there = new Channel(capacity);
   const back = new Channel(capacity);
-  return [new PipeFlow(back, there, names), new PipeFlow(there, back, others)];
+  return [new MemoryEnd(back, there, names).flow, new MemoryEnd(there, back, others).flow];
 }
 
 /** Bytes on their way in one direction. */
@@ -102,18 +102,20 @@ const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 const names: StreamNames = { label: "pipe", failure: (_, cause) => cause };
 
 /** Takes from one channel and puts into the other. */
-class MemoryEnd implements StreamEnd {
+class MemoryEnd implements StreamEnd, Ending {
   readonly flushed = true; // what a channel has taken has been passed on
   readonly #in: Channel;
   readonly #out: Channel;
+  readonly #stream: Stream;
 
-  constructor(from: Channel, to: Channel) {
+  constructor(from: Channel, to: Channel, names: StreamNames) {
     this.#in = from;
     this.#out = to;
+    this.#stream = from.reader = to.writer = new Stream(this, names);
   }
 
-  attach(stream: Stream): void {
-    this.#in.reader = this.#out.writer = stream;
+  get flow(): PipeEnd {
+    return flowOf(this.#stream, this);
   }
 
   peek(): Uint8Array<ArrayBuffer> | null | undefined {
@@ -160,10 +162,13 @@ class MemoryEnd implements StreamEnd {
     this.#in.clear();
   }
 
-  close(): void {
-    this.#in.broken = true;
-    this.#in.clear();
-    this.end();
+  close(): Promise<void> {
+    if (this.#stream.close()) {
+      this.#in.broken = true;
+      this.#in.clear();
+      this.end();
+    }
+    return Promise.resolve();
   }
 
   #put(wanted: number, add: (size: number) => void): number {
@@ -193,54 +198,5 @@ class MemoryEnd implements StreamEnd {
       memory.set(bytes);
       pieces.push({ memory, start: 0, end: bytes.length });
     }
-  }
-}
-
-class PipeFlow implements PipeEnd {
-  static {
-    hideClass(this);
-  }
-
-  readonly #end: MemoryEnd;
-  readonly #stream: Stream;
-
-  constructor(from: Channel, to: Channel, names: StreamNames) {
-    this.#end = new MemoryEnd(from, to);
-    this.#stream = new Stream(this.#end, names);
-    this.#end.attach(this.#stream);
-    Object.freeze(this);
-  }
-
-  get [label](): string {
-    return this.#stream.label;
-  }
-
-  read(buffer: Uint8Array): Promise<number | null> {
-    return this.#stream.read(buffer);
-  }
-
-  [lend](use: Borrower): Promise<number | null> {
-    return this.#stream.lend(use);
-  }
-
-  write(bytes: Uint8Array): Promise<number> {
-    return this.#stream.write(bytes);
-  }
-
-  [give](buffers: readonly Uint8Array[]): Promise<number> {
-    return this.#stream.give(buffers);
-  }
-
-  shutdown(how: ShutdownHow): Promise<void> {
-    return this.#stream.shutdown(how);
-  }
-
-  close(): Promise<void> {
-    if (this.#stream.close()) this.#end.close();
-    return Promise.resolve();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 }

@@ -14,18 +14,7 @@
  * @module
  */
 
-export {
-  type Borrower,
-  give,
-  type GivingSink,
-  lend,
-  type LendingSource,
-  type PromptBorrower,
-  pump,
-  type PumpedSink,
-  type PumpingSource,
-  tryGive,
-} from "./types.ts";
+export { type Borrower, give, type GivingSink, lend, type LendingSource } from "./types.ts";
 
 /**
  * What a {@linkcode StreamEnd} tells its one user. Each call may come at any time, from any callback, and more often than needed.

@@ -61,7 +61,7 @@ export function bufferSink(): BufferSink {
       const given = totalLength(views);
       size += given;
       for (const view of views) pieces.push(view);
-      return Promise.resolve(given);
+      return given;
     },
     bytes,
     text: () => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes()),
@@ -86,6 +86,6 @@ export const nullFlow: LendingSource & GivingSink = Object.freeze<LendingSource 
   write: (bytes) => checkBytes(bytes) ?? refused() ?? Promise.resolve(lengthOf(bytes)),
   [give](buffers) {
     const views = viewsOf(buffers);
-    return Array.isArray(views) ? refused() ?? Promise.resolve(totalLength(views)) : Promise.reject(views);
+    return Array.isArray(views) ? refused() ?? totalLength(views) : Promise.reject(views);
   },
 });

@@ -2,9 +2,9 @@
 
 import { describe } from "../base/internal.ts";
 import { buffersProblem, bytesProblem, encode, vanished, viewOf } from "./_bytes.ts";
-import { checkSource, lends, lendSome, readSome } from "./_foreign.ts";
+import { checkSource, lendOne, lends, readSome } from "./_foreign.ts";
 import { pulledSource } from "./_pull_source.ts";
-import { writeLimit } from "./_stream_end.ts";
+import { writeLimit } from "./_half.ts";
 import type { LendingSource } from "./provider.ts";
 import type { Source } from "./types.ts";
 
@@ -169,7 +169,7 @@ function pieceOf(buffer: Uint8Array<ArrayBuffer>, size: number): Uint8Array<Arra
 async function nextChunk(source: Source): Promise<Uint8Array<ArrayBuffer> | null> {
   if (lends(source)) {
     let chunk: Uint8Array<ArrayBuffer> | null = null;
-    await lendSome(source, (bytes) => (chunk = new Uint8Array(bytes)).length);
+    await lendOne(source, (bytes) => (chunk = new Uint8Array(bytes)).length);
     return chunk;
   }
   const buffer = new Uint8Array(writeLimit);

@@ -122,27 +122,19 @@ export const lend: unique symbol = Symbol.for("@sluice/io/lend");
 export const give: unique symbol = Symbol.for("@sluice/io/give");
 
 /**
- * The name of a source's fast path, {@linkcode PumpingSource}: it lends again and again, without a promise for each piece.
- */
-export const pump: unique symbol = Symbol.for("@sluice/io/pump");
-
-/**
- * The name of a sink's fast path, {@linkcode PumpedSink}: it takes buffers without waiting, and without a promise.
- */
-export const tryGive: unique symbol = Symbol.for("@sluice/io/tryGive");
-
-/**
- * What a lender calls with bytes that have arrived.
+ * What a lender calls with bytes that have arrived. It runs in the scope in which it was lent to.
  *
- * @param bytes At least one byte. They are for reading only, and for no longer than until the borrower's promise settles, except as `keep` says.
- * @param keep Whether the borrower may keep the memory of the bytes that it takes, and pass it on, because nobody will write to it any more.
- * @returns How many bytes were taken, from the first on; the others stay in the source. 0 takes nothing.
+ * @param bytes At least one byte, for reading only, and only until the borrower has answered, except as `keep` says.
+ * @param keep Whether the borrower may keep the memory of the bytes that it takes, and pass it on, because it is not
+ * written to any more.
+ * @returns How many bytes were taken, from the first on; the others stay in the source. 0 takes nothing. A number that
+ * says all asks for more; a promise asks for nothing more, whatever it resolves with.
  */
 export type Borrower = (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => number | Promise<number>;
 
 /**
- * A source that lends its buffers. All sources of the library do. A wrapper around a source implements this itself, or hides it; it never forwards it
- * uncounted.
+ * A source that lends its buffers, as all sources of the library do. A wrapper of a source implements this itself, or
+ * hides it; it never forwards it uncounted.
  *
  * @example Looking at bytes where they are
  * ```ts
@@ -152,22 +144,42 @@ export type Borrower = (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => number
  *
  * assertEquals(await stringSource("hello")[lend]((bytes) => Math.min(bytes.length, 2)), 2);
  * ```
+ *
+ * @example Counting up to the end, without a promise for each piece
+ * ```ts
+ * import { bytesSource } from "@sluice/io";
+ * import { lend } from "@sluice/io/flow/provider";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const source = bytesSource(new Uint8Array(3), new Uint8Array(4));
+ * let size = 0;
+ * for (let taken; (taken = await source[lend]((bytes) => bytes.length)) !== null;) size += taken;
+ * assertEquals(size, 7);
+ * ```
  */
 export interface LendingSource extends Source {
   /**
-   * Waits for at least one byte, then calls `use` once with what has arrived. It counts as a read until `use` has settled: another read is a
-   * {@linkcode BusyError}, and a cancellation reaches only the wait before `use` and what `use` itself does.
+   * Waits for at least one byte, then calls `use` with what has arrived. Each time that `use` answers at once, by a number,
+   * that it took everything, it is called again with what has arrived or arrives next. It settles when `use` takes less, or
+   * has answered with a promise, which is awaited; at the end; and when it has gone on for so long without waiting that other
+   * code should have its turn.
    *
-   * @param use Takes some of the bytes, or none. What it throws is thrown, and nothing has been taken then.
-   * @returns How many bytes `use` took; null at the end, without calling `use`.
-   * @throws {RangeError} When `use` says that it took more than there was.
-   * @throws {Cancelled} When the current scope is cancelled before there is a byte.
+   * From beginning to end it counts as one read: another read is a {@linkcode BusyError}. A cancellation reaches the waits
+   * before each call of `use`, and what `use` itself does. What `use` took before stays taken.
+   *
+   * @param use Takes some of the bytes, or none. What it throws is thrown, and nothing has been taken then of what it was
+   * called with.
+   * @returns How many bytes `use` took in all; null at the end, if nothing was taken.
+   * @throws {RangeError} If `use` says that it took more than there was.
+   * @throws {ClosedError} If this side has closed the flow, or closes it while the loan waits.
+   * @throws {Cancelled} If the current scope is cancelled while no byte is there.
    */
   [lend](use: Borrower): Promise<number | null>;
 }
 
 /**
- * A sink that may keep buffers instead of copying them.
+ * A sink that may keep buffers instead of copying them. A wrapper of a sink implements this itself, or hides it; it never
+ * forwards it uncounted.
  *
  * @example Giving memory away
  * ```ts
@@ -180,8 +192,9 @@ export interface LendingSource extends Source {
  */
 export interface GivingSink extends Sink {
   /**
-   * Waits until nothing older is queued, and then takes what it can at once, as {@linkcode Sink.write} does, but it need not copy: the memory of the bytes
-   * that were taken belongs to the sink from then on. The rest stays the caller's.
+   * Takes what it can at once, as {@linkcode Sink.write} does, but it need not copy: the memory of the bytes that were taken
+   * belongs to the sink from then on. The rest stays the caller's. Where it need not wait, it answers with the count itself,
+   * else with a promise, which waits until nothing older is queued. It throws nothing at once: errors are rejections.
    *
    * What a sink in memory has kept must not be detached: reading it is a `TypeError` then. A socket, and a stream of Node, copies what other code can still
    * reach, since the system would otherwise send what comes to lie in memory that was freed.
@@ -189,63 +202,7 @@ export interface GivingSink extends Sink {
    * @param buffers What to take, in order. Empty ones are skipped.
    * @returns How many bytes were taken, counted over all buffers: at least 1, and 0 only where all are empty.
    */
-  [give](buffers: readonly Uint8Array[]): Promise<number>;
-}
-
-/** A {@linkcode Borrower} that takes at once what it takes, and never waits. It may be called in any scope, so it looks at none. */
-export type PromptBorrower = (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => number;
-
-/**
- * A source that tells of its bytes as they come, such as a socket. `copy` joins it to a {@linkcode PumpedSink}, and only waits for a promise where the
- * sink is full. A wrapper around a source implements this itself, or hides it.
- *
- * @example Reading without a promise for each piece
- * ```ts
- * import { type LendingSource, pump, type PumpingSource } from "@sluice/io/flow/provider";
- *
- * async function size(source: LendingSource & Partial<PumpingSource>): Promise<number> {
- *   let size = 0;
- *   const count = (bytes: Uint8Array) => (size += bytes.length, bytes.length);
- *   while (source[pump] !== undefined && !await source[pump](count)) { // not yet at the end
- *   }
- *   return size;
- * }
- * ```
- */
-export interface PumpingSource extends LendingSource {
-  /**
-   * Calls `use` with what has arrived and then whenever more arrives, for as long as it takes everything. It counts as one read, from beginning to end.
-   *
-   * @param use Takes some of the bytes, or none. What it throws is thrown, and nothing has been taken then of what it was called with.
-   * @returns Whether this is the end. If not, `use` has not taken all, and the rest is still in the source; or it has gone on for so long without
-   * waiting that something else should have its turn.
-   * @throws {RangeError} When `use` says that it took more than there was.
-   * @throws {Cancelled} When the current scope is cancelled while no byte is there.
-   */
-  [pump](use: PromptBorrower): Promise<boolean>;
-}
-
-/**
- * A sink that can be filled without waiting.
- *
- * @example Writing only what needs no waiting
- * ```ts
- * import { type GivingSink, type PumpedSink, tryGive } from "@sluice/io/flow/provider";
- *
- * function writeNow(sink: GivingSink & Partial<PumpedSink>, bytes: Uint8Array): number {
- *   return sink[tryGive]?.([bytes]) ?? 0;
- * }
- * ```
- */
-export interface PumpedSink extends GivingSink {
-  /**
-   * {@linkcode GivingSink} without the wait, and without a look at the current scope: whoever calls it is cancelled by other means.
-   *
-   * @param buffers What to take, in order: byte arrays, none of them empty.
-   * @returns How many bytes were taken; 0 while something older is queued.
-   * @throws What {@linkcode GivingSink} would reject with.
-   */
-  [tryGive](buffers: readonly Uint8Array[]): number;
+  [give](buffers: readonly Uint8Array[]): number | Promise<number>;
 }
 
 /**

@@ -5,7 +5,7 @@ import { refused } from "../switch/internal.ts";
 import { buffersProblem, encode, joined, vanished, viewOf } from "./_bytes.ts";
 import { checkSink, giveOwned, writeSome } from "./_foreign.ts";
 import { operation } from "./_operation.ts";
-import { writeLimit } from "./_stream_end.ts";
+import { writeLimit } from "./_half.ts";
 import type { Sink } from "./types.ts";
 
 /**
@@ -93,10 +93,11 @@ function* groups(buffers: readonly Uint8Array[]): Generator<Uint8Array[]> {
 }
 
 /** Calls `put` until it has taken everything. */
-async function repeat(put: typeof writeSome, sink: Sink, bytes: Uint8Array): Promise<void> {
+async function repeat(put: typeof giveOwned, sink: Sink, bytes: Uint8Array): Promise<void> {
   const { length } = bytes;
   for (let done = 0; done < length;) {
     if (bytes.length !== length) throw vanished("write");
-    done += await put(sink, done === 0 ? bytes : bytes.subarray(done));
+    const taken = put(sink, done === 0 ? bytes : bytes.subarray(done));
+    done += typeof taken === "number" ? taken : await taken;
   }
 }

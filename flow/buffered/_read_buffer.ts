@@ -12,6 +12,7 @@ import {
   isSilent,
   labelOf,
   type LendingSource,
+  lendOne,
   lends,
   lendSome,
   lengthOf,
@@ -178,11 +179,19 @@ export class ReadBuffer {
     return this.#alone(async () => {
       if (this.size === 0) {
         if (this.ended) return null;
-        const own = this.#ours ? this.memory.length : this.#initialSize;
-        if (view.length >= own) return this.#count(await readSome(this.source, view));
+        if (view.length >= (this.#ours ? this.memory.length : this.#initialSize)) {
+          const count = await readSome(this.source, view);
+          this.consumed += count ?? 0;
+          return this.#came(count);
+        }
         if (this.#came(await this.#more(1)) === null) return null;
       }
-      return this.#copyTo(buffer);
+      const length = lengthOf(buffer);
+      if (length === 0) throw vanished("read");
+      const size = Math.min(this.size, length);
+      copyTo(buffer, this.memory.subarray(this.start, this.start + size), 0);
+      this.consume(size);
+      return size;
     });
   }
 
@@ -209,20 +218,25 @@ export class ReadBuffer {
   /** Lends as a source: what is buffered first, and then what the source lends. */
   lend(use: Borrower): Promise<number | null> {
     return this.#alone(async () => {
-      if (this.size === 0) {
-        if (this.ended) return null;
-        if (lends(this.source)) {
-          this.#release();
-          return this.#count(await lendSome(this.source, use));
+      let total = 0;
+      for (let pieces = 0; pieces < readsPerYield; pieces++) {
+        if (this.size === 0) {
+          if (!this.ended && lends(this.source)) {
+            this.#release();
+            const rest = this.#came(await lendSome(this.source, (bytes, keep) => this.#counted(use, bytes, keep)));
+            return rest === null ? total || null : total + rest;
+          }
+          if (this.ended || this.#came(await this.#more(1)) === null) return total || null;
         }
-        if (this.#came(await this.#more(1)) === null) return null;
+        const { size } = this; // now, for the borrower may pass the memory on
+        const answer = use(this.peek(), this.#keep);
+        const taken = checkTaken(await answer, size);
+        this.consume(taken);
+        total += taken;
+        if (this.size === 0 && this.memory.length === 0) this.#release();
+        if (typeof answer !== "number" || taken < size) break;
       }
-      const bytes = this.peek();
-      const { size } = this; // now, for the borrower may pass the memory on
-      const taken = checkTaken(await use(bytes, this.#keep), size);
-      this.consume(taken);
-      if (this.size === 0 && this.memory.length === 0) this.#release();
-      return taken;
+      return total;
     });
   }
 
@@ -327,8 +341,10 @@ export class ReadBuffer {
 
   #borrow(source: LendingSource, wanted: number): Promise<number | null> {
     if (this.size === 0) this.#release();
-    else if (this.memory.buffer.byteLength > 4 * this.size + smallMemory) this.#shrink();
-    return lendSome(source, (bytes, keep) => {
+    else if (this.memory.buffer.byteLength > 4 * this.size + smallMemory) {
+      this.#use(this.memory.slice(this.start, this.end), 0, this.size, true); // in memory that is just large enough
+    }
+    return lendOne(source, (bytes, keep) => {
       if (bytes.length === 0) throw new TypeError("Cannot read: the source lent no bytes");
       if (keep && this.size === 0) {
         this.adopt(bytes.subarray(0, this.maxSize), true);
@@ -363,11 +379,6 @@ export class ReadBuffer {
     this.#use(grown, 0, size, true);
   }
 
-  /** Moves what is buffered to memory that is just large enough. */
-  #shrink(): void {
-    this.#use(this.memory.slice(this.start, this.end), 0, this.size, true);
-  }
-
   /** Lets go of the memory, when nothing is buffered. */
   #release(): void {
     this.#use(nothing, 0, 0, false);
@@ -382,18 +393,11 @@ export class ReadBuffer {
     this.#view = undefined;
   }
 
-  #copyTo(buffer: Uint8Array): number {
-    const length = lengthOf(buffer);
-    if (length === 0) throw vanished("read");
-    const size = Math.min(this.size, length);
-    copyTo(buffer, this.memory.subarray(this.start, this.start + size), 0);
-    this.consume(size);
-    return size;
-  }
-
-  /** Takes note of what was read past the buffer. */
-  #count(count: number | null): number | null {
-    if (count !== null) this.consumed += count;
-    return this.#came(count);
+  /** Lends what passes by the buffer, and counts each piece. */
+  #counted(use: Borrower, bytes: Uint8Array<ArrayBuffer>, keep: boolean): number | Promise<number> {
+    const { length } = bytes; // now, for the borrower may pass the memory on
+    const count = (taken: number) => (this.consumed += checkTaken(taken, length), taken);
+    const answer = use(bytes, keep);
+    return typeof answer === "number" ? count(answer) : Promise.resolve(answer).then(count);
   }
 }

@@ -10,13 +10,10 @@ import {
   copyTo,
   labelOf,
   lend,
+  type LendingSource,
   lends,
   lengthOf,
   lost,
-  type PromptBorrower,
-  pump,
-  pumps,
-  rejection,
   type ShutdownHow,
   type TwoWay,
   vanished,
@@ -44,7 +41,6 @@ export function unreadTo<F extends TwoWay>(flow: F, bytes: Uint8Array<ArrayBuffe
   define(same, "read", (buffer: Uint8Array) => front.read(buffer));
   define(same, "shutdown", (how: ShutdownHow) => front.shutdown(how));
   if (lends(flow)) define(same, lend, (use: Borrower) => front.lend(use));
-  if (pumps(flow)) define(same, pump, (use: PromptBorrower) => front.pump(use));
   return Object.freeze(same) as F;
 }
 
@@ -83,47 +79,23 @@ class Front {
     return this.#refuse() ?? this.#ask(() => this.#lend(use));
   }
 
+  /** Lends the bytes in front, and goes on with what the flow has where all of them were taken at once. */
   async #lend(use: Borrower): Promise<number | null> {
-    if (this.#passed && lends(this.#flow)) return await this.#flow[lend](use); // it was ended meanwhile
+    const flow = this.#flow as TwoWay & LendingSource;
+    if (this.#passed) return await flow[lend](use); // it was ended meanwhile
     const bytes = this.#bytes;
     if (bytes.length === 0) throw lost();
     const size = this.#size; // now, for the borrower may pass the memory on
     this.#lending = true;
     try {
-      const taken = checkTaken(await use(viewOf(bytes), true), size);
+      const answer = use(viewOf(bytes), true);
+      const taken = checkTaken(await answer, size);
       this.#take(bytes, taken);
-      return taken;
+      if (typeof answer !== "number" || taken < size) return taken;
     } finally {
       this.#lending = false;
     }
-  }
-
-  pump(use: PromptBorrower): Promise<boolean> {
-    if (this.#passed) return this.#pumpOn(use);
-    return this.#refuse() ?? this.#ask(() => this.#pumpOn(use));
-  }
-
-  #pumpOn(use: PromptBorrower): Promise<boolean> {
-    try {
-      const size = this.#size;
-      if (size > 0 && this.#pump(use, size) < size) return Promise.resolve(false);
-      return pumps(this.#flow) ? this.#flow[pump](use) : Promise.resolve(false);
-    } catch (error) {
-      return rejection(error);
-    }
-  }
-
-  #pump(use: PromptBorrower, size: number): number {
-    const bytes = this.#bytes;
-    if (bytes.length === 0) throw lost();
-    this.#lending = true;
-    try {
-      const taken = checkTaken(use(viewOf(bytes), true), size);
-      this.#take(bytes, taken);
-      return taken;
-    } finally {
-      this.#lending = false;
-    }
+    return size + (await flow[lend](use) ?? 0);
   }
 
   shutdown(how: ShutdownHow): Promise<void> {

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { currentScope, macrotask, refused, Waiter } from "../../switch/internal.ts";
+import { currentScope, macrotask, refused, Waiter, WaitQueue } from "../../switch/internal.ts";
 import { BusyError, ClosedError, FlushAborted, vanished, writeLimit } from "../internal.ts";
 
 const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
@@ -18,12 +18,6 @@ export interface Piece {
 export function bytesOfPiece({ memory, start, end }: Piece): Uint8Array {
   if (memory.length < end) throw vanished("write");
   return memory.subarray(start, end);
-}
-
-interface Flush {
-  /** It is done when so many bytes have been taken. */
-  readonly offset: number;
-  readonly waiter: Waiter<void>;
 }
 
 /**
@@ -50,7 +44,8 @@ export class WriteBuffer {
   #taken = 0;
   #paused = false;
   #aborted: { readonly cause: unknown } | undefined;
-  readonly #flushes: Set<Flush> = new Set();
+  /** Each is done when so many bytes have been taken. */
+  readonly #flushes: WaitQueue<void, number> = new WaitQueue();
   #taker: Waiter<void> | undefined;
   #takeBack: (() => void) | undefined;
   readonly #onDone: () => void;
@@ -138,14 +133,9 @@ export class WriteBuffer {
     if (this.#aborted !== undefined) return ignored(Promise.reject(new FlushAborted(this.#aborted.cause)));
     this.#paused = false;
     if (this.pending === 0) return Promise.resolve();
-    const waiter: Waiter<void> = new Waiter("flush", (_, reason) => {
-      this.#flushes.delete(flush);
-      waiter.reject(reason);
-    });
-    const flush: Flush = { offset: this.#taken + this.pending, waiter };
-    this.#flushes.add(flush);
+    const flushing = this.#flushes.wait("flush", this.#taken + this.pending);
     this.#wake();
-    return ignored(waiter.promise);
+    return ignored(flushing);
   }
 
   close(): void {
@@ -167,9 +157,10 @@ export class WriteBuffer {
     this.position = this.#size = 0;
     this.closed = true;
     this.#paused = false;
-    const flushes = [...this.#flushes];
-    this.#flushes.clear();
-    for (const { waiter } of flushes) waiter.reject(new FlushAborted(cause));
+    for (let next; (next = this.#flushes.oldest) !== undefined;) {
+      this.#flushes.remove(next.waiter);
+      next.waiter.reject(new FlushAborted(cause));
+    }
     this.#wake();
     this.#onDone();
   }
@@ -228,10 +219,8 @@ export class WriteBuffer {
       this.#open = undefined;
       if (!this.#given) this.position = 0;
     }
-    for (const flush of this.#flushes) {
-      if (flush.offset > this.#taken) break;
-      this.#flushes.delete(flush);
-      flush.waiter.resolve();
+    for (let next; (next = this.#flushes.oldest) !== undefined && next.payload <= this.#taken;) {
+      this.#flushes.wakeOne(undefined);
     }
     if (this.closed && this.pending === 0) {
       this.#wake();
@@ -241,7 +230,7 @@ export class WriteBuffer {
 
   /** Whether somebody waits for it, or there is so much that waiting for more gains nothing. */
   get #urgent(): boolean {
-    return this.closed || this.#flushes.size > 0 || this.pending >= writeLimit;
+    return this.closed || !this.#flushes.empty || this.pending >= writeLimit;
   }
 
   #added(size: number): void {

@@ -1,10 +1,17 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Duplex } from "node:stream";
-import { checkNumber, checkOptions, hideClass } from "../../base/internal.ts";
-import { checkMethods, Home, label, Stream, type StreamEnd } from "../internal.ts";
-import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../internal.ts";
-import type { Closable, ShutdownHow, TwoWay } from "../mod.ts";
+import { checkNumber, checkOptions } from "../../base/internal.ts";
+import {
+  checkMethods,
+  flowOf,
+  type GivingSink,
+  Home,
+  type LendingSource,
+  Stream,
+  type StreamEnd,
+} from "../internal.ts";
+import type { Closable, TwoWay } from "../mod.ts";
 import { brokenPipe, Ending, readableMethods, watch, writableMethods } from "./_node_stream.ts";
 import { Incoming } from "./_readable_end.ts";
 import { Outgoing } from "./_writable_end.ts";
@@ -74,99 +81,49 @@ export function fromDuplex(duplex: Duplex, options?: FromDuplexOptions): DuplexF
   checkOptions("make a flow", options);
   const { linger = defaultLinger } = options ?? {};
   checkNumber("make a flow", "linger", linger, 0, Infinity);
-  return new NodeFlow(duplex, linger);
-}
 
-class NodeFlow implements DuplexFlow {
-  static {
-    hideClass(this);
-  }
+  duplex.allowHalfOpen = true;
+  const ending = new Ending(duplex, new Home());
+  const incoming = new Incoming(duplex);
+  const outgoing: Outgoing = new Outgoing(duplex, { writable: () => stream.writable() }, true);
+  const end: StreamEnd = {
+    peek: () => incoming.peek(),
+    consume: (size) => incoming.consume(size),
+    drop: () => incoming.drop(),
+    write: (bytes) => outgoing.write(bytes),
+    give: (buffers) => outgoing.give(buffers),
+    end: () => outgoing.end(),
+    get flushed() {
+      return outgoing.flushed;
+    },
+  };
+  const stream = new Stream(end, { label: "duplex", failure: brokenPipe });
+  const gone = watch(duplex, (error) => {
+    incoming.fail(error);
+    outgoing.fail(error);
+  });
+  incoming.start(stream);
 
-  readonly #duplex: Duplex;
-  readonly #incoming: Incoming;
-  readonly #outgoing: Outgoing;
-  readonly #stream: Stream;
-  readonly #ending: Ending;
-  readonly #gone: Promise<void>;
-  readonly #linger: number;
-  #closing: Promise<void> | undefined;
-
-  constructor(duplex: Duplex, linger: number) {
-    duplex.allowHalfOpen = true;
-    this.#linger = linger;
-    this.#duplex = duplex;
-    this.#ending = new Ending(duplex, new Home());
-    const incoming = this.#incoming = new Incoming(duplex);
-    const outgoing = this.#outgoing = new Outgoing(duplex, { writable: () => stream.writable() }, true);
-    const end: StreamEnd = {
-      peek: () => incoming.peek(),
-      consume: (size) => incoming.consume(size),
-      drop: () => incoming.drop(),
-      write: (bytes) => outgoing.write(bytes),
-      give: (buffers) => outgoing.give(buffers),
-      end: () => outgoing.end(),
-      get flushed() {
-        return outgoing.flushed;
-      },
-    };
-    const stream = this.#stream = new Stream(end, { label: "duplex", failure: brokenPipe });
-    this.#gone = watch(duplex, (error) => {
-      incoming.fail(error);
-      outgoing.fail(error);
-    });
-    incoming.start(stream);
-    Object.freeze(this);
-  }
-
-  get [label](): string {
-    return this.#stream.label;
-  }
-
-  read(buffer: Uint8Array): Promise<number | null> {
-    return this.#stream.read(buffer);
-  }
-
-  [lend](use: Borrower): Promise<number | null> {
-    return this.#stream.lend(use);
-  }
-
-  write(bytes: Uint8Array): Promise<number> {
-    return this.#stream.write(bytes);
-  }
-
-  [give](buffers: readonly Uint8Array[]): Promise<number> {
-    return this.#stream.give(buffers);
-  }
-
-  shutdown(how: ShutdownHow): Promise<void> {
-    return this.#stream.shutdown(how);
-  }
-
-  close(): Promise<void> {
-    return this.#closing ??= this.#close();
-  }
-
-  abort(reason?: unknown): void {
-    this.#stream.close("aborted by this side", reason === undefined ? undefined : { cause: reason });
-    this.#ending.giveUp(reason);
-    this.#closing ??= this.#gone;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  async #close(): Promise<void> {
-    this.#stream.close();
-    const wrote = this.#stream.hasTaken;
-    const end = () => {
-      this.#incoming.drop();
-      this.#outgoing.end();
+  const finish = async () => {
+    stream.close();
+    const wrote = stream.hasTaken;
+    const endSending = () => {
+      incoming.drop();
+      outgoing.end();
     };
     // A socket that is closed before answers what still arrives with a reset, which destroys what the
     // other side has yet to read.
-    await this.#ending.end(end, wrote, () => wrote ? this.#incoming.over(this.#linger) : this.#incoming.settled());
-    this.#duplex.destroy();
-    await this.#gone;
-  }
+    await ending.end(endSending, wrote, () => wrote ? incoming.over(linger) : incoming.settled());
+    duplex.destroy();
+    await gone;
+  };
+  let closing: Promise<void> | undefined;
+  return flowOf(stream, {
+    close: () => closing ??= finish(),
+    abort: (reason?: unknown) => {
+      stream.close("aborted by this side", reason === undefined ? undefined : { cause: reason });
+      ending.giveUp(reason);
+      closing ??= gone;
+    },
+  });
 }

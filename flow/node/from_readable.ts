@@ -1,9 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Readable } from "node:stream";
-import { checkMethods, noSink, Stream } from "../internal.ts";
+import { checkMethods, closableSource, noSink, Stream } from "../internal.ts";
 import type { ClosableSource } from "../mod.ts";
-import { lend } from "../internal.ts";
 import { brokenPipe, readableMethods, watch } from "./_node_stream.ts";
 import { Incoming } from "./_readable_end.ts";
 
@@ -52,10 +51,5 @@ export function fromReadable(readable: Readable): ClosableSource {
     }
     return gone;
   };
-  return Object.freeze<ClosableSource>({
-    read: (buffer) => stream.read(buffer),
-    [lend]: (use) => stream.lend(use),
-    close,
-    [Symbol.asyncDispose]: close,
-  });
+  return closableSource(stream, close);
 }

@@ -1,9 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Writable } from "node:stream";
-import { checkMethods, Home, noSource, Stream, type StreamEnd } from "../internal.ts";
+import { checkMethods, closableSink, Home, noSource, Stream, type StreamEnd } from "../internal.ts";
 import type { ClosableSink } from "../mod.ts";
-import { give } from "../internal.ts";
 import { brokenPipe, Ending, watch, writableMethods } from "./_node_stream.ts";
 import { Outgoing } from "./_writable_end.ts";
 
@@ -61,16 +60,12 @@ export function fromWritable(writable: Writable): ClosableSink {
     if (error !== undefined && error !== null && !told && !ending.givenUp) throw brokenPipe("write", error);
   };
   let closing: Promise<void> | undefined;
-  const close = () => closing ??= finish();
-  return Object.freeze<ClosableSink>({
-    write: (bytes) => stream.write(bytes),
-    [give]: (buffers) => stream.give(buffers),
-    close,
+  return closableSink(stream, {
+    close: () => closing ??= finish(),
     abort: (reason) => {
       stream.close();
       ending.giveUp(reason);
       closing ??= Promise.resolve();
     },
-    [Symbol.asyncDispose]: close,
   });
 }

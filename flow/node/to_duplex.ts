@@ -4,8 +4,9 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { nextTick } from "node:process";
 import { Duplex, finished } from "node:stream";
-import { Cancelled, interruptible, macrotask, startTimer, type Switch, type Timer } from "../../switch/internal.ts";
-import { checkMethods, Home, isBytes, lendSome, lengthOf, vanished, writeLimit } from "../internal.ts";
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import { Cancelled, interruptible, type Switch } from "../../switch/mod.ts";
+import { checkMethods, Home, isBytes, lendOne, lengthOf, vanished, writeLimit } from "../internal.ts";
 import { cancellableSource, ClosedError, type Sink, type TwoWay, writeAll } from "../mod.ts";
 import { lend, type LendingSource } from "../internal.ts";
 import { endWithPeer } from "./_half_open.ts";
@@ -224,7 +225,7 @@ class Bridge implements SocketState {
       this.bytesRead += bytes.length;
       return bytes.length;
     };
-    this.#run("read", async (flow) => void await lendSome(this.#lender(flow), take), (error) => {
+    this.#run("read", async (flow) => void await lendOne(this.#lender(flow), take), (error) => {
       if (error) this.duplex.destroy(error);
       if (this.duplex.destroyed) return;
       this.#peerEnded = chunk === null;

@@ -4,13 +4,14 @@ import {
   bytesProblem,
   checkMethods,
   type ClosableSink,
+  closableSink,
   type ClosableSource,
-  give,
+  closableSource,
   Home,
   joined,
   noSource,
   onCancel,
-  openPulled,
+  pulledStream,
   Stream,
   type StreamEnd,
   type StreamNames,
@@ -54,7 +55,7 @@ export function fromReadableStream(stream: ReadableStream<Uint8Array>): Closable
     if (problem !== undefined) throw problem;
     return value;
   };
-  const pulled = openPulled(pull, { keep, retry: false });
+  const pulled = pulledStream(pull, { keep, retry: false });
   let closing: Promise<void> | undefined;
   const close = async () => {
     pulled.close();
@@ -64,11 +65,7 @@ export function fromReadableStream(stream: ReadableStream<Uint8Array>): Closable
       if (!broken) throw error; // for a stream that was broken before has nothing to cancel, and says so
     }
   };
-  return Object.freeze<ClosableSource>({
-    ...pulled.source,
-    close: () => closing ??= close(),
-    [Symbol.asyncDispose]: () => closing ??= close(),
-  });
+  return closableSource(pulled, () => closing ??= close());
 }
 
 /**
@@ -102,13 +99,7 @@ export function fromWritableStream(stream: WritableStream<Uint8Array<ArrayBuffer
   checkMethods("make a sink", stream, "a WritableStream", "getWriter");
   refuseLocked(stream, "sink");
   const sink = new StreamSink(stream);
-  return Object.freeze<ClosableSink>({
-    write: (bytes) => sink.stream.write(bytes),
-    [give]: (buffers) => sink.stream.give(buffers),
-    close: () => sink.close(),
-    abort: (reason) => sink.abort(reason),
-    [Symbol.asyncDispose]: () => sink.close(),
-  });
+  return closableSink(sink.stream, { close: () => sink.close(), abort: (reason) => sink.abort(reason) });
 }
 
 /** The end of a stream that a {@linkcode fromWritableStream} writes to. */

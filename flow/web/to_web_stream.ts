@@ -6,8 +6,8 @@ import {
   checkSource,
   Home,
   isBytes,
+  lendOne,
   lends,
-  lendSome,
   lengthOf,
   type Sink,
   type Source,
@@ -48,7 +48,7 @@ export function toReadableStream(source: Source): ReadableStream<Uint8Array<Arra
     type: "bytes",
     async pull(controller) {
       const taken = await home.run(() =>
-        lendSome(lender, (bytes) => {
+        lendOne(lender, (bytes) => {
           if (cancelled) return 0;
           const request = controller.byobRequest;
           const view = request?.view as Uint8Array | null | undefined;

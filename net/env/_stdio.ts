@@ -8,6 +8,7 @@ import {
   checkBytes,
   noSink,
   noSource,
+  sourceOf,
   Stream,
   type StreamEnd,
   totalLength,
@@ -15,7 +16,7 @@ import {
   viewOf,
   viewsOf,
 } from "../../flow/internal.ts";
-import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/internal.ts";
+import { give, type GivingSink, type LendingSource } from "../../flow/internal.ts";
 import { brokenPipe, Incoming, Outgoing } from "../../flow/node/internal.ts";
 import { Semaphore } from "../../switch/mod.ts";
 
@@ -72,10 +73,7 @@ export function openInput(readable: Readable, label: string): Input {
     incoming.start({ readable: () => users.forEach((user) => user.readable()) });
   }
   return {
-    source: Object.freeze({
-      read: (buffer: Uint8Array) => stream.read(buffer),
-      [lend]: (use: Borrower) => stream.lend(use),
-    }),
+    source: sourceOf(stream),
     close: () => {
       stream.close();
       users.delete(stream);
@@ -128,16 +126,16 @@ export function openOutput(writable: Writable, label: string): Output {
   const stream = new Stream(end, { label, failure });
   users.add(stream);
   if (users.size === 1) writable.on("error", onError);
-  const inTurn = async (write: () => Promise<number>) => {
-    const permit = await mutex.acquire();
+  const inTurn = async (write: () => number | Promise<number>) => {
+    const permit = await turn.acquire();
     try {
       return await write();
     } finally {
       permit.release();
     }
   };
-  /** A buffer may be detached while it waits for its turn. */
-  const write = (views: readonly Uint8Array[], put: () => Promise<number>) => {
+  /** What is to be written may vanish while others have their turn. */
+  const write = (views: readonly Uint8Array[], put: () => number | Promise<number>) => {
     const size = totalLength(views);
     return inTurn(() => totalLength(views) === size ? put() : Promise.reject(vanished("write")));
   };

@@ -2,21 +2,12 @@
 
 import { hideClass, open } from "../../base/internal.ts";
 import {
-  type Borrower,
+  addStreamMethods,
   ClosedError,
   eventsOf,
-  give,
-  label,
-  lend,
-  type PromptBorrower,
-  pump,
-  type PumpedSink,
-  type PumpingSource,
-  registerFlows,
-  type ShutdownHow,
   Stream,
+  type StreamMethods,
   type StreamNames,
-  tryGive,
 } from "../../flow/internal.ts";
 import {
   adopt,
@@ -88,12 +79,14 @@ class Identity implements StreamNames, Releasable {
 let releaseSocket: (socket: ProvidedSocket) => Promise<void>;
 let forgetSocket: (socket: ProvidedSocket) => void;
 
+export interface ProvidedSocket extends StreamMethods {}
+
 /** A connection of a provider, with an owner. */
-export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, Lingering {
+export class ProvidedSocket implements StreamSocket, Lingering {
   static {
     releaseSocket = (socket) => socket.#release();
     forgetSocket = (socket) => socket.#hook.remove();
-    registerFlows((flow) => #stream in flow ? flow.#stream : undefined);
+    addStreamMethods(this, (flow) => #stream in flow ? flow.#stream : undefined);
     hideClass(this);
   }
 
@@ -120,44 +113,12 @@ export class ProvidedSocket implements StreamSocket, PumpingSource, PumpedSink, 
     Object.freeze(this);
   }
 
-  get [label](): string {
-    return this.#stream.label;
-  }
-
   get local(): StreamAddress {
     return this.#end.local;
   }
 
   get peer(): StreamAddress {
     return this.#end.peer;
-  }
-
-  read(buffer: Uint8Array): Promise<number | null> {
-    return this.#stream.read(buffer);
-  }
-
-  [lend](use: Borrower): Promise<number | null> {
-    return this.#stream.lend(use);
-  }
-
-  write(bytes: Uint8Array): Promise<number> {
-    return this.#stream.write(bytes);
-  }
-
-  [give](buffers: readonly Uint8Array[]): Promise<number> {
-    return this.#stream.give(buffers);
-  }
-
-  [pump](use: PromptBorrower): Promise<boolean> {
-    return this.#stream.pump(use);
-  }
-
-  [tryGive](buffers: readonly Uint8Array[]): number {
-    return this.#stream.tryGive(buffers);
-  }
-
-  shutdown(how: ShutdownHow): Promise<void> {
-    return this.#stream.shutdown(how);
   }
 
   setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {

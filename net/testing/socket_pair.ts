@@ -1,9 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkOptions, hideClass } from "../../base/internal.ts";
-import { label, Stream } from "../../flow/internal.ts";
-import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/internal.ts";
-import type { ShutdownHow } from "../../flow/mod.ts";
+import { addStreamMethods, Stream, type StreamMethods } from "../../flow/internal.ts";
 import { checkStreamAddress, describeAddress } from "../internal.ts";
 import {
   NetError,
@@ -78,9 +76,12 @@ export function socketPair(options?: SocketPairOptions): [StreamSocket, StreamSo
   return [new PairedSocket(end), new PairedSocket(other)];
 }
 
+interface PairedSocket extends StreamMethods {}
+
 /** One end. It has no owner, and so lacks what the sockets of a network have beyond a stream. */
-class PairedSocket implements StreamSocket, LendingSource, GivingSink {
+class PairedSocket implements StreamSocket {
   static {
+    addStreamMethods(this, (flow) => #stream in flow ? flow.#stream : undefined);
     hideClass(this);
   }
 
@@ -101,30 +102,6 @@ class PairedSocket implements StreamSocket, LendingSource, GivingSink {
     });
     end.attach(this.#stream);
     Object.freeze(this);
-  }
-
-  get [label](): string {
-    return describeAddress(this.peer);
-  }
-
-  read(buffer: Uint8Array): Promise<number | null> {
-    return this.#stream.read(buffer);
-  }
-
-  [lend](use: Borrower): Promise<number | null> {
-    return this.#stream.lend(use);
-  }
-
-  write(bytes: Uint8Array): Promise<number> {
-    return this.#stream.write(bytes);
-  }
-
-  [give](buffers: readonly Uint8Array[]): Promise<number> {
-    return this.#stream.give(buffers);
-  }
-
-  shutdown(how: ShutdownHow): Promise<void> {
-    return this.#stream.shutdown(how);
   }
 
   setOption<N extends SocketOptionName>(name: N, _value: SocketOptionTypes[N]): void {

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { type Home, lendSome } from "../../flow/internal.ts";
+import { type Home, lendOne } from "../../flow/internal.ts";
 import { cancellableSource, type TwoWay, writeAll } from "../../flow/mod.ts";
 import { lend, type LendingSource } from "../../flow/internal.ts";
 import { interruptible, yieldNow } from "../../switch/mod.ts";
@@ -106,7 +106,7 @@ export class Records {
       return taken.length;
     };
     try {
-      const count = await this.#home.run(() => lendSome(this.source, take));
+      const count = await this.#home.run(() => lendOne(this.source, take));
       if (count === null) {
         this.#over = true;
         await this.#home.run(yieldNow); // lets the last plaintext arrive first

@@ -2,10 +2,8 @@
 
 import type { PeerCertificate } from "./peer_certificate.ts";
 import { hideClass } from "../../base/internal.ts";
-import { label as flowLabel, Stream } from "../../flow/internal.ts";
-import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/internal.ts";
-import type { ShutdownHow } from "../../flow/mod.ts";
-import { adopt, registerOwner } from "../../switch/internal.ts";
+import { addStreamMethods, Stream, type StreamMethods } from "../../flow/internal.ts";
+import { adopt, isSwitchCancelled, own } from "../../switch/internal.ts";
 import type { ReleaseHook } from "../../switch/mod.ts";
 import { closeGracefully, closeWithin, type Lingering } from "../internal.ts";
 import type { Connection, StreamAddress } from "../mod.ts";
@@ -78,9 +76,12 @@ export let contextOf: (flow: SecureFlow) => TlsErrorContext;
 /** Whether a connection is closed, or about to be. */
 export let isClosing: (flow: SecureFlow) => boolean;
 
+export interface SecureFlow extends StreamMethods {}
+
 /** A session with an owner. */
-export class SecureFlow implements TlsConnection, Lingering, LendingSource, GivingSink {
+export class SecureFlow implements TlsConnection, Lingering {
   static {
+    addStreamMethods(this, (flow) => #stream in flow ? flow.#stream : undefined);
     hideClass(this);
     secure = (flow, result, serverName) => {
       flow.#result = result;
@@ -116,10 +117,6 @@ export class SecureFlow implements TlsConnection, Lingering, LendingSource, Givi
     Object.freeze(this);
   }
 
-  get [flowLabel](): string {
-    return this.#stream.label;
-  }
-
   get protocol(): string | undefined {
     return this.#result?.protocol;
   }
@@ -134,26 +131,6 @@ export class SecureFlow implements TlsConnection, Lingering, LendingSource, Givi
 
   get serverName(): string | undefined {
     return this.#serverName;
-  }
-
-  read(buffer: Uint8Array): Promise<number | null> {
-    return this.#stream.read(buffer);
-  }
-
-  [lend](use: Borrower): Promise<number | null> {
-    return this.#stream.lend(use);
-  }
-
-  write(bytes: Uint8Array): Promise<number> {
-    return this.#stream.write(bytes);
-  }
-
-  [give](buffers: readonly Uint8Array[]): Promise<number> {
-    return this.#stream.give(buffers);
-  }
-
-  shutdown(how: ShutdownHow): Promise<void> {
-    return this.#stream.shutdown(how);
   }
 
   abort(reason?: unknown): void {

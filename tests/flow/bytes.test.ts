@@ -2,9 +2,9 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { bufferSink, BufWriter, copy, nullFlow, pipe, readExact, writeAll } from "../../flow/mod.ts";
-import { give, lend, pump, type PumpingSource, tryGive } from "../../flow/provider.ts";
+import { give, lend, type LendingSource } from "../../flow/provider.ts";
 import { Stream } from "../../flow/_stream.ts";
-import { noSource } from "../../flow/_stream_end.ts";
+import { noSource } from "../../flow/_half.ts";
 import type { StreamEnd } from "../../flow/provider.ts";
 import { bytesOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
@@ -15,7 +15,7 @@ test("pipe() rejects what is not bytes, and throws nothing at once", async () =>
   for (const [, bad] of impostors() as [string, Uint8Array][]) {
     for (const call of [() => a.write(bad), () => b.read(bad), () => a[give]([bad]), () => a[give](bad as never)]) {
       const promise = call();
-      const error = await assertRejects(() => promise, TypeError);
+      const error = await assertRejects(async () => await promise, TypeError);
       assert(error.message.length < 100, `${error.message.length} characters`);
     }
   }
@@ -34,7 +34,7 @@ test("[give]() rejects a list that refuses to say what is in it, and throws noth
   for (const sink of [pipe()[0], bufferSink(), nullFlow]) {
     for (const bad of [revoked, loud, undefined, bytesOf("a")] as never[]) {
       const giving = sink[give](bad);
-      await assertRejects(() => giving, TypeError, "must be an array of Uint8Arrays");
+      await assertRejects(async () => await giving, TypeError, "must be an array of Uint8Arrays");
     }
   }
 });
@@ -51,17 +51,15 @@ test("readExact() and writeAll() reject what is not bytes before anything happen
   assertEquals(touched, 0);
 });
 
-test("[pump]() of a source that lends what is not bytes fails copy()", async () => {
-  const source = {
+test("[lend]() of a source that lends what is not bytes fails copy()", async () => {
+  const source: LendingSource = {
     read: () => Promise.reject(new Error("Cannot read: it lends")),
-    [lend]: () => Promise.resolve(null),
-    [pump]: (use) => Promise.resolve(use("hi" as never, true) === 0),
-  } as PumpingSource;
-  const sink = { ...bufferSink(), [tryGive]: () => 1 };
-  await assertRejects(() => copy(source, sink), TypeError, "the source lent a string: must be a Uint8Array");
+    [lend]: async (use) => await use("hi" as never, true),
+  };
+  await assertRejects(() => copy(source, bufferSink()), TypeError, "the source lent a string: must be a Uint8Array");
 });
 
-test("Stream.tryGive() takes bytes for what they are, and throws for what is not bytes", async () => {
+test("Stream.give() takes bytes for what they are, and rejects what is not bytes", async () => {
   const taken: number[] = [];
   const end: StreamEnd = {
     ...noSource,
@@ -71,10 +69,10 @@ test("Stream.tryGive() takes bytes for what they are, and throws for what is not
     flushed: true,
   };
   const stream = new Stream(end, { label: "test", failure: (_, cause) => cause });
-  for (const [, make] of liars(2)) stream.tryGive([make(), make()]);
+  for (const [, make] of liars(2)) assertEquals(stream.give([make(), make()]), 1);
   assertEquals(taken, liars(2).flatMap(() => [2, 2]));
-  assertThrows(() => stream.tryGive(["a"] as never), TypeError, "Cannot use a string as bytes");
-  await Promise.resolve();
+  const giving = stream.give(["a"] as never);
+  await assertRejects(async () => await giving, TypeError, "Cannot use a string as bytes");
 });
 
 test("BufWriter refuses what is not bytes, by a short TypeError", () => {

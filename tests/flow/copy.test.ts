@@ -85,7 +85,7 @@ test("copy() from pipe to pipe passes large pieces on by reference", async () =>
   await a[give]([memory]);
   await a.close();
   await copy(b, c);
-  await d[lend]((bytes) => (assert(bytes.buffer === memory.buffer), bytes.length));
+  await d[lend](async (bytes) => (assert(bytes.buffer === memory.buffer), await bytes.length));
 });
 
 test("copy() closes neither side, and ends no direction", async () => {

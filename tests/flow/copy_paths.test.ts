@@ -4,12 +4,12 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { BufReader, copy } from "../../flow/mod.ts";
-import { give, lend, pump, tryGive } from "../../flow/provider.ts";
-import type { GivingSink, LendingSource, PumpedSink, PumpingSource } from "../../flow/provider.ts";
+import { give, lend } from "../../flow/provider.ts";
+import type { GivingSink, LendingSource } from "../../flow/provider.ts";
 import type { Sink, Source } from "../../flow/mod.ts";
+import { flowOf } from "../../flow/_flow.ts";
 import { Stream } from "../../flow/_stream.ts";
-import type { StreamNames } from "../../flow/_half.ts";
-import { noSink, noSource } from "../../flow/_stream_end.ts";
+import { noSink, noSource, type StreamNames } from "../../flow/_half.ts";
 import type { StreamEnd } from "../../flow/provider.ts";
 import { pattern } from "../../net/testing/_random.ts";
 import { runIn } from "../../switch/_scope.ts";
@@ -52,11 +52,9 @@ interface Path {
 }
 
 const none = () => 0;
+const ending = { close: () => Promise.resolve() };
 const sources: Record<string, (stream: Stream) => Path> = {
-  pump: (stream) => ({
-    source: { ...lending(stream), [pump]: (use) => stream.pump(use) } as PumpingSource,
-    held: none,
-  }),
+  joined: (stream) => ({ source: flowOf(stream, ending), held: none }),
   lend: (stream) => ({ source: lending(stream), held: none }),
   "lend, not to be kept": (stream) => ({
     source: { ...lending(stream), [lend]: (use) => stream.lend((bytes) => use(bytes, false)) } as LendingSource,
@@ -75,7 +73,10 @@ function lending(stream: Stream): LendingSource {
 
 /** And a sink. */
 const sinks: Record<string, (stream: Stream) => Sink> = {
-  tryGive: (stream) => ({ ...giving(stream), [tryGive]: (buffers) => stream.tryGive(buffers) } as PumpedSink),
+  joined: (stream) => flowOf(stream, ending),
+  "give, and always wait": (
+    stream,
+  ) => ({ ...giving(stream), [give]: async (buffers) => await stream.give(buffers) } as GivingSink),
   give: giving,
   write: (stream) => ({ write: (bytes) => stream.write(bytes) }),
 };
@@ -243,7 +244,7 @@ async function compare(
 }
 
 test("copy() from a source that lends shows the same on every path, whatever happens on either side", async () => {
-  const paths = ["pump", "lend", "lend, not to be kept"];
+  const paths = ["joined", "lend", "lend, not to be kept"];
   await compare(scripts(endOp, ownOp), paths, (seen, expected) => assertEquals(seen, expected));
 });
 

@@ -89,7 +89,7 @@ test("pipe() refuses what is no byte array", async () => {
   for (const bad of ["text", [1, 2], new ArrayBuffer(3), undefined] as unknown as Uint8Array[]) {
     await assertRejects(() => a.write(bad), TypeError, "must be a Uint8Array");
     await assertRejects(() => a.read(bad), TypeError, "must be a Uint8Array");
-    await assertRejects(() => a[give]([bad]), TypeError, "must be a Uint8Array");
+    await assertRejects(async () => await a[give]([bad]), TypeError, "must be a Uint8Array");
   }
 });
 
@@ -114,14 +114,14 @@ test("[give]() passes large buffers on by reference", async () => {
   const [a, b] = pipe();
   const given = pattern(0, 5000);
   await a[give]([given]);
-  await b[lend]((bytes) => (assert(bytes.buffer === given.buffer), bytes.length));
+  await b[lend](async (bytes) => (assert(bytes.buffer === given.buffer), await bytes.length));
 });
 
 test("[give]() of a crumb does not keep the large memory that it lies in", async () => {
   const [a, b] = pipe();
   const large = new Uint8Array(1_000_000);
   await a[give]([large.subarray(0, 10)]);
-  await b[lend]((bytes) => (assert(bytes.buffer.byteLength <= 1024), bytes.length));
+  await b[lend](async (bytes) => (assert(bytes.buffer.byteLength <= 1024), await bytes.length));
 });
 
 test("[lend]() refuses a count that is no whole number", async () => {
@@ -213,10 +213,10 @@ test("pipe() carries everything in order, whatever is written, given, read and l
         for (let i = 0;; i++) {
           const most = reads[i % reads.length];
           const buffer = new Uint8Array(most);
-          const take = (bytes: Uint8Array) => {
+          const take = async (bytes: Uint8Array) => {
             const part = bytes.slice(0, most);
             buffer.set(part);
-            return part.length;
+            return await part.length;
           };
           const count = lends && i % 2 === 0 ? await b[lend](take) : await b.read(buffer);
           if (count === null) return;

@@ -54,7 +54,7 @@ test("bufferSink() is refused in a cancelled scope, and takes nothing", async ()
   const sink = bufferSink();
   await inCancelledScope(async () => {
     await assertRejects(() => sink.write(bytesOf("a")), Cancelled);
-    await assertRejects(() => sink[give]([bytesOf("a")]), Cancelled);
+    await assertRejects(async () => await sink[give]([bytesOf("a")]), Cancelled);
   });
   assertEquals(sink.text(), "");
 });
@@ -63,7 +63,7 @@ test("bufferSink() refuses what is no byte array", async () => {
   const sink = bufferSink();
   await assertRejects(() => sink.write("a" as unknown as Uint8Array), TypeError, "must be a Uint8Array");
   await assertRejects(
-    () => sink[give]([bytesOf("a"), "b" as unknown as Uint8Array]),
+    async () => await sink[give]([bytesOf("a"), "b" as unknown as Uint8Array]),
     TypeError,
     "must be a Uint8Array",
   );
@@ -89,7 +89,7 @@ test("nullFlow takes everything", async () => {
 test("nullFlow demands a buffer as every source, and bytes as every sink", async () => {
   await assertRejects(() => nullFlow.read(new Uint8Array(0)), RangeError);
   await assertRejects(() => nullFlow.write("a" as unknown as Uint8Array), TypeError);
-  await assertRejects(() => nullFlow[give](["a" as unknown as Uint8Array]), TypeError);
+  await assertRejects(async () => await nullFlow[give](["a" as unknown as Uint8Array]), TypeError);
 });
 
 test("nullFlow is refused in a cancelled scope", async () => {
@@ -97,7 +97,7 @@ test("nullFlow is refused in a cancelled scope", async () => {
     await assertRejects(() => nullFlow.read(new Uint8Array(1)), Cancelled);
     await assertRejects(() => nullFlow[lend](() => 1), Cancelled);
     await assertRejects(() => nullFlow.write(new Uint8Array(1)), Cancelled);
-    await assertRejects(() => nullFlow[give]([]), Cancelled);
+    await assertRejects(async () => await nullFlow[give]([]), Cancelled);
   });
 });
 

@@ -1,13 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { BusyError, ClosedError } from "../../flow/errors.ts";
-import { registerOwners } from "../../flow/_stream_end.ts";
+import { registerOwners, type StreamNames } from "../../flow/_half.ts";
 import { Stream } from "../../flow/_stream.ts";
-import type { StreamNames } from "../../flow/_half.ts";
 import type { StreamEnd } from "../../flow/provider.ts";
-import { Cancelled } from "../../switch/mod.ts";
-import { bytesOf, inCancelledScope } from "../_helpers.ts";
+import { runIn } from "../../switch/_scope.ts";
+import { Cancelled, Switch } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 import { cancelling } from "./_helpers.ts";
 
@@ -157,11 +156,11 @@ test("Stream read() that is cancelled throws the scope's Cancelled, and leaves t
   assertEquals(await stream.read(new Uint8Array(1)), 1);
 });
 
-test("Stream pump() lends what comes until the end, without a promise for each piece", async () => {
+test("Stream lend() lends what comes until the end, without a promise for each piece", async () => {
   const end = new FakeEnd();
   const stream = new Stream(end, names);
   const pieces: string[] = [];
-  const pumping = stream.pump((bytes) => pieces.push(new TextDecoder().decode(bytes)) && bytes.length);
+  const lending = stream.lend((bytes) => pieces.push(new TextDecoder().decode(bytes)) && bytes.length);
   for (const text of ["one", "two"]) {
     end.pieces.push(bytesOf(text));
     stream.readable();
@@ -169,24 +168,26 @@ test("Stream pump() lends what comes until the end, without a promise for each p
   }
   end.pieces.push(null);
   stream.readable();
-  assertEquals([await pumping, pieces], [true, ["one", "two"]]);
+  assertEquals([await lending, pieces], [6, ["one", "two"]]);
+  assertEquals(await stream.lend((bytes) => bytes.length), null);
 });
 
-test("Stream pump() whose borrower closes the stream is a ClosedError", async () => {
+test("Stream lend() whose borrower closes the stream returns what was taken, and is a ClosedError from then on", async () => {
   const end = new FakeEnd();
   const stream = new Stream(end, names);
   end.pieces.push(bytesOf("one"), bytesOf("two"));
   const use = (bytes: Uint8Array) => (stream.close(), bytes.length);
-  await assertRejects(() => stream.pump(use), ClosedError, "Cannot read");
+  assertEquals(await stream.lend(use), 3);
+  await assertRejects(() => stream.lend(use), ClosedError, "Cannot read");
 });
 
-test("Stream pump() throws what its borrower throws as it is, and keeps the bytes", async () => {
+test("Stream lend() throws what its borrower throws as it is, and keeps the bytes", async () => {
   const end = new FakeEnd();
   const stream = new Stream(end, names);
   const error = new Error("Cannot take this");
   end.pieces.push(bytesOf("one"));
   const thrown = await assertRejects(() =>
-    stream.pump(() => {
+    stream.lend(() => {
       throw error;
     })
   );
@@ -194,39 +195,88 @@ test("Stream pump() throws what its borrower throws as it is, and keeps the byte
   assertEquals(await stream.read(new Uint8Array(9)), 3);
 });
 
-test("Stream pump() of an end that never waits stops now and then, so that others have their turn", async () => {
+test("Stream lend() of an end that never waits stops now and then, so that others have their turn", async () => {
   const end = Object.assign(new FakeEnd(), { consume: () => {} });
   end.pieces.push(bytesOf("endless"));
-  assertEquals(await new Stream(end, names).pump((bytes) => bytes.length), false);
+  assertEquals(await new Stream(end, names).lend((bytes) => bytes.length), 256 * 7);
 });
 
-test("Stream pump() may be told of more bytes while its borrower takes some", async () => {
+test("Stream lend() may be told of more bytes while its borrower takes some", async () => {
   const end = new FakeEnd();
   const stream = new Stream(end, names);
   let size = 0;
-  const pumping = stream.pump((bytes) => {
+  const lending = stream.lend((bytes) => {
     if (size === 0) end.pieces.push(bytesOf("two"), null);
     stream.readable();
     return size += bytes.length, bytes.length;
   });
   end.pieces.push(bytesOf("one"));
   stream.readable();
-  assertEquals([await pumping, size], [true, 6]);
+  assertEquals([await lending, size], [6, 6]);
 });
 
-test("Stream tryGive() throws the stream's own failure, and BusyError beside a write that waits", async () => {
+test("Stream lend() takes nothing more once its borrower has cancelled its scope", async () => {
   const end = new FakeEnd();
   const stream = new Stream(end, names);
-  assertEquals(stream.tryGive([Uint8Array.of(1)]), 0);
+  end.pieces.push(bytesOf("one"), bytesOf("two"));
+  let outcome: unknown;
+  const error = new Error("Cancelled by the borrower");
+  await Switch.run(async (sw) => {
+    outcome = await stream.lend((bytes) => (sw.fail(error), bytes.length));
+  }).catch((thrown) => assertStrictEquals(thrown, error));
+  assertEquals([outcome, end.pieces.length], [3, 1]);
+});
+
+test("Stream lend() that is cancelled by its borrower, which throws then, is Cancelled and no unhandled rejection", async () => {
+  const end = new FakeEnd();
+  const stream = new Stream(end, names);
+  const error = new Error("Cancelled by the borrower");
+  let thrown: unknown;
+  await Switch.run(async (sw) => {
+    const lending = stream.lend(() => {
+      sw.fail(error);
+      throw new Error("Cannot take this");
+    });
+    end.pieces.push(bytesOf("one"));
+    runIn(undefined, () => stream.readable());
+    thrown = await lending.catch((thrown) => thrown);
+  }).catch(() => {});
+  assertStrictEquals((thrown as Error).constructor, Cancelled);
+  assertEquals(end.pieces.length, 1);
+});
+
+test("Stream lend() says whether its end keeps the memory of what it has lent", async () => {
+  for (const [keeps, expected] of [[true, true], [undefined, true], [false, false]]) {
+    const end = Object.assign(new FakeEnd(), { keeps });
+    end.pieces.push(bytesOf("one"));
+    assertEquals(await new Stream(end, names).lend((_, keep) => Promise.resolve(keep === expected ? 3 : 0)), 3);
+  }
+});
+
+test("Stream give() answers at once where nothing is queued, and waits in the caller's scope where something is", async () => {
+  const end = new FakeEnd();
+  const stream = new Stream(end, names);
+  end.room = 1;
+  assertEquals(stream.give([Uint8Array.of(1, 2)]), 1);
+  await cancelling(async () => await stream.give([Uint8Array.of(2)]));
+  end.room = 1;
+  assertEquals([stream.give([Uint8Array.of(3)]), end.taken], [1, [1, 3]]);
+});
+
+test("Stream give() rejects with the stream's own failure, and with BusyError beside a write that waits", async () => {
+  const end = new FakeEnd();
+  const stream = new Stream(end, names);
   const writing = stream.write(Uint8Array.of(1));
-  assertThrows(() => stream.tryGive([Uint8Array.of(2)]), BusyError);
+  const busy = stream.give([Uint8Array.of(2)]);
+  await assertRejects(async () => await busy, BusyError);
   end.room = 1;
   stream.writable();
   await writing;
   end.write = () => {
     throw new Error("reset");
   };
-  assertThrows(() => stream.tryGive([Uint8Array.of(2)]), Error, "Cannot write: Error: reset");
+  const failing = stream.give([Uint8Array.of(2)]);
+  await assertRejects(async () => await failing, Error, "Cannot write: Error: reset");
 });
 
 /** An end that notes, for each gift, whether it owns the memory. */
@@ -242,60 +292,78 @@ function recordingEnd(): FakeEnd & { owned: (boolean | undefined)[] } {
   });
 }
 
-test("Stream pumpTo() gives away what the system has filled, and not what other code may reach", async () => {
+test("Stream lendTo() gives away what the system has filled, and not what other code may reach", async () => {
   const from = new FakeEnd();
   registerOwners((end) => end === from);
   const to = recordingEnd();
   const source = new Stream(from, names);
-  const pump = () => source.pumpTo(new Stream(to, names), () => {});
+  const join = () => source.lendTo(new Stream(to, names), same);
   from.pieces.push(bytesOf("new"));
-  const pumping = pump();
+  const joining = join();
   await source.lend(() => 0).catch((error) => assertEquals(error instanceof BusyError, true));
   from.pieces.push(null);
   source.readable();
-  await pumping;
+  await joining;
   assertEquals(to.owned, [true]);
 
   from.pieces.splice(0, 1, bytesOf("lent"), bytesOf("new"), null);
   await source.lend(() => 1);
-  await pump();
+  await join();
   assertEquals(to.owned, [true, false, true]);
 
   from.pieces.splice(0, 1, bytesOf("lent"), null);
   await source.lend(() => Promise.reject(new Error("Cannot take"))).catch(() => {});
-  await pump();
+  await join();
   assertEquals(to.owned, [true, false, true, false]);
 
-  from.pieces.splice(0, 1, bytesOf("pumped"), bytesOf("new"), null);
-  await source.pump(() => 0);
-  await pump();
+  from.pieces.splice(0, 1, bytesOf("lent"), bytesOf("new"), null);
+  await source.lend(() => 0);
+  await join();
   assertEquals(to.owned, [true, false, true, false, false, true]);
 });
 
-test("Stream pumpTo() gives away nothing of an end that only claims to own its memory", async () => {
+test("Stream lendTo() gives away nothing of an end that only claims to own its memory", async () => {
   const from = Object.assign(new FakeEnd(), { ownsMemory: true });
   const to = recordingEnd();
   from.pieces.push(bytesOf("a"), null);
-  await new Stream(from, names).pumpTo(new Stream(to, names), () => {});
+  await new Stream(from, names).lendTo(new Stream(to, names), same);
   assertEquals(to.owned, [false]);
 });
 
-test("Stream give() and tryGive() never give away the caller's memory, giveOwned() does", async () => {
+test("Stream give() never gives away the caller's memory, giveOwned() does", async () => {
   const to = recordingEnd();
   const stream = new Stream(to, names);
   await stream.give([bytesOf("a")]);
-  stream.tryGive([bytesOf("b")]);
-  await stream.giveOwned(bytesOf("c"));
-  assertEquals(to.owned, [false, false, true]);
+  await stream.giveOwned(bytesOf("b"));
+  assertEquals(to.owned, [false, true]);
 });
 
-test("Stream pumpTo() passes on the true bytes of an end that lies about their length", async () => {
+test("Stream lendTo() passes on the true bytes of an end that lies about their length", async () => {
   const from = new FakeEnd();
   const given: number[] = [];
   const to = Object.assign(new FakeEnd(), {
     give: (buffers: readonly Uint8Array[]) => given.push(buffers[0].length) && buffers[0].length,
   });
   from.pieces.push(Object.defineProperty(bytesOf("hello"), "length", { value: 9999 }), null);
-  await new Stream(from, names).pumpTo(new Stream(to, names), () => {});
+  await new Stream(from, names).lendTo(new Stream(to, names), same);
   assertEquals(given, [5]);
 });
+
+test("Stream lendTo() waits for the sink in the scope of the call, and can be cancelled there", async () => {
+  const from = new FakeEnd();
+  const to = new FakeEnd();
+  const [source, sink] = [new Stream(from, names), new Stream(to, names)];
+  await cancelling(() => {
+    const joining = source.lendTo(sink, same);
+    from.pieces.push(bytesOf("one"));
+    runIn(undefined, () => source.readable());
+    return joining;
+  });
+  assertEquals([from.pieces.length, to.taken], [1, []]);
+  to.room = 9;
+  assertEquals(await sink.write(bytesOf("next")), 4);
+});
+
+function same(count: number): number {
+  return count;
+}

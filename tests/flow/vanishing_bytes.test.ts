@@ -49,7 +49,7 @@ const full: Record<string, () => Promise<[GivingSink, Source & { close(): Promis
 
 const writers: Record<string, (sink: GivingSink, bytes: Bytes) => Promise<unknown>> = {
   "write()": (sink, bytes) => sink.write(bytes),
-  "[give]()": (sink, bytes) => sink[give]([bytesOf("x"), bytes]),
+  "[give]()": async (sink, bytes) => await sink[give]([bytesOf("x"), bytes]),
   "writeAll()": (sink, bytes) => writeAll(sink, bytes),
   "writeAll() to a sink that does not know": (sink, bytes) => writeAll({ write: (part) => sink.write(part) }, bytes),
   "BufWriter.schedule()": (sink, bytes) => withBufWriter(sink, (w) => w.schedule(bytes)),
@@ -274,7 +274,7 @@ for (const [name, open] of Object.entries(holders)) {
       await source[lend]((bytes) => {
         const { length } = bytes;
         detach(bytes);
-        return length;
+        return Promise.resolve(length);
       }),
       2000,
     );

@@ -22,7 +22,7 @@ function make(sw: Switch) {
 
 const { loopback4, loopback6 } = IpAddress;
 const unixPath = () => unix(join(directory as string, `${paths++}.sock`));
-for (const { name, run } of checkNet(make, { ip: loopback4, name: "localhost", unixPath, pumps: true })) {
+for (const { name, run } of checkNet(make, { ip: loopback4, name: "localhost", unixPath })) {
   test(name, run);
 }
-for (const { name, run } of checkNet(make, { ip: loopback6, pumps: true })) test(`IPv6: ${name}`, run);
+for (const { name, run } of checkNet(make, { ip: loopback6 })) test(`IPv6: ${name}`, run);

@@ -51,7 +51,7 @@ for (const side of ["a connected", "an accepted"]) {
           }
         }
         for (const [what, bad] of impostors()) {
-          await assertRejects(() => put(from as Giving, bad as Bytes), TypeError, undefined, what);
+          await assertRejects(async () => await put(from as Giving, bad as Bytes), TypeError, undefined, what);
         }
         await from.shutdown("send");
         assertEquals(await to.read(new Uint8Array(16)), null); // nothing more came
@@ -132,7 +132,7 @@ test("write() and [give]() of a socket fail when their bytes vanish while they w
         for (const put of [(bytes: Bytes) => from.write(bytes), (bytes: Bytes) => from[give]([bytes])]) {
           const taken = await clog((bytes) => from.write(bytes));
           const { bytes, lose } = make(honest(1000));
-          const writing = assertRejects(() => put(bytes), TypeError, whileItWaited, how);
+          const writing = assertRejects(async () => await put(bytes), TypeError, whileItWaited, how);
           lose();
           await readExact(to, new Uint8Array(taken));
           await writing;

@@ -112,10 +112,10 @@ export async function writePieces(sink: Sink, bytes: Uint8Array): Promise<void> 
  * Puts the pattern from `from` on into a flow until it takes no more. Each try is cancelled in the end. Gives how much
  * was taken.
  */
-export async function clog(put: (bytes: Uint8Array) => Promise<number>, from = 0): Promise<number> {
+export async function clog(put: (bytes: Uint8Array) => number | Promise<number>, from = 0): Promise<number> {
   let taken = 0;
   for (let refusals = 0; refusals < 3;) {
-    const count = await attempt(() => put(pattern(from + taken, 16 * 1024)));
+    const count = await attempt(async () => await put(pattern(from + taken, 16 * 1024)));
     refusals = count === undefined ? refusals + 1 : 0;
     taken += count ?? 0;
     expect(taken <= clogLimit, `Expected writing to wait while nobody reads: ${taken} bytes were taken`);

@@ -6,9 +6,10 @@ import { Switch } from "../../../switch/mod.ts";
 import type { Check } from "../internal.ts";
 import { cancelChecks } from "./_cancel_checks.ts";
 import { endChecks } from "./_end_checks.ts";
-import { fastPathChecks } from "./_fast_path_checks.ts";
 import type { FlowCheck, FlowNeed } from "./_flow_check.ts";
-import { pumpChecks } from "./_pump_checks.ts";
+import { giveChecks } from "./_give_checks.ts";
+import { lendChecks } from "./_lend_checks.ts";
+import { loanChecks } from "./_loan_checks.ts";
 import { transferChecks } from "./_transfer_checks.ts";
 
 /** The two ends of one connection: what is written to one is read from the other. */
@@ -44,12 +45,6 @@ export interface CheckFlowOptions {
    * @default {true}
    */
   fastPaths?: boolean | undefined;
-  /**
-   * Whether the flows have the fast paths `pump` and `tryGive`, as those of a push-style transport may.
-   *
-   * @default {false}
-   */
-  pumps?: boolean | undefined;
 }
 
 /**
@@ -78,9 +73,9 @@ export interface CheckFlowOptions {
 export function checkFlow(make: FlowMaker, options?: CheckFlowOptions): readonly Check[] {
   checkFunction("check a flow", make);
   checkOptions("check a flow", options);
-  const { clogged, halfClose = true, brokenWrites = true, fastPaths = true, pumps = false } = options ?? {};
+  const { clogged, halfClose = true, brokenWrites = true, fastPaths = true } = options ?? {};
   const can: Record<FlowNeed, boolean> = { clogged: clogged !== undefined, halfClose, brokenWrites, fastPaths };
-  const checks = [transferChecks, endChecks, cancelChecks, fastPaths ? fastPathChecks : [], pumps ? pumpChecks : []];
+  const checks = [transferChecks, endChecks, cancelChecks, ...(fastPaths ? [lendChecks, loanChecks, giveChecks] : [])];
   return checks.flat()
     .filter(({ needs = [] }) => needs.every((need) => can[need]))
     .map((check) => checkOf(check, check.needs?.includes("clogged") ? clogged as FlowMaker : make));

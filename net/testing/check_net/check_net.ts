@@ -36,12 +36,6 @@ export interface CheckNetOptions {
    * @default {undefined}
    */
   name?: string | undefined;
-  /**
-   * Whether connections have the fast paths `pump` and `tryGive`.
-   *
-   * @default {false}
-   */
-  pumps?: boolean | undefined;
 }
 
 /**
@@ -75,7 +69,7 @@ export interface CheckNetOptions {
 export function checkNet(make: (sw: Switch) => Promise<Net>, options?: CheckNetOptions): readonly Check[] {
   checkFunction("check a network", make);
   checkOptions("check a network", options);
-  const { ip = IpAddress.loopback4, unixPath = () => unix(""), name = "", pumps } = options ?? {};
+  const { ip = IpAddress.loopback4, unixPath = () => unix(""), name = "" } = options ?? {};
   const subject = async (sw: Switch): Promise<NetSubject> => ({ net: await make(sw), sw, ip, unixPath, name });
   const run = (check: NetCheck) => Switch.run(async (sw) => await check.run(await subject(sw)));
   const pair = async (sw: Switch) => {
@@ -90,7 +84,7 @@ export function checkNet(make: (sw: Switch) => Promise<Net>, options?: CheckNetO
     ...[streamChecks, acceptChecks, socketChecks, optionChecks, unixChecks, nameChecks, datagramChecks].flat()
       .filter(({ needs }) => needs === undefined || available[needs])
       .map((check) => ({ name: check.name, run: () => run(check) })),
-    ...checkFlow(pair, { clogged: pair, pumps })
+    ...checkFlow(pair, { clogged: pair })
       .map((check) => ({ name: `a connection: ${check.name}`, run: () => check.run() })),
   ];
 }

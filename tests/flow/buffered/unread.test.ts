@@ -1,15 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertFalse, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import {
-  type Borrower,
-  give,
-  lend,
-  pump,
-  type PumpedSink,
-  type PumpingSource,
-  tryGive,
-} from "../../../flow/provider.ts";
+import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/provider.ts";
 import {
   BufReader,
   BusyError,
@@ -135,7 +127,7 @@ test("BufReader.unread() loses nothing to a read that fails or is cancelled", as
 test("BufReader.unread() lends what was buffered, and then what the flow lends", async () => {
   const [flow, b] = await unread("abc");
   const lent: string[] = [];
-  const use: Borrower = (bytes) => lent.push(new TextDecoder().decode(bytes)) && Math.min(2, bytes.length);
+  const use: Borrower = async (bytes) => lent.push(new TextDecoder().decode(bytes)) && await Math.min(2, bytes.length);
   assertEquals([await flow[lend](use), await flow[lend](use)], [2, 1]);
   await copyString("d", b);
   assertEquals(await flow[lend](use), 1);
@@ -270,25 +262,36 @@ test("BufReader.unread() of what was unread begins with the newest", async () =>
   assertEquals(await readOnce(again), "three");
 });
 
-test("BufReader.unread() pumps what was buffered, and then what the flow has", async () => {
-  const flow = pumpingFlow("line\nrest", "more");
+test("BufReader.unread() lends what was buffered, and goes on with what the flow has", async () => {
+  const flow = lendingFlow("line\nrest", "more");
   const reader = new BufReader(flow);
   await reader.line();
   const same = reader.unread(flow);
   const seen: string[] = [];
-  assertEquals(await same[pump]((bytes) => (seen.push(new TextDecoder().decode(bytes)), 1)), false);
-  assertEquals(await same[pump]((bytes) => (seen.push(new TextDecoder().decode(bytes)), bytes.length)), true);
+  assertEquals(await same[lend]((bytes) => (seen.push(new TextDecoder().decode(bytes)), 1)), 1);
+  assertEquals(await same[lend]((bytes) => (seen.push(new TextDecoder().decode(bytes)), bytes.length)), 7);
   assertEquals(seen, ["rest", "est", "more"]);
-  await assertRejects(() => pumpingFlowUnread("line\nrest").then((f) => f[pump](() => 5)), RangeError);
-  await assertRejects(
-    () =>
-      pumpingFlowUnread("line\nrest").then((f) =>
-        f[pump](() => {
-          throw new EndOfFlow();
-        })
-      ),
-    EndOfFlow,
-  );
+  assertEquals(await same[lend]((bytes) => bytes.length), null);
+});
+
+test("BufReader.unread() lends only what was buffered to a borrower that answers with a promise", async () => {
+  const flow = lendingFlow("line\nrest", "more");
+  const reader = new BufReader(flow);
+  await reader.line();
+  assertEquals(await reader.unread(flow)[lend]((bytes) => Promise.resolve(bytes.length)), 4);
+});
+
+test("BufReader.unread() keeps what was buffered where its borrower fails", async () => {
+  const flow = lendingFlow("line\nrest", "more");
+  const reader = new BufReader(flow);
+  await reader.line();
+  const same = reader.unread(flow);
+  await assertRejects(() => same[lend](() => 5), RangeError);
+  const refuse = () => {
+    throw new EndOfFlow();
+  };
+  await assertRejects(() => same[lend](refuse), EndOfFlow);
+  assertEquals(await readOnce(same, 9), "rest");
 });
 
 for (const [name, wrap] of [["read through what was buffered", lazily], ["whose buffer is used up", usedUp]] as const) {
@@ -340,8 +343,13 @@ async function usedUp(end: PipeEnd, other: PipeEnd): Promise<PipeEnd> {
   return flow;
 }
 
-/** A flow with all fast paths, over pieces that have arrived. */
-function pumpingFlow(...texts: string[]): TwoWay & PumpingSource & PumpedSink {
+async function readOnce(flow: TwoWay, size = 64): Promise<string> {
+  const buffer = new Uint8Array(size);
+  return new TextDecoder().decode(buffer.subarray(0, await flow.read(buffer) ?? 0));
+}
+
+/** A flow with the fast paths, over pieces that have arrived. */
+function lendingFlow(...texts: string[]): TwoWay & LendingSource & GivingSink {
   const pieces = texts.map(bytesOf);
   const end: StreamEnd = {
     peek: () => pieces[0] ?? null,
@@ -359,17 +367,8 @@ function pumpingFlow(...texts: string[]): TwoWay & PumpingSource & PumpedSink {
   return {
     read: (buffer) => stream.read(buffer),
     [lend]: (use) => stream.lend(use),
-    [pump]: (use) => stream.pump(use),
     write: (bytes) => stream.write(bytes),
     [give]: (buffers) => stream.give(buffers),
-    [tryGive]: (buffers) => stream.tryGive(buffers),
     shutdown: (how) => stream.shutdown(how),
   };
-}
-
-async function pumpingFlowUnread(text: string): Promise<TwoWay & PumpingSource> {
-  const flow = pumpingFlow(text);
-  const reader = new BufReader(flow);
-  await reader.line();
-  return reader.unread(flow);
 }

@@ -20,7 +20,7 @@ const pooled = 0x54;
 /** Every bridge that takes bytes, which answers with what has arrived behind it. */
 const bridges: Record<string, (bytes: Bytes) => Promise<Uint8Array>> = {
   "write() of fromWritable()": (bytes) => throughWritable((sink) => sink.write(bytes)),
-  "[give]() of fromWritable()": (bytes) => throughWritable((sink) => sink[give]([bytes])),
+  "[give]() of fromWritable()": (bytes) => throughWritable(async (sink) => await sink[give]([bytes])),
   "write() of fromDuplex()": async (bytes) => {
     const flow = fromDuplex(new PassThrough());
     assertEquals(await flow.write(bytes), truth(bytes).length);
@@ -233,7 +233,7 @@ test("fromReadable() goes on when a borrower passes on the memory that it took w
     const taken = await source[lend]((bytes) => {
       const { length } = bytes;
       structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
-      return length;
+      return Promise.resolve(length);
     });
     assertEquals(taken, size);
   }

@@ -132,7 +132,7 @@ test("fromReadableStream() lends to keep only what a byte stream gave", async ()
   for (const each of [toReadableStream(bytesSource(bytesOf("foo"))), stream]) {
     await fromReadableStream(each)[lend]((bytes, keep) => {
       keeps.push(keep);
-      return bytes.length;
+      return Promise.resolve(bytes.length);
     });
   }
   assertEquals(keeps, [true, false]);

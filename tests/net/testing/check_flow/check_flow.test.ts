@@ -184,6 +184,87 @@ const faults: [fault: string, check: string, make: (end: PipeEnd) => Partial<Pip
     },
   ],
   [
+    "lends one piece and no more",
+    "[lend]() goes on as long as all is taken at once, and returns how much that was",
+    (end) => ({ [lend]: (use) => end[lend](async (bytes, keep) => await use(bytes, keep)) }),
+  ],
+  [
+    "returns only what was taken last",
+    "[lend]() goes on as long as all is taken at once, and returns how much that was",
+    (end) => ({
+      async [lend](use) {
+        let last = 0;
+        const taken = await end[lend]((bytes, keep) => last = use(bytes, keep) as number);
+        return taken === null ? null : last;
+      },
+    }),
+  ],
+  [
+    "lends on although its borrower answered with a promise",
+    "[lend]() asks for nothing more where its borrower answers with a promise",
+    (end) => ({
+      [lend]: (use) =>
+        end[lend]((bytes, keep) => {
+          const answer = use(bytes, keep);
+          return typeof answer === "number" ? answer : bytes.length;
+        }),
+    }),
+  ],
+  [
+    "calls its borrower in any scope",
+    "[lend]() calls its borrower in the scope in which it was called",
+    (end) => ({ [lend]: (use) => end[lend]((bytes, keep) => runIn(undefined, use, bytes, keep)) }),
+  ],
+  [
+    "loses what comes to a loan that is cancelled",
+    "[lend]() that is cancelled while it waits for more loses nothing",
+    (end) => ({
+      [lend]: (use) =>
+        end[lend](use).catch((error) => {
+          runIn(undefined, () => end.read(new Uint8Array(1))).catch(() => {});
+          throw error;
+        }),
+    }),
+  ],
+  [
+    "lets others read between two pieces that it lends",
+    "[lend]() is one read for as long as it goes on",
+    (end) => ({
+      async [lend](use) {
+        for (let total = 0;;) {
+          let all = false;
+          const taken = await end[lend](async (bytes, keep) => {
+            const answer = use(bytes, keep);
+            all = answer === bytes.length;
+            return await answer;
+          });
+          total += taken ?? 0;
+          if (taken === null || !all) return taken === null ? total || null : total;
+          await new Promise((resolve) => setTimeout(resolve));
+        }
+      },
+    }),
+  ],
+  [
+    "always answers with a promise to what it is given",
+    "[give]() answers at once, by a count, where nothing is queued",
+    (end) => ({ [give]: async (buffers) => await end[give](buffers) }),
+  ],
+  [
+    "throws at once what it is to reject",
+    "[give]() after shutdown() is a ClosedError",
+    (end) => {
+      let ended = false;
+      return {
+        shutdown: (how) => (ended = true, end.shutdown(how)),
+        [give](buffers) {
+          if (ended) throw new ClosedError("write");
+          return end[give](buffers);
+        },
+      };
+    },
+  ],
+  [
     "changes the order of what it is given",
     "[give]() takes several buffers in order",
     (end) => ({ [give]: (buffers) => end[give](buffers.toReversed()) }),

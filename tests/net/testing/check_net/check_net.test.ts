@@ -8,7 +8,7 @@ import { checkNet, type CheckNetOptions } from "../../../../net/testing/mod.ts";
 import { test } from "../../../_test.ts";
 
 const real = () => createNet(systemProvider());
-const all: CheckNetOptions = { name: "localhost", unixPath: () => unix("/tmp/unused"), pumps: true };
+const all: CheckNetOptions = { name: "localhost", unixPath: () => unix("/tmp/unused") };
 
 function namesOf(options: CheckNetOptions): string[] {
   return checkNet(() => Promise.resolve(real()), options).map(({ name }) => name);
@@ -21,7 +21,7 @@ test("checkNet() has a name of its own for each of its many checks", () => {
 });
 
 test("checkNet() leaves out what needs to be known of the network, and is not", () => {
-  for (const field of ["name", "unixPath", "pumps"] as const) {
+  for (const field of ["name", "unixPath"] as const) {
     assert(namesOf({ ...all, [field]: undefined }).length < namesOf(all).length, field);
   }
 });

@@ -17,9 +17,9 @@ function hurriedClock(): Clock {
 
 /** The three kinds of addresses that the host has. */
 const addresses: CheckNetOptions[] = [
-  { name: "localhost", unixPath: () => unix("/run/checked"), pumps: true },
-  { ip: IpAddress.loopback6, name: "localhost", pumps: true },
-  { ip: IpAddress.parse("10.0.0.5"), name: "db.example", pumps: true },
+  { name: "localhost", unixPath: () => unix("/run/checked") },
+  { ip: IpAddress.loopback6, name: "localhost" },
+  { ip: IpAddress.parse("10.0.0.5"), name: "db.example" },
 ];
 
 const make = () => Promise.resolve(memoryNet({ clock: hurriedClock(), hosts: { "db.example": ["10.0.0.5"] } }));
