@@ -27,7 +27,7 @@ export {
 export { checkSink, checkSource, giveAll, gives, lendOne, lends, lendSome, readSome, writeSome } from "./_foreign.ts";
 export { addStreamMethods, closableSink, closableSource, flowOf, sourceOf, type StreamMethods } from "./_flow.ts";
 export { Direction, eventsOf, noSink, noSource, registerOwners, type StreamNames, writeLimit } from "./_half.ts";
-export { ignore, isSilent, operation, rejection, silent } from "./_operation.ts";
+export { ignore, isSilent, operation, rejection, silenced, silent } from "./_operation.ts";
 export { pulledStream } from "./_pull_source.ts";
 export { Stream } from "./_stream.ts";
 export {

@@ -32,7 +32,9 @@ export {
   strayListener,
   type Waiting,
 } from "./_scope.ts";
-export { WaitQueue } from "./_wait_queue.ts";
+export { CancelHook, type OnCancel, Waiter, WaitQueue } from "./_waiter.ts";
+export { both } from "./all.ts";
+export { any, first } from "./any.ts";
 export { awaitCancel, checkCancelled, currentSignal, interruptible, isCancelled, yieldNow } from "./cancel.ts";
 export { type Clock, sleepOn, systemClock } from "./clock.ts";
 export { Cancelled, Failures, MultipleErrors, noLongerNeeded } from "./errors.ts";

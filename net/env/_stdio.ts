@@ -127,14 +127,14 @@ export function openOutput(writable: Writable, label: string): Output {
   users.add(stream);
   if (users.size === 1) writable.on("error", onError);
   const inTurn = async (write: () => number | Promise<number>) => {
-    const permit = await turn.acquire();
+    const permit = await mutex.acquire();
     try {
       return await write();
     } finally {
       permit.release();
     }
   };
-  /** What is to be written may vanish while others have their turn. */
+  /** A buffer may be detached while it waits for its turn. */
   const write = (views: readonly Uint8Array[], put: () => number | Promise<number>) => {
     const size = totalLength(views);
     return inTurn(() => totalLength(views) === size ? put() : Promise.reject(vanished("write")));

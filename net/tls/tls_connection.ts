@@ -3,7 +3,7 @@
 import type { PeerCertificate } from "./peer_certificate.ts";
 import { hideClass } from "../../base/internal.ts";
 import { addStreamMethods, Stream, type StreamMethods } from "../../flow/internal.ts";
-import { adopt, isSwitchCancelled, own } from "../../switch/internal.ts";
+import { adopt, registerOwner } from "../../switch/internal.ts";
 import type { ReleaseHook } from "../../switch/mod.ts";
 import { closeGracefully, closeWithin, type Lingering } from "../internal.ts";
 import type { Connection, StreamAddress } from "../mod.ts";

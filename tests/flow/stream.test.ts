@@ -7,6 +7,7 @@ import { Stream } from "../../flow/_stream.ts";
 import type { StreamEnd } from "../../flow/provider.ts";
 import { runIn } from "../../switch/_scope.ts";
 import { Cancelled, Switch } from "../../switch/mod.ts";
+import { bytesOf, inCancelledScope } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { cancelling } from "./_helpers.ts";
 

@@ -219,12 +219,7 @@ test("write() and [give]() of TLS take bytes for what they are", async () => {
     const giving = client as typeof client & GivingSink;
     for (const size of [5, 9000]) {
       for (const [lie, make] of liars(size)) {
-        for (
-          const put of [
-            (bytes: Bytes) => client.write(bytes),
-            (bytes: Bytes) => (client as typeof client & GivingSink)[give]([bytes]),
-          ]
-        ) {
+        for (const put of [(bytes: Bytes) => client.write(bytes), (bytes: Bytes) => giving[give]([bytes])]) {
           const got = new Uint8Array(size);
           const [count] = await both(() => put(make()), () => readExact(server, got));
           assertEquals([count, got], [size, honest(size)], lie);
@@ -233,12 +228,7 @@ test("write() and [give]() of TLS take bytes for what they are", async () => {
     }
     for (const [what, bad] of impostors()) {
       await assertRejects(() => client.write(bad as Bytes), TypeError, undefined, what);
-      await assertRejects(
-        async () => await (client as typeof client & GivingSink)[give]([bad as Bytes]),
-        TypeError,
-        undefined,
-        what,
-      );
+      await assertRejects(async () => await giving[give]([bad as Bytes]), TypeError, undefined, what);
     }
     await Promise.all([client.close(), server.close()]);
   });

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertFalse, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../flow/provider.ts";
+import { type Borrower, give, type GivingSink, lend, type LendingSource } from "../../../flow/provider.ts";
 import {
   BufReader,
   BusyError,
@@ -341,11 +341,6 @@ async function usedUp(end: PipeEnd, other: PipeEnd): Promise<PipeEnd> {
   const flow = reader.unread(end);
   assertEquals(await readOnce(flow, 1), "y");
   return flow;
-}
-
-async function readOnce(flow: TwoWay, size = 64): Promise<string> {
-  const buffer = new Uint8Array(size);
-  return new TextDecoder().decode(buffer.subarray(0, await flow.read(buffer) ?? 0));
 }
 
 /** A flow with the fast paths, over pieces that have arrived. */
