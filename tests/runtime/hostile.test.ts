@@ -50,8 +50,11 @@ const seconds = Number(process.env.SLUICE_HOSTILE_SECONDS ?? 6);
 const seed = Number(process.env.SLUICE_HOSTILE_SEED ?? 1);
 const verbose = process.env.SLUICE_HOSTILE_SECONDS !== undefined;
 
-/** How long a client that behaves well waits, in milliseconds, on a machine that is busy with its peers. */
-const patience = 20_000;
+/**
+ * How long a client that behaves well waits, in milliseconds. Bursts of thousands of connections fill the backlog, and the
+ * system then repeats what was dropped after 1, 3, 7, 15 and 31 s.
+ */
+const patience = 60_000;
 
 /** A client with that much time for its handshake. */
 const patient = { ...clientOptions, handshakeTimeout: patience };

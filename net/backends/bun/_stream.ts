@@ -91,11 +91,10 @@ export class BunStream implements ProviderStream {
     this.#socket = socket;
     socket.data = this;
     const { remoteAddress } = socket;
-    this.peer = remoteAddress === undefined ? unnamed : tcpEnd(remoteAddress, socket.remotePort);
+    this.peer = tcpEnd(remoteAddress, socket.remotePort) ?? unnamed;
     // Reading the local address costs a system call, so it is read only if it can differ.
-    this.local = isAny(listensOn) && remoteAddress !== undefined
-      ? tcpEnd(socket.localAddress, socket.localPort)
-      : listensOn;
+    const isTcp = isAny(listensOn) && remoteAddress !== undefined;
+    this.local = (isTcp ? tcpEnd(socket.localAddress, socket.localPort) : undefined) ?? listensOn;
   }
 
   /** Whether the system has closed the socket. */

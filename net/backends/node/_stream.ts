@@ -153,14 +153,14 @@ export class NodeStream implements ProviderStream {
    */
   named(local: StreamAddress, peer: StreamAddress): this {
     const { remoteAddress, remotePort } = this.#socket;
-    this.#peer = remoteAddress === undefined ? peer : tcpEnd(remoteAddress, remotePort as number);
+    this.#peer = tcpEnd(remoteAddress, remotePort) ?? peer;
     this.#local = local.transport === "unix" || isAny(local) ? this.#readLocalAddress() ?? local : local;
     return this;
   }
 
   #readLocalAddress(): StreamAddress | undefined {
     const { localAddress, localPort } = this.#socket;
-    return localAddress === undefined ? undefined : tcpEnd(localAddress, localPort as number);
+    return tcpEnd(localAddress, localPort);
   }
 
   attach(events: ProviderStreamEvents): void {

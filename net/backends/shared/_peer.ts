@@ -13,8 +13,13 @@ export const unnamed: StreamAddress = unix("");
  */
 let cached: { readonly text: string; readonly ip: IpAddress } | undefined;
 
-/** Returns the address of a TCP connection, with an IPv4-mapped IPv6 address unwrapped. */
-export function tcpEnd(host: string, port: number): StreamAddress {
+/**
+ * Returns the address of one end of a TCP connection as a socket reports it, with an IPv4-mapped
+ * IPv6 address unwrapped; undefined if the socket reports none, or only half of it, as Bun does of a
+ * connection that the peer has just reset.
+ */
+export function tcpEnd(host: string | undefined, port: number | undefined): StreamAddress | undefined {
+  if (host === undefined || port === undefined) return undefined;
   if (cached?.text !== host) cached = { text: host, ip: systemIp(host).unmapped() };
   return tcp(cached.ip, port);
 }
