@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Sluice is Eio's way of doing I/O for TypeScript: authority is an argument, nothing opens without an owner, and bytes flow through small interfaces.
+ * I/O for TypeScript in the style of Eio: authority is an argument, nothing opens without an owner,
+ * and bytes flow through small interfaces.
  *
  * ```ts ignore
  * import { copy, copyString, type Net, run, type Sink, type StreamAddress, Switch, tcp } from "@sluice/io";

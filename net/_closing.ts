@@ -12,32 +12,34 @@ import {
 } from "../switch/internal.ts";
 
 /**
- * The name of a connection's way to close within a budget. What closes a connection under it, such
- * as TLS, has lingered already: it passes on what is left of its own time, so that a stack of
- * connections does not wait once for each layer.
+ * The key of a connection's method for closing within a time limit. A layer above it, such as TLS,
+ * has spent a part of its own limit, and passes on the rest, so that a stack of connections does
+ * not linger once per layer.
  */
 export const closeWithin: unique symbol = Symbol.for("@sluice/io/closeWithin");
 
 /** A connection whose `close` waits for the peer. */
 export interface Lingering extends Closable {
-  /** Closes it as `close` does, and waits for at most `ms` milliseconds, or its own `linger` if that is shorter. */
+  /**
+   * Closes like `close`, but lingers for at most `ms` milliseconds, or its own `linger` if shorter.
+   */
   [closeWithin](ms: number): Promise<void>;
 }
 
-/** What carries a connection, at the end of a graceful close. */
+/** The carrier of a connection, at the end of a graceful close. */
 export interface Carrier {
-  /** Whether all that was taken has gone out. */
+  /** Whether all accepted bytes have been sent. */
   readonly flushed: boolean;
-  /** Closes it. `ms` milliseconds are left of the time for closing. */
+  /** Closes it, with `ms` milliseconds left. */
   close(ms: number): unknown;
-  /** Breaks it, because something is left or there is no time. */
+  /** Resets it, because bytes are left or there is no time. */
   abort(): unknown;
 }
 
 /**
- * The graceful close of every connection: begins `farewell`, which passes on what was taken and our end and then drops
- * input until the other side has ended too, and waits for it for at most `ms` milliseconds. Then `carrier` is closed, or
- * broken if something is left. If `owner` has failed or was cancelled, or is so meanwhile, it is broken at once.
+ * Closes a connection gracefully: starts `farewell`, which flushes, half-closes and drains input
+ * until the peer ends too, and waits for it for at most `ms` milliseconds. Then closes `carrier`,
+ * or aborts it if bytes are left. If `owner` fails or is cancelled, aborts it at once.
  */
 export async function closeGracefully(
   owner: Switch,
@@ -53,14 +55,14 @@ export async function closeGracefully(
 }
 
 /**
- * Waits for `done`, for at most `ms` milliseconds, and only while `owner` has neither failed nor
- * been cancelled. The scope of the caller does not matter: closing works in a cancelled one, and a
- * close that nothing awaits goes on.
+ * Waits for `done`, for at most `ms` milliseconds, while `owner` has neither failed nor been
+ * cancelled. Ignores the caller's scope: closing works in a cancelled one, and continues if not
+ * awaited.
  */
 export async function linger(owner: Switch, clock: Clock, ms: number, done: Promise<void>): Promise<void> {
   let stop = (): void => {};
   const stopped = new Promise<void>((resolve) => stop = resolve);
-  // The end of the owner's main function cancels what waits in the owner, but closing goes on.
+  // The end of the owner's main function cancels waits in the owner, but not closing.
   const forget = runUnder(owner, () => onCancel("close", () => isSwitchCancelled(owner) && stop()));
   const timer = new Scope(undefined, "linger");
   try {

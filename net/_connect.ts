@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What connecting to a name and connecting to any of several addresses share. */
+/** Connecting to a host name and to any of several addresses: the common part. */
 import { isInstance } from "../base/internal.ts";
 import { asOperation, type Clock, TimeoutError, withTimeout } from "../switch/internal.ts";
 import { type Dialled, race } from "./_race.ts";
@@ -8,7 +8,7 @@ import type { HostAddress, StreamAddress, TcpAddress } from "./address.ts";
 import type { StreamSocket } from "./connection.ts";
 import { NetError } from "./errors.ts";
 
-/** Runs `fn`, for at most `timeout` milliseconds; then it fails with `connection_timeout`. */
+/** Runs `fn`, which fails with `connection_timeout` after `timeout` milliseconds. */
 export async function connectWithin<T>(
   clock: Clock,
   timeout: number,
@@ -24,13 +24,13 @@ export async function connectWithin<T>(
   }
 }
 
-/** What {@linkcode connectToAny} connects to. */
+/** The target of {@linkcode connectToAny}, and how to connect to it. */
 export interface AnyTarget<A, D extends Dialled> {
   /** The clock on which the delays run. */
   readonly clock: Clock;
-  /** What the error calls all of it. */
+  /** The target's name in errors. */
   readonly target: HostAddress | string;
-  /** The local address, which leaves out the addresses of the other family. */
+  /** The local address. Addresses of the other family are skipped. */
   readonly bindTo: StreamAddress | undefined;
   /** See {@linkcode race}. */
   readonly answers: AsyncIterable<A>;
@@ -43,7 +43,8 @@ export interface AnyTarget<A, D extends Dialled> {
 }
 
 /**
- * Races the addresses of one target. When all fail, the error has the last code, and the errors of all as its cause.
+ * Races the addresses of one target. If all fail, the error has the code of the last one, and all
+ * errors as its cause.
  */
 export function connectToAny<A, D extends Dialled>(plan: AnyTarget<A, D>): Promise<StreamSocket> {
   const { target, bindTo } = plan;
@@ -66,7 +67,7 @@ export function connectToAny<A, D extends Dialled>(plan: AnyTarget<A, D>): Promi
         return new NetError(last.code, { operation: "connect", address: target, cause });
       }
       if (count === 0) return new RangeError("Cannot connect to any address: there is none");
-      const lookupCode = "ADDRFAMILY"; // there are addresses, but none that bindTo can reach
+      const lookupCode = "ADDRFAMILY"; // there are addresses, but bindTo can reach none
       return new NetError("address_lookup_failed", { operation: "connect", address: target, lookupCode });
     },
   });

@@ -5,16 +5,16 @@ import { checkStreamAddress, checkUnixPath, describeAddress, type HostAddress, t
 import type { ConnectOptions } from "./connection.ts";
 import { NetError } from "./errors.ts";
 
-/** How long `close` takes at most, in milliseconds, unless told otherwise. */
+/** How long `close` lingers by default, in milliseconds. */
 export const defaultLinger = 1000;
 
-/** The options of {@linkcode Net.connect}, each of which is read once. */
+/** Reads each option of {@linkcode Net.connect} once. */
 export function readConnectOptions(options: ConnectOptions | undefined): ConnectOptions {
   const { timeout, linger, bindTo, socketOptions } = options ?? {};
   return { timeout, linger, bindTo, socketOptions };
 }
 
-/** The options of {@linkcode Net.connect} that are not socket options: all set, all checked. */
+/** Checked options of {@linkcode Net.connect}, without socket options. */
 export interface CheckedConnectOptions {
   readonly bindTo: StreamAddress | undefined;
   /** In milliseconds. */
@@ -23,7 +23,7 @@ export interface CheckedConnectOptions {
   readonly linger: number;
 }
 
-/** Throws unless `to` is an address that can be connected to. */
+/** Throws unless `to` is a valid destination. */
 export function checkConnectable(to: StreamAddress | HostAddress): void {
   if (to.transport === "unix") checkUnixPath(to.path);
   else if (to.port === 0) {
@@ -32,9 +32,10 @@ export function checkConnectable(to: StreamAddress | HostAddress): void {
 }
 
 /**
- * Checks the options of {@linkcode Net.connect}, but for socket options.
+ * Checks the options of {@linkcode Net.connect}, except socket options.
  *
- * @param to Where to. Of several addresses that a text stands for, `bindTo` may fit some only.
+ * @param to The destination. If it is a description of several addresses, `bindTo` may fit only
+ * some.
  */
 export function checkConnectOptions(
   to: StreamAddress | HostAddress | string,

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** How everything that a switch owns is opened: the one place where ownership, cancellation and late success meet. */
+/** Opens resources that a switch owns, and handles ownership, cancellation and late success. */
 import { follow, isInstance } from "../base/internal.ts";
 import { type Closable, silent } from "../flow/internal.ts";
 import {
@@ -19,53 +19,54 @@ import {
 } from "../switch/internal.ts";
 import { type Address, describeAddress, type HostAddress } from "./address.ts";
 
-/** Something under way in a provider, which may be given up. */
+/** An operation in a provider, which can be cancelled. */
 export interface Attempt<T> {
-  /** What comes of it. Its rejection is the runtime's own error. */
+  /** The outcome. It rejects with the runtime's own error. */
   readonly result: Promise<T>;
   /**
-   * Gives it up and frees what it holds, as far as the runtime can. `result` may settle or not; what it still gives is aborted by whoever called.
+   * Cancels the operation and frees its resources, as far as the runtime can. `result` may or may
+   * not settle; the caller discards a late result.
    */
   cancel(): void;
 }
 
 /** How to wait for an attempt. */
 export interface AttemptPlan<P> {
-  /** What is done, for dumps: "connect", "listen". */
+  /** The operation's name in dumps: "connect", "listen". */
   readonly operation: string;
-  /** To what, for dumps. */
+  /** The operation's subject in dumps. */
   readonly subject: Labelled;
-  /** Begins. What it throws is the failure of the attempt. */
+  /** Starts the attempt. If it throws, the attempt has failed. */
   begin(): Attempt<P>;
-  /** Frees at once what came too late. */
-  discard(came: P): void;
-  /** Makes the error that is thrown of the provider's own. */
+  /** Frees a late result at once. */
+  discard(result: P): void;
+  /** Returns the error to throw for the provider's own. */
   failure(cause: unknown): unknown;
 }
 
-/** What to open, and for whom. */
+/** How to open a resource that a switch owns. */
 export interface OpenPlan<P, T extends Closable> extends AttemptPlan<P> {
   /** The owner. */
   readonly sw: Switch;
   /**
-   * Makes what the user gets of what the provider opened; `hook` releases it from then on. If it throws, what was opened
-   * is discarded, and the attempt has failed.
+   * Returns the user's object for a provider's resource; `hook` then releases it. If it throws, the
+   * resource is discarded, and the attempt has failed.
    */
   wrap(opened: P, hook: Hook): T;
 }
 
 /**
- * Waits for an attempt. Cancelling gives it up, and what comes of it later is discarded.
+ * Waits for an attempt. Cancelling abandons it, and discards a late result.
  *
- * @throws {Cancelled} When the current scope is cancelled.
+ * @throws {Cancelled} If the current scope is cancelled.
  */
 export async function settle<P>(plan: AttemptPlan<P>): Promise<P> {
-  return await (refused() ?? new Pending<P, P>(plan, undefined, undefined, (came) => came).waiter.promise);
+  return await (refused() ?? new Pending<P, P>(plan, undefined, undefined, (result) => result).waiter.promise);
 }
 
 /**
- * Opens something under a switch. The switch owns it from the first moment: if it ends while the attempt is under way, the
- * attempt is given up. What comes too late is discarded.
+ * Opens a resource that a switch owns from the start: if the switch ends during the attempt, the
+ * attempt is abandoned and a late result discarded.
  */
 export async function openOwned<P, T extends Closable>(plan: OpenPlan<P, T>): Promise<T> {
   const { sw, operation, subject } = plan;
@@ -74,21 +75,21 @@ export async function openOwned<P, T extends Closable>(plan: OpenPlan<P, T>): Pr
   let opened: T | undefined;
   const release = () => opened === undefined ? pending.giveUp(ownerGone(sw, operation)) : opened.close();
   const hook = registerOwner(sw, operation, releasable(release, subject));
-  const pending: Pending<P, T> = new Pending(plan, sw, hook, (came) => opened = plan.wrap(came, hook));
+  const pending: Pending<P, T> = new Pending(plan, sw, hook, (result) => opened = plan.wrap(result, hook));
   return await pending.waiter.promise;
 }
 
-/** An attempt that is waited for. */
+/** An attempt in progress. */
 class Pending<P, T> {
   readonly waiter: Waiter<T>;
   readonly #plan: AttemptPlan<P>;
   readonly #owner: Switch | undefined;
   readonly #hook: Hook | undefined;
-  readonly #wrap: (came: P) => T;
+  readonly #wrap: (result: P) => T;
   #attempt: Attempt<P> | undefined;
 
-  /** Begins. `hook` is that of the owner, and removed if nothing comes of the attempt. */
-  constructor(plan: AttemptPlan<P>, owner: Switch | undefined, hook: Hook | undefined, wrap: (came: P) => T) {
+  /** Starts the attempt. `hook` is its registration with the owner, and is removed if it fails. */
+  constructor(plan: AttemptPlan<P>, owner: Switch | undefined, hook: Hook | undefined, wrap: (result: P) => T) {
     this.#plan = plan;
     this.#owner = owner;
     this.#hook = hook;
@@ -96,13 +97,13 @@ class Pending<P, T> {
     this.waiter = new Waiter(plan.operation, (_, reason) => this.giveUp(reason), plan.subject);
     try {
       this.#attempt = plan.begin();
-      follow(this.#attempt.result, (came) => this.#came(came), (cause) => this.#fail(cause));
+      follow(this.#attempt.result, (result) => this.#succeeded(result), (cause) => this.#fail(cause));
     } catch (cause) {
       this.#fail(cause);
     }
   }
 
-  /** Gives the attempt up, and rejects with `reason`. */
+  /** Abandons the attempt, and rejects with `reason`. */
   giveUp(reason: unknown): void {
     this.#hook?.remove();
     this.#attempt?.cancel();
@@ -115,29 +116,29 @@ class Pending<P, T> {
     this.waiter.fail(() => this.#plan.failure(cause));
   }
 
-  #came(came: P): void {
+  #succeeded(result: P): void {
     const owner = this.#owner;
     if (this.waiter.settled || (owner !== undefined && isSwitchCancelled(owner))) {
-      this.#plan.discard(came);
+      this.#plan.discard(result);
       return this.giveUp(owner === undefined ? undefined : ownerGone(owner, this.#plan.operation));
     }
     try {
-      this.waiter.resolve(this.#wrap(came));
+      this.waiter.resolve(this.#wrap(result));
     } catch (cause) {
-      this.#plan.discard(came);
+      this.#plan.discard(result);
       this.#fail(cause);
     }
   }
 }
 
-/** What can be closed at once. */
+/** A resource that can be closed at once. */
 interface Abortable {
   abort(reason?: unknown): void;
 }
 
 /**
- * Runs `fn` for as long as `sw` can own what it opens: when the switch ends, `fn` is cancelled. `fn` may leave `hook` to
- * what it opens, by putting that in the place of its resource.
+ * Runs `fn`, and cancels it if `sw` ends. `fn` may hand `hook` over to what it opens, by replacing
+ * its resource.
  */
 export async function whileOwned<T extends Abortable>(
   sw: Switch,
@@ -153,8 +154,8 @@ export async function whileOwned<T extends Abortable>(
   try {
     return await asOperation(operation, () => Switch.run(open, { signal: gone.signal }));
   } catch (error) {
-    opened?.abort(error); // it was cancelled in the turn in which it succeeded
-    // A switch that fails cancels what runs in it before it releases anything.
+    opened?.abort(error); // cancelled in the turn in which it succeeded
+    // A switch that fails cancels its waits before it releases anything.
     const { aborted, reason } = gone.signal;
     throw aborted && isInstance(error, Cancelled) && error.cause === reason ? ownerGone(sw, operation) : error;
   } finally {
@@ -162,7 +163,7 @@ export async function whileOwned<T extends Abortable>(
   }
 }
 
-/** What to throw when the switch that was to own something cannot any more. */
+/** Returns the error for an operation whose owner can no longer own anything. */
 export function ownerGone(sw: Switch, operation: string): unknown {
   try {
     sw.check();
@@ -172,12 +173,12 @@ export function ownerGone(sw: Switch, operation: string): unknown {
   return silent(new TypeError(`Cannot ${operation}: the switch is finished`));
 }
 
-/** Why nothing can be done with what `sw` owns and this side has closed. */
+/** Returns why a resource of `sw` that this side has closed cannot be used. */
 export function closedState(sw: Switch): string {
   return hasEnded(sw) ? "its switch has ended" : "closed by this side";
 }
 
-/** What `release` releases, under the name of `subject`, which is asked for only when a dump is made. */
+/** Returns a resource with the label of `subject`, which is evaluated only for a dump. */
 function releasable(release: () => unknown, subject: Labelled): Releasable {
   return {
     release,
@@ -187,7 +188,7 @@ function releasable(release: () => unknown, subject: Labelled): Releasable {
   };
 }
 
-/** What calls `address` by its name in dumps. */
+/** Returns the label of `address` for dumps. */
 export function labelled(address: Address | HostAddress): Labelled {
   return {
     get label() {

@@ -1,54 +1,62 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Connecting to the first of several addresses that answers: RFC 8305, over any way to dial. */
+/** Connects to the first of several addresses that answers (RFC 8305), whatever the way to dial. */
 import { isInstance } from "../base/internal.ts";
 import { branches, type Clock, first, noLongerNeeded, refused, type Scope, WaitQueue } from "../switch/internal.ts";
 import { describeAddress, type TcpAddress } from "./address.ts";
 import type { StreamSocket } from "./connection.ts";
 import { NetError } from "./errors.ts";
 
-/** How long an attempt has before the next one starts beside it, in milliseconds (RFC 8305, section 5). */
+/** Delay before the next attempt starts, in milliseconds (RFC 8305, section 5). */
 const attemptDelay = 250;
 
-/** How long IPv4 answers wait for the IPv6 ones, in milliseconds (RFC 8305, section 3). */
+/** How long IPv4 answers wait for IPv6 ones, in milliseconds (RFC 8305, section 3). */
 const resolutionDelay = 50;
 
 /**
- * How many attempts may be under way at once: a resolver decides how many addresses there are, but not how many sockets.
+ * The most concurrent attempts: a resolver decides how many addresses there are, but not how many
+ * sockets.
  */
 const maxUnderWay = 16;
 
-/** What the race throws inside when every attempt has failed. */
+/** Thrown inside the race when every attempt has failed. */
 const allFailed: unique symbol = Symbol("all failed");
 
-/** A connection that may not become the result. */
+/** A connection that may lose the race. */
 export interface Dialled {
   abort(reason?: unknown): void;
 }
 
-/** What to race. */
+/** The contestants of a race, and its rules. */
 export interface RacePlan<A, D extends Dialled> {
   /** The clock on which the delays run. */
   readonly clock: Clock;
   /**
-   * What tells where to connect to, as it becomes known. It knows the current scope: when that is cancelled, it ends. What
-   * it throws ends the race.
+   * The source of addresses, as they become known. It ends when the current scope is cancelled. If
+   * it throws, the race ends.
    */
   readonly answers: AsyncIterable<A>;
-  /** Makes addresses of one answer. What it throws ends the race. */
+  /** Returns the addresses of one answer. If it throws, the race ends. */
   addressesOf(answer: A): readonly TcpAddress[];
-  /** Connects. When it is cancelled, it closes what it has begun. Only a {@linkcode NetError} lets the race go on. */
+  /**
+   * Connects. When cancelled, closes what it has opened. After a {@linkcode NetError} the race
+   * continues; any other error ends it.
+   */
   dial(address: TcpAddress): Promise<D>;
-  /** Makes the result of the first connection. If it throws a {@linkcode NetError}, that attempt has failed. */
+  /**
+   * Returns the socket of the winner. If it throws a {@linkcode NetError}, the attempt has failed.
+   */
   take(connection: D): StreamSocket;
-  /** Makes what is thrown when every attempt has failed, of what each has thrown, in the order in which they started. */
+  /**
+   * Returns the error to throw when every attempt has failed, from their errors in starting order.
+   */
   failure(failures: readonly NetError[]): unknown;
 }
 
 /**
- * Connects to the address that answers first. An attempt starts 250 ms after the one before it, or as soon as one fails.
- * The families take turns, beginning with that of the first address. The other attempts are cancelled and awaited, and one
- * that succeeds all the same is aborted.
+ * Connects to the address that answers first. An attempt starts 250 ms after the previous one, or
+ * as soon as one fails. The families alternate, beginning with that of the first address. The
+ * losers are cancelled and awaited; one that succeeds late is aborted.
  */
 export async function race<A, D extends Dialled>(plan: RacePlan<A, D>): Promise<StreamSocket> {
   const { clock } = plan;
@@ -93,15 +101,16 @@ export async function race<A, D extends Dialled>(plan: RacePlan<A, D>): Promise<
       throw scope.reason ?? allFailed;
     });
   } catch (error) {
-    winner?.abort(); // something else went wrong, so that it has no owner
-    throw error === allFailed ? plan.failure(failures) : error; // made here, where it gets the frames of the caller
+    winner?.abort(); // another failure, after which it has no owner
+    // The error is made here, so that it has the caller's frames.
+    throw error === allFailed ? plan.failure(failures) : error;
   }
 
   async function attempt(address: TcpAddress, index: number, scope: Scope): Promise<void> {
     try {
       const connection = await plan.dial(address);
       if (winner !== undefined) return connection.abort();
-      winner = taken(connection);
+      winner = take(connection);
       scope.cancel(noLongerNeeded());
     } catch (error) {
       if (!isInstance(error, NetError)) throw error;
@@ -111,7 +120,7 @@ export async function race<A, D extends Dialled>(plan: RacePlan<A, D>): Promise<
     }
   }
 
-  function taken(connection: D): StreamSocket {
+  function take(connection: D): StreamSocket {
     try {
       return plan.take(connection);
     } catch (error) {
@@ -121,7 +130,7 @@ export async function race<A, D extends Dialled>(plan: RacePlan<A, D>): Promise<
   }
 }
 
-/** The addresses that have yet to be tried, each once, the families in turn. */
+/** The addresses to be tried, without duplicates, alternating between the families. */
 class Candidates {
   readonly #seen: Set<string> = new Set();
   readonly #queues: Record<4 | 6, TcpAddress[]> = { 4: [], 6: [] };

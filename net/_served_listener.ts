@@ -1,28 +1,29 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * How a server reaches the listeners of the library under the one that it was given. A listener that wraps another passes
- * on the switch that shall own the connection, and nothing else; so the switch is what tells them from whom they accept.
+ * How a server finds the library's listeners beneath the one that it was given. A wrapper passes on
+ * only the switch that will own the connection, so a listener finds the server by that switch.
  */
 import type { Clock, Switch } from "../switch/internal.ts";
 
-/** What a server needs of a listener, and a user does not. */
+/** What a server, but not a user, needs of a listener. */
 export interface ServedListener {
   /** The clock of its network. */
   readonly clock: Clock;
-  /** How many connections were reset because the backlog was full. */
+  /** The number of connections reset because the backlog was full. */
   readonly dropped: number;
   /**
-   * Waits until connections are being reset because the backlog is full: once for each burst, which lasts until a
-   * connection is accepted.
+   * Waits until connections are reset because the backlog is full: once for each burst, which lasts
+   * until a connection is accepted.
    *
-   * @throws {ClosedError} When the listener is closed, now or meanwhile.
-   * @throws {Cancelled} When the current scope is cancelled.
+   * @throws {ClosedError} If the listener is closed.
+   * @throws {Cancelled} If the current scope is cancelled.
    */
   overflow(): Promise<void>;
   /**
-   * Refuses new clients from now on, but lets the connections that the system has established so far be accepted, as far
-   * as can be told. A server that stops does so before it closes the listener, which resets them.
+   * Refuses new clients, but lets connections that the system has established so far be accepted,
+   * as far as it can tell. A stopping server does so before it closes the listener, which resets
+   * them.
    */
   stopListening(): Promise<void>;
 }
@@ -31,24 +32,24 @@ type Notice = (listener: ServedListener) => void;
 
 const servers: WeakMap<Switch, Notice> = new WeakMap();
 
-/** Calls `accepts` with each listener of the library of which `sw` is to own a connection, at every call of its `accept`. */
+/** Calls `accepts` at each `accept(sw)` of one of the library's listeners. */
 export function onAccept(sw: Switch, accepts: Notice): void {
   servers.set(sw, accepts);
 }
 
-/** Tells the server whose switch `sw` is, if it is one's, that `listener` accepts for it. */
+/** Notifies the server of `sw`, if there is one, that `listener` accepts for it. */
 export function tellServer(sw: Switch, listener: ServedListener): void {
   servers.get(sw)?.(listener);
 }
 
 const served: WeakSet<object> = new WeakSet();
 
-/** Notes that `listener` is one of the library: it knows the current scope, so that cancelling ends its `accept`. */
+/** Marks `listener` as one of the library: cancelling the current scope ends its `accept`. */
 export function addServed(listener: ServedListener): void {
   served.add(listener);
 }
 
-/** Whether `listener` is one of the library. */
+/** Reports whether `listener` is one of the library. */
 export function isServed(listener: object): boolean {
   return served.has(listener);
 }

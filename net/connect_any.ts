@@ -11,31 +11,34 @@ import type { ConnectOptions, StreamSocket } from "./connection.ts";
 import type { Net } from "./net.ts";
 
 /**
- * Connects to the first of several addresses that answers: the race that {@linkcode Net.connect} to a name runs over
- * {@linkcode Net.addresses}. An attempt starts 250 ms after the one before it, or as soon as one fails. IPv6 and IPv4
- * take turns, beginning with the family of the first address. An address that comes twice is tried once, and at most 16
- * attempts are under way at once. Every loser is closed at once.
+ * Connects to the first of several addresses that answers, as {@linkcode Net.connect} to a host
+ * name does over {@linkcode Net.addresses}. An attempt starts 250 ms after the previous one, or as
+ * soon as one fails. IPv6 and IPv4 alternate, beginning with the family of the first address.
+ * Duplicate addresses are tried once, at most 16 attempts run at once, and the losers are closed at
+ * once.
  *
- * Addresses that come one after the other, in an `AsyncIterable`, are tried as they come; if IPv4 ones come first, they
- * wait up to 50 ms for IPv6 ones. The iterable is read in a fiber of the call. Once there is a winner, or the call is
- * cancelled, its `return` is called and it is not waited for any more.
+ * Addresses of an `AsyncIterable` are tried as they arrive; if IPv4 ones arrive first, they wait up
+ * to 50 ms for IPv6 ones. A fiber of the call reads the iterable. When the race is won or
+ * cancelled, the iterable's `return` is called and not awaited.
  *
- * The socket closes when `sw` ends, unless closed first. Cancelling gives every attempt up at once.
+ * The socket closes when `sw` ends, unless closed first. Cancelling abandons every attempt at once.
  *
  * Source: RFC 8305, "Happy Eyeballs Version 2".
  *
- * @param net The network. Each attempt is a `connect` of it, and the delays run on its clock.
+ * @param net The network. Attempts use its `connect`, and delays its clock.
  * @param sw The switch that owns the socket.
- * @param addresses The addresses, best first: all of them, or lists of them as they become known.
- * @param options As for {@linkcode Net.connect}; `timeout` is for the whole race. With `bindTo` only addresses of its
- * family are tried.
+ * @param addresses The addresses, best first: a list, or lists as they become known.
+ * @param options As for {@linkcode Net.connect}. `timeout` covers the whole race. With `bindTo`,
+ * only addresses of its family are tried.
  * @returns The connected socket.
- * @throws {NetError} When every attempt has failed: the code is that of the last one, and the cause an `AggregateError`
- * with the error of each, in the order in which they were started. `connection_timeout` when the time is over.
- * @throws {RangeError} When there are no addresses, a port is 0, or a number of milliseconds is out of range.
- * @throws {TypeError} When `sw` is finished, or an argument is of the wrong kind; nothing was opened then.
- * @throws {unknown} What `addresses` throws. Attempts that are under way are given up then.
- * @throws {Cancelled} When the current scope, or `sw`, is cancelled.
+ * @throws {NetError} If every attempt fails: the code is that of the last one, and the cause an
+ * `AggregateError` of all errors, in the order in which the attempts started. `connection_timeout`
+ * if the time is over.
+ * @throws {RangeError} If there are no addresses, a port is 0, or a number of milliseconds is out
+ * of range.
+ * @throws {TypeError} If `sw` is finished, or an argument is of the wrong kind; nothing is opened.
+ * @throws {unknown} If `addresses` throws; attempts in progress are abandoned.
+ * @throws {Cancelled} If the current scope, or `sw`, is cancelled.
  *
  * @example The replica that answers
  * ```ts
@@ -95,7 +98,7 @@ async function connectToAnyOf(
   const read = readConnectOptions(options);
   const target = `any of ${known?.length ?? "several"} addresses`;
   const { timeout, bindTo, linger } = checkConnectOptions(target, read);
-  const each: ConnectOptions = { bindTo, linger, socketOptions: read.socketOptions };
+  const eachOptions: ConnectOptions = { bindTo, linger, socketOptions: read.socketOptions };
   const refusal = refusedFor(sw, "connect");
   if (refusal !== undefined) return await refusal;
   const attempt = () =>
@@ -105,7 +108,7 @@ async function connectToAnyOf(
       bindTo,
       answers: known === undefined ? interruptibly(addresses as AsyncIterable<readonly TcpAddress[]>) : once(known),
       addressesOf: checkAddresses,
-      dial: (address) => net.connect(sw, address, each),
+      dial: (address) => net.connect(sw, address, eachOptions),
       take: (socket) => socket,
     });
   return await connectWithin(clock, timeout, target, () => whileOwned(sw, "connect", { label: target }, attempt));
@@ -116,8 +119,8 @@ async function* once<T>(value: T): AsyncGenerator<T, void> {
 }
 
 /**
- * Reads an asynchronous iterable that may not know the current scope. When that is cancelled, or the loop is left, the
- * iterable is told by its `return`, and not waited for.
+ * Reads an asynchronous iterable that may ignore the current scope. On cancellation, or when the
+ * loop is left, calls its `return` without awaiting it.
  */
 function interruptibly<T>(items: AsyncIterable<T>): AsyncIterable<T> {
   return {

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What other rooms of the library use of `net/`. Not for users: see `mod.ts`. */
+/** What the rest of the library imports from `net/`. Users import `mod.ts`. */
 export { closeGracefully, closeWithin, linger, type Lingering } from "./_closing.ts";
 export { connectToAny, connectWithin } from "./_connect.ts";
 export { checkConnectOptions, defaultLinger, readConnectOptions } from "./_connect_options.ts";

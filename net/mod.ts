@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Networks as capabilities: addresses, connections, listeners and servers, and what a backend supplies.
+ * Networks as capabilities: addresses, connections, listeners, datagram sockets and servers.
  *
  * ```ts
  * import { formatAddress, tcp } from "@sluice/io/net";

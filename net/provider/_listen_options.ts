@@ -12,10 +12,10 @@ import {
 import { checkSocketOptions, initialOption } from "./_option_state.ts";
 import type { ProviderListenOptions } from "./provider.ts";
 
-/** What Linux allows by default (`net.core.somaxconn`), and so what Go asks for. */
+/** Default of Linux's `net.core.somaxconn`, and of Go. */
 const defaultBacklog = 4096;
 
-/** Checks what {@linkcode Net.listen} was given. */
+/** Checks the arguments of {@linkcode Net.listen}. */
 export function checkListenOptions(
   at: StreamAddress,
   options: ListenOptions,

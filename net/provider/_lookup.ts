@@ -1,6 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** {@linkcode Net.getAddrInfo} and {@linkcode Net.addresses}, over the resolver of a provider. */
+/**
+ * Implements {@linkcode Net.getAddrInfo} and {@linkcode Net.addresses} with a provider's resolver.
+ */
 import { checkOptions, describe, fieldOf, follow, quoteText } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
 import { refused, WaitQueue } from "../../switch/internal.ts";
@@ -21,7 +23,7 @@ import { query, type Question } from "./_query.ts";
 import { servicePort } from "./_service_ports.ts";
 import type { NetProvider } from "./provider.ts";
 
-/** Looks up the addresses of a name, in the resolver's order, with the port of a service. */
+/** Looks up the addresses of a name in the resolver's order, each with the port of a service. */
 export async function lookUp(
   provider: NetProvider,
   name: string,
@@ -29,7 +31,7 @@ export async function lookUp(
 ): Promise<(TcpAddress | UdpAddress)[]> {
   checkOptions("look up a name", options);
   const { service, type } = options ?? {};
-  if (typeof name !== "string") throw notText(name);
+  if (typeof name !== "string") throw notAString(name);
   const refuse = (rule: string, value: unknown): never => {
     throw new TypeError(`Cannot look up ${quoteText(name)} as ${rule}: current value is ${describe(value)}`);
   };
@@ -51,15 +53,15 @@ export async function lookUp(
   ]);
 }
 
-/** What is thrown for a name that is not a text. */
-function notText(name: unknown): TypeError {
+/** Returns the error for a name that is not a string. */
+function notAString(name: unknown): TypeError {
   return new TypeError(`Cannot look up ${describe(name)}: must be a string`);
 }
 
 /**
- * {@linkcode Net.addresses}: the answers as they come, each address once.
+ * Implements {@linkcode Net.addresses}: yields answers as they arrive, each address once.
  *
- * @param failed Adds to the error of a lookup what it was for.
+ * @param failed Adds context to the error of a lookup.
  */
 export function answersTo(
   provider: NetProvider,
@@ -74,7 +76,7 @@ export function answersTo(
   });
 }
 
-/** The answers to one question, which the first `next` asks. */
+/** The answers to one question, which is asked by the first call of `next`. */
 class Answers {
   readonly #provider: NetProvider;
   readonly #question: Question;
@@ -126,7 +128,7 @@ class Answers {
   #ask(): void {
     this.#state = "asked";
     const name: unknown = this.#question.address;
-    if (typeof name !== "string") return this.#end(() => notText(name));
+    if (typeof name !== "string") return this.#end(() => notAString(name));
     try {
       const literal = literalIn(this.#question);
       if (literal !== undefined) {
@@ -167,7 +169,7 @@ class Answers {
   }
 }
 
-/** Finds all addresses of a name, at least one, in the resolver's order. */
+/** Returns all addresses of a name in the resolver's order: at least one. */
 async function resolve(provider: NetProvider, question: Question): Promise<readonly IpAddress[]> {
   const literal = literalIn(question);
   if (literal !== undefined) return [literal];
@@ -177,9 +179,9 @@ async function resolve(provider: NetProvider, question: Question): Promise<reado
 }
 
 /**
- * The address that a name spells out, which is not looked up; undefined if it is a host name.
+ * Returns the address that a name is the literal of, or `undefined` if it is a host name.
  *
- * @throws {NetError} When it can be neither: that is known without asking.
+ * @throws {NetError} If the name is neither, in which case no resolver is asked.
  */
 function literalIn(question: Question): IpAddress | undefined {
   const name = question.address;
@@ -198,7 +200,7 @@ function unknownName(question: Question, cause?: unknown): NetError {
   return new NetError("address_lookup_failed", { ...question, lookupCode: "NONAME", remedy, cause });
 }
 
-/** What {@linkcode checkHostName} says of a name, without the name. */
+/** Returns the rule that a name breaks, from the error of {@linkcode checkHostName}. */
 function ruleOf(name: string, problem: unknown): string | undefined {
   const message = fieldOf(problem, SyntaxError, "message");
   const start = message?.indexOf(`${quoteText(name)}: `) ?? -1;

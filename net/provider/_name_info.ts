@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What {@linkcode Net.getNameInfo} does, over the resolver of a provider. */
+/** Implements {@linkcode Net.getNameInfo} with a provider's resolver. */
 import { isInstance } from "../../base/internal.ts";
 import {
   checkIpEndpoint,
@@ -14,7 +14,10 @@ import { query } from "./_query.ts";
 import { serviceName } from "./_service_ports.ts";
 import type { NetProvider } from "./provider.ts";
 
-/** Looks up the names of an address and of its port. An address without a name is its own, as getnameinfo(3) has it without `NI_NAMEREQD`. */
+/**
+ * Looks up the names of an address and of its port. If an address has no name, returns the address
+ * as text, like getnameinfo(3) without `NI_NAMEREQD`.
+ */
 export async function nameInfo(
   provider: NetProvider,
   address: TcpAddress | UdpAddress,
@@ -27,7 +30,7 @@ export async function nameInfo(
 async function hostnameOf(provider: NetProvider, ip: IpAddress): Promise<string | undefined> {
   try {
     const names = await query({ operation: "lookup", address: String(ip) }, () => provider.lookupName(ip));
-    // Whoever owns an address says what its name is: it must be a name, and not the literal of some other address.
+    // The owner of an address chooses its name: accept only a domain name, not another address.
     return names.find((name) => domainNameProblem(name) === undefined);
   } catch (error) {
     if (isInstance(error, NetError) && (error.lookupCode === "NONAME" || error.lookupCode === "NODATA")) {

@@ -19,10 +19,10 @@ import {
   udp,
 } from "../internal.ts";
 import { checkSocketOptions, initialOption, OptionState, supportedOptionsOf } from "./_option_state.ts";
-import { checkReachable, plain, SystemDatagramSocket } from "./_system_datagram_socket.ts";
+import { checkReachable, SystemDatagramSocket, unmapped } from "./_system_datagram_socket.ts";
 import type { NetProvider, ProviderDatagramOptions } from "./provider.ts";
 
-/** {@linkcode Net.datagramSocket} over a provider. */
+/** Implements {@linkcode Net.datagramSocket}. */
 export async function openDatagramSocket<A extends DatagramAddress>(
   provider: NetProvider,
   sw: Switch,
@@ -30,7 +30,7 @@ export async function openDatagramSocket<A extends DatagramAddress>(
   options: DatagramOptions | undefined,
 ): Promise<DatagramSocket<A>> {
   checkIsSwitch(sw, "open a datagram socket");
-  const at = whereTo(address);
+  const at = bindAddress(address);
   checkOptions("open a datagram socket", options);
   const supportedOptions = supportedOptionsOf(provider, "udp", at);
   const { initialOptions, ...checked } = checkDatagramOptions(at, options ?? {}, supportedOptions);
@@ -57,7 +57,7 @@ export async function openDatagramSocket<A extends DatagramAddress>(
   return socket as DatagramSocket as DatagramSocket<A>;
 }
 
-function whereTo(address: DatagramAddress | "udp4" | "udp6"): DatagramAddress {
+function bindAddress(address: DatagramAddress | "udp4" | "udp6"): DatagramAddress {
   if (address === "udp4") return udp(IpAddress.any4, 0);
   if (address === "udp6") return udp(IpAddress.any6, 0);
   const at = checkDatagramAddress(address);
@@ -73,7 +73,7 @@ function checkDatagramOptions(
   const { reuseAddr = false, reusePort = false, remote: target, socketOptions } = options;
   checkBoolean("open a datagram socket", "reuseAddr", reuseAddr);
   checkBoolean("open a datagram socket", "reusePort", reusePort);
-  const remote = target === undefined ? undefined : plain(checkDatagramAddress(target));
+  const remote = target === undefined ? undefined : unmapped(checkDatagramAddress(target));
   if (remote !== undefined && (remote.transport !== "unix" || at.transport !== "unix")) {
     checkReachable(`bind to ${describeAddress(at)} and connect to`, remote, at);
   }

@@ -1,6 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The options of one socket: which fit it, which its backend supports, and what was set. */
+/**
+ * The options of a socket: which ones apply to it, which its backend supports, and their values.
+ */
 import { describe } from "../../base/internal.ts";
 import {
   type Address,
@@ -17,10 +19,10 @@ import {
 } from "../internal.ts";
 import type { NetProvider, ProviderOptions, SocketKind } from "./provider.ts";
 
-/** Options that say how an address is bound, and mean nothing afterwards. */
+/** Options that take effect only when the socket is bound. */
 const beforeBinding: ReadonlySet<SocketOptionName> = new Set(["IPV6_V6ONLY"]);
 
-/** Options that do something, and hold nothing that could be asked for. */
+/** Options that perform an action, and so have no value to read. */
 const actions: ReadonlySet<SocketOptionName> = new Set([
   "IP_ADD_MEMBERSHIP",
   "IP_DROP_MEMBERSHIP",
@@ -32,7 +34,7 @@ const actions: ReadonlySet<SocketOptionName> = new Set([
 
 const none: ReadonlySet<SocketOptionName> = new Set();
 
-/** The options that a provider can set on sockets at `address`. Of Unix sockets no backend reaches any. */
+/** Returns the options that a provider can set on sockets at `address`. None on Unix sockets. */
 export function supportedOptionsOf(
   provider: NetProvider,
   kind: SocketKind,
@@ -41,7 +43,7 @@ export function supportedOptionsOf(
   return address.transport === "unix" ? none : provider.socketOptions?.[kind] ?? none;
 }
 
-/** Checks all options of a socket that is to be opened at `address`, before anything is done. */
+/** Checks all options of a socket before it is opened at `address`. */
 export function checkSocketOptions(
   options: SocketOptions | undefined,
   address: Address | HostAddress,
@@ -61,12 +63,14 @@ export function checkSocketOptions(
   return entries;
 }
 
-/** Those that fit a socket at `address`: what was asked for a name may be meant for one of its IP versions. */
+/**
+ * Returns the entries that apply to `address`: those for a host name may fit only one IP version.
+ */
 export function fitting(entries: readonly SocketOptionEntry[], address: Address): readonly SocketOptionEntry[] {
   return entries.filter(([name]) => fits(name, address));
 }
 
-/** The value that `entries` give to `name`. */
+/** Returns the value of `name` in `entries`. */
 export function initialOption<N extends SocketOptionName>(
   entries: readonly SocketOptionEntry[],
   name: N,
@@ -74,7 +78,7 @@ export function initialOption<N extends SocketOptionName>(
   return entries.find(([key]) => key === name)?.[1] as SocketOptionTypes[N] | undefined;
 }
 
-/** The options of an open socket. Made when it is first asked for. */
+/** The options of an open socket. */
 export class OptionState {
   readonly #address: Address;
   readonly #supportedOptions: ReadonlySet<SocketOptionName>;
@@ -82,10 +86,10 @@ export class OptionState {
   readonly #values: Map<SocketOptionName, SocketOptionValue> = new Map();
 
   /**
-   * @param address What the socket is bound to.
-   * @param supportedOptions What its backend can set.
-   * @param system Sets it.
-   * @param initialOptions What to set now, already checked.
+   * @param address The address that the socket is bound to.
+   * @param supportedOptions The options that the backend can set.
+   * @param system The socket in the backend.
+   * @param initialOptions The options to set at once, already checked.
    */
   constructor(
     address: Address,
@@ -102,12 +106,12 @@ export class OptionState {
     }
   }
 
-  /** Whether nothing was set. */
+  /** Whether no option has been set. */
   get isEmpty(): boolean {
     return this.#values.size === 0;
   }
 
-  /** What was set and still holds, in order. */
+  /** The options that were set, oldest first. */
   get entries(): readonly SocketOptionEntry[] {
     return [...this.#values];
   }
@@ -115,20 +119,20 @@ export class OptionState {
   /** Sets an option. */
   set(name: string, value: unknown): void {
     const checked = checkOptionName("setOption", name);
-    const good = checkOptionValue(checked, value);
+    const checkedValue = checkOptionValue(checked, value);
     checkSupported(checked, this.#address, this.#supportedOptions);
     if (beforeBinding.has(checked)) throw new NetError("invalid_option", { operation: "setOption", address: name });
-    this.#apply(checked, good);
+    this.#apply(checked, checkedValue);
   }
 
-  /** What the system says an option holds, or else what was set. */
+  /** Returns what the system reports, or else the last value that was set. */
   get<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
     const source = { operation: "getOption", address: name };
     checkOptionName("getOption", name);
     if (!fits(name, this.#address) || actions.has(name)) throw new NetError("invalid_option", source);
     let value: SocketOptionValue | undefined;
     try {
-      // What the runtime does not support it only makes up.
+      // A runtime invents values for options that it does not support.
       if (this.#supportedOptions.has(name)) value = this.#system.getOption?.(name);
     } catch (cause) {
       throw netErrorFrom(cause, source);
@@ -145,7 +149,7 @@ export class OptionState {
       throw netErrorFrom(cause, { operation: "setOption", address: name });
     }
     if (actions.has(name)) return;
-    this.#values.delete(name); // the newest last, as it would be set again
+    this.#values.delete(name); // keeps the order of the calls
     this.#values.set(name, value);
   }
 }
@@ -159,7 +163,9 @@ function checkSupported(
   if (code !== undefined) throw new NetError(code, { operation: "setOption", address: name });
 }
 
-/** Whether an option makes sense for a socket at `address`, as its prefix says. A name may have addresses of both IP versions. */
+/**
+ * Reports whether an option applies to `address`, by its prefix. A host may have both IP versions.
+ */
 function fits(name: SocketOptionName, address: Address | HostAddress): boolean {
   const [prefix] = name.split("_", 1);
   if (prefix === "SO") return true;

@@ -3,7 +3,7 @@
 import { netErrorFrom, settle } from "../internal.ts";
 import type { Attempt } from "../internal.ts";
 
-/** What a resolver is asked for, as an error says it. */
+/** A question to a resolver, as its errors describe it. */
 export interface Question {
   readonly operation: "lookup";
   /** The name, or the address as text. */
@@ -11,7 +11,7 @@ export interface Question {
   readonly service?: string | undefined;
 }
 
-/** Asks a resolver. Cancelling gives the question up; an answer that comes later is dropped, for it holds nothing. */
+/** Asks a resolver. Cancelling abandons the question; a late answer is ignored. */
 export function query<T>(question: Question, begin: () => Attempt<T>): Promise<T> {
   return settle<T>({
     operation: "lookup",

@@ -1,11 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * The well-known services, by name and by port: those of IANA's registry that Debian's `/etc/services` has and that are in use. The table is our own, so
- * that a service means the same on every machine, and a file cannot redirect one.
+ * Well-known services by name and by port: those of IANA's registry that are in Debian's
+ * `/etc/services` and in use. The table is built in, so that a service means the same on every
+ * machine and no file can redirect it.
  */
 
-/** For each port its name, and then other names for it. */
+/** Per line: a port, its name, and its aliases. */
 const tcpServices = `
   7 echo; 9 discard; 11 systat users; 13 daytime; 17 qotd quote; 19 chargen; 20 ftp-data; 21 ftp; 22 ssh; 23 telnet; 25 smtp mail; 37 time;
   43 whois nicname; 49 tacacs; 53 domain; 70 gopher; 79 finger; 80 http www; 88 kerberos kerberos5 krb5; 102 iso-tsap; 104 acr-nema; 110 pop3 pop-3;
@@ -33,11 +34,10 @@ interface ServiceTable {
 const tables: Readonly<Record<"tcp" | "udp", ServiceTable>> = { tcp: parse(tcpServices), udp: parse(udpServices) };
 
 /**
- * Finds the port of a service.
+ * Returns the port of a service, or `undefined` if there is no such service over `transport`.
  *
- * @param service Its name, in lower case, or a port from 0 to 65535 as text without leading zeros.
- * @param transport What it runs over.
- * @returns The port, `undefined` when there is no such service over `transport`.
+ * @param service Its name in lower case, or a port from 0 to 65535 without leading zeros.
+ * @param transport The transport protocol.
  */
 export function servicePort(service: string, transport: "tcp" | "udp"): number | undefined {
   if (!/^(?:0|[1-9][0-9]{0,4})$/.test(service)) return tables[transport].ports.get(service);
@@ -45,7 +45,7 @@ export function servicePort(service: string, transport: "tcp" | "udp"): number |
   return port > 65535 ? undefined : port;
 }
 
-/** Finds the name of a port: that of the service, or else the port as text. */
+/** Returns the name of the service on a port, or the port as text. */
 export function serviceName(port: number, transport: "tcp" | "udp"): string {
   return tables[transport].names.get(port) ?? String(port);
 }

@@ -1,12 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What {@linkcode Net.getServices} does, over the resolver of a provider. */
+/** Implements {@linkcode Net.getServices} with a provider's resolver. */
 import { describe, random } from "../../base/internal.ts";
 import { domainNameProblem, NetError, type ServiceRecord } from "../internal.ts";
 import { query, type Question } from "./_query.ts";
 import type { NetProvider } from "./provider.ts";
 
-/** Looks up who offers a service. A target that can be no host name is dropped: whoever answers writes what he likes. */
+/** Looks up SRV records. Drops targets that are not valid host names: the records are untrusted. */
 export async function lookUpServices(provider: NetProvider, name: string): Promise<ServiceRecord[]> {
   if (typeof name !== "string") throw new TypeError(`Cannot look up ${describe(name)}: must be a string`);
   const question: Question = { operation: "lookup", address: name };
@@ -18,17 +18,16 @@ export async function lookUpServices(provider: NetProvider, name: string): Promi
   const records = answers.map(copy);
   const usable = records.filter((record) => domainNameProblem(record.name) === undefined);
   if (usable.length > 0) return inOrder(usable, random);
-  // The root as the one target means that the domain does not offer the service (RFC 2782).
+  // RFC 2782: the root as the only target means that the domain does not offer the service.
   throw failed(records.some((record) => record.name === "") ? "SERVICE" : "NODATA");
 }
 
 /**
- * Puts records in the order of RFC 2782: by priority, and those of one priority by a draw in which each has the chances of its weight. One of weight 0 is
- * drawn now and then as long as others are left.
+ * Returns a copy of `records` in the order of RFC 2782: by priority, then by a draw with each
+ * record's weight as its probability. A record of weight 0 has a small chance while others remain.
  *
  * @param records The records.
- * @param random Gives a number from 0 up to, but not including, 1.
- * @returns The same records in a new array.
+ * @param random Returns a number from 0 up to, but not including, 1.
  */
 export function inOrder(records: readonly ServiceRecord[], random: () => number): ServiceRecord[] {
   const priorities = [...new Set(records.map(({ priority }) => priority))].sort((a, b) => a - b);
@@ -36,11 +35,11 @@ export function inOrder(records: readonly ServiceRecord[], random: () => number)
 }
 
 function draw(records: readonly ServiceRecord[], random: () => number): ServiceRecord[] {
-  const left = [...records].sort((a, b) => Math.min(a.weight, 1) - Math.min(b.weight, 1)); // those of weight 0 come first
+  const left = [...records].sort((a, b) => Math.min(a.weight, 1) - Math.min(b.weight, 1)); // weight 0 first
   const drawn: ServiceRecord[] = [];
   while (left.length > 0) {
     const total = left.reduce((sum, { weight }) => sum + weight, 0);
-    const lot = Math.floor(random() * (total + 1)); // from 0 to the sum, both included
+    const lot = Math.floor(random() * (total + 1)); // from 0 to the sum, inclusive
     let sum = 0;
     const index = left.findIndex(({ weight }) => (sum += weight) >= lot);
     drawn.push(...left.splice(index, 1));
@@ -48,7 +47,7 @@ function draw(records: readonly ServiceRecord[], random: () => number): ServiceR
   return drawn;
 }
 
-/** Only what a record has, without a dot at the end of its name. */
+/** Copies the known fields, without the trailing dot of the name. */
 function copy({ name, port, priority, weight }: ServiceRecord): ServiceRecord {
   return Object.freeze({ name: name.replace(/\.$/, ""), port, priority, weight });
 }

@@ -43,13 +43,16 @@ import {
 import type { OptionState } from "./_option_state.ts";
 import type { ProviderDatagram } from "./provider.ts";
 
-/** The most bytes of one datagram, by the IP version: what 16 bits can say, without the headers that count. */
-const largest = { 4: 65_507, 6: 65_527 } as const;
+/**
+ * Largest datagram in bytes, by IP version: 65,535 without the headers that its length field
+ * counts.
+ */
+const maxDatagramSize = { 4: 65_507, 6: 65_527 } as const;
 
-/** A datagram that waits for room, which dumps call by where it goes. */
+/** A datagram that waits to be sent. Its label in dumps is its destination. */
 class Sending implements Labelled {
   readonly data: readonly Uint8Array[];
-  /** How many bytes there were when it was sent, whatever has become of their memory. */
+  /** Its size when `send` was called, which reveals a buffer that was detached since. */
   readonly size: number;
   readonly to: UdpAddress;
 
@@ -64,14 +67,14 @@ class Sending implements Labelled {
   }
 }
 
-/** Where a datagram goes. */
-interface Place {
+/** The buffer of a `recv` call. */
+interface ReceiveBuffer {
   readonly buffer: Uint8Array;
-  /** Whether it was empty from the start. */
+  /** Whether it was empty when the call began. */
   readonly empty: boolean;
 }
 
-/** A datagram socket of a provider, with an owner. */
+/** A datagram socket over one of a provider, owned by a switch. */
 export class SystemDatagramSocket implements DatagramSocket {
   static {
     hideClass(this);
@@ -83,16 +86,16 @@ export class SystemDatagramSocket implements DatagramSocket {
   readonly #owner: Switch;
   readonly #hook: ReleaseHook;
   readonly #receiving: Direction<SystemDatagramSocket>;
-  /** What waits for room. */
+  /** Datagrams that wait until the provider accepts more. */
   readonly #queued: WaitQueue<void, Sending> = new WaitQueue();
-  /** What the system is being given: only the system knows what becomes of it, so that it cannot be cancelled. */
-  readonly #leaving: Set<Waiter<void>> = new Set();
-  /** Whether the one who receives takes all there are, and whether it is about to. */
-  #gathers = false;
-  #gathering = false;
+  /** Sends that the system has begun, and that can no longer be cancelled. */
+  readonly #inFlight: Set<Waiter<void>> = new Set();
+  /** Whether the receiver is a `recvMany` call, and whether its retry is scheduled. */
+  #batching = false;
+  #retryScheduled = false;
   #closing: Promise<void> | undefined;
-  #gone = false;
-  #onGone: (() => void) | undefined;
+  #closed = false;
+  #onClosed: (() => void) | undefined;
 
   constructor(
     end: ProviderDatagram,
@@ -111,10 +114,10 @@ export class SystemDatagramSocket implements DatagramSocket {
       receivable: () => this.#receivable(),
       sendable: () => this.#sendQueued(),
       closed: () => {
-        if (this.#gone) return;
-        this.#gone = true;
+        if (this.#closed) return;
+        this.#closed = true;
         open.sockets--;
-        this.#onGone?.();
+        this.#onClosed?.();
       },
     }));
     open.sockets++;
@@ -138,9 +141,9 @@ export class SystemDatagramSocket implements DatagramSocket {
       if (refusal !== undefined) return refusal;
       if (this.#closing !== undefined) throw new ClosedError("send", closedState(this.#owner));
       const sending = new Sending(pieces, target);
-      const roomy = this.#queued.empty;
+      const idle = this.#queued.empty;
       const { promise } = this.#queued.add("send", sending, sending);
-      if (roomy) this.#sendQueued();
+      if (idle) this.#sendQueued();
       return promise;
     } catch (error) {
       return rejection(error);
@@ -150,7 +153,7 @@ export class SystemDatagramSocket implements DatagramSocket {
   recv(buffer: Uint8Array): Promise<ReceivedDatagram> {
     const problem = bytesProblem(buffer);
     if (problem !== undefined) return Promise.reject(problem);
-    const place: Place = { buffer, empty: lengthOf(buffer) === 0 };
+    const place: ReceiveBuffer = { buffer, empty: lengthOf(buffer) === 0 };
     return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(SystemDatagramSocket.#takeOne, place);
   }
 
@@ -181,19 +184,19 @@ export class SystemDatagramSocket implements DatagramSocket {
     this.#receiving.failClosed(() => new ClosedError("receive", closedState(this.#owner)));
     const closed = () => new ClosedError("send", closedState(this.#owner));
     this.#queued.failAll(closed);
-    for (const waiter of this.#leaving) waiter.failClosed(closed);
-    this.#leaving.clear();
+    for (const waiter of this.#inFlight) waiter.failClosed(closed);
+    this.#inFlight.clear();
     this.#end.close();
-    if (!this.#gone) await new Promise<void>((resolve) => this.#onGone = resolve);
+    if (!this.#closed) await new Promise<void>((resolve) => this.#onClosed = resolve);
   }
 
-  /** Gives the system what waits, first come, first served, as long as there is room. */
+  /** Passes queued datagrams to the provider in FIFO order, until it accepts no more. */
   #sendQueued(): void {
     for (let next = this.#queued.oldest; next !== undefined; next = this.#queued.oldest) {
       const { waiter, payload: { data, size, to } } = next;
       const done = (error?: unknown) => {
         if (waiter.settled) return;
-        if (!this.#leaving.delete(waiter)) this.#queued.remove(waiter);
+        if (!this.#inFlight.delete(waiter)) this.#queued.remove(waiter);
         if (error === undefined) waiter.resolve();
         else waiter.fail(() => netErrorFrom(error, { operation: "send", address: to }));
       };
@@ -206,7 +209,7 @@ export class SystemDatagramSocket implements DatagramSocket {
         if (!this.#end.send(data, this.remote === undefined ? to : undefined, done)) return;
         if (waiter.settled) continue;
         this.#queued.remove(waiter);
-        this.#leaving.add(waiter);
+        this.#inFlight.add(waiter);
       } catch (error) {
         done(error);
       }
@@ -215,11 +218,11 @@ export class SystemDatagramSocket implements DatagramSocket {
 
   static #takeOne(
     socket: SystemDatagramSocket,
-    { buffer, empty }: Place,
+    { buffer, empty }: ReceiveBuffer,
   ): ReceivedDatagram | Promise<never> | undefined {
-    socket.#gathers = false;
+    socket.#batching = false;
     const room = lengthOf(buffer);
-    if (room === 0 && !empty) return throwLater(() => vanished("receive")); // the datagram stays
+    if (room === 0 && !empty) return throwLater(() => vanished("receive")); // it stays queued
     const datagram = socket.#end.take();
     if (datagram === undefined) return undefined;
     const { data, from } = datagram;
@@ -230,9 +233,10 @@ export class SystemDatagramSocket implements DatagramSocket {
   }
 
   static #takeAll(socket: SystemDatagramSocket): Datagram[] | undefined {
-    socket.#gathers = true;
+    socket.#batching = true;
     const datagrams: Datagram[] = [];
-    // At least one try, which may throw; then no more than there are, for an error is for the next caller.
+    // The first `take` may throw. Later ones run only while datagrams are queued, so that an error
+    // goes to the next call.
     do {
       const datagram = socket.#end.take();
       if (datagram === undefined) break;
@@ -242,12 +246,12 @@ export class SystemDatagramSocket implements DatagramSocket {
   }
 
   #receivable(): void {
-    if (!this.#gathers) return this.#receiving.retry();
-    // Runtimes run what waits after every datagram: a turn later, all that came with it are there too.
-    if (this.#gathering) return;
-    this.#gathering = true;
+    if (!this.#batching) return this.#receiving.retry();
+    // Runtimes call this after each datagram. A turn later the rest of the burst has arrived too.
+    if (this.#retryScheduled) return;
+    this.#retryScheduled = true;
     macrotask(() => {
-      this.#gathering = false;
+      this.#retryScheduled = false;
       this.#receiving.retry();
     });
   }
@@ -263,7 +267,7 @@ export class SystemDatagramSocket implements DatagramSocket {
       if (this.remote === undefined) throw new TypeError("Cannot send: neither an address nor a connected socket");
       return this.remote as UdpAddress;
     }
-    const target = plain(checkDatagramAddress(to));
+    const target = unmapped(checkDatagramAddress(to));
     if (this.remote !== undefined && !sameAddress(target, this.remote)) {
       const remote = describeAddress(this.remote);
       throw new TypeError(`Cannot send to ${describeAddress(target)}: the socket is connected to ${remote}`);
@@ -273,7 +277,7 @@ export class SystemDatagramSocket implements DatagramSocket {
   }
 }
 
-/** Refuses an address that a datagram socket at `local` cannot send to. */
+/** Throws if a datagram socket at `local` cannot send to `target`. */
 export function checkReachable(
   action: string,
   target: DatagramAddress,
@@ -289,8 +293,8 @@ export function checkReachable(
   if (target.port === 0) throw new RangeError(`Cannot ${subject()}: port 0 can only be bound to`);
 }
 
-/** An IPv4 address in IPv6 clothes as plain IPv4, as senders show. */
-export function plain(address: DatagramAddress): DatagramAddress {
+/** Unwraps an IPv4-mapped IPv6 address. */
+export function unmapped(address: DatagramAddress): DatagramAddress {
   if (address.transport !== "udp") return address;
   const ip = address.ip.unmapped();
   return ip === address.ip ? address : udp(ip, address.port);
@@ -307,13 +311,13 @@ function checkPieces(data: Uint8Array | readonly Uint8Array[]): readonly Uint8Ar
 
 function checkSize(pieces: readonly Uint8Array[], to: UdpAddress): void {
   const size = totalLength(pieces);
-  const most = largest[to.ip.version];
-  if (size <= most) return;
-  const cause = new RangeError(`A datagram to ${to.ip} has at most ${most} bytes: current value is ${size}`);
+  const limit = maxDatagramSize[to.ip.version];
+  if (size <= limit) return;
+  const cause = new RangeError(`A datagram to ${to.ip} has at most ${limit} bytes: current value is ${size}`);
   throw new NetError("message_too_large", { operation: "send", address: to, cause });
 }
 
-/** How the receiving half of a socket is called in dumps and errors. */
+/** Names the receiving half of a socket in dumps and errors. */
 function namesOf(local: DatagramAddress, remote: DatagramAddress | undefined): StreamNames {
   return {
     get label() {

@@ -35,10 +35,10 @@ import { OptionState } from "./_option_state.ts";
 import { ProvidedSocket, type SocketTerms } from "./_system_connection.ts";
 import type { ProviderListener, ProviderStream } from "./provider.ts";
 
-/** A call of `accept` that waits, and that its switch releases until there is a connection. */
+/** A pending `accept`. If its switch ends first, the call fails. */
 class Acceptor implements Releasable {
   readonly sw: Switch;
-  /** What the switch owns: the wait, and then the connection. */
+  /** Registration with the switch: of the call, and then of the connection. */
   readonly hook: Hook;
   readonly waiter: Waiter<StreamSocket>;
   readonly #queue: WaitQueue<StreamSocket, Acceptor>;
@@ -61,21 +61,21 @@ class Acceptor implements Releasable {
   }
 }
 
-/** How a listener accepts. */
+/** Settings of a listener. */
 export interface ListenerTerms {
   readonly clock: Clock;
-  /** The `linger` of its connections, in milliseconds. */
+  /** The `linger` of accepted connections, in milliseconds. */
   readonly linger: number;
   /** The options that can be set. */
   readonly supportedOptions: {
     readonly ofListener: ReadonlySet<SocketOptionName>;
     readonly ofConnections: ReadonlySet<SocketOptionName>;
   };
-  /** What its connections inherit from the start. */
+  /** The options that accepted connections inherit from the start. */
   readonly initialOptions: readonly SocketOptionEntry[];
 }
 
-/** A listener of a provider, with an owner. */
+/** A listener over one of a provider, owned by a switch. */
 export class SystemListener implements ListeningSocket, ServedListener {
   static {
     hideClass(this);
@@ -84,13 +84,16 @@ export class SystemListener implements ListeningSocket, ServedListener {
   readonly #listener: ProviderListener;
   readonly #terms: ListenerTerms;
   readonly #options: OptionState;
-  readonly #ofConnections: SocketTerms;
+  readonly #connectionTerms: SocketTerms;
   readonly #subject: Labelled;
   readonly #owner: Switch;
   readonly #hook: Hook;
   readonly #acceptors: WaitQueue<StreamSocket, Acceptor> = new WaitQueue(({ hook }) => hook.remove());
   readonly #watchers: WaitQueue<void> = new WaitQueue();
-  /** Whether connections are being reset because the backlog is full, and whether a caller of `overflow` knows. */
+  /**
+   * Whether connections are being reset because the backlog is full, and whether `overflow` has
+   * reported it.
+   */
   #burst: "none" | "untold" | "told" = "none";
   /** Re-entrancy guard: the `accept` of a provider may signal `acceptable`. */
   #wanted = false;
@@ -101,7 +104,7 @@ export class SystemListener implements ListeningSocket, ServedListener {
     this.#listener = listener;
     this.#terms = terms;
     const { clock, linger, supportedOptions } = terms;
-    this.#ofConnections = { clock, linger, supportedOptions: supportedOptions.ofConnections, initialOptions: [] };
+    this.#connectionTerms = { clock, linger, supportedOptions: supportedOptions.ofConnections, initialOptions: [] };
     this.#options = new OptionState(listener.address, terms.supportedOptions.ofListener, {}, terms.initialOptions);
     this.#subject = labelled(listener.address);
     this.#owner = owner;
@@ -180,14 +183,15 @@ export class SystemListener implements ListeningSocket, ServedListener {
   async #close(): Promise<void> {
     this.#hook.remove();
     let error: ClosedError | undefined;
-    const closed = () => error ??= this.#closedError(); // one for all: a server that accepts and watches has failed once
+    // One error for all: a server that accepts and watches fails once.
+    const closed = () => error ??= this.#closedError();
     this.#acceptors.failAll(closed);
     this.#watchers.failAll(closed);
     await this.#listener.close();
     open.listeners--;
   }
 
-  /** Gives connections to those who wait, first come, first served, as long as there are both. */
+  /** Passes connections to pending `accept` calls in FIFO order. */
   #serve(): void {
     this.#wanted = true;
     if (this.#serving) return;
@@ -218,23 +222,26 @@ export class SystemListener implements ListeningSocket, ServedListener {
       }
       if (taken === undefined) return;
       this.#acceptors.remove(waiter);
-      if (this.#burst === "told") this.#burst = "none"; // there is room again
-      const opened = this.#opened(taken, acceptor);
-      if (waiter.settled) opened.abort(); // cancelled meanwhile
+      if (this.#burst === "told") this.#burst = "none"; // the backlog has room again
+      const opened = this.#socketOf(taken, acceptor);
+      if (waiter.settled) opened.abort(); // cancelled in the meantime
       else waiter.resolve(opened);
     }
   }
 
-  /** A connection with the listener's options. One that cannot have them fits another kind of address, or is broken, which its first operation will say. */
-  #opened(taken: ProviderStream, { sw, hook }: Acceptor): StreamSocket {
-    const socket = new ProvidedSocket(taken, this.#ofConnections, sw, hook);
+  /**
+   * Creates a socket with the listener's options, ignoring those that fail: they are for another
+   * kind of address, or the connection is broken, which its first operation reports.
+   */
+  #socketOf(taken: ProviderStream, { sw, hook }: Acceptor): StreamSocket {
+    const socket = new ProvidedSocket(taken, this.#connectionTerms, sw, hook);
     if (this.#options.isEmpty) return socket;
     for (const [name, value] of this.#options.entries) {
-      if (!this.#ofConnections.supportedOptions.has(name)) continue;
+      if (!this.#connectionTerms.supportedOptions.has(name)) continue;
       try {
         socket.setOption(name, value);
       } catch {
-        // Said above.
+        // Ignored, as described above.
       }
     }
     return socket;

@@ -56,7 +56,7 @@ import { ProvidedSocket } from "./_system_connection.ts";
 import { SystemListener } from "./_system_listener.ts";
 import type { NetProvider, ProviderStream } from "./provider.ts";
 
-/** How to connect to one address. */
+/** Options for connecting to one address. */
 interface DialOptions {
   readonly bindTo: StreamAddress | undefined;
   readonly linger: number;
@@ -64,11 +64,11 @@ interface DialOptions {
 }
 
 /**
- * Makes a network of what a backend supplies: adds ownership by switches, cancellation, checks of arguments, error context and closing, the same for
- * every backend.
+ * Makes a network of a backend: adds ownership by switches, cancellation, argument checks, error
+ * context and closing, in the same way for every backend.
  *
  * @param provider The backend.
- * @returns A frozen network. It gives no way back to the provider.
+ * @returns A frozen network. It does not expose the provider.
  *
  * @example Wrapping a backend
  * ```ts ignore
@@ -82,8 +82,8 @@ export function createNet(provider: NetProvider): Net {
   const { clock = systemClock } = provider;
   checkClock("make a network", clock);
 
-  /** Begins to connect, and makes a socket of the connection once `sw` can own it. */
-  function dialling(sw: Switch, address: StreamAddress, options: DialOptions): OpenPlan<ProviderStream, StreamSocket> {
+  /** Plans a connection to one address. Its socket is owned by `sw`. */
+  function dialPlan(sw: Switch, address: StreamAddress, options: DialOptions): OpenPlan<ProviderStream, StreamSocket> {
     const { linger } = options;
     const supportedOptions = supportedOptionsOf(provider, "tcp", address);
     const initialOptions = fitting(options.initialOptions, address);
@@ -94,7 +94,8 @@ export function createNet(provider: NetProvider): Net {
       begin: () => provider.connect(address, { bindTo: options.bindTo }),
       wrap(stream: ProviderStream, hook: Hook): StreamSocket {
         if (address.transport !== "unix" && sameAddress(stream.local, stream.peer)) {
-          // The system chose the port that we connect to as our own, and connected the socket to itself.
+          // The system chose the destination port as the local port, and connected the socket to
+          // itself.
           const cause = new Error("The socket was connected to itself");
           throw new NetError("connection_refused", { operation: "connect", address, cause });
         }
@@ -105,7 +106,9 @@ export function createNet(provider: NetProvider): Net {
     };
   }
 
-  /** {@linkcode connectAny} over {@linkcode Net.addresses}, but that only the winner gets an owner. */
+  /**
+   * Like {@linkcode connectAny} over {@linkcode Net.addresses}, but only the winner gets an owner.
+   */
   function dialHost(sw: Switch, host: HostAddress, options: DialOptions): Promise<StreamSocket> {
     const { name, port } = host;
     const question: Question = { operation: "lookup", address: name, service: String(port) };
@@ -120,7 +123,7 @@ export function createNet(provider: NetProvider): Net {
         async dial(address) {
           const refusal = refusedFor(sw, "connect");
           if (refusal !== undefined) return await refusal;
-          const plan = dialling(sw, address, options);
+          const plan = dialPlan(sw, address, options);
           const stream = await settle(plan);
           return { take: () => plan.wrap(stream, hook), abort: () => stream.abort() };
         },
@@ -150,7 +153,7 @@ export function createNet(provider: NetProvider): Net {
       clock,
       checked.timeout,
       to,
-      () => to.transport === "host" ? dialHost(sw, to, checked) : openOwned(dialling(sw, to, checked)),
+      () => to.transport === "host" ? dialHost(sw, to, checked) : openOwned(dialPlan(sw, to, checked)),
     );
   }
 
@@ -179,7 +182,7 @@ export function createNet(provider: NetProvider): Net {
         return provider.listen(at, checked);
       },
       wrap: (system, hook) => new SystemListener(system, { clock, linger, supportedOptions, initialOptions }, sw, hook),
-      discard: (system) => void system.close().catch(() => {}), // no caller is left that could be told
+      discard: (system) => void system.close().catch(() => {}), // no caller is left to report to
       failure: (cause) => netErrorFrom(cause, { operation: "listen", address: at }),
     });
     return listener as ListeningSocket as ListeningSocket<A>;
@@ -202,7 +205,7 @@ export function createNet(provider: NetProvider): Net {
       options?: DatagramOptions,
     ) => operation(() => openDatagramSocket(provider, sw, address, options)),
     get features() {
-      return new Set(provider.features); // a set of one's own: a Set cannot be frozen
+      return new Set(provider.features); // a copy: a Set cannot be frozen
     },
     clock,
   });

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What other rooms of the library use of `net/provider/`. Not for users: see `mod.ts`. */
+/** What the rest of the library imports from `net/provider/`. Users import `mod.ts`. */
 export { createNet } from "./create_net.ts";
 export type {
   NetProvider,

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * What a backend supplies, and the network that is made of it.
+ * The interface of a network backend, and the network made of it.
  *
  * ```ts
  * import type { Net } from "@sluice/io/net";

@@ -15,186 +15,217 @@ import type {
   UdpAddress,
 } from "../internal.ts";
 
-/** What {@linkcode NetProvider.connect} is told: all set, all checked. */
+/** Checked options of {@linkcode NetProvider.connect}. */
 export interface ProviderConnectOptions {
   /** The local address to connect from. */
   readonly bindTo: StreamAddress | undefined;
 }
 
-/** What {@linkcode NetProvider.listen} is told: all set, all checked. */
+/** Checked options of {@linkcode NetProvider.listen}. */
 export interface ProviderListenOptions {
-  /** How many connections may wait to be accepted. */
+  /** The most connections that may wait to be accepted. */
   readonly backlog: number;
-  /** Whether to remove a dead Unix socket's file first. */
+  /** Whether to remove the file of a dead Unix socket first. */
   readonly reuseAddr: boolean;
   /** Whether to share the port. */
   readonly reusePort: boolean;
   /** The permissions of a Unix path. */
   readonly mode: number | undefined;
-  /** Whether a listener on `::` takes no IPv4 connections; only where {@linkcode NetProvider.socketOptions} has `IPV6_V6ONLY`. */
+  /**
+   * Whether a listener on `::` refuses IPv4 connections. Set only if
+   * {@linkcode NetProvider.socketOptions} includes `IPV6_V6ONLY`.
+   */
   readonly ipv6Only: boolean;
 }
 
-/** What {@linkcode NetProvider.datagram} is told: all set, all checked. */
+/** Checked options of {@linkcode NetProvider.datagram}. */
 export interface ProviderDatagramOptions {
-  /** Whether to bind although the address is in use by others who agree. */
+  /** Whether to bind to an address that other sockets use with this option. */
   readonly reuseAddr: boolean;
   /** Whether to share the port. */
   readonly reusePort: boolean;
-  /** Whether a socket on `::` takes no IPv4 datagrams; only where {@linkcode NetProvider.socketOptions} has `IPV6_V6ONLY`. */
+  /**
+   * Whether a socket on `::` ignores IPv4 datagrams. Set only if
+   * {@linkcode NetProvider.socketOptions} includes `IPV6_V6ONLY`.
+   */
   readonly ipv6Only: boolean;
-  /** Where to connect to. */
+  /** The address to connect to. */
   readonly remote: DatagramAddress | undefined;
 }
 
-/** Kinds of sockets, as far as their options go. A backend reaches none of a Unix socket. */
+/** Kinds of sockets by their options. No backend can set options of Unix sockets. */
 export type SocketKind = "tcp" | "tcpListener" | "udp";
 
-/** The options of a socket, as a backend has them. */
+/** The options of a socket in a backend. */
 export interface ProviderOptions {
   /**
-   * Sets an option that is in {@linkcode NetProvider.socketOptions}. Both were checked; addresses are `IpAddress`es.
+   * Sets an option of {@linkcode NetProvider.socketOptions}. Both arguments are checked, and
+   * addresses are `IpAddress`es.
    *
    * @throws The runtime's own error.
    */
   setOption?(name: SocketOptionName, value: SocketOptionValue): void;
-  /** What the system says that an option holds; `undefined` where the runtime does not tell. */
+  /** Returns the value that the system reports, or `undefined` if the runtime cannot read it. */
   getOption?(name: SocketOptionName): SocketOptionValue | undefined;
 }
 
-/** What a {@linkcode ProviderStream} tells its one user. */
+/** Receiver of the events of a {@linkcode ProviderStream}. */
 export interface ProviderStreamEvents extends StreamEvents {
-  /** The system has closed the socket; nothing follows. */
+  /** Called when the system has closed the socket. No event follows. */
   closed(): void;
 }
 
 /**
- * A connection, as a backend has it: a non-blocking {@linkcode StreamEnd} with two addresses.
+ * A connection in a backend: a non-blocking {@linkcode StreamEnd} with two addresses.
  *
- * A backend that reads into memory of its own and reuses that, such as a ring buffer, says so by
- * `keeps: false`. Only what was consumed may be written to again: what was not stays as it is even
- * after `drop`, `close` and `abort`, since a borrower may still be using it.
+ * A backend that reads into memory that it reuses, such as a ring buffer, sets `keeps` to `false`.
+ * It may overwrite only consumed bytes: the others stay as they are even after `drop`, `close` and
+ * `abort`, since a borrower may still be using them.
  *
- * It counts nothing: `openCounts()` counts what `createNet` was handed until `closed` is called.
+ * It counts nothing: `openCounts()` counts what `createNet` receives, until `closed` is called.
  */
 export interface ProviderStream extends StreamEnd, ProviderOptions {
-  /** Our own address. */
+  /** The local address. */
   readonly local: StreamAddress;
-  /** The other side's address; an IPv4-mapped one as plain IPv4. */
+  /** The peer's address, as plain IPv4 if it is IPv4-mapped. */
   readonly peer: StreamAddress;
-  /** Tells whom to call. Called once; nothing is read ahead before that, beyond what the system itself does. */
+  /** Sets the receiver of events. Called once. Until then the backend reads nothing ahead. */
   attach(events: ProviderStreamEvents): void;
-  /** Gives the socket back to the system, without waiting for anything. {@linkcode ProviderStreamEvents.closed} follows. */
+  /** Closes the socket without waiting. {@linkcode ProviderStreamEvents.closed} follows. */
   close(): void;
-  /** The same by a reset, where the transport has one. */
+  /** Closes the socket with a reset, where the transport has one. */
   abort(): void;
 }
 
-/** What a {@linkcode ProviderDatagram} tells its one user. */
+/** Receiver of the events of a {@linkcode ProviderDatagram}. */
 export interface ProviderDatagramEvents {
-  /** {@linkcode ProviderDatagram.take} has something new to give or to throw. */
+  /** Called when {@linkcode ProviderDatagram.take} can return or throw something new. */
   receivable(): void;
-  /** {@linkcode ProviderDatagram.send} may take a datagram again. */
+  /** Called when {@linkcode ProviderDatagram.send} may accept a datagram again. */
   sendable(): void;
-  /** The system has closed the socket; nothing follows. */
+  /** Called when the system has closed the socket. No event follows. */
   closed(): void;
 }
 
-/** A datagram socket, as a backend has it. */
+/** A datagram socket in a backend. */
 export interface ProviderDatagram extends ProviderOptions {
-  /** Our own address, with the real port. */
+  /** The local address, with the real port. */
   readonly local: DatagramAddress;
-  /** How many datagrams {@linkcode ProviderDatagram.take} has to give. */
+  /** The number of datagrams that {@linkcode ProviderDatagram.take} can return. */
   readonly queued: number;
-  /** How many were dropped because nobody took them in time. */
+  /** The number of datagrams dropped because the queue was full. */
   readonly dropped: number;
-  /** Tells whom to call. Called once. */
+  /** Sets the receiver of events. Called once. */
   attach(events: ProviderDatagramEvents): void;
   /**
-   * Takes the datagram that came first, or gives `undefined` while there is none (then {@linkcode ProviderDatagramEvents.receivable} follows). Its bytes
-   * belong to the caller, and pin no more memory than they need. A connected socket gives only what the other side sent.
+   * Takes the oldest datagram. If there is none, returns `undefined`, and
+   * {@linkcode ProviderDatagramEvents.receivable} follows. Its bytes belong to the caller, and pin
+   * no more memory than they need. A connected socket returns only datagrams of its peer.
    *
-   * @throws What the system has reported about the socket, once. The next call may succeed.
+   * @throws An error that the system has reported about the socket, once. The next call may
+   * succeed.
    */
   take(): Datagram | undefined;
   /**
-   * Gives a datagram to the system, unless too many are on their way to it: then nothing is taken, and {@linkcode ProviderDatagramEvents.sendable} follows.
+   * Begins to send a datagram. If too many are pending, takes nothing and returns `false`, and
+   * {@linkcode ProviderDatagramEvents.sendable} follows.
    *
-   * @param data The pieces of one datagram. They are not changed before `done`.
-   * @param to Where to; `undefined` on a connected socket. Of the socket's IP version, or IPv4 on an IPv6 socket.
-   * @param done Called once, later: without an error when the system has the datagram. Not called after {@linkcode ProviderDatagram.close}.
-   * @returns Whether it was taken.
+   * @param data The parts of one datagram. They do not change before `done`.
+   * @param to The destination, `undefined` on a connected socket. It has the socket's IP version,
+   * or is IPv4 on an IPv6 socket.
+   * @param done Called once, later, without an error if the system has taken the datagram. Not
+   * called after {@linkcode ProviderDatagram.close}.
+   * @returns Whether the datagram was taken.
    */
   send(data: readonly Uint8Array[], to: UdpAddress | undefined, done: (error?: unknown) => void): boolean;
-  /** Gives the socket back to the system. {@linkcode ProviderDatagramEvents.closed} follows. */
+  /** Closes the socket. {@linkcode ProviderDatagramEvents.closed} follows. */
   close(): void;
 }
 
-/** What a {@linkcode ProviderListener} tells its one user. */
+/** Receiver of the events of a {@linkcode ProviderListener}. */
 export interface ProviderListenerEvents {
-  /** {@linkcode ProviderListener.accept} has something new to give or to throw. */
+  /** Called when {@linkcode ProviderListener.accept} can return or throw something new. */
   acceptable(): void;
-  /** A connection was reset because nobody took it in time, and {@linkcode ProviderListener.dropped} counts it. */
+  /**
+   * Called when a connection was reset because the backlog was full.
+   * {@linkcode ProviderListener.dropped} counts it.
+   */
   overflowing(): void;
 }
 
-/** A listening socket, as a backend has it. */
+/** A listening socket in a backend. */
 export interface ProviderListener {
-  /** Where it listens, with the real port. */
+  /** The local address, with the real port. */
   readonly address: StreamAddress;
-  /** How many connections it had to reset because nobody took them in time. */
+  /** The number of connections reset because the backlog was full. */
   readonly dropped: number;
-  /** Tells whom to call. Called once. */
+  /** Sets the receiver of events. Called once. */
   attach(events: ProviderListenerEvents): void;
   /**
-   * Takes a connection, or gives `undefined` while there is none (then {@linkcode ProviderListenerEvents.acceptable} follows).
+   * Takes a connection. If there is none, returns `undefined`, and
+   * {@linkcode ProviderListenerEvents.acceptable} follows.
    *
-   * A backend that pulls starts accepting here, and holds at most the one connection that it has got.
+   * A pull-based backend begins to accept here, and holds at most one accepted connection.
    *
    * @throws The runtime's own error of accepting. The next call may succeed.
    */
   accept(): ProviderStream | undefined;
   /**
-   * Stops listening once the runtime has accepted what the system has established so far, as far as can be told. That can
-   * still be taken; {@linkcode ProviderListener.close} follows. A backend that pulls has no need of it.
+   * Stops listening once the runtime has accepted the connections that the system has established
+   * so far, as far as it can tell. They can still be taken; {@linkcode ProviderListener.close}
+   * follows. A pull-based backend does not need it.
    */
   stopListening?(): Promise<void>;
-  /** Closes the socket, resets what nobody has taken, and removes the Unix path. Settles when the system has done so. */
+  /**
+   * Closes the socket, resets connections not yet taken, and removes the Unix path. Settles when
+   * done.
+   */
   close(): Promise<void>;
 }
 
 /**
- * What a backend supplies, and `createNet` makes a `Net` of. It knows no switch, no cancellation scope, no names to race and no policy, and its
- * arguments have been checked.
+ * A network backend, of which `createNet` makes a `Net`. It handles no switches, cancellation
+ * scopes, policy or races between addresses, and its arguments are checked.
  *
- * Everything that waits tells by an event when to try again; only opening and looking up, which happen once, are promises.
+ * Blocking operations signal by an event when to try again. Only those that happen once, opening
+ * and looking up, are promises.
  */
 export interface NetProvider {
-  /** What this network can do. */
+  /** The features of this network. */
   readonly features: ReadonlySet<NetFeature>;
   /**
-   * What its timeouts run on.
+   * The clock of its timeouts.
    *
    * @default {the system's clock}
    */
   readonly clock?: Clock | undefined;
-  /** The options that can be set on its sockets; of a listener, those that its connections inherit and `IPV6_V6ONLY`. Without it there are none. */
+  /**
+   * The options that can be set on its sockets; of a listener, those that its connections inherit
+   * and `IPV6_V6ONLY`. By default none.
+   */
   readonly socketOptions?: Readonly<Partial<Record<SocketKind, ReadonlySet<SocketOptionName>>>> | undefined;
   /** Begins to connect. */
   connect(address: StreamAddress, options: ProviderConnectOptions): Attempt<ProviderStream>;
-  /** Begins to listen. A failed attempt leaves nothing behind, and removes nobody's path. */
+  /**
+   * Begins to listen. A failed attempt leaves nothing behind, and removes no path of another
+   * socket.
+   */
   listen(address: StreamAddress, options: ProviderListenOptions): Attempt<ProviderListener>;
-  /** Begins to bind a datagram socket, and to connect it. Unix paths come only where there is the feature `unixDatagrams`. Without it there are no datagrams. */
+  /**
+   * Begins to bind a datagram socket, and to connect it. Receives Unix paths only with the feature
+   * `unixDatagrams`. Without this method there are no datagram sockets.
+   */
   datagram?(address: DatagramAddress, options: ProviderDatagramOptions): Attempt<ProviderDatagram>;
   /**
-   * Asks the resolver for the addresses of a name, in the resolver's order. The name is no literal, and can be a host name.
+   * Looks up the addresses of a host name, which is not an IP address, in the resolver's order.
+   * Fails only if no address was found.
    *
-   * @param found Called with the answers that come before the others, where the resolver asks for the families separately. The attempt fails only if nothing
-   * was found.
+   * @param found Called with answers that arrive early, if the resolver asks for each family
+   * separately.
    */
   lookup(name: string, found: (ips: readonly IpAddress[]) => void): Attempt<readonly IpAddress[]>;
-  /** Asks the resolver for the names of an address. */
+  /** Looks up the names of an address. */
   lookupName(ip: IpAddress): Attempt<readonly string[]>;
-  /** Asks for the SRV records of a name; the root as a target is `""`. */
+  /** Looks up the SRV records of a name. The root as a target is `""`. */
   lookupServices(name: string): Attempt<readonly ServiceRecord[]>;
 }

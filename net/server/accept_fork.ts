@@ -27,16 +27,16 @@ import {
 import { type ConnectionScope, endScope, fiberOf, HandlerScope, Stopping } from "./connection_scope.ts";
 
 /**
- * Serves one connection. What it returns is awaited; the connection is closed when the handler has ended, and what it
- * opened in `scope.sw` is released before that.
+ * Serves one connection. Its result is awaited. When the handler has ended, resources of `scope.sw`
+ * are released, and then the connection is closed.
  *
- * What happens around a handler, TLS or a time limit say, is a function from handler to handler, over any kind of
+ * Middleware, such as TLS or a time limit, is a function from handler to handler, over any kind of
  * connection.
  *
  * @typeParam C The kind of connection.
  * @param connection The connection.
- * @param peer The address of the other side.
- * @param scope The connection's own switch, and the signal of a server that stops.
+ * @param peer The peer's address.
+ * @param scope The connection's own switch, and the stop signal of the server.
  *
  * @example A handler that opens what it needs
  * ```ts
@@ -56,19 +56,19 @@ export type ConnectionHandler<C extends Connection = StreamSocket> = (
   scope: ConnectionScope,
 ) => unknown;
 
-/** Whose connection it was that a handler failed with. */
+/** The addresses of a connection whose handler failed. */
 export interface ConnectionInfo {
-  /** The address of the other side. */
+  /** The peer's address. */
   readonly peer: StreamAddress;
-  /** Our own address. */
+  /** The local address. */
   readonly local: StreamAddress;
 }
 
 /** Options for {@linkcode acceptFork}. */
 export interface AcceptForkOptions {
   /**
-   * Called with what a handler throws, after its connection has been closed. Not called for {@linkcode Cancelled}. What it
-   * throws itself fails the switch; what it returns is awaited.
+   * Called with whatever a handler throws, except {@linkcode Cancelled}, after its connection has
+   * been closed. An error that it throws itself fails the switch. Its result is awaited.
    *
    * @param error What the handler threw.
    * @param info The addresses of the connection.
@@ -77,21 +77,22 @@ export interface AcceptForkOptions {
 }
 
 /**
- * Waits for one connection and serves it in a fiber of its own. The connection is closed as soon as the handler has ended, in whatever way.
+ * Accepts one connection and serves it in a new fiber. The connection is closed as soon as the
+ * handler has ended, whether it succeeded or not.
  *
- * {@linkcode runServer} does this again and again, within limits.
+ * {@linkcode runServer} accepts connections repeatedly, within limits.
  *
  * Source: Eio's `Net.accept_fork`.
  *
  * @param sw The switch that owns the connection and the fiber.
- * @param listener Where to accept.
+ * @param listener The listening socket.
  * @param handler Serves the connection.
- * @param options What to do with errors.
- * @returns A promise that is fulfilled when a connection has been accepted and its handler started.
- * @throws {NetError} When the system cannot accept.
- * @throws {ClosedError} When the listener is closed.
- * @throws {Cancelled} When the current scope, or `sw`, is cancelled.
- * @throws {TypeError} When `sw` is finished, or `handler` or `onError` is not a function.
+ * @param options How to handle errors.
+ * @returns A promise that is fulfilled once a connection has been accepted and its handler started.
+ * @throws {NetError} If the system cannot accept.
+ * @throws {ClosedError} If the listener is closed.
+ * @throws {Cancelled} If the current scope, or `sw`, is cancelled.
+ * @throws {TypeError} If `sw` is finished, or `handler` or `onError` is not a function.
  *
  * @example One connection
  * ```ts
@@ -124,20 +125,21 @@ export function acceptFork(
   });
 }
 
-/** How connections are served. */
+/** How to serve connections. */
 export interface ServeTerms {
   readonly handler: ConnectionHandler;
   readonly onError: AcceptForkOptions["onError"];
   readonly stopping: Stopping;
 }
 
-/** Receiver of the end of a connection: it is closed, and what its handler threw has been reported. */
+/** Called when a connection is closed and any error of its handler has been reported. */
 export interface ServeEnd {
   ended(): void;
 }
 
 /**
- * Accepts one connection and serves it in a fiber of `sw`: {@linkcode acceptFork} with checked arguments.
+ * Accepts one connection and serves it in a fiber of `sw`: {@linkcode acceptFork} with checked
+ * arguments.
  *
  * @param begun Called with the connection before its handler.
  */
@@ -154,7 +156,10 @@ export async function acceptAndServe(
   sw.fork(() => serve(socket, terms, begun?.(socket)));
 }
 
-/** Accepts from a listener that may not know the current scope, so that its connection may come too late. */
+/**
+ * Accepts from a foreign listener, which may ignore the current scope: a late connection is
+ * aborted.
+ */
 function acceptForeign(listener: ListeningSocket, sw: Switch): Promise<StreamSocket> {
   const accepting = Promise.resolve(listener.accept(sw));
   return interruptible(accepting).catch((error) => {
@@ -167,17 +172,17 @@ function acceptForeign(listener: ListeningSocket, sw: Switch): Promise<StreamSoc
 function serve(connection: StreamSocket, terms: ServeTerms, end?: ServeEnd): Promise<void> {
   const { peer, local } = connection;
   const scope = new HandlerScope(terms.stopping, new Strays({ peer, local }, terms.onError));
-  // Not an async function, whose frame each idle connection would keep.
-  return called(terms.handler, connection, peer, scope).then(
+  // Not an async function: each idle connection would keep its frame.
+  return callHandler(terms.handler, connection, peer, scope).then(
     () => finish(connection, scope, terms.onError, end),
     (error) => finish(connection, scope, terms.onError, end, { error }),
   );
 }
 
 /**
- * Reports what a handler left running and nothing awaits, as if the handler had thrown it. It lives
- * as long as the scope of the handler, which contexts of the runtime keep for a while, so it does
- * not hold the connection.
+ * Reports errors of calls that a handler did not await, as if the handler had thrown them. It lives
+ * as long as the handler's scope, which contexts of the runtime may retain, and so does not hold
+ * the connection.
  */
 class Strays implements StrayListener {
   /** The scope of the server. */
@@ -195,7 +200,7 @@ class Strays implements StrayListener {
   }
 }
 
-function called(
+function callHandler(
   handler: ConnectionHandler,
   connection: StreamSocket,
   peer: StreamAddress,
@@ -229,7 +234,7 @@ async function finish(
     } catch (error) {
       failures = withFailure(error, failures);
     }
-    // The handler's own scope may be cancelled, by what failed in its switch: that of the server is the one to go by.
+    // A failure in the handler's switch cancels its scope, so report in the server's scope.
     if (failures !== undefined) await runIn(fiberOf(scope)?.parent, report, failures.error, connection, onError);
   } finally {
     end?.ended();
@@ -246,7 +251,7 @@ async function report(
   { peer, local }: ConnectionInfo,
   onError: AcceptForkOptions["onError"],
 ): Promise<void> {
-  // A cancellation is not ours to report; and if the server was not cancelled, not ours to fail with.
+  // A cancellation is not reported, and ends the server only if the server itself is cancelled.
   if (isInstance(error, Cancelled)) checkCancelled();
   else await onError(addContext(error, `handling connection from ${describeAddress(peer)}`), { peer, local });
 }
@@ -260,7 +265,7 @@ export function checkListener(action: string, listener: unknown): void {
   throw new TypeError(`Cannot ${action} as listener must be a listening socket: current value is ${hint}`);
 }
 
-/** Refuses callbacks that cannot be called. */
+/** Throws `TypeError` unless all `callbacks` are functions. */
 export function checkCallbacks(action: string, callbacks: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(callbacks)) {
     if (typeof value !== "function") {

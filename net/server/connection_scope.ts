@@ -12,7 +12,7 @@ import {
   switchOver,
 } from "../../switch/internal.ts";
 
-/** What a {@linkcode ConnectionHandler} can use while it runs. It is free until it is used. */
+/** What a {@linkcode ConnectionHandler} can use while it runs. Costs nothing until used. */
 export interface ConnectionScope {
   /**
    * The connection's own switch, for what the handler opens. When the handler ends, the switch
@@ -109,12 +109,12 @@ export class HandlerScope implements ConnectionScope {
     return this.#controller.signal;
   }
 
-  /** Runs in the handler's scope, which then owns what abort listeners start. */
+  /** Runs in the handler's scope, so that abort listeners inherit it. */
   #abort(): void {
     runIn(this.#fiber, () => this.#controller?.abort());
   }
 
-  /** Most handlers use no switch and await everything: then there is nothing to wait for. */
+  /** Returns undefined for most handlers, which use no switch and await every call. */
   #end(failure: { readonly error: unknown } | undefined): Promise<void> | undefined {
     this.#ended = true;
     if (this.#controller !== undefined) this.#stopping.remove(this);

@@ -42,84 +42,93 @@ import { Stopping } from "./connection_scope.ts";
 /**
  * Options for {@linkcode runServer}.
  *
- * @typeParam T What the stop promise gives.
+ * @typeParam T The type of the stop promise's value.
  */
 export interface RunServerOptions<T = never> {
   /**
-   * Called with what a handler throws, after its connection has been closed, and for each handler that outlives the grace
-   * period. Not called for {@linkcode Cancelled}. What it throws itself ends the server; what it returns is awaited.
+   * Called with whatever a handler throws, except {@linkcode Cancelled}, after its connection has
+   * been closed, and for each handler that outlives the grace period. An error that it throws
+   * itself ends the server. Its result is awaited.
    *
    * @param error What the handler threw.
    * @param info The addresses of the connection.
    */
   onError: (error: unknown, info: ConnectionInfo) => unknown;
   /**
-   * How many connections are served at once; others wait in the backlog. A whole number of at least 1, or `Infinity`.
+   * The most connections served at once; others wait in the backlog. An integer >= 1, or
+   * `Infinity`.
    *
    * @default {1000}
    */
   maxConnections?: number | undefined;
   /**
-   * Ends accepting when it settles, or is aborted: the listener is closed, running handlers are told by
-   * {@linkcode ConnectionScope.stopping} and waited for. Without it the server runs until it fails or is cancelled.
+   * Stops the server when it settles or is aborted: the listener is closed, and running handlers
+   * are notified by {@linkcode ConnectionScope.stopping} and awaited. Without it the server runs
+   * until it fails or is cancelled.
    */
   stop?: Promise<T> | AbortSignal | undefined;
   /**
-   * How long handlers may go on after `stop`, in milliseconds. Then they are cancelled and their connections are reset.
+   * How long handlers may run after `stop`, in milliseconds. Then they are cancelled and their
+   * connections are reset.
    *
    * @default {Infinity}
    */
   grace?: number | undefined;
   /**
-   * Leaves the listener open when the server stops, to be handed on. Clients that connect then wait in its backlog.
+   * Whether to leave the listener open when the server stops, to hand it over. Clients that connect
+   * meanwhile wait in its backlog.
    *
    * @default {false}
    */
   keepListening?: boolean | undefined;
   /**
-   * Called with each error of accepting, which the server survives, and once for each burst of connections that are reset
-   * because the backlog is full. What it throws ends the server; what it returns is awaited.
+   * Called with each error of accepting, which the server survives, and once for each burst of
+   * connections reset because the backlog is full. An error that it throws ends the server. Its
+   * result is awaited.
    *
    * @default {onError, where the peer is the unnamed Unix address}
    */
   onAcceptError?: ((error: unknown) => unknown) | undefined;
 }
 
-/** The first and the longest wait after an error of accepting, in milliseconds. */
+/** Initial and maximal back-off after an error of accepting, in milliseconds. */
 const shortestBackoff = 5;
 const longestBackoff = 1000;
 
-/** How long a cancelled handler may take to end before it is reported, in milliseconds. */
+/** How long a cancelled handler may keep running before it is reported, in milliseconds. */
 const cancelPatience = 1000;
 
 /**
- * Serves connections until told to stop: accepts one after the other, within `maxConnections`, and runs a handler for
- * each in a fiber of its own. A connection is closed as soon as its handler has ended. What a handler throws is reported
- * and does not end the server.
+ * Serves connections until stopped: accepts one after the other, at most `maxConnections` at a
+ * time, and runs a handler for each in a new fiber. A connection is closed as soon as its handler
+ * has ended. An error of a handler is reported and does not end the server.
  *
- * When `stop` settles, the listener is closed, so that new clients are refused; connections that the system has
- * established by then are served if there is room, and reset otherwise. Running handlers are told by `stopping` and
- * waited for (at most `grace` milliseconds, then they are cancelled and awaited), and the call settles as `stop` did.
- * Without `grace`, an idle client keeps the server waiting. Once `stop` has settled, closing the listener harms no
- * handler. With `keepListening` the listener is left as it is, as Eio does.
+ * When `stop` settles, the listener is closed and refuses new clients. Connections that the system
+ * has established by then are served if there is room, and reset otherwise. Running handlers are
+ * notified by `stopping` and awaited; after `grace` milliseconds they are cancelled. Then the call
+ * settles as `stop` did. Without `grace`, an idle client delays the stop indefinitely. Once
+ * `stop` has settled, closing the listener does not affect handlers. With `keepListening` the
+ * listener stays open, as in Eio.
  *
  * Cancelling the caller cancels the handlers at once, and leaves the listener to its owner.
  *
- * For a restart without a failed request, start the new process with `reusePort` before the old one stops. On Linux the
- * system resets what it establishes for the old one in the last microseconds, unless `net.ipv4.tcp_migrate_req` is 1.
+ * For a restart without failed requests, start the new process with
+ * `reusePort` before the old one stops. Unless `net.ipv4.tcp_migrate_req` is 1, Linux resets
+ * connections that it establishes for the old process in its last microseconds.
  *
  * Source: Eio's `Net.run_server`.
  *
- * @typeParam T What the stop promise resolves to.
- * @param listener Where to accept.
+ * @typeParam T The type of the stop promise's value.
+ * @param listener The listening socket.
  * @param handler Serves one connection.
- * @param options Limits, stopping, and what to do with errors.
- * @returns What `stop` resolved to; `undefined` where it is a signal.
- * @throws {ClosedError} When the listener is closed before `stop` has settled; handlers are cancelled then.
- * @throws {Cancelled} When the current scope is cancelled.
- * @throws {TypeError} When `listener` is not a listening socket, `handler` or `onError` is not a function, or an option
- * is of the wrong type.
- * @throws {RangeError} When `maxConnections` or `grace` is out of range.
+ * @param options Limits, when to stop, and how to handle errors.
+ * @returns The value of `stop`; `undefined` if it is a signal.
+ * @throws {ClosedError} If the listener is closed before `stop` has settled; the handlers are
+ * cancelled.
+ * @throws {Cancelled} If the current scope is cancelled.
+ * @throws {TypeError} If `listener` is not a listening socket, `handler` or `onError` is not a
+ * function, or an option is of the wrong type.
+ * @throws {RangeError} If `maxConnections` or `grace` is out of range.
  *
  * @example An echo server that drains
  * ```ts
@@ -142,7 +151,7 @@ export function runServer(
   handler: ConnectionHandler,
   options: RunServerOptions<undefined> & { stop: AbortSignal },
 ): Promise<undefined>;
-/** Serves connections until a stop promise settles, or for ever. */
+/** Serves connections until a stop promise settles, or forever. */
 export function runServer<T = never>(
   listener: ListeningSocket,
   handler: ConnectionHandler,
@@ -167,7 +176,7 @@ export function runServer<T>(
   });
 }
 
-/** What {@linkcode runServer} was given: all set, all checked. */
+/** Checked arguments of {@linkcode runServer}. */
 interface Terms<T> extends Required<Omit<RunServerOptions<T>, "stop">> {
   readonly handler: ConnectionHandler;
   readonly stop: RunServerOptions<T>["stop"];
@@ -200,9 +209,9 @@ function checkTerms<T>(
 
 async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, terms: Terms<T>): Promise<T> {
   const { handler, onError, maxConnections, grace, keepListening, onAcceptError } = terms;
-  /** The listeners of the library that accept for this server: the one that it was given, or those under it. */
+  /** The library's listeners that accept for this server: the given one, or those that it wraps. */
   const listeners: Set<ServedListener> = new Set();
-  const found: Queue<ServedListener> = new Queue(Number.MAX_SAFE_INTEGER);
+  const newListeners: Queue<ServedListener> = new Queue(Number.MAX_SAFE_INTEGER);
   const slots = new Semaphore(Math.min(maxConnections, Number.MAX_SAFE_INTEGER));
   const live: List<Served> = new List();
   const stopping = new Stopping();
@@ -216,11 +225,11 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
         onAccept(handlers, (listener) => {
           if (listeners.has(listener)) return;
           listeners.add(listener);
-          found.tryPush(listener);
+          newListeners.tryPush(listener);
         });
         outcome = stop.settled() ?? await acceptUntilStop(handlers);
         stopping.stop();
-        if (!keepListening) await listener.close?.(); // a listener that a test wrote may have none
+        if (!keepListening) await listener.close?.(); // a mock listener may have no close
         if (grace < Infinity) server.forkDaemon(() => force(handlers));
       }, { name: "handlers" });
     } catch (error) {
@@ -232,11 +241,12 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
 
   async function acceptUntilStop(handlers: Switch): Promise<Outcome<T>> {
     try {
-      return await any<Outcome<T>>([stopped, () => acceptAll(handlers), reportOverflows]);
+      return await any<Outcome<T>>([waitForStop, () => acceptAll(handlers), reportOverflows]);
     } catch (error) {
       const closed = closedBy(error);
       if (closed === undefined) throw error;
-      // The listener may have been closed because of the stop, by code that heard of it before us.
+      // The stop itself may have made other code close the listener, before this code noticed the
+      // stop.
       await yieldNow();
       const outcome = stop.settled();
       if (outcome === undefined) throw closed;
@@ -244,8 +254,11 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     }
   }
 
-  /** Waits for the stop, tells the handlers, and lets what the system has established by then be accepted. */
-  async function stopped(): Promise<Outcome<T>> {
+  /**
+   * Waits for the stop, notifies the handlers, and stops listening without losing connections that
+   * are already established.
+   */
+  async function waitForStop(): Promise<Outcome<T>> {
     const outcome = await stop.wait();
     stopping.stop();
     if (!keepListening) await Promise.all([...listeners].map((listener) => listener.stopListening()));
@@ -271,11 +284,11 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     }
   }
 
-  /** Reports connections that are reset while every slot is taken, and notices when a listener closes. */
+  /** Reports connections that are reset while every slot is taken. Fails when a listener closes. */
   function reportOverflows(): Promise<never> {
     return Switch.run(async (sw) => {
       for (;;) {
-        const listener = await found.pop();
+        const listener = await newListeners.pop();
         sw.fork(() => reportOverflowsOf(listener));
       }
     });
@@ -292,13 +305,13 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     }
   }
 
-  /** Waits on the clock of the listener's network, or the real one where that has none. */
+  /** Sleeps on the clock of the listener's network, or on the system's if it has none. */
   function sleep(ms: number): Promise<void> {
     const [served] = listeners;
     return sleepOn(served?.clock ?? systemClock, ms);
   }
 
-  /** Ends what outlives the grace period. A daemon of the server: it ends itself when the handlers do. */
+  /** Ends handlers that outlive the grace period. A daemon: it is cancelled when all have ended. */
   async function force(handlers: Switch): Promise<void> {
     await sleep(grace);
     if (live.oldest === undefined) return;
@@ -308,7 +321,7 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     for (const { connection } of live.toArray()) connection.abort(reason);
     await sleep(cancelPatience);
     for (const served of live.toArray()) {
-      if (served.hasEnded) continue; // while others were reported
+      if (served.hasEnded) continue; // ended while others were reported
       const { peer, local } = served.connection;
       const problem = `Handler of ${
         describeAddress(peer)
@@ -318,7 +331,7 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
   }
 }
 
-/** A connection that a server serves, in the list of those, and its slot. */
+/** A connection being served: an entry in the list of those, with its slot. */
 class Served implements Linked<Served>, ServeEnd {
   readonly connection: StreamSocket;
   hasEnded = false;
@@ -341,13 +354,19 @@ class Served implements Linked<Served>, ServeEnd {
   }
 }
 
-/** The {@linkcode ClosedError} that `error` is, or that all its parts are: accepting and watching fail alike. */
+/**
+ * Returns the {@linkcode ClosedError} that `error` is or consists of: accepting and watching both
+ * fail when a listener closes.
+ */
 function closedBy(error: unknown): unknown {
   const errors = isInstance(error, MultipleErrors) ? error.errors as unknown[] : [error];
   return errors.every((each) => isOfKind(each, "ClosedError")) ? errors[0] : undefined;
 }
 
-/** Whether accepting can never succeed again: the listener is closed, we are cancelled, or the program is wrong. */
+/**
+ * Reports whether accepting can never succeed again: the listener is closed, the server is
+ * cancelled, or the program is wrong.
+ */
 function isFinal(error: unknown): boolean {
   return isOfKind(error, "Cancelled") || isOfKind(error, "ClosedError") || isInstance(error, TypeError);
 }

@@ -5,22 +5,22 @@ import { hasEnded, type Labelled, type Switch, Waiter } from "../../switch/inter
 import type { StreamSocket } from "../internal.ts";
 import { discard } from "./_lifetime.ts";
 
-/** A caller that waits for a connection, and the switch that is to own it. */
+/** A pending `accept` call, and the switch that will own its connection. */
 interface Acceptor {
   readonly sw: Switch;
   readonly waiter: Waiter<StreamSocket>;
 }
 
-/** A connection whose caller was cancelled before it came, and its owner. */
+/** A connection that arrived after its caller was cancelled, and its owner. */
 interface Late {
   readonly sw: Switch;
   readonly connection: StreamSocket;
 }
 
 /**
- * The callers of a listener that takes some turns more than the one inside: a connection that has
- * been accepted there, and comes after its caller was cancelled, is kept for the next caller with
- * the same switch. So none is lost, as from a listener without a wrapper.
+ * Pending `accept` calls of a wrapped listener. A wrapper takes some turns longer than the listener
+ * inside: if a connection arrives after its caller was cancelled, it is kept for the next caller
+ * with the same switch, so that none is lost.
  */
 export class Accepting {
   readonly #accept: (sw: Switch) => Promise<StreamSocket>;
@@ -34,7 +34,7 @@ export class Accepting {
     this.#subject = subject;
   }
 
-  /** Waits for a connection in the current scope, which is not cancelled. */
+  /** Waits for a connection in the current scope, which has not been cancelled. */
   next(sw: Switch): Promise<StreamSocket> {
     for (const late of this.#late) {
       if (late.sw !== sw) continue;
@@ -55,14 +55,14 @@ export class Accepting {
     return waiter.promise;
   }
 
-  /** Closes what no caller has taken. */
+  /** Closes connections that no caller has taken. */
   close(): void {
     this.#closed = true;
     for (const { connection } of this.#late) discard(connection);
     this.#late.clear();
   }
 
-  /** Gives a connection to the first who waits for one that the switch owns. */
+  /** Passes a connection to the oldest caller with the same switch. */
   #arrived(sw: Switch, connection: StreamSocket): void {
     for (const acceptor of this.#waiting) {
       if (acceptor.sw !== sw) continue;

@@ -2,7 +2,9 @@
 
 import { describe } from "../../base/internal.ts";
 
-/** Throws `TypeError` unless `hooks` is an object whose hooks of these names are functions. */
+/**
+ * Throws `TypeError` unless `hooks` is an object whose members in `names` are functions or absent.
+ */
 export function checkHooks<H extends object>(action: string, hooks: H, ...names: (keyof H & string)[]): void {
   if (typeof hooks !== "object" || hooks === null) {
     throw new TypeError(`Cannot ${action} as hooks must be an object: current value is ${describe(hooks)}`);

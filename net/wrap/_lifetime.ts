@@ -4,13 +4,13 @@ import { type Closable, ignore } from "../../flow/internal.ts";
 import { adopt, type Hook, registerOwner, type Releasable, type Switch } from "../../switch/internal.ts";
 import { ownerGone } from "../internal.ts";
 
-/** What may have a fast way to close. */
+/** A resource that may have an `abort` method. */
 interface Abortable extends Closable {
   abort?(reason?: unknown): void;
 }
 
 /**
- * Calls a `closed` hook exactly once, whichever way its thing ends: closed, aborted, or with its
+ * Calls a `closed` hook exactly once, however its resource ends: closed, aborted, or with its
  * switch.
  */
 export class Lifetime implements Releasable {
@@ -21,12 +21,12 @@ export class Lifetime implements Releasable {
   #wrapper: Closable | undefined;
   #end: Promise<void> | undefined;
 
-  /** The lifetime of what has no owner here, if there is a hook to call. */
+  /** Returns the lifetime of a resource without an owner, if there is a hook to call. */
   static of({ closed }: { closed?: (() => unknown) | undefined }): Lifetime | undefined {
     return closed && new Lifetime(closed);
   }
 
-  /** @param name What dumps call it. */
+  /** @param name Returns the name in dumps. */
   constructor(closed: () => unknown, name?: () => string, owner?: Switch) {
     this.#closed = closed;
     this.#name = name;
@@ -38,43 +38,43 @@ export class Lifetime implements Releasable {
   }
 
   /**
-   * Registers with the owner. It comes before what is wrapped does so, and is released after it.
+   * Registers with the owner before the wrapped resource, and so is released after it.
    */
   begin(owner: Switch, operation: string): void {
     this.#hook = registerOwner(owner, operation, this);
   }
 
-  /** From now on there is something to close. Returns whether the owner can still have it. */
+  /** Sets the resource to close. Returns whether the owner can still own it. */
   holds(wrapper: Closable): boolean {
     this.#wrapper = wrapper;
     return this.#hook?.list !== undefined;
   }
 
-  /** Nothing was opened. */
+  /** Unregisters, because opening failed. */
   giveUp(): void {
     this.#hook?.remove();
   }
 
-  /** The switch ends. The hooks after this one do not wait for what is still closing. */
+  /** Called when the switch ends. Later hooks do not wait for the closing. */
   release(): void {
     if (this.#wrapper !== undefined && this.#owner !== undefined) adopt(this.#owner, this.#wrapper.close());
   }
 
-  /** It is closed. */
+  /** Called when the resource has been closed. */
   end(): Promise<void> {
     return this.#end ??= this.#finish();
   }
 
   async #finish(): Promise<void> {
     this.#hook?.remove();
-    const closed = this.#closed; // not as a method
+    const closed = this.#closed; // called without `this`
     await closed();
   }
 }
 
 /**
- * Opens something under a switch and wraps it. If there is a `closed` hook, the switch calls it
- * when it ends.
+ * Opens a resource under a switch and wraps it. A `closed` hook is also called when the switch
+ * ends.
  */
 export async function openWrapped<T extends Abortable>(
   sw: Switch,
@@ -96,23 +96,23 @@ export async function openWrapped<T extends Abortable>(
     wrapper = plan.wrap(opened, lifetime);
   } catch (error) {
     lifetime?.giveUp();
-    if (opened !== undefined) discard(opened); // the hooks are not what they must be
+    if (opened !== undefined) discard(opened); // the hooks are invalid
     throw error;
   }
   if (lifetime === undefined || lifetime.holds(wrapper)) return wrapper;
-  discard(wrapper); // the switch has ended meanwhile, and a foreign network took no notice
+  discard(wrapper); // the switch ended in the meantime, which a foreign network may ignore
   throw ownerGone(sw, operation);
 }
 
-/** Closes at once what no caller will get. */
+/** Closes at once a resource that no caller will receive. */
 export function discard(opened: Abortable): void {
   if (typeof opened.abort === "function") opened.abort();
   else Promise.resolve(opened.close()).catch(ignore);
 }
 
 /**
- * Runs a hook around something that is opened. Should the hook fail, what `next` has opened is
- * closed, now or when it comes.
+ * Runs a hook around the opening of a resource. If the hook fails, whatever `next` opens, even
+ * later, is closed.
  */
 export async function runAround<T extends Abortable, H>(
   open: (hooks: H | undefined) => Promise<T>,

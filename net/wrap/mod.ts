@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Wrappers of networks, connections, listeners and datagram sockets: what confinement, metering,
- * revocation, observation and time limits are written with. A wrapper adds its own concern by
- * hooks; ownership, fast paths, options and closing are kept.
+ * Wrappers of networks, connections, listeners and datagram sockets, for confinement, metering,
+ * revocation, observation and time limits. Hooks add the concern; ownership, fast paths, options
+ * and closing are preserved.
  *
  * ```ts
  * import type { Net } from "@sluice/io/net";

@@ -28,42 +28,43 @@ import {
 import { checkHooks } from "./_hooks.ts";
 import { Lifetime } from "./_lifetime.ts";
 
-/** What {@linkcode ConnectionHooks.check} is asked about. */
+/** Operations that {@linkcode ConnectionHooks.check} can refuse. */
 export type ConnectionOperation = "read" | "write" | "setOption" | "getOption";
 
 /**
- * What a wrapper of a connection adds. Each hook is optional, is read once, and is called as a
- * plain function, without `this`.
+ * Hooks of a connection. Each is optional, is read once, and is called without `this`.
  */
 export interface ConnectionHooks {
   /**
-   * Called before each operation, and before each further piece that {@linkcode LendingSource}
-   * lends. It refuses the operation by throwing: nothing has been done then. `shutdown`, `close`
-   * and `abort` are never refused.
+   * Called before each operation, and before each chunk that {@linkcode LendingSource} lends.
+   * Throws to refuse the operation, which then has no effect. `shutdown`, `close` and `abort`
+   * cannot be refused.
    */
   check?: ((operation: ConnectionOperation) => void) | undefined;
-  /** Called with how many bytes a read, or a borrower, has taken: at least 1. It must not throw. */
+  /**
+   * Called with the number of bytes that a read, or a borrower, has taken: at least 1. Must not
+   * throw.
+   */
   received?: ((size: number) => void) | undefined;
   /**
-   * Called with how many bytes the connection has taken from a write: at least 1. It must not
-   * throw.
+   * Called with the number of bytes written: at least 1. Must not throw.
    */
   sent?: ((size: number) => void) | undefined;
   /**
-   * Called exactly once, when the connection was closed or aborted through the wrapper. Where
-   * {@linkcode wrapNet} made the wrapper it is also called when the switch that owns the connection
-   * has ended. What it returns is awaited by `close` and by the switch.
+   * Called exactly once, when the connection was closed or aborted through the wrapper. In a
+   * wrapper made by {@linkcode wrapNet}, also called when the connection's switch has ended. Its
+   * result is awaited by `close` and by the switch.
    */
   closed?: (() => unknown) | undefined;
-  /** What `local` is for the user of the wrapper, if that is another address. */
+  /** Replaces `local`. */
   local?: StreamAddress | undefined;
-  /** What `peer` is for the user of the wrapper, if that is another address. */
+  /** Replaces `peer`. */
   peer?: StreamAddress | undefined;
 }
 
 /**
- * The inner connection, which may be a user's. Only what a {@linkcode Connection} must have is sure
- * to be there.
+ * The inner connection. It may be a user's, which needs only the members of a
+ * {@linkcode Connection}.
  */
 interface Inner extends Omit<Connection, "abort">, Partial<Omit<StreamSocket, keyof Connection>> {
   [closeWithin]?: Lingering[typeof closeWithin];
@@ -73,8 +74,7 @@ interface Inner extends Omit<Connection, "abort">, Partial<Omit<StreamSocket, ke
 }
 
 /**
- * The members that a wrapper has where the inner connection has them: one function for all
- * wrappers.
+ * Optional members, which a wrapper has if its inner connection has them. Shared by all wrappers.
  */
 let members: {
   abort(this: WrappedConnection, reason?: unknown): void;
@@ -85,7 +85,7 @@ let members: {
   getOption(this: WrappedConnection, name: SocketOptionName): unknown;
 };
 
-/** A connection with hooks. It has the fast paths and the options that the inner connection has. */
+/** A connection with hooks, and with the fast paths and options of the inner connection. */
 class WrappedConnection {
   static {
     hideClass(this);
@@ -94,7 +94,7 @@ class WrappedConnection {
         try {
           this.#inner.abort?.(reason);
         } finally {
-          this.#lifetime?.end().catch(ignore); // close() tells
+          this.#lifetime?.end().catch(ignore); // close() reports it
         }
       },
       lend(use) {
@@ -199,7 +199,7 @@ class WrappedConnection {
     return (this.#inner[lend] as NonNullable<Inner[typeof lend]>)((bytes, keep) => {
       if (again) check?.("read");
       again = true;
-      const { length } = bytes; // now, for the borrower may pass the memory on
+      const { length } = bytes; // read now, as the borrower may detach the memory
       const note = (taken: number) => {
         if (Number.isInteger(taken) && taken > 0 && taken <= length) received?.(taken);
         return taken;
@@ -209,11 +209,13 @@ class WrappedConnection {
     });
   }
 
-  /** Tells `note` what an operation has taken. One that was cancelled has taken nothing. */
+  /**
+   * Calls `note` with the size of an operation's result. A cancelled operation has taken nothing.
+   */
   #counted<T extends number | null>(
     count: T | Promise<T>,
     note: ((size: number) => void) | undefined,
-  ): Promise<T> { // or a number, where the fast path of a sink answers with one
+  ): Promise<T> { // or a number, from a sink's fast path
     if (note === undefined) return count as Promise<T>;
     const counted = (count: T) => {
       if (typeof count === "number" && count > 0) note(count);
@@ -224,10 +226,10 @@ class WrappedConnection {
       : silenced(Promise.resolve(count), counted);
   }
 
-  /** The rejection to return, if the operation may not begin. */
+  /** Returns the rejection if the operation must not begin. */
   #refuse(operation: ConnectionOperation): Promise<never> | undefined {
     const check = this.#check;
-    if (check === undefined) return undefined; // what is inside looks at the scope
+    if (check === undefined) return undefined; // the inner connection checks the scope
     const refusal = refused();
     if (refusal !== undefined) return refusal;
     try {
@@ -240,20 +242,19 @@ class WrappedConnection {
 }
 
 /**
- * Wraps a connection: a limit, a meter, a revocation or the like is a few hooks, and is called on
- * every path that bytes take.
+ * Wraps a connection in hooks, such as a limit, a meter or a revocation, which are called on every
+ * path that bytes take.
  *
- * The wrapper is frozen and leads to nothing inside. It has the fast paths, socket options and
- * `abort` of the connection, as far as that has them, and nothing else: the certificate of a TLS
- * connection is asked for before it is wrapped. It owns nothing: the owner of the connection still
- * closes it.
+ * The wrapper is frozen and does not expose the connection. It has the connection's fast paths,
+ * socket options and `abort`, if any, and nothing else: read the certificate of a TLS connection
+ * before wrapping it. The wrapper owns nothing: the connection's owner still closes it.
  *
  * @typeParam C The kind of connection. Only a socket has socket options.
- * @param connection What to wrap: a socket, a TLS connection, another wrapper, an object with these
- * methods.
- * @param hooks What to add.
+ * @param connection The connection: a socket, a TLS connection, another wrapper, or an object with
+ * these methods.
+ * @param hooks The hooks.
  * @returns The wrapper.
- * @throws {TypeError} When `connection` is not a connection, `hooks` is not an object, or an
+ * @throws {TypeError} If `connection` is not a connection, `hooks` is not an object, or an
  * address is not one of a stream socket.
  *
  * @example Counting bytes
@@ -280,7 +281,7 @@ export function wrapConnection<C extends Connection>(
   return connectionWith(connection as Connection as StreamSocket, hooks);
 }
 
-/** {@linkcode wrapConnection} for what has an owner. */
+/** Implements {@linkcode wrapConnection}, with the lifetime of a connection that has an owner. */
 export function connectionWith<C extends Connection>(
   connection: C,
   hooks: ConnectionHooks,

@@ -15,37 +15,34 @@ import {
 import { checkHooks } from "./_hooks.ts";
 import { Lifetime } from "./_lifetime.ts";
 
-/** What {@linkcode DatagramHooks.check} is asked about. */
+/** Operations that {@linkcode DatagramHooks.check} can refuse. */
 export type DatagramOperation = "send" | "receive" | "setOption" | "getOption";
 
 /**
- * What a wrapper of a datagram socket adds. Each hook is optional, is read once, and is called as a
- * plain function, without `this`.
+ * Hooks of a datagram socket. Each is optional, is read once, and is called without `this`.
  */
 export interface DatagramHooks {
   /**
-   * Called before each operation, which it refuses by throwing: nothing has been done then. `close`
-   * is never refused.
+   * Called before each operation. Throws to refuse it: it then has no effect. `close` cannot be
+   * refused.
    *
-   * @param operation What is to be done.
-   * @param to Where a datagram is to be sent, if that is the operation and an address is known. It
-   * is frozen.
+   * @param operation The operation.
+   * @param to The destination of a `send`, if known. It is frozen.
    */
   check?: ((operation: DatagramOperation, to: DatagramAddress | undefined) => void) | undefined;
   /**
-   * Called for each datagram that was sent, with its size in bytes, which may be 0. It must not
-   * throw.
+   * Called for each datagram sent, with its size in bytes, which may be 0. Must not throw.
    */
   sent?: ((size: number, to: DatagramAddress | undefined) => void) | undefined;
   /**
-   * Called for each datagram that was received, with how many bytes the caller got, which may be 0.
-   * It must not throw.
+   * Called for each datagram received, with the number of bytes that the caller gets, which may be
+   * 0. Must not throw.
    */
   received?: ((size: number, from: DatagramAddress) => void) | undefined;
   /**
-   * Called exactly once, when the socket was closed through the wrapper. Where {@linkcode wrapNet}
-   * made the wrapper it is also called when the switch that owns the socket has ended. What it
-   * returns is awaited by `close` and by the switch.
+   * Called exactly once, when the socket was closed through the wrapper. In a wrapper made by
+   * {@linkcode wrapNet}, also called when the socket's switch has ended. Its result is awaited by
+   * `close` and by the switch.
    */
   closed?: (() => unknown) | undefined;
 }
@@ -87,13 +84,13 @@ class WrappedDatagramSocket implements DatagramSocket {
 
   send(data: Uint8Array | readonly Uint8Array[], to?: DatagramAddress): Promise<void> {
     try {
-      // Read once: what is checked is what is sent to.
+      // Read once, so that the checked address is the one used.
       const target = to === undefined ? undefined : checkDatagramAddress(to);
       const pieces = Array.isArray(data) ? [...data as readonly Uint8Array[]] : data as Uint8Array;
       const place = target ?? this.remote;
       const refusal = this.#refuse("send", place);
       if (refusal !== undefined) return refusal;
-      const size = sizeOf(pieces); // now, for the caller may reuse the memory
+      const size = sizeOf(pieces); // read now, as the caller may reuse the memory
       const sent = this.#sent;
       const sending = this.#inner.send(pieces, target);
       return sent === undefined ? sending : silenced(Promise.resolve(sending), () => sent(size, place));
@@ -152,10 +149,10 @@ class WrappedDatagramSocket implements DatagramSocket {
     }
   }
 
-  /** The rejection to return, if the operation may not begin. */
+  /** Returns the rejection if the operation must not begin. */
   #refuse(operation: DatagramOperation, to?: DatagramAddress): Promise<never> | undefined {
     const check = this.#check;
-    if (check === undefined) return undefined; // what is inside looks at the scope
+    if (check === undefined) return undefined; // the inner socket checks the scope
     const refusal = refused();
     if (refusal !== undefined) return refusal;
     try {
@@ -173,16 +170,16 @@ function sizeOf(data: Uint8Array | readonly Uint8Array[]): number {
 }
 
 /**
- * Wraps a datagram socket: each datagram and its address is told to the hooks.
+ * Wraps a datagram socket in hooks, which see each datagram's size and address.
  *
- * The wrapper is frozen and leads to nothing inside. It owns nothing: the owner of the socket still
+ * The wrapper is frozen and does not expose the socket. It owns nothing: the socket's owner still
  * closes it.
  *
  * @typeParam A The kind of address.
- * @param socket What to wrap.
- * @param hooks What to add.
+ * @param socket The socket.
+ * @param hooks The hooks.
  * @returns The wrapper.
- * @throws {TypeError} When `socket` is not a datagram socket, or a hook is not a function.
+ * @throws {TypeError} If `socket` is not a datagram socket, or a hook is not a function.
  *
  * @example Sending to one port only
  * ```ts
@@ -210,7 +207,7 @@ export function wrapDatagramSocket<A extends DatagramAddress>(
   return datagramSocketWith(socket, hooks);
 }
 
-/** {@linkcode wrapDatagramSocket} for what has an owner. */
+/** Implements {@linkcode wrapDatagramSocket}, with the lifetime of a socket that has an owner. */
 export function datagramSocketWith<A extends DatagramAddress>(
   socket: DatagramSocket<A>,
   hooks: DatagramHooks,

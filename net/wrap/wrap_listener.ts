@@ -17,30 +17,29 @@ import { checkHooks } from "./_hooks.ts";
 import { Lifetime, openWrapped, runAround } from "./_lifetime.ts";
 import { type ConnectionHooks, connectionWith } from "./wrap_connection.ts";
 
-/** What {@linkcode ListenerHooks.check} is asked about. */
+/** Operations that {@linkcode ListenerHooks.check} can refuse. */
 export type ListenerOperation = "accept" | "setOption" | "getOption";
 
 /**
- * What a wrapper of a listener adds. Each hook is optional, is read once, and is called as a plain
- * function, without `this`.
+ * Hooks of a listener. Each is optional, is read once, and is called without `this`.
  */
 export interface ListenerHooks {
-  /** Called before each operation, which it refuses by throwing. `close` is never refused. */
+  /** Called before each operation. Throws to refuse it. `close` cannot be refused. */
   check?: ((operation: ListenerOperation) => void) | undefined;
   /**
-   * Called around each accept. It may do something before, after or instead, and throw.
+   * Called around each accept. It may act before, after or instead of it, and may throw.
    *
-   * @param next Accepts a connection, wrapped where hooks are given. If the accept hook fails
+   * @param next Accepts a connection, and wraps it if hooks are passed. If the accept hook fails
    * later, the connection is aborted.
-   * @param sw The switch that is to own the connection.
+   * @param sw The switch that will own the connection.
    */
   accept?:
     | ((next: (hooks?: ConnectionHooks) => Promise<StreamSocket>, sw: Switch) => Promise<StreamSocket>)
     | undefined;
   /**
-   * Called exactly once, when the listener was closed through the wrapper. Where {@linkcode
-   * wrapNet} made the wrapper it is also called when the switch that owns the listener has ended.
-   * What it returns is awaited by `close` and by the switch.
+   * Called exactly once, when the listener was closed through the wrapper. In a wrapper made by
+   * {@linkcode wrapNet}, also called when the listener's switch has ended. Its result is awaited by
+   * `close` and by the switch.
    */
   closed?: (() => unknown) | undefined;
 }
@@ -134,14 +133,14 @@ class WrappedListener implements ListeningSocket {
 /**
  * Wraps a listener, and the connections that it accepts.
  *
- * The wrapper is frozen and leads to nothing inside. It owns nothing: whoever owns the listener
+ * The wrapper is frozen and does not expose the listener. It owns nothing: the listener's owner
  * still closes it.
  *
  * @typeParam A The kind of address.
- * @param listener What to wrap.
- * @param hooks What to add.
+ * @param listener The listener.
+ * @param hooks The hooks.
  * @returns The wrapper.
- * @throws {TypeError} When `listener` is not a listener, or a hook is not a function.
+ * @throws {TypeError} If `listener` is not a listener, or a hook is not a function.
  *
  * @example Counting connections
  * ```ts
@@ -175,7 +174,7 @@ export function wrapListener<A extends StreamAddress>(
   return listenerWith(listener, hooks);
 }
 
-/** {@linkcode wrapListener} for what has an owner. */
+/** Implements {@linkcode wrapListener}, with the lifetime of a listener that has an owner. */
 export function listenerWith<A extends StreamAddress>(
   listener: ListeningSocket<A>,
   hooks: ListenerHooks,

@@ -32,20 +32,19 @@ import { type DatagramHooks, datagramSocketWith } from "./wrap_datagram_socket.t
 import { type ListenerHooks, listenerWith } from "./wrap_listener.ts";
 
 /**
- * What a wrapper of a network adds. Each hook is optional, is read once, and is called as a plain
- * function, without `this`, around one method of the network.
+ * Hooks of a network. Each is optional, is read once, and is called without `this`, around one
+ * method of the network.
  *
- * A hook gets `next`, which does what was asked for, and what it was asked for: addresses and
- * options are copies, which were checked and are frozen, so that what a hook has judged is what
- * happens. It refuses by throwing before `next`, changes nothing by returning
- * `next()`, and may do something of its own instead. The hooks that it hands to `next` are those of
- * what is opened. If it throws after `next`, what that has opened is closed at once.
+ * A hook receives `next`, which performs the operation, and the operation's arguments: addresses
+ * and options are checked, frozen copies, so that the operation uses what the hook has seen. A hook
+ * refuses by throwing before `next`, changes nothing by returning `next()`, and may do something
+ * else instead. Hooks passed to `next` apply to the opened resource, which is closed at once if the
+ * hook throws after `next`.
  *
- * Hooks are called only for a switch that can own something new, and in a scope that is not
- * cancelled.
+ * Hooks are called only if the switch can own something new and the scope is not cancelled.
  */
 export interface NetHooks {
-  /** Called around `connect`. With the name of a host, the network inside looks it up. */
+  /** Called around `connect`. A host name is looked up by the network inside. */
   connect?:
     | ((
       next: (hooks?: ConnectionHooks) => Promise<StreamSocket>,
@@ -98,24 +97,23 @@ export interface NetHooks {
     | undefined;
 }
 
-/** A network whose names can be looked up family by family. */
+/** A network that can look up addresses incrementally. */
 interface WithAddresses {
   addresses(name: string): AsyncIterable<readonly IpAddress[]>;
 }
 
 /**
- * Wraps a network: confinement, metering, revocation, observation and limits are each a few hooks.
+ * Wraps a network in hooks, for confinement, metering, revocation, observation or limits.
  *
- * The result is frozen and leads to nothing inside. It has the features and the clock of the
- * network. What is opened keeps its owner, its fast paths and its options; what has no hooks is not
- * wrapped.
+ * The result is frozen and does not expose the network, whose features and clock it has. Opened
+ * resources keep their owner, fast paths and options, and are wrapped only if they have hooks.
  *
- * @param net What to wrap: any network, other wrappers included.
- * @param hooks What to add.
+ * @param net The network, which may itself be a wrapper.
+ * @param hooks The hooks.
  * @returns The wrapper.
- * @throws {TypeError} When `net` is not a network, or a hook is not a function.
+ * @throws {TypeError} If `net` is not a network, or a hook is not a function.
  *
- * @example A network that only connects to one port
+ * @example A network that connects to one port only
  * ```ts
  * import { type Net, NetError } from "@sluice/io";
  * import { wrapNet } from "@sluice/io/net/wrap";
@@ -132,7 +130,7 @@ interface WithAddresses {
  * }
  * ```
  *
- * @example A network that counts what is sent
+ * @example A network that counts sent bytes
  * ```ts
  * import type { Net } from "@sluice/io";
  * import { wrapNet } from "@sluice/io/net/wrap";
@@ -272,7 +270,7 @@ export function wrapNet(net: Net, hooks: NetHooks): Net {
       return hook === undefined || typeof name !== "string" ? next() : hook(next, name);
     },
     get features() {
-      return new Set(net.features); // a set of one's own: a Set cannot be frozen
+      return new Set(net.features); // a copy: a Set cannot be frozen
     },
     get clock() {
       return net.clock;
@@ -280,7 +278,7 @@ export function wrapNet(net: Net, hooks: NetHooks): Net {
   });
 }
 
-/** What a hook judges, and nobody changes afterwards. */
+/** Freezes options, so that they cannot change after a hook has seen them. */
 function frozen<T extends object>(options: T): Readonly<T> {
   return Object.freeze(options);
 }
