@@ -1,18 +1,18 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Child processes that can't outlive their time, nor leave processes of their own behind. */
+/** Child processes with a time limit, which leave no descendants behind. */
 import { spawn } from "node:child_process";
 import process from "node:process";
 
-/** How a child ended. */
+/** The outcome of a child process. */
 export interface ChildResult {
-  /** The exit code; `null` when a signal ended it, or when it never started. */
+  /** The exit code, or `null` if a signal ended it or it did not start. */
   code: number | null;
   /** Whether its time ran out. */
   timedOut: boolean;
   /** Why it did not start. */
   spawnError: Error | undefined;
-  /** What it wrote to stdout and stderr, in the order in which it came; only the end when there is very much. */
+  /** Its stdout and stderr in order of arrival. Cut at the start if very long. */
   output: string;
   /** How long it ran, in milliseconds. */
   ms: number;
@@ -24,18 +24,18 @@ export interface ChildOptions {
   limit: number;
   /** The working folder. The default is the caller's. */
   cwd?: string | undefined;
-  /** Variables to set or, with `undefined`, to unset, on top of the caller's. */
+  /** Variables to set, or with `undefined` to unset, in the caller's environment. */
   env?: Record<string, string | undefined> | undefined;
 }
 
 const outputLimit = 1 << 23; // `deno doc --json mod.ts` alone writes more than 1 MiB
 
-/** Groups of the children that run now. */
+/** Process groups of running children. */
 const running = new Set<number>();
 
 /**
- * Runs `command` to its end. The child leads a process group of its own, and what is left of the group is killed when
- * the child ends or its time runs out. Never rejects.
+ * Runs `command` to its end. The child leads its own process group, and what remains of the group
+ * is killed when the child ends or its time runs out. Never rejects.
  */
 export function runChild(command: readonly string[], options: ChildOptions): Promise<ChildResult> {
   const started = performance.now();
@@ -43,7 +43,7 @@ export function runChild(command: readonly string[], options: ChildOptions): Pro
   const result: ChildResult = { code: null, timedOut: false, spawnError: undefined, output: "", ms: 0 };
   const child = spawn(command[0], command.slice(1), {
     cwd: options.cwd,
-    detached: true, // a group of its own
+    detached: true, // leads its own group
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -69,14 +69,14 @@ export function runChild(command: readonly string[], options: ChildOptions): Pro
   child.on("exit", (code) => {
     result.code = code;
     if (group === undefined) return;
-    killGroup(group); // whoever still holds the pipes, so that "close" comes
+    killGroup(group); // processes that still hold the pipes, so that "close" fires
     running.delete(group);
   });
   child.on("close", end);
   return promise;
 }
 
-/** Kills every child that runs now: for the handler of a signal. */
+/** Kills all running children, for a signal handler. */
 export function killChildren(): void {
   for (const group of running) killGroup(group);
 }
@@ -85,6 +85,6 @@ function killGroup(group: number): void {
   try {
     process.kill(-group, "SIGKILL");
   } catch {
-    // ESRCH: nobody is left
+    // ESRCH: the group is empty.
   }
 }

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What the tests of all levels share. */
+/** Helpers for the tests of every level. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,12 +9,12 @@ import { runInNewContext } from "node:vm";
 import { readAll, type Source } from "../flow/mod.ts";
 import { Switch } from "../switch/mod.ts";
 
-/** A turn of the event loop, in which what is under way can go on, and which no switch can refuse. */
+/** Waits one turn of the event loop, in any scope: it cannot be cancelled. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** Some turns of the event loop. */
+/** Waits some turns of the event loop. */
 export async function turns(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await turn();
 }
@@ -24,22 +24,22 @@ export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-/** The bytes of a text. */
+/** Encodes a string as UTF-8. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
-/** The text of bytes. */
+/** Decodes UTF-8. */
 export function textOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
-/** Reads a source to its end, as text. */
+/** Reads a source to its end as a string. */
 export async function readText(source: Source): Promise<string> {
   return textOf(await readAll(source));
 }
 
-/** Returns what `fn` returns, or what it throws. */
+/** Returns the result or the error of `fn`. */
 export async function outcomeOf(fn: () => unknown): Promise<unknown> {
   try {
     return await fn();
@@ -48,7 +48,7 @@ export async function outcomeOf(fn: () => unknown): Promise<unknown> {
   }
 }
 
-/** Runs `fn` in a scope that is cancelled already because of `reason`, and returns what it returns. */
+/** Runs `fn` in a scope that `reason` has cancelled, and returns its result. */
 export async function inCancelledScope<T>(
   fn: () => T | Promise<T>,
   reason: unknown = new Error("Cancelled by the test"),
@@ -69,7 +69,7 @@ export async function inCancelledScope<T>(
   return result.value;
 }
 
-/** Collects garbage now, by whatever the runtime has for it. */
+/** Collects garbage now, on any runtime. */
 export function collectGarbage(): void {
   const { Bun } = globalThis as { Bun?: { gc(now: boolean): void } };
   if (Bun !== undefined) return Bun.gc(true);
@@ -77,7 +77,7 @@ export function collectGarbage(): void {
   runInNewContext("globalThis.gc")();
 }
 
-/** Calls `fn` with a folder, which is removed afterwards. */
+/** Calls `fn` with a temporary folder, and removes it afterwards. */
 export async function withFolder<T>(fn: (folder: string) => T | Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "sluice-"));
   try {

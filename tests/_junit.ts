@@ -1,13 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The JUnit report, which all three test runners write: the one form of result that they share. */
+/** JUnit reports: the only format that all three test runners can write. */
 
-/** How one test ended. Cancelled, timed out and errored are all "failed". */
+/** The outcome of a test. Cancelled, timed out and errored tests have failed. */
 export type Outcome = "passed" | "failed" | "skipped";
 
-/** One test of a report. */
+/** A test in a report. */
 export interface Case {
-  /** The name given to `test()`. */
+  /** The name passed to `test()`. */
   name: string;
   /** How it ended. */
   outcome: Outcome;
@@ -15,7 +15,7 @@ export interface Case {
 
 const caseTag = /<testcase((?:\s+[\w:.-]+="[^"]*")*)\s*(?:\/>|>([\s\S]*?)<\/testcase>)/g;
 
-/** The tests in a report, in order; `undefined` when the text is not a whole report. */
+/** Returns the tests of a report in order, or `undefined` if the text is not a complete report. */
 export function parseJunit(xml: string): Case[] | undefined {
   if (!/<\/testsuites>|<testsuites[^<>]*\/>/.test(xml)) return undefined;
   return Array.from(xml.matchAll(caseTag), ([, attributes, body = ""]) => {
@@ -29,7 +29,7 @@ function outcomeOf(body: string): Outcome {
   return /<skipped\b/.test(body) ? "skipped" : "passed";
 }
 
-/** Undoes the escapes, as often as they were done: Node escapes a quotation mark twice. */
+/** Undoes escapes, however nested: Node escapes a quotation mark twice. */
 function unescape(text: string): string {
   const once = text.replace(/&(?:lt|gt|quot|apos|amp|#(?:\d+|x[\da-f]+));/gi, decodeEntity);
   return once === text ? once : unescape(once);

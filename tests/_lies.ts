@@ -1,12 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Arguments that lie: what a program can pass without types, to find out what becomes of it. */
+/** Invalid and hostile arguments, which a program without types can pass. */
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 
-/** What a lie throws when it is asked. */
+/** Thrown by a hostile argument when it is used. */
 export class Lie extends Error {}
 
-/** A function that throws a lie. */
+/** Throws a {@linkcode Lie}. */
 export function refuse(): never {
   throw new Lie("Cannot be asked");
 }
@@ -27,22 +27,25 @@ const traps: readonly string[] = [
   "setPrototypeOf",
 ];
 
-/** A function that is no lie. */
+/** A valid function. */
 export const one = (): number => 1;
 
-/** A proxy that throws whatever it is asked. */
+/** Returns a proxy that throws a {@linkcode Lie} on every access. */
 export function refusing<T extends object>(target: T): T {
   return new Proxy(target, Object.fromEntries(traps.map((trap) => [trap, refuse])) as ProxyHandler<T>);
 }
 
-/** A proxy that nothing can be asked of any more. */
+/** Returns a revoked proxy. */
 export function revoked(target: object): object {
   const { proxy, revoke } = Proxy.revocable(target, {});
   revoke();
   return proxy;
 }
 
-/** Values that are no function, no object with any of the members of ours, and no useful number. */
+/**
+ * Values that are neither functions, nor objects with any member of the library's, nor valid
+ * numbers.
+ */
 export const strangers: readonly (readonly [name: string, value: unknown])[] = [
   ["null", null],
   ["true", true],
@@ -68,28 +71,28 @@ export const strangers: readonly (readonly [name: string, value: unknown])[] = [
   ["a huge text", "x\n\u001b".repeat(300_000)],
 ];
 
-/** The strangers but for some. */
+/** Returns the strangers except those named. */
 export function strangersBut(...names: readonly string[]): readonly (readonly [name: string, value: unknown])[] {
   for (const name of names) assert(strangers.some(([each]) => each === name), name);
   return strangers.filter(([name]) => !names.includes(name));
 }
 
-/** Whether each value is one that options can be. */
+/** Names of the strangers that are valid options. */
 export const optionsLike: readonly string[] = strangers.filter(([, value]) =>
   typeof value === "object" && value !== null
 ).map(([name]) => name);
 
-/** What options cannot be, nor a text, a whole number, a number. */
+/** Strangers that are not valid options, and those that are not strings, integers or numbers. */
 export const noOptions: typeof strangers = strangersBut(...optionsLike);
 export const noText: typeof strangers = strangersBut("a text", "a huge text");
 export const noWhole: typeof strangers = strangersBut("a number");
 export const noNumber: typeof strangers = strangersBut("a number", "1.5", "2 ** 53");
 
-/** What engines say of an argument that was not checked. */
+/** Messages of engines for arguments that were not checked. */
 const raw =
   /^Cannot (read p|destructure|convert|perform|mix)|undefined is not an object|is not a (function \(|constructor)|[Ii]llegal invocation|incompatible|evaluating|Symbol\.iterator|Value of "this"|ERR_/;
 
-/** Checks that an error names the value and the rule in our own words, in a few. */
+/** Asserts that an error is one of the library's, short, with the value and the rule. */
 export function assertOurs(error: unknown): asserts error is Error {
   assertInstanceOf(error, Error);
   const ours = [TypeError, RangeError, SyntaxError].some((type) => error instanceof type);
@@ -99,7 +102,9 @@ export function assertOurs(error: unknown): asserts error is Error {
   assert(error.message.length < 500 && !/\p{Cc}/u.test(error.message), error.message.slice(0, 600));
 }
 
-/** Calls an asynchronous function, which must not throw at once, and returns what it rejects with. */
+/**
+ * Calls an asynchronous function, which must not throw synchronously, and returns its rejection.
+ */
 export async function refusalOf(call: () => unknown): Promise<unknown> {
   let result: unknown;
   try {
@@ -122,7 +127,7 @@ export async function refusalOf(call: () => unknown): Promise<unknown> {
   }
 }
 
-/** Calls a function, and returns what it throws. */
+/** Returns the error that a function throws. */
 export function thrownBy(call: () => unknown): unknown {
   try {
     return new Error(`Expected a throw: it gave ${String(call())}`);
@@ -132,7 +137,7 @@ export function thrownBy(call: () => unknown): unknown {
 }
 
 /**
- * Options that tell how often each was read, and lie when asked again: then each is a symbol, which fits nothing.
+ * Returns options that count their reads. A second read returns a symbol, which is never valid.
  */
 export function readOnce<T extends object>(options: T): { options: T; reads: () => Record<string, number> } {
   const reads: Record<string, number> = Object.create(null);
@@ -149,12 +154,12 @@ export function readOnce<T extends object>(options: T): { options: T; reads: () 
   return { options: lying as T, reads: () => ({ ...reads }) };
 }
 
-/** Checks that each of the options was read, and once. */
+/** Asserts that each option was read exactly once. */
 export function assertReadOnce(options: object, reads: Record<string, number>): void {
   assertEquals(reads, Object.fromEntries(Object.keys(options).map((key) => [key, 1])));
 }
 
-/** Options whose getter `key` throws. */
+/** Returns options whose getter `key` throws. */
 export function throwingAt(options: object, key: string): object {
   const lying = { ...options };
   Object.defineProperty(lying, key, { enumerable: true, get: refuse });

@@ -1,6 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The packed npm tarball, tried as a user has it: on Node 20, which runs no TypeScript, on Node 24 and on Bun. */
+/**
+ * Tests the packed npm tarball as a user gets it: on Node 20, which runs no TypeScript, on Node 24
+ * and on Bun.
+ */
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,16 +14,18 @@ import type { SuiteOptions, Tally } from "./_suite.ts";
 
 const name = "tests/packed.mjs";
 
-/** The most that `import "@sluice/io"` may cost on Node beyond the runtime's own modules, in ms of processor time. */
+/**
+ * Limit of the CPU time of `import "@sluice/io"` on Node, in ms, without the runtime's own modules.
+ */
 const importLimit = 30;
 
-/** A runtime that the tarball is for. */
+/** A runtime that the tarball supports. */
 interface Target {
   readonly name: string;
   readonly program: string;
 }
 
-/** Packs the library with `deno`, installs the tarball in an empty folder, and tries it there. */
+/** Packs the library with `deno`, installs the tarball in an empty folder, and tests it there. */
 export async function runPacked(deno: string, options: SuiteOptions): Promise<Tally> {
   const folder = mkdtempSync(join(tmpdir(), "sluice-packed-"));
   const others = allRuntimes(deno).filter((runtime) => runtime.name !== "deno").reverse();
@@ -47,7 +52,7 @@ export async function runPacked(deno: string, options: SuiteOptions): Promise<Ta
   }
 }
 
-/** The result of the first command that fails. */
+/** Returns the first command that fails. */
 async function install(deno: string, folder: string, limit: number): Promise<ChildResult | undefined> {
   const tarball = join(folder, "sluice.tgz");
   const installed = join(folder, "node_modules/@sluice/io");
@@ -64,7 +69,7 @@ async function install(deno: string, folder: string, limit: number): Promise<Chi
   return undefined;
 }
 
-/** Runs `packed.mjs`, which has the clients that it tries from `root`. */
+/** Runs `packed.mjs`, which imports its test clients from `root`. */
 async function runChecks({ name: runtime, program }: Target, folder: string, options: SuiteOptions): Promise<Tally> {
   const { limit, print } = options;
   const child = await runChild([program, "packed.mjs", root], { limit, cwd: folder });
@@ -81,7 +86,7 @@ async function runChecks({ name: runtime, program }: Target, folder: string, opt
   return { passed, failed };
 }
 
-/** Whether `import "@sluice/io"` is fast enough. */
+/** Checks that `import "@sluice/io"` is fast enough. */
 async function checkImportTime({ name: runtime, program }: Target, folder: string, { print }: SuiteOptions) {
   const { ownMs, allMs } = await measureImport(program, folder, ".", importLimit);
   const good = ownMs <= importLimit;

@@ -1,26 +1,28 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The three runtimes: where each is, and how it runs a test file. None is looked up on the PATH. */
+/** The three runtimes: their paths, and how to run a test file. None is looked up on the PATH. */
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
 /** A runtime that runs test files. */
 export interface Runtime {
-  /** As it is printed. */
+  /** The name to print. */
   readonly name: string;
-  /** The path of its program. */
+  /** The path of the executable. */
   readonly program: string;
-  /** The command that runs the test file at `path` and writes a JUnit report to `report`. */
+  /**
+   * Returns the command that runs the test file at `path` and writes a JUnit report to `report`.
+   */
   testCommand(path: string, report: string): string[];
-  /** The command that runs the program at `path`. */
+  /** Returns the command that runs the program at `path`. */
   runCommand(path: string): string[];
 }
 
 /** The repository's root. */
 export const root: string = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Every runtime that the library supports. `npm install` brings all but Deno, whose path the caller knows. */
+/** Returns the supported runtimes. `npm install` installs all but Deno, whose path is passed. */
 export function allRuntimes(deno: string): Runtime[] {
   const bunArch = process.arch === "arm64" ? "aarch64" : process.arch;
   return [
@@ -30,12 +32,12 @@ export function allRuntimes(deno: string): Runtime[] {
   ];
 }
 
-/** The path of Node 20, which runs the packed library only. */
+/** Returns the path of Node 20, which runs only the packed library. */
 export function oldNode(): string {
   return join(root, `node_modules/node-20-linux-${process.arch}/bin/node`);
 }
 
-/** The runtime that runs this very code. */
+/** Returns the runtime that runs this code. */
 export function thisRuntime(): Runtime {
   if (process.versions.deno !== undefined) return denoRuntime(process.execPath);
   if (process.versions.bun !== undefined) return bunRuntime(process.execPath);

@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * A second copy of the library in this process: its sources in another folder. A query after the name of a module would
- * not do, as the modules that it imports would be those of the first copy.
+ * A second copy of the library in this process, loaded from a copy of its sources. A query in the
+ * module's URL would not do, as it does not apply to the modules that it imports.
  */
 import { cp, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -26,7 +26,7 @@ const entryPoints = [
   "net/tls/mod.ts",
 ];
 
-/** Loads the second copy, and leaves no file behind. */
+/** Loads the second copy, and removes its files. */
 export async function loadSecondCopy(): Promise<Library> {
   const folder = await mkdtemp(join(await realpath(tmpdir()), "sluice-copy-"));
   try {

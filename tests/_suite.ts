@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Runs test files on the runtimes, one child for each pair, and compares what the runtimes say. */
+/** Runs test files on the runtimes, each in a child, and compares the results of the runtimes. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import process from "node:process";
@@ -9,7 +9,10 @@ import { type ChildResult, runChild } from "./_child.ts";
 import { type Case, type Outcome, parseJunit } from "./_junit.ts";
 import type { Runtime } from "./_runtimes.ts";
 
-/** How many tests passed and failed. What fails outside a test, a hanging file say, counts as one failed test. */
+/**
+ * Counts of passed and failed tests. A failure outside a test, such as a hanging file, counts as
+ * one.
+ */
 export interface Tally {
   /** Tests that passed. */
   passed: number;
@@ -17,26 +20,26 @@ export interface Tally {
   failed: number;
 }
 
-/** What a suite does with its time and its lines. */
+/** Options of a suite. */
 export interface SuiteOptions {
-  /** The folder that `files` are relative to, and the children's working folder. */
+  /** The folder of `files`, and the working folder of children. */
   root: string;
-  /** Milliseconds of wall-clock time for one file on one runtime. */
+  /** Time limit of one file on one runtime, in milliseconds. */
   limit: number;
-  /** Takes each line, or block of lines, that is for the person who waits. */
+  /** Prints a line or several for the user. */
   print(text: string): void;
 }
 
-/** What one runtime said about a file. */
+/** The report of one runtime on a file. */
 interface Report {
   runtime: string;
   cases: Case[];
 }
 
-/** A piece of work that reports itself when it is done. */
+/** A job that prints its own report. */
 export type Job = () => Promise<Tally>;
 
-/** Runs `jobs` in order, at most `atOnce` at a time, and adds up what they say. */
+/** Runs `jobs` in order, at most `atOnce` at a time, and adds up their tallies. */
 export async function runJobs(jobs: readonly Job[], atOnce: number): Promise<Tally> {
   const queue = jobs.values();
   const total: Tally = { passed: 0, failed: 0 };
@@ -51,7 +54,7 @@ export async function runJobs(jobs: readonly Job[], atOnce: number): Promise<Tal
   return total;
 }
 
-/** One test file on every runtime. */
+/** Test files, each run on every runtime. */
 export class Suite {
   readonly #options: SuiteOptions;
   readonly #reports: string;
@@ -63,7 +66,7 @@ export class Suite {
     this.#reports = mkdtempSync(join(tmpdir(), "sluice-tests-"));
   }
 
-  /** The jobs for `files` on `runtimes`. A runtime that is not there is one failure. */
+  /** Returns the jobs for `files` on `runtimes`. A missing runtime counts as one failure. */
   jobs(files: readonly string[], runtimes: readonly Runtime[]): Job[] {
     const present = runtimes.filter((runtime) => existsSync(runtime.program));
     const absent = runtimes.filter((runtime) => !present.includes(runtime));
@@ -73,7 +76,7 @@ export class Suite {
     ];
   }
 
-  /** Removes the reports, and gives one line for every test that was skipped. */
+  /** Removes the reports, and returns one line for each skipped test. */
   finish(): string[] {
     rmSync(this.#reports, { recursive: true, force: true });
     return [...this.#skips].sort();
@@ -121,12 +124,12 @@ export class Suite {
   }
 }
 
-/** The end of a run: what was skipped, then the line that says it all. */
+/** Returns the last lines of a run: the skipped tests, then the summary. */
 export function summarize({ passed, failed }: Tally, skips: readonly string[]): string {
   return [...skips, `${passed} passed, ${failed} failed`].join("\n");
 }
 
-/** Why a file fails although none of its tests may have. */
+/** Returns why a file fails even if all its tests passed. */
 function describeProblem(child: ChildResult, cases: Case[] | undefined, limit: number): string | undefined {
   if (child.spawnError !== undefined) return `did not start: ${child.spawnError.message}`;
   if (child.timedOut) return `killed: still running after ${limit / 1000} s`;
@@ -137,7 +140,7 @@ function describeProblem(child: ChildResult, cases: Case[] | undefined, limit: n
   return silent === undefined ? undefined : `skipped for no stated need: ${silent.name}`;
 }
 
-/** The first test that is registered, or skipped, on some runtimes only. */
+/** Returns the first test that only some runtimes register, or skip. */
 function describeDifference(reports: readonly Report[]): string | undefined {
   const count = ({ cases }: Report, line: string) => cases.filter((other) => describeCase(other) === line).length;
   const lines = new Set(reports.flatMap(({ cases }) => cases.map(describeCase)));

@@ -1,10 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * The one way to write a test: a flat {@linkcode test} that passes only when its body does and when nothing is left
- * behind. The same file runs under `deno test`, `bun test` and `node --test`, with the same count.
+ * Defines tests: a flat {@linkcode test} that passes only if its body succeeds and leaves nothing
+ * open. The same file runs under `deno test`, `bun test` and `node --test`, with the same count.
  *
- * The check is part of the test and not a hook, because Deno drops what a hook of `node:test` throws.
+ * The check is part of the test, because Deno ignores errors of `node:test` hooks.
  */
 import process from "node:process";
 import { test as nodeTest } from "node:test";
@@ -14,43 +14,46 @@ import { missingTools } from "./_tools.ts";
 /** Options for {@linkcode test}. */
 export interface TestOptions {
   /**
-   * Foreign programs that the test needs, as `["curl"]`. When one is not on the PATH the test is skipped, and the runner
-   * says so by name; with `SLUICE_PEERS=all` it fails.
+   * Foreign programs that the test needs, such as `["curl"]`. If one is not on the PATH, the test
+   * is skipped, and the runner names it; with `SLUICE_PEERS=all` it fails.
    *
    * @default {[]}
    */
   peers?: readonly string[] | undefined;
   /**
-   * Milliseconds after which the test fails, though its body still runs.
+   * Milliseconds after which the test fails, even if its body still runs.
    *
    * @default {120_000}
    */
   timeout?: number | undefined;
 }
 
-const defaultTimeout = 120_000; // nothing takes so long, on a busy machine neither
+const defaultTimeout = 120_000; // no test takes so long, even on a busy machine
 
-/** What is still on its way out after a body (the `close` event of a socket, say) has 170 turns, about 2 s. */
+/**
+ * Grace period after a body, for events in progress such as a socket's `close`: 170 turns, about 2
+ * s.
+ */
 const quickTurns = 10;
 const slowTurns = 160;
 const slowTurnMs = 12;
 
-/** An error that nobody handled is known only after a turn of the event loop, so every test waits for these. */
+/** Turns that every test waits: unhandled rejections are reported only after a turn. */
 const leastTurns = 2;
 
-/** Taken before any test can put a mock in their place. */
+/** Captured before a test can mock them. */
 const { setImmediate, setTimeout, clearTimeout } = globalThis;
 
-/** What earlier tests of this file left open and failed for; later tests are not blamed for it. */
+/** Leaks for which earlier tests of this file have failed, so that later ones do not. */
 const blamed: OpenCounts = { fibers: 0, operations: 0, timers: 0, sockets: 0, listeners: 0 };
 
 /**
- * Registers a test. It fails when `body` throws, when an error went unhandled meanwhile, and when a fiber, operation,
- * timer, socket or listener of the library is still open at the end.
+ * Registers a test. It fails if `body` throws, if there is an unhandled rejection, or if a fiber,
+ * operation, timer, socket or listener of the library is still open at the end.
  *
  * @param name The symbol, then the behaviour: `copy() stops at the end of the source`.
- * @param body What is tested. A promise that it returns is awaited.
- * @param options The test's needs.
+ * @param body The test. A promise that it returns is awaited.
+ * @param options Its needs.
  */
 export function test(name: string, body: () => unknown, options: TestOptions = {}): void {
   const timeout = options.timeout ?? defaultTimeout;
@@ -60,7 +63,7 @@ export function test(name: string, body: () => unknown, options: TestOptions = {
     nodeTest(`${name} [needs ${needs}]`, { skip: true }, () => {});
     return;
   }
-  // The outer limit is never reached: it only stops `bun test` from applying its own, which is shorter.
+  // An outer limit that is never reached: it replaces the shorter default of `bun test`.
   nodeTest(name, { timeout: timeout + 60_000 }, async () => {
     if (missing.length > 0) throw new Error(`Cannot run the test: the PATH has no ${needs}`);
     await runChecked(body, timeout);
@@ -110,14 +113,14 @@ async function settle(): Promise<void> {
   }
 }
 
-/** The counts that are wrong at the end of a test, as text. */
+/** Describes the counts that are wrong at the end of a test. */
 function describeLeak(): string | undefined {
   const counts = openCounts();
   const wrong = kinds(counts).filter((kind) => !isBlamed(counts, kind));
   return wrong.length === 0 ? undefined : wrong.map((kind) => `${kind}: ${counts[kind]}`).join(", ");
 }
 
-/** An earlier leak may have closed since, so that the next one of its kind is news again. */
+/** Forgets earlier leaks that have closed since, so that new ones are reported. */
 function forgetWhatClosed(): void {
   const counts = openCounts();
   for (const kind of kinds(counts)) {
@@ -125,7 +128,7 @@ function forgetWhatClosed(): void {
   }
 }
 
-/** Whether the count is zero, or between zero and what an earlier test has failed for. */
+/** Reports whether an earlier test has already failed for this count. */
 function isBlamed(counts: OpenCounts, kind: keyof OpenCounts): boolean {
   return counts[kind] >= Math.min(0, blamed[kind]) && counts[kind] <= Math.max(0, blamed[kind]);
 }

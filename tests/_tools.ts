@@ -5,12 +5,12 @@ import { accessSync, constants, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 
-/** Where Debian keeps the programs of PostgreSQL, a folder for each version. */
+/** Debian's folder for the programs of PostgreSQL, with a folder for each version. */
 const postgresFolder = "/usr/lib/postgresql";
 
 /**
- * The path of the program `name`: what the variable `SLUICE_NAME` says, else what the PATH or PostgreSQL's own folder
- * has, else `undefined`.
+ * Returns the path of the program `name`: the variable `SLUICE_NAME`, or else the program on the
+ * PATH or in PostgreSQL's folder, or else `undefined`.
  */
 export function findTool(name: string): string | undefined {
   const told = process.env[`SLUICE_${name.toUpperCase()}`];
@@ -19,7 +19,7 @@ export function findTool(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
-/** Those of `names` that the PATH does not have. */
+/** Returns those of `names` that are not on the PATH. */
 export function missingTools(names: readonly string[]): string[] {
   return names.filter((name) => findTool(name) === undefined);
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { root } from "./_runtimes.ts";
 import { test } from "./_test.ts";
 
-/** `exports.json` is written by `deno run -A tools/exports.ts --write`, which also watches over the types. */
+/** Written by `deno run -A tools/exports.ts --write`, which also checks the types. */
 const pinned: Record<string, { values: string[] }> = readJson("tests/exports.json");
 const denoJson = readJson("deno.json");
 const packageJson = readJson("package.json");

@@ -10,7 +10,7 @@ import { root } from "./_runtimes.ts";
 import { test } from "./_test.ts";
 import { findTool } from "./_tools.ts";
 
-/** The part of what `deno lint --json` prints that matters here. */
+/** The relevant part of the output of `deno lint --json`. */
 interface Report {
   diagnostics: { code: string; filename: string; range: { start: { line: number; col: number } }; message: string }[];
   errors: unknown[];
@@ -44,7 +44,7 @@ test("deno lint demands the licence", async () => {
 }, needs);
 
 test("deno lint counts lines of code", async () => {
-  const code = "f(\n  `a\n\n`);\n".repeat(75); // 4 lines each, the blank one being part of a text
+  const code = "f(\n  `a\n\n`);\n".repeat(75); // 4 lines each, one of them a blank line in a string
   const other = "// comment\n\n/**\n * @param x y\n */\n".repeat(200);
   await assertRules({ "flow/a.ts": other + code, "tests/b.ts": code + code });
   await assertRules({ "flow/a.ts": `${code}g();` }, "flow/a.ts:1: 301 lines of code: at most 300");
@@ -229,13 +229,13 @@ test("deno lint reports defaults of options that users may leave out", async () 
   );
 }, needs);
 
-/** Lints `files`, each below the licence, so that its own first line is line 2. */
+/** Lints `files`, each with the licence prepended, so that its own first line is line 2. */
 async function assertRules(files: Record<string, string>, ...expected: string[]): Promise<void> {
   const entries = Object.entries(files).map(([path, text]) => [path, `${header}${text}\n`]);
   assertEquals(await lint(Object.fromEntries(entries)), expected);
 }
 
-/** What `deno lint` reports of `files`, in a repository of their own that has our rules only. */
+/** Returns the reports of `deno lint` for `files`, in a repository that has only our rules. */
 async function lint(files: Record<string, string>): Promise<string[]> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "sluice-lint-")));
   try {

@@ -56,7 +56,7 @@ test("checkLinks() reports what neither the package nor the repository has", () 
   });
 });
 
-/** Calls `fn` with the folders of a package and of its repository, which have these files. */
+/** Calls `fn` with the folders of a package and of its repository, which contain these files. */
 function withFolders(
   repository: readonly string[],
   packaged: readonly string[],

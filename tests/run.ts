@@ -6,10 +6,10 @@
  *
  *     deno run -A tests/run.ts [--unit] [--runtime=deno|bun|node] [part of a file name …]
  *
- * `--unit` leaves out the folders whose tests need root, foreign programs or much time, and runs
- * the others on Deno unless a runtime is named. With arguments it runs only what they name, and not
- * the packed library. The last line is `N passed, N failed`. `SLUICE_TEST_LIMIT` is the time in
- * milliseconds that a file has on a runtime, after which it is killed.
+ * `--unit` skips folders whose tests need root, foreign programs or much time, and runs the others
+ * on Deno unless a runtime is named. With arguments it runs only the matching files, and not the
+ * packed library. The last line is `N passed, N failed`. `SLUICE_TEST_LIMIT` is the time limit of
+ * one file on one runtime, in milliseconds.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ import { type Job, runJobs, Suite, type SuiteOptions, summarize } from "./_suite
 
 const atOnce = 2;
 
-/** What is not for everyday work: these tests need root, foreign programs or a lot of time. */
+/** Tests that need root, foreign programs or much time. */
 const heavy = /^tests\/(bench|examples|runtime)\//;
 
 async function main(args: readonly string[]): Promise<number> {
@@ -47,7 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
   const suite = new Suite(options);
   const jobs: Job[] = [() => checkTypes(deno, files, options), ...suite.jobs(files, runtimes)];
   const tally = await runJobs(jobs, atOnce);
-  if (args.length === 0) { // alone, because it measures
+  if (args.length === 0) { // alone, because it measures time
     const packed = await runPacked(deno, options);
     tally.passed += packed.passed;
     tally.failed += packed.failed;
@@ -63,7 +63,7 @@ function findTests(): string[] {
     .sort();
 }
 
-/** Once for all files, so that no child has to. */
+/** Checks types once for all files, so that no child has to. */
 async function checkTypes(deno: string, files: readonly string[], options: SuiteOptions): ReturnType<Job> {
   const child = await runChild([deno, "check", "--quiet", ...files], { limit: options.limit, cwd: root });
   const good = child.code === 0;

@@ -152,7 +152,7 @@ test("parseJunit() reads what each runner writes", () => {
   assertEquals(parseJunit(xml.slice(0, -1)), undefined);
 });
 
-/** The deliberately bad tests, on the runtime that runs this file. */
+/** Runs the failing tests of the fixture on the current runtime. */
 async function runFixture(
   file: string,
   env: Record<string, string | undefined>,
@@ -180,7 +180,7 @@ async function runSuite(
   return { tally, lines, skips: suite.finish() };
 }
 
-/** A runtime that writes the given reports, then does what `script` says. */
+/** Returns a runtime that writes the given reports and then runs `script`. */
 function fake(name: string, reports: Record<string, string>, script = "exit 0"): Runtime {
   const write = (path: string, to: string) => `cat > '${to}' <<'END'\n${reports[path.split("/").pop() ?? ""]}\nEND\n`;
   return { ...shell(name, ""), testCommand: (path, to) => ["/bin/sh", "-c", write(path, to) + script] };
@@ -195,7 +195,7 @@ function report(names: string[], inner = ""): string {
   return `<testsuites>${names.map((name) => `<testcase name="${name}">${inner}</testcase>`).join("")}</testsuites>`;
 }
 
-/** Whether the process ends within some seconds; a zombie has ended. */
+/** Waits some seconds for the process to end; a zombie counts as ended. */
 async function isGone(pid: string): Promise<boolean> {
   for (let turn = 0; turn < 2000; turn++) {
     const status = `/proc/${pid}/stat`;

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Every number of milliseconds that the library takes: a runtime's own timer would ring at once for a long one. */
+/** Every duration that the library accepts: a runtime's timer fires at once if it is too long. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Duplex, PassThrough } from "node:stream";
 import { all, awaitCancel, first, hostAddress, interruptible, pipe, retry, run, runServer } from "../mod.ts";
@@ -14,7 +14,7 @@ import { clientOptions, serverOptions } from "./net/tls/_helpers.ts";
 const longTimes = [2 ** 31 - 1, 2 ** 31, 2 ** 32 + 5, 1e15, Number.MAX_SAFE_INTEGER, Infinity];
 const noTimes = [NaN, -1, -Infinity];
 
-/** Runs `fn` until a timer of 3 ms has rung that was set after it began, and returns whether it went on until then. */
+/** Reports whether `fn` still runs when a timer of 3 ms, set after its start, has fired. */
 function outlastsTimers(fn: (clock: Clock) => unknown): Promise<boolean> {
   return run(({ clock }) =>
     first(async () => {

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What a hostile text comes to in messages, contexts, dumps and warnings: little, on one line. */
+/** Hostile text in messages, contexts, dumps and warnings is cut to one short line. */
 import { assert, assertEquals } from "@std/assert";
 import * as io from "../../mod.ts";
 import * as node from "../../flow/node/mod.ts";
@@ -13,7 +13,7 @@ import { clientOptions, serverOptions } from "../net/tls/_helpers.ts";
 const unit = "\n\x1b[31mFAKE\0\x85\u202e\u2028\ud800é,\"'";
 const hostile = unit.repeat(1_000_000 / unit.length);
 
-/** The longest message that there may be. */
+/** The length limit of a message. */
 const longest = 1000;
 
 // deno-lint-ignore no-control-regex
@@ -26,14 +26,14 @@ function checkText(what: string, text: unknown): void {
   assert(!raw.test(text), `${what}: ${JSON.stringify(text)}`);
 }
 
-/** Checks what a call threw, if it did. */
+/** Checks the error of a call, if any. */
 function checkError(what: string, error: unknown): void {
   if (!(error instanceof Error)) return;
   checkText(what, error.message);
   if (error instanceof io.NetError) error.context.forEach((step) => checkText(what, step));
 }
 
-/** Calls a function and checks what it throws, now or later. */
+/** Calls a function, and checks its error or rejection. */
 async function attempt(what: string, fn: () => unknown): Promise<void> {
   try {
     const result = await fn();
@@ -46,10 +46,10 @@ async function attempt(what: string, fn: () => unknown): Promise<void> {
   }
 }
 
-/** What makes an error with the very message that its caller passes, or returns an error of its caller. */
+/** Functions that use the caller's message verbatim, or return the caller's error. */
 const verbatim = new Set(["EndOfFlow", "ParseError", "addContext"]);
 
-/** Values that are or have the hostile text. */
+/** Values that are or contain the hostile text. */
 const values: readonly unknown[] = [
   hostile,
   [hostile],
@@ -60,7 +60,7 @@ const values: readonly unknown[] = [
   new Error(hostile),
 ];
 
-/** Functions that end for no argument, or take over the process. */
+/** Functions that never end, or that take over the process. */
 const skipped = new Set(["run", "awaitCancel", "checkFlow", "checkNet", "yieldNow"]);
 
 const modules: [name: string, module: Record<string, unknown>][] = [
@@ -88,7 +88,7 @@ for (const [name, module] of modules) {
   }
 }
 
-/** Checks that some options say little when one has a hostile value. */
+/** Checks the error for each option with a hostile value. */
 async function walk(names: readonly string[], use: (options: never) => unknown): Promise<void> {
   for (const name of names) {
     for (const bad of values) await attempt(name, () => use({ [name]: bad } as never));

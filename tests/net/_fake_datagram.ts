@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** A datagram socket whose system is the test. */
+/** A datagram socket whose system is simulated by the test. */
 import {
   type Datagram,
   type DatagramAddress,
@@ -17,17 +17,17 @@ import { bytesOf, textOf } from "../_helpers.ts";
 import { fakeNet, type FakeProvider, FakeSettings } from "./_fake_provider.ts";
 import { called } from "./_helpers.ts";
 
-/** Who sends to a fake socket. */
+/** The sender of datagrams to a fake socket. */
 export const peer: UdpAddress = udp("10.0.0.2", 53);
 
-/** A datagram socket that does only what a test tells it to. */
+/** A datagram socket that is controlled by a test. */
 export class FakeDatagram implements ProviderDatagram {
   local: DatagramAddress = udp("10.0.0.1", 40_000);
   dropped = 0;
   closes = 0;
-  /** How many datagrams `send` takes; then it takes none. */
+  /** The number of datagrams that `send` still accepts. */
   room = Infinity;
-  /** What was given to the system, as text, and what tells how it ended. */
+  /** Datagrams passed to the system, as text, each with its callback. */
   readonly given: { text: string; to: UdpAddress | undefined; done: (error?: unknown) => void }[] = [];
   readonly settings: FakeSettings = new FakeSettings();
   readonly #arrived: Datagram[] = [];
@@ -69,19 +69,19 @@ export class FakeDatagram implements ProviderDatagram {
     queueMicrotask(() => this.#events?.closed());
   }
 
-  /** A datagram arrives. */
+  /** Simulates the arrival of a datagram. */
   arrive(content: string, from: DatagramAddress = peer): void {
     this.#arrived.push({ data: bytesOf(content), from });
     this.#events?.receivable();
   }
 
-  /** The system reports something about the socket. */
+  /** Simulates an error that the system reports about the socket. */
   report(error: unknown): void {
     this.#error = error;
     this.#events?.receivable();
   }
 
-  /** There is room for so many more. */
+  /** Accepts `count` more datagrams. */
   makeRoom(count: number): void {
     this.room = count;
     this.#events?.sendable();
@@ -94,7 +94,7 @@ export class FakeDatagram implements ProviderDatagram {
   }
 }
 
-/** A datagram socket over a fake one. */
+/** Opens a datagram socket over a fake one. */
 export async function fakeDatagramSocket(
   sw: Switch,
   options: DatagramOptions = {},

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** A network in memory that does only what a test tells it to. */
+/** An in-memory network that is controlled by a test. */
 import {
   type Attempt,
   createNet,
@@ -34,17 +34,17 @@ import {
 import { mockClock } from "../../net/testing/mod.ts";
 import { called } from "./_helpers.ts";
 
-/** Both ends of what is fake. */
+/** The addresses of both ends of a fake connection. */
 export const clientAddress: TcpAddress = tcp("10.0.0.1", 40_000);
 export const serverAddress: TcpAddress = tcp("10.0.0.2", 80);
 
 /** The options of a fake socket. */
 export class FakeSettings {
-  /** What was set, in order, as text. */
+  /** Calls that set options, in order, as text. */
   readonly calls: string[] = [];
-  /** What the system says by itself. */
+  /** Values that the system reports. */
   readonly known: Map<SocketOptionName, SocketOptionValue> = new Map();
-  /** What setting throws. */
+  /** The error that setting an option throws. */
   error: unknown;
 
   set(name: SocketOptionName, value: SocketOptionValue): void {
@@ -55,23 +55,23 @@ export class FakeSettings {
   }
 }
 
-/** One end of a connection whose system is the test. */
+/** One end of a connection whose system is simulated by the test. */
 export class FakeStream implements ProviderStream {
   local: StreamAddress = clientAddress;
   peer: StreamAddress = serverAddress;
-  /** How many bytes one write takes. */
+  /** The most bytes that one write accepts. */
   takes = Infinity;
-  /** Whether what was taken stays queued until {@linkcode FakeStream.passOn}. */
+  /** Whether accepted bytes stay queued until {@linkcode FakeStream.passOn}. */
   holds = false;
-  /** What was taken, as text. */
+  /** The accepted bytes, as text. */
   taken = "";
   state: "open" | "closed" | "aborted" = "open";
   ended = false;
   dropping = false;
   queued = false;
-  /** Whether the other side ends too once it has been given our end. */
+  /** Whether the peer ends when it receives our end. */
   answersEnd = true;
-  /** Whether the system tells at once that it has closed the socket. */
+  /** Whether the system reports at once that it has closed the socket. */
   tellsClosed = true;
   attached = 0;
   readonly settings: FakeSettings = new FakeSettings();
@@ -85,7 +85,7 @@ export class FakeStream implements ProviderStream {
     if (peer !== undefined) this.peer = peer;
   }
 
-  /** As of a socket that breaks while something is queued before its end. */
+  /** Simulates a socket that breaks with bytes queued before its end. */
   get lost(): { readonly error: unknown } | undefined {
     return this.queued && this.ended && this.#error !== undefined ? { error: this.#error } : undefined;
   }
@@ -161,12 +161,12 @@ export class FakeStream implements ProviderStream {
     if (this.tellsClosed) queueMicrotask(() => this.tellClosed());
   }
 
-  /** The system has closed the socket. */
+  /** Simulates that the system has closed the socket. */
   tellClosed(): void {
     this.#events?.closed();
   }
 
-  /** The system has passed on what was queued. */
+  /** Simulates that the system has sent the queued bytes. */
   passOn(): void {
     this.queued = false;
     this.#events?.writable();
@@ -177,19 +177,19 @@ export class FakeStream implements ProviderStream {
     if (this.answersEnd && this.state === "open") this.arriveEnd();
   }
 
-  /** Bytes arrive. */
+  /** Simulates the arrival of bytes. */
   arrive(text: string): void {
     if (!this.dropping) this.#arrived.push(new TextEncoder().encode(text));
     this.#events?.readable();
   }
 
-  /** The end arrives. */
+  /** Simulates the peer's end. */
   arriveEnd(): void {
     this.#inputEnded = true;
     this.#events?.readable();
   }
 
-  /** The connection breaks. */
+  /** Breaks the connection. */
   break(error: unknown): void {
     this.#error = error;
     this.#events?.readable();
@@ -197,14 +197,14 @@ export class FakeStream implements ProviderStream {
   }
 }
 
-/** A listener whose system is the test. */
+/** A listener whose system is simulated by the test. */
 export class FakeListener implements ProviderListener {
   dropped = 0;
   closes = 0;
   readonly address: StreamAddress;
-  /** Connections that wait, and errors. */
+  /** Pending connections and errors. */
   readonly queue: (ProviderStream | { error: unknown })[] = [];
-  /** Whether it says that there is a connection while it gives one. */
+  /** Whether `accept` signals `acceptable` while it returns a connection. */
   tellsAgain = false;
   #events: ProviderListenerEvents | undefined;
 
@@ -228,27 +228,27 @@ export class FakeListener implements ProviderListener {
     return Promise.resolve();
   }
 
-  /** A connection comes in. */
+  /** Simulates an incoming connection. */
   arrive(stream: FakeStream = new FakeStream(this.address, clientAddress)): FakeStream {
     this.queue.push(stream);
     this.#events?.acceptable();
     return stream;
   }
 
-  /** Connections are reset because nobody took them in time. */
+  /** Simulates connections that are reset because the backlog is full. */
   overflow(count: number): void {
     this.dropped += count;
     this.#events?.overflowing();
   }
 
-  /** Accepting fails once. */
+  /** Makes one accept fail. */
   fail(error: unknown): void {
     this.queue.push({ error });
     this.#events?.acceptable();
   }
 }
 
-/** An attempt whose end the test decides. */
+/** An attempt that the test completes. */
 export class FakeAttempt<T> implements Attempt<T> {
   cancels = 0;
   readonly #result: PromiseWithResolvers<T> = Promise.withResolvers();
@@ -271,25 +271,25 @@ export class FakeAttempt<T> implements Attempt<T> {
   }
 }
 
-/** A provider that records each call and answers it as told. */
+/** A provider that records each call, and answers as the test says. */
 export class FakeProvider implements NetProvider {
   readonly features: ReadonlySet<NetFeature> = new Set<NetFeature>(["pullAccept", "acceptErrors"]);
   readonly clock: ReturnType<typeof mockClock> = mockClock();
-  /** What was asked of the system. */
+  /** The recorded calls. */
   readonly calls: string[] = [];
   readonly connects: FakeAttempt<ProviderStream>[] = [];
   readonly listens: FakeAttempt<ProviderListener>[] = [];
   readonly lookups: FakeAttempt<readonly IpAddress[]>[] = [];
   readonly nameLookups: FakeAttempt<readonly string[]>[] = [];
   readonly serviceLookups: FakeAttempt<readonly ServiceRecord[]>[] = [];
-  /** Tells of answers of the last lookup that come before the others. */
+  /** Reports early answers of the last lookup. */
   found: (ips: readonly IpAddress[]) => void = () => {};
-  /** Where the attempts in {@linkcode FakeProvider.connects} connect to. */
+  /** The targets of the attempts in {@linkcode FakeProvider.connects}. */
   readonly targets: string[] = [];
   readonly datagrams: FakeAttempt<ProviderDatagram>[] = [];
   listenOptions: ProviderListenOptions | undefined;
   datagramOptions: ProviderDatagramOptions | undefined;
-  /** The options that its sockets have. */
+  /** The options that its sockets support. */
   readonly socketOptions: Record<SocketKind, Set<SocketOptionName>> = {
     tcp: new Set(["TCP_NODELAY", "SO_KEEPALIVE", "IP_TOS", "IPV6_TCLASS"]),
     tcpListener: new Set(["TCP_NODELAY", "SO_KEEPALIVE", "IP_TOS", "IPV6_TCLASS", "IPV6_V6ONLY"]),
@@ -337,13 +337,13 @@ function added<T>(attempts: FakeAttempt<T>[]): FakeAttempt<T> {
   return attempt;
 }
 
-/** A network over a fake provider. */
+/** Creates a network over a fake provider. */
 export function fakeNet(): { net: Net; provider: FakeProvider; clock: FakeProvider["clock"] } {
   const provider = new FakeProvider();
   return { net: createNet(provider), provider, clock: provider.clock };
 }
 
-/** A socket over a fake connection. */
+/** Opens a socket over a fake connection. */
 export async function fakeSocket(
   sw: Switch,
   options: { linger?: number } = {},
@@ -356,7 +356,7 @@ export async function fakeSocket(
   return { socket: await connecting, stream, clock };
 }
 
-/** A listening socket over a fake one. */
+/** Opens a listening socket over a fake one. */
 export async function fakeListener(
   sw: Switch,
 ): Promise<{ listener: ListeningSocket; system: FakeListener; clock: FakeProvider["clock"] }> {

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What the tests of sockets share. */
+/** Helpers for the tests of sockets. */
 import { assertEquals, assertRejects } from "@std/assert";
 import process from "node:process";
 import { copy, formatAddress, type Net, NetError, type NetErrorCode, run, type StreamSocket } from "../../mod.ts";
@@ -8,17 +8,18 @@ import { type DatagramSocket, type ListeningSocket, Switch, tcp, type TcpAddress
 import { seededRandom } from "../../net/testing/_random.ts";
 import { textOf } from "../_helpers.ts";
 
-/** A port on loopback that the system chooses. */
+/** An ephemeral port on loopback. */
 export const anyPort: TcpAddress = tcp("127.0.0.1", 0);
 
-/** An address of loopback at which no other process is: the number of this one is in it. */
+/** A loopback address that no other process uses: it contains this process's number. */
 export const ownHost: string = `127.${64 + (process.pid >> 16)}.${process.pid >> 8 & 255}.${process.pid & 255}`;
 
 let ownPorts = 0;
 
 /**
- * A port of {@linkcode ownHost} on which nobody listens, nor will, but who is told it: another one each time, below those
- * that the system chooses. A port of the system's choice that is closed may be another process's a moment later.
+ * Returns a port of {@linkcode ownHost} that is unused until a test listens on it: a different one
+ * each time, below the ephemeral ports. An ephemeral port that was closed may be another process's
+ * a moment later.
  */
 export function ownPort(): number {
   return 10_000 + (process.pid * 8 + ownPorts++) % 22_000;
@@ -46,33 +47,33 @@ export function withSockets<T>(fn: (sockets: Connected, sw: Switch, net: Net) =>
   });
 }
 
-/** A promise, and what settles it. */
+/** A promise, and the function that resolves it. */
 export interface Signal<T = void> {
   promise: Promise<T>;
   resolve: (value: T) => void;
   reject: (error: unknown) => void;
 }
 
-/** Something to wait for. */
+/** Creates a {@linkcode Signal}. */
 export function signal<T = void>(): Signal<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   promise.catch(() => {});
   return { promise, resolve, reject };
 }
 
-/** Waits until `operation` rejects with a `NetError` of that code. */
+/** Waits until `operation` rejects with a `NetError` with the code `code`. */
 export async function assertNetError(operation: () => Promise<unknown>, code: NetErrorCode): Promise<NetError> {
   const error = await assertRejects(operation, NetError);
   assertEquals(error.code, code, String(error.cause));
   return error;
 }
 
-/** A switch that has ended. */
+/** Returns a switch that has ended. */
 export async function finishedSwitch(): Promise<Switch> {
   return await Switch.run((sw) => sw);
 }
 
-/** Lets microtasks run until `condition` holds. */
+/** Runs microtasks until `condition` holds. */
 export async function called(condition: () => boolean): Promise<void> {
   for (let i = 0; i < 1000; i++) {
     if (condition()) return;
@@ -81,12 +82,12 @@ export async function called(condition: () => boolean): Promise<void> {
   throw new Error("Condition did not come to hold within 1000 microtasks");
 }
 
-/** Lets microtasks run. */
+/** Runs microtasks. */
 export async function microtasks(count = 50): Promise<void> {
   for (let i = 0; i < count; i++) await Promise.resolve();
 }
 
-/** A flow that has only what a flow must have. */
+/** Returns a flow with only the required members. */
 export function bare(flow: TwoWay): TwoWay {
   return {
     read: (buffer) => flow.read(buffer),
@@ -95,25 +96,25 @@ export function bare(flow: TwoWay): TwoWay {
   };
 }
 
-/** Errors as the system makes them. */
+/** Errors like the system's. */
 export const refused: Error = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
 export const reset: Error = Object.assign(new Error("connect ECONNRESET"), { code: "ECONNRESET" });
 export const emfile: Error = Object.assign(new Error("accept EMFILE"), { code: "EMFILE" });
 
-/** Fails with what a server reports: for its `onError`. */
+/** An `onError` that fails the server with the reported error. */
 export const rethrow = (error: unknown): Promise<never> => Promise.reject(error);
 
-/** Sends back what comes. */
+/** Echoes all input. */
 export const echo = (flow: StreamSocket): Promise<number> => copy(flow, flow);
 
-/** The text of the next datagram, and who sent it. */
+/** Returns the text and the sender of the next datagram. */
 export async function nextDatagram(socket: DatagramSocket): Promise<string> {
   const buffer = new Uint8Array(2000);
   const { size, from } = await socket.recv(buffer);
   return `${textOf(buffer.subarray(0, size))} from ${formatAddress(from)}`;
 }
 
-/** Random whole numbers from 0 up to, but not including, `below`: the same for the same seed. */
+/** Returns a generator of random integers in [0, `below`), seeded. */
 export function generator(seed: number): (below: number) => number {
   const random = seededRandom(seed);
   return (below) => Math.floor(random() * below);

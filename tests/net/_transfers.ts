@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The ways that bytes take through a connection: every way to send them, and every way to receive them. */
+/** Every way to send bytes through a connection, and every way to receive them. */
 import { give, type GivingSink, lend, type LendingSource } from "../../flow/provider.ts";
 import {
   both,
@@ -19,11 +19,11 @@ import {
   writeAll,
 } from "../../mod.ts";
 
-/** How much is sent, and what. */
+/** The number of bytes sent, and the bytes. */
 export const size: number = 300_000;
 export const data: Uint8Array<ArrayBuffer> = new Uint8Array(size).map((_, i) => i * 31 >> 3);
 
-/** Every way to send, each of which sends all of `data`. */
+/** Every way to send all of `data`. */
 export const senders: Record<string, (to: StreamSocket) => Promise<unknown>> = {
   "write()": async (to) => {
     for (let done = 0; done < size;) done += await to.write(data.subarray(done));
@@ -55,7 +55,7 @@ export const senders: Record<string, (to: StreamSocket) => Promise<unknown>> = {
     }),
 };
 
-/** Every way to receive, up to the end. */
+/** Every way to receive up to the end. */
 export const receivers: Record<string, (from: StreamSocket) => Promise<Uint8Array>> = {
   "read()": async (from) => {
     const all = new Uint8Array(size + 1);

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** A walk through everything that code can reach from a value, as an attacker would look for what can be changed. */
+/** Walks everything that code can reach from a value, to find what an attacker could change. */
 
 import * as asyncHooks from "node:async_hooks";
 import * as buffer from "node:buffer";
@@ -14,25 +14,27 @@ const refused = await new Promise<Error>((resolve) => net.connect(ownPort(), own
 
 const generators: readonly unknown[] = [function* () {}, async function* () {}].map(Object.getPrototypeOf);
 
-/** What can be reached from the platform itself, which any code in the process can change anyway. */
+/**
+ * Objects that can be reached from the platform itself, which any code in the process can change.
+ */
 const platform: ReadonlySet<object> = reachOfPlatform();
 
-/** What a walk found. */
+/** The result of a walk. */
 export interface Findings {
-  /** What can be changed, each by the path that leads to it. */
+  /** The paths to mutable objects. */
   readonly mutable: string[];
-  /** Constructors that were reached and are not among those allowed. */
+  /** Reachable constructors that are not allowed. */
   readonly constructors: string[];
-  /** How many objects were looked at. */
+  /** The number of objects visited. */
   readonly visited: number;
-  /** All that it came to. */
+  /** All objects visited. */
   readonly reached: ReadonlySet<object>;
 }
 
 /**
- * Walks from each root through own keys, symbols, prototypes, constructors and what getters return.
+ * Walks from each root through own keys, symbols, prototypes, constructors and results of getters.
  *
- * @param roots Values by name. A record or array that is a root itself is the caller's own.
+ * @param roots Values by name. If a root is a record or an array, it belongs to the caller.
  * @param allowed The classes that users construct or test against.
  */
 export function walk(roots: ReadonlyMap<string, unknown>, allowed: ReadonlySet<unknown>): Findings {
@@ -50,7 +52,7 @@ export function walk(roots: ReadonlyMap<string, unknown>, allowed: ReadonlySet<u
     const { path, value, own } = next;
     const prototype: object | null = Object.getPrototypeOf(value);
     if (prototype !== null) {
-      // What several objects inherit is never the caller's own.
+      // A prototype shared by several objects never belongs to the caller.
       if (!platform.has(prototype) && !Object.isFrozen(prototype)) mutable.push(`${path}.__proto__`);
       add(`${path}.__proto__`, prototype);
     }
@@ -60,10 +62,11 @@ export function walk(roots: ReadonlyMap<string, unknown>, allowed: ReadonlySet<u
     for (const key of Reflect.ownKeys(value)) {
       const field = Object.getOwnPropertyDescriptor(value, key) as PropertyDescriptor;
       const at = `${path}.${String(key)}`;
-      if (typeof key === "symbol" && isOfPlatform(value)) continue; // how the platform keeps what is its own
+      if (typeof key === "symbol" && isOfPlatform(value)) continue; // internal state of the platform
       if (key === "prototype" && !isClass(value) && !isGenerator(value) && isUnused(field.value)) continue;
       if (key === "prototype" && isGenerator(value) && !Object.isFrozen(field.value)) mutable.push(at);
-      // What is in the caller's own record or error is the caller's own too, unless it is a class or a prototype.
+      // Members of the caller's record or error belong to the caller too, except classes and
+      // prototypes.
       if ("value" in field) add(at, field.value, own || value instanceof Error);
       else {
         add(`get ${at}`, field.get);
@@ -72,39 +75,39 @@ export function walk(roots: ReadonlyMap<string, unknown>, allowed: ReadonlySet<u
     }
     for (const [key, get] of gettersOf(value)) {
       const result = ask(get, value);
-      add(`${path}.${String(key)}`, result, result !== ask(get, value)); // a new one each time is the caller's own
+      add(`${path}.${String(key)}`, result, result !== ask(get, value)); // a new result each time belongs to the caller
     }
   }
   return { mutable, constructors, visited: seen.size, reached: seen };
 }
 
-/** Whether nothing of `value` itself can be changed, or its change concerns only the one who has it. */
+/** Reports whether `value` cannot be changed, or a change affects only its holder. */
 function isHarmless(value: object, own: boolean): boolean {
   if (Object.isFrozen(value)) return true;
   const prototype: object | null = Object.getPrototypeOf(value);
   if (typeof value === "function") return !isClass(value) && hasNoState(value);
   if (/Generator\]$/.test(Object.prototype.toString.call(value))) return Object.isFrozen(prototype);
-  if (value instanceof Error) return isInstanceOfPlatform(prototype) || Object.isFrozen(prototype); // what was thrown
+  if (value instanceof Error) return isInstanceOfPlatform(prototype) || Object.isFrozen(prototype); // a thrown error
   if (prototype === null || prototype === Object.prototype || prototype === Array.prototype) {
     return own && !isPrototype(value);
   }
   return isInstanceOfPlatform(prototype); // a promise, a signal, a Node stream: as the platform makes them
 }
 
-/** A function that has nothing but what every function has. */
+/** Reports whether a function has only the properties that every function has. */
 function hasNoState(value: object): boolean {
   return Reflect.ownKeys(value).every((key) =>
     ["length", "name", "prototype", "arguments", "caller", "listener"].includes(key as string)
   );
 }
 
-/** An instance of a class of the platform: a web stream, say. */
+/** Reports whether `value` is an instance of a platform class, such as a web stream. */
 function isOfPlatform(value: object): boolean {
   const prototype: object | null = Object.getPrototypeOf(value);
   return typeof value !== "function" && prototype !== Object.prototype && isInstanceOfPlatform(prototype);
 }
 
-/** The prototype that every function has, and that only matters where it is called with `new`. */
+/** Reports whether this is a function's default prototype, which matters only with `new`. */
 function isUnused(prototype: unknown): boolean {
   return isObject(prototype) && Reflect.ownKeys(prototype).every((key) => key === "constructor");
 }
@@ -122,12 +125,12 @@ function isClass(value: object): boolean {
   return typeof value === "function" && /^class\b/.test(Function.prototype.toString.call(value));
 }
 
-/** Whether the objects that a function returns inherit its prototype. */
+/** Reports whether the objects that a function returns inherit its prototype. */
 function isGenerator(value: object): boolean {
   return generators.includes(Object.getPrototypeOf(value));
 }
 
-/** The getters that an object of ours inherits. */
+/** Returns the getters that one of our objects inherits. */
 function gettersOf(value: object): [PropertyKey, () => unknown][] {
   const getters: [PropertyKey, () => unknown][] = [];
   for (let at: object | null = value; at !== null && !platform.has(at); at = Object.getPrototypeOf(at)) {
@@ -143,7 +146,7 @@ function ask(get: () => unknown, receiver: object): unknown {
   try {
     return Reflect.apply(get, receiver, []);
   } catch (error) {
-    return error; // errors are looked at like anything else
+    return error; // visit errors like anything else
   }
 }
 
@@ -171,7 +174,7 @@ function reachOfPlatform(): Set<object> {
   for (const root of [...hidden, ...streams, refused, asyncHooks, buffer, events, net, stream]) add(root);
   for (const key of Reflect.ownKeys(globalThis)) {
     const field = Object.getOwnPropertyDescriptor(globalThis, key) as PropertyDescriptor;
-    // What only a getter tells may begin something, such as a database.
+    // Skip getters: they may have effects, such as opening a database.
     if ("value" in field) add(field.value);
     else if (typeof key === "string" && /^(AbortSignal|ReadableStream|WritableStream|Event|EventTarget)/.test(key)) {
       add(Reflect.get(globalThis, key));

@@ -22,7 +22,7 @@ import { IpAddress } from "../../net/ip_address.ts";
 import { test } from "../_test.ts";
 import { generator } from "./_helpers.ts";
 
-/** What resolvers take for 127.0.0.1 or worse, and what is no name at all. */
+/** Names that some resolvers take for 127.0.0.1 or worse, and invalid names. */
 const badNames = [
   ...["", ".", "..", "a..b", ".a", "a.."],
   ...[

@@ -20,13 +20,13 @@ import { assertNetError, called, microtasks, signal, withNet } from "./_helpers.
 
 const parse = (...ips: string[]) => ips.map((ip) => IpAddress.parse(ip));
 
-/** Reads all answers into `into`, as text. */
+/** Reads all answers into `into` as text. */
 async function collect(net: Net, name: string, into: string[] = []): Promise<string[]> {
   for await (const ips of net.addresses(name)) into.push(ips.join(" "));
   return into;
 }
 
-/** A question that is under way, and the answers that were read. */
+/** Starts a lookup, and returns it with the answers read so far. */
 async function asking(): Promise<{ provider: FakeProvider; answers: string[]; done: Promise<unknown> }> {
   const { net, provider } = fakeNet();
   const answers: string[] = [];
@@ -238,9 +238,9 @@ test("addresses() with nameServers yields localhost without asking", () =>
     assertEquals(await collect(net, "localhost"), ["::1 127.0.0.1"]);
   }, { nameServers: [udp("127.0.0.1", 9)] }));
 
-// What a wrapper makes of addresses().
+// Wrappers of addresses().
 
-/** Judges the addresses of a name, as a network that narrows another does. */
+/** Filters the addresses of a name, as a restricting network does. */
 async function* judged(net: Net, name: string, allowed: (ip: IpAddress) => boolean): AsyncGenerator<TcpAddress[]> {
   for await (const ips of net.addresses(name)) yield ips.filter(allowed).map((ip) => tcp(ip, 80));
 }

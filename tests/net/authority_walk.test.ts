@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Code that was given one thing must not reach what others depend on: no internal object, no
- * prototype that it could patch, no constructor that users do not need.
+ * Code that holds one object must not reach what others depend on: internal objects, prototypes
+ * that it could patch, constructors that users do not need.
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as root from "../../mod.ts";
@@ -20,10 +20,10 @@ import { anyPort, microtasks, withNet } from "./_helpers.ts";
 import { securedPipe } from "./tls/_helpers.ts";
 import { type Findings, walk } from "./_walk.ts";
 
-/** Without the fast paths of flows, which are symbols. */
+/** All entry points but the fast paths of flows, which are symbols. */
 const entryPoints = { root, nodeFlows, netProvider, testing, tls, wrap };
 
-/** The classes that users construct, or test against. */
+/** The classes that users construct or test against. */
 const publicClasses: ReadonlySet<unknown> = new Set(
   Object.values(entryPoints).flatMap((module) => Object.values(module)).filter((value) =>
     typeof value === "function" && /^class\b/.test(String(value))
@@ -39,7 +39,7 @@ function walkAll(roots: Record<string, unknown>): Findings {
   return walk(new Map(Object.entries(roots)), publicClasses);
 }
 
-/** A callback that keeps its `this` and its arguments. */
+/** Returns a callback that records its `this` and its arguments. */
 function spy(into: Record<string, unknown>, name: string, result?: unknown): (...args: unknown[]) => unknown {
   return function (this: unknown, ...args: unknown[]) {
     into[`${name}.this`] = this;
@@ -231,7 +231,7 @@ test("a connection of TLS cannot be changed, nor what is known of its peer", asy
   assertNothing(walkAll(found));
 });
 
-/** Keeps what the methods of `target` are called with. */
+/** Records the arguments of the methods of `target`. */
 function record(into: Record<string, unknown>, name: string, target: object): void {
   for (const method of Object.getOwnPropertyNames(Object.getPrototypeOf(target))) {
     const own = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(target), method)?.value;

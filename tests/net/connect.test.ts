@@ -30,7 +30,7 @@ test("connect() gives a socket that knows both addresses", async () => {
 
 test("connect() to a host by name reaches a listener on loopback", async () => {
   await withNet(async (sw, net) => {
-    const listener = await net.listen(sw, tcp("127.0.0.1", ownPort())); // nobody has the port at the other address
+    const listener = await net.listen(sw, tcp("127.0.0.1", ownPort())); // the port is free at the other address
     const flow = await net.connect(sw, hostAddress("localhost", listener.address.port));
     assertEquals(flow.peer, listener.address);
   });

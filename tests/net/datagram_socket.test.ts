@@ -21,7 +21,7 @@ function withSocket(
   });
 }
 
-/** What a call of `recv` with room for so many bytes says, as text. */
+/** Returns the result of `recv` with a buffer of `room` bytes, as text. */
 async function received(socket: DatagramSocket, room = 100): Promise<string> {
   const buffer = new Uint8Array(room);
   const { size, from, truncated } = await socket.recv(buffer);

@@ -15,7 +15,7 @@ import { test } from "../_test.ts";
 
 const address = tcp("10.0.0.1", 80);
 
-/** An error as a runtime makes one. */
+/** Returns an error like the runtime's. */
 function systemError(fields: { code?: unknown; name?: string; message?: string; syscall?: string }): Error {
   return Object.assign(new Error(fields.message ?? "system error"), fields);
 }

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Bytes that lie, and memory that vanishes, at the entries of sockets, of TLS and of backends that a user has written. */
+/** Invalid bytes and detached memory at the entries of sockets, of TLS and of users' backends. */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { readFileSync } from "node:fs";
 import { give, type GivingSink, lend } from "../../flow/provider.ts";
@@ -30,7 +30,7 @@ test("IpAddress.fromBytes() takes bytes for what they are, and refuses what is n
   }
 });
 
-/** A connection of a backend that lends what it is told to. */
+/** A connection of a backend that lends what the test says. */
 class LendingStream extends FakeStream {
   readonly lent: Uint8Array[] = [];
   consumed = 0;
@@ -206,7 +206,7 @@ test("tlsClient() takes PEM for what its bytes are, and refuses what is not byte
   }
   await Switch.run(async (sw) => {
     for (const [what, bad] of impostors()) {
-      if (bad === undefined || what === "a list of numbers") continue; // those of the runtime; a list
+      if (bad === undefined || what === "a list of numbers") continue; // the runtime makes the bytes; a list is valid
       const starting = () => tlsClient(sw, pipe()[0], { ...clientOptions, authorities: bad as Bytes });
       await assertRejects(starting, TypeError, undefined, what);
     }

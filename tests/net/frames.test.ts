@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Errors of networks have a frame of the caller in their stack, where the engine can (V8). */
+/** Errors of networks have a stack frame of the caller, on engines that support it (V8). */
 import { assert } from "@std/assert";
 import process from "node:process";
 import {
@@ -20,7 +20,7 @@ import { ownHost, ownPort, withNet } from "./_helpers.ts";
 
 const dead = () => tcp(ownHost, ownPort());
 
-/** What fails, called by a function of its own. */
+/** Failing calls, made by a function with a name. */
 const cases: Record<string, (net: Net, sw: Switch) => Promise<unknown>> = {
   "connect()": (net, sw) => net.connect(sw, dead()),
   "connect() to a name": (net, sw) => net.connect(sw, hostAddress("localhost", ownPort())),

@@ -6,7 +6,7 @@ import { escapeText, quoteText } from "../../base/_text.ts";
 import { test } from "../_test.ts";
 import { generator } from "./_helpers.ts";
 
-/** Random bytes with many zeros, so that runs of zero groups are common. */
+/** Returns random bytes with many zeros, so that runs of zero groups are common. */
 function randomBytes(below: (n: number) => number, length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, () => below(2) === 0 ? 0 : below(256));
 }

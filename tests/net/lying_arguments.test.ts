@@ -1,6 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Arguments that lie: read once, refused in our own words before anything is opened, and nothing is left behind. */
+/**
+ * Hostile arguments are read once and refused before anything is opened, and leave nothing behind.
+ */
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import * as io from "../../mod.ts";
 import { IpAddress, type Net, NetError, Switch, tcp, udp, unix } from "../../mod.ts";
@@ -34,12 +36,12 @@ import { clientOptions, serverOptions } from "./tls/_helpers.ts";
 type Loose = (...args: unknown[]) => unknown;
 type Strangers = typeof strangers;
 
-/** The library as JavaScript sees it. */
+/** The library without types. */
 const js = { ...io, createNet, ...testing, ...tls } as unknown as Record<string, Loose>;
 
 interface Place {
   readonly net: Net;
-  /** The same, as JavaScript sees it. */
+  /** The same library without types. */
   readonly loose: Record<string, Loose>;
   readonly sw: Switch;
   readonly listener: io.ListeningSocket<io.TcpAddress>;
@@ -48,10 +50,10 @@ interface Place {
 }
 const onError = () => {};
 const noBoolean = strangersBut("true");
-/** No list of anything: a text can be iterated, but it holds no addresses. */
+/** Values that are not lists: a string can be iterated, but contains no addresses. */
 const noList = strangersBut("an array", "a list with holes");
 
-/** Every asynchronous function, one argument of which is a stranger. */
+/** Asynchronous functions, and the argument that is replaced by a stranger. */
 const refused:
   readonly (readonly [name: string, strangers: Strangers, call: (value: unknown, place: Place) => unknown])[] = [
     ["connect(?, address)", strangers, (value, { loose }) => loose.connect(value, tcp("127.0.0.1", 1))],
@@ -267,7 +269,7 @@ for (const [name, values, call] of refused) {
     }));
 }
 
-/** What throws at once. */
+/** Functions that throw synchronously. */
 const thrown:
   readonly (readonly [name: string, strangers: Strangers, call: (value: unknown, place: Place) => unknown])[] = [
     ["tcp(?, port)", strangers, (value) => js.tcp(value, 80)],
@@ -328,7 +330,7 @@ for (const [name, values, call] of thrown) {
 
 const certificate = serverOptions.certificate;
 
-/** Functions with options, all of which are set. */
+/** Functions with options, all of them set. */
 const withOptions: Record<string, { options: object; call: (options: unknown, place: Place) => unknown }> = {
   connect: {
     options: { timeout: 1000, linger: 1, socketOptions: { TCP_NODELAY: true }, bindTo: tcp("127.0.0.1", 0) },
@@ -362,7 +364,7 @@ const withOptions: Record<string, { options: object; call: (options: unknown, pl
     options: { group: "224.0.0.251", interface: "127.0.0.1" },
     call: async (group, { socket }) => {
       const error = await Promise.resolve().then(() => socket.setOption("IP_ADD_MEMBERSHIP", group)).catch((e) => e);
-      if (!(error instanceof NetError && error.code === "not_supported")) throw error; // a network in memory has none
+      if (!(error instanceof NetError && error.code === "not_supported")) throw error; // a network in memory supports none
     },
   },
   getAddrInfo: {
@@ -528,7 +530,7 @@ test("runServer() takes the first word of a stop that is a thenable", () =>
     assertInstanceOf(await refusalOf(() => js.runServer(listener, one, { onError, stop })), Lie);
   }));
 
-/** What a listener that a program wrote can give. */
+/** Results of a user's listener. */
 for (const [stranger, value] of strangersBut("a thenable", "a thenable that throws", "a refusing proxy")) {
   test(`a listener that gives ${stranger} for a connection fails its server in our own words, and nothing hangs`, async () => {
     const listener = { address: anyPort, accept: () => value, close: () => Promise.resolve() };
@@ -541,7 +543,7 @@ for (const [stranger, value] of strangersBut("a thenable", "a thenable that thro
   });
 }
 
-/** What a network that a program wrote can give. */
+/** Results of a user's network. */
 for (const [stranger, value] of strangersBut("a thenable", "an array", "a list with holes")) {
   test(`a network that answers ${stranger} fails who asks it in our own words, and nothing hangs`, async () => {
     const net = { clock: testing.mockClock(), connect: () => value, getAddrInfo: () => value } as unknown as Net;
@@ -632,18 +634,18 @@ test("errors of ours can be made of any argument, or refuse it in our own words"
   }
 });
 
-/** Waits for a handshake with nobody to take too long: its arguments were right. */
+/** Waits for a handshake without a peer to time out: its arguments were valid. */
 async function handshakeTimeout(shaking: unknown): Promise<void> {
   const error = await Promise.resolve(shaking).catch((error) => error);
   if (!(error instanceof tls.TlsError && error.code === "handshake_timeout")) throw error;
 }
 
-/** Whether a stranger itself has said it. */
+/** Reports whether the stranger itself threw the error. */
 function isItsOwn(error: unknown, stranger: string): boolean {
   return error instanceof Lie || (stranger === "a revoked proxy" && error instanceof TypeError);
 }
 
-/** Runs `fn` with a network in memory, a listener at 127.0.0.1:7777, and a socket of each kind. */
+/** Runs `fn` with an in-memory network, a listener at 127.0.0.1:7777, and a socket of each kind. */
 function withPlace(fn: (place: Place) => Promise<unknown>): Promise<void> {
   return Switch.run(async (sw) => {
     const net = memoryNet();

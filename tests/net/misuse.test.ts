@@ -1,18 +1,18 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What is said of the mistakes that first programs make: the value, the rule, and the remedy. */
+/** Errors for common mistakes of beginners: they name the value, the rule, and the remedy. */
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import * as io from "../../mod.ts";
 import { type Net, type Switch, tcp } from "../../mod.ts";
 import { memoryNet } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
 
-/** The library as JavaScript sees it: any arguments. */
+/** The library without types. */
 const js = io as unknown as Record<string, (...args: unknown[]) => unknown>;
 
 interface Place {
   readonly net: Net;
-  /** The same, as JavaScript sees it. */
+  /** The same library without types. */
   readonly loose: Record<string, (...args: unknown[]) => unknown>;
   readonly sw: Switch;
   readonly listener: io.ListeningSocket;
@@ -76,7 +76,7 @@ const rejected: readonly [name: string, call: Call, type: ErrorClass, parts: rea
 for (const [name, call, type, parts] of rejected) {
   test(`${name} is a rejection by a ${type.name} that says what to do`, () =>
     withPlace(async (place) => {
-      const result = call(place); // never thrown at once
+      const result = call(place); // it never throws synchronously
       assertInstanceOf(result, Promise);
       checkError(await result.then(() => undefined, (problem) => problem), type, parts);
     }));

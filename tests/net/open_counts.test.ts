@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What openCounts() counts of a network is counted where it is wrapped, whatever the provider does. */
+/** openCounts() counts the sockets of a network, whatever the provider does. */
 import { assertEquals } from "@std/assert";
 import { Switch, tcp } from "../../mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";

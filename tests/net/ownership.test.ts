@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Who owns what is being opened, and what is thrown when that cannot go on. */
+/** The owner of a resource that is being opened, and the error if opening must stop. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   acceptFork,

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The race of RFC 8305, by a network whose resolver, system and time are the test's. */
+/** The race of RFC 8305, on a network whose resolver, system and time the test controls. */
 import { assertEquals, assertFalse, assertInstanceOf, assertRejects } from "@std/assert";
 import { Cancelled, first, hostAddress, IpAddress, type StreamSocket, Switch, tcp } from "../../mod.ts";
 import type { ConnectOptions } from "../../mod.ts";
@@ -10,15 +10,15 @@ import { assertNetError, called, microtasks, refused, reset } from "./_helpers.t
 
 const target = hostAddress("example.com", 80);
 
-/** A race that has begun: the name is being looked up. */
+/** A race during the lookup of its name. */
 interface Race {
   connecting: Promise<StreamSocket>;
   provider: FakeProvider;
-  /** Gives the answers of the resolver, all or the last of them. */
+  /** Answers the lookup with its only or last addresses. */
   answer(...ips: string[]): void;
-  /** Gives answers that come before the others. */
+  /** Answers the lookup with early addresses. */
   arrive(...ips: string[]): void;
-  /** Waits until so many attempts have been started, and checks that no more are. */
+  /** Waits until `count` attempts have started, and checks that there are no more. */
   attempts(count: number): Promise<string[]>;
 }
 

@@ -1,6 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** A provider that reads into one piece of memory and reuses it (`keeps: false`): nothing may keep what it lends. */
+/**
+ * A provider that reads into memory that it reuses (`keeps: false`): the library must keep none of
+ * it.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { lend, type LendingSource } from "../../flow/provider.ts";
 import { toDuplex } from "../../flow/node/mod.ts";
@@ -33,10 +36,10 @@ import { data, receivers, senders, size } from "./_transfers.ts";
 import { secured } from "./tls/_helpers.ts";
 import { counting } from "./wrap/_counting.ts";
 
-/** What stands in memory that was consumed. */
+/** The filler of consumed memory. */
 const stale = 0xee;
 
-/** A stream of the system, read into one piece of memory, which is written to as soon as it is consumed. */
+/** A stream of the system, read into memory that is overwritten as soon as it is consumed. */
 class ReusingStream implements ProviderStream {
   readonly keeps = false;
   readonly #inner: ProviderStream;
@@ -85,7 +88,7 @@ class ReusingStream implements ProviderStream {
   }
 
   drop(): void {
-    this.#start = this.#end; // what was not consumed stays as it is
+    this.#start = this.#end; // unconsumed bytes stay as they are
     this.#inner.drop();
   }
 
@@ -122,7 +125,7 @@ function mapped<T, R>({ result, cancel }: Attempt<T>, map: (value: T) => R): Att
   return { result: result.then(map), cancel };
 }
 
-/** A listener whose connections reuse their memory. */
+/** Wraps a listener, so that its connections reuse their memory. */
 function reusing(listener: ProviderListener): ProviderListener {
   return {
     get address() {

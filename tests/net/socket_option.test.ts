@@ -18,7 +18,7 @@ import { FakeListener, fakeListener, fakeNet, fakeSocket, FakeStream } from "./_
 import { fakeDatagramSocket } from "./_fake_datagram.ts";
 import { assertNetError, called } from "./_helpers.ts";
 
-/** Sets an option whatever its type is, as a program without types may. */
+/** Sets an option without type checks, as a program in JavaScript may. */
 function setAny(socket: { setOption(name: never, value: never): void }, name: string, value: unknown): void {
   socket.setOption(name as never, value as never);
 }
@@ -28,7 +28,7 @@ function assertCode(fn: () => unknown, code: NetErrorCode, message: string): voi
   assertEquals([error.code, error.message], [code, message]);
 }
 
-/** Values that no socket may have, and one that every socket may. */
+/** Valid and invalid values of each option. */
 const values: Partial<Record<SocketOptionName, { good: unknown[]; wrong?: unknown[]; out?: unknown[] }>> = {
   TCP_NODELAY: { good: [true, false], wrong: [1, 0, "true", null, undefined] },
   SO_KEEPALIVE: { good: [true], wrong: [1] },

@@ -9,7 +9,7 @@ import { assertNetError, called, microtasks, refused, reset } from "./_helpers.t
 
 const target = { host: "example.com", service: "http" };
 
-/** Connects to a name that has `ips`. */
+/** Connects to a name with the addresses `ips`. */
 function connecting<T>(
   ips: string[],
   fn: (flow: StreamSocket) => T | Promise<T>,

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** A listener that wraps one of the library forwards what its type has, and a server misses nothing. */
+/** A wrapper with only the public members of a listener serves as well as the listener itself. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { acceptFork, awaitCancel, ClosedError, first, runServer, Switch } from "../../mod.ts";
 import type { ListeningSocket, NetError } from "../../mod.ts";
@@ -11,7 +11,7 @@ import { called, microtasks, signal } from "./_helpers.ts";
 const emfile = Object.assign(new Error("accept EMFILE"), { code: "EMFILE" });
 const rethrow = (error: unknown) => Promise.reject(error);
 
-/** What a wrapper is at least: the public type, and no more. */
+/** A minimal wrapper: the public members only. */
 function plain(listener: ListeningSocket): ListeningSocket {
   return {
     address: listener.address,

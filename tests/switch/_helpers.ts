@@ -1,10 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What several tests of `switch/` use. */
+/** Helpers for the tests of `switch/`. */
 import { AssertionError } from "@std/assert";
 import { MultipleErrors } from "../../switch/mod.ts";
 
-/** What `promise` is rejected with, be it an error or not. */
+/** Returns the reason of a rejection, whether it is an error or not. */
 export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;
@@ -14,17 +14,20 @@ export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   throw new AssertionError("Promise was not rejected");
 }
 
-/** What `promise` is rejected with, taken apart. */
+/** Returns the reason of a rejection, split into its parts. */
 export async function failuresOf(promise: Promise<unknown>): Promise<unknown[]> {
   const error = await rejectionOf(promise);
   return error instanceof MultipleErrors ? error.errors : [error];
 }
 
-/** Calls `fn`, and then throws `error`, however `fn` ended: a fiber that fails while it is cancelled. */
+/**
+ * Calls `fn`, and then throws `error` whatever the outcome: a fiber that fails while it is
+ * cancelled.
+ */
 export async function throwing(error: unknown, fn: () => Promise<unknown>): Promise<never> {
   await fn().catch(() => {});
   throw error;
 }
 
-/** Why something fails. */
+/** An example failure. */
 export const failure: Error = new Error("Cannot go on");

@@ -222,7 +222,7 @@ test("A cancellation reaches the bottom of a deep tree", async () => {
   let seen: unknown;
   const descend = async (): Promise<unknown> => {
     if (++depth === bottom) return seen = await rejectionOf(awaitCancel());
-    if (depth % 100 === 0) await yieldNow(); // spares the call stack
+    if (depth % 100 === 0) await yieldNow(); // limits the depth of the call stack
     return await Switch.run(descend);
   };
   await rejectionOf(Switch.run(async (sw) => {

@@ -8,7 +8,7 @@ import { openCounts } from "../../base/_counter.ts";
 import { test } from "../_test.ts";
 import { failure, rejectionOf } from "./_helpers.ts";
 
-/** Calls `fn` with timers that ring only when told to, and are as early as one likes. */
+/** Calls `fn` with timers that fire only when the test says so, however early. */
 async function withFakeTimers(fn: (timers: { ms: number; ring: () => void }[]) => Promise<void>): Promise<void> {
   const timers: { ms: number; ring: () => void }[] = [];
   useTime({

@@ -13,7 +13,7 @@ import { refuse } from "../_lies.ts";
 import { test } from "../_test.ts";
 import { failure, failuresOf, rejectionOf, throwing } from "./_helpers.ts";
 
-/** What a switch rejects with in which `errors` are thrown, one after the other. */
+/** Returns the rejection of a switch in which `errors` are thrown in turn. */
 function thrownBy(...errors: unknown[]): Promise<unknown> {
   return rejectionOf(Switch.run((sw) => errors.forEach((error) => sw.fail(error))));
 }
@@ -58,7 +58,7 @@ test("MultipleErrors holds errors that cannot be made a text", () => {
   assertStringIncludes(new MultipleErrors([odd, failure]).message, "Cannot go on");
 });
 
-/** Values that throw whatever is asked of them. */
+/** Values that throw on every access. */
 const hostile: [name: string, value: unknown][] = [
   ["a proxy without a prototype", new Proxy({}, { getPrototypeOf: refuse, get: refuse })],
   ["a proxy of an error", new Proxy(new Error(), { get: refuse })],
@@ -66,7 +66,7 @@ const hostile: [name: string, value: unknown][] = [
   ["an error without a text", Object.defineProperty(new Error(), "message", { get: refuse })],
 ];
 
-/** What `promise` is rejected with, in a list: a proxy that is resolved with is asked whether it is a promise. */
+/** Returns the reason of a rejection in an array: resolving with a proxy would read its `then`. */
 function caught(promise: Promise<unknown>): Promise<unknown[]> {
   return promise.then(() => [], (error) => [error]);
 }

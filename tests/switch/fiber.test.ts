@@ -23,7 +23,7 @@ function fails(error: unknown = failure): never {
   throw error;
 }
 
-/** A value that comes although its fiber is cancelled. */
+/** Returns a value although its fiber is cancelled. */
 async function stubborn<T>(value: T): Promise<T> {
   await rejectionOf(awaitCancel());
   return value;

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What becomes of calls and operations that were not awaited. */
+/** Calls and operations that are not awaited. */
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import {
   all,
@@ -27,7 +27,7 @@ import { turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { failure, failuresOf, rejectionOf, throwing } from "./_helpers.ts";
 
-/** Makes a call, and forgets it. What it is rejected with is somebody else's business. */
+/** Makes a call without awaiting it, and ignores its rejection. */
 function forget(call: Promise<unknown>): void {
   call.catch(() => {});
 }

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Bad input, and inputs that are odd but legal. */
+/** Invalid input, and unusual valid input. */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import {
   all,
@@ -22,7 +22,7 @@ import { refuse } from "../_lies.ts";
 import { test } from "../_test.ts";
 import { rejectionOf } from "./_helpers.ts";
 
-/** A function as it looks without types. */
+/** Returns a function without its types. */
 function wrong(fn: unknown): (...args: unknown[]) => unknown {
   return fn as (...args: unknown[]) => unknown;
 }
@@ -40,7 +40,7 @@ test("Switch.run() refuses a signal that is none, and leaves no scope behind", a
   });
 });
 
-/** Misuse, and what is said of it. None of these calls starts anything. */
+/** Misuses, and the error of each. None of these calls starts anything. */
 const misuses: [name: string, call: () => unknown, type: new () => Error, text: string][] = [
   [
     "all(f, g)",

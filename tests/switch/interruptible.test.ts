@@ -8,7 +8,7 @@ import { failure, rejectionOf } from "./_helpers.ts";
 
 const never = new Promise<never>(() => {});
 
-/** Lets a fiber wait for a promise, does `change` to both, and gives what the fiber saw. */
+/** Waits for a promise in a fiber, applies `change` to both, and returns the fiber's result. */
 async function race(change: (sw: Switch, cell: PromiseWithResolvers<string>) => void): Promise<unknown> {
   const cell = Promise.withResolvers<string>();
   let seen: unknown;
@@ -108,7 +108,8 @@ test("interruptible() wakes all that wait on one promise", async () => {
 test("interruptible() hooks into a long-lived promise once, however often it is waited on", async () => {
   let hooked = 0;
   const promise = new Promise<unknown>(() => {});
-  // A hook looks at it three times: to resolve the promise, to follow it, and to make that of the reaction.
+  // A hook reads it three times: to resolve the promise, to follow it, and to create the promise of
+  // the reaction.
   Object.defineProperty(promise, "constructor", { get: () => (hooked += 1 / 3, Promise) });
   await rejectionOf(Switch.run((sw) => {
     for (let i = 0; i < 100_000; i++) sw.fork(() => interruptible(promise));
@@ -147,7 +148,7 @@ test("interruptible() lets go of a wait that was cancelled, so that memory does 
   }
   const isMostlyGone = () => waits.filter((wait) => wait.deref() === undefined).length > waits.length / 2;
   for (let round = 0; round < 100 && !isMostlyGone(); round++) {
-    await turn(); // what was looked at is kept until then
+    await turn(); // the value read is retained until then
     collectGarbage();
   }
   assert(isMostlyGone());

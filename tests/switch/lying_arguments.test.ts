@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Arguments that lie: read once, refused in our own words, and nothing is left behind. */
+/** Hostile arguments are read once and refused, and leave nothing behind. */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
 import * as io from "../../switch/mod.ts";
 import { Cancelled, type Clock, MultipleErrors, Queue, Semaphore, Switch, TimeoutError } from "../../switch/mod.ts";
@@ -27,22 +27,22 @@ import { test } from "../_test.ts";
 
 type Loose = (...args: unknown[]) => unknown;
 
-/** The room as JavaScript sees it. */
+/** The library without types. */
 const js = io as unknown as Record<string, Loose>;
 const run = Switch.run as unknown as Loose;
 const runProtected = Switch.runProtected as unknown as Loose;
 
 const clock = mockClock();
 
-/** What is no array of functions: any array of ours is empty, which is one. */
+/** Values that are not arrays of functions: the stranger array is empty, and so is one. */
 const noList = strangersBut("an array");
-/** What is no number that times something out. */
+/** Values that are not valid timeouts. */
 const noMilliseconds = strangersBut("a number", "NaN", "-1", "1.5", "2 ** 53");
 const noItems = strangersBut("a text", "a huge text", "an array", "a list with holes");
 
 type Strangers = typeof strangers;
 
-/** Every asynchronous function, one argument of which is a stranger. */
+/** Asynchronous functions, and the argument that is replaced by a stranger. */
 const refused: readonly (readonly [name: string, strangers: Strangers, call: (value: unknown) => unknown])[] = [
   ["Switch.run(?)", strangers, (value) => run(value)],
   ["Switch.run(fn, ?)", noOptions, (value) => run(one, value)],
@@ -105,7 +105,7 @@ for (const [name, values, call] of refused) {
   test(`${name} is refused by a rejection in our own words, whatever the stranger is`, async () => {
     for (const [stranger, value] of values) {
       const error = await refusalOf(() => call(value));
-      if (error instanceof Lie || stranger === "a revoked proxy") continue; // what the stranger itself said
+      if (error instanceof Lie || stranger === "a revoked proxy") continue; // the stranger's own error
       try {
         assertOurs(error);
       } catch (problem) {
@@ -115,7 +115,7 @@ for (const [name, values, call] of refused) {
   });
 }
 
-/** What throws at once. */
+/** Functions that throw synchronously. */
 const thrown: readonly (readonly [name: string, strangers: Strangers, call: (value: unknown) => unknown])[] = [
   ["new Semaphore(?)", noWhole, (value) => new Semaphore(value as number)],
   ["new Queue(?)", noWhole, (value) => new Queue(value as number)],
@@ -148,7 +148,7 @@ test("Switch.forkPromise(?) is refused by a rejection in our own words, whatever
   });
 });
 
-/** Functions with options, all of which are set. */
+/** Functions with options, all of them set. */
 const withOptions: Record<string, { options: Record<string, unknown>; call: (options: unknown) => unknown }> = {
   "Switch.run": {
     options: { name: "a name", signal: new AbortController().signal },
@@ -249,7 +249,7 @@ test("Switch.run() asks the platform about a signal, and not the members that a 
   Object.defineProperties(signal, { aborted: { get: () => lie }, reason: { get: () => "lie" } });
   Object.assign(signal, { addEventListener: undefined, removeEventListener: undefined });
   assertEquals(await run(one, { signal }), 1);
-  lie = false; // Deno itself asks it before it aborts the signal
+  lie = false; // Deno reads it before it aborts the signal
   const ended = run(io.awaitCancel, { signal }) as Promise<unknown>;
   controller.abort("enough");
   const error = await assertRejects(() => ended, Cancelled);
@@ -265,7 +265,7 @@ test("a switch that is forged by its prototype can do nothing", async () => {
   assertInstanceOf(await refusalOf(() => forged.forkPromise(one)), TypeError);
 });
 
-/** A thenable that settles in an unusual way, and what should become of it. */
+/** A thenable that settles in an unusual way, and the expected result. */
 const thenables: Record<string, [then: (resolve: (value: unknown) => void, reject: Loose) => unknown, value: unknown]> =
   {
     "calls back at once": [(resolve) => resolve(7), 7],

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The seams through which the rest of the library uses a switch. */
+/** The functions by which the rest of the library uses a switch. */
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import { awaitCancel, Cancelled, first, isCancelled, MultipleErrors, Switch, yieldNow } from "../../switch/mod.ts";
 import { adopt, isSwitchCancelled, runUnder, type ScopeSwitch, switchOver } from "../../switch/_ownership.ts";
@@ -8,7 +8,10 @@ import { currentScope } from "../../switch/_scope.ts";
 import { test } from "../_test.ts";
 import { failure, rejectionOf } from "./_helpers.ts";
 
-/** Runs `handler` in a fiber, as a server does, with the switch of that fiber. What `end` throws is returned. */
+/**
+ * Runs `handler` in a fiber with the fiber's own switch, as a server does. Returns the error of
+ * `end`.
+ */
 async function inFiber(handler: (own: ScopeSwitch, outer: Switch) => unknown): Promise<unknown> {
   let ending: unknown;
   await Switch.run((outer) =>

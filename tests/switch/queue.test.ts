@@ -134,13 +134,13 @@ test("Queue takes and hands over 200 000 values quickly", async () => {
   assert(performance.now() - start < 10_000);
 });
 
-/** A call that waits in the model, and where its outcome goes. */
+/** A call of push or pop that is pending in the model. */
 interface Call {
   readonly id: number;
   readonly value: number;
 }
 
-/** What a queue is to be: plain arrays. */
+/** A model of a queue, made of plain arrays. */
 class Model {
   readonly values: number[] = [];
   readonly pushes: Call[] = [];

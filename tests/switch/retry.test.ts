@@ -11,7 +11,7 @@ import { rejectionOf } from "./_helpers.ts";
 
 const failure = new Error("Cannot connect");
 
-/** The times at which the attempts of a retry are made that never succeeds. */
+/** Returns the times of the attempts of a retry that never succeeds. */
 async function timesOf(policy: RetryPolicy): Promise<number[]> {
   const clock = mockClock();
   const times: number[] = [];
@@ -24,7 +24,7 @@ async function timesOf(policy: RetryPolicy): Promise<number[]> {
   for (;;) {
     await turn();
     if (ended) break;
-    clock.tryAdvance(); // a wait of 0 has no sleep to wake, and may take several turns
+    clock.tryAdvance(); // a delay of 0 has no sleep to wake, and may take several turns
   }
   assertStrictEquals(await retrying, failure);
   return times;

@@ -1,6 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Which scope governs which code, and what a cancelled scope does with code that goes on in it. */
+/**
+ * The scope in which code runs, and the effect of a cancelled scope on code that continues in it.
+ */
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import {
   all,
@@ -33,7 +35,7 @@ test("Code that carries the context of a finished switch is governed by the near
         stray = (async () => {
           await released;
           seen.push(isCancelled(), currentSignal().aborted);
-          await yieldNow(); // works: the cancelled switches are gone
+          await yieldNow(); // not cancelled: the cancelled switches have ended
           outer.fail(failure);
           seen.push(isCancelled(), currentSignal().aborted, await rejectionOf(yieldNow()) instanceof Cancelled);
         })();

@@ -222,7 +222,7 @@ test("withTimeout() names in its error what did not finish, cut and on one line"
   assert(messages[1].length < 1000 && !/\p{Cc}/u.test(messages[1]));
 });
 
-/** Only V8 follows promises when it looks for the frames of a stack. */
+/** Only V8 adds the frames of awaiting functions to a stack. */
 const isV8 = process.versions.v8 !== undefined && process.versions.bun === undefined;
 
 test("withTimeout() and a signal of Switch.run() throw errors with frames of the caller, where the engine can", async () => {

@@ -1,10 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What the tests of `run` share: they start its programs. */
+/** Helpers for the tests of `run`, which start its programs. */
 import { assertEquals } from "@std/assert";
 import { type Peer, runThis, thisCommand } from "../../runtime/_peers.ts";
 
-/** The command that runs a program of `_program.ts` on this runtime; the name follows. */
+/** The command that runs a program of `_program.ts` on this runtime; append its name. */
 export const command: readonly string[] = thisCommand("tests/net/env/_program.ts");
 
 /** Starts a program of `_program.ts` on this runtime. */
@@ -12,7 +12,7 @@ export function start(name: string): Peer {
   return runThis("tests/net/env/_program.ts", name);
 }
 
-/** Starts a program, and gives what it wrote once it has ended well. */
+/** Runs a program, and returns its output once it has exited with 0. */
 export async function outputOf(name: string, input: string = ""): Promise<string> {
   await using peer = start(name);
   peer.say(input);

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Programs that the tests of `run` start, by name. */
+/** Programs for the tests of `run`, by name. */
 import process from "node:process";
 import {
   copy,

@@ -1,10 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Programs with async functions that nothing awaits, by name. They have no listener of their own. */
+/** Programs with async calls that nothing awaits, by name. They do not listen. */
 import process from "node:process";
 import { awaitCancel, ClosedError, pipe, run, Switch, tcp, withTimeout } from "../../../mod.ts";
 
-/** An address at which nothing listens. */
+/** Returns an address at which nothing listens. */
 const refusing = () => tcp("127.0.0.1", Number(process.argv[3]));
 
 const listeners = () => process.listenerCount("unhandledRejection");
@@ -13,13 +13,13 @@ async function turns(count = 5): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-/** An error of the program, from an async function. */
+/** Fails with the program's own error, in an async function. */
 async function fail(): Promise<never> {
   await Promise.resolve();
   throw new Error("Cannot serve");
 }
 
-/** Runs `stray` in a program, and says that this went on after it. */
+/** Runs `stray` in a program, and prints that the program continued. */
 async function during(stray: () => unknown): Promise<void> {
   await run(async () => {
     stray();

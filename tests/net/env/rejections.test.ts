@@ -1,13 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What becomes of async functions that a program forgot to await. */
+/** Async calls that a program does not await. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { thisRuntime } from "../../_runtimes.ts";
 import { test } from "../../_test.ts";
 import { runThis } from "../../runtime/_peers.ts";
 import { ownPort } from "../_helpers.ts";
 
-/** How a program of `_stray_program.ts` ended, and what it wrote. */
+/** Returns the exit code and the output of a program of `_stray_program.ts`. */
 async function resultOf(...args: string[]): Promise<{ code: number | null; output: string; errors: string }> {
   await using peer = runThis("tests/net/env/_stray_program.ts", ...args);
   const { code } = await peer.ended;

@@ -82,12 +82,12 @@ test("stop() after run() has ended is a TypeError, and no unhandled rejection", 
   assertEquals(await outputOf("stopLate"), "TypeError: Cannot use an environment: its run has ended 0\n");
 });
 
-/** A program that is the first process of a namespace of its own, as in a container. */
+/** Starts a program as process 1 of its own namespace, as in a container. */
 function startAlone(...args: string[]): Peer {
   return new Peer("unshare", ["--pid", "--fork", "--kill-child", "--mount-proc", ...command, "stopAlone", ...args]);
 }
 
-/** Only root may make a namespace. */
+/** Only root can create a namespace. */
 const peers = process.getuid?.() === 0 ? ["unshare"] : ["unshare-as-root"];
 
 for (const [signal, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {

@@ -16,7 +16,7 @@ async function lookUp(name: string, answers: readonly string[], options?: AddrIn
   return (await looking).map(formatAddress);
 }
 
-/** What a lookup gives that asks nobody. */
+/** Returns the result of a lookup that must not ask the resolver. */
 async function literal(name: string, options?: AddrInfoOptions): Promise<string[]> {
   const { net, provider } = fakeNet();
   const answers = await net.getAddrInfo(name, options);

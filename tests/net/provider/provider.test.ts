@@ -1,6 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The provider interface, by a network in memory whose two ends are connected: it accepts by pull and takes little at a time. */
+/**
+ * The provider interface, with an in-memory network that accepts by pull and transfers a few bytes
+ * at a time.
+ */
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import {
   acceptFork,
@@ -31,7 +34,7 @@ import { assertNetError } from "../_helpers.ts";
 
 const inFlight = 7;
 
-/** One end of a connection that carries at most 7 bytes at a time, and tells everything by a later event. */
+/** One end of a connection that carries at most 7 bytes at a time, and signals by later events. */
 class LoopStream implements ProviderStream {
   readonly local: StreamAddress;
   readonly peer: StreamAddress;
@@ -123,12 +126,12 @@ class LoopStream implements ProviderStream {
   }
 }
 
-/** A listener that holds one connection at most; the others wait with the system. */
+/** A pull-based listener that holds at most one connection. */
 class LoopListener implements ProviderListener {
   readonly address = serverAddress;
   readonly dropped = 0;
   readonly waiting: (() => LoopStream)[] = [];
-  /** How many connections were taken from the system. */
+  /** The number of connections taken from the system. */
   pulled = 0;
   #wanted = false;
   #held: LoopStream | undefined;

@@ -7,13 +7,13 @@ import { test } from "../../_test.ts";
 import { fakeNet } from "../_fake_provider.ts";
 import { assertNetError, called } from "../_helpers.ts";
 
-/** The addresses of a literal with that service. */
+/** Returns the addresses of a literal with a service. */
 async function withService(service: string, type?: AddrInfoOptions["type"]): Promise<string[]> {
   const { net } = fakeNet();
   return (await net.getAddrInfo("10.0.0.1", { service, type })).map(formatAddress);
 }
 
-/** The name of the service of an address that has no name. */
+/** Returns the service name of an address that has no name. */
 async function serviceOf(address: ReturnType<typeof tcp> | ReturnType<typeof udp>): Promise<string> {
   const { net, provider } = fakeNet();
   const asking = net.getNameInfo(address);

@@ -74,7 +74,8 @@ test("getServices() is cancelled promptly, and asks nobody in a cancelled scope"
 
 test("inOrder() draws by weight", () => {
   const records = [record("a", 0, 1), record("b", 0, 3)];
-  // The sum is 4, so the lots are 0 to 4; RFC 2782 gives 0 and 1 to the first, the others to the second.
+  // The sum is 4, so draws are 0 to 4. By RFC 2782, 0 and 1 select the first, the others the
+  // second.
   const drawn = [0, 0.2, 0.4, 0.6, 0.99].map((lot) => names(inOrder(records, () => lot)));
   assertEquals(drawn, ["a b", "a b", "b a", "b a", "b a"]);
 });

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What a handler can use while it runs: the third argument. */
+/** The scope of a connection: the third argument of a handler. */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import {
   acceptFork,
@@ -20,7 +20,10 @@ import { called, microtasks, signal } from "../_helpers.ts";
 
 type Handler = (scope: ConnectionScope) => unknown;
 
-/** Serves one connection by `handler`, and gives what was reported and in which state the connection was then. */
+/**
+ * Serves one connection with `handler`, and returns the reported errors and the connection's state
+ * at each report.
+ */
 async function serveOne(handler: Handler): Promise<{ errors: unknown[]; states: string[]; infos: ConnectionInfo[] }> {
   const errors: unknown[] = [];
   const states: string[] = [];

@@ -285,7 +285,7 @@ test("runServer() reports once for each burst that connections are reset", async
     for (const lost of [3, 2]) {
       system.overflow(lost);
       await microtasks();
-      system.overflow(1); // the same burst: nobody has been accepted since
+      system.overflow(1); // the same burst: nothing was accepted since
       await microtasks();
       system.arrive();
       await microtasks();

@@ -7,7 +7,10 @@ import { test } from "../../_test.ts";
 
 const failure = new Error("Cannot go on");
 
-/** Starts a sleeper for each of `times`, and gives the names of those that woke: "5" and, for a second one, "5b". */
+/**
+ * Starts a fiber that sleeps for each of `times`, and returns the names of those that woke, such as
+ * "5", or "5b" for a second one.
+ */
 function startSleepers(sw: Switch, clock: MockClock, times: number[]): string[] {
   const awake: string[] = [];
   times.forEach((time, i) => {

@@ -1,30 +1,30 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What the tests of TLS share. */
+/** Helpers for the tests of TLS. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { all, pipe, type Switch, type TwoWay } from "../../../mod.ts";
 import { type TlsCertificate, tlsClient, type TlsClientOptions, type TlsConnection } from "../../../net/tls/mod.ts";
 import { tlsServer, type TlsServerOptions } from "../../../net/tls/mod.ts";
 
-/** The path of a fixture. */
+/** Returns the path of a fixture. */
 export function fixture(name: string): string {
   return fileURLToPath(new URL(`../../fixtures/tls/${name}`, import.meta.url));
 }
 
-/** A certificate of the fixtures. */
+/** Reads a certificate of the fixtures. */
 export function certificate(name: string): TlsCertificate {
   return { chain: readFileSync(fixture(`${name}.crt`), "utf8"), key: readFileSync(fixture(`${name}.key`), "utf8") };
 }
 
-/** Who vouches for all of them but the stranger's. */
+/** The authority of all certificates but the stranger's. */
 export const authority: string = readFileSync(fixture("authority.crt"), "utf8");
 
-/** What a client needs, and a server. */
+/** The default options of a client and of a server. */
 export const clientOptions: TlsClientOptions = { serverName: "localhost", authorities: authority };
 export const serverOptions: TlsServerOptions = { certificate: certificate("localhost") };
 
-/** TLS between two flows. */
+/** Opens TLS between two flows. */
 export function secured(
   sw: Switch,
   [a, b]: readonly [TwoWay, TwoWay],
@@ -37,7 +37,7 @@ export function secured(
   ]);
 }
 
-/** TLS over a pipe. */
+/** Opens TLS over a pipe. */
 export function securedPipe(
   sw: Switch,
   client: Partial<TlsClientOptions> = {},

@@ -8,7 +8,7 @@ import { TlsError } from "../../../net/tls/mod.ts";
 import { test } from "../../_test.ts";
 import { authority, certificate, securedPipe } from "./_helpers.ts";
 
-/** An element of DER. */
+/** Encodes an element of DER. */
 function element(tag: number, ...contents: (number[] | Uint8Array)[]): number[] {
   const content = contents.flatMap((part) => [...part]);
   const { length } = content;
@@ -20,14 +20,14 @@ const utf8 = (text: string) => [...new TextEncoder().encode(text)];
 const commonName = element(0x06, [0x55, 4, 3]);
 const organization = element(0x06, [0x55, 4, 10]);
 
-/** A part of a name: types and values in turn. */
+/** Encodes a part of a name: types and values, alternating. */
 function part(...pairs: number[][]): number[] {
   const attributes: number[][] = [];
   for (let i = 0; i < pairs.length; i += 2) attributes.push(element(0x30, pairs[i], pairs[i + 1]));
   return element(0x31, ...attributes);
 }
 
-/** A certificate, as far as its names are. */
+/** Encodes a certificate with names only. */
 function certificateOf(subject: number[][], alternative?: number[][]): Uint8Array {
   const names = alternative &&
     element(
@@ -116,7 +116,7 @@ test("readCertificateNames() reads what openssl has made", () => {
   });
 });
 
-/** Names of servers, those in a certificate, and whether it is for them. */
+/** A server's name, the names in its certificate, and whether they match. */
 const matches: [serverName: string, hosts: string[], addresses: string[], expected: boolean][] = [
   ["example.com", ["other.test", "EXAMPLE.com"], [], true],
   ["Example.com", ["example.com."], [], true],

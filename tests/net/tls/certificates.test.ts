@@ -1,6 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Whatever is passed for a certificate, a key or an authority: it works, or fails with one of a few short errors. */
+/**
+ * Any value as a certificate, key or authority either works, or fails with one of a few short
+ * errors.
+ */
 import { assert } from "@std/assert";
 import { createPrivateKey } from "node:crypto";
 import { BrokenPipeError, pipe, Switch } from "../../../mod.ts";
@@ -56,7 +59,7 @@ const authorities: [what: string, authorities: unknown][] = [
   ["null", null],
 ];
 
-/** Checks that an error of `tlsClient` or `tlsServer` is one that its documentation names, and can be logged. */
+/** Asserts that an error is a documented one of `tlsClient` or `tlsServer`, and is safe to log. */
 function checkError(error: unknown): void {
   const known = [TlsError, TypeError, SyntaxError, RangeError].some((type) => error instanceof type);
   assert(known, `${(error as Error)?.constructor?.name}: ${error}`);
@@ -66,7 +69,7 @@ function checkError(error: unknown): void {
   assert(!/[\0-\x1f\x7f-\x9f\u202e]/.test(message), JSON.stringify(message));
 }
 
-/** Shakes hands over a pipe. Where one side refuses, the other may learn of it from the pipe alone. */
+/** Performs a handshake over a pipe. If one side refuses, the other may fail only with the pipe. */
 function shake(client: object, server: object): Promise<void> {
   return Switch.run(async (sw) => {
     const [a, b] = pipe();
@@ -74,7 +77,7 @@ function shake(client: object, server: object): Promise<void> {
       try {
         await opening;
       } catch (error) {
-        await flow[Symbol.asyncDispose](); // where it refused before it touched the flow
+        await flow[Symbol.asyncDispose](); // if it refused before it used the flow
         return error;
       }
     };

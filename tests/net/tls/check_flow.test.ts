@@ -12,8 +12,8 @@ import { anyPort } from "../_helpers.ts";
 import { secured } from "./_helpers.ts";
 
 /**
- * Many of the checks close one end before they look at the other, which costs as long as that waits. Where the flow is
- * clogged, closing needs its time.
+ * Many checks close one end before they use the other, which takes as long as closing lingers. A
+ * clogged flow needs that time.
  */
 function options(capacity: number | undefined): { linger: number | undefined } {
   return { linger: capacity === undefined ? 60 : undefined };
@@ -39,7 +39,7 @@ async function overSockets(sw: Switch, capacity?: number): Promise<FlowPair> {
 
 const kinds: [string, typeof overPipe][] = [["a pipe", overPipe], ["TLS", overTls], ["sockets", overSockets]];
 
-/** On Bun, an end that learns that the other one sends no more ends its own direction too. */
+/** On Bun, an end that receives the peer's end also ends its own direction. */
 const lacking = thisRuntime().name === "bun" ? 'shutdown("send") leaves the other direction open' : undefined;
 
 for (const [kind, make] of kinds) {

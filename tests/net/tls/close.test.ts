@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** How a TLS connection ends: by close(), abort() and with its switch. */
+/** The end of a TLS connection: by close(), by abort(), or with its switch. */
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import {
   all,
@@ -23,7 +23,7 @@ import { test } from "../../_test.ts";
 import { bare, withSockets } from "../_helpers.ts";
 import { clientOptions, secured, securedPipe, serverOptions } from "./_helpers.ts";
 
-/** Whether a promise has settled, after some turns. */
+/** Reports whether a promise has settled after some turns. */
 async function settles(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   promise.then(() => settled = true, () => settled = true);
@@ -31,7 +31,7 @@ async function settles(promise: Promise<unknown>): Promise<boolean> {
   return settled;
 }
 
-/** Sends for as long as the other side takes it, and until `over`. */
+/** Sends for as long as the peer accepts it, and until `over`. */
 async function talk(flow: TwoWay, over: () => boolean): Promise<void> {
   while (!over()) {
     await copyString("still here", flow);
@@ -41,7 +41,7 @@ async function talk(flow: TwoWay, over: () => boolean): Promise<void> {
 
 test("close() of a TLS connection waits for the other side's end, and drops what it sends meanwhile", () =>
   Switch.run(async (sw) => {
-    const clock = mockClock(); // which stands still
+    const clock = mockClock(); // it does not advance
     const [client, server] = await securedPipe(sw, { clock });
     await copyString("hello", client);
     const closing = client.close();
@@ -197,7 +197,10 @@ test("close() of a TLS connection does not wait longer than linger for a flow wh
 
 const size = 300_000;
 
-/** One side sends and closes at once; the other one talks, reads to the end, and says how much it got. */
+/**
+ * One side sends and closes at once. The other sends, reads to the end, and returns the number of
+ * bytes.
+ */
 async function exchange(sender: Promise<TlsConnection>, receiver: Promise<TlsConnection>): Promise<number> {
   let over = false;
   const [, got] = await all([
@@ -285,7 +288,7 @@ test("a read of a TLS connection that waits when its switch ends says so", async
   });
 });
 
-/** A socket in memory that notes why it is aborted. */
+/** Wraps an in-memory socket, and records the reasons of aborts. */
 function watched(socket: StreamSocket): { flow: StreamSocket; reasons: unknown[] } {
   const reasons: unknown[] = [];
   const flow = {

@@ -22,7 +22,7 @@ import { descriptors, descriptorsBack } from "../../runtime/_helpers.ts";
 import { withSockets } from "../_helpers.ts";
 import { authority, certificate, clientOptions, secured, securedPipe, serverOptions } from "./_helpers.ts";
 
-/** Both sides of a handshake that fails, and that leaves both flows closed. */
+/** Returns the errors of both sides of a failing handshake, which closes both flows. */
 async function failures(
   client: Partial<TlsClientOptions>,
   server: Partial<TlsServerOptions> = {},
@@ -32,7 +32,7 @@ async function failures(
     Promise.all([
       outcomeOf(async () => {
         const flow = await tlsClient(sw, a, { ...clientOptions, ...client });
-        await flow.read(new Uint8Array(1)); // with TLS 1.3 only this shows that the server has refused us
+        await flow.read(new Uint8Array(1)); // with TLS 1.3, a client learns of a refusal only by reading
       }),
       outcomeOf(() => tlsServer(sw, b, { ...serverOptions, ...server })),
     ])
@@ -151,7 +151,7 @@ for (const [side, start] of sides()) {
       const [flow] = pipe();
       const starting = assertRejects(() => start(sw, flow, { clock, handshakeTimeout: 500 }), TlsError);
       await yieldNow();
-      await assertRejects(() => flow.read(new Uint8Array(1))); // busy: it is still used
+      await assertRejects(() => flow.read(new Uint8Array(1))); // busy: it is still in use
       clock.advance();
       assertCode(await starting, "handshake_timeout");
       await assertRejects(() => flow.read(new Uint8Array(1)), ClosedError);
@@ -226,7 +226,7 @@ test("read() of a connection that was cut without close_notify is truncated, aft
     const [client, server] = await secured(sw, [a, b]);
     await copyString("all of it?", server);
     await yieldNow(); // it is in the pipe
-    await b.close(); // as somebody in between would
+    await b.close(); // as a man in the middle would
     await readExact(client, new Uint8Array(10));
     for (let i = 0; i < 2; i++) assertCode(await assertRejects(() => client.read(new Uint8Array(1))), "truncated");
   }));
@@ -288,7 +288,7 @@ test("tlsClient() and tlsServer() leave nothing behind after 100 handshakes that
       await Promise.all([
         assertRejects(() => tlsClient(sw, client, { ...clientOptions, serverName: "example.com" }), TlsError),
         assertRejects(async () => {
-          const flow = await tlsServer(sw, server, serverOptions); // done, where the client ends its own part first
+          const flow = await tlsServer(sw, server, serverOptions); // resolved, if the client completes its part first
           await flow.read(new Uint8Array(1)).then(() => assertStrictEquals(0, 1));
         }),
       ]);

@@ -1,6 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What is thrown in a callback of the TLS engine closes that endpoint, and never leaves for the runtime. */
+/**
+ * An error thrown in a callback of the TLS engine closes that endpoint, and does not reach the
+ * runtime.
+ */
 import { assertEquals } from "@std/assert";
 import { nodeTls } from "../../../net/tls/_node_engine.ts";
 import type { TlsEndpoint, TlsEvents } from "../../../net/tls/_engine.ts";
@@ -8,7 +11,7 @@ import { test } from "../../_test.ts";
 import { type Signal, signal } from "../_helpers.ts";
 import { authority, certificate } from "./_helpers.ts";
 
-/** One end, whose bytes go to the other. */
+/** One end, connected to the other. */
 class End {
   readonly secured: Signal = signal();
   readonly closed: Signal = signal();
@@ -44,7 +47,7 @@ class End {
   }
 }
 
-/** Makes both ends. `event` of the client throws; `thrown` settles when it has. */
+/** Creates both ends. The client's `event` throws; `thrown` then settles. */
 function ends(
   event: keyof TlsEvents,
   authorities: readonly string[],

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The names of servers, and how errors name the peer. */
+/** Server names, and the peer's name in errors. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { all, copyString, pipe, readAll, Switch, tcp, type TwoWay, unix } from "../../../mod.ts";
 import { socketPair } from "../../../net/testing/mod.ts";
@@ -21,7 +21,7 @@ test("tlsClient() tells and verifies the name without its trailing dot", () =>
     assertEquals([asked, client.serverName, server.serverName], [["localhost"], "localhost", "localhost"]);
   }));
 
-/** The first message of a client that asks for a name. */
+/** Returns the ClientHello with a server name. */
 function hello(name: string): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(name);
   const sized = (bytes: number[]) => [bytes.length >> 8, bytes.length & 255, ...bytes];
@@ -88,7 +88,7 @@ test("tlsClient() refuses a serverName that cannot be a host name in the words o
     }
   }));
 
-/** What a client fails with, where the server shows a certificate for localhost. */
+/** Returns the client's error, if the server's certificate is for localhost. */
 async function failure(client: Partial<TlsClientOptions>): Promise<TlsError> {
   return await Switch.run(async (sw) => {
     const [a, b] = socketPair({ peer: tcp("192.0.2.1", 443) });
@@ -160,7 +160,7 @@ test("a TLS connection over a flow without addresses has unnamed ones", () =>
     for (const { local, peer } of [client, server]) assertEquals([local, peer], [unix(""), unix("")]);
   }));
 
-/** Whether the engine puts the frames of awaiting functions on a stack. */
+/** Whether the engine includes frames of awaiting functions in a stack. */
 const showsFrames = thisRuntime().name !== "bun";
 
 for (const what of ["tlsClient", "tlsServer", "read", "write"]) {

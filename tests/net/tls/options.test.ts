@@ -12,7 +12,7 @@ const { chain, key } = certificate("localhost") as { chain: string; key: string 
 const broken = (pem: string): string => pem.replace(/\n[^-\n]*\n/, "\n!\n");
 const unreadable = "Cannot start TLS as a certificate in chain cannot be read";
 
-/** A key that is encrypted. */
+/** An encrypted key. */
 const locked = createPrivateKey(key).export({
   type: "pkcs8",
   format: "pem",

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** TLS that begins in the midst of another protocol. */
+/** TLS that starts within another protocol. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { all, BufReader, copyString, pipe, readAll, Switch, type TwoWay } from "../../../mod.ts";
@@ -10,7 +10,7 @@ import { textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { clientOptions, serverOptions } from "./_helpers.ts";
 
-/** A flow whose beginning a reader has in its buffer. */
+/** A flow whose first bytes are in a reader's buffer. */
 function handedOver(reader: BufReader, flow: TwoWay): TwoWay & LendingSource {
   const source = reader.asSource() as LendingSource;
   return {
@@ -53,7 +53,7 @@ test("tlsServer() and tlsClient() take over in the midst of a conversation", () 
 test("tlsServer() gets what came together with the last line of plaintext", () =>
   Switch.run(async (sw) => {
     const [a, b] = pipe();
-    // The client waits for nothing: command and handshake come in one piece.
+    // The client does not wait: command and handshake arrive as one chunk.
     const eager: TwoWay = {
       read: (buffer) => a.read(buffer),
       write: async (bytes) => {
@@ -81,7 +81,7 @@ test("tlsServer() gets what came together with the last line of plaintext", () =
 test("tlsServer() takes no plaintext that was slipped in before the handshake for what came under TLS", () =>
   Switch.run(async (sw) => {
     const [a, b] = pipe();
-    await copyString("STARTTLS\r\nRSET\r\n", a); // by whoever is in between
+    await copyString("STARTTLS\r\nRSET\r\n", a); // injected by a man in the middle
     const plain = new BufReader(b, { maxSize });
     assertEquals(await plain.line(), "STARTTLS");
     const outcomes = await Promise.all([
@@ -106,7 +106,7 @@ test("tlsClient() takes no plaintext that was slipped in before the handshake fo
 test("tlsClient() keeps nothing of what a source lends and uses again", () =>
   Switch.run(async (sw) => {
     const [a, b] = pipe();
-    const memory = Buffer.alloc(300); // whose slice() is no copy
+    const memory = Buffer.alloc(300); // its slice() shares memory
     const flow: TwoWay & LendingSource = {
       read: (buffer) => a.read(buffer),
       [lend]: async (use) => {

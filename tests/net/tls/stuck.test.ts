@@ -7,7 +7,7 @@ import { test } from "../../_test.ts";
 import { signal } from "../_helpers.ts";
 import { clientOptions, secured } from "./_helpers.ts";
 
-/** A certificate that never comes, and when it was asked for. */
+/** A certificate callback that never resolves, and a promise of its call. */
 function stuck(): { asked: Promise<void>; certificate: () => Promise<TlsCertificate> } {
   let tell = () => {};
   const asked = new Promise<void>((resolve) => tell = resolve);
@@ -99,5 +99,5 @@ test("tlsClient() sends each of its flights in one write", () =>
       shutdown: (how) => a.shutdown(how),
     };
     await secured(sw, [counting, b]);
-    assertEquals(writes, 2); // lest TCP keeps the second piece of one until the first is confirmed
+    assertEquals(writes, 2); // otherwise TCP delays the second segment until the first is acknowledged
   }));

@@ -7,7 +7,7 @@ import { textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { authority, certificate, clientOptions, secured, securedPipe, serverOptions } from "./_helpers.ts";
 
-/** Who the client sees, by the first line of its subject. */
+/** Returns the first line of the certificate subject that the client receives. */
 async function seen(serverName: string, server: Parameters<typeof securedPipe>[2]): Promise<string | undefined> {
   return await Switch.run(async (sw) => {
     const [client] = await securedPipe(sw, { serverName, verification: "dangerously-off" }, server);

@@ -21,7 +21,7 @@ import { clientOptions, serverOptions } from "./_helpers.ts";
 
 const address = tcp("127.0.0.1", 80);
 
-/** Runs a server in memory, with a function that connects to it. */
+/** Runs an in-memory server, with a function that connects to it. */
 async function withMemoryServer(
   handler: ConnectionHandler,
   fn: (connect: (sw: Switch) => Promise<Connection>) => Promise<void>,
@@ -61,7 +61,7 @@ test("tlsHandler() closes the TLS connection when its handler has ended", async 
   await withMemoryServer(handler, (connect) =>
     Switch.run(async (sw) => {
       const tls = await tlsClient(sw, await connect(sw), clientOptions);
-      assertEquals(textOf(await readAll(tls)), "bye"); // a connection that is cut off would be an error
+      assertEquals(textOf(await readAll(tls)), "bye"); // a truncated connection would be an error
     }));
 });
 
@@ -83,7 +83,7 @@ test("tlsHandler() lets a slow handshake hold up no other connection", async () 
   const handler = tlsHandler(serverOptions, (tls) => copyString("hello", tls));
   await withMemoryServer(handler, (connect) =>
     Switch.run(async (sw) => {
-      const slow = await connect(sw); // says nothing
+      const slow = await connect(sw); // sends nothing
       const tls = await tlsClient(sw, await connect(sw), clientOptions);
       assertEquals(textOf(await readAll(tls)), "hello");
       slow.abort();

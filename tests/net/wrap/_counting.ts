@@ -1,20 +1,20 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** A wrapper over `net/wrap`, as anyone may write it: a network that counts. */
+/** A user's wrapper over `net/wrap`: a network that counts. */
 import type { Net } from "../../../mod.ts";
 import { type ConnectionHooks, wrapNet } from "../../../net/wrap/mod.ts";
 
-/** What was used of a network. */
+/** Usage of a network. */
 export interface Usage {
   bytesIn: number;
   bytesOut: number;
   datagramsIn: number;
   datagramsOut: number;
-  /** Connections, listeners and datagram sockets that are open. */
+  /** The number of open connections, listeners and datagram sockets. */
   open: number;
 }
 
-/** A network that is `net`, and what was used of it. */
+/** Wraps `net`, and counts its usage. */
 export function counting(net: Net): { net: Net; usage: Usage } {
   const usage: Usage = { bytesIn: 0, bytesOut: 0, datagramsIn: 0, datagramsOut: 0, open: 0 };
   const received = (size: number) => void (usage.bytesIn += size);

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** A wrapper of one's own over `net/wrap` is a whole network, and no byte goes past it. */
+/** A user's wrapper over `net/wrap` is a complete network, and counts every byte. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,7 +27,9 @@ import { test } from "../../_test.ts";
 import { data, receivers, senders, size } from "../_transfers.ts";
 import { counting } from "./_counting.ts";
 
-/** A clock on which every time comes after some turns of the event loop, so that no close takes a second. */
+/**
+ * A clock on which every sleep ends after some turns of the event loop, so that closing is fast.
+ */
 function hurriedClock(): Clock {
   let now = 0;
   const sleepUntil = async (time: number) => {

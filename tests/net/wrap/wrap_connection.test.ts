@@ -27,7 +27,7 @@ import { tlsServer } from "../../../net/tls/mod.ts";
 
 type Fast = StreamSocket & LendingSource & GivingSink;
 
-/** A wrapped end of a connection in memory, and what its hooks were told. */
+/** Returns a wrapped end of an in-memory connection, and the calls of its hooks. */
 function wrapped(hooks: ConnectionHooks = {}): { flow: Fast; inner: StreamSocket; peer: StreamSocket; told: string[] } {
   const [inner, peer] = socketPair();
   const told: string[] = [];
@@ -40,7 +40,7 @@ function wrapped(hooks: ConnectionHooks = {}): { flow: Fast; inner: StreamSocket
   return { flow, inner, peer, told };
 }
 
-/** A connection of a user, with nothing but what it must have. */
+/** A user's connection with only the required members. */
 function plain(hooks: Partial<Connection> & Record<symbol, unknown> = {}): Connection {
   return {
     local: tcp("10.0.0.1", 1),
@@ -263,7 +263,7 @@ test("wrapConnection() counts each piece of a lender that lends several, and che
   let allowed = 3;
   const pieces = ["one", "two", "three", "four"].map(bytesOf);
   const lender = {
-    /** As a stream does: for as long as everything is taken at once. */
+    /** Like a stream: repeats while everything is consumed at once. */
     async [lend](use: (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => number | Promise<number>) {
       let total = 0;
       for (let piece = pieces[0]; piece !== undefined; piece = pieces[0]) {

@@ -215,7 +215,7 @@ test("wrapNet(): what was opened is closed at once where the hook fails after th
     await assertRejects(() => net.datagramSocket(sw, udp("127.0.0.1", 82)), Refused);
     await yieldNow();
     assertEquals(closed, 3);
-    await inner.listen(sw, tcp("127.0.0.1", 81)); // it is free again
+    await inner.listen(sw, tcp("127.0.0.1", 81)); // the address is free again
     await inner.datagramSocket(sw, udp("127.0.0.1", 82));
   });
 });
@@ -334,7 +334,7 @@ test("wrapListener(): a connection that comes after its caller was cancelled is 
     const wrapped = wrapListener(listener, {
       accept: async (next) => {
         const connection = await next();
-        await microtasks(10); // a hook of its own takes some turns
+        await microtasks(10); // a hook takes some turns
         return connection;
       },
     });
@@ -495,9 +495,9 @@ test("wrapDatagramSocket(): a refused receive takes no datagram, and closed is c
   });
 });
 
-// What the wrappers that are to come need, each in a few lines.
+// Examples of wrappers, each in a few lines.
 
-/** Cuts off everything that was opened through it. */
+/** Returns a network, and a function that closes everything opened through it. */
 function revocable(inner: Net): { net: Net; revoke(): void } {
   let revoked = false;
   const cut = new Set<() => unknown>();

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { decodeReply, type DnsQuery, encodeQuery, type RecordType } from "../../../../net/backends/dns/_message.ts";
 import { test } from "../../../_test.ts";
 
-/** The size of the longest reply. */
+/** The size of the largest reply. */
 const longest = 65_535;
 
 const query = encodeQuery(1, "a.example", "PTR");
@@ -19,7 +19,7 @@ function record(owner: number[], type: number, data: number[]): number[] {
   return [...owner, 0, type, 0, 1, 0, 0, 0, 0, data.length >> 8, data.length & 255, ...data];
 }
 
-/** A reply of the longest size, of `first` and as many records of `make` as there is room for. */
+/** Returns a reply of the largest size: `first`, and as many records of `make` as fit. */
 function filled(to: DnsQuery<RecordType>, first: number[][], make: (index: number) => number[]): Uint8Array {
   const bytes = new Uint8Array(longest);
   bytes.set(to.bytes);
@@ -35,10 +35,10 @@ function filled(to: DnsQuery<RecordType>, first: number[][], make: (index: numbe
   return bytes;
 }
 
-/** Where the data of the first record of a reply begins, if the question owns it. */
+/** The offset of the first record's data, if its owner is the question's name. */
 const firstData = query.bytes.length + 12;
 
-/** A name of 127 labels, which is as long as one can be. */
+/** A name of 127 labels, the maximum. */
 const manyLabels = [...Array(126).fill([1, 0x61]).flat(), 0];
 
 const chained = () => {
@@ -107,7 +107,7 @@ const hostile: [shape: string, query: DnsQuery<RecordType>, make: () => Uint8Arr
   ["nothing but zeros", addressQuery, () => filled(addressQuery, [], () => Array(longest / 5).fill(0))],
 ];
 
-/** How many bytes a decoder looks at. */
+/** Counts the bytes that a decoder reads. */
 function countReads(decode: () => unknown): number {
   const { getUint8, getUint16 } = DataView.prototype;
   let reads = 0;
@@ -137,7 +137,7 @@ for (const [shape, to, make] of hostile) {
   });
 }
 
-/** How many characters of names a reply comes to. */
+/** Counts the characters of the names in a reply. */
 function textIn(values: readonly unknown[]): number {
   return values.map((value) => String(value).length).reduce((sum, size) => sum + size, 0);
 }

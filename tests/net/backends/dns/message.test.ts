@@ -7,7 +7,7 @@ import { test } from "../../../_test.ts";
 const query = encodeQuery(0x1234, "A.example.", "A");
 const pointerToQuestion = [0xc0, 12];
 
-/** A record for the name in the question, or for `owner`. */
+/** Encodes a record for the name in the question, or for `owner`. */
 function record(type: number, data: number[], owner: number[] = pointerToQuestion, kind = 1): number[] {
   return [...owner, 0, type, 0, kind, 0, 0, 0, 9, data.length >> 8, data.length & 255, ...data];
 }
@@ -39,7 +39,7 @@ test("decodeReply() gives the addresses for the name, and no other records", () 
       "10.0.0.3",
     ],
   );
-  assertEquals(ips([record(1, [10, 0, 0, 1], pointerToQuestion, 3)]), []); // of another class
+  assertEquals(ips([record(1, [10, 0, 0, 1], pointerToQuestion, 3)]), []); // a different class
 });
 
 test("decodeReply() follows aliases, in whatever order, and refuses those without end", () => {

@@ -51,7 +51,7 @@ test("checkFlow() fails where the flows lack fast paths and it was not told so",
   await assertFails("[lend]() of which nothing is taken leaves everything", plain);
 });
 
-/** What is wrong with a flow, how it is done, and which check finds it. */
+/** A fault of a flow, the check that finds it, and how to make it. */
 const faults: [fault: string, check: string, make: (end: PipeEnd) => Partial<PipeEnd>][] = [
   [
     "takes an empty buffer for a read of nothing",

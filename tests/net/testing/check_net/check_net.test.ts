@@ -35,7 +35,7 @@ test("checkNet() makes a network only when a check is run, and one for each run"
   assertEquals(made, 2);
 });
 
-/** What is wrong with a network, which check finds it, and how it is done. */
+/** A fault of a network, the check that finds it, and how to make it. */
 const faults: [fault: string, check: string, wrap: (net: Net) => Partial<Net>][] = [
   [
     "can be changed",

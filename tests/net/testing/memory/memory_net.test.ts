@@ -33,7 +33,7 @@ import { assertNetError } from "../../_helpers.ts";
 
 const at = tcp("127.0.0.1", 80);
 
-/** Runs `fn` with a network in memory whose clock stands still. */
+/** Runs `fn` with an in-memory network whose clock does not advance. */
 function inMemory<T>(
   fn: (net: Net, sw: Switch, clock: MockClock) => Promise<T>,
   options?: MemoryNetOptions,
@@ -42,12 +42,14 @@ function inMemory<T>(
   return Switch.run((sw) => fn(memoryNet({ clock, ...options }), sw, clock));
 }
 
-/** Connects, and accepts. */
+/** Connects and accepts. */
 async function connected(net: Net, sw: Switch, listener: ListeningSocket): Promise<[StreamSocket, StreamSocket]> {
   return await both(() => net.connect(sw, listener.address), () => listener.accept(sw));
 }
 
-/** What an operation has come to after all that can happen without time: `undefined` while it waits. */
+/**
+ * Returns the state of an operation after everything that needs no time: `undefined` if pending.
+ */
 async function stateOf(operation: Promise<unknown>): Promise<unknown> {
   let state: unknown;
   operation.then(() => state = "done", (error) => state = error instanceof NetError ? error.code : error);
@@ -187,7 +189,7 @@ test("memoryNet(): listeners that share a port take turns", () =>
     for (let i = 0; i < 4; i++) await net.connect(sw, at);
     for (const listener of listeners) {
       for (let i = 0; i < 2; i++) await listener.accept(sw);
-      assertEquals(await stateOf(first(() => listener.accept(sw), turn)), "done"); // and no third one
+      assertEquals(await stateOf(first(() => listener.accept(sw), turn)), "done"); // there is no third one
     }
     await listeners[0].close();
     await both(() => net.connect(sw, at), () => listeners[1].accept(sw));
@@ -244,7 +246,7 @@ test("memoryNet(): a client that waits for a full backlog can time out, and leav
     await net.connect(sw, at);
     const timedOut = assertNetError(() => net.connect(sw, at, { timeout: 5000 }), "connection_timeout");
     await turn();
-    assertEquals(openCounts().sockets, 1); // one that waits is an attempt
+    assertEquals(openCounts().sockets, 1); // a pending connection is an attempt
     clock.advance();
     await timedOut;
     assertEquals([clock.now(), openCounts().sockets], [5000, 1]);
@@ -312,7 +314,7 @@ test("memoryNet(): a connection is no longer open once both sides have ended", (
     const [client, server] = await connected(net, sw, await net.listen(sw, at));
     await copyString("last words", server);
     await both(() => client.shutdown("send"), () => server.shutdown("send"));
-    assertEquals(openCounts().sockets, 1); // the client has yet to read
+    assertEquals(openCounts().sockets, 1); // the client has not read yet
     assertEquals(textOf(await readAll(client)), "last words");
     assertEquals(openCounts().sockets, 0);
     assertEquals(await client.read(new Uint8Array(1)), null);
@@ -391,7 +393,7 @@ test("memoryNet(): a write to a side that has closed is connection_reset, and re
       await client.shutdown("send");
     });
     const [other, ended] = await connected(net, sw, await net.listen(sw, tcp("127.0.0.1", 81)));
-    await ended.close(); // it has written nothing, so it waits for nothing
+    await ended.close(); // it has written nothing, so it does not linger
     const error = await assertNetError(() => other.write(new Uint8Array(1)), "connection_reset");
     assertEquals((error.cause as { code?: unknown }).code, "EPIPE");
     assertEquals(await other.read(new Uint8Array(1)), null);
@@ -435,7 +437,7 @@ test("memoryNet(): the time of close() is that of the clock", () =>
     const [client] = await both(() => net.connect(sw, at, { linger: 700 }), () => listener.accept(sw));
     await copyString("hello", client);
     const closing = client.close();
-    if (await stateOf(closing) === undefined) { // it waits for the other side's end
+    if (await stateOf(closing) === undefined) { // it waits for the peer's end
       clock.advance();
       assertEquals(clock.now(), 700);
     }
@@ -459,7 +461,7 @@ test("memoryNet(): a socket that nobody closes is seen by openCounts()", () =>
   inMemory(async (net, sw) => {
     const listener = await net.listen(sw, at);
     const program = async (net: Net, owner: Switch) => {
-      await net.connect(owner, at); // forgets to close it
+      await net.connect(owner, at); // not closed
     };
     await program(net, sw);
     assertEquals([openCounts().sockets, openCounts().listeners], [1, 1]);
@@ -482,7 +484,7 @@ test("memoryNet(): a client that is cancelled while it waits is gone at once, an
     assertEquals(openCounts().sockets, 2);
   }));
 
-/** Ways to keep the event loop busy without an end. */
+/** Ways to keep the event loop busy forever. */
 const busy: Record<string, (net: Net, sw: Switch) => Promise<unknown>> = {
   async "a conversation"(net, sw) {
     const [client, server] = await connected(net, sw, await net.listen(sw, at));

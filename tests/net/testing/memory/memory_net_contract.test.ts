@@ -1,11 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The contract of networks over the one in memory. */
+/** The network contract on the in-memory network. */
 import { type Clock, IpAddress, unix, yieldNow } from "../../../../mod.ts";
 import { checkNet, type CheckNetOptions, memoryNet } from "../../../../net/testing/mod.ts";
 import { test } from "../../../_test.ts";
 
-/** A clock on which every time comes after some turns of the event loop, so that no close takes a second. */
+/**
+ * A clock on which every sleep ends after some turns of the event loop, so that closing is fast.
+ */
 function hurriedClock(): Clock {
   let now = 0;
   const sleepUntil = async (time: number) => {
@@ -15,7 +17,7 @@ function hurriedClock(): Clock {
   return { now: () => now, sleep: (ms) => sleepUntil(now + ms), sleepUntil };
 }
 
-/** The three kinds of addresses that the host has. */
+/** The three kinds of addresses of the host. */
 const addresses: CheckNetOptions[] = [
   { name: "localhost", unixPath: () => unix("/run/checked") },
   { ip: IpAddress.loopback6, name: "localhost" },

@@ -68,7 +68,7 @@ test("memoryNet(): connect() to a name races its addresses on the clock of the n
   Switch.run(async (sw) => {
     const clock = mockClock();
     const net = memoryNet({ clock, hosts });
-    await net.connect(sw, (await net.listen(sw, tcp("fd00::5", 80), { backlog: 1 })).address); // full from now on
+    await net.connect(sw, (await net.listen(sw, tcp("fd00::5", 80), { backlog: 1 })).address); // the backlog is full from now on
     await net.listen(sw, tcp("10.0.0.5", 80));
     const connecting = net.connect(sw, hostAddress("db.example", 80));
     let peer: string | undefined;

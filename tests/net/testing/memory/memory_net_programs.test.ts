@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Whole programs over a network in memory, as its users write them. */
+/** Complete programs over an in-memory network, as users write them. */
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { createServer, request } from "node:http";
@@ -33,7 +33,7 @@ import { authority, certificate } from "../../tls/_helpers.ts";
 const hosts = { "db.example": ["10.0.0.5"] };
 const at = tcp("10.0.0.5", 5432);
 
-/** Sends a question by name, and returns the answer. */
+/** Sends a question to a name, and returns the answer. */
 function ask(net: Net, question: string): Promise<string> {
   return Switch.run(async (sw) => {
     const flow = await net.connect(sw, hostAddress("db.example", 5432));
@@ -45,7 +45,7 @@ function ask(net: Net, question: string): Promise<string> {
   });
 }
 
-/** Runs `fn` beside a server that runs `handler`, and returns what went wrong in it. */
+/** Runs `fn` alongside a server of `handler`, and returns the server's errors. */
 async function serving(
   net: Net,
   handler: (flow: StreamSocket) => unknown,
@@ -97,7 +97,7 @@ test("memoryNet(): the grace period of runServer() is that of a mock clock", asy
     await net.connect(sw, at);
     await turn();
     sw.forkDaemon(async () => {
-      await turn(); // when it has been stopped
+      await turn(); // when it has stopped
       clock.advance();
     });
   }, { grace: 30_000 });
