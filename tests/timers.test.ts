@@ -45,7 +45,7 @@ for (const ms of longTimes) {
     assert(await outlastsTimers((clock) => retry(clock, { delay: ms, attempts: 2, jitter: 0.5 }, fail)));
   });
 
-  test(`connect(), withTcpConnect(), listen() and runServer() take ${ms} ms`, async () => {
+  test(`connect(), withTcpConnect(), listen() and runServer() accept ${ms} ms`, async () => {
     await run(async ({ net }) => {
       await Switch.run(async (sw) => {
         const listener = await net.listen(sw, tcp("127.0.0.1", 0), { linger: ms });
@@ -65,7 +65,7 @@ for (const ms of longTimes) {
     });
   });
 
-  test(`tlsClient() and tlsServer() take ${ms} ms`, () =>
+  test(`tlsClient() and tlsServer() accept ${ms} ms`, () =>
     Switch.run(async (sw) => {
       const [a, b] = pipe();
       const times = { handshakeTimeout: ms, linger: ms };

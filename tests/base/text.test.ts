@@ -97,7 +97,7 @@ async function walk(names: readonly string[], use: (options: never) => unknown):
 
 const here = io.tcp("127.0.0.1", 1);
 
-test("the options of a network say little of a hostile text", () =>
+test("errors for the options of a network cut and escape hostile text", () =>
   io.Switch.run(async (sw) => {
     const net = testing.memoryNet({ clock: testing.mockClock() });
     const stream = ["timeout", "linger", "bindTo", "socketOptions"];
@@ -129,7 +129,7 @@ test("the options of a network say little of a hostile text", () =>
       io.runServer(listener, () => {}, { onError() {}, stop: AbortSignal.abort(), ...options }));
   }));
 
-test("the options of TLS say little of a hostile text", () =>
+test("errors for the options of TLS cut and escape hostile text", () =>
   io.Switch.run(async (sw) => {
     const names = [
       "serverName",
@@ -152,7 +152,7 @@ test("the options of TLS say little of a hostile text", () =>
     });
   }));
 
-test("errors made of a hostile text say little of it, each part at its longest", () => {
+test("errors with a hostile text in each part cut and escape it", () => {
   for (const operation of [hostile, "lookup", "connect"]) {
     for (const code of ["unknown", "address_lookup_failed"] as const) {
       const options = { operation, address: hostile, service: hostile, remedy: hostile, cause: new Error(hostile) };
@@ -167,7 +167,7 @@ test("errors made of a hostile text say little of it, each part at its longest",
   checkError("TlsError", new tls.TlsError("name_mismatch", hostile, { code: hostile }, context));
 });
 
-test("dump() and the errors of a switch say little of a hostile name", async () => {
+test("dump() and the errors of a switch cut and escape a hostile name", async () => {
   await io.Switch.run(async (sw) => {
     sw.forkDaemon(() => io.Switch.run(io.awaitCancel, { name: hostile }));
     const net = testing.memoryNet({ clock: testing.mockClock() });

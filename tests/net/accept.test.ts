@@ -8,7 +8,7 @@ import { anyPort, assertNetError, emfile, finishedSwitch, microtasks, signal, wi
 
 const failOnError = { onError: (error: unknown) => Promise.reject(error) };
 
-test("accept() gives connections to concurrent callers in order", async () => {
+test("accept() passes connections to concurrent callers in order", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     const order: number[] = [];
@@ -22,7 +22,7 @@ test("accept() gives connections to concurrent callers in order", async () => {
   });
 });
 
-test("accept() takes a connection that is there already", async () => {
+test("accept() takes a connection that is already waiting", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     const stream = system.arrive();
@@ -30,7 +30,7 @@ test("accept() takes a connection that is there already", async () => {
   });
 });
 
-test("accept() that is cancelled takes no connection", async () => {
+test("accept() that is cancelled accepts no connection", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     await first(() => listener.accept(sw), () => microtasks());
@@ -50,7 +50,7 @@ test("accept() is cancelled however soon after the call that comes", async () =>
   });
 });
 
-test("accept() under a finished switch is a TypeError and takes no connection", async () => {
+test("accept() under a finished switch is a TypeError and accepts no connection", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     system.arrive();
@@ -60,7 +60,7 @@ test("accept() under a finished switch is a TypeError and takes no connection", 
   });
 });
 
-test("accept() under a failed switch is Cancelled and takes no connection", async () => {
+test("accept() under a failed switch is Cancelled and accepts no connection", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     system.arrive();
@@ -73,7 +73,7 @@ test("accept() under a failed switch is Cancelled and takes no connection", asyn
   });
 });
 
-test("accept() is woken when its switch ends, and takes no connection", async () => {
+test("accept() is woken when its switch ends, and accepts no connection", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     const outcome = signal<Promise<unknown>>();
@@ -87,7 +87,7 @@ test("accept() is woken when its switch ends, and takes no connection", async ()
   });
 });
 
-test("accept() gives a connection to the next caller when a switch has failed meanwhile", async () => {
+test("accept() passes a connection to the next caller if the switch of the first has failed", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     const outcome = signal<Promise<unknown>>();
@@ -126,7 +126,7 @@ test("accept() closes its connection when its switch ends", async () => {
   });
 });
 
-test("accept() loses nobody when the backend tells of a connection while it gives one", async () => {
+test("accept() loses no connection if the backend signals one while it returns another", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     system.tellsAgain = true;
@@ -198,7 +198,7 @@ test("acceptFork() reports a synchronous throw of the handler", async () => {
   });
 });
 
-test("acceptFork() tells whose connection a NetError came from", async () => {
+test("acceptFork() adds the peer to a NetError", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     system.arrive();
@@ -209,7 +209,7 @@ test("acceptFork() tells whose connection a NetError came from", async () => {
   });
 });
 
-test("acceptFork() hands an error that is no NetError over unchanged", async () => {
+test("acceptFork() passes on other errors than a NetError unchanged", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     system.arrive();
@@ -291,7 +291,7 @@ test("acceptFork() closes the connection only after the handler's own switch has
   });
 });
 
-test("acceptFork() that is cancelled while it waits serves nobody", async () => {
+test("acceptFork() that is cancelled while it waits serves no connection", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     await first(() => acceptFork(sw, listener, () => {}, failOnError), () => microtasks());
@@ -308,7 +308,7 @@ test("acceptFork() on a closed listener is a ClosedError", async () => {
   });
 });
 
-test("acceptFork() refuses callbacks that are no functions before it accepts", async () => {
+test("acceptFork() refuses callbacks that are not functions before it accepts", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     system.arrive();

@@ -79,7 +79,7 @@ test("tcp() and udp() refuse an ip that is not an IpAddress", () => {
   }
 });
 
-test("tcp(), udp() and hostAddress() take every port from 0 to 65535", () => {
+test("tcp(), udp() and hostAddress() accept every port from 0 to 65535", () => {
   for (const port of [0, 1, 443, 65535]) {
     assertEquals([tcp("::1", port).port, udp("::1", port).port, hostAddress("a", port).port], [port, port, port]);
   }
@@ -113,7 +113,7 @@ test("unix() makes a frozen address of a path, an abstract name or nothing", () 
   }
 });
 
-test("unix() refuses what is not a string", () => {
+test("unix() refuses anything but a string", () => {
   for (const path of [undefined, null, 3, { fd: 3 }, new Uint8Array(2)]) {
     assertThrows(() => unix(path as unknown as string), TypeError, "path must be a string");
   }
@@ -141,7 +141,7 @@ test("checkHostName() refuses numeric aliases, malformed names and hostile text"
   for (const name of badNames) assertThrows(() => checkHostName(name), SyntaxError, "Cannot", JSON.stringify(name));
 });
 
-test("checkHostName() refuses what is not a string", () => {
+test("checkHostName() refuses anything but a string", () => {
   for (const name of [undefined, null, 0, {}, ["a"]]) {
     assertThrows(() => checkHostName(name as unknown as string), TypeError, "must be a string");
   }
@@ -187,7 +187,7 @@ test("formatAddress() writes every kind of address", () => {
   }
 });
 
-test("formatAddress() refuses what is not an address", () => {
+test("formatAddress() refuses anything but an address", () => {
   for (const value of [undefined, null, "tcp:127.0.0.1:80", {}, { transport: "sctp" }]) {
     assertThrows(() => formatAddress(value as unknown as Address), TypeError, "must be an address");
   }
@@ -259,7 +259,7 @@ test("parseAddress() escapes and cuts hostile text", () => {
   }
 });
 
-test("parseAddress() refuses what is not a string", () => {
+test("parseAddress() refuses anything but a string", () => {
   for (const value of [undefined, null, 80, tcp("::1", 80)]) {
     assertThrows(() => parseAddress(value as unknown as string), TypeError, "must be a string");
   }
@@ -307,7 +307,7 @@ test("checkStreamAddress() returns a frozen copy and reads each field once", () 
   assertEquals(reads, 1);
 });
 
-test("checkStreamAddress() refuses what is not the address of a stream socket", () => {
+test("checkStreamAddress() refuses anything but the address of a stream socket", () => {
   const values = [
     undefined,
     null,

@@ -36,7 +36,7 @@ async function asking(): Promise<{ provider: FakeProvider; answers: string[]; do
   return { provider, answers, done };
 }
 
-test("addresses() yields all at once, in the resolver's order, where the resolver tells all at once", async () => {
+test("addresses() yields one list in the resolver's order, if the resolver answers once", async () => {
   const { provider, answers, done } = await asking();
   provider.lookups[0].succeed(parse("10.0.0.2", "::1", "10.0.0.1"));
   await done;
@@ -93,7 +93,7 @@ test("addresses() asks nothing before it is iterated, and anew each time", async
   assertEquals(provider.calls, ["lookup example.com", "lookup example.com"]);
 });
 
-test("addresses() gives the question up when its loop is left", async () => {
+test("addresses() abandons the question when its loop is left", async () => {
   const { net, provider } = fakeNet();
   const leaving = (async () => {
     for await (const _ of net.addresses("example.com")) break;
@@ -107,7 +107,7 @@ test("addresses() gives the question up when its loop is left", async () => {
   await microtasks();
 });
 
-test("addresses() that is left while an answer is awaited ends, and gives the question up", async () => {
+test("addresses() that is left while an answer is awaited ends, and abandons the question", async () => {
   const { net, provider } = fakeNet();
   const iterator = net.addresses("example.com")[Symbol.asyncIterator]();
   const next = iterator.next();
@@ -116,7 +116,7 @@ test("addresses() that is left while an answer is awaited ends, and gives the qu
   assertEquals([await next, provider.lookups[0].cancels], [{ done: true, value: undefined }, 1]);
 });
 
-test("addresses() that nobody awaits ends with its switch, silently", async () => {
+test("addresses() that is not awaited ends silently with its switch", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async () => {
     net.addresses("example.com")[Symbol.asyncIterator]().next();
@@ -125,14 +125,14 @@ test("addresses() that nobody awaits ends with its switch, silently", async () =
   assertEquals(provider.lookups[0].cancels, 1);
 });
 
-test("addresses() that was read to its end gives nothing up", async () => {
+test("addresses() that was read to its end abandons nothing", async () => {
   const { provider, done } = await asking();
   provider.lookups[0].succeed(parse("::1"));
   await done;
   assertEquals(provider.lookups[0].cancels, 0);
 });
 
-test("addresses() that is cancelled gives the question up, and has ended", async () => {
+test("addresses() that is cancelled abandons the question, and ends", async () => {
   const { net, provider } = fakeNet();
   const iterator = net.addresses("example.com")[Symbol.asyncIterator]();
   await first(() => iterator.next(), () => called(() => provider.lookups.length === 1));
@@ -161,7 +161,7 @@ test("addresses() that is cancelled between two answers yields no more", async (
   assertEquals([answers, provider.lookups[0].cancels], [["::1"], 1]);
 });
 
-test("addresses() asks nobody in a cancelled scope", async () => {
+test("addresses() asks no resolver in a cancelled scope", async () => {
   const { net, provider } = fakeNet();
   const failed = Switch.run(async (sw) => {
     sw.fail(new Error("Cannot go on"));
@@ -171,14 +171,14 @@ test("addresses() asks nobody in a cancelled scope", async () => {
   assertEquals(provider.calls, []);
 });
 
-test("addresses() of a literal asks nobody", async () => {
+test("addresses() of a literal asks no resolver", async () => {
   const { net, provider } = fakeNet();
   assertEquals([await collect(net, "::1"), await collect(net, "127.0.0.1")], [["::1"], ["127.0.0.1"]]);
   assertEquals(provider.calls, []);
 });
 
 for (const name of ["", "a b", "127.1", "0x7f000001", "a..b", "[::1]"]) {
-  test(`addresses() of ${JSON.stringify(name)} is address_lookup_failed and asks nobody`, async () => {
+  test(`addresses() of ${JSON.stringify(name)} is address_lookup_failed and asks no resolver`, async () => {
     const { net, provider } = fakeNet();
     const error = await assertNetError(() => collect(net, name), "address_lookup_failed");
     assertEquals([error.lookupCode, provider.calls], ["NONAME", []]);
@@ -186,7 +186,7 @@ for (const name of ["", "a b", "127.1", "0x7f000001", "a..b", "[::1]"]) {
   });
 }
 
-test("addresses() of what is no text is a TypeError", async () => {
+test("addresses() of anything but a string is a TypeError", async () => {
   const { net, provider } = fakeNet();
   for (const name of [1, null, undefined, {}, Symbol()]) {
     await assertRejects(() => collect(net, name as string), TypeError, "must be a string");
@@ -211,7 +211,7 @@ test("addresses() fails as getAddrInfo() does", async () => {
   assertEquals((await assertNetError(() => done as Promise<void>, "address_lookup_failed")).lookupCode, "NONAME");
 });
 
-test("addresses() gives away nothing that can be changed", async () => {
+test("addresses() exposes nothing mutable", async () => {
   const { net } = fakeNet();
   const addresses = net.addresses("::1");
   const iterator = addresses[Symbol.asyncIterator]();
@@ -297,7 +297,7 @@ test("connectAny() of judged addresses connects to no other", async () => {
   });
 });
 
-test("connectAny() fails with what its addresses throw, and gives every attempt up", async () => {
+test("connectAny() fails with what its addresses throw, and abandons every attempt", async () => {
   const { net, provider } = fakeNet();
   const failure = new Error("Not allowed");
   const late = new FakeStream();
@@ -327,7 +327,7 @@ test("connectAny() fails as the lookup of its addresses does", async () => {
   });
 });
 
-test("connectAny() of addresses that never come is cancelled at once, and tells them", async () => {
+test("connectAny() that waits for addresses is cancelled at once, and calls their return()", async () => {
   const { net } = fakeNet();
   const asked = signal();
   let returns = 0;

@@ -91,7 +91,7 @@ test("a switch, its parts and what its callbacks are called with cannot be chang
   }
 });
 
-test("what is thrown by a scope shares nothing that can be changed", async () => {
+test("errors thrown by a scope share nothing mutable", async () => {
   const thrown: unknown[] = [];
   const lose = () => root.awaitCancel().catch((error) => thrown.push(error));
   await root.first(lose, () => 1);
@@ -220,7 +220,7 @@ test("wrappers cannot be changed, and lead to nothing inside", async () => {
   }
 });
 
-test("a connection of TLS cannot be changed, nor what is known of its peer", async () => {
+test("a TLS connection exposes nothing mutable, nor does its peer's certificate", async () => {
   const found: Record<string, unknown> = {};
   await root.Switch.run(async (sw) => {
     const [client, server] = await securedPipe(sw);

@@ -19,7 +19,7 @@ import {
   withSockets,
 } from "./_helpers.ts";
 
-test("connect() gives a socket that knows both addresses", async () => {
+test("connect() returns a socket that knows both addresses", async () => {
   await withSockets(({ client, server, listener }) => {
     assertEquals(client.peer, listener.address);
     assertEquals(server.local, listener.address);
@@ -86,7 +86,7 @@ test("connect() asks for the local address, then sets the options in order, and 
   assertEquals(stream.state, "closed");
 });
 
-test("connect() gives the attempt up as soon as it is cancelled", async () => {
+test("connect() abandons the attempt as soon as it is cancelled", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
     await first(() => net.connect(sw, serverAddress), () => called(() => provider.connects.length === 1));
@@ -161,7 +161,7 @@ test("connect() under a failed switch is Cancelled before any system call", asyn
   assertEquals(provider.calls, []);
 });
 
-test("connect() under something that is no switch is a TypeError before any system call", async () => {
+test("connect() without a switch is a TypeError before any system call", async () => {
   const { net, provider } = fakeNet();
   await assertRejects(() => net.connect({} as Switch, serverAddress), TypeError, "must be a Switch");
   assertEquals(provider.calls, []);
@@ -210,7 +210,7 @@ test("connect() closes its socket when the switch ends", async () => {
   assertEquals(stream.state, "closed");
 });
 
-test("connect() fails with connection_timeout when its time is over, and gives the attempt up", async () => {
+test("connect() fails with connection_timeout when its time is over, and abandons the attempt", async () => {
   const { net, provider, clock } = fakeNet();
   await Switch.run(async (sw) => {
     const connecting = assertNetError(() => net.connect(sw, serverAddress, { timeout: 100 }), "connection_timeout");
@@ -261,7 +261,7 @@ test("connect() to a host looks it up once and tries the answers in order", asyn
   assertEquals(provider.calls, ["lookup example.com", "connect", "connect"]);
 });
 
-test("connect() to a host tells of every failure, and has the last code", async () => {
+test("connect() to a host reports every failure, with the last one's code", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
     const connecting = assertNetError(() => net.connect(sw, hostAddress("example.com", 80)), "connection_reset");
@@ -315,7 +315,7 @@ test("connect() refuses a socket that the system connected to itself", async () 
   });
 });
 
-test("connect() keeps the runtime's own error as the cause, and names what is unknown", async () => {
+test("connect() keeps the runtime's own error as the cause, and quotes unknown errors", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
     const connecting = assertRejects(() => net.connect(sw, serverAddress), NetError);

@@ -34,7 +34,7 @@ test("connectAny() races literals and looks nothing up", async () => {
   });
 });
 
-test("connectAny() tells of every failure", async () => {
+test("connectAny() reports every failure", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
     const connecting = assertNetError(() => connectAny(net, sw, addresses), "connection_refused");
@@ -108,7 +108,7 @@ test("connectAny() refuses what it cannot race before any system call", async ()
   assertEquals(provider.calls, []);
 });
 
-test("connectAny() gives every attempt up as soon as it is cancelled", async () => {
+test("connectAny() abandons every attempt as soon as it is cancelled", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
     await first(() => connectAny(net, sw, addresses), () => called(() => provider.connects.length === 1));

@@ -91,7 +91,7 @@ test("datagramSocket() sets its options in order, before it is handed out", asyn
   });
 });
 
-test("datagramSocket() tells the system what cannot be set later", async () => {
+test("datagramSocket() passes options that cannot be set later to the system", async () => {
   const { net, provider } = fakeNet();
   await Switch.run((sw) => {
     net.datagramSocket(sw, "udp6", { reuseAddr: true, remote: peer, socketOptions: { IPV6_V6ONLY: true } }).catch(
@@ -101,7 +101,7 @@ test("datagramSocket() tells the system what cannot be set later", async () => {
   assertEquals(provider.datagramOptions, { reuseAddr: true, reusePort: false, ipv6Only: true, remote: peer });
 });
 
-test("recv() takes what has arrived, in order, with its sender", async () => {
+test("recv() returns datagrams that have arrived, in order, with their senders", async () => {
   await withSocket(async (socket, system) => {
     for (const content of ["foo", "bar", "", "cellar door"]) system.arrive(content);
     assertEquals(await received(socket), "foo");
@@ -137,7 +137,7 @@ test("recv() that is cancelled loses no datagram", async () => {
   });
 });
 
-test("recv() in a cancelled scope takes nothing", async () => {
+test("recv() in a cancelled scope consumes nothing", async () => {
   await withSocket(async (socket, system, sw) => {
     system.arrive("kept");
     await assertRejects(() =>
@@ -181,11 +181,11 @@ for (const operation of ["recv", "recvMany"] as const) {
   });
 }
 
-test("recv() refuses what is no byte array", async () => {
+test("recv() refuses anything but a byte array", async () => {
   await withSocket((socket) => assertRejects(() => socket.recv([] as unknown as Uint8Array), TypeError));
 });
 
-test("recvMany() takes all that have arrived, whole", async () => {
+test("recvMany() returns all datagrams that have arrived, untruncated", async () => {
   await withSocket(async (socket, system) => {
     for (const content of ["foo", "", "bar"]) system.arrive(content);
     const datagrams = await socket.recvMany();
@@ -211,7 +211,7 @@ test("recvMany() that is cancelled loses no datagram", async () => {
   });
 });
 
-test("send() gives the pieces of one datagram, and settles when the system has it", async () => {
+test("send() passes the pieces of one datagram on, and settles when the system has taken it", async () => {
   await withSocket(async (socket, system) => {
     let sent = false;
     const sending = socket.send([bytesOf("foo"), bytesOf("bar")], peer).then(() => sent = true);
@@ -222,7 +222,7 @@ test("send() gives the pieces of one datagram, and settles when the system has i
   });
 });
 
-test("send() to nobody is a TypeError", async () => {
+test("send() without an address or a peer is a TypeError", async () => {
   await withSocket(async (socket, system) => {
     await assertRejects(() => socket.send(bytesOf("x")), TypeError, "neither");
     assertEquals(system.given, []);
@@ -247,7 +247,7 @@ for (const [what, to, error] of badTargets) {
   });
 }
 
-test("send() refuses pieces that are no byte arrays", async () => {
+test("send() refuses pieces that are not byte arrays", async () => {
   await withSocket(async (socket) => {
     await assertRejects(() => socket.send("text" as unknown as Uint8Array, peer), TypeError);
     await assertRejects(() => socket.send([bytesOf("a"), 1 as unknown as Uint8Array], peer), TypeError);
@@ -268,7 +268,7 @@ test("send() of more than a datagram holds is message_too_large before any syste
   });
 });
 
-test("send() on a connected socket needs no address, and takes only its own", async () => {
+test("send() on a connected socket needs no address, and accepts only the peer's", async () => {
   await withSocket(async (socket, system) => {
     const sending = [socket.send(bytesOf("a")), socket.send(bytesOf("b"), udp("::ffff:10.0.0.2", 53))];
     for (const { to, done } of system.given) {

@@ -169,7 +169,7 @@ test("addContext() returns the same error with the step added", () => {
   assertEquals(error.context, ["serving"]);
 });
 
-test("addContext() returns what is no NetError unchanged", () => {
+test("addContext() returns anything but a NetError unchanged", () => {
   const plain = new Error("plain");
   assertStrictEquals(addContext(plain, "serving"), plain);
   assertEquals(plain.message, "plain");
@@ -243,7 +243,7 @@ test("codeOf() knows two errors of Deno that have neither code nor name", () => 
   assertEquals(codeOf(systemError({ message: "Message too long (os error 90)" }), "send"), "message_too_large");
 });
 
-test("codeOf() takes EINVAL of bind, listen and connect for an address that is not available", () => {
+test("codeOf() maps EINVAL of bind, listen and connect to address_not_available", () => {
   assertEquals(codeOf(systemError({ code: "EINVAL" }), "listen"), "address_not_available");
   assertEquals(codeOf(systemError({ code: "EINVAL" }), "bind"), "address_not_available");
   assertEquals(codeOf(systemError({ code: "EINVAL", syscall: "bind" }), "connect"), "address_not_available");
@@ -252,19 +252,19 @@ test("codeOf() takes EINVAL of bind, listen and connect for an address that is n
   assertEquals(codeOf(systemError({ code: "EINVAL" }), "read"), "unknown");
 });
 
-test("codeOf() takes what a Unix socket says that takes no connection for a refusal, of a connect only", () => {
+test("codeOf() maps EAGAIN and EPROTOTYPE of a Unix connect to connection_refused", () => {
   for (const code of ["EAGAIN", "EPROTOTYPE"]) {
     assertEquals(codeOf(systemError({ code }), "connect"), "connection_refused");
     assertEquals(codeOf(systemError({ code }), "read"), "unknown");
   }
 });
 
-test("codeOf() takes EINVAL of an option for an invalid option", () => {
+test("codeOf() maps EINVAL of an option to invalid_option", () => {
   assertEquals(codeOf(systemError({ code: "EINVAL" }), "setOption"), "invalid_option");
   assertEquals(codeOf(systemError({ code: "EINVAL" }), "getOption"), "invalid_option");
 });
 
-test("codeOf() takes ENOTCONN for a reset of what was connected", () => {
+test("codeOf() maps ENOTCONN to connection_reset if the socket was connected", () => {
   for (const operation of ["read", "write", "shutdown"]) {
     assertEquals(codeOf(systemError({ code: "ENOTCONN" }), operation), "connection_reset");
     assertEquals(codeOf(systemError({ name: "NotConnected" }), operation), "connection_reset");
@@ -272,7 +272,7 @@ test("codeOf() takes ENOTCONN for a reset of what was connected", () => {
   assertEquals(codeOf(systemError({ code: "ENOTCONN" }), "send"), "unknown");
 });
 
-test("codeOf() takes nearly every error of a lookup for a failed lookup", () => {
+test("codeOf() maps nearly every error of a lookup to address_lookup_failed", () => {
   for (const code of ["ENOTFOUND", "ECONNREFUSED", "ETIMEOUT", "ETIMEDOUT", "ENOENT", "EWEIRD", "ENOMEM"]) {
     assertEquals(codeOf(systemError({ code }), "lookup"), "address_lookup_failed", code);
   }
@@ -282,11 +282,11 @@ test("codeOf() takes nearly every error of a lookup for a failed lookup", () => 
   assertEquals(codeOf(systemError({ code: "EMFILE" }), "lookup"), "too_many_open_files");
 });
 
-test("codeOf() gives the code of a NetError", () => {
+test("codeOf() returns the code of a NetError", () => {
   assertEquals(codeOf(new NetError("quota_exceeded", { operation: "connect" }), "lookup"), "quota_exceeded");
 });
 
-test("codeOf() gives unknown for everything else", () => {
+test("codeOf() returns unknown for everything else", () => {
   for (
     const value of [undefined, null, "ECONNREFUSED", 4, {}, { code: 20 }, { code: "constructor" }, new TypeError("x")]
   ) {
@@ -327,7 +327,7 @@ test("lookupCodeOf() knows the resolver's codes", () => {
   }
 });
 
-test("lookupCodeOf() tells a missing name, missing data, a failed server and a timeout apart", () => {
+test("lookupCodeOf() distinguishes a missing name, missing data, a failed server and a timeout", () => {
   const codes = ["ENOTFOUND", "ENODATA", "ESERVFAIL", "ETIMEOUT"].map((code) => lookupCodeOf(systemError({ code })));
   assertEquals(new Set(codes).size, 4);
 });
@@ -338,7 +338,7 @@ test("lookupCodeOf() knows Deno's errors", () => {
   assertEquals(lookupCodeOf(systemError({ message })), "NONAME");
 });
 
-test("lookupCodeOf() gives that of a NetError, and UNKNOWN for everything else", () => {
+test("lookupCodeOf() returns the lookupCode of a NetError, and UNKNOWN for everything else", () => {
   const error = new NetError("address_lookup_failed", { operation: "lookup", lookupCode: "SERVICE" });
   assertEquals(lookupCodeOf(error), "SERVICE");
   for (const value of [undefined, null, "ENOTFOUND", {}, { code: "toString" }, new Error("x")]) {
@@ -361,7 +361,7 @@ test("netErrorFrom() keeps the runtime's error as the cause", () => {
   assertEquals(error.lookupCode, undefined);
 });
 
-test("netErrorFrom() gives a failed lookup the resolver's code", () => {
+test("netErrorFrom() adds the resolver's code to a failed lookup", () => {
   const error = netErrorFrom(systemError({ code: "EAI_AGAIN" }), {
     operation: "lookup",
     address: hostAddress("a", 80),

@@ -18,7 +18,7 @@ import { clientOptions, fixture, secured, securedPipe, serverOptions } from "./t
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-test("IpAddress.fromBytes() takes bytes for what they are, and refuses what is not bytes", () => {
+test("IpAddress.fromBytes() ignores overridden members of bytes, and refuses other values", () => {
   for (const [lie, make] of liars(4)) {
     assertEquals(IpAddress.fromBytes(make()).toString(), "100.101.102.103", lie);
     assertEquals(new IpAddress(make()).toString(), "100.101.102.103", lie);
@@ -59,7 +59,7 @@ async function withBackend(fn: (socket: TwoWay, stream: FakeStream) => Promise<v
   });
 }
 
-test("read() of a socket takes what a backend lends for what it is", async () => {
+test("read() of a socket ignores overridden members of bytes that a backend lends", async () => {
   for (const [lie, make] of liars(5)) {
     const stream = new LendingStream();
     stream.lent.push(make());
@@ -77,7 +77,7 @@ test("read() of a socket takes what a backend lends for what it is", async () =>
   }
 });
 
-test("[lend]() of a socket takes what a backend lends for what it is", async () => {
+test("[lend]() of a socket ignores overridden members of bytes that a backend lends", async () => {
   for (const [lie, make] of liars(5)) {
     const stream = new LendingStream();
     stream.lent.push(make());
@@ -102,7 +102,7 @@ test("read() of a socket fails when a backend lends what is not bytes", async ()
   }
 });
 
-test("write() and [give]() of a socket fail when a backend takes what cannot be", async () => {
+test("write() and [give]() of a socket fail if a backend returns an invalid count", async () => {
   for (const count of [4, 1e9, -1, 0.5, NaN, "3", undefined, {}]) {
     const stream = new FakeStream();
     stream.write = () => count as number;
@@ -116,7 +116,7 @@ test("write() and [give]() of a socket fail when a backend takes what cannot be"
   }
 });
 
-test("send() takes each piece of a datagram for what it is, and refuses what is not bytes", async () => {
+test("send() ignores overridden members of bytes, and refuses other values", async () => {
   await Switch.run(async (sw) => {
     const net = memoryNet();
     const from = await net.datagramSocket(sw, udp("127.0.0.1", 0));
@@ -140,7 +140,7 @@ test("send() takes each piece of a datagram for what it is, and refuses what is 
   });
 });
 
-test("recv() fills a buffer for what it is, and takes what a backend gives for what it is", async () => {
+test("recv() ignores overridden members of its buffer, and of bytes from a backend", async () => {
   await Switch.run(async (sw) => {
     const { socket, system } = await fakeDatagramSocket(sw);
     for (const [lie, make] of liars(5)) {
@@ -193,7 +193,7 @@ test("recv() fails when its buffer vanishes while it waits, and the datagram sta
   }
 });
 
-test("tlsClient() takes PEM for what its bytes are, and refuses what is not bytes", async () => {
+test("tlsClient() ignores overridden members of PEM bytes, and refuses other values", async () => {
   const pem = readFileSync(fixture("authority.crt"));
   const lie = Object.defineProperty(new Uint8Array(pem), "length", { value: 3 });
   const shared = new Uint8Array(new SharedArrayBuffer(pem.length));
@@ -213,7 +213,7 @@ test("tlsClient() takes PEM for what its bytes are, and refuses what is not byte
   });
 });
 
-test("write() and [give]() of TLS take bytes for what they are", async () => {
+test("write() and [give]() of TLS ignore overridden members of bytes", async () => {
   await Switch.run(async (sw) => {
     const [client, server] = await securedPipe(sw);
     const giving = client as typeof client & GivingSink;
@@ -234,7 +234,7 @@ test("write() and [give]() of TLS take bytes for what they are", async () => {
   });
 });
 
-test("TLS takes what its flow lends for what it is", async () => {
+test("TLS ignores overridden members of bytes that its flow lends", async () => {
   const [a, b] = pipe();
   const lying = {
     ...bare(b),

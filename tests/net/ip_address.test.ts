@@ -134,7 +134,7 @@ test("IpAddress.parse() escapes and cuts hostile text", () => {
   assert(/^[\x20-\x7e]+$/.test(error.message), error.message);
 });
 
-test("IpAddress.parse() refuses what is not a string", () => {
+test("IpAddress.parse() refuses anything but a string", () => {
   for (const value of [undefined, null, 2130706433, {}, ["127.0.0.1"], IpAddress.loopback4]) {
     assertThrows(() => IpAddress.parse(value as unknown as string), TypeError, "must be a string");
   }
@@ -199,7 +199,7 @@ test("IpAddress.toString() prints an IPv4-mapped address with a dotted tail", ()
   assertEquals(IpAddress.parse("::ffff:0:0").toString(), "::ffff:0.0.0.0");
 });
 
-test("IpAddress.toJSON() gives the text", () => {
+test("IpAddress.toJSON() returns the text", () => {
   assertEquals(JSON.stringify({ ip: IpAddress.parse("fe80::1%eth0") }), '{"ip":"fe80::1%eth0"}');
 });
 
@@ -214,7 +214,7 @@ test("IpAddress.fromBytes() refuses another number of bytes", () => {
   }
 });
 
-test("IpAddress.fromBytes() refuses what is not a Uint8Array", () => {
+test("IpAddress.fromBytes() refuses anything but a Uint8Array", () => {
   const values = [undefined, null, [127, 0, 0, 1], "1.2.3.4", new ArrayBuffer(4), new Uint16Array(4), { length: 4 }];
   for (const value of values) {
     assertThrows(() => IpAddress.fromBytes(value as unknown as Uint8Array), TypeError, "must be a Uint8Array");
@@ -281,12 +281,12 @@ test("IpAddress.equals() is false for what only looks like an address", () => {
   assertFalse(IpAddress.loopback4.equals(undefined as unknown as IpAddress));
 });
 
-test("IpAddress.unmapped() gives the IPv4 address of a mapped one", () => {
+test("IpAddress.unmapped() returns the IPv4 address of a mapped one", () => {
   assertEquals(IpAddress.parse("::ffff:10.0.0.1").unmapped(), IpAddress.parse("10.0.0.1"));
   assertEquals(IpAddress.parse("::ffff:7f00:1%lo").unmapped(), IpAddress.loopback4);
 });
 
-test("IpAddress.unmapped() gives every other address itself", () => {
+test("IpAddress.unmapped() returns every other address itself", () => {
   for (const text of ["10.0.0.1", "::1", "::10.0.0.1", "::ffff:0:10.0.0.1", "64:ff9b::10.0.0.1", "1::ffff:10.0.0.1"]) {
     const ip = IpAddress.parse(text);
     assertStrictEquals(ip.unmapped(), ip);

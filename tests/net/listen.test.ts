@@ -18,7 +18,7 @@ import {
   withNet,
 } from "./_helpers.ts";
 
-test("listen() on port 0 tells the real port, on which a client can connect", async () => {
+test("listen() on port 0 reports the real port, to which a client can connect", async () => {
   await withNet(async (sw, net) => {
     const listener = await net.listen(sw, anyPort);
     assertEquals(String(listener.address.ip), "127.0.0.1");
@@ -56,7 +56,7 @@ test("listen() takes IPv6 connections", async () => {
   });
 });
 
-test("listen() on :: takes IPv4 connections too, and shows them as plain IPv4", async () => {
+test("listen() on :: accepts IPv4 connections too, with plain IPv4 addresses", async () => {
   await withNet(async (sw, net) => {
     const listener = await net.listen(sw, tcp("::", 0));
     const flow = await net.connect(sw, tcp("127.0.0.1", listener.address.port));
@@ -95,7 +95,7 @@ test("close() of a listener closes the system's one once", async () => {
   assertEquals(system.closes, 1);
 });
 
-test("close() of a listener wakes everybody who accepts with ClosedError", async () => {
+test("close() of a listener rejects every pending accept() with ClosedError", async () => {
   await Switch.run(async (sw) => {
     const { listener } = await fakeListener(sw);
     const accepting = [1, 2].map(() => assertRejects(() => listener.accept(sw), ClosedError, "Cannot accept"));
@@ -130,7 +130,7 @@ test("listen() under a failed switch is Cancelled before any system call", async
   assertEquals(provider.calls, []);
 });
 
-test("listen() gives the attempt up when it is cancelled, and closes what comes late", async () => {
+test("listen() abandons the attempt when cancelled, and closes a late listener", async () => {
   const { net, provider } = fakeNet();
   const late = new FakeListener(serverAddress);
   await Switch.run(async (sw) => {
@@ -193,7 +193,7 @@ test("listen() hands its options to the provider, with all defaults", async () =
   });
 });
 
-test("a listener is frozen and gives no way to the provider's", async () => {
+test("a listener is frozen and does not expose the provider's", async () => {
   await Switch.run(async (sw) => {
     const { listener } = await fakeListener(sw);
     assertEquals(Object.isFrozen(listener), true);

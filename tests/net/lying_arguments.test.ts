@@ -434,7 +434,7 @@ const withOptions: Record<string, { options: object; call: (options: unknown, pl
   },
 };
 for (const [name, { options, call }] of Object.entries(withOptions)) {
-  test(`${name}: each field is read once, and what was judged is what is used`, () =>
+  test(`${name}: each field is read once, so that the checked value is the one used`, () =>
     withPlace(async (place) => {
       const lying = readOnce(options);
       await call(lying.options, place);
@@ -507,7 +507,7 @@ test("runServer() listens to a signal by the platform's own methods, and believe
     assertEquals(await server, undefined);
   }));
 
-test("runServer() takes the first word of a stop that is a thenable", () =>
+test("runServer() ignores later calls of a stop thenable's callbacks", () =>
   withPlace(async ({ net, sw }) => {
     const words: Record<string, (resolve: Loose, reject: Loose) => unknown> = {
       "at once": (resolve) => resolve(7),
@@ -532,7 +532,7 @@ test("runServer() takes the first word of a stop that is a thenable", () =>
 
 /** Results of a user's listener. */
 for (const [stranger, value] of strangersBut("a thenable", "a thenable that throws", "a refusing proxy")) {
-  test(`a listener that gives ${stranger} for a connection fails its server in our own words, and nothing hangs`, async () => {
+  test(`a listener that returns ${stranger} as a connection fails its server with a clear error, and nothing hangs`, async () => {
     const listener = { address: anyPort, accept: () => value, close: () => Promise.resolve() };
     const error = await refusalOf(() => js.runServer(listener, one, { onError }));
     if (!isItsOwn(error, stranger)) assertOurs(error);
@@ -545,7 +545,7 @@ for (const [stranger, value] of strangersBut("a thenable", "a thenable that thro
 
 /** Results of a user's network. */
 for (const [stranger, value] of strangersBut("a thenable", "an array", "a list with holes")) {
-  test(`a network that answers ${stranger} fails who asks it in our own words, and nothing hangs`, async () => {
+  test(`a network that returns ${stranger} fails its caller with a clear error, and nothing hangs`, async () => {
     const net = { clock: testing.mockClock(), connect: () => value, getAddrInfo: () => value } as unknown as Net;
     const asked = [
       () => js.getAddrInfoStream(net, "localhost"),

@@ -82,7 +82,7 @@ for (const [name, call, type, parts] of rejected) {
     }));
 }
 
-test("withTcpConnect() takes a port as a number", () =>
+test("withTcpConnect() accepts a port as a number", () =>
   withPlace(async ({ net, sw, listener }) => {
     sw.fork(async () => await (await listener.accept(sw)).close());
     const { port } = listener.address as io.TcpAddress;

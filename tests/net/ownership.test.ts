@@ -24,7 +24,7 @@ const swallowed: [string, (net: Net, sw: Switch) => Promise<unknown>][] = [
 ];
 
 for (const [name, open] of swallowed) {
-  test(`${name} again and again for a switch that has failed starves nobody`, async () => {
+  test(`${name} in a loop for a failed switch does not starve other fibers`, async () => {
     const { net } = fakeNet();
     await Switch.run(async (sw) => {
       sw.fail(new Cancelled());
@@ -36,7 +36,7 @@ for (const [name, open] of swallowed) {
   });
 }
 
-test("accept() again and again for a switch that has failed starves nobody", async () => {
+test("accept() in a loop for a failed switch does not starve other fibers", async () => {
   await Switch.run(async (sw) => {
     const { listener } = await fakeListener(sw);
     await Switch.run(async (inner) => {

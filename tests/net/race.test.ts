@@ -88,7 +88,7 @@ test("connect() to a host starts the next attempt when an older one fails", asyn
   });
 });
 
-test("connect() to a host takes turns between the families, the resolver's first one first", async () => {
+test("connect() to a host alternates between the families, beginning with the resolver's first", async () => {
   for (
     const [ips, expected] of [
       [["10.0.0.1", "10.0.0.2", "::1", "::2", "::3"], ["10.0.0.1", "::1", "10.0.0.2", "::2", "::3"]],
@@ -107,7 +107,7 @@ test("connect() to a host takes turns between the families, the resolver's first
   }
 });
 
-test("connect() to a host tries an address once, however often the resolver gives it", async () => {
+test("connect() to a host tries an address once, however often the resolver returns it", async () => {
   await withRace(async ({ connecting, provider, answer, arrive, attempts }) => {
     arrive("::1", "::1");
     answer("::1", "10.0.0.1", "10.0.0.1");
@@ -152,7 +152,7 @@ test("connect() to a host aborts a loser that connects in the same turn as the w
   });
 });
 
-test("connect() to a host gives every attempt and the lookup up when it is cancelled", async () => {
+test("connect() to a host abandons every attempt and the lookup when it is cancelled", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
     const meanwhile = async () => {
@@ -173,7 +173,7 @@ test("connect() to a host gives every attempt and the lookup up when it is cance
   });
 });
 
-test("connect() to a host gives every attempt up when its time is over", async () => {
+test("connect() to a host abandons every attempt when its time is over", async () => {
   await withRace(async ({ connecting, provider, answer, attempts }) => {
     answer("10.0.0.1", "10.0.0.2", "10.0.0.3");
     await attempts(1);
@@ -306,7 +306,7 @@ test("connect() to a host of which bindTo reaches no address is address_lookup_f
   }, { bindTo: tcp("10.0.0.9", 0) });
 });
 
-test("connect() to a literal as a host asks nobody", async () => {
+test("connect() to a literal as a host asks no resolver", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
     const connecting = net.connect(sw, hostAddress("10.0.0.1", 80));
@@ -317,7 +317,7 @@ test("connect() to a literal as a host asks nobody", async () => {
   });
 });
 
-test("connect() to a host throws at once what is no failure of the network, and leaves nothing open", async () => {
+test("connect() to a host throws other errors than a NetError at once, and leaves nothing open", async () => {
   const { net, provider } = fakeNet();
   const late = new FakeStream();
   const { promise: owner, resolve: own } = Promise.withResolvers<Switch>();

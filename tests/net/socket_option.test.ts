@@ -96,7 +96,7 @@ test("setOption() refuses values that cannot be made a text", async () => {
   });
 });
 
-test("connect(), listen() and datagramSocket() refuse socketOptions that are no object before any system call", async () => {
+test("connect(), listen() and datagramSocket() refuse socketOptions that are not an object before any system call", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
     for (const value of [null, 5, "TCP_NODELAY", true, Symbol("odd")]) {
@@ -213,7 +213,7 @@ test("setOption() says what the system said", async () => {
   });
 });
 
-test("getOption() gives what was set, never a default", async () => {
+test("getOption() returns what was set, never a default", async () => {
   await Switch.run(async (sw) => {
     const { socket } = await fakeSocket(sw);
     assertCode(
@@ -228,7 +228,7 @@ test("getOption() gives what was set, never a default", async () => {
   });
 });
 
-test("getOption() gives what the system says before what was set", async () => {
+test("getOption() prefers the system's value to the one that was set", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     socket.setOption("IP_TOS", 16);
@@ -269,7 +269,7 @@ test("setOption() and getOption() of a closed socket are ClosedErrors", async ()
   });
 });
 
-test("connect() sets its options in order, leaving out what is undefined", async () => {
+test("connect() sets its options in order, except undefined ones", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
     const socketOptions: SocketOptions = { SO_KEEPALIVE: true, TCP_NODELAY: undefined, IP_TOS: 16 };
@@ -309,7 +309,7 @@ test("connect() by name sets what fits the address that it finds", async () => {
   });
 });
 
-test("accept() gives connections the options of the listener", async () => {
+test("accept() sets the options of the listener on connections", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     const before = system.arrive();
@@ -323,7 +323,7 @@ test("accept() gives connections the options of the listener", async () => {
   });
 });
 
-test("accept() gives a connection that cannot have the options of the listener all the same", async () => {
+test("accept() returns a connection even if the listener's options cannot be set on it", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     listener.setOption("TCP_NODELAY", true);

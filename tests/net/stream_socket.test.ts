@@ -12,7 +12,7 @@ import { assertNetError, called, microtasks, signal } from "./_helpers.ts";
 const reset = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
 const brokenPipe = Object.assign(new Error("write EPIPE"), { code: "EPIPE" });
 
-test("read() gives what has arrived, and then waits", async () => {
+test("read() returns bytes that have arrived, and then waits", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     const buffer = new Uint8Array(3);
@@ -24,7 +24,7 @@ test("read() gives what has arrived, and then waits", async () => {
   });
 });
 
-test("read() gives null at the end, now and ever after", async () => {
+test("read() returns null at the end, and in every later call", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.arrive("x");
@@ -34,7 +34,7 @@ test("read() gives null at the end, now and ever after", async () => {
   });
 });
 
-test("read() gives what arrived before a reset, and then connection_reset for ever", async () => {
+test("read() returns bytes that arrived before a reset, and then throws connection_reset in every call", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     const buffer = new Uint8Array(9);
@@ -85,7 +85,7 @@ test("two reads at once are a BusyError, and so are two writes", async () => {
   });
 });
 
-test("write() tells how much the system took", async () => {
+test("write() returns the number of bytes that the system took", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.takes = 3;
@@ -96,7 +96,7 @@ test("write() tells how much the system took", async () => {
   });
 });
 
-test("write() waits until nothing older is queued, and a cancel there takes nothing", async () => {
+test("write() waits until nothing older is queued, and writes nothing if cancelled then", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
@@ -154,7 +154,7 @@ test("shutdown('send') rejects with what broke the socket while something taken 
   });
 });
 
-test("shutdown('send') that waits when this side closes the socket is no error", async () => {
+test("shutdown('send') that is pending when this side closes the socket succeeds", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
@@ -211,7 +211,7 @@ test("shutdown() refuses a direction that there is not", async () => {
   });
 });
 
-test("close() gives the socket back once, however often it is called", async () => {
+test("close() closes the system's socket once, however often it is called", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     await Promise.all([socket.close(), socket.close(), socket[Symbol.asyncDispose]()]);
@@ -292,7 +292,7 @@ test("close() waits for the other side's end, and drops what arrives meanwhile",
   });
 });
 
-test("close() gives the socket back after linger where the other side does not end", async () => {
+test("close() closes the system's socket after linger if the peer does not end", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream, clock } = await fakeSocket(sw, { linger: 300 });
     stream.answersEnd = false;
@@ -355,7 +355,7 @@ test("close() does not wait for the other side where nothing was written", async
   });
 });
 
-test("close() that nobody awaits goes on, and its switch waits for it", async () => {
+test("close() that is not awaited continues, and its switch waits for it", async () => {
   const ended: string[] = [];
   const { promise, resolve } = signal<FakeStream>();
   const running = Switch.run(async (sw) => {
@@ -480,7 +480,7 @@ test("close() stops waiting when the owner is cancelled meanwhile", async () => 
   assertEquals((await outcome.promise).state, "aborted");
 });
 
-test("close() that its caller gives up goes on", async () => {
+test("close() continues after its caller is cancelled", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
@@ -497,7 +497,7 @@ test("close() that its caller gives up goes on", async () => {
   });
 });
 
-test("close() drops unread input instead of waiting for somebody to read it", async () => {
+test("close() drops unread input without waiting for a reader", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.arrive("unread");
@@ -506,7 +506,7 @@ test("close() drops unread input instead of waiting for somebody to read it", as
   });
 });
 
-test("close() takes the socket off its switch", async () => {
+test("close() removes the socket from its switch", async () => {
   await Switch.run(async (sw) => {
     const { socket } = await fakeSocket(sw);
     const before = sw.dump();
@@ -553,7 +553,7 @@ test("what waits for the peer is woken when the system closes the socket by itse
   });
 });
 
-test("a socket is frozen and gives no way to the provider's", async () => {
+test("a socket is frozen and does not expose the provider's", async () => {
   await Switch.run(async (sw) => {
     const { socket } = await fakeSocket(sw);
     assert(Object.isFrozen(socket));
@@ -562,7 +562,7 @@ test("a socket is frozen and gives no way to the provider's", async () => {
   });
 });
 
-test("an operation in a cancelled scope is refused, and takes nothing", async () => {
+test("an operation in a cancelled scope is refused, and consumes nothing", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.arrive("x");

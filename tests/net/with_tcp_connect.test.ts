@@ -55,7 +55,7 @@ test("withTcpConnect() closes the connection when fn ends, whatever comes of it"
   }
 });
 
-test("withTcpConnect() gives each attempt its own timeout, and gives it up at once", async () => {
+test("withTcpConnect() gives each attempt its own timeout, and abandons it at once", async () => {
   const { result, provider, attempts } = connecting(["10.0.0.1", "10.0.0.2"], () => "never", 100);
   await attempts(1);
   provider.clock.setTime(100);
@@ -121,7 +121,7 @@ test("withTcpConnect() is cancelled while it looks up, connects, or runs fn", as
 const strange = { getAddrInfo: () => Promise.resolve([tcp("::1", 80), udp("::1", 80)]) } as unknown as Net;
 const empty = { getAddrInfo: () => Promise.resolve([]) } as unknown as Net;
 
-test("getAddrInfoStream() and getAddrInfoDatagram() give only their kind, whatever the network gives", async () => {
+test("getAddrInfoStream() and getAddrInfoDatagram() return only their kind, whatever the network returns", async () => {
   assertEquals(await getAddrInfoStream(strange, "a"), [tcp("::1", 80)]);
   assertEquals(await getAddrInfoDatagram(strange, "a"), [udp("::1", 80)]);
 });

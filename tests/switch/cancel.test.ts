@@ -46,7 +46,7 @@ test("awaitCancel() rejects at once in a cancelled scope", async () => {
   assertInstanceOf(await inCancelledScope(() => rejectionOf(awaitCancel())), Cancelled);
 });
 
-test("A cancelled operation that nobody awaits is no unhandled rejection", async () => {
+test("A cancelled operation that is not awaited is not an unhandled rejection", async () => {
   await rejectionOf(Switch.run((sw) => {
     awaitCancel();
     yieldNow();
@@ -184,7 +184,7 @@ test("protect() throws what the function throws", async () => {
   assertStrictEquals(await rejectionOf(now), failure);
 });
 
-test("protect() shields what is nested in it, which can still be cancelled from inside", async () => {
+test("protect() shields nested scopes, which can still be cancelled from inside", async () => {
   const log: unknown[] = [];
   await rejectionOf(Switch.run(async (sw) => {
     await protect(async () => {
@@ -196,7 +196,7 @@ test("protect() shields what is nested in it, which can still be cancelled from 
   assertEquals(log, [undefined, "inner"]);
 });
 
-test("protect() rejects what is not a function with TypeError", async () => {
+test("protect() rejects anything but a function with TypeError", async () => {
   await assertRejects(() => protect(1 as never), TypeError, "Cannot protect: 1 is not a function");
 });
 

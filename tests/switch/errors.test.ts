@@ -48,7 +48,7 @@ test("Cancelled and MultipleErrors keep their messages short and on one line", (
   assertMatch(new MultipleErrors(new Array(12).fill("text")).message, /^12 errors: (text; ){10}and 2 more$/);
 });
 
-test("MultipleErrors takes apart what is one itself", () => {
+test("MultipleErrors flattens nested ones", () => {
   const error = new MultipleErrors(["a", new MultipleErrors(["b", "c"]), "d"]);
   assertEquals(error.errors, ["a", "b", "c", "d"]);
 });
@@ -88,7 +88,7 @@ for (const [name, value] of hostile) {
   });
 }
 
-test("A switch takes a proxy of Cancelled for a cancellation", async () => {
+test("A switch treats a proxy of Cancelled as a cancellation", async () => {
   const odd = new Proxy(new Cancelled(), { get: refuse });
   assertStrictEquals(await thrownBy(odd, failure), failure);
 });
@@ -165,7 +165,7 @@ test("Errors that cannot be made a text do not keep a switch from ending", async
   assertStrictEquals(error.errors[0], odd);
 });
 
-test("A Cancelled that main throws although nobody cancelled is thrown", async () => {
+test("A Cancelled that main throws without a cancellation is thrown", async () => {
   const cancelled = new Cancelled("own");
   assertStrictEquals(await rejectionOf(Switch.run(() => Promise.reject(cancelled))), cancelled);
 });

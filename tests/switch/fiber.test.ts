@@ -29,7 +29,7 @@ async function stubborn<T>(value: T): Promise<T> {
   return value;
 }
 
-test("all() gives what each function gives, in their order and with their types", async () => {
+test("all() returns the results of the functions in order, with their types", async () => {
   const slow = async () => {
     await yieldNow();
     return 1;
@@ -38,7 +38,7 @@ test("all() gives what each function gives, in their order and with their types"
   assertEquals([a, b, c], [1, "two", true]);
 });
 
-test("all() of nothing gives nothing", async () => {
+test("all() of no functions returns an empty array", async () => {
   assertEquals(await all([]), []);
 });
 
@@ -113,7 +113,7 @@ test("all() is cancelled with its caller", async () => {
   assertStrictEquals(seen.cause, failure);
 });
 
-test("all() gives its values although its caller was cancelled, once all are there", async () => {
+test("all() returns its values once all are ready, although its caller was cancelled", async () => {
   let values: unknown;
   await rejectionOf(Switch.run(async (sw) => {
     values = await all([() => 1, () => {
@@ -124,7 +124,7 @@ test("all() gives its values although its caller was cancelled, once all are the
   assertEquals(values, [1, 2]);
 });
 
-test("all() rejects what is not a function with TypeError and starts nothing", async () => {
+test("all() rejects anything but a function with TypeError and starts nothing", async () => {
   const log: string[] = [];
   const start = () => log.push("started");
   await assertRejects(() => all([start, 1 as never]), TypeError, "Cannot run all: 1 is not a function");
@@ -133,7 +133,7 @@ test("all() rejects what is not a function with TypeError and starts nothing", a
   assertEquals(log, []);
 });
 
-test("both() gives both values", async () => {
+test("both() returns both values", async () => {
   assertEquals(await both(() => 1, () => Promise.resolve("two")), [1, "two"]);
 });
 
@@ -153,7 +153,7 @@ test("both() cancels the first when the second throws, and throws the cause", as
   assertInstanceOf(seen, Cancelled);
 });
 
-test("first() gives the first value, and cancels and awaits the other", async () => {
+test("first() returns the first value, and cancels and awaits the other", async () => {
   const log: unknown[] = [];
   const value = await first(async () => {
     await yieldNow();
@@ -166,7 +166,7 @@ test("first() gives the first value, and cancels and awaits the other", async ()
   assertEquals([value, log], ["fast", [true, "awaited"]]);
 });
 
-test("first() gives the earlier of two values, or what combine makes of them", async () => {
+test("first() returns the earlier of two values, or the result of combine", async () => {
   assertEquals(await first(() => "a", () => "b"), "a");
   assertEquals(await first(() => "a", () => "b", { combine: undefined }), "a");
   assertEquals(await first(() => "a", () => "b", { combine: (earlier, later) => earlier + later }), "ab");
@@ -177,7 +177,7 @@ test("first() combines in order of completion", async () => {
   assertEquals(value, "winner,loser");
 });
 
-test("first() throws when one throws, whether before or after the other gives a value", async () => {
+test("first() throws when one throws, whether before or after the other returns a value", async () => {
   assertStrictEquals(await rejectionOf(first(() => fails(), () => 1)), failure);
   assertStrictEquals(await rejectionOf(first(() => 1, () => fails())), failure);
   assertStrictEquals(await rejectionOf(first(() => throwing(failure, awaitCancel), () => 1)), failure);
@@ -197,7 +197,7 @@ test("first() cancels a loser that would throw later", async () => {
   assertEquals(value, 1);
 });
 
-test("first() gives the value that is there when its caller is cancelled, and the next check throws", async () => {
+test("first() returns a value that is ready when its caller is cancelled, and the next check throws", async () => {
   const log: unknown[] = [];
   await rejectionOf(Switch.run(async (sw) => {
     log.push(
@@ -220,12 +220,12 @@ test("first() does not cancel its caller", async () => {
   });
 });
 
-test("first() throws a Cancelled that nobody asked for", async () => {
+test("first() throws a Cancelled of a branch that was not cancelled", async () => {
   const cancelled = new Cancelled("own");
   assertStrictEquals(await rejectionOf(first(() => fails(cancelled), awaitCancel)), cancelled);
 });
 
-test("first() throws a Cancelled that nobody asked for although the other gives a value", async () => {
+test("first() throws a Cancelled of a branch that was not cancelled, although the other returns a value", async () => {
   const cancelled = new Cancelled("own");
   assertStrictEquals(await rejectionOf(first(() => Promise.reject(cancelled), () => stubborn(1))), cancelled);
 });
@@ -242,7 +242,7 @@ test("any() waits until cancelled where there is nothing to run", async () => {
   assertEquals(log, ["still waiting", true, true]);
 });
 
-test("any() takes undefined for a value", async () => {
+test("any() treats undefined as a value", async () => {
   assertEquals(await any<unknown>([() => undefined, () => stubborn("late")]), undefined);
 });
 
@@ -272,7 +272,7 @@ test("any() rejects with Cancelled when its caller is cancelled before there is 
   assertStrictEquals(seen.cause, failure);
 });
 
-test("nAny() gives every value in order of completion", async () => {
+test("nAny() returns every value in order of completion", async () => {
   const slow = async () => {
     await yieldNow();
     return "slow";
@@ -280,7 +280,7 @@ test("nAny() gives every value in order of completion", async () => {
   assertEquals(await nAny([() => stubborn("a"), slow, () => "b", () => "c"]), ["b", "c", "a"]);
 });
 
-test("nAny() gives what there is besides a branch that was cancelled", async () => {
+test("nAny() returns the other values if a branch was cancelled", async () => {
   const slow = async () => {
     await yieldNow();
     return "b";

@@ -20,7 +20,7 @@ const listFunctions: ((
   options?: FiberListOptions,
 ) => Promise<unknown>)[] = [mapFibers, filterFibers, forEachFiber];
 
-test("mapFibers() gives the results in the order of the items", async () => {
+test("mapFibers() returns the results in the order of the items", async () => {
   const results = await mapFibers([3, 1, 2], async (n) => {
     for (let i = 0; i < n; i++) await yieldNow();
     return n * 10;
@@ -28,12 +28,12 @@ test("mapFibers() gives the results in the order of the items", async () => {
   assertEquals(results, [30, 10, 20]);
 });
 
-test("mapFibers() takes any iterable, empty ones too", async () => {
+test("mapFibers() accepts any iterable, even an empty one", async () => {
   assertEquals(await mapFibers(new Set("ab"), (letter) => letter.toUpperCase()), ["A", "B"]);
   assertEquals(await mapFibers([], () => 1), []);
 });
 
-test("mapFibers() runs all at once unless told otherwise", async () => {
+test("mapFibers() runs all at once by default", async () => {
   let running = 0;
   const most = await mapFibers([1, 2, 3, 4], async () => {
     running++;
@@ -146,7 +146,7 @@ test("filterFibers() keeps the items that pass, in their order", async () => {
   assertEquals(kept, [3, 2]);
 });
 
-test("forEachFiber() awaits what the function gives and drops it", async () => {
+test("forEachFiber() awaits the function's results and drops them", async () => {
   const log: number[] = [];
   const value = await forEachFiber([2, 1], async (n) => {
     for (let i = 0; i < n; i++) await yieldNow();

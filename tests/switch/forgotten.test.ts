@@ -90,7 +90,7 @@ test("Switch.run() cuts and escapes the names in its report", async () => {
   assert(message.length < 1000 && !/\p{Cc}/u.test(message), message);
 });
 
-test("Switch.run() says nothing of a call that was not awaited and ended in time", async () => {
+test("Switch.run() does not report a call that was not awaited and ended in time", async () => {
   assertEquals(
     await Switch.run((sw) => {
       forget(Switch.run(yieldNow));
@@ -104,14 +104,14 @@ test("Switch.run() says nothing of a call that was not awaited and ended in time
   );
 });
 
-test("Switch.run() says nothing of a call of its main function that a fiber awaits", async () => {
+test("Switch.run() does not report a call of its main function that a fiber awaits", async () => {
   await Switch.run((sw) => {
     const call = all([yieldNow, yieldNow]);
     sw.fork(() => call);
   });
 });
 
-test("Switch.run() awaits a call that was not awaited and takes its time", async () => {
+test("Switch.run() awaits a slow call that was not awaited", async () => {
   let ended = false;
   await rejectionOf(Switch.run(() =>
     forget(Switch.run(async () => {
@@ -226,7 +226,7 @@ test("all() fails with a branch that forgot a call", async () => {
   assertEquals((error as Error).message, "Cannot end a fiber: a Switch.run was not awaited");
 });
 
-test("any() does not take the value of a branch that forgot a call", async () => {
+test("any() ignores the value of a branch with a call that it did not await", async () => {
   const error = await rejectionOf(any([() => (forget(Switch.run(awaitCancel)), 1), awaitCancel]));
   assertEquals((error as Error).message, "Cannot end a fiber: a Switch.run was not awaited");
 });
@@ -349,7 +349,7 @@ test("A stream that was made in a fiber outlives it, with the read that is under
   });
 });
 
-test("A read that is under way when its fiber ends is cancelled, and takes nothing", async () => {
+test("A read that is pending when its fiber ends is cancelled, and consumes nothing", async () => {
   const [a, b] = pipe();
   await Switch.run(async (sw) => {
     let reading!: Promise<number | null>;

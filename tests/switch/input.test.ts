@@ -210,7 +210,7 @@ for (const [value, text] of values) {
   });
 }
 
-test("interruptible() refuses what is no promise", async () => {
+test("interruptible() refuses anything but a promise", async () => {
   await assertRejects(() => interruptible(5 as unknown as Promise<number>), TypeError, "not a promise");
 });
 
@@ -226,7 +226,7 @@ test("Switch and Semaphore cannot be changed by other code", () => {
   for (const frozen of [Switch, Switch.prototype, Semaphore, Semaphore.prototype]) assert(Object.isFrozen(frozen));
 });
 
-test("a loser of first() may annotate its cancellation, and nobody else sees it", async () => {
+test("a loser of first() may annotate its cancellation, which no other code sees", async () => {
   const reasons: { note?: number }[] = [];
   const loser = async () => {
     try {

@@ -20,7 +20,7 @@ async function race(change: (sw: Switch, cell: PromiseWithResolvers<string>) => 
   return seen;
 }
 
-test("interruptible() gives what the promise gives", async () => {
+test("interruptible() settles as the promise does", async () => {
   assertEquals(await interruptible(Promise.resolve(1)), 1);
   assertStrictEquals(await rejectionOf(interruptible(Promise.reject(failure))), failure);
   const promise = yieldNow().then(() => 2);
@@ -79,7 +79,7 @@ test("interruptible() refuses even a settled promise in a cancelled scope", asyn
   assertInstanceOf(seen, Cancelled);
 });
 
-test("interruptible() counts a rejection as handled that nobody waits for any more", async () => {
+test("interruptible() marks a rejection as handled after its waiter was cancelled", async () => {
   const { promise, reject } = Promise.withResolvers<never>();
   await first(() => interruptible(promise), () => 1);
   reject(failure);

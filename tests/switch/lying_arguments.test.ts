@@ -293,7 +293,7 @@ const callers: Record<string, (fn: () => unknown) => unknown> = {
   mapFibers: async (fn) => (await (js.mapFibers([1], fn) as Promise<unknown[]>))[0],
 };
 for (const [caller, call] of Object.entries({ ...callers, interruptible: (fn: Loose) => js.interruptible(fn()) })) {
-  test(`${caller}() takes the first word of a thenable, and no other`, async () => {
+  test(`${caller}() ignores later calls of a thenable's callbacks`, async () => {
     for (const [name, [then, value]] of Object.entries(thenables)) {
       const settled = await Promise.resolve(call(() => ({ then }))).catch((error) => error);
       if (value === undefined) assertInstanceOf(settled, Lie, name);
@@ -363,7 +363,7 @@ test("errors that refuse to be touched can be collected, and named", async () =>
   errors.forEach((each, i) => assertStrictEquals(error.errors[i], each));
 });
 
-test("a clock that throws, answers nothing or gives a lying thenable fails, or times out, what runs on it", async () => {
+test("a clock that throws, or returns undefined or a lying thenable, fails or times out the call that uses it", async () => {
   const clockOf = (sleep: () => unknown) => ({ now: () => 0, sleep, sleepUntil: sleep }) as unknown as Clock;
   const lie = () => {
     throw new Lie();

@@ -89,7 +89,7 @@ test("Queue loses no value to a pop() that is cancelled", async () => {
   assertEquals(await queue.pop(), 1);
 });
 
-test("Queue takes no value from a push() that is cancelled, and lets the next one in", async () => {
+test("Queue ignores the value of a cancelled push(), and admits the next one", async () => {
   const queue = new Queue<number>(1);
   await queue.push(1);
   await Switch.run(async (sw) => {
@@ -125,7 +125,7 @@ test("Queue cannot be changed by other code", () => {
   for (const frozen of [Queue, Queue.prototype]) assert(Object.isFrozen(frozen));
 });
 
-test("Queue takes and hands over 200 000 values quickly", async () => {
+test("Queue passes 200 000 values quickly", async () => {
   const count = 200_000;
   const queue = new Queue<number>(count);
   for (let n = 0; n < count; n++) queue.tryPush(n);

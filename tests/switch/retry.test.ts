@@ -30,7 +30,7 @@ async function timesOf(policy: RetryPolicy): Promise<number[]> {
   return times;
 }
 
-test("retry() returns what the function returns, and tells it which attempt it is", async () => {
+test("retry() returns the function's result, and passes it the number of the attempt", async () => {
   const attempts: number[] = [];
   const value = await retry(systemClock, { delay: 0 }, (attempt) => {
     attempts.push(attempt);
@@ -158,7 +158,7 @@ for (const [policy, type, text] of bad) {
   });
 }
 
-test("retry() refuses what is no clock and no function", async () => {
+test("retry() refuses anything but a clock and a function", async () => {
   const clock = { clock: systemClock } as never;
   await assertRejects(() => retry(clock, { delay: 1 }, () => 1), TypeError, "Cannot retry: an object is not a Clock");
   await assertRejects(() => retry(systemClock, { delay: 1 }, 5 as never), TypeError, "5 is not a function");

@@ -21,7 +21,7 @@ test("Semaphore.acquire() takes a free permit", async () => {
   assertEquals(semaphore.available, 1);
 });
 
-test("Semaphore.acquire() serves those who wait first come, first served", async () => {
+test("Semaphore.acquire() is served in FIFO order", async () => {
   const semaphore = new Semaphore(1);
   const log: number[] = [];
   await Switch.run((sw) => {
@@ -36,7 +36,7 @@ test("Semaphore.acquire() serves those who wait first come, first served", async
   assertEquals([log, semaphore.available], [[1, 2, 3], 1]);
 });
 
-test("Semaphore.release() gives the place to who waits, so that nobody can slip in", async () => {
+test("Semaphore.release() passes the permit to the first waiter, so that no other call can take it", async () => {
   const semaphore = new Semaphore(1);
   const permit = await semaphore.acquire();
   const waiting = semaphore.acquire();
@@ -55,7 +55,7 @@ test("Semaphore.release() called twice frees one place", () => {
   assertEquals(semaphore.available, 1);
 });
 
-test("Semaphore.release() called twice wakes one of those who wait", async () => {
+test("Semaphore.release() called twice wakes one waiter", async () => {
   const semaphore = new Semaphore(1);
   const permit = await semaphore.acquire();
   const [second, third] = [semaphore.acquire(), semaphore.acquire()];
@@ -125,7 +125,7 @@ test("Semaphore.acquire() is refused in a cancelled scope, even where a place is
   assertEquals(semaphore.available, 1);
 });
 
-test("Semaphore without permits lets nobody in", () => {
+test("Semaphore without permits blocks every acquire()", () => {
   const semaphore = new Semaphore(0);
   assertEquals([semaphore.tryAcquire(), semaphore.available], [null, 0]);
 });
@@ -153,7 +153,7 @@ test("Semaphore.resize() wakes the calls that wait, in order, when it grows", as
   assertEquals([log, semaphore.permits, semaphore.available], [[1, 2, 3], 4, 1]);
 });
 
-test("Semaphore.resize() takes no permit away when it shrinks, and makes none available until enough are back", async () => {
+test("Semaphore.resize() revokes no permit when it shrinks, and frees none until enough are released", async () => {
   const semaphore = new Semaphore(3);
   const permits = [await semaphore.acquire(), await semaphore.acquire(), await semaphore.acquire()];
   semaphore.resize(1);

@@ -5,7 +5,7 @@ import { awaitCancel, Cancelled, isCancelled, MultipleErrors, Switch, yieldNow }
 import { test } from "../_test.ts";
 import { failure, rejectionOf, throwing } from "./_helpers.ts";
 
-test("Switch.run() gives what the main function gives", async () => {
+test("Switch.run() returns what the main function returns", async () => {
   assertEquals(await Switch.run(() => 1), 1);
   assertEquals(await Switch.run(() => Promise.resolve(2)), 2);
 });
@@ -78,7 +78,7 @@ test("Switch.run() does not start in a cancelled scope", async () => {
   assertEquals(started, false);
 });
 
-test("Switch.run() gives a value that is there although its caller was cancelled", async () => {
+test("Switch.run() returns a value that is ready although its caller was cancelled", async () => {
   let value: unknown;
   let next: unknown;
   await rejectionOf(Switch.run(async (outer) => {
@@ -146,17 +146,17 @@ test("Switch.run() leaves no listener on its signal", async () => {
   assertEquals(listeners, 0);
 });
 
-test("Switch.run() takes absent options", async () => {
+test("Switch.run() accepts absent options", async () => {
   assertEquals(await Switch.run((sw) => sw.name, { name: undefined, signal: undefined }), undefined);
 });
 
-test("Switch.run() rejects what is not a function with TypeError", async () => {
+test("Switch.run() rejects anything but a function with TypeError", async () => {
   for (const run of [Switch.run, Switch.runProtected]) {
     await assertRejects(() => run(1 as never), TypeError, "Cannot run a switch: 1 is not a function");
   }
 });
 
-test("Switch.runProtected() starts in a cancelled scope and gives its value", async () => {
+test("Switch.runProtected() starts in a cancelled scope and returns its value", async () => {
   let value: unknown;
   await rejectionOf(Switch.run(async (outer) => {
     outer.fail(failure);
@@ -225,7 +225,7 @@ test("Switch has no public constructor, and is frozen", async () => {
   assertEquals([Object.isFrozen(Switch.prototype), Object.isFrozen(sw)], [true, true]);
 });
 
-test("Switch makes no AbortController until somebody asks for a signal", async () => {
+test("Switch makes no AbortController until its signal is read", async () => {
   const { AbortController } = globalThis;
   let made = 0;
   globalThis.AbortController = class extends AbortController {

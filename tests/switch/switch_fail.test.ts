@@ -69,7 +69,7 @@ test("Switch.fail() with a Cancelled makes run() reject with it", async () => {
   assertStrictEquals(await rejectionOf(Switch.run((sw) => sw.fail(reason))), reason);
 });
 
-test("Switch.fail() takes undefined for an error", async () => {
+test("Switch.fail() treats undefined as an error", async () => {
   assertEquals(await failuresOf(Switch.run((sw) => sw.fail(undefined))), [undefined]);
 });
 

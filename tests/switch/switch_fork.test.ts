@@ -85,7 +85,7 @@ test("Switch.fork() lets the fiber see its caller's AsyncLocalStorage values", a
   assertEquals(seen, ["caller"]);
 });
 
-test("Switch.fork() rejects what is not a function with TypeError", async () => {
+test("Switch.fork() rejects anything but a function with TypeError", async () => {
   await Switch.run((sw) => {
     assertThrows(() => sw.fork(1 as never), TypeError, "Cannot fork a fiber: 1 is not a function");
     assertThrows(() => sw.forkDaemon(1 as never), TypeError, "Cannot fork a daemon: 1 is not a function");
@@ -113,12 +113,12 @@ test("Switch.fork() leaves nothing of an ended fiber in the switch", async () =>
   });
 });
 
-test("Switch.fork() takes a rejection with undefined for an error", async () => {
+test("Switch.fork() treats a rejection with undefined as an error", async () => {
   const running = Switch.run((sw) => sw.fork(() => Promise.reject(undefined)));
   assertEquals(await failuresOf(running), [undefined]);
 });
 
-test("Switch.forkPromise() gives what the function gives", async () => {
+test("Switch.forkPromise() returns what the function returns", async () => {
   assertEquals(await Switch.run((sw) => sw.forkPromise(() => 1)), 1);
   assertEquals(await Switch.run((sw) => sw.forkPromise(() => Promise.resolve(2))), 2);
 });
@@ -134,7 +134,7 @@ test("Switch.forkPromise() rejects with what the function throws, and does not f
   assertEquals(seen, [failure, failure, false]);
 });
 
-test("Switch.forkPromise() loses an error that nobody awaits", async () => {
+test("Switch.forkPromise() loses the error of a promise that is not awaited", async () => {
   await Switch.run(async (sw) => {
     sw.forkPromise(() => Promise.reject(failure));
     await yieldNow();
@@ -180,7 +180,7 @@ test("Switch.forkPromise() rejects with Cancelled on a failed switch and starts 
   assertEquals([refusal.cause, started], [failure, false]);
 });
 
-test("Switch.forkPromise() rejects with TypeError on a finished switch and for what is no function", async () => {
+test("Switch.forkPromise() rejects with TypeError on a finished switch and for anything but a function", async () => {
   const sw = await Switch.run(async (sw) => {
     await assertRejects(() => sw.forkPromise(1 as never), TypeError, "Cannot fork a fiber: 1 is not a function");
     return sw;
@@ -270,7 +270,7 @@ test("Switch.fork() in a release hook starts a fiber that the switch awaits, alt
   assertEquals(log, ["hook", "other hook", "fiber"]);
 });
 
-test("Switch.forkDaemon() is no failure when the caller is cancelled", async () => {
+test("Switch.forkDaemon() does not fail the switch when the caller is cancelled", async () => {
   let value: unknown;
   await rejectionOf(Switch.run(async (outer) => {
     value = await Switch.run((sw) => {
@@ -302,7 +302,7 @@ test("Switch.forkDaemon() starts nothing once the switch is releasing", async ()
   assertEquals(log, []);
 });
 
-test("Switch.forkDaemon() fails the switch with a Cancelled that nobody asked for", async () => {
+test("Switch.forkDaemon() fails the switch with a Cancelled thrown without a cancellation", async () => {
   const cancelled = new Cancelled("own");
   const running = Switch.run((sw) => {
     sw.forkDaemon(() => Promise.reject(cancelled));

@@ -99,7 +99,7 @@ test("Switch.onRelease() may be called by fibers on their way out", async () => 
   assertEquals(log, ["fiber", "hook"]);
 });
 
-test("Switch.onRelease() gives a hook that is taken back exactly once", async () => {
+test("Switch.onRelease() returns a hook that is removed exactly once", async () => {
   const log: string[] = [];
   await Switch.run((sw) => {
     sw.onRelease(() => log.push("oldest"));
@@ -110,7 +110,7 @@ test("Switch.onRelease() gives a hook that is taken back exactly once", async ()
   assertEquals(log, ["newest", "oldest"]);
 });
 
-test("Switch.onRelease() gives a hook that cannot be taken back once run, nor while it runs", async () => {
+test("Switch.onRelease() returns a hook that cannot be removed while it runs or after it has run", async () => {
   const seen: boolean[] = [];
   const hook = await Switch.run((sw) => {
     const hook = sw.onRelease(() => seen.push(hook.remove()));
@@ -119,7 +119,7 @@ test("Switch.onRelease() gives a hook that cannot be taken back once run, nor wh
   assertEquals([hook.remove(), seen], [false, [false]]);
 });
 
-test("Switch.onRelease() lets a hook take back an older one", async () => {
+test("Switch.onRelease() lets a hook remove an older one", async () => {
   const log: string[] = [];
   await Switch.run((sw) => {
     const older = sw.onRelease(() => log.push("older"));
@@ -179,7 +179,7 @@ test("Switch.onRelease() on a finished switch adds to a cancelled caller's failu
   assertEquals(failures.length, 2);
 });
 
-test("Switch.onRelease() on a finished switch gives what the hook throws as the cause", async () => {
+test("Switch.onRelease() on a finished switch throws with the hook's error as the cause", async () => {
   const sw = await Switch.run((sw) => sw);
   const error = assertThrows(() =>
     sw.onRelease(() => {
@@ -200,19 +200,19 @@ test("Switch.onRelease() on a finished switch fails the caller's own switch with
   assertStrictEquals(await rejectionOf(running), failure);
 });
 
-test("Switch.onRelease() on a finished switch loses a later rejection where nobody could be told", async () => {
+test("Switch.onRelease() on a finished switch ignores a later rejection of the hook", async () => {
   const sw = await Switch.run((sw) => sw);
   assertThrows(() => sw.onRelease(() => Promise.reject(failure)), TypeError);
   await turn();
 });
 
-test("Switch.onRelease() rejects what is not a function with TypeError", async () => {
+test("Switch.onRelease() rejects anything but a function with TypeError", async () => {
   await Switch.run((sw) => {
     assertThrows(() => sw.onRelease(1 as never), TypeError, "Cannot register a release hook: 1 is not a function");
   });
 });
 
-test("Switch.use() gives the resource and disposes of it, newest first, before run() throws", async () => {
+test("Switch.use() returns the resource and disposes of it, newest first, before run() throws", async () => {
   const log: string[] = [];
   const make = (name: string) => ({ name, [Symbol.dispose]: () => void log.push(name) });
   const running = Switch.run((sw) => {

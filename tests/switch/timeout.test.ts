@@ -26,7 +26,7 @@ import { openCounts } from "../../base/_counter.ts";
 import { test } from "../_test.ts";
 import { failure, failuresOf, rejectionOf, throwing } from "./_helpers.ts";
 
-test("withTimeout() gives what the function gives, and takes the timer away", async () => {
+test("withTimeout() returns the function's result, and clears the timer", async () => {
   const clock = mockClock();
   assertEquals(await withTimeout(clock, 10, () => 1), 1);
   assertEquals(await withTimeout(clock, 10, () => Promise.resolve()), undefined);
@@ -63,7 +63,7 @@ test("withTimeout() cancels the function and awaits it", async () => {
   assertEquals(log, [true, true, "awaited"]);
 });
 
-test("withTimeout() gives a value that the function gives although its time was up", async () => {
+test("withTimeout() returns a value that the function returns although its time was over", async () => {
   const clock = mockClock();
   const timed = withTimeout(clock, 10, async () => {
     await rejectionOf(awaitCancel());
@@ -73,7 +73,7 @@ test("withTimeout() gives a value that the function gives although its time was 
   assertEquals(await timed, "value");
 });
 
-test("withTimeout() gives a value that comes in the same turn as the timer", async () => {
+test("withTimeout() returns a value that is ready in the same turn as the timer", async () => {
   for (const valueFirst of [true, false]) {
     const clock = mockClock();
     const { promise, resolve } = Promise.withResolvers<string>();
@@ -94,7 +94,7 @@ test("withTimeout() throws the timeout and what the function threw on its way ou
   assertEquals([other, rest], [failure, []]);
 });
 
-test("withTimeout() of no time still gives what needs no waiting", async () => {
+test("withTimeout() of 0 ms still returns a value that needs no waiting", async () => {
   for (const ms of [0, -1, NaN]) {
     assertEquals(await withTimeout(mockClock(), ms, () => Promise.resolve(1)), 1);
     await assertRejects(() => withTimeout(mockClock(), ms, awaitCancel), TimeoutError);
@@ -184,7 +184,7 @@ test("withTimeout() throws what its clock throws, although there is a value", as
   assertStrictEquals(await rejectionOf(withTimeout(clock, 10, () => 1)), failure);
 });
 
-test("withTimeout() on the real clock takes its timer away with its caller's cancellation, and when the function fails", async () => {
+test("withTimeout() on the real clock clears its timer when its caller is cancelled, and when the function fails", async () => {
   await rejectionOf(Switch.run(async (sw) => {
     for (const ms of [1000, Infinity, 0]) sw.fork(() => withTimeout(systemClock, ms, awaitCancel));
     assertEquals(openCounts().timers, 2);
@@ -195,14 +195,14 @@ test("withTimeout() on the real clock takes its timer away with its caller's can
   }));
 });
 
-test("withTimeout() on the real clock of no time still gives what needs no waiting", async () => {
+test("withTimeout() of 0 ms on the real clock still returns a value that needs no waiting", async () => {
   for (const ms of [0, -1, NaN]) {
     assertEquals(await withTimeout(systemClock, ms, () => Promise.resolve(1)), 1);
     await assertRejects(() => withTimeout(systemClock, ms, awaitCancel), TimeoutError);
   }
 });
 
-test("withTimeout() on the real clock gives a value that comes although its time was up", async () => {
+test("withTimeout() on the real clock returns a value that the function returns although its time was over", async () => {
   const value = await withTimeout(systemClock, 1, async () => {
     await rejectionOf(awaitCancel());
     return 1;
@@ -254,13 +254,13 @@ const notClocks: [value: unknown, text: string][] = [
 ];
 
 for (const [clock, text] of notClocks) {
-  test(`withTimeout() refuses what is no clock: ${text}`, async () => {
+  test(`withTimeout() refuses anything but a clock: ${text}`, async () => {
     const timed = () => withTimeout(clock as Clock, 1, awaitCancel);
     await assertRejects(timed, TypeError, `Cannot set a timeout: ${text}`);
   });
 }
 
-test("withTimeout() refuses options that are none, and a name that is no string", async () => {
+test("withTimeout() refuses invalid options, and a name that is not a string", async () => {
   const text = "options must be an object: current value is 5";
   await assertRejects(() => withTimeout(systemClock, 1, awaitCancel, 5 as never), TypeError, text);
   const name = "name must be a string: current value is 5";

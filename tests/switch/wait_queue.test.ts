@@ -28,14 +28,14 @@ test("WaitQueue.fail() fails one operation, and WaitQueue.failAll() the others",
   assertEquals([left, queue.empty], [["b", "a", "c"], true]);
 });
 
-test("WaitQueue.failAll() is no unhandled rejection where nothing awaits", async () => {
+test("WaitQueue.failAll() causes no unhandled rejection where nothing awaits", async () => {
   const queue = new WaitQueue<void>();
   queue.wait("wait", undefined);
   queue.failAll(() => new Error("Closed"));
   await yieldNow();
 });
 
-test("WaitQueue.remove() takes an operation out, which cancelling does not settle any more", async () => {
+test("WaitQueue.remove() removes an operation, which cancelling no longer settles", async () => {
   const queue = new WaitQueue<string>();
   const outcome = Switch.run(async (sw) => {
     const waiter = queue.add("wait", undefined);

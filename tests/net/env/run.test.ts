@@ -8,7 +8,7 @@ import { ownHost, ownPort } from "../_helpers.ts";
 import { Peer } from "../../runtime/_peers.ts";
 import { command, outputOf, start } from "./_helpers.ts";
 
-test("run() gives what main gives, and throws what it throws", async () => {
+test("run() returns what main returns, and throws what it throws", async () => {
   assertEquals(await run(() => 1), 1);
   await assertRejects(() => run(() => Promise.reject(new Error("Cannot go on"))), Error, "Cannot go on");
 });
@@ -61,7 +61,7 @@ test("a second signal after stop() ends the program", async () => {
   assertEquals((await peer.ended).signal, "SIGTERM");
 });
 
-test("stop() that is chained with then() is no unhandled rejection, and stays pending when main ends", async () => {
+test("stop() that is chained with then() is not an unhandled rejection, and stays pending when main ends", async () => {
   assertEquals(await outputOf("stopThen"), "pending 0\n");
 });
 

@@ -21,7 +21,7 @@ test("stdin keeps what one run has not read for the next, and its end too", asyn
   assertEquals(await outputOf("takeThenRest", "hello and more"), 'took hello\nthen  and more\nthen ""\n');
 });
 
-test("stdin gives the bytes of a read that was given up to the next", async () => {
+test("stdin passes the bytes of a cancelled read to the next", async () => {
   await using peer = start("giveUp");
   assertEquals(await peer.line(), "gave up");
   peer.say("hello");

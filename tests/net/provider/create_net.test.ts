@@ -10,14 +10,14 @@ import { test } from "../../_test.ts";
 import { fakeNet, FakeProvider } from "../_fake_provider.ts";
 import { anyPort, assertNetError, withNet } from "../_helpers.ts";
 
-test("createNet() gives a frozen network without a way back to the provider", () => {
+test("createNet() returns a frozen network that does not expose the provider", () => {
   const { net, provider } = fakeNet();
   assert(Object.isFrozen(net));
   assert(!Object.values(net).includes(provider as never));
   assertStrictEquals(Object.getPrototypeOf(net), Object.prototype);
 });
 
-test("createNet() copies the features, so that nobody changes the provider's", () => {
+test("createNet() copies the features, so that users cannot change the provider's", () => {
   const provider = new FakeProvider();
   const net = createNet(provider);
   assertEquals([...net.features], ["pullAccept", "acceptErrors"]);
@@ -60,7 +60,7 @@ test("a conversation goes through the system's network, both ways and both ends"
   });
 });
 
-test("Switch.dump() names the sockets of a switch, and who waits for them", async () => {
+test("Switch.dump() names the sockets of a switch, and the fibers that wait for them", async () => {
   await withNet(async (sw, net) => {
     const listener = await net.listen(sw, unix(`\0sluice-dump-${Math.random()}`));
     sw.forkDaemon(() => listener.accept(sw));

@@ -24,7 +24,7 @@ async function literal(name: string, options?: AddrInfoOptions): Promise<string[
   return answers.map(formatAddress);
 }
 
-test("getAddrInfo() keeps the resolver's order, and gives both kinds for each answer", async () => {
+test("getAddrInfo() keeps the resolver's order, and returns both kinds for each answer", async () => {
   assertEquals(await lookUp("example.com", ["10.0.0.2", "::1"]), [
     "tcp:10.0.0.2:0",
     "udp:10.0.0.2:0",
@@ -33,24 +33,24 @@ test("getAddrInfo() keeps the resolver's order, and gives both kinds for each an
   ]);
 });
 
-test("getAddrInfo() gives only the kind that was asked for", async () => {
+test("getAddrInfo() returns only the kind that was asked for", async () => {
   assertEquals(await lookUp("example.com", ["10.0.0.2"], { type: "stream" }), ["tcp:10.0.0.2:0"]);
   assertEquals(await lookUp("example.com", ["10.0.0.2"], { type: "datagram" }), ["udp:10.0.0.2:0"]);
 });
 
-test("getAddrInfo() of a literal asks nobody", async () => {
+test("getAddrInfo() of a literal asks no resolver", async () => {
   assertEquals(await literal("127.0.0.1"), ["tcp:127.0.0.1:0", "udp:127.0.0.1:0"]);
   assertEquals(await literal("::1", { service: "80", type: "stream" }), ["tcp:[::1]:80"]);
 });
 
-test("getAddrInfo() takes a service by number and by name", async () => {
+test("getAddrInfo() accepts a service by number and by name", async () => {
   assertEquals(await literal("127.0.0.1", { service: "80", type: "stream" }), ["tcp:127.0.0.1:80"]);
   assertEquals(await literal("127.0.0.1", { service: "http", type: "stream" }), ["tcp:127.0.0.1:80"]);
   assertEquals(await literal("127.0.0.1", { service: "ftp", type: "stream" }), ["tcp:127.0.0.1:21"]);
 });
 
 for (const service of ["nonsense", "", "-1", "65536", "8 0", "toString", "0x50", "99999999"]) {
-  test(`getAddrInfo() of the service ${JSON.stringify(service)} fails with SERVICE and asks nobody`, async () => {
+  test(`getAddrInfo() of the service ${JSON.stringify(service)} fails with SERVICE and asks no resolver`, async () => {
     const { net, provider } = fakeNet();
     const error = await assertNetError(() => net.getAddrInfo("example.com", { service }), "address_lookup_failed");
     assertEquals([error.lookupCode, provider.calls], ["SERVICE", []]);
@@ -58,7 +58,7 @@ for (const service of ["nonsense", "", "-1", "65536", "8 0", "toString", "0x50",
 }
 
 for (const name of ["", "a b", "127.1", "0x7f000001", "2130706433", "127.0.0.1\0.example.com", "a..b", "[::1]"]) {
-  test(`getAddrInfo() of ${JSON.stringify(name)} is address_lookup_failed and asks nobody`, async () => {
+  test(`getAddrInfo() of ${JSON.stringify(name)} is address_lookup_failed and asks no resolver`, async () => {
     const { net, provider } = fakeNet();
     const error = await assertNetError(() => net.getAddrInfo(name), "address_lookup_failed");
     assertEquals([error.lookupCode, provider.calls], ["NONAME", []]);
@@ -66,7 +66,7 @@ for (const name of ["", "a b", "127.1", "0x7f000001", "2130706433", "127.0.0.1\0
   });
 }
 
-test("getAddrInfo() of what is no text is a TypeError", async () => {
+test("getAddrInfo() of anything but a string is a TypeError", async () => {
   const { net, provider } = fakeNet();
   await assertRejects(() => net.getAddrInfo(1 as unknown as string), TypeError);
   await assertRejects(() => net.getAddrInfo("a", { type: "raw" as "stream" }), TypeError, "type must be");
@@ -113,7 +113,7 @@ for (const [code, expected] of [["EPERM", "permission_denied"], ["EMFILE", "too_
   });
 }
 
-test("getAddrInfo() is cancelled promptly, and what is found too late is dropped", async () => {
+test("getAddrInfo() is cancelled promptly, and ignores a late answer", async () => {
   const { net, provider } = fakeNet();
   await first(() => net.getAddrInfo("example.com"), () => called(() => provider.lookups.length === 1));
   assertEquals(provider.lookups[0].cancels, 1);
@@ -121,7 +121,7 @@ test("getAddrInfo() is cancelled promptly, and what is found too late is dropped
   await microtasks();
 });
 
-test("getAddrInfo() asks nobody in a cancelled scope", async () => {
+test("getAddrInfo() asks no resolver in a cancelled scope", async () => {
   const { net, provider } = fakeNet();
   const failed = Switch.run(async (sw) => {
     sw.fail(new Error("Cannot go on"));

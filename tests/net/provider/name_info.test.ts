@@ -19,20 +19,20 @@ const address = tcp("10.0.0.1", 80);
 const fail = (code: string) => ({ nameLookups: [lookup] }: FakeProvider) =>
   lookup.fail(Object.assign(new Error("getnameinfo failed"), { code }));
 
-test("getNameInfo() gives the first name that the resolver has", async () => {
+test("getNameInfo() returns the first name that the resolver has", async () => {
   assertEquals(
     await nameOf(address, (provider) => provider.nameLookups[0].succeed(["a.example", "b.example"])),
     "a.example",
   );
 });
 
-test("getNameInfo() gives the address itself where it has no name", async () => {
+test("getNameInfo() returns the address as text if it has no name", async () => {
   for (const code of ["ENOTFOUND", "ENODATA"]) assertEquals(await nameOf(address, fail(code)), "10.0.0.1");
   assertEquals(await nameOf(tcp("fe80::1%eth0", 80), fail("ENOTFOUND")), "fe80::1%eth0");
 });
 
 for (const name of ["127.0.0.1", "::1", "", "a b", "<b>", "a\r\nb", "a..b", `${"a".repeat(64)}.b`, "0x7f.1"]) {
-  test(`getNameInfo() gives the address itself where its owner calls it ${JSON.stringify(name)}`, async () => {
+  test(`getNameInfo() returns the address as text if its name is ${JSON.stringify(name)}`, async () => {
     assertEquals(await nameOf(address, (provider) => provider.nameLookups[0].succeed([name])), "10.0.0.1");
   });
 }
@@ -42,7 +42,7 @@ test("getNameInfo() fails when the resolver could not answer, and says what it w
   assertEquals([error.lookupCode, error.context], ["AGAIN", ['looking up "10.0.0.1"']]);
 });
 
-test("getNameInfo() refuses what is no address of an IP socket, and asks nobody", async () => {
+test("getNameInfo() refuses anything but an address of an IP socket, and asks no resolver", async () => {
   const { net, provider } = fakeNet();
   for (const wrong of [unix("/x"), undefined, {}, { transport: "tcp", ip: "10.0.0.1", port: 80 }]) {
     await assertRejects(() => net.getNameInfo(wrong as unknown as TcpAddress), TypeError);
@@ -51,7 +51,7 @@ test("getNameInfo() refuses what is no address of an IP socket, and asks nobody"
   assertEquals(provider.calls, []);
 });
 
-test("getNameInfo() is cancelled promptly, and asks nobody in a cancelled scope", async () => {
+test("getNameInfo() is cancelled promptly, and asks no resolver in a cancelled scope", async () => {
   const { net, provider } = fakeNet();
   await first(() => net.getNameInfo(address), () => called(() => provider.nameLookups.length === 1));
   assertEquals(provider.nameLookups[0].cancels, 1);

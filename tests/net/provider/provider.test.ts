@@ -188,7 +188,7 @@ function loopNet(): { net: Net; listener: LoopListener } {
   return { net: createNet(provider), listener };
 }
 
-test("createNet() makes sockets of a provider that pulls and takes little at a time", async () => {
+test("createNet() works with a pull-based provider that accepts few bytes at a time", async () => {
   const { net } = loopNet();
   await Switch.run(async (sw) => {
     const listener = await net.listen(sw, serverAddress);
@@ -203,7 +203,7 @@ test("createNet() makes sockets of a provider that pulls and takes little at a t
   });
 });
 
-test("createNet() takes no connection from a provider that pulls before somebody accepts", async () => {
+test("createNet() takes no connection from a pull-based provider before accept() is called", async () => {
   const { net, listener: system } = loopNet();
   await Switch.run(async (sw) => {
     const listener = await net.listen(sw, serverAddress);
@@ -214,7 +214,7 @@ test("createNet() takes no connection from a provider that pulls before somebody
   });
 });
 
-test("runServer() takes no connection beyond its limit from a provider that pulls", async () => {
+test("runServer() accepts no connection beyond its limit from a pull-based provider", async () => {
   const { net, listener: system } = loopNet();
   await Switch.run(async (sw) => {
     const listener = await net.listen(sw, serverAddress);

@@ -30,7 +30,7 @@ test("getAddrInfo() finds the port of a service by name, and by another of its n
   }
 });
 
-test("getAddrInfo() gives only the kinds of socket over which a service runs", async () => {
+test("getAddrInfo() returns only the kinds of socket over which a service runs", async () => {
   assertEquals(await withService("domain"), ["tcp:10.0.0.1:53", "udp:10.0.0.1:53"]);
   assertEquals(await withService("ssh"), ["tcp:10.0.0.1:22"]);
   assertEquals(await withService("ntp"), ["udp:10.0.0.1:123"]);
@@ -41,7 +41,7 @@ test("getAddrInfo() of a service that does not run over the kind that is wanted 
   assertEquals(lookupCode, "SERVICE");
 });
 
-test("getAddrInfo() takes any port by number over both kinds", async () => {
+test("getAddrInfo() accepts any port number for both kinds", async () => {
   assertEquals(await withService("0"), ["tcp:10.0.0.1:0", "udp:10.0.0.1:0"]);
   assertEquals(await withService("65535"), ["tcp:10.0.0.1:65535", "udp:10.0.0.1:65535"]);
 });
@@ -55,17 +55,17 @@ for (
   });
 }
 
-test("getNameInfo() gives the name of a service over the transport of the address", async () => {
+test("getNameInfo() returns the name of a service over the transport of the address", async () => {
   assertEquals(await serviceOf(tcp("10.0.0.1", 514)), "shell");
   assertEquals(await serviceOf(udp("10.0.0.1", 514)), "syslog");
 });
 
-test("getNameInfo() gives the port as text where no service is known", async () => {
+test("getNameInfo() returns the port as text if it has no service", async () => {
   assertEquals(await serviceOf(udp("10.0.0.1", 22)), "22");
   assertEquals(await serviceOf(tcp("10.0.0.1", 40_000)), "40000");
 });
 
-test("every service of the table has a port of its own", async () => {
+test("a service's name maps back to its port", async () => {
   for (const port of [1, 22, 53, 80, 443, 6379, 11371]) {
     const name = await serviceOf(tcp("10.0.0.1", port));
     assertEquals(servicePort(name, "tcp"), port);

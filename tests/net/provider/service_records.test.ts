@@ -24,7 +24,7 @@ test("getServices() puts records of a lower priority first", async () => {
   assertEquals(names(await servicesOf(record("c", 30), record("a", 1), record("b", 2))), "a b c");
 });
 
-test("getServices() gives frozen records of just four fields, without a dot at the end of the name", async () => {
+test("getServices() returns frozen records of just four fields, without a dot at the end of the name", async () => {
   const [found] = await servicesOf({ ...record("a.example."), type: "SRV" } as ServiceRecord);
   assertEquals(found, record("a.example"));
   assert(Object.isFrozen(found));
@@ -45,20 +45,20 @@ test("getServices() is SERVICE where the root is the only target", async () => {
 });
 
 for (const name of ["", "127.0.0.1", "::1", "a b", "_http._tcp.exa\0mple.com", `${"a".repeat(64)}.com`]) {
-  test(`getServices() of ${JSON.stringify(name)} is address_lookup_failed and asks nobody`, async () => {
+  test(`getServices() of ${JSON.stringify(name)} is address_lookup_failed and asks no resolver`, async () => {
     const { net, provider } = fakeNet();
     const { lookupCode } = await assertNetError(() => net.getServices(name), "address_lookup_failed");
     assertEquals([lookupCode, provider.calls], ["NONAME", []]);
   });
 }
 
-test("getServices() of what is no text is a TypeError", async () => {
+test("getServices() of anything but a string is a TypeError", async () => {
   const { net, provider } = fakeNet();
   await assertRejects(() => net.getServices(1 as unknown as string), TypeError);
   assertEquals(provider.calls, []);
 });
 
-test("getServices() is cancelled promptly, and asks nobody in a cancelled scope", async () => {
+test("getServices() is cancelled promptly, and asks no resolver in a cancelled scope", async () => {
   const { net, provider } = fakeNet();
   await first(() => net.getServices(service), () => called(() => provider.serviceLookups.length === 1));
   assertEquals(provider.serviceLookups[0].cancels, 1);
@@ -86,7 +86,7 @@ test("inOrder() draws a weight of 0 only with the lowest lot, while others are l
   assertEquals(names(inOrder(records, () => 0.5)), "a zero");
 });
 
-test("inOrder() gives every record once, whatever the weights", () => {
+test("inOrder() returns every record once, whatever the weights", () => {
   const records = Array.from({ length: 300 }, (_, i) => record(`host${i}`, i % 3, i % 7 === 0 ? 0 : 65535));
   for (const lot of [0, 0.5, 1 - Number.EPSILON]) {
     const drawn = inOrder(records, () => lot);

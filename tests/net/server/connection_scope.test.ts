@@ -90,7 +90,7 @@ test("a handler's switch is one and the same however often it is asked for", asy
   });
 });
 
-test("what fails in a handler's switch cancels the handler, and is what is reported, with the connection closed", async () => {
+test("a failure in a handler's switch cancels the handler, and is reported with the connection closed", async () => {
   const failure = new Error("Cannot reach the upstream");
   let seen: unknown;
   const { errors, states, infos } = await serveOne(async ({ sw }) => {
@@ -172,7 +172,7 @@ test("a handler's switch has ended once the handler has", async () => {
   assertThrows(() => late!.fork(() => {}), TypeError, "finished");
 });
 
-test("stopping is aborted in the handlers of a server that is told to stop, and in those that ask for it later", async () => {
+test("stopping is aborted in the handlers of a server that stops, and in those that read it later", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     const stop = signal();
@@ -266,7 +266,7 @@ test("runServer() whose listener is closed before the stop is a ClosedError howe
   });
 });
 
-test("what a handler starts when it is told to stop belongs to the handler", async () => {
+test("work that a handler starts on stopping belongs to the handler", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     const stop = signal();

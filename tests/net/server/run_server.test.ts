@@ -78,7 +78,7 @@ test("runServer() survives whatever a handler throws", async () => {
   });
 });
 
-test("runServer() takes no more connections than maxConnections", async () => {
+test("runServer() accepts no more connections than maxConnections", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     const finish = [signal(), signal(), signal()];
@@ -352,7 +352,7 @@ for (const [what, options, expected] of refusals) {
   });
 }
 
-test("runServer() takes a listener that is just an object", async () => {
+test("runServer() accepts a listener that is a plain object", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     const structural = { address: listener.address, accept: (own: Switch) => listener.accept(own) };

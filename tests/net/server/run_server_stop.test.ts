@@ -7,7 +7,7 @@ import { test } from "../../_test.ts";
 import { fakeListener, FakeStream } from "../_fake_provider.ts";
 import { called, microtasks, rethrow, signal } from "../_helpers.ts";
 
-test("runServer() waits for running handlers after stop, and gives what stop gave", async () => {
+test("runServer() waits for running handlers after stop, and returns the value of stop", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     const stop = signal<string>();
@@ -67,7 +67,7 @@ test("runServer() rejects as stop did, after its handlers", async () => {
   });
 });
 
-test("runServer() gives undefined when stop is a signal", async () => {
+test("runServer() returns undefined when stop is a signal", async () => {
   await Switch.run(async (sw) => {
     const { listener } = await fakeListener(sw);
     const stop = new AbortController();
@@ -88,7 +88,7 @@ test("runServer() that was stopped before it began accepts nothing", async () =>
   });
 });
 
-test("runServer() takes its listener off a signal when it ends", async () => {
+test("runServer() removes its event listener from a signal when it ends", async () => {
   await Switch.run(async (sw) => {
     const { listener } = await fakeListener(sw);
     const { signal: stop } = new AbortController();

@@ -23,7 +23,7 @@ function startSleepers(sw: Switch, clock: MockClock, times: number[]): string[] 
   return awake;
 }
 
-test("mockClock() stands at 0 until told to move", async () => {
+test("mockClock() stays at 0 until advanced", async () => {
   const clock = mockClock();
   assertEquals(clock.now(), 0);
   await yieldNow();
@@ -47,7 +47,7 @@ test("MockClock.advance() moves to the next timer and wakes in time order, ties 
   });
 });
 
-test("MockClock.advance() throws RangeError when nobody sleeps", () => {
+test("MockClock.advance() throws RangeError if there is no sleeper", () => {
   const clock = mockClock();
   assertThrows(() => clock.advance(), RangeError, "Cannot advance the clock: no sleep is pending");
   assertEquals([clock.tryAdvance(), clock.now()], [false, 0]);
@@ -86,7 +86,7 @@ test("MockClock.setTime() wakes all that are due, in time order", async () => {
   });
 });
 
-test("MockClock.setTime() goes backwards too, and wakes nobody then", async () => {
+test("MockClock.setTime() may go backwards, and then wakes no sleeper", async () => {
   const clock = mockClock();
   clock.setTime(10);
   await Switch.run(async (sw) => {
@@ -99,7 +99,7 @@ test("MockClock.setTime() goes backwards too, and wakes nobody then", async () =
   });
 });
 
-test("MockClock.setTime() rejects what is not a finite number with RangeError", () => {
+test("MockClock.setTime() rejects anything but a finite number with RangeError", () => {
   const clock = mockClock();
   for (const time of [NaN, Infinity, -Infinity, "1" as never]) {
     assertThrows(() => clock.setTime(time), RangeError, "is not a finite number");
@@ -207,7 +207,7 @@ test("mockClock() makes frozen clocks that are apart from each other", () => {
   assertEquals([a.now(), b.now()], [5, 0]);
 });
 
-test("openCounts() gives a copy of what is open", async () => {
+test("openCounts() returns a copy of the counts", async () => {
   await Switch.run((sw) => {
     sw.forkDaemon(yieldNow);
     const counts = openCounts();

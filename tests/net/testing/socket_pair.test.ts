@@ -60,7 +60,7 @@ test("socketPair() carries bytes and the end both ways", async () => {
   assertEquals(textOf(await readAll(a)), "hello");
 });
 
-test("socketPair() gives what was written before close, and then the end", async () => {
+test("socketPair() delivers bytes written before close, and then the end", async () => {
   const [a, b] = socketPair();
   await copyString("hello", a);
   await a.close();
@@ -145,7 +145,7 @@ test("socketPair(): a write that waits when the other side closes is connection_
   await waiting;
 });
 
-test("socketPair(): abort() tells what waits and what follows on its own side the reason", async () => {
+test("socketPair(): abort() fails pending and later operations on its own side with the reason", async () => {
   const [a] = socketPair();
   const reason = new Error("Enough");
   const waiting = assertRejects(() => a.read(new Uint8Array(1)), ClosedError);
@@ -154,7 +154,7 @@ test("socketPair(): abort() tells what waits and what follows on its own side th
   assertEquals((await assertRejects(() => a.write(new Uint8Array(1)), ClosedError)).cause, reason);
 });
 
-test("socketPair(): a reset is no Cancelled, and a cancelled read leaves the bytes", async () => {
+test("socketPair(): a reset is not a Cancelled, and a cancelled read leaves the bytes", async () => {
   const [a, b] = socketPair();
   await first(() => b.read(new Uint8Array(1)), () => yieldNow());
   await copyString("x", a);

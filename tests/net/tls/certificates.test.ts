@@ -103,7 +103,7 @@ for (const [what, bad] of certificates) {
 }
 
 for (const [what, bad] of authorities) {
-  test(`tlsClient() and tlsServer() take ${what} for authorities, or refuse it in short`, async () => {
+  test(`tlsClient() and tlsServer() accept ${what} for authorities, or refuse it in short`, async () => {
     await shake({ authorities: bad }, {});
     await shake({ certificate: certificate("client") }, { authorities: bad });
   });

@@ -115,7 +115,7 @@ test("close() of a TLS connection that waits stops waiting when its switch is ca
   );
 });
 
-test("close() of a TLS connection gives the flow what is left of its time", () =>
+test("close() of a TLS connection passes the rest of its time limit to the flow", () =>
   Switch.run(async (sw) => {
     const [a, b] = pipe();
     const clock = mockClock();
@@ -341,13 +341,13 @@ for (const what of ["tlsClient", "tlsServer"] as const) {
   const start = (sw: Switch, flow: TwoWay) =>
     what === "tlsClient" ? tlsClient(sw, flow, clientOptions) : tlsServer(sw, flow, serverOptions);
 
-  test(`${what}() that nobody awaits is no unhandled rejection when its switch ends`, async () => {
+  test(`${what}() that is not awaited is not an unhandled rejection when its switch ends`, async () => {
     const [flow] = pipe();
     await Switch.run((sw) => void start(sw, flow));
     await assertRejects(() => flow.read(new Uint8Array(1)), ClosedError);
   });
 
-  test(`${what}() that nobody awaits is no unhandled rejection when only its owner ends`, () =>
+  test(`${what}() that is not awaited is not an unhandled rejection when only its owner ends`, () =>
     Switch.run(async (outer) => {
       const [flow] = pipe();
       await Switch.run(async (sw) => {
@@ -357,7 +357,7 @@ for (const what of ["tlsClient", "tlsServer"] as const) {
       await assertRejects(() => flow.read(new Uint8Array(1)), ClosedError);
     }));
 
-  test(`${what}() that nobody awaits is no unhandled rejection when it is cancelled`, async () => {
+  test(`${what}() that is not awaited is not an unhandled rejection when it is cancelled`, async () => {
     const [flow] = pipe();
     await assertRejects(
       () =>
@@ -372,7 +372,7 @@ for (const what of ["tlsClient", "tlsServer"] as const) {
   });
 }
 
-test("reads, writes and closes of a TLS connection that nobody awaits are no unhandled rejection", () =>
+test("reads, writes and closes of a TLS connection that are not awaited are not unhandled rejections", () =>
   Switch.run(async (sw) => {
     for (const end of [(tls: TlsConnection) => tls.abort(new Error("why")), (tls: TlsConnection) => void tls.close()]) {
       const [client] = await securedPipe(sw, {}, {});
@@ -386,7 +386,7 @@ test("reads, writes and closes of a TLS connection that nobody awaits are no unh
     }
   }));
 
-test("operations of a TLS connection in a switch that is cancelled are no unhandled rejection", async () => {
+test("operations of a TLS connection in a cancelled switch are not unhandled rejections", async () => {
   const error = await assertRejects(() =>
     Switch.run(async (sw) => {
       const [client] = await securedPipe(sw);

@@ -10,7 +10,7 @@ import { test } from "../../_test.ts";
 import { withSockets } from "../_helpers.ts";
 import { certificate, clientOptions, secured, securedPipe, serverOptions } from "./_helpers.ts";
 
-test("tlsClient() tells and verifies the name without its trailing dot", () =>
+test("tlsClient() sends and verifies the name without its trailing dot", () =>
   Switch.run(async (sw) => {
     const asked: (string | undefined)[] = [];
     const byName = (name: string | undefined) => {

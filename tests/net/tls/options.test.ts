@@ -105,7 +105,7 @@ test("tlsClient() and tlsServer() refuse authorities that cannot be read before 
     assertEquals(await flow.read(new Uint8Array(1)), 1);
   }));
 
-test("tlsServer() takes a key that is locked, with its passphrase", () =>
+test("tlsServer() accepts an encrypted key with its passphrase", () =>
   Switch.run(async (sw) => {
     const [client] = await securedPipe(sw, {}, { certificate: { chain, key: locked, passphrase: "secret" } });
     assertEquals(client.peerCertificate?.subject, "CN=localhost");
@@ -143,7 +143,7 @@ for (const [what, bad, type] of badProtocols) {
     }));
 }
 
-test("tlsClient() and tlsServer() agree on a protocol whose name takes 255 bytes", () =>
+test("tlsClient() and tlsServer() agree on a protocol whose name has 255 bytes", () =>
   Switch.run(async (sw) => {
     const protocols = [` ~${"x".repeat(253)}`];
     const [client, server] = await securedPipe(sw, { protocols }, { protocols });
@@ -179,7 +179,7 @@ test("tlsClient() refuses wrong values in a short and escaped message, and leave
     assertEquals(await flow.read(new Uint8Array(1)), 1);
   }));
 
-test("tlsClient() and tlsServer() refuse options that are no object", () =>
+test("tlsClient() and tlsServer() refuse options that are not an object", () =>
   Switch.run(async (sw) => {
     for (const options of [undefined, null, 1, "localhost"]) {
       const message = "Cannot start TLS as options must be an object: current value is ";
@@ -188,7 +188,7 @@ test("tlsClient() and tlsServer() refuse options that are no object", () =>
     }
   }));
 
-test("tlsClient() refuses what is no flow that goes both ways", () =>
+test("tlsClient() refuses anything but a two-way flow", () =>
   Switch.run(async (sw) => {
     for (const flow of [undefined, null, {}, 1, endless, { read() {}, write() {} }]) {
       const error = await assertRejects(() => tlsClient(sw, flow as unknown as TwoWay, clientOptions), TypeError);
@@ -197,7 +197,7 @@ test("tlsClient() refuses what is no flow that goes both ways", () =>
     }
   }));
 
-test("closeNotify optional takes the end of the flow for the end, after all that came before", () =>
+test("closeNotify optional accepts the end of the flow as the end of the stream, after all data", () =>
   Switch.run(async (sw) => {
     const [a, b] = pipe();
     const [client, server] = await secured(sw, [a, b], { closeNotify: "optional" });
@@ -209,7 +209,7 @@ test("closeNotify optional takes the end of the flow for the end, after all that
     await copyString("still goes out", client);
   }));
 
-test("closeNotify optional does not take an end in the middle of a record for the end", () =>
+test("closeNotify optional does not accept an end of the flow within a record", () =>
   Switch.run(async (sw) => {
     const [a, b] = pipe();
     let cut = false;
@@ -230,7 +230,7 @@ test("closeNotify optional does not take an end in the middle of a record for th
     assertEquals(error.code, "truncated");
   }));
 
-test("closeNotify optional does not take an end in the handshake for the end", () =>
+test("closeNotify optional does not accept an end of the flow within the handshake", () =>
   Switch.run(async (sw) => {
     const [a, b] = pipe();
     await b.shutdown("send");

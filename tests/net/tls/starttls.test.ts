@@ -23,7 +23,7 @@ function handedOver(reader: BufReader, flow: TwoWay): TwoWay & LendingSource {
 
 const maxSize = 1024;
 
-test("tlsServer() and tlsClient() take over in the midst of a conversation", () =>
+test("tlsServer() and tlsClient() can start within another protocol", () =>
   Switch.run(async (sw) => {
     const [a, b] = pipe();
     await all([
@@ -78,7 +78,7 @@ test("tlsServer() gets what came together with the last line of plaintext", () =
     assertEquals(await server.read(new Uint8Array(10)), 5);
   }));
 
-test("tlsServer() takes no plaintext that was slipped in before the handshake for what came under TLS", () =>
+test("tlsServer() does not treat injected plaintext as TLS data", () =>
   Switch.run(async (sw) => {
     const [a, b] = pipe();
     await copyString("STARTTLS\r\nRSET\r\n", a); // injected by a man in the middle
@@ -91,7 +91,7 @@ test("tlsServer() takes no plaintext that was slipped in before the handshake fo
     assertEquals(outcomes.length, 2);
   }));
 
-test("tlsClient() takes no plaintext that was slipped in before the handshake for what came under TLS", () =>
+test("tlsClient() does not treat injected plaintext as TLS data", () =>
   Switch.run(async (sw) => {
     const [a, b] = pipe();
     await copyString("220 go ahead\r\n250 all is well\r\n", b);

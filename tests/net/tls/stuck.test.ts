@@ -46,7 +46,7 @@ test("tlsServer() can be cancelled while it waits for a certificate that never c
     await client;
   }));
 
-test("tlsServer() takes no notice of a certificate that fails too late", () =>
+test("tlsServer() ignores a certificate that fails too late", () =>
   Switch.run(async (sw) => {
     const [a, b] = pipe();
     const { promise, reject } = signal();

@@ -15,7 +15,7 @@ async function seen(serverName: string, server: Parameters<typeof securedPipe>[2
   });
 }
 
-test("tlsClient() and tlsServer() carry bytes, and what is on the wire is not them", async () => {
+test("tlsClient() and tlsServer() carry bytes, which are encrypted on the wire", async () => {
   await Switch.run(async (sw) => {
     const [a, b] = pipe();
     const wire: Uint8Array[] = [];
@@ -37,7 +37,7 @@ test("tlsClient() and tlsServer() carry bytes, and what is on the wire is not th
   });
 });
 
-test("tlsClient() gives the server's certificate and the version of TLS", () =>
+test("tlsClient() returns the server's certificate and the version of TLS", () =>
   Switch.run(async (sw) => {
     const [client, server] = await securedPipe(sw);
     const shown = client.peerCertificate;
@@ -67,7 +67,7 @@ test("tlsClient() and tlsServer() agree on no protocol where one of them names n
     }
   }));
 
-test("tlsClient() verifies IP addresses, and tells the server no name then", () =>
+test("tlsClient() verifies IP addresses, and then sends no server name", () =>
   Switch.run(async (sw) => {
     for (const serverName of ["127.0.0.1", "::1"]) {
       const [client, server] = await securedPipe(sw, { serverName });
@@ -111,7 +111,7 @@ test("tlsServer() asks for no certificate in vain: what the function throws is t
   });
 });
 
-test("tlsServer() with authorities gives the client's certificate", () =>
+test("tlsServer() with authorities returns the client's certificate", () =>
   Switch.run(async (sw) => {
     const [, server] = await securedPipe(sw, { certificate: certificate("client") }, { authorities: [authority] });
     assertEquals(server.peerCertificate?.subject, "CN=client");
@@ -125,13 +125,13 @@ test("tlsServer() with authorities and a certificate by name still verifies the 
     assertEquals(server.peerCertificate?.subject, "CN=client");
   }));
 
-test("tlsClient() takes any certificate where verification is dangerously off", async () => {
+test("tlsClient() accepts any certificate if verification is dangerously off", async () => {
   assertEquals(await seen("localhost", { certificate: certificate("stranger") }), "CN=stranger");
   assertEquals(await seen("localhost", { certificate: certificate("expired") }), "CN=expired");
   assertEquals(await seen("example.com", {}), "CN=localhost");
 });
 
-test("tlsClient() takes keys and certificates as bytes too", () =>
+test("tlsClient() accepts keys and certificates as bytes too", () =>
   Switch.run(async (sw) => {
     const bytes = (text: string | Uint8Array) => new TextEncoder().encode(String(text));
     const { chain, key } = certificate("localhost");

@@ -90,7 +90,7 @@ test("tlsHandler() lets a slow handshake hold up no other connection", async () 
     }), () => {});
 });
 
-test("tlsHandler() takes a TLS connection as any other", async () => {
+test("tlsHandler() accepts a TLS connection like any other", async () => {
   const inner = tlsHandler(serverOptions, (tls) => copyString("deep", tls));
   await withMemoryServer(tlsHandler(serverOptions, inner), (connect) =>
     Switch.run(async (sw) => {

@@ -82,7 +82,7 @@ for (const [name, operate] of Object.entries(operations)) {
   });
 }
 
-test("wrapConnection(): check is told of the operation", async () => {
+test("wrapConnection(): check receives the operation", async () => {
   const asked: string[] = [];
   const { flow, peer } = wrapped({ check: (operation) => void asked.push(operation) });
   await copyString("more than one read takes", peer);
@@ -304,14 +304,14 @@ test("wrapConnection() without a hook passes the operations on as they are", asy
   await peer.close();
 });
 
-test("wrapConnection(): local and peer can be those that a proxy tells of", async () => {
+test("wrapConnection(): hooks can replace local and peer", async () => {
   const { flow, peer } = wrapped({ local: tcp("192.0.2.1", 443), peer: tcp("198.51.100.7", 4711) });
   assertEquals([flow.local, flow.peer], [tcp("192.0.2.1", 443), tcp("198.51.100.7", 4711)]);
   await peer.close();
   await flow.close();
 });
 
-test("wrapConnection() can wrap a wrapper, and both are told", async () => {
+test("wrapConnection() can wrap a wrapper, and the hooks of both are called", async () => {
   const { flow, peer, told } = wrapped();
   const outer: string[] = [];
   const twice = wrapConnection(flow, {
@@ -351,7 +351,7 @@ test("wrapConnection(): a check that refuses fails a handshake of TLS with what 
   });
 });
 
-test("wrapConnection() gives no way to what it wraps, and calls its hooks without this", async () => {
+test("wrapConnection() does not expose the connection, and calls its hooks without this", async () => {
   let self: unknown = "never called";
   const { flow, peer } = wrapped({
     check(this: unknown) {
@@ -367,7 +367,7 @@ test("wrapConnection() gives no way to what it wraps, and calls its hooks withou
   await peer.close();
 });
 
-test("wrapConnection() refuses what is not a connection, and hooks that are not functions", () => {
+test("wrapConnection() refuses anything but a connection, and hooks that are not functions", () => {
   const [inner] = socketPair();
   for (const strange of [null, 5, {}, { read: () => {} }]) {
     assertThrows(() => wrapConnection(strange as never, {}), TypeError, "must be a Connection");

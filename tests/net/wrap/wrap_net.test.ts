@@ -69,7 +69,7 @@ for (const [name, ask] of Object.entries(methods)) {
   });
 }
 
-test("wrapNet(): hooks are not called for a finished switch, nor for what is no switch or address", async () => {
+test("wrapNet(): hooks are not called for a finished switch, nor for an invalid switch or address", async () => {
   let asked = 0;
   const hook = () => asked++ as never;
   const net = wrapNet(memoryNet(), { connect: hook, listen: hook, datagramSocket: hook });
@@ -220,7 +220,7 @@ test("wrapNet(): what was opened is closed at once where the hook fails after th
   });
 });
 
-test("wrapNet() closes what was opened for hooks that are none, and says so", async () => {
+test("wrapNet() closes what was opened if the hooks are invalid, and throws", async () => {
   await Switch.run(async (sw) => {
     const inner = memoryNet();
     const listener = await inner.listen(sw, at);
@@ -297,7 +297,7 @@ test("wrapNet(): a failed connect calls no closed", async () => {
   assertEquals(closed, 0);
 });
 
-test("wrapNet(): a connect that a switch gives up leaves nothing behind", async () => {
+test("wrapNet(): a connect that a switch abandons leaves nothing behind", async () => {
   const { net, provider } = fakeNet();
   let closed = 0;
   const wrapped = wrapNet(net, { connect: (next) => next({ closed: () => closed++ }) });
@@ -462,7 +462,7 @@ test("wrapDatagramSocket(): check sees the very address that is sent to, and ref
   });
 });
 
-test("wrapDatagramSocket(): check is told where a connected socket sends to", async () => {
+test("wrapDatagramSocket(): check receives the destination of a connected socket", async () => {
   await Switch.run(async (sw) => {
     const net = memoryNet();
     const target = await net.datagramSocket(sw, udp("127.0.0.1", 0));
@@ -477,7 +477,7 @@ test("wrapDatagramSocket(): check is told where a connected socket sends to", as
   });
 });
 
-test("wrapDatagramSocket(): a refused receive takes no datagram, and closed is called exactly once", async () => {
+test("wrapDatagramSocket(): a refused receive consumes no datagram, and closed is called exactly once", async () => {
   await Switch.run(async (sw) => {
     const net = memoryNet();
     const [a, b] = [await net.datagramSocket(sw, "udp4"), await net.datagramSocket(sw, udp("127.0.0.1", 0))];

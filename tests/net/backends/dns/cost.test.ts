@@ -142,7 +142,7 @@ function textIn(values: readonly unknown[]): number {
   return values.map((value) => String(value).length).reduce((sum, size) => sum + size, 0);
 }
 
-test("decodeReply() refuses a reply whose names come to more than 32 Ki characters", () => {
+test("decodeReply() refuses a reply with more than 32 Ki characters of names", () => {
   const reply = (count: number) => {
     const rest = pointer(firstData);
     const make = (i: number) => i > count ? record([0], 99, []) : record(question, 12, [1, 97 + i % 26, ...rest]);
@@ -152,7 +152,7 @@ test("decodeReply() refuses a reply whose names come to more than 32 Ki characte
   assertThrows(() => decodeReply(reply(140), query), RangeError, "too long");
 });
 
-test("decodeReply() refuses a reply whose labels come to more than 32 Ki characters", () => {
+test("decodeReply() refuses a reply with more than 32 Ki characters of labels", () => {
   const reply = (count: number) =>
     filled(query, [], (i) => record(question, i > count ? 99 : 12, [63, ...Array(63).fill(97 + i % 26), 0]));
   assertEquals(decodeReply(reply(490), query)!.values.length, 491);

@@ -30,7 +30,7 @@ test("encodeQuery() writes one question, in lower case and without a dot at the 
   assertEquals([...query.bytes], [...header, ...label("a"), ...label("example"), 0, 0, 1, 0, 1]);
 });
 
-test("decodeReply() gives the addresses for the name, and no other records", () => {
+test("decodeReply() returns the addresses of the name, and no other records", () => {
   const other = [...label("b"), 0];
   assertEquals(
     ips([record(1, [10, 0, 0, 1]), record(1, [10, 0, 0, 2], other), record(16, [0]), record(1, [10, 0, 0, 3])]),
@@ -85,13 +85,13 @@ test("decodeReply() parts no labels at a dot that is in one", () => {
   assertEquals(decodeReply(reply(ptr, [record(12, [...label("good.example"), 0])]), ptr)?.values, ["good\\.example"]);
 });
 
-test("decodeReply() takes the question in any case", () => {
+test("decodeReply() accepts the question in upper or lower case", () => {
   const shouting = reply(query, [record(1, [10, 0, 0, 1])]);
   shouting[13] = "A".charCodeAt(0);
   assertEquals(decodeReply(shouting, query)?.values.length, 1);
 });
 
-test("decodeReply() is undefined for what is no reply to the question", () => {
+test("decodeReply() is undefined if the message is not a reply to the question", () => {
   const good = reply(query, []);
   const changed = (at: number, byte: number) => {
     const bytes = good.slice();
@@ -113,7 +113,7 @@ test("decodeReply() is undefined for what is no reply to the question", () => {
   for (const [what, bytes] of Object.entries(wrong)) assertEquals(decodeReply(bytes, query), undefined, what);
 });
 
-test("decodeReply() tells of errors and of what did not fit", () => {
+test("decodeReply() reports errors and truncation", () => {
   assertEquals(decodeReply(reply(query, [], 0x8182), query), { code: 2, truncated: false, values: [] });
   assertEquals(decodeReply(reply(query, [record(1, [1])], 0x8380), query), { code: 0, truncated: true, values: [] });
   const blank = Uint8Array.of(0x12, 0x34, 0x81, 0x81, 0, 0, 0, 0, 0, 0, 0, 0);

@@ -14,7 +14,7 @@ function namesOf(options: CheckFlowOptions): string[] {
   return checkFlow(() => Promise.resolve(pipe()), options).map(({ name }) => name);
 }
 
-test("checkFlow() has a name of its own for each of its many checks", () => {
+test("checkFlow() names each of its many checks differently", () => {
   const names = namesOf(all);
   assert(names.length >= 50, `${names.length} checks`);
   assertEquals(new Set(names).size, names.length);
@@ -41,12 +41,12 @@ test("checkFlow() leaves out what the flows cannot do", () => {
   assertFalse(namesOf({ ...all, fastPaths: false }).some((name) => /^(\[lend|\[give|readable)/.test(name)));
 });
 
-test("checkFlow() passes over flows without fast paths, when told so", async () => {
+test("checkFlow() accepts flows without fast paths if its options say so", async () => {
   const plain = (end: PipeEnd) => ({ ...wrap(end), [lend]: undefined, [give]: undefined });
   for (const check of checkFlow(() => Promise.resolve(pair(plain)), { fastPaths: false })) await check.run();
 });
 
-test("checkFlow() fails where the flows lack fast paths and it was not told so", async () => {
+test("checkFlow() fails if the flows lack fast paths and its options do not say so", async () => {
   const plain = (end: PipeEnd) => ({ ...wrap(end), [lend]: undefined });
   await assertFails("[lend]() of which nothing is taken leaves everything", plain);
 });

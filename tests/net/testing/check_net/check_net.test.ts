@@ -14,7 +14,7 @@ function namesOf(options: CheckNetOptions): string[] {
   return checkNet(() => Promise.resolve(real()), options).map(({ name }) => name);
 }
 
-test("checkNet() has a name of its own for each of its many checks", () => {
+test("checkNet() names each of its many checks differently", () => {
   const names = namesOf(all);
   assert(names.length >= 100, `${names.length} checks`);
   assertEquals(new Set(names).size, names.length);

@@ -125,7 +125,7 @@ test("memoryNet(): listen() on an address that the host does not have is address
     await assertNetError(() => net.connect(sw, at, { bindTo }), "address_not_available");
   }));
 
-test("memoryNet(): listen() on 0.0.0.0 takes what is sent to any IPv4 address of the host", () =>
+test("memoryNet(): listen() on 0.0.0.0 accepts connections to any IPv4 address of the host", () =>
   inMemory(async (net, sw) => {
     const listener = await net.listen(sw, tcp("0.0.0.0", 80));
     for (const ip of ["127.0.0.1", "127.1.2.3", "10.0.0.5"]) {
@@ -135,7 +135,7 @@ test("memoryNet(): listen() on 0.0.0.0 takes what is sent to any IPv4 address of
     await assertNetError(() => net.connect(sw, tcp("::1", 80)), "connection_refused");
   }, { hosts: { a: ["10.0.0.5"] } }));
 
-test("memoryNet(): listen() on :: takes IPv4 too, and shows its clients as plain IPv4", () =>
+test("memoryNet(): listen() on :: accepts IPv4 too, with plain IPv4 addresses", () =>
   inMemory(async (net, sw) => {
     const listener = await net.listen(sw, tcp("::", 80));
     const peers: string[] = [];
@@ -179,7 +179,7 @@ test("memoryNet(): listen() on another address of the host can have the same por
     }
   }));
 
-test("memoryNet(): listeners that share a port take turns", () =>
+test("memoryNet(): listeners that share a port alternate", () =>
   inMemory(async (net, sw) => {
     const listeners = [
       await net.listen(sw, at, { reusePort: true }),
@@ -321,7 +321,7 @@ test("memoryNet(): a connection is no longer open once both sides have ended", (
     await assertRejects(() => client.write(new Uint8Array(1)), ClosedError);
   }));
 
-test("memoryNet(): abort() destroys what is under way in both directions", () =>
+test("memoryNet(): abort() destroys bytes in transit in both directions", () =>
   inMemory(async (net, sw) => {
     const [client, server] = await connected(net, sw, await net.listen(sw, at));
     await copyString("lost", client);
@@ -354,7 +354,7 @@ test("memoryNet(): a connection that is reset before it is used can be closed", 
     await client.close();
   }));
 
-test("memoryNet(): shutdown() of receiving lets a writer that waits go on, and ends what is left of a connection", () =>
+test("memoryNet(): shutdown() of receiving resumes a blocked writer, and ends a half-closed connection", () =>
   inMemory(async (net, sw) => {
     const [client, server] = await connected(net, sw, await net.listen(sw, at));
     const writing = writeAll(client, new Uint8Array(1_000_000));
@@ -383,7 +383,7 @@ test("memoryNet(): abort() wakes a peer that reads and one that writes", () =>
     await Promise.all(waiting);
   }));
 
-test("memoryNet(): a write to a side that has closed is connection_reset, and reading comes to the end", () =>
+test("memoryNet(): a write to a closed peer is connection_reset, and reading reaches the end", () =>
   inMemory(async (net, sw) => {
     const [client, server] = await connected(net, sw, await net.listen(sw, at));
     await copyString("bye", server);
@@ -457,7 +457,7 @@ test("memoryNet(): options are kept, those of a listener by its connections too,
     await assertNetError(() => Promise.try(() => client.setOption("TCP_CONGESTION", "cubic")), "not_supported");
   }));
 
-test("memoryNet(): a socket that nobody closes is seen by openCounts()", () =>
+test("memoryNet(): a socket that is not closed is seen by openCounts()", () =>
   inMemory(async (net, sw) => {
     const listener = await net.listen(sw, at);
     const program = async (net: Net, owner: Switch) => {

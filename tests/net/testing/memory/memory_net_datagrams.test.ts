@@ -42,7 +42,7 @@ test("memoryNet(): a datagram socket on all addresses sends from the one that fi
     }
   }));
 
-test("memoryNet(): a datagram to nobody is lost, and to no address of the host is network_unreachable", () =>
+test("memoryNet(): a datagram to an unused port is lost, and to a foreign address is network_unreachable", () =>
   Switch.run(async (sw) => {
     const net = memoryNet();
     const socket = await net.datagramSocket(sw, here);
@@ -54,7 +54,7 @@ test("memoryNet(): a datagram to nobody is lost, and to no address of the host i
     await assertNetError(() => six.send(bytesOf("x"), udp("127.0.0.1", 9)), "network_unreachable");
   }));
 
-test("memoryNet(): a connected datagram socket learns that nobody is there, once for each datagram", () =>
+test("memoryNet(): a connected datagram socket reports a missing peer, once for each datagram", () =>
   Switch.run(async (sw) => {
     const net = memoryNet();
     const socket = await net.datagramSocket(sw, here, { remote: udp("127.0.0.1", 9) });
@@ -71,7 +71,7 @@ test("memoryNet(): a connected datagram socket learns that nobody is there, once
     assertEquals(await nextDatagram(other), `z from ${formatAddress(socket.local)}`);
   }));
 
-test("memoryNet(): a connected datagram socket knows its own address, and gets what its peer sends before others do", () =>
+test("memoryNet(): a connected datagram socket knows its local address, and receives its peer's datagrams before other sockets", () =>
   Switch.run(async (sw) => {
     const net = memoryNet();
     const peer = await net.datagramSocket(sw, here);
@@ -86,7 +86,7 @@ test("memoryNet(): a connected datagram socket knows its own address, and gets w
     assertEquals(await texts(all), "strange");
   }));
 
-test("memoryNet(): datagrams that nobody receives are kept up to 1024 and 1 MiB, and then dropped and counted", () =>
+test("memoryNet(): unread datagrams are kept up to 1024 and 1 MiB, and then dropped and counted", () =>
   Switch.run(async (sw) => {
     const net = memoryNet();
     for (const [size, kept] of [[1, 1024], [65_507, 16]]) {
@@ -100,7 +100,7 @@ test("memoryNet(): datagrams that nobody receives are kept up to 1024 and 1 MiB,
     }
   }));
 
-test("memoryNet(): datagram sockets that share a port take turns, and others cannot have it", () =>
+test("memoryNet(): datagram sockets that share a port alternate, and others cannot bind to it", () =>
   Switch.run(async (sw) => {
     const net = memoryNet();
     const open = () => net.datagramSocket(sw, udp("127.0.0.1", 5000), { reusePort: true });
@@ -124,7 +124,7 @@ test("memoryNet() has neither multicast nor Unix datagrams, and says so", () =>
     assertEquals(socket.getOption("SO_RCVBUF"), 5000);
   }));
 
-test("memoryNet(): a datagram socket that nobody closes is seen by openCounts()", () =>
+test("memoryNet(): a datagram socket that is not closed is seen by openCounts()", () =>
   Switch.run(async (sw) => {
     const net = memoryNet();
     const socket = await net.datagramSocket(sw, here);

@@ -37,7 +37,7 @@ test("memoryNet() finds the addresses of a host, in their order, whatever the ca
   assertEquals(await ips(net, "web.example"), "10.0.0.80,10.0.0.5");
 });
 
-test("memoryNet() knows localhost and the names below it, unless it is told otherwise", async () => {
+test("memoryNet() resolves localhost and its subdomains by default", async () => {
   for (const name of ["localhost", "LOCALHOST.", "a.localhost"]) {
     assertEquals(await ips(memoryNet(), name), "::1,127.0.0.1");
   }
@@ -102,7 +102,7 @@ test("memoryNet(): withTcpConnect() tries the addresses of a name in order", () 
     assertEquals(peer, "tcp:10.0.0.5:80");
   }));
 
-test("memoryNet(): getNameInfo() finds the host of an address, or gives the address", async () => {
+test("memoryNet(): getNameInfo() finds the host of an address, or returns the address", async () => {
   const net = memoryNet({ hosts });
   const names = [
     await net.getNameInfo(tcp("10.0.0.80", 80)),
@@ -135,7 +135,7 @@ test("memoryNet(): what hosts and services say stays, though they change afterwa
   await Switch.run((sw) => assertRejects(() => net.listen(sw, tcp("10.0.0.6", 1)), NetError));
 });
 
-test("memoryNet() refuses names, addresses and services that are none", () => {
+test("memoryNet() refuses invalid names, addresses and services", () => {
   const wrong: [MemoryNetOptions, typeof Error, string][] = [
     [{ hosts: { "a b": ["10.0.0.5"] } }, SyntaxError, "a b"],
     [{ hosts: { a: ["10.0.0"] } }, SyntaxError, "10.0.0"],

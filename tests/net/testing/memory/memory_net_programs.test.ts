@@ -75,7 +75,7 @@ test("memoryNet(): runServer() serves clients that connect by name", async () =>
   assertEquals([openCounts().sockets, openCounts().listeners], [0, 0]);
 });
 
-test("memoryNet(): runServer() tells of a client that breaks its connection, and serves on", async () => {
+test("memoryNet(): runServer() reports a client that resets its connection, and continues", async () => {
   const net = memoryNet({ hosts });
   const errors = await serving(net, echo, async (sw) => {
     const flow = await net.connect(sw, at);
