@@ -74,7 +74,7 @@ for (const [name, module] of modules) {
   for (const [symbol, value] of Object.entries(module)) {
     if (typeof value !== "function" || skipped.has(symbol)) continue;
     const isClass = /^class\b/.test(Function.prototype.toString.call(value));
-    test(`${name}.${symbol}() says little of a hostile text in any argument`, async () => {
+    test(`${name}.${symbol}() cuts and escapes hostile text in any argument`, async () => {
       for (const bad of values) {
         for (let at = 0; at < 3; at++) {
           const args: unknown[] = at === 0 ? [bad, bad] : at === 1 ? [1, bad, bad] : [{}, {}, bad];

@@ -41,7 +41,7 @@ test("accept() that is cancelled accepts no connection", async () => {
   });
 });
 
-test("accept() is cancelled however soon after the call that comes", async () => {
+test("accept() can be cancelled right after the call", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     for (let delay = 0; delay < 6; delay++) await first(() => listener.accept(sw), () => microtasks(delay));

@@ -43,7 +43,7 @@ test("addresses() yields one list in the resolver's order, if the resolver answe
   assertEquals(answers, ["10.0.0.2 ::1 10.0.0.1"]);
 });
 
-test("addresses() yields each family as it comes, and once", async () => {
+test("addresses() yields each family as it arrives, and once", async () => {
   const { provider, answers, done } = await asking();
   provider.found(parse("10.0.0.1", "10.0.0.2", "10.0.0.1"));
   await called(() => answers.length === 1);
@@ -55,7 +55,7 @@ test("addresses() yields each family as it comes, and once", async () => {
   assertEquals(answers, ["10.0.0.1 10.0.0.2", "::1"]);
 });
 
-test("addresses() yields what comes last, without what came before, and no empty list", async () => {
+test("addresses() yields late answers without duplicates, and no empty list", async () => {
   const { provider, answers, done } = await asking();
   provider.found([]);
   provider.found(parse("::1"));
@@ -64,7 +64,7 @@ test("addresses() yields what comes last, without what came before, and no empty
   assertEquals(answers, ["::1", "10.0.0.1"]);
 });
 
-test("addresses() keeps what comes while nothing asks for it", async () => {
+test("addresses() keeps answers that arrive before they are read", async () => {
   const { net, provider } = fakeNet();
   const iterator = net.addresses("example.com")[Symbol.asyncIterator]();
   const next = iterator.next();
@@ -245,7 +245,7 @@ async function* judged(net: Net, name: string, allowed: (ip: IpAddress) => boole
   for await (const ips of net.addresses(name)) yield ips.filter(allowed).map((ip) => tcp(ip, 80));
 }
 
-test("connectAny() of judged addresses starts with those that come early", async () => {
+test("connectAny() of filtered addresses starts with early ones", async () => {
   const { net, provider, clock } = fakeNet();
   await Switch.run(async (sw) => {
     const connecting = connectAny(net, sw, judged(net, "example.com", () => true));
@@ -374,7 +374,7 @@ test("connectAny() of a winner does not wait for addresses that never come", asy
   assertEquals(returns, 0);
 });
 
-test("connectAny() of no addresses at all is a RangeError, however they come", async () => {
+test("connectAny() of no addresses is a RangeError, from a list or an iterable", async () => {
   const { net, provider } = fakeNet();
   const none = async function* () {};
   const empty = async function* () {

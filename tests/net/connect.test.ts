@@ -94,7 +94,7 @@ test("connect() abandons the attempt as soon as it is cancelled", async () => {
   });
 });
 
-test("connect() is cancelled however soon after the call that comes", async () => {
+test("connect() can be cancelled right after the call", async () => {
   for (const target of [serverAddress, hostAddress("example.com", 80)]) {
     for (let delay = 0; delay < 6; delay++) {
       const { net, provider } = fakeNet();
@@ -104,7 +104,7 @@ test("connect() is cancelled however soon after the call that comes", async () =
   }
 });
 
-test("connect() aborts a connection that comes after it was cancelled", async () => {
+test("connect() aborts a connection that completes after it was cancelled", async () => {
   const { net, provider } = fakeNet();
   const late = new FakeStream();
   await Switch.run(async (sw) => {
@@ -115,7 +115,7 @@ test("connect() aborts a connection that comes after it was cancelled", async ()
   assertEquals(late.state, "aborted");
 });
 
-test("connect() drops a failure that comes after it was cancelled", async () => {
+test("connect() ignores a failure after it was cancelled", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
     await first(() => net.connect(sw, serverAddress), () => called(() => provider.connects.length === 1));
@@ -167,7 +167,7 @@ test("connect() without a switch is a TypeError before any system call", async (
   assertEquals(provider.calls, []);
 });
 
-test("connect() is given up when its switch ends meanwhile", async () => {
+test("connect() is abandoned when its switch ends", async () => {
   const { net, provider } = fakeNet();
   const late = new FakeStream();
   let connecting: Promise<unknown> | undefined;

@@ -116,7 +116,7 @@ test("connectAny() abandons every attempt as soon as it is cancelled", async () 
   });
 });
 
-test("connectAny() reaches the listener that is there, over the system's network", async () => {
+test("connectAny() reaches the one open listener, over the system's network", async () => {
   await withNet(async (sw, net) => {
     const up = await net.listen(sw, anyPort);
     const down = tcp(ownHost, ownPort());

@@ -34,7 +34,7 @@ test("datagramSocket() is closed by its switch", async () => {
   assertEquals(system.closes, 1);
 });
 
-test("datagramSocket() that comes too late is given back", async () => {
+test("datagramSocket() closes a socket that opens too late", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
     await first(() => net.datagramSocket(sw, "udp4"), () => microtasks());
@@ -60,7 +60,7 @@ test("datagramSocket() for a finished switch asks nothing of the system", async 
   assertEquals(provider.calls, []);
 });
 
-test("datagramSocket() says what the system said", async () => {
+test("datagramSocket() reports the system's error", async () => {
   const { net, provider } = fakeNet();
   await Switch.run(async (sw) => {
     const opening = net.datagramSocket(sw, udp("10.0.0.1", 53));
@@ -284,7 +284,7 @@ test("send() on a connected socket needs no address, and accepts only the peer's
   }, peer);
 });
 
-test("send() says what the system said", async () => {
+test("send() reports the system's error", async () => {
   await withSocket(async (socket, system) => {
     const sending = assertNetError(() => socket.send(bytesOf("x"), peer), "permission_denied");
     system.given[0].done(Object.assign(new Error("send EPERM"), { code: "EPERM" }));
@@ -303,7 +303,7 @@ test("send() throws what the system reported before, and the next one goes out",
   }, peer);
 });
 
-test("send() waits for room, first come, first served", async () => {
+test("send() waits for room, in FIFO order", async () => {
   await withSocket(async (socket, system) => {
     system.room = 0;
     const sendings = ["a", "b", "c"].map((content) => socket.send(bytesOf(content), peer));
@@ -365,7 +365,7 @@ test("send() is called by where it goes in a dump, until the system has it", asy
   });
 });
 
-test("send() that the system is being given is not cancelled, but ends as the system says", async () => {
+test("send() that the system has begun cannot be cancelled, and settles with its result", async () => {
   await withSocket(async (socket, system) => {
     const outcome = first(async () => {
       await socket.send(bytesOf("x"), peer);
@@ -410,7 +410,7 @@ test("a datagram socket is frozen, and says how many datagrams it dropped", asyn
   });
 });
 
-test("recvMany() returns the true bytes of a datagram whose backend lies about its length", async () => {
+test("recvMany() returns the real bytes of a datagram whose length is overridden", async () => {
   await Switch.run(async (sw) => {
     const { socket, system } = await fakeDatagramSocket(sw);
     system.take = () => {

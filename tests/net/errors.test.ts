@@ -20,7 +20,7 @@ function systemError(fields: { code?: unknown; name?: string; message?: string; 
   return Object.assign(new Error(fields.message ?? "system error"), fields);
 }
 
-test("NetError() says in its message what was done to what, and what happened", () => {
+test("NetError() names the operation, its subject and the failure in its message", () => {
   const error = new NetError("connection_refused", { operation: "connect", address });
   assertEquals(error.message, "Cannot connect to tcp:10.0.0.1:80: connection refused");
 });
@@ -149,7 +149,7 @@ test("NetError.addContext() adds a step once when it is added again and again", 
   assertEquals(error.context, ["reading from tcp:10.0.0.1:80", "serving"]);
 });
 
-test("NetError.addContext() keeps an error that is thrown for ever small", () => {
+test("NetError.addContext() bounds the size of an error that is rethrown without end", () => {
   const error = new NetError("connection_reset", { operation: "read", address });
   for (let i = 0; i < 1000; i++) error.addContext(`request ${i}`);
   assertEquals(error.context.length, 16);

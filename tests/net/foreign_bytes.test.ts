@@ -250,7 +250,7 @@ test("TLS ignores overridden members of bytes that its flow lends", async () => 
   });
 });
 
-test("write() and read() of TLS fail when their memory vanishes while they wait, and the flow goes on", async () => {
+test("write() and read() of TLS fail when their memory vanishes while they wait, and the flow continues", async () => {
   for (const [how, make] of Object.entries(losses)) {
     await Switch.run(async (sw) => {
       const [client, server] = await secured(sw, pipe({ capacity: 20_000 }));

@@ -293,7 +293,7 @@ test("IpAddress.unmapped() returns every other address itself", () => {
   }
 });
 
-test("IpAddress.isIpAddress() knows only what the class made", () => {
+test("IpAddress.isIpAddress() is true only for instances of the class", () => {
   const { any6 } = IpAddress;
   assert(IpAddress.isIpAddress(any6));
   const fakes = [Object.create(IpAddress.prototype), Object.create(any6), new Proxy(any6, {}), { ...any6 }, "::", null];

@@ -142,7 +142,7 @@ test("listen() abandons the attempt when cancelled, and closes a late listener",
   assertEquals(late.closes, 1);
 });
 
-test("listen() is cancelled however soon after the call that comes", async () => {
+test("listen() can be cancelled right after the call", async () => {
   for (let delay = 0; delay < 6; delay++) {
     const { net, provider } = fakeNet();
     await Switch.run((sw) => first(() => net.listen(sw, serverAddress), () => microtasks(delay)));
@@ -162,7 +162,7 @@ test("listen() on the system that is cancelled frees the port again", async () =
   });
 });
 
-test("listen() is given up when its switch ends meanwhile", async () => {
+test("listen() is abandoned when its switch ends", async () => {
   const { net, provider } = fakeNet();
   const late = new FakeListener(serverAddress);
   const outcome = signal<Promise<unknown>>();

@@ -253,7 +253,7 @@ const refused:
   ];
 
 for (const [name, values, call] of refused) {
-  test(`${name} is refused by a rejection in our own words, and opens nothing, whatever the stranger is`, () =>
+  test(`${name} is refused by a rejection with a clear error, and opens nothing, whatever the stranger is`, () =>
     withPlace(async (place) => {
       const before = openCounts();
       for (const [stranger, value] of values) {
@@ -313,7 +313,7 @@ const thrown:
     ["checkNet(?)", strangers, (value) => js.checkNet(value)],
   ];
 for (const [name, values, call] of thrown) {
-  test(`${name} is refused at once in our own words, whatever the stranger is`, () =>
+  test(`${name} is refused at once with a clear error, whatever the stranger is`, () =>
     withPlace((place) => {
       for (const [stranger, value] of values) {
         const error = thrownBy(() => call(value, place));
@@ -583,7 +583,7 @@ test("handlers and onError are called without a this, and with the arguments tha
     assertEquals(seen, ["none", 3, "none", 2]);
   }));
 
-test("what a handler throws is reported, even if it refuses to be touched, and the server goes on", () =>
+test("an error of a handler is reported, even if it throws on every access, and the server continues", () =>
   withPlace(async ({ net, sw, listener }) => {
     const errors = [
       refusing({}),
@@ -605,7 +605,7 @@ test("what a handler throws is reported, even if it refuses to be touched, and t
     reported.forEach((error, i) => assert(Object.is(error, errors[i])));
   }));
 
-test("errors of ours can be made of any argument, or refuse it in our own words", () => {
+test("the library's errors accept any argument, or refuse it with a clear error", () => {
   for (const [stranger, value] of strangers) {
     for (
       const make of [

@@ -220,7 +220,7 @@ test("connect() to a host lists the failures in the order of the attempts, which
   });
 });
 
-test("connect() to a host starts with the answers that come early, and goes on with the late ones", async () => {
+test("connect() to a host starts with early answers, and continues with late ones", async () => {
   await withRace(async ({ connecting, provider, answer, arrive, attempts }) => {
     arrive("::1");
     assertEquals(await attempts(1), ["::1"]);
@@ -248,7 +248,7 @@ test("connect() to a host lets early IPv4 answers wait 50 ms for the IPv6 ones",
   });
 });
 
-test("connect() to a host waits for IPv6 no longer than until it comes, or cannot come", async () => {
+test("connect() to a host waits for IPv6 only until it arrives or cannot arrive", async () => {
   for (const late of [["::1"], []]) {
     await withRace(async ({ connecting, provider, answer, arrive, attempts }) => {
       arrive("10.0.0.1");
@@ -261,7 +261,7 @@ test("connect() to a host waits for IPv6 no longer than until it comes, or canno
   }
 });
 
-test("connect() to a host fails when early answers failed and no other comes", async () => {
+test("connect() to a host fails if the early answers failed and no other arrives", async () => {
   await withRace(async ({ connecting, provider, answer, arrive, attempts }) => {
     arrive("::1");
     await attempts(1);
@@ -272,7 +272,7 @@ test("connect() to a host fails when early answers failed and no other comes", a
   });
 });
 
-test("connect() to a host with 1000 addresses has 16 attempts under way at most", async () => {
+test("connect() to a host with 1000 addresses runs at most 16 attempts at once", async () => {
   await withRace(async ({ connecting, provider, answer, attempts }) => {
     answer(...Array.from({ length: 1000 }, (_, i) => `10.0.${i >> 8}.${i & 255}`));
     for (let i = 1; i <= 16; i++) {

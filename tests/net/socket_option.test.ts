@@ -114,7 +114,7 @@ test("connect(), listen() and datagramSocket() refuse socketOptions that are not
   assertEquals(provider.calls, []);
 });
 
-test("setOption() says which address it could not read", async () => {
+test("setOption() names the address that it cannot parse", async () => {
   await Switch.run(async (sw) => {
     const { socket } = await fakeDatagramSocket(sw);
     assertThrows(() => setAny(socket, "IP_ADD_MEMBERSHIP", { group: "nonsense" }), SyntaxError, "nonsense");
@@ -130,7 +130,7 @@ test("socketOptionNames has every option of Eio that a socket can have", () => {
   assertEquals(eio.split(" ").filter((name) => !socketOptionNames.includes(name as SocketOptionName)), []);
 });
 
-test("setOption() and getOption() of an option that there is not are invalid_option", async () => {
+test("setOption() and getOption() of an unknown option are invalid_option", async () => {
   await Switch.run(async (sw) => {
     const { socket } = await fakeSocket(sw);
     const unknown = ["SO_NOTHING", "", "toString", "__proto__", "tcp_nodelay", 5];
@@ -196,7 +196,7 @@ test("setOption() of IPV6_V6ONLY on a bound socket is invalid_option", async () 
   });
 });
 
-test("setOption() says what the system said", async () => {
+test("setOption() reports the system's error", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.settings.error = Object.assign(new Error("setNoDelay EINVAL"), { code: "EINVAL" });

@@ -166,7 +166,7 @@ test("shutdown('send') that is pending when this side closes the socket succeeds
   });
 });
 
-test("shutdown('send') can be cancelled, and sending has ended all the same", async () => {
+test("shutdown('send') can be cancelled, which does not undo it", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.holds = true;
@@ -204,7 +204,7 @@ test("shutdown() and close() work in a cancelled scope", async () => {
   assertEquals(stream.state, "aborted");
 });
 
-test("shutdown() refuses a direction that there is not", async () => {
+test("shutdown() refuses an unknown direction", async () => {
   await Switch.run(async (sw) => {
     const { socket } = await fakeSocket(sw);
     await assertRejects(() => socket.shutdown("both" as "all"), TypeError);
@@ -276,7 +276,7 @@ test("close() resets the connection when bytes are not out after linger", async 
   });
 });
 
-test("close() waits for the other side's end, and drops what arrives meanwhile", async () => {
+test("close() waits for the peer's end, and drops what arrives meanwhile", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);
     stream.answersEnd = false;
@@ -305,7 +305,7 @@ test("close() closes the system's socket after linger if the peer does not end",
   });
 });
 
-test("close() waits for the bytes and for the other side's end within one linger", async () => {
+test("close() waits for the bytes and for the peer's end within one linger", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream, clock } = await fakeSocket(sw, { linger: 300 });
     stream.answersEnd = false;
@@ -323,7 +323,7 @@ test("close() waits for the bytes and for the other side's end within one linger
   });
 });
 
-test("close() does not wait where the other side's end was read", async () => {
+test("close() does not wait where the peer's end was read", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream, clock } = await fakeSocket(sw);
     await socket.write(bytesOf("a"));

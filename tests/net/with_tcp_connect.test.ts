@@ -44,7 +44,7 @@ test("withTcpConnect() tries strictly in the resolver's order, one at a time, ho
   assertEquals(provider.lookups.length, 1);
 });
 
-test("withTcpConnect() closes the connection when fn ends, whatever comes of it", async () => {
+test("withTcpConnect() closes the connection when fn ends, whether it succeeds or not", async () => {
   for (const fn of [() => "done", () => Promise.reject(new Error("Cannot go on"))]) {
     const { result, provider, attempts } = connecting(["10.0.0.1"], fn);
     await attempts(1);

@@ -156,7 +156,7 @@ test("runServer() of two listeners in one serves both, and stops both", async ()
   });
 });
 
-test("acceptFork() of a listener that knows no scope is cancelled at once, and aborts what comes too late", async () => {
+test("acceptFork() of a foreign listener is cancelled at once, and aborts a late connection", async () => {
   await Switch.run(async (sw) => {
     const { listener } = await fakeListener(sw);
     const late = signal<Awaited<ReturnType<ListeningSocket["accept"]>>>();

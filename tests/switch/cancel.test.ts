@@ -240,7 +240,7 @@ test("currentSignal() of a branch that won is not aborted: what it gave may depe
   assertEquals(signals.map(({ aborted }) => aborted), [false, false, false]);
 });
 
-test("The Cancelled of a loser says what any other says, and can be annotated", async () => {
+test("The Cancelled of a loser has the usual message, and can be annotated", async () => {
   let seen!: Cancelled & { note?: string };
   await first(async () => seen = await rejectionOf(awaitCancel()) as Cancelled, yieldNow);
   assertInstanceOf(seen, Cancelled);

@@ -230,7 +230,7 @@ test("first() throws a Cancelled of a branch that was not cancelled, although th
   assertStrictEquals(await rejectionOf(first(() => Promise.reject(cancelled), () => stubborn(1))), cancelled);
 });
 
-test("any() waits until cancelled where there is nothing to run", async () => {
+test("any() of no functions waits until cancelled", async () => {
   const log: unknown[] = [];
   await rejectionOf(Switch.run(async (sw) => {
     sw.fork(async () => log.push(await rejectionOf(any([])) instanceof Cancelled));
@@ -246,7 +246,7 @@ test("any() treats undefined as a value", async () => {
   assertEquals(await any<unknown>([() => undefined, () => stubborn("late")]), undefined);
 });
 
-test("any() combines all values that there are", async () => {
+test("any() combines all available values", async () => {
   const combine = (a: string, b: string) => a + b;
   assertEquals(await any([() => "a", () => stubborn("b"), () => stubborn("c")], { combine }), "abc");
 });
@@ -262,7 +262,7 @@ test("any() rejects a combine that is not a function with TypeError and starts n
   assertEquals(started, false);
 });
 
-test("any() rejects with Cancelled when its caller is cancelled before there is a value", async () => {
+test("any() rejects with Cancelled if its caller is cancelled before the first value", async () => {
   let seen: unknown;
   await rejectionOf(Switch.run((sw) => {
     sw.fork(async () => seen = await rejectionOf(any([awaitCancel, awaitCancel])));

@@ -312,7 +312,7 @@ test("An operation that was not awaited does not outlive the fiber that began it
   });
 });
 
-test("Code that goes on in a finished fiber is governed by the switch", async () => {
+test("Code that continues in a finished fiber is governed by the switch", async () => {
   const seen: unknown[] = [];
   const error = await rejectionOf(Switch.run(async (sw) => {
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
@@ -330,7 +330,7 @@ test("Code that goes on in a finished fiber is governed by the switch", async ()
 
 const readerOf = (source: Source) => toReadableStream(source).getReader();
 
-test("A stream that was made in a fiber outlives it, with the read that is under way", async () => {
+test("A stream that was made in a fiber outlives it, with the read that is pending", async () => {
   const [a, b] = pipe();
   await Switch.run(async (sw) => {
     let source!: Source;

@@ -151,7 +151,7 @@ const misuses: [name: string, call: () => unknown, type: new () => Error, text: 
 ];
 
 for (const [name, call, type, text] of misuses) {
-  test(`${name} is rejected in our own words, and starts nothing`, async () => {
+  test(`${name} is rejected with a clear error, and starts nothing`, async () => {
     started = false;
     const result = call();
     assertInstanceOf(result, Promise);
@@ -218,7 +218,7 @@ test("mapFibers() refuses what cannot be iterated", async () => {
   await assertRejects(() => mapFibers({} as Iterable<number>, (n) => n), TypeError);
 });
 
-test("fork() waits for a native promise whose own then is of no use", async () => {
+test("fork() awaits a native promise whose overridden then does not work", async () => {
   await Switch.run((sw) => sw.fork(() => Object.assign(yieldNow(), { then: undefined })));
 });
 

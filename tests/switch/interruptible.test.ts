@@ -28,7 +28,7 @@ test("interruptible() settles as the promise does", async () => {
   assertEquals(await interruptible(promise), 2);
 });
 
-test("interruptible() stops waiting when cancelled, while the promise goes on", async () => {
+test("interruptible() stops waiting when cancelled, while the promise continues", async () => {
   let ended = false;
   const work = turn().then(() => ended = true);
   const value = await first(() => interruptible(work), () => "on time");

@@ -102,7 +102,7 @@ const refused: readonly (readonly [name: string, strangers: Strangers, call: (va
 ];
 
 for (const [name, values, call] of refused) {
-  test(`${name} is refused by a rejection in our own words, whatever the stranger is`, async () => {
+  test(`${name} is refused by a rejection with a clear error, whatever the stranger is`, async () => {
     for (const [stranger, value] of values) {
       const error = await refusalOf(() => call(value));
       if (error instanceof Lie || stranger === "a revoked proxy") continue; // the stranger's own error
@@ -123,13 +123,13 @@ const thrown: readonly (readonly [name: string, strangers: Strangers, call: (val
   ["new Switch(?)", strangers, (value) => new (Switch as unknown as new (...args: unknown[]) => unknown)(value)],
 ];
 for (const [name, values, call] of thrown) {
-  test(`${name} is refused at once in our own words, whatever the stranger is`, () => {
+  test(`${name} is refused at once with a clear error, whatever the stranger is`, () => {
     for (const [, value] of values) assertOurs(thrownBy(() => call(value)));
   });
 }
 
 for (const method of ["fork", "forkDaemon", "onRelease", "use"]) {
-  test(`Switch.${method}(?) is refused at once in our own words, whatever the stranger is`, async () => {
+  test(`Switch.${method}(?) is refused at once with a clear error, whatever the stranger is`, async () => {
     await Switch.run((sw) => {
       for (const [stranger, value] of strangers) {
         const error = thrownBy(() => (sw as unknown as Record<string, Loose>)[method](value));
@@ -141,7 +141,7 @@ for (const method of ["fork", "forkDaemon", "onRelease", "use"]) {
   });
 }
 
-test("Switch.forkPromise(?) is refused by a rejection in our own words, whatever the stranger is", async () => {
+test("Switch.forkPromise(?) is refused by a rejection with a clear error, whatever the stranger is", async () => {
   await Switch.run(async (sw) => {
     for (const [, value] of strangers) assertOurs(await refusalOf(() => sw.forkPromise(value as () => void)));
     assertEquals(sw.dump(), "switch");
@@ -416,7 +416,7 @@ test("Switch.use() calls the method that it has judged, on the resource", async 
   assertEquals([seen.length, seen[0] === resource, reads], [1, true, 1]);
 });
 
-test("errors of ours are made of any argument", () => {
+test("the library's errors accept any argument", () => {
   for (const [, value] of strangers) {
     assertInstanceOf(new Cancelled(value), Cancelled);
     const { message } = new TimeoutError(value as number, "x");

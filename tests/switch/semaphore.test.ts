@@ -7,7 +7,7 @@ import { turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { failure, rejectionOf } from "./_helpers.ts";
 
-test("Semaphore hands out as many permits as there are", () => {
+test("Semaphore hands out no more than its permits", () => {
   const semaphore = new Semaphore(2);
   const permits = [semaphore.tryAcquire(), semaphore.tryAcquire(), semaphore.tryAcquire()];
   assertEquals([permits.map((permit) => permit !== null), semaphore.available], [[true, true, false], 0]);

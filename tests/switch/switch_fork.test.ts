@@ -46,7 +46,7 @@ test("Switch.fork() fails the switch when the function rejects later", async () 
   assertInstanceOf(seen, Cancelled);
 });
 
-test("Switch.fork() starts nothing on a failed switch, and the caller goes on", async () => {
+test("Switch.fork() starts nothing on a failed switch, and the caller continues", async () => {
   const log: string[] = [];
   const running = Switch.run((sw) => {
     sw.fail(failure);

@@ -317,7 +317,7 @@ test("Switch.onRelease() shields nothing once the last hook has run", async () =
   assertInstanceOf(seen[0], Cancelled);
 });
 
-test("Switch.onRelease() shields hooks, and not what others begin in the failed switch meanwhile", async () => {
+test("Switch.onRelease() shields hooks, but not work that other code begins in the failed switch", async () => {
   const log: unknown[] = [];
   await rejectionOf(Switch.run(async (sw) => {
     const { promise: released, resolve: release } = Promise.withResolvers<void>();

@@ -274,7 +274,7 @@ test("createNet() closes what a provider listens with when its switch fails", as
   assertEquals(closed, 1);
 });
 
-test("createNet() runs on the system's clock where the provider has none", () => {
+test("createNet() runs on the system's clock if the provider has none", () => {
   const provider = Object.create(new FakeProvider(), { clock: { value: undefined } });
   assertStrictEquals(createNet(provider).clock, systemClock);
 });

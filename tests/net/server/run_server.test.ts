@@ -27,7 +27,7 @@ test("runServer() serves many clients, each in a fiber of its own", async () => 
   });
 });
 
-test("runServer() goes on after a handler has thrown, and its slot is free again", async () => {
+test("runServer() continues after a handler has thrown, and its slot is free again", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     const errors: unknown[] = [];

@@ -121,7 +121,7 @@ test("socketPair(): abort() wakes this side with ClosedError", async () => {
   await a.close();
 });
 
-test("socketPair(): what this side has closed is ClosedError, though the other side has aborted", async () => {
+test("socketPair(): what this side has closed is ClosedError, although the peer has aborted", async () => {
   const [a, b] = socketPair();
   await b.close();
   a.abort();

@@ -39,7 +39,7 @@ async function talk(flow: TwoWay, over: () => boolean): Promise<void> {
   }
 }
 
-test("close() of a TLS connection waits for the other side's end, and drops what it sends meanwhile", () =>
+test("close() of a TLS connection waits for the peer's end, and drops what it sends meanwhile", () =>
   Switch.run(async (sw) => {
     const clock = mockClock(); // it does not advance
     const [client, server] = await securedPipe(sw, { clock });
@@ -76,7 +76,7 @@ test("close() of a TLS connection does not wait where the other side has ended",
     await client.close();
   }));
 
-test("close() of a TLS connection does not wait for the other side's end where no write took anything", () =>
+test("close() of a TLS connection does not wait for the peer's end where no write took anything", () =>
   Switch.run(async (sw) => {
     const [client] = await securedPipe(sw, { clock: mockClock() });
     await client.close();
@@ -233,12 +233,12 @@ for (const [what, over] of Object.entries(stacks)) {
       return sending === "client" ? exchange(client, server) : exchange(server, client);
     };
 
-    test(`close() of the ${sending} loses nothing though the other side goes on talking: sockets, ${what}`, () =>
+    test(`close() of the ${sending} loses nothing although the peer keeps sending: sockets, ${what}`, () =>
       withSockets(async ({ client, server }, sw) => {
         assertEquals(await run(sw, [client, server]), size);
       }));
 
-    test(`close() of the ${sending} loses nothing though the other side goes on talking: a pipe, ${what}`, () =>
+    test(`close() of the ${sending} loses nothing although the peer keeps sending: a pipe, ${what}`, () =>
       Switch.run(async (sw) => {
         assertEquals(await run(sw, pipe({ capacity: 5000 })), size);
       }));

@@ -92,7 +92,7 @@ const triggers: Partial<Record<keyof TlsEvents, (client: End, server: End) => Pr
 };
 
 for (const [event, trigger] of Object.entries(triggers)) {
-  test(`an exception in ${event}() closes the TLS endpoint, and stays there`, async () => {
+  test(`an exception in ${event}() closes the TLS endpoint, and does not reach the runtime`, async () => {
     const { client, server, thrown } = ends(event as keyof TlsEvents, event === "failed" ? [] : [authority]);
     await trigger(client, server);
     await thrown;

@@ -188,7 +188,7 @@ test("close() of a TLS connection closes the flow under it, once", async () => {
   });
 });
 
-test("a TLS connection closes with its switch, and says farewell", () =>
+test("a TLS connection closes with its switch, and sends close_notify", () =>
   Switch.run(async (outer) => {
     const [a, b] = pipe();
     const server = await Switch.run(async (sw) => {

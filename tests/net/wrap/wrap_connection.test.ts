@@ -92,7 +92,7 @@ test("wrapConnection(): check receives the operation", async () => {
   await flow.close();
 });
 
-test("wrapConnection(): what was refused is still there when it is allowed again", async () => {
+test("wrapConnection(): a refused read loses no bytes", async () => {
   let allowed = false;
   const { flow, peer, told } = wrapped({
     check: () => {

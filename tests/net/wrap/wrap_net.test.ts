@@ -87,7 +87,7 @@ test("wrapNet(): hooks are not called for a finished switch, nor for an invalid 
   assertEquals(asked, 0);
 });
 
-test("wrapNet(): what a hook has judged is what happens, whatever the caller's objects say the next time", async () => {
+test("wrapNet(): the operation uses the values that a hook has seen, even if the caller's objects change", async () => {
   await Switch.run(async (sw) => {
     const { net, provider } = fakeNet();
     const judged: (number | undefined)[] = [];
@@ -328,7 +328,7 @@ test("wrapNet() closes what a foreign network opens too late for its switch", as
 
 // Accepting.
 
-test("wrapListener(): a connection that comes after its caller was cancelled is the next caller's", async () => {
+test("wrapListener(): a connection that arrives after its caller was cancelled goes to the next caller", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     const wrapped = wrapListener(listener, {
@@ -351,7 +351,7 @@ test("wrapListener(): a connection that comes after its caller was cancelled is 
   });
 });
 
-test("wrapListener(): a late connection goes to a caller that waits, and is reset where none comes before close()", async () => {
+test("wrapListener(): a late connection goes to a pending caller, or is reset by close()", async () => {
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     const accept = async (next: () => Promise<StreamSocket>) => {

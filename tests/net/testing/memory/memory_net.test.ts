@@ -57,7 +57,7 @@ async function stateOf(operation: Promise<unknown>): Promise<unknown> {
   return state;
 }
 
-test("memoryNet() is frozen, and says what it can do", () => {
+test("memoryNet() is frozen, and lists its features", () => {
   const net = memoryNet();
   assert(Object.isFrozen(net));
   assertEquals([...net.features].sort(), [
@@ -195,7 +195,7 @@ test("memoryNet(): listeners that share a port alternate", () =>
     await both(() => net.connect(sw, at), () => listeners[1].accept(sw));
   }));
 
-test("memoryNet(): of listeners that share a port, the one on the very address comes first", () =>
+test("memoryNet(): of listeners that share a port, the one on the exact address is preferred", () =>
   inMemory(async (net, sw) => {
     const [all, one] = [
       await net.listen(sw, tcp("0.0.0.0", 80), { reusePort: true }),
@@ -298,7 +298,7 @@ test("memoryNet(): a write can be read in the same turn", () =>
     assert(!turned);
   }));
 
-test("memoryNet(): one direction ends while the other goes on", () =>
+test("memoryNet(): one direction ends while the other continues", () =>
   inMemory(async (net, sw) => {
     const [client, server] = await connected(net, sw, await net.listen(sw, at));
     await copyString("question", client);

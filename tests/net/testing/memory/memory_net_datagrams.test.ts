@@ -113,7 +113,7 @@ test("memoryNet(): datagram sockets that share a port alternate, and others cann
     assertEquals(got.sort(), ["ac", "bd"]);
   }));
 
-test("memoryNet() has neither multicast nor Unix datagrams, and says so", () =>
+test("memoryNet() has no multicast or Unix datagrams, and throws not_supported for them", () =>
   Switch.run(async (sw) => {
     const net = memoryNet();
     const socket = await net.datagramSocket(sw, here);

@@ -81,7 +81,7 @@ test("memoryNet(): connect() to a name races its addresses on the clock of the n
     assertEquals(peer, "tcp:10.0.0.5:80");
   }));
 
-test("memoryNet(): connect() to a name whose addresses all fail says what became of each", () =>
+test("memoryNet(): connect() to a name whose addresses all fail reports each failure", () =>
   Switch.run(async (sw) => {
     const error = await assertNetError(
       () => memoryNet({ hosts }).connect(sw, hostAddress("db.example", 80)),
@@ -127,7 +127,7 @@ test("memoryNet(): getServices() finds the records of a service, in the order of
   assertEquals(await lookupCode(() => net.getServices("_http._tcp.other.example")), "NONAME");
 });
 
-test("memoryNet(): what hosts and services say stays, though they change afterwards", async () => {
+test("memoryNet() copies its hosts and services", async () => {
   const given = { "db.example": ["10.0.0.5"] };
   const net = memoryNet({ hosts: given });
   given["db.example"][0] = "10.0.0.6";

@@ -105,7 +105,7 @@ test("memoryNet(): the grace period of runServer() is that of a mock clock", asy
   assertInstanceOf(reasons[0], Cancelled);
 });
 
-test("memoryNet(): an idle timeout of a handler comes when the mock clock is moved", async () => {
+test("memoryNet(): an idle timeout of a handler fires when the mock clock advances", async () => {
   const clock = mockClock();
   const net = memoryNet({ clock, hosts });
   const idle = async (flow: StreamSocket) => {
