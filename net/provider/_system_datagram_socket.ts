@@ -264,7 +264,7 @@ export class SystemDatagramSocket implements DatagramSocket {
 
   #checkTarget(to: DatagramAddress | undefined): UdpAddress {
     if (to === undefined) {
-      if (this.remote === undefined) throw new TypeError("Cannot send: neither an address nor a connected socket");
+      if (this.remote === undefined) throw new TypeError("Cannot send without an address: the socket is not connected");
       return this.remote as UdpAddress;
     }
     const target = unmapped(checkDatagramAddress(to));
@@ -288,7 +288,7 @@ export function checkReachable(
     throw new TypeError(`Cannot ${subject()}: the socket is bound to ${describeAddress(local)}`);
   }
   if (target.ip.version === 6 && local.ip.version === 4) {
-    throw new TypeError(`Cannot ${subject()}: the socket is one for IPv4`);
+    throw new TypeError(`Cannot ${subject()}: the socket is an IPv4 one`);
   }
   if (target.port === 0) throw new RangeError(`Cannot ${subject()}: port 0 can only be bound to`);
 }

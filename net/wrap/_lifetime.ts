@@ -37,21 +37,19 @@ export class Lifetime implements Releasable {
     return `${this.#name?.()} (wrapper)`;
   }
 
-  /**
-   * Registers with the owner before the wrapped resource, and so is released after it.
-   */
-  begin(owner: Switch, operation: string): void {
+  /** Registers with the owner before the wrapped resource, and so is released after it. */
+  register(owner: Switch, operation: string): void {
     this.#hook = registerOwner(owner, operation, this);
   }
 
   /** Sets the resource to close. Returns whether the owner can still own it. */
-  holds(wrapper: Closable): boolean {
+  attach(wrapper: Closable): boolean {
     this.#wrapper = wrapper;
     return this.#hook?.list !== undefined;
   }
 
   /** Unregisters, because opening failed. */
-  giveUp(): void {
+  unregister(): void {
     this.#hook?.remove();
   }
 
@@ -88,18 +86,18 @@ export async function openWrapped<T extends Abortable>(
 ): Promise<T> {
   const { operation, closed, name } = plan;
   const lifetime = closed && new Lifetime(closed, name, sw);
-  lifetime?.begin(sw, operation);
+  lifetime?.register(sw, operation);
   let opened: T | undefined;
   let wrapper: T;
   try {
     opened = await plan.open();
     wrapper = plan.wrap(opened, lifetime);
   } catch (error) {
-    lifetime?.giveUp();
+    lifetime?.unregister();
     if (opened !== undefined) discard(opened); // the hooks are invalid
     throw error;
   }
-  if (lifetime === undefined || lifetime.holds(wrapper)) return wrapper;
+  if (lifetime === undefined || lifetime.attach(wrapper)) return wrapper;
   discard(wrapper); // the switch ended in the meantime, which a foreign network may ignore
   throw ownerGone(sw, operation);
 }
@@ -121,10 +119,10 @@ export async function runAround<T extends Abortable, H>(
   const opened: T[] = [];
   let failed = false;
   const next = async (hooks?: H) => {
-    const one = await open(hooks);
-    if (failed) discard(one);
-    else opened.push(one);
-    return one;
+    const resource = await open(hooks);
+    if (failed) discard(resource);
+    else opened.push(resource);
+    return resource;
   };
   try {
     return await hook(next);

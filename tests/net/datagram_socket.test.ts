@@ -224,7 +224,7 @@ test("send() passes the pieces of one datagram on, and settles when the system h
 
 test("send() without an address or a peer is a TypeError", async () => {
   await withSocket(async (socket, system) => {
-    await assertRejects(() => socket.send(bytesOf("x")), TypeError, "neither");
+    await assertRejects(() => socket.send(bytesOf("x")), TypeError, "without an address");
     assertEquals(system.given, []);
   });
 });
