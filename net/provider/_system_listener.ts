@@ -94,7 +94,7 @@ export class SystemListener implements ListeningSocket, ServedListener {
    * Whether connections are being reset because the backlog is full, and whether `overflow` has
    * reported it.
    */
-  #burst: "none" | "untold" | "told" = "none";
+  #burst: "none" | "unreported" | "reported" = "none";
   /** Re-entrancy guard: the `accept` of a provider may signal `acceptable`. */
   #wanted = false;
   #serving = false;
@@ -145,8 +145,8 @@ export class SystemListener implements ListeningSocket, ServedListener {
     const refusal = refused();
     if (refusal !== undefined) return refusal;
     if (this.#closing !== undefined) return rejection(this.#closedError());
-    if (this.#burst === "untold") {
-      this.#burst = "told";
+    if (this.#burst === "unreported") {
+      this.#burst = "reported";
       return Promise.resolve();
     }
     return this.#watchers.wait("overflow", undefined, this.#subject);
@@ -158,7 +158,7 @@ export class SystemListener implements ListeningSocket, ServedListener {
 
   #overflowing(): void {
     if (this.#burst !== "none") return;
-    this.#burst = this.#watchers.empty ? "untold" : "told";
+    this.#burst = this.#watchers.empty ? "unreported" : "reported";
     this.#watchers.wakeAll();
   }
 
@@ -222,7 +222,7 @@ export class SystemListener implements ListeningSocket, ServedListener {
       }
       if (taken === undefined) return;
       this.#acceptors.remove(waiter);
-      if (this.#burst === "told") this.#burst = "none"; // the backlog has room again
+      if (this.#burst === "reported") this.#burst = "none"; // the backlog has room again
       const opened = this.#socketOf(taken, acceptor);
       if (waiter.settled) opened.abort(); // cancelled in the meantime
       else waiter.resolve(opened);
