@@ -3,21 +3,22 @@
 import { giveAll, gives, type GivingSink, joined, type Sink, writeLimit, writeSome } from "../internal.ts";
 import { bytesOfPiece, type Piece, type WriteBuffer } from "./_write_buffer.ts";
 
-/** Scheduled bytes of at least this size are not copied to make one write of several. */
+/** Scheduled bytes of at least this size are not copied to merge writes. */
 const largeSize: number = writeLimit / 2;
 
-/** Moves everything from `buffer` to `sink`, until the buffer is closed and nothing is left. */
+/** Moves everything from `buffer` to `sink`, until the buffer is closed and empty. */
 export async function drain(buffer: WriteBuffer, sink: Sink): Promise<void> {
   while (await buffer.ready(true)) {
     const pieces = buffer.pieces(writeLimit);
-    if (pieces.length === 0) continue; // it was aborted in between
+    if (pieces.length === 0) continue; // aborted meanwhile
     if (gives(sink)) await giveSmall(buffer, sink, pieces);
     else buffer.shift(await writeSome(sink, oneOf(pieces.map(bytesOfPiece))));
   }
 }
 
 /**
- * One call with all pieces. Our own are given away; what was scheduled may change once it was flushed, so that is copied, or written where it is large.
+ * Gives all pieces in one call. The writer's own memory is given away. Scheduled memory may change
+ * after a flush, so it is copied, or written in place if it is large.
  */
 async function giveSmall(buffer: WriteBuffer, sink: GivingSink, pieces: readonly Piece[]): Promise<void> {
   const large = pieces.findIndex((piece) => !piece.ours && piece.end - piece.start >= largeSize);

@@ -7,34 +7,35 @@ const lineFeed = 10;
 const carriageReturn = 13;
 
 /**
- * How far lines are decoded ahead, in bytes. More is hardly faster. Engines let a line share the memory of the text that it was cut from, so this is also
- * what one line that is kept may keep alive.
+ * How far lines are decoded ahead, in bytes. More is hardly faster, and keeps more memory alive: in
+ * most engines a line shares the memory of the text that it was cut from.
  */
 const mostAhead = 4096;
 const firstAhead = 256;
 
-/** How many bytes of lines one batch has at most, but for one line that is longer. */
+/** The most bytes of lines in one batch, unless a single line is longer. */
 const batchSize = 64 * 1024;
 
 /**
- * Cuts lines from a buffer. Decoding a line alone costs more than everything else about it, so a reader that asks for line after line gets them from
- * text that was decoded ahead; nothing is consumed ahead. A line feed is a byte of its own in UTF-8, even after invalid bytes, so that the text has as
- * many as the bytes, and each line is decoded as if it were alone.
+ * Cuts lines from a buffer. Decoding each line alone costs more than all other work, so lines are
+ * cut from text that is decoded ahead; nothing is consumed ahead. A line feed is a single byte in
+ * UTF-8, even after invalid bytes, so the text has as many as the bytes, and each line decodes as
+ * if it were alone.
  */
 export class LineSplitter {
   /** Whole lines, decoded ahead. */
   #text = "";
   /** Where in `#text` the next line begins. */
   #at = 0;
-  /** Where in the stream that is. Asking elsewhere starts anew. */
+  /** Offset of `#at` in the stream. If the reader is elsewhere, the text is stale. */
   #offset = 0;
   /** Whether each byte is one unit of `#text`. */
   #exact = true;
   #ahead = 0;
-  /** Up to where in the stream no line feed is. */
+  /** Offset in the stream before which there is no unread line feed. */
   #searched = 0;
 
-  /** The next line, which is consumed with its end; `undefined` when its end is not buffered. */
+  /** Consumes the next line with its end; `undefined` if its end is not buffered. */
   take(input: ReadBuffer): string | undefined {
     if (input.consumed !== this.#offset) {
       this.#text = "";
@@ -43,7 +44,7 @@ export class LineSplitter {
     return this.#decodeAhead(input);
   }
 
-  /** All lines whose ends are buffered, as far as they fit into a batch, which are consumed; `undefined` when there is none. */
+  /** Consumes all whole buffered lines that fit into a batch; `undefined` if there is none. */
   takeBatch(input: ReadBuffer): string[] | undefined {
     const first = this.#firstEnd(input);
     if (first === undefined) return undefined;
@@ -55,7 +56,7 @@ export class LineSplitter {
     return text.includes("\r") ? lines.map(withoutReturn) : lines;
   }
 
-  /** What is buffered, as the last line, which is consumed. */
+  /** Consumes what is buffered as the last line. */
   takeRest(input: ReadBuffer): string {
     const line = decode(input.peek());
     input.consume(input.size);
@@ -71,7 +72,7 @@ export class LineSplitter {
     if (this.#at === text.length) this.#text = "";
     input.consume(size);
     this.#offset = input.consumed;
-    // Looked for in the whole text: looking into the line itself makes JSC copy it.
+    // Search the whole text: a search in the line itself makes JSC copy it.
     return text.substring(from, to > from && text.charCodeAt(to - 1) === carriageReturn ? to - 1 : to);
   }
 
@@ -93,7 +94,7 @@ export class LineSplitter {
     return line;
   }
 
-  /** Where the first line ends; `undefined` when its end is not buffered. */
+  /** Returns where the first line ends; `undefined` if its end is not buffered. */
   #firstEnd(input: ReadBuffer): number | undefined {
     const { memory, start, end } = input;
     const first = memory.indexOf(lineFeed, start + Math.max(0, this.#searched - input.consumed));
@@ -103,7 +104,10 @@ export class LineSplitter {
   }
 }
 
-/** Where the last line ends that is within the first `size` bytes; else `first`, where the first one ends. */
+/**
+ * Returns where the last line ends that is within the first `size` bytes, else `first`, the end of
+ * the first line.
+ */
 function lastEnd({ memory, start, end }: ReadBuffer, first: number, size: number): number {
   const limit = Math.min(end, start + size);
   return first < limit - 1 ? memory.lastIndexOf(lineFeed, limit - 1) : first;

@@ -1,21 +1,21 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** How numbers lie in bytes: the one table for reading and for writing. */
+/** The binary formats of numbers: one table for reading and writing. */
 import { describe } from "../../base/internal.ts";
 
-/** One way to write a number. */
+/** One binary format of a number. */
 export interface NumberFormat<T> {
   /** How many bytes it takes. */
   readonly size: number;
-  /** Reads it at `at`. */
+  /** Reads the number at `at`. */
   get(view: DataView, at: number): T;
-  /** Writes it at `at`. It must have passed `check`. */
+  /** Writes the number at `at`. It must have passed `check`. */
   set(view: DataView, at: number, value: T): void;
   /**
    * Throws unless `value` can be written without loss of its magnitude.
    *
-   * @throws {TypeError} When it is of another type.
-   * @throws {RangeError} When it is out of range.
+   * @throws {TypeError} If `value` has another type.
+   * @throws {RangeError} If `value` is out of range.
    */
   check(value: T): void;
 }
@@ -117,7 +117,7 @@ export const float64le: NumberFormat<number> = {
   check: float64be.check,
 };
 
-/** What is wrong with a count of bytes: a whole number from `least` to `most` is right. */
+/** Returns an error unless `value` is a whole number from `least` to `most`. */
 export function countProblem(name: string, value: unknown, least: number, most = Infinity): Error | undefined {
   if (Number.isSafeInteger(value) && value as number >= least && value as number <= most) return undefined;
   const rule = most === Infinity ? `a whole number >= ${least}` : `a whole number from ${least} to ${most}`;

@@ -27,30 +27,35 @@ import {
 
 const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
-/** After so many reads one operation lets everything else run once: a source that never waits would starve it. */
+/**
+ * After this many reads an operation yields to other tasks: a source that never waits would starve
+ * them.
+ */
 const readsPerYield = 256;
 
-/** Memory that is kept although little of it is still needed, in bytes. */
+/** Memory that is kept even if mostly unused, in bytes. */
 const smallMemory = 1024;
 
-/** What an attempt gives that needs more bytes. */
+/** The result of an attempt that needs more bytes. */
 export const more: unique symbol = Symbol("more");
 
-/** How large a {@linkcode ReadBuffer} may be. */
+/** The sizes of a {@linkcode ReadBuffer}. */
 export interface ReadBufferSizes {
   /** The most that is buffered, in bytes. */
   readonly maxSize: number;
-  /** What is allocated at first, in bytes, to read from a source that does not lend. */
+  /** The first allocation, in bytes, to read from a source that does not lend. */
   readonly initialSize: number;
 }
 
 /**
- * What a `BufReader` has read and nobody has used yet. It reads only when asked for more, and one operation runs at a time.
+ * The buffer of a `BufReader`: bytes read but not consumed. It reads only on demand, and runs one
+ * operation at a time.
  *
- * From a source that lends it takes the memory over where it may, and holds none while it waits with nothing buffered.
+ * It takes over the memory of a source that lends, where allowed, and holds none while it waits
+ * empty.
  */
 export class ReadBuffer {
-  /** What is buffered lies here, from `start` to `end`. */
+  /** The memory that holds the buffered bytes, from `start` to `end`. */
   memory: Uint8Array<ArrayBuffer> = nothing;
   start = 0;
   end = 0;
@@ -58,22 +63,22 @@ export class ReadBuffer {
   consumed = 0;
   /** Whether the source has ended. It is not touched any more then. */
   ended = false;
-  /** Whether an operation is under way. */
+  /** Whether an operation is in progress. */
   busy = false;
-  /** The most that is buffered. */
+  /** The most that is buffered, in bytes. */
   readonly maxSize: number;
 
-  /** Where it reads. */
+  /** The source it reads from. */
   readonly source: Source;
 
   readonly #initialSize: number;
-  /** The result of the operation that is under way, if it has to wait. */
+  /** The result of the operation in progress, if it has to wait. */
   #running: Promise<unknown> | undefined;
-  /** Whether what was buffered was handed over. */
+  /** Whether the buffered bytes were handed over. */
   #over = false;
-  /** Whether `memory` was allocated here, to be written to. */
+  /** Whether `memory` was allocated here, and may be written to. */
   #ours = false;
-  /** Whether whoever borrows from `memory` may keep it. */
+  /** Whether a borrower of `memory` may keep it. */
   #keep = false;
   #view: DataView | undefined;
 
@@ -93,7 +98,7 @@ export class ReadBuffer {
     return this.#view ??= new DataView(this.memory.buffer, this.memory.byteOffset, this.memory.length);
   }
 
-  /** What is buffered, where it lies. */
+  /** Returns the buffered bytes, not copied. */
   peek(): Uint8Array<ArrayBuffer> {
     if (this.end > this.memory.length) {
       if (this.size > 0) throw lost();
@@ -102,16 +107,16 @@ export class ReadBuffer {
     return this.memory.subarray(this.start, this.end);
   }
 
-  /** Whether an operation that needs `size` bytes may run at once. */
+  /** Reports whether an operation that needs `size` bytes can run synchronously. */
   ready(size: number): boolean {
     return this.end - this.start >= size && this.memory.length >= this.end && !this.busy && !isCancelled();
   }
 
   /**
-   * Whether `size` bytes are buffered; if not, they may be after one more read.
+   * Reports whether `size` bytes are buffered; if not, they may be after one more read.
    *
-   * @throws {BufferLimitExceeded} When they would be too many.
-   * @throws {EndOfFlow} When they will never come.
+   * @throws {BufferLimitExceeded} If that is more than the limit.
+   * @throws {EndOfFlow} If the source has ended before.
    */
   has(size: number): boolean {
     if (this.size >= size) return true;
@@ -120,45 +125,54 @@ export class ReadBuffer {
     return false;
   }
 
-  /** Asks for more. @throws {EndOfFlow} When the source has ended, after `seen` bytes of what was asked for. */
+  /**
+   * Asks for more bytes. @throws {EndOfFlow} If the source has ended, after `seen` of the required
+   * bytes.
+   */
   moreFor(action: string, seen: number = this.size): typeof more {
     if (this.ended) throw new EndOfFlow(`Cannot ${action}: the flow ended after ${seen}`);
     return more;
   }
 
-  /** How many bytes from the beginning pass `test`. The first `passed` have passed it already. */
+  /**
+   * Returns how many buffered bytes pass `test`, from the first. The first `passed` have passed it
+   * already.
+   */
   match(test: (byte: number) => boolean, passed: number): number {
     let at = this.start + passed;
     while (at < this.end && test(this.memory[at] as number)) at++;
     return at - this.start;
   }
 
-  /** Drops the first `size` bytes, which must be there. */
+  /** Consumes the first `size` bytes, which must be buffered. */
   consume(size: number): void {
     this.start += size;
     this.consumed += size;
   }
 
-  /** A copy of the first `size` bytes, which are consumed. */
+  /** Consumes the first `size` bytes, and returns a copy. */
   take(size: number): Uint8Array<ArrayBuffer> {
     const bytes = this.memory.slice(this.start, this.start + size);
     this.consume(size);
     return bytes;
   }
 
-  /** Buffers `bytes`, where they lie: nobody writes to them here. */
+  /** Buffers `bytes` without copying them. Their memory is never written to. */
   adopt(bytes: Uint8Array<ArrayBuffer>, keep: boolean): void {
     this.#use(bytes, 0, bytes.length, false);
     this.#keep = keep;
   }
 
   /**
-   * Calls `attempt` until it gives something else than {@linkcode more}, with one read before each further call. It is called at once, so that what is
-   * there already is given without waiting.
+   * Calls `attempt` until it returns a result other than {@linkcode more}, and reads once before
+   * each further call. The first call is synchronous, so that buffered bytes are returned without
+   * waiting.
    *
-   * @param attempt Looks at what is buffered. Once the source has ended it may not ask for more.
-   * @param wanted How many bytes must be buffered for the next call: one more than there are, if absent.
-   * @param what What is read, for the error when it is too long: "a line".
+   * @param attempt Looks at the buffered bytes. Once the source has ended it must not return
+   * `more`.
+   * @param wanted How many bytes must be buffered for the next call; by default one more than there
+   * are.
+   * @param what What is read, for the error if it is too long: "a line".
    */
   until<T>(attempt: () => T | typeof more, wanted?: number, what?: string): Promise<T> {
     const refusal = this.#begin();
@@ -173,7 +187,10 @@ export class ReadBuffer {
     }
   }
 
-  /** Reads as from a source, through the buffer: unless that is empty, and `buffer` is at least as large. */
+  /**
+   * Reads like a source, through the buffer. If that is empty, and `buffer` is at least as large,
+   * it reads directly.
+   */
   readInto(buffer: Uint8Array): Promise<number | null> {
     const view = viewOf(buffer);
     return this.#alone(async () => {
@@ -195,7 +212,7 @@ export class ReadBuffer {
     });
   }
 
-  /** What is buffered. Nothing can be read here any more. */
+  /** Returns the buffered bytes, and ends the reader. */
   handOver(): Uint8Array<ArrayBuffer> {
     const bytes = this.peek();
     this.#release();
@@ -203,19 +220,19 @@ export class ReadBuffer {
     return bytes;
   }
 
-  /** Why no operation can begin, if none can. */
+  /** Returns why no operation can begin, or `undefined`. */
   problem(): Error | undefined {
     if (this.busy) return new BusyError("read", { flow: labelOf(this.source) });
     if (this.#over) return new TypeError("Cannot read: unread() has handed over what was buffered");
     return this.#isLost ? lost() : undefined;
   }
 
-  /** Whether the memory of what is buffered has vanished, by a hand that it was lent to or came from. */
+  /** Whether the memory of buffered bytes has vanished: its lender or a borrower transferred it. */
   get #isLost(): boolean {
     return this.end > this.memory.length && this.size > 0;
   }
 
-  /** Lends as a source: what is buffered first, and then what the source lends. */
+  /** Lends like a source: first the buffered bytes, and then what the source lends. */
   lend(use: Borrower): Promise<number | null> {
     return this.#alone(async () => {
       let total = 0;
@@ -228,7 +245,7 @@ export class ReadBuffer {
           }
           if (this.ended || this.#came(await this.#more(1)) === null) return total || null;
         }
-        const { size } = this; // now, for the borrower may pass the memory on
+        const { size } = this; // before the borrower can transfer the memory
         const answer = use(this.peek(), this.#keep);
         const taken = checkTaken(await answer, size);
         this.consume(taken);
@@ -240,7 +257,7 @@ export class ReadBuffer {
     });
   }
 
-  /** Refuses an operation, or marks it as under way. */
+  /** Refuses an operation, or marks it as in progress. */
   #begin(): Promise<never> | undefined {
     const refusal = refused();
     if (refusal !== undefined) return refusal;
@@ -269,7 +286,7 @@ export class ReadBuffer {
     }
   }
 
-  /** No async function, whose frame an idle connection would keep. It may throw at once. */
+  /** Not an async function: an idle connection would keep its frame. May throw synchronously. */
   #retry<T>(attempt: () => T | typeof more, wanted: number | undefined, what: string | undefined): Promise<T> {
     const running = this.#more(wanted ?? this.size + 1, what).then((count) => {
       try {
@@ -309,7 +326,9 @@ export class ReadBuffer {
     return value;
   }
 
-  /** Records that the operation has failed. If it is not awaited, that is not an unhandled rejection. */
+  /**
+   * Records that the operation has failed, so that a silent error is not an unhandled rejection.
+   */
   #failed(error: unknown): unknown {
     if (isSilent(error)) this.#running?.catch(ignore);
     return this.#done(error);
@@ -319,7 +338,10 @@ export class ReadBuffer {
     return new BufferLimitExceeded(this.maxSize, { what, offset: this.consumed, flow: labelOf(this.source) });
   }
 
-  /** Reads once, with room for `wanted` buffered bytes. No async function, whose frame an idle connection would keep; it may throw at once. */
+  /**
+   * Reads once, with room for `wanted` buffered bytes. Not an async function: an idle connection
+   * would keep its frame. May throw synchronously.
+   */
   #more(wanted: number, what?: string): Promise<number | null> {
     if (wanted > this.maxSize) throw this.#limitExceeded(what);
     const source = this.source;
@@ -342,7 +364,7 @@ export class ReadBuffer {
   #borrow(source: LendingSource, wanted: number): Promise<number | null> {
     if (this.size === 0) this.#release();
     else if (this.memory.buffer.byteLength > 4 * this.size + smallMemory) {
-      this.#use(this.memory.slice(this.start, this.end), 0, this.size, true); // in memory that is just large enough
+      this.#use(this.memory.slice(this.start, this.end), 0, this.size, true); // shrink to fit
     }
     return lendOne(source, (bytes, keep) => {
       if (bytes.length === 0) throw new TypeError("Cannot read: the source lent no bytes");
@@ -359,9 +381,10 @@ export class ReadBuffer {
   }
 
   /**
-   * Makes room for `wanted` buffered bytes in memory of our own: by moving what is buffered to the front, or by at least doubling.
+   * Makes room for `wanted` buffered bytes in own memory: moves the buffered bytes to the front, or
+   * at least doubles the memory.
    *
-   * @param first What a first allocation is made for.
+   * @param first The size of a first allocation.
    */
   #makeRoom(wanted: number, first = this.#initialSize): void {
     const { size } = this;
@@ -379,7 +402,7 @@ export class ReadBuffer {
     this.#use(grown, 0, size, true);
   }
 
-  /** Lets go of the memory, when nothing is buffered. */
+  /** Releases the memory of an empty buffer. */
   #release(): void {
     this.#use(nothing, 0, 0, false);
   }
@@ -393,9 +416,9 @@ export class ReadBuffer {
     this.#view = undefined;
   }
 
-  /** Lends what passes by the buffer, and counts each piece. */
+  /** Lends bytes that bypass the buffer, and counts each piece. */
   #counted(use: Borrower, bytes: Uint8Array<ArrayBuffer>, keep: boolean): number | Promise<number> {
-    const { length } = bytes; // now, for the borrower may pass the memory on
+    const { length } = bytes; // before the borrower can transfer the memory
     const count = (taken: number) => (this.consumed += checkTaken(taken, length), taken);
     const answer = use(bytes, keep);
     return typeof answer === "number" ? count(answer) : Promise.resolve(answer).then(count);

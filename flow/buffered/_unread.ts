@@ -24,12 +24,13 @@ type Method = (...args: never[]) => unknown;
 
 const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
-/** What drops the bytes in front, because nothing is read after it. */
+/** The methods that drop the prefix, because no read follows. */
 const endings: readonly PropertyKey[] = ["close", "abort", Symbol.asyncDispose, Symbol.dispose];
 
 /**
- * The same flow, whose reads begin with `bytes`, which nothing else writes to. Its members are those of `flow`, called on `flow`: an object that inherits
- * from a flow would have none of its private fields, and neither would a proxy of one.
+ * Returns a flow whose reads begin with
+ * `bytes`, which no other code writes to. Its members are those of `flow`, called on `flow`: an
+ * object that inherits from a flow, or a proxy of one, has no access to its private fields.
  */
 export function unreadTo<F extends TwoWay>(flow: F, bytes: Uint8Array<ArrayBuffer>): F {
   const front = new Front(flow, bytes);
@@ -44,11 +45,11 @@ export function unreadTo<F extends TwoWay>(flow: F, bytes: Uint8Array<ArrayBuffe
   return Object.freeze(same) as F;
 }
 
-/** The receiving direction of a flow, behind bytes that come first. */
+/** The receiving half of a flow, with a prefix of bytes. */
 class Front {
   readonly #flow: TwoWay;
   #bytes: Uint8Array<ArrayBuffer>;
-  /** How many there are, whatever becomes of their memory. */
+  /** The size of the prefix, even if its memory vanishes. */
   #size: number;
   #lending = false;
 
@@ -64,7 +65,7 @@ class Front {
   }
 
   #read(buffer: Uint8Array): Promise<number | null> {
-    if (this.#passed) return this.#flow.read(buffer); // it was ended meanwhile
+    if (this.#passed) return this.#flow.read(buffer); // shut down or closed meanwhile
     if (lengthOf(buffer) === 0) return Promise.reject(vanished("read"));
     const bytes = this.#bytes;
     if (bytes.length === 0) return Promise.reject(lost());
@@ -79,13 +80,13 @@ class Front {
     return this.#refuse() ?? this.#ask(() => this.#lend(use));
   }
 
-  /** Lends the bytes in front, and goes on with what the flow has where all of them were taken at once. */
+  /** Lends the prefix, and then what the flow lends if all of it was taken synchronously. */
   async #lend(use: Borrower): Promise<number | null> {
     const flow = this.#flow as TwoWay & LendingSource;
-    if (this.#passed) return await flow[lend](use); // it was ended meanwhile
+    if (this.#passed) return await flow[lend](use); // shut down or closed meanwhile
     const bytes = this.#bytes;
     if (bytes.length === 0) throw lost();
-    const size = this.#size; // now, for the borrower may pass the memory on
+    const size = this.#size; // before the borrower can transfer the memory
     this.#lending = true;
     try {
       const answer = use(viewOf(bytes), true);
@@ -109,8 +110,8 @@ class Front {
   }
 
   /**
-   * Goes on unless the flow was closed, by whatever way: its bytes are gone then, those in front as well.
-   * A loan of nothing, which is given up before it could wait, tells; only a flow that lends can be asked.
+   * Calls `go` unless the flow is closed, through whichever object: the prefix is dropped then too.
+   * A loan that is cancelled before it can wait tells; only a flow that lends can be asked.
    */
   async #ask<T>(go: () => Promise<T>): Promise<T> {
     const flow = this.#flow;
@@ -126,7 +127,7 @@ class Front {
         this.#drop();
         throw error;
       }
-      // It was not closed; what else there is follows the bytes in front.
+      // Not closed: any other error of the flow comes after the prefix.
     } finally {
       scope.finish();
       this.#lending = false;
@@ -134,7 +135,7 @@ class Front {
     return await go();
   }
 
-  /** Whether the flow itself comes next. */
+  /** Whether the prefix is consumed, so that reads go to the flow. */
   get #passed(): boolean {
     return this.#size === 0 && !this.#lending;
   }
@@ -145,7 +146,10 @@ class Front {
     return Promise.reject(new BusyError("read", { flow: labelOf(this.#flow) }));
   }
 
-  /** Drops what was taken, unless the borrower has ended this direction meanwhile. */
+  /**
+   * Consumes bytes of the prefix, unless the borrower has closed the flow or shut down receiving
+   * meanwhile.
+   */
   #take(bytes: Uint8Array<ArrayBuffer>, size: number): void {
     if (this.#bytes !== bytes) return;
     this.#size -= size;
@@ -159,7 +163,7 @@ class Front {
   }
 }
 
-/** An object with all members of `flow`, inherited ones included. */
+/** Makes an object with all members of `flow`, including inherited ones. */
 function mirrorOf(flow: object): object {
   const mirror: object = Object.create(null);
   for (let from: object | null = flow; from !== null && from !== Object.prototype; from = Object.getPrototypeOf(from)) {

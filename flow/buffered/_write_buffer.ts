@@ -5,38 +5,41 @@ import { BusyError, ClosedError, FlushAborted, vanished, writeLimit } from "../i
 
 const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
-/** A part of what is to be written. */
+/** A part of the pending output. */
 export interface Piece {
   readonly memory: Uint8Array;
-  /** Whether the memory was allocated here, and is nobody else's. */
+  /** Whether the memory was allocated here, and no other code can reach it. */
   readonly ours: boolean;
   start: number;
   end: number;
 }
 
-/** What is left of a piece. Throws where its memory has vanished since it was scheduled. */
+/** Returns the rest of a piece. Throws if its memory has vanished since it was scheduled. */
 export function bytesOfPiece({ memory, start, end }: Piece): Uint8Array {
   if (memory.length < end) throw vanished("write");
   return memory.subarray(start, end);
 }
 
 /**
- * What a `BufWriter` has been given and the sink has not taken yet: pieces in order, the last of which may grow. Writing never waits; whoever takes the
- * pieces away does.
+ * The buffer of a `BufWriter`: pieces that the sink has not taken yet, in order. The last one may
+ * grow. Writing never waits; the consumer of the pieces does.
  */
 export class WriteBuffer {
-  /** The current buffer. What is written next goes to `position`. */
+  /** The current buffer. The next write goes to `position`. */
   memory: Uint8Array<ArrayBuffer> = nothing;
   position = 0;
   /** How many bytes have not been taken. */
   pending = 0;
   closed = false;
 
-  /** The size of the current buffer, or of the one that the first write makes. */
+  /** The size of the current buffer, or of the one that the first write allocates. */
   #size: number;
   readonly #mostKept: number;
   #view: DataView | undefined;
-  /** Whether a part of the current buffer belongs to a sink, so that it is not written to again. */
+  /**
+   * Whether a part of the current buffer belongs to a sink, so that it must not be written to
+   * again.
+   */
   #given = false;
   readonly #pieces: Piece[] = [];
   /** The piece that grows with the current buffer. */
@@ -44,13 +47,13 @@ export class WriteBuffer {
   #taken = 0;
   #paused = false;
   #aborted: { readonly cause: unknown } | undefined;
-  /** Each is done when so many bytes have been taken. */
+  /** Each ends once its number of bytes has been taken. */
   readonly #flushes: WaitQueue<void, number> = new WaitQueue();
   #taker: Waiter<void> | undefined;
   #takeBack: (() => void) | undefined;
   readonly #onDone: () => void;
 
-  /** `onDone` is called when it is closed, and nothing is left. */
+  /** Calls `onDone` once the buffer is closed and empty. */
   constructor(initialSize: number, onDone: () => void) {
     this.#size = initialSize;
     this.#mostKept = Math.max(initialSize, writeLimit);
@@ -67,12 +70,15 @@ export class WriteBuffer {
     return this.#view ??= new DataView(this.memory.buffer);
   }
 
-  /** Whether what was pending has been dropped, so that nothing is left to take. */
+  /** Whether the pending output was dropped. */
   get aborted(): boolean {
     return this.#aborted !== undefined;
   }
 
-  /** Throws when nothing may be written any more: the cancellation, where that is why. */
+  /**
+   * Throws if writing has ended: the cancellation of the current scope, if an abort has come with
+   * one.
+   */
   check(): void {
     if (this.#aborted !== undefined) {
       const { cause } = this.#aborted;
@@ -81,11 +87,11 @@ export class WriteBuffer {
     if (this.closed) throw new ClosedError("write", "the writer is closed");
   }
 
-  /** Makes room for `size` bytes at `position`: by a new buffer, where the current one has not enough. */
+  /** Makes room for `size` bytes at `position`, with a new buffer if necessary. */
   prepare(size: number): void {
     if (this.closed) this.check();
     if (this.memory.length - this.position >= size) return;
-    // One large write does not make all later buffers as large.
+    // A single large write does not enlarge all later buffers.
     this.#size = Math.max(Math.min(this.#size, this.#mostKept), size);
     this.memory = new Uint8Array(this.#size);
     this.position = 0;
@@ -93,7 +99,7 @@ export class WriteBuffer {
     this.#given = false;
   }
 
-  /** Counts `size` bytes, which have been written to `position`. */
+  /** Adds `size` bytes, which have been written to `position`. */
   commit(size: number): void {
     if (size === 0) return;
     const start = this.position;
@@ -115,7 +121,7 @@ export class WriteBuffer {
   }
 
   pause(): void {
-    if (this.closed) return; // nobody would end it
+    if (this.closed) return; // the pause would never end
     this.#paused = true;
     this.#takeBack?.();
     this.#takeBack = undefined;
@@ -126,7 +132,7 @@ export class WriteBuffer {
     this.#wake();
   }
 
-  /** Waits until everything that is there has been taken. */
+  /** Waits until everything pending now has been taken. */
   flush(): Promise<void> {
     const refusal = refused();
     if (refusal !== undefined) return refusal;
@@ -146,7 +152,7 @@ export class WriteBuffer {
     if (this.pending === 0) this.#onDone();
   }
 
-  /** Drops what is pending, and fails those who wait for it. */
+  /** Drops the pending output, and fails the waiting flushes. */
   abort(cause?: unknown): void {
     if (this.aborted || this.closed && this.pending === 0) return;
     this.#aborted = { cause };
@@ -166,14 +172,15 @@ export class WriteBuffer {
   }
 
   /**
-   * Waits until there is something to take.
+   * Waits until there are bytes to take.
    *
-   * @param lazy Whether to wait for the next turn of the event loop unless it is urgent, so that what is written up to then is taken with it.
-   * @returns Whether there is; false when nothing will come any more.
+   * @param lazy Whether to wait for the next turn of the event loop unless it is urgent, so that
+   * what is written until then is taken too.
+   * @returns Whether there are; false once no more will come.
    */
   async ready(lazy: boolean): Promise<boolean> {
     for (let wait = lazy && !this.#urgent;; wait = false) {
-      const refusal = refused(); // again after each wait: what is begun in a cancelled scope would never be woken
+      const refusal = refused(); // after each wait: a waiter made in a cancelled scope would never be woken
       if (refusal !== undefined) return await refusal;
       if (this.#taker !== undefined) throw new BusyError("awaitBatch");
       if (this.pending === 0 && this.closed) return false;
@@ -188,7 +195,7 @@ export class WriteBuffer {
     }
   }
 
-  /** The first pieces, up to about `limit` bytes but at least one. */
+  /** Returns the first pieces, up to about `limit` bytes but at least one. */
   pieces(limit = Infinity): Piece[] {
     let size = 0;
     const count = this.#pieces.findIndex(({ start, end }) => (size += end - start) > limit);
@@ -196,9 +203,9 @@ export class WriteBuffer {
   }
 
   /**
-   * Drops the first `size` bytes, which the sink has taken. Nothing happens when an abort has dropped them before.
+   * Drops the first `size` bytes, which the sink has taken. Does nothing after an abort.
    *
-   * @param given Whether their memory is the sink's now.
+   * @param given Whether their memory belongs to the sink now.
    */
   shift(size: number, given = false): void {
     if (this.aborted) return;
@@ -228,7 +235,7 @@ export class WriteBuffer {
     }
   }
 
-  /** Whether somebody waits for it, or there is so much that waiting for more gains nothing. */
+  /** Whether a flush or the close waits, or there is enough for a full write. */
   get #urgent(): boolean {
     return this.closed || !this.#flushes.empty || this.pending >= writeLimit;
   }
@@ -238,7 +245,7 @@ export class WriteBuffer {
     if (this.#taker !== undefined) this.#wake();
   }
 
-  /** Wakes who waits for something to take: now where it is urgent, else in the next turn. */
+  /** Wakes the consumer: now if it is urgent, else in the next turn. */
   #wake(): void {
     if (this.#taker === undefined || this.#paused) return;
     if (this.closed || this.pending > 0 && this.#urgent) this.#release()?.resolve();
@@ -253,7 +260,7 @@ export class WriteBuffer {
   }
 }
 
-/** The same promise, whose rejection is no unhandled one. */
+/** Marks a rejection as handled, and returns the promise. */
 function ignored<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;

@@ -18,16 +18,18 @@ const finished: IteratorReturnResult<undefined> = { done: true, value: undefined
 /** Options for {@linkcode BufReader}. */
 export interface BufReaderOptions {
   /**
-   * The most that is buffered, in bytes: a whole number of at least 1. What has to be seen at once, such as a line with its end, fails with
-   * `BufferLimitExceeded` where it is longer. What must see that the input ends, or that a byte does not match, needs room for one byte more, so
-   * that at most `maxSize - 1` bytes are a last line without an end, or what `takeAll` and `takeWhile` give.
+   * The most that is buffered, in bytes: a whole number of at least 1. Data that must be buffered
+   * as a whole, such as a line with its end, fails with `BufferLimitExceeded` if it is longer. An
+   * operation that must see the end, or a byte that does not match, needs room for one more byte: a
+   * last line without an end, and the results of `takeAll` and `takeWhile`, have at most
+   * `maxSize - 1` bytes.
    *
    * @default {1048576}
    */
   maxSize?: number | undefined;
   /**
-   * What is allocated at first to read from a source that does not lend, in bytes: a whole number of at least 1. It is no more than `maxSize`, and grows
-   * by doubling when more is needed at once.
+   * The first allocation, in bytes, to read from a source that does not lend: a whole number of at
+   * least 1, limited to `maxSize`. The buffer grows by doubling on demand.
    *
    * @default {4096}
    */
@@ -37,12 +39,15 @@ export interface BufReaderOptions {
 /**
  * Reads lines, numbers and other structured data from a source, through a buffer.
  *
- * Nothing is read before it is needed. An operation that fails or is cancelled has consumed nothing, unless it says otherwise, and what is buffered stays
- * readable. Operations run one at a time: a second one is a {@linkcode BusyError}. All are refused in a cancelled scope; one that waits is cancelled with
- * its scope where the source can be (a foreign one is awaited: see {@linkcode cancellableSource}). Once the source has ended it is not touched any more.
+ * It reads only on demand. An operation that fails or is cancelled has consumed nothing, unless
+ * noted otherwise, and buffered bytes stay readable. Operations run one at a time: a second one
+ * fails with {@linkcode BusyError}. A cancelled scope refuses all; a waiting one is cancelled with
+ * its scope if the source supports that (a foreign source is awaited: see
+ * {@linkcode cancellableSource}). Once the source has ended it is not touched any more.
  *
- * From a source that lends, as all of the library do, it takes buffers over instead of copying them, and holds none while it waits with nothing buffered.
- * It closes nothing, and what it has buffered can be read by {@linkcode BufReader.asSource}.
+ * From a source that lends, as all sources of the library do, it takes buffers over instead of
+ * copying them, and holds none while it waits empty. It closes nothing, and
+ * {@linkcode BufReader.asSource} reads what it has buffered.
  *
  * Source: Eio's `Buf_read`.
  *
@@ -63,16 +68,17 @@ export class BufReader {
   }
 
   readonly #in: ReadBuffer;
-  /** Made by the first line, for many read none. */
+  /** Made by the first line, because many readers read none. */
   #splitter: LineSplitter | undefined;
 
   /**
    * Makes a reader. It reads nothing yet.
    *
-   * @param source Where to read. Nobody else should read from it, as what is buffered here is gone there.
+   * @param source The source to read from. No other code should read from it, because bytes
+   * buffered here are gone there.
    * @param options How much may be buffered.
-   * @throws {TypeError} When `source` is not a source, or a size is not a number.
-   * @throws {RangeError} When a size is not a whole number of at least 1.
+   * @throws {TypeError} If `source` is not a source, or a size is not a number.
+   * @throws {RangeError} If a size is not a whole number of at least 1.
    *
    * @example Lines of at most 64 KiB
    * ```ts
@@ -93,11 +99,12 @@ export class BufReader {
   }
 
   /**
-   * Makes a reader of what is in memory, without a limit.
+   * Makes a reader of data in memory, without a limit.
    *
-   * @param data What to read: bytes, which are not copied and must not change, or a text, which is read as UTF-8.
+   * @param data The data: bytes, which are not copied and must not change, or a text, which is read
+   * as UTF-8.
    * @returns The reader. It has seen the end.
-   * @throws {TypeError} When `data` is neither.
+   * @throws {TypeError} If `data` is neither.
    *
    * @example Numbers from bytes
    * ```ts
@@ -130,7 +137,7 @@ export class BufReader {
   }
 
   /**
-   * How many bytes were consumed up to now: where in the stream the next operation begins.
+   * How many bytes were consumed so far: the offset in the stream where the next operation begins.
    *
    * @returns The offset in bytes.
    */
@@ -139,7 +146,7 @@ export class BufReader {
   }
 
   /**
-   * Whether the source has told its end. There may be bytes left in the buffer.
+   * Whether the source has reported its end. Bytes may be left in the buffer.
    *
    * @returns Whether it was seen; {@linkcode BufReader.atEnd} looks for it.
    */
@@ -148,9 +155,10 @@ export class BufReader {
   }
 
   /**
-   * What is buffered, without waiting, reading or consuming. Empty at first: {@linkcode BufReader.ensure} reads.
+   * Returns the buffered bytes, without waiting, reading or consuming. Empty at first:
+   * {@linkcode BufReader.ensure} reads.
    *
-   * @returns A view of the buffer, for reading only, and for no longer than until the next operation.
+   * @returns A view of the buffer, read-only, and valid only until the next operation.
    *
    * @example Looking ahead
    * ```ts
@@ -168,10 +176,10 @@ export class BufReader {
    * Waits until at least `size` bytes are buffered.
    *
    * @param size How many bytes are needed at once.
-   * @throws {EndOfFlow} When the flow ends before; what there is stays buffered.
-   * @throws {BufferLimitExceeded} When it is more than `maxSize`; nothing is read then.
-   * @throws {RangeError} When `size` is not a whole number of at least 0.
-   * @throws {TypeError} When `size` is no number.
+   * @throws {EndOfFlow} If the flow ends before; the bytes so far stay buffered.
+   * @throws {BufferLimitExceeded} If `size` is more than `maxSize`; nothing is read then.
+   * @throws {RangeError} If `size` is not a whole number of at least 0.
+   * @throws {TypeError} If `size` is not a number.
    *
    * @example A parser of your own
    * ```ts
@@ -189,12 +197,12 @@ export class BufReader {
   }
 
   /**
-   * Drops the first `size` buffered bytes. It never reads.
+   * Consumes the first `size` buffered bytes. It never reads.
    *
    * @param size At most {@linkcode BufReader.buffered}.
-   * @throws {RangeError} When so many are not buffered, or `size` is not a whole number of at least 0.
-   * @throws {TypeError} When `size` is no number.
-   * @throws {BusyError} When an operation is under way.
+   * @throws {RangeError} If fewer are buffered, or `size` is not a whole number of at least 0.
+   * @throws {TypeError} If `size` is not a number.
+   * @throws {BusyError} If an operation is in progress.
    *
    * @example Taking what was looked at
    * ```ts
@@ -214,14 +222,15 @@ export class BufReader {
   }
 
   /**
-   * Reads a line: what comes before the next LF or CR LF, which is consumed too. A CR alone is a part of the line. What follows the last end of a line
-   * is a line, unless it is empty.
+   * Reads a line: the text before the next LF or CR LF, which is consumed too. A CR alone is a part
+   * of the line. Text after the last line end is a line, unless it is empty.
    *
-   * It is decoded as UTF-8: invalid bytes become U+FFFD, and a byte order mark is kept. A line that is kept may keep up to 4 KiB of its neighbours in
-   * memory.
+   * The line is decoded as UTF-8: invalid bytes become U+FFFD, and a byte order mark is kept.
+   * Keeping a line may keep up to 4 KiB of adjacent lines in memory.
    *
-   * @returns The line without its end; null when nothing is left.
-   * @throws {BufferLimitExceeded} When the line and its end are longer than `maxSize`, or the last line without an end is as long.
+   * @returns The line without its end; null at the end.
+   * @throws {BufferLimitExceeded} If the line and its end are longer than
+   * `maxSize`, or a last line without an end has at least `maxSize` bytes.
    *
    * @example Two lines
    * ```ts
@@ -237,15 +246,16 @@ export class BufReader {
       const line = this.#in.ready(1) ? this.#lines.take(this.#in) : undefined;
       return line === undefined ? this.#nextLine((text) => text, null) : Promise.resolve(line);
     } catch (error) {
-      return Promise.reject(error); // a line that is too long for a string
+      return Promise.reject(error); // a line too long for a string
     }
   }
 
   /**
-   * Goes through the lines that are left. Nothing is read ahead: after leaving the loop, the rest can be read by other means.
+   * Iterates over the remaining lines. It reads nothing ahead: after the loop, other operations can
+   * read the rest.
    *
    * @returns The lines, each as by {@linkcode BufReader.line}.
-   * @throws {BufferLimitExceeded} When a line and its end are longer than `maxSize`.
+   * @throws {BufferLimitExceeded} If a line and its end are longer than `maxSize`.
    *
    * @example A loop
    * ```ts
@@ -271,14 +281,17 @@ export class BufReader {
   }
 
   /**
-   * Goes through the lines that are left, as many at once as have arrived: waiting for each line costs several times what a line costs otherwise.
+   * Iterates over the remaining lines in batches, as many at once as have arrived: waiting for each
+   * line costs several times the rest of its cost.
    *
-   * A batch has at least one line, and no more than 64 KiB of them unless one alone is longer. Nothing is read while a whole line is buffered, and what
-   * is buffered of a line without its end stays there: after leaving the loop, what comes after the batch can be read by other means. A line that is
-   * kept may keep its batch in memory.
+   * A batch has at least one line, and at most 64 KiB of them unless a single one is longer. It
+   * reads only when no whole line is buffered, and leaves an incomplete line buffered: after the
+   * loop, other operations can read what follows the batch. Keeping a line may keep its batch in
+   * memory.
    *
    * @returns The lines, each as by {@linkcode BufReader.line}, in batches.
-   * @throws {BufferLimitExceeded} When a line and its end are longer than `maxSize`; the lines before it were given.
+   * @throws {BufferLimitExceeded} If a line and its end are longer than `maxSize`; the lines before
+   * it were returned.
    *
    * @example A log of many lines
    * ```ts
@@ -311,12 +324,12 @@ export class BufReader {
   /**
    * Reads exactly `size` bytes.
    *
-   * @param size How many.
-   * @returns The bytes, in memory of their own.
-   * @throws {EndOfFlow} When fewer are left.
-   * @throws {BufferLimitExceeded} When it is more than `maxSize`; nothing is read then.
-   * @throws {RangeError} When `size` is not a whole number of at least 0.
-   * @throws {TypeError} When `size` is no number.
+   * @param size How many bytes.
+   * @returns The bytes, in new memory.
+   * @throws {EndOfFlow} If fewer are left.
+   * @throws {BufferLimitExceeded} If `size` is more than `maxSize`; nothing is read then.
+   * @throws {RangeError} If `size` is not a whole number of at least 0.
+   * @throws {TypeError} If `size` is not a number.
    *
    * @example A body of known length
    * ```ts
@@ -331,10 +344,11 @@ export class BufReader {
   }
 
   /**
-   * Reads up to the end.
+   * Reads until the end.
    *
-   * @returns The bytes, perhaps none, in memory of their own.
-   * @throws {BufferLimitExceeded} When `maxSize` bytes or more are left. `readAll(reader.asSource())` has no limit.
+   * @returns The bytes, perhaps none, in new memory.
+   * @throws {BufferLimitExceeded} If `maxSize` bytes or more are left. `readAll(reader.asSource())`
+   * has no limit.
    *
    * @example What is left
    * ```ts
@@ -351,12 +365,12 @@ export class BufReader {
   }
 
   /**
-   * Reads bytes for as long as `test` holds, up to the first for which it does not, or the end.
+   * Reads bytes while `test` holds, until the first for which it does not, or the end.
    *
-   * @param test Asked once for each byte, in order. What it throws is thrown.
-   * @returns The bytes, perhaps none, in memory of their own.
-   * @throws {BufferLimitExceeded} When `test` holds for `maxSize` bytes.
-   * @throws {TypeError} When `test` is not a function.
+   * @param test Called once for each byte, in order. Its errors are passed on.
+   * @returns The bytes, perhaps none, in new memory.
+   * @throws {BufferLimitExceeded} If `test` holds for `maxSize` bytes.
+   * @throws {TypeError} If `test` is not a function.
    *
    * @example A word
    * ```ts
@@ -371,13 +385,13 @@ export class BufReader {
   }
 
   /**
-   * {@linkcode BufReader.takeWhile}, for at least one byte.
+   * Reads at least one byte while `test` holds: see {@linkcode BufReader.takeWhile}.
    *
-   * @param test Asked once for each byte, in order. What it throws is thrown.
-   * @returns The bytes, in memory of their own.
-   * @throws {ParseError} When `test` does not hold for the first byte, or there is none.
-   * @throws {BufferLimitExceeded} When `test` holds for `maxSize` bytes.
-   * @throws {TypeError} When `test` is not a function.
+   * @param test Called once for each byte, in order. Its errors are passed on.
+   * @returns The bytes, in new memory.
+   * @throws {ParseError} If `test` does not hold for the first byte, or there is none.
+   * @throws {BufferLimitExceeded} If `test` holds for `maxSize` bytes.
+   * @throws {TypeError} If `test` is not a function.
    *
    * @example A number in digits
    * ```ts
@@ -394,12 +408,13 @@ export class BufReader {
   }
 
   /**
-   * Drops `size` bytes, which may be more than `maxSize`. Where it fails or is cancelled, those that came are gone.
+   * Consumes `size` bytes, which may be more than `maxSize`. If it fails or is cancelled, the bytes
+   * that came are consumed.
    *
-   * @param size How many.
-   * @throws {EndOfFlow} When fewer are left; all are gone then.
-   * @throws {RangeError} When `size` is not a whole number of at least 0.
-   * @throws {TypeError} When `size` is no number.
+   * @param size How many bytes.
+   * @throws {EndOfFlow} If fewer are left; all are consumed then.
+   * @throws {RangeError} If `size` is not a whole number of at least 0.
+   * @throws {TypeError} If `size` is not a number.
    *
    * @example A part that nobody wants
    * ```ts
@@ -424,11 +439,12 @@ export class BufReader {
   }
 
   /**
-   * Drops bytes for as long as `test` holds, however many. Where it fails or is cancelled, those that were dropped before are gone.
+   * Consumes bytes while `test` holds, without a limit. If it fails or is cancelled, the bytes
+   * before are consumed.
    *
-   * @param test Asked once for each byte, in order. What it throws is thrown.
-   * @returns How many bytes were dropped.
-   * @throws {TypeError} When `test` is not a function.
+   * @param test Called once for each byte, in order. Its errors are passed on.
+   * @returns How many bytes were consumed.
+   * @throws {TypeError} If `test` is not a function.
    *
    * @example Leading spaces
    * ```ts
@@ -443,12 +459,12 @@ export class BufReader {
   }
 
   /**
-   * {@linkcode BufReader.skipWhile}, for at least one byte.
+   * Consumes at least one byte while `test` holds: see {@linkcode BufReader.skipWhile}.
    *
-   * @param test Asked once for each byte, in order. What it throws is thrown.
-   * @returns How many bytes were dropped.
-   * @throws {ParseError} When `test` does not hold for the first byte, or there is none.
-   * @throws {TypeError} When `test` is not a function.
+   * @param test Called once for each byte, in order. Its errors are passed on.
+   * @returns How many bytes were consumed.
+   * @throws {ParseError} If `test` does not hold for the first byte, or there is none.
+   * @throws {TypeError} If `test` is not a function.
    *
    * @example A separator that must be there
    * ```ts
@@ -466,10 +482,10 @@ export class BufReader {
    * Reads one byte, which must be `expected`.
    *
    * @param expected A whole number from 0 to 255.
-   * @throws {ParseError} When it is another one; it is not consumed then.
-   * @throws {EndOfFlow} When nothing is left.
-   * @throws {RangeError} When `expected` is not a whole number from 0 to 255.
-   * @throws {TypeError} When `expected` is no number.
+   * @throws {ParseError} If it is another byte, which is not consumed then.
+   * @throws {EndOfFlow} If the flow has ended.
+   * @throws {RangeError} If `expected` is not a whole number from 0 to 255.
+   * @throws {TypeError} If `expected` is not a number.
    *
    * @example A mark
    * ```ts
@@ -492,13 +508,14 @@ export class BufReader {
   }
 
   /**
-   * Reads a text, as UTF-8, which must be `expected`. A mismatch is seen as early as possible: no more is waited for than the first byte that differs.
+   * Reads a text, as UTF-8, which must be `expected`. It reports a mismatch as early as possible:
+   * it waits for no byte after the first that differs.
    *
    * @param expected The text.
-   * @throws {ParseError} When something else is there; nothing is consumed then.
-   * @throws {EndOfFlow} When the flow ends inside of it; nothing is consumed then.
-   * @throws {BufferLimitExceeded} When `maxSize` bytes are right and more are needed.
-   * @throws {TypeError} When `expected` is no string.
+   * @throws {ParseError} If the text differs; nothing is consumed then.
+   * @throws {EndOfFlow} If the flow ends within it; nothing is consumed then.
+   * @throws {BufferLimitExceeded} If `maxSize` bytes match and more are needed.
+   * @throws {TypeError} If `expected` is not a string.
    *
    * @example A greeting
    * ```ts
@@ -533,7 +550,7 @@ export class BufReader {
    * Reads one byte.
    *
    * @returns The byte, from 0 to 255.
-   * @throws {EndOfFlow} When nothing is left.
+   * @throws {EndOfFlow} If the flow has ended.
    *
    * @example Byte by byte
    * ```ts
@@ -548,7 +565,7 @@ export class BufReader {
   }
 
   /**
-   * The next byte, which is not consumed.
+   * Returns the next byte without consuming it.
    *
    * @returns The byte, from 0 to 255; null at the end.
    *
@@ -569,7 +586,7 @@ export class BufReader {
    * Reads one byte, as a number from 0 to 255.
    *
    * @returns The number.
-   * @throws {EndOfFlow} When the flow ends before; nothing is consumed then.
+   * @throws {EndOfFlow} If the flow ends before; nothing is consumed then.
    *
    * @example A number
    * ```ts
@@ -585,10 +602,10 @@ export class BufReader {
   }
 
   /**
-   * Reads 2 bytes, the highest first, as a whole number.
+   * Reads 2 bytes, big-endian, as a whole number.
    *
    * @returns The number.
-   * @throws {EndOfFlow} When the flow ends before; nothing is consumed then.
+   * @throws {EndOfFlow} If the flow ends before; nothing is consumed then.
    *
    * @example A number
    * ```ts
@@ -604,10 +621,10 @@ export class BufReader {
   }
 
   /**
-   * Reads 2 bytes, the lowest first, as a whole number.
+   * Reads 2 bytes, little-endian, as a whole number.
    *
    * @returns The number.
-   * @throws {EndOfFlow} When the flow ends before; nothing is consumed then.
+   * @throws {EndOfFlow} If the flow ends before; nothing is consumed then.
    *
    * @example A number
    * ```ts
@@ -623,10 +640,10 @@ export class BufReader {
   }
 
   /**
-   * Reads 4 bytes, the highest first, as a whole number.
+   * Reads 4 bytes, big-endian, as a whole number.
    *
    * @returns The number.
-   * @throws {EndOfFlow} When the flow ends before; nothing is consumed then.
+   * @throws {EndOfFlow} If the flow ends before; nothing is consumed then.
    *
    * @example A number
    * ```ts
@@ -642,10 +659,10 @@ export class BufReader {
   }
 
   /**
-   * Reads 4 bytes, the lowest first, as a whole number.
+   * Reads 4 bytes, little-endian, as a whole number.
    *
    * @returns The number.
-   * @throws {EndOfFlow} When the flow ends before; nothing is consumed then.
+   * @throws {EndOfFlow} If the flow ends before; nothing is consumed then.
    *
    * @example A number
    * ```ts
@@ -661,10 +678,10 @@ export class BufReader {
   }
 
   /**
-   * Reads 6 bytes, the highest first, as a whole number.
+   * Reads 6 bytes, big-endian, as a whole number.
    *
    * @returns The number.
-   * @throws {EndOfFlow} When the flow ends before; nothing is consumed then.
+   * @throws {EndOfFlow} If the flow ends before; nothing is consumed then.
    *
    * @example A number
    * ```ts
@@ -680,10 +697,10 @@ export class BufReader {
   }
 
   /**
-   * Reads 6 bytes, the lowest first, as a whole number.
+   * Reads 6 bytes, little-endian, as a whole number.
    *
    * @returns The number.
-   * @throws {EndOfFlow} When the flow ends before; nothing is consumed then.
+   * @throws {EndOfFlow} If the flow ends before; nothing is consumed then.
    *
    * @example A number
    * ```ts
@@ -699,10 +716,10 @@ export class BufReader {
   }
 
   /**
-   * Reads 8 bytes, the highest first, as a whole number.
+   * Reads 8 bytes, big-endian, as a whole number.
    *
    * @returns The number.
-   * @throws {EndOfFlow} When the flow ends before; nothing is consumed then.
+   * @throws {EndOfFlow} If the flow ends before; nothing is consumed then.
    *
    * @example A number
    * ```ts
@@ -718,10 +735,10 @@ export class BufReader {
   }
 
   /**
-   * Reads 8 bytes, the lowest first, as a whole number.
+   * Reads 8 bytes, little-endian, as a whole number.
    *
    * @returns The number.
-   * @throws {EndOfFlow} When the flow ends before; nothing is consumed then.
+   * @throws {EndOfFlow} If the flow ends before; nothing is consumed then.
    *
    * @example A number
    * ```ts
@@ -737,10 +754,10 @@ export class BufReader {
   }
 
   /**
-   * Reads 4 bytes, the highest first, as a floating point number.
+   * Reads 4 bytes, big-endian, as a floating point number.
    *
    * @returns The number.
-   * @throws {EndOfFlow} When the flow ends before; nothing is consumed then.
+   * @throws {EndOfFlow} If the flow ends before; nothing is consumed then.
    *
    * @example A number
    * ```ts
@@ -756,10 +773,10 @@ export class BufReader {
   }
 
   /**
-   * Reads 4 bytes, the lowest first, as a floating point number.
+   * Reads 4 bytes, little-endian, as a floating point number.
    *
    * @returns The number.
-   * @throws {EndOfFlow} When the flow ends before; nothing is consumed then.
+   * @throws {EndOfFlow} If the flow ends before; nothing is consumed then.
    *
    * @example A number
    * ```ts
@@ -775,10 +792,10 @@ export class BufReader {
   }
 
   /**
-   * Reads 8 bytes, the highest first, as a floating point number.
+   * Reads 8 bytes, big-endian, as a floating point number.
    *
    * @returns The number.
-   * @throws {EndOfFlow} When the flow ends before; nothing is consumed then.
+   * @throws {EndOfFlow} If the flow ends before; nothing is consumed then.
    *
    * @example A number
    * ```ts
@@ -794,10 +811,10 @@ export class BufReader {
   }
 
   /**
-   * Reads 8 bytes, the lowest first, as a floating point number.
+   * Reads 8 bytes, little-endian, as a floating point number.
    *
    * @returns The number.
-   * @throws {EndOfFlow} When the flow ends before; nothing is consumed then.
+   * @throws {EndOfFlow} If the flow ends before; nothing is consumed then.
    *
    * @example A number
    * ```ts
@@ -813,9 +830,10 @@ export class BufReader {
   }
 
   /**
-   * Whether nothing is left. It may have to wait for the other side to say so: on a connection that is open and idle it waits until cancelled.
+   * Reports whether the flow has ended. It waits for the next byte or the end: forever, unless
+   * cancelled, on an open and idle connection.
    *
-   * @returns True at the end, false when there is a byte.
+   * @returns True at the end, false if there is a byte.
    *
    * @example Up to the end
    * ```ts
@@ -833,9 +851,9 @@ export class BufReader {
   }
 
   /**
-   * Demands that nothing is left. It may have to wait, as {@linkcode BufReader.atEnd}.
+   * Requires the end of the flow. It may have to wait, as {@linkcode BufReader.atEnd} does.
    *
-   * @throws {ParseError} When there is a byte.
+   * @throws {ParseError} If there is a byte.
    *
    * @example Nothing more
    * ```ts
@@ -852,8 +870,9 @@ export class BufReader {
   }
 
   /**
-   * What is left, as a source. It reads through the buffer, so that small reads of it are not as small reads of the underlying source; where nothing is
-   * buffered, a read into at least as many bytes as the buffer has goes straight to that. What is read from it counts as consumed here, and reads here and
+   * Returns the rest as a source. It reads through the buffer, so that small reads of it do not
+   * become small reads of the underlying source; if the buffer is empty, a read of at least its
+   * size goes directly to that. What is read from it counts as consumed here, and reads here and
    * there may alternate.
    *
    * @returns The source. It lends what is buffered here, and what the underlying source lends.
@@ -880,17 +899,20 @@ export class BufReader {
   }
 
   /**
-   * Ends the reader, and puts back what is buffered: for what begins in the midst of a conversation, such as TLS after STARTTLS, the protocol after an
-   * upgrade, or the connection behind a PROXY header.
+   * Ends the reader, and puts the buffered bytes back, for a protocol that begins within the
+   * stream: TLS after STARTTLS, the protocol after an upgrade, or the connection behind a PROXY
+   * header.
    *
-   * What it returns is the same flow in all else, fast paths, options and addresses included: closing or aborting it closes or aborts `flow`. Use it
-   * instead of `flow`, which has lost what was buffered here. Where nothing is buffered it is `flow` itself.
+   * The result is the same flow otherwise, including fast paths, options and addresses: closing or
+   * aborting it closes or aborts `flow`. Use it instead of `flow`, which lacks the buffered bytes.
+   * If nothing is buffered it is `flow` itself.
    *
    * @typeParam F The type of the flow.
-   * @param flow The flow that this reader reads.
-   * @returns The flow, whose reads begin with what was buffered here.
-   * @throws {TypeError} When `flow` is not a flow, or not the source of this reader, or this is the second call.
-   * @throws {BusyError} When an operation is under way.
+   * @param flow The source of this reader.
+   * @returns The flow, whose reads begin with the buffered bytes.
+   * @throws {TypeError} If `flow` is not a flow, or not the source of this reader, or this is the
+   * second call.
+   * @throws {BusyError} If an operation is in progress.
    *
    * @example What follows the first line
    * ```ts
@@ -989,7 +1011,7 @@ export class BufReader {
     return this.#mismatch(`${name} at least one byte`, this.#in.size > 0 ? describeByte(this.#first()) : "the end");
   }
 
-  /** What `attempt` gives once `size` bytes are buffered. */
+  /** Returns the result of `attempt` once `size` bytes are buffered. */
   #after<T>(size: number, attempt: () => T): Promise<T> {
     const problem = countProblem("size", size, 0);
     if (problem !== undefined) return Promise.reject(problem);

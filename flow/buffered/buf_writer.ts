@@ -9,30 +9,34 @@ import { bytesOfPiece, WriteBuffer } from "./_write_buffer.ts";
 
 const defaultSize = 4096;
 
-/** Up to so many units, a text is written faster by hand than by the encoder. */
+/** The longest text, in units, that a loop writes faster than the encoder. */
 const shortText = 32;
 
 /** Options for {@linkcode BufWriter}. */
 export interface BufWriterOptions {
   /**
-   * The size of the first buffer, in bytes: a whole number of at least 1. It is allocated by the first write. Later ones are as large, or larger where a
-   * write needs it.
+   * The size of the first buffer, in bytes: a whole number of at least 1. The first write allocates
+   * it. Later ones have the same size, or more if a write needs it.
    *
    * @default {4096}
    */
   initialSize?: number | undefined;
-  /** Aborts the writer when this switch releases, if it has not been closed and drained before. */
+  /**
+   * A switch that aborts the writer when it releases, unless the writer has been closed and drained
+   * before.
+   */
   sw?: Switch | undefined;
 }
 
 let bufferIn: (writer: BufWriter) => WriteBuffer;
 
 /**
- * Collects what is to be written. Writing never waits: it adds to a buffer in memory, which {@linkcode withBufWriter} drains to a sink. What is written
- * without awaiting {@linkcode BufWriter.flush} now and then has no limit but memory.
+ * Collects output. Writing never waits: it adds to a buffer in memory, which
+ * {@linkcode withBufWriter} drains to a sink. Without {@linkcode BufWriter.flush} being awaited now
+ * and then, the buffer grows without a limit.
  *
- * Without `withBufWriter`, whoever drains it asks for {@linkcode BufWriter.awaitBatch}, and says by {@linkcode BufWriter.shift} how much of the batch has
- * been written.
+ * Without `withBufWriter`, the consumer calls {@linkcode BufWriter.awaitBatch}, and then
+ * {@linkcode BufWriter.shift} with the number of bytes that it has written.
  *
  * Source: Eio's `Buf_write`.
  *
@@ -58,12 +62,13 @@ export class BufWriter {
   readonly #out: WriteBuffer;
 
   /**
-   * Makes a writer, with nothing in it.
+   * Makes an empty writer.
    *
    * @param options The size of its first buffer, and the switch that aborts it.
-   * @throws {RangeError} When `initialSize` is not a whole number of at least 1.
-   * @throws {TypeError} When `initialSize` is no number, or `sw` is no switch, or releasing or finished.
-   * @throws {Cancelled} When `sw` has failed or was cancelled.
+   * @throws {RangeError} If `initialSize` is not a whole number of at least 1.
+   * @throws {TypeError} If `initialSize` is not a number, or `sw` is not a `Switch`, or is
+   * releasing or finished.
+   * @throws {Cancelled} If `sw` has failed or was cancelled.
    *
    * @example What was written, in one batch
    * ```ts
@@ -90,7 +95,7 @@ export class BufWriter {
   }
 
   /**
-   * How many bytes were written and not taken away yet.
+   * How many bytes were written and are not taken yet.
    *
    * @returns The count over all buffers.
    */
@@ -101,16 +106,16 @@ export class BufWriter {
   /**
    * How many bytes fit into the current buffer. A larger write makes a new one.
    *
-   * @returns What is left of the buffer.
+   * @returns The rest of the buffer, in bytes.
    */
   get freeBytes(): number {
     return this.#out.free;
   }
 
   /**
-   * Whether writing is over: by {@linkcode BufWriter.close} or {@linkcode BufWriter.abort}.
+   * Whether writing has ended, by {@linkcode BufWriter.close} or {@linkcode BufWriter.abort}.
    *
-   * @returns Whether it is; there may be bytes pending.
+   * @returns Whether it has; bytes may be pending.
    */
   get closed(): boolean {
     return this.#out.closed;
@@ -119,9 +124,9 @@ export class BufWriter {
   /**
    * Writes a text, as UTF-8. A lone surrogate becomes U+FFFD.
    *
-   * @param text What to write.
-   * @throws {TypeError} When `text` is no string.
-   * @throws {ClosedError} When the writer is closed.
+   * @param text The text.
+   * @throws {TypeError} If `text` is not a string.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A text
    * ```ts
@@ -138,7 +143,8 @@ export class BufWriter {
     const out = this.#out;
     const { memory, position } = out;
     const { length } = text;
-    // A unit takes at least one byte, and encoding into the buffer is several times as fast as making an array.
+    // A unit takes at least one byte, and encoding into the buffer is several times as fast as
+    // allocating an array.
     if (memory.length - position >= length && !out.closed) {
       if (length <= shortText && writeAscii(text, memory, position)) return out.commit(length);
       const { read, written } = encodeInto(text, memory.subarray(position));
@@ -150,9 +156,9 @@ export class BufWriter {
   /**
    * Writes a copy of `bytes`, which may be changed afterwards.
    *
-   * @param bytes What to write.
-   * @throws {TypeError} When it is no byte array.
-   * @throws {ClosedError} When the writer is closed.
+   * @param bytes The bytes.
+   * @throws {TypeError} If `bytes` is not a `Uint8Array`.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example Bytes
    * ```ts
@@ -174,9 +180,9 @@ export class BufWriter {
    * Writes one byte.
    *
    * @param value A whole number from 0 to 255.
-   * @throws {RangeError} When it is another number; nothing is written then.
-   * @throws {TypeError} When it is no number.
-   * @throws {ClosedError} When the writer is closed.
+   * @throws {RangeError} If it is another number; nothing is written then.
+   * @throws {TypeError} If it is not a number.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A mark
    * ```ts
@@ -195,10 +201,10 @@ export class BufWriter {
   /**
    * Writes a number from 0 to 255 as one byte.
    *
-   * @param value What to write.
-   * @throws {TypeError} When `value` is no number.
-   * @throws {RangeError} When `value` is out of range, or not whole; nothing is written then.
-   * @throws {ClosedError} When the writer is closed.
+   * @param value The number.
+   * @throws {TypeError} If `value` is not a number.
+   * @throws {RangeError} If `value` is out of range, or not whole; nothing is written then.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A number
    * ```ts
@@ -215,12 +221,12 @@ export class BufWriter {
   }
 
   /**
-   * Writes a whole number below 2 ** 16 as 2 bytes, the highest first.
+   * Writes a whole number below 2 ** 16 as 2 bytes, big-endian.
    *
-   * @param value What to write.
-   * @throws {TypeError} When `value` is no number.
-   * @throws {RangeError} When `value` is out of range, or not whole; nothing is written then.
-   * @throws {ClosedError} When the writer is closed.
+   * @param value The number.
+   * @throws {TypeError} If `value` is not a number.
+   * @throws {RangeError} If `value` is out of range, or not whole; nothing is written then.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A number
    * ```ts
@@ -237,12 +243,12 @@ export class BufWriter {
   }
 
   /**
-   * Writes a whole number below 2 ** 16 as 2 bytes, the lowest first.
+   * Writes a whole number below 2 ** 16 as 2 bytes, little-endian.
    *
-   * @param value What to write.
-   * @throws {TypeError} When `value` is no number.
-   * @throws {RangeError} When `value` is out of range, or not whole; nothing is written then.
-   * @throws {ClosedError} When the writer is closed.
+   * @param value The number.
+   * @throws {TypeError} If `value` is not a number.
+   * @throws {RangeError} If `value` is out of range, or not whole; nothing is written then.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A number
    * ```ts
@@ -259,12 +265,12 @@ export class BufWriter {
   }
 
   /**
-   * Writes a whole number below 2 ** 32 as 4 bytes, the highest first.
+   * Writes a whole number below 2 ** 32 as 4 bytes, big-endian.
    *
-   * @param value What to write.
-   * @throws {TypeError} When `value` is no number.
-   * @throws {RangeError} When `value` is out of range, or not whole; nothing is written then.
-   * @throws {ClosedError} When the writer is closed.
+   * @param value The number.
+   * @throws {TypeError} If `value` is not a number.
+   * @throws {RangeError} If `value` is out of range, or not whole; nothing is written then.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A number
    * ```ts
@@ -281,12 +287,12 @@ export class BufWriter {
   }
 
   /**
-   * Writes a whole number below 2 ** 32 as 4 bytes, the lowest first.
+   * Writes a whole number below 2 ** 32 as 4 bytes, little-endian.
    *
-   * @param value What to write.
-   * @throws {TypeError} When `value` is no number.
-   * @throws {RangeError} When `value` is out of range, or not whole; nothing is written then.
-   * @throws {ClosedError} When the writer is closed.
+   * @param value The number.
+   * @throws {TypeError} If `value` is not a number.
+   * @throws {RangeError} If `value` is out of range, or not whole; nothing is written then.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A number
    * ```ts
@@ -303,12 +309,12 @@ export class BufWriter {
   }
 
   /**
-   * Writes a whole number below 2 ** 48 as 6 bytes, the highest first.
+   * Writes a whole number below 2 ** 48 as 6 bytes, big-endian.
    *
-   * @param value What to write.
-   * @throws {TypeError} When `value` is no number.
-   * @throws {RangeError} When `value` is out of range, or not whole; nothing is written then.
-   * @throws {ClosedError} When the writer is closed.
+   * @param value The number.
+   * @throws {TypeError} If `value` is not a number.
+   * @throws {RangeError} If `value` is out of range, or not whole; nothing is written then.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A number
    * ```ts
@@ -325,12 +331,12 @@ export class BufWriter {
   }
 
   /**
-   * Writes a whole number below 2 ** 48 as 6 bytes, the lowest first.
+   * Writes a whole number below 2 ** 48 as 6 bytes, little-endian.
    *
-   * @param value What to write.
-   * @throws {TypeError} When `value` is no number.
-   * @throws {RangeError} When `value` is out of range, or not whole; nothing is written then.
-   * @throws {ClosedError} When the writer is closed.
+   * @param value The number.
+   * @throws {TypeError} If `value` is not a number.
+   * @throws {RangeError} If `value` is out of range, or not whole; nothing is written then.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A number
    * ```ts
@@ -347,12 +353,12 @@ export class BufWriter {
   }
 
   /**
-   * Writes a whole number below 2 ** 64 as 8 bytes, the highest first.
+   * Writes a whole number below 2 ** 64 as 8 bytes, big-endian.
    *
-   * @param value What to write.
-   * @throws {TypeError} When `value` is no bigint.
-   * @throws {RangeError} When `value` is out of range; nothing is written then.
-   * @throws {ClosedError} When the writer is closed.
+   * @param value The number.
+   * @throws {TypeError} If `value` is not a bigint.
+   * @throws {RangeError} If `value` is out of range; nothing is written then.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A number
    * ```ts
@@ -369,12 +375,12 @@ export class BufWriter {
   }
 
   /**
-   * Writes a whole number below 2 ** 64 as 8 bytes, the lowest first.
+   * Writes a whole number below 2 ** 64 as 8 bytes, little-endian.
    *
-   * @param value What to write.
-   * @throws {TypeError} When `value` is no bigint.
-   * @throws {RangeError} When `value` is out of range; nothing is written then.
-   * @throws {ClosedError} When the writer is closed.
+   * @param value The number.
+   * @throws {TypeError} If `value` is not a bigint.
+   * @throws {RangeError} If `value` is out of range; nothing is written then.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A number
    * ```ts
@@ -391,12 +397,12 @@ export class BufWriter {
   }
 
   /**
-   * Writes a floating point number as 4 bytes, the highest first.
+   * Writes a floating point number as 4 bytes, big-endian.
    *
-   * @param value What to write.
-   * @throws {TypeError} When `value` is no number.
-   * @throws {RangeError} When `value` is finite and too large for 4 bytes.
-   * @throws {ClosedError} When the writer is closed.
+   * @param value The number.
+   * @throws {TypeError} If `value` is not a number.
+   * @throws {RangeError} If `value` is finite and too large for 4 bytes.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A number
    * ```ts
@@ -413,12 +419,12 @@ export class BufWriter {
   }
 
   /**
-   * Writes a floating point number as 4 bytes, the lowest first.
+   * Writes a floating point number as 4 bytes, little-endian.
    *
-   * @param value What to write.
-   * @throws {TypeError} When `value` is no number.
-   * @throws {RangeError} When `value` is finite and too large for 4 bytes.
-   * @throws {ClosedError} When the writer is closed.
+   * @param value The number.
+   * @throws {TypeError} If `value` is not a number.
+   * @throws {RangeError} If `value` is finite and too large for 4 bytes.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A number
    * ```ts
@@ -435,11 +441,11 @@ export class BufWriter {
   }
 
   /**
-   * Writes a floating point number as 8 bytes, the highest first.
+   * Writes a floating point number as 8 bytes, big-endian.
    *
-   * @param value What to write.
-   * @throws {TypeError} When `value` is no number.
-   * @throws {ClosedError} When the writer is closed.
+   * @param value The number.
+   * @throws {TypeError} If `value` is not a number.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A number
    * ```ts
@@ -456,11 +462,11 @@ export class BufWriter {
   }
 
   /**
-   * Writes a floating point number as 8 bytes, the lowest first.
+   * Writes a floating point number as 8 bytes, little-endian.
    *
-   * @param value What to write.
-   * @throws {TypeError} When `value` is no number.
-   * @throws {ClosedError} When the writer is closed.
+   * @param value The number.
+   * @throws {TypeError} If `value` is not a number.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A number
    * ```ts
@@ -477,11 +483,12 @@ export class BufWriter {
   }
 
   /**
-   * Adds `bytes` by reference, in order with what is written. They must not change until they were flushed; then they may. Worth it for large ones only.
+   * Adds `bytes` by reference, in order with what is written. They must not change until they were
+   * flushed. Worth it for large ones only.
    *
-   * @param bytes What to write.
-   * @throws {TypeError} When it is no byte array.
-   * @throws {ClosedError} When the writer is closed.
+   * @param bytes The bytes.
+   * @throws {TypeError} If `bytes` is not a `Uint8Array`.
+   * @throws {ClosedError} If the writer is closed.
    *
    * @example A large body that is not copied
    * ```ts
@@ -503,8 +510,9 @@ export class BufWriter {
   }
 
   /**
-   * Holds back what is written from now on, so that it goes out together with what follows. Ended by {@linkcode BufWriter.unpause},
-   * {@linkcode BufWriter.flush} and {@linkcode BufWriter.close}. After a close it does nothing.
+   * Holds back output, so that it is sent together with what follows, until
+   * {@linkcode BufWriter.unpause}, {@linkcode BufWriter.flush} or {@linkcode BufWriter.close}.
+   * After a close it does nothing.
    *
    * @example One batch instead of two
    * ```ts
@@ -544,12 +552,13 @@ export class BufWriter {
   }
 
   /**
-   * Waits until everything that was written before has been taken by the sink, not only handed out. Ends a pause. Several flushes are done in order.
+   * Waits until the sink has taken everything that was written before. Ends a pause. Flushes settle
+   * in order.
    *
-   * A flush that nobody awaits is no unhandled rejection.
+   * A flush that is not awaited never causes an unhandled rejection.
    *
-   * @throws {FlushAborted} When the writer is aborted, or its sink fails.
-   * @throws {Cancelled} When the current scope is cancelled first. What was written still goes out.
+   * @throws {FlushAborted} If the writer is aborted, or its sink fails.
+   * @throws {Cancelled} If the current scope is cancelled first. Pending output is still sent.
    *
    * @example Waiting for the sink before going on
    * ```ts
@@ -569,7 +578,8 @@ export class BufWriter {
   }
 
   /**
-   * Ends writing: a later write is a {@linkcode ClosedError}. What is pending still goes out. Ends a pause. The second close does nothing.
+   * Ends writing: a later write fails with {@linkcode ClosedError}. Pending output is still sent.
+   * Ends a pause. A second close does nothing.
    *
    * @example The end of what is drained
    * ```ts
@@ -586,8 +596,9 @@ export class BufWriter {
   }
 
   /**
-   * Ends writing, drops what is pending, and fails the flushes that wait with {@linkcode FlushAborted}. Nothing happens when everything was taken after a
-   * close. A write of the sink that is under way goes on, and its bytes may arrive.
+   * Ends writing, drops the pending output, and fails the waiting flushes with
+   * {@linkcode FlushAborted}. Does nothing if everything was taken after a close. A write of the
+   * sink that is in progress goes on, and its bytes may arrive.
    *
    * @example Giving up
    * ```ts
@@ -606,14 +617,15 @@ export class BufWriter {
   }
 
   /**
-   * Waits until something is pending, and gives all of it. It stays pending until {@linkcode BufWriter.shift} drops it: a second batch begins with what is
-   * left of the first.
+   * Waits until output is pending, and returns all of it. It stays pending until
+   * {@linkcode BufWriter.shift} drops it: a second batch begins with what is left of the first.
    *
-   * One at a time, and not in {@linkcode withBufWriter}, which does this itself.
+   * One call at a time, and not within {@linkcode withBufWriter}, which drains the writer itself.
    *
-   * @returns The buffers in order, for reading only, none of them empty; null when the writer is closed and nothing is left.
-   * @throws {BusyError} When another call waits.
-   * @throws {Cancelled} When the current scope is cancelled first.
+   * @returns The buffers in order, read-only, none of them empty; null once the writer is closed
+   * and drained.
+   * @throws {BusyError} If another call waits.
+   * @throws {Cancelled} If the current scope is cancelled first.
    *
    * @example Draining by hand
    * ```ts
@@ -634,19 +646,20 @@ export class BufWriter {
     return operation(async () => {
       while (await this.#out.ready(false)) {
         const batch = this.#out.pieces().map(bytesOfPiece);
-        if (batch.length > 0) return batch; // if not, it was aborted or shifted in between
+        if (batch.length > 0) return batch; // otherwise aborted or shifted meanwhile
       }
       return null;
     });
   }
 
   /**
-   * Drops the first bytes of what is pending, because they have been written. Their memory is used again. After {@linkcode BufWriter.abort}, which has
-   * dropped all of it, nothing happens.
+   * Drops the first pending bytes, which have been written. Their memory is reused. After
+   * {@linkcode BufWriter.abort}, which drops all of them, it does nothing.
    *
-   * @param size How many.
-   * @throws {RangeError} When it is more than {@linkcode BufWriter.pendingBytes}, or not a whole number of at least 0.
-   * @throws {TypeError} When it is no number.
+   * @param size How many bytes.
+   * @throws {RangeError} If it is more than {@linkcode BufWriter.pendingBytes}, or not a whole
+   * number of at least 0.
+   * @throws {TypeError} If it is not a number.
    *
    * @example A short write
    * ```ts
@@ -683,12 +696,12 @@ export class BufWriter {
   }
 }
 
-/** What is in `writer`, for who drains it. */
+/** Returns the buffer of `writer`, to drain it. */
 export function bufferOf(writer: BufWriter): WriteBuffer {
   return bufferIn(writer);
 }
 
-/** Writes `text`, if it is ASCII; whether it is. */
+/** Writes `text` if it is ASCII, and reports whether it is. */
 function writeAscii(text: string, memory: Uint8Array, position: number): boolean {
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);

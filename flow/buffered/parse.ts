@@ -16,8 +16,9 @@ import { BufReader } from "./buf_reader.ts";
 /** Options for {@linkcode parse}. */
 export interface ParseOptions {
   /**
-   * The most that is buffered, in bytes: a whole number of at least 1. What reads up to the end, such as `takeAll`, needs one more than it gives. What is in
-   * memory already has no limit unless one is given.
+   * The most that is buffered, in bytes: a whole number of at least 1. Parsers that read until the
+   * end, such as `takeAll`, need one more than their result. Data in memory has no limit unless one
+   * is given.
    *
    * @default {1048576}
    */
@@ -25,21 +26,22 @@ export interface ParseOptions {
 }
 
 /**
- * Parses all of what a source gives: `parser` must read up to the end.
+ * Parses everything that a source has: `parser` must read until the end.
  *
- * What the input is to blame for is a {@linkcode ParseError} that says where: something else than the parser asked for, an early end (the cause is an
- * {@linkcode EndOfFlow}, the offset that of the end), too much that must be seen at once (a {@linkcode BufferLimitExceeded}), or something after what was parsed. Other errors, such
- * as those of a connection, are thrown as they are. The source is not closed.
+ * Invalid input causes a {@linkcode ParseError} with its offset: a mismatch, an early end (the
+ * cause is an {@linkcode EndOfFlow}, the offset that of the end), too much data to buffer (a
+ * {@linkcode BufferLimitExceeded}), or trailing data. Other errors, such as those of a connection,
+ * are thrown unchanged. The source is not closed.
  *
- * @typeParam T What the parser gives.
- * @param source What to parse: a source, or what is in memory.
- * @param parser Reads from the reader that it is given.
+ * @typeParam T The result of the parser.
+ * @param source The input: a source, or data in memory.
+ * @param parser Reads from the given reader.
  * @param options How much may be buffered.
- * @returns What the parser gave.
- * @throws {ParseError} When the input is not what the parser asks for.
- * @throws {RangeError} When `maxSize` is not a whole number of at least 1.
- * @throws {TypeError} When `source` is nothing that can be read, or `parser` is not a function.
- * @throws {Cancelled} When the current scope is cancelled.
+ * @returns The result of the parser.
+ * @throws {ParseError} If the input does not match what the parser requires.
+ * @throws {RangeError} If `maxSize` is not a whole number of at least 1.
+ * @throws {TypeError} If `source` cannot be read, or `parser` is not a function.
+ * @throws {Cancelled} If the current scope is cancelled.
  *
  * @example A version
  * ```ts

@@ -7,7 +7,7 @@ import type { BufReader } from "./buf_reader.ts";
 /** Options for {@linkcode sequence}. */
 export interface SequenceOptions {
   /**
-   * Asked before each item; the sequence ends when it gives true.
+   * Called before each item; the sequence ends when it returns true.
    *
    * @default {(r) => r.atEnd()}
    */
@@ -15,19 +15,21 @@ export interface SequenceOptions {
 }
 
 /**
- * Parses one item after the other, each when it is asked for.
+ * Parses items one after the other, on demand.
  *
- * It can be gone through once, and only while nobody else reads from the reader between two items: an item belongs to one place in the stream, and so a
- * parser that consumes nothing, which would go on for ever, is an error. An error of `parser` or `stop` ends it. Leaving the loop early leaves the rest in
- * the reader.
+ * It can be iterated over once, and only while no other code reads from the reader between two
+ * items: each item begins where the last one ended. Therefore a parser that consumes nothing, which
+ * would never end, is an error. An error of `parser` or `stop` ends it. Leaving the loop early
+ * leaves the rest in the reader.
  *
  * @typeParam T An item.
- * @param reader Where to read.
+ * @param reader The reader to read from.
  * @param parser Reads one item, of at least one byte.
  * @param options When to stop.
- * @returns The items. What `parser` and `stop` throw is thrown by the loop, and a {@linkcode ParseError} when `parser` has consumed nothing.
- * @throws {TypeError} When `parser` or `stop` is not a function. The loop throws it when it is the second one, or when the reader is not where the last
- * item ended.
+ * @returns The items. The loop throws the errors of `parser` and `stop`, and a
+ * {@linkcode ParseError} if `parser` has consumed nothing.
+ * @throws {TypeError} If `parser` or `stop` is not a function. The loop throws it if it is the
+ * second one, or if the reader is not where the last item ended.
  *
  * @example Pairs of bytes
  * ```ts

@@ -23,7 +23,7 @@ export interface WithBufWriterOptions {
   initialSize?: number | undefined;
 }
 
-/** How draining failed. */
+/** The failure of draining. */
 interface Failure {
   readonly error: unknown;
   /** Whether the sink has not taken everything. */
@@ -33,22 +33,28 @@ interface Failure {
 }
 
 /**
- * Runs `fn` with a writer, whose output a fiber beside it passes on to `sink`: what was written by the time `fn` waits for something goes out together, in
- * one write where the sink takes that much, and at once when somebody awaits {@linkcode BufWriter.flush}.
+ * Runs `fn` with a writer, which a concurrent fiber drains to `sink`. What was written by the time
+ * `fn` waits is sent together, in one write if the sink takes that much, and at once when
+ * {@linkcode BufWriter.flush} is called.
  *
- * When `fn` returns, the writer is closed and the rest goes out; when `fn` throws, likewise, and then what it threw is thrown. When the current scope is
- * cancelled, nothing more is written. When the sink fails, `fn` is cancelled, flushes that wait are a {@linkcode FlushAborted}, and what the sink threw is
- * thrown. Every flush has settled by the end. The sink is neither closed nor half-closed, and nobody else should write to it meanwhile.
+ * When `fn` returns or throws, the writer is closed and the rest is sent; then an error of `fn` is
+ * thrown. If the current scope is cancelled, nothing more is written. If the sink fails, `fn` is
+ * cancelled, waiting flushes fail with {@linkcode FlushAborted}, and the sink's error is thrown.
+ * Every flush has settled at the end. The sink is neither closed nor half-closed, and no other code
+ * should write to it meanwhile.
  *
- * @typeParam T What `fn` gives.
- * @param sink Where to write.
- * @param fn Writes. What it writes without awaiting a flush now and then has no limit but memory.
+ * @typeParam T The result of `fn`.
+ * @param sink The sink to write to.
+ * @param fn Writes the output. Without awaiting a flush now and then, the buffer grows without a
+ * limit.
  * @param options The size of the first buffer.
- * @returns What `fn` gave, once the sink has taken everything.
- * @throws {MultipleErrors} When `fn` throws, and then the sink fails. A single failure is thrown as it is.
- * @throws {TypeError} When `sink` is no sink or gives a count that cannot be, `fn` is not a function, or `initialSize` is no number.
- * @throws {RangeError} When `initialSize` is not a whole number of at least 1.
- * @throws {Cancelled} When the current scope is cancelled.
+ * @returns The result of `fn`, once the sink has taken everything.
+ * @throws {MultipleErrors} If `fn` throws, and then the sink fails. A single failure is thrown
+ * unchanged.
+ * @throws {TypeError} If `sink` is not a `Sink`, or returns an invalid byte count,
+ * `fn` is not a function, or `initialSize` is not a number.
+ * @throws {RangeError} If `initialSize` is not a whole number of at least 1.
+ * @throws {Cancelled} If the current scope is cancelled.
  *
  * @example Many small writes, one large one
  * ```ts
@@ -76,7 +82,7 @@ export function withBufWriter<T>(
   });
 }
 
-/** Runs `fn` and the draining beside it. */
+/** Runs `fn`, and drains the writer concurrently. */
 function write<T>(sink: Sink, fn: (w: BufWriter) => T | Promise<T>, initialSize: number | undefined): Promise<T> {
   return Switch.run(async (sw) => {
     const writer = new BufWriter({ initialSize, sw });
@@ -102,7 +108,7 @@ function write<T>(sink: Sink, fn: (w: BufWriter) => T | Promise<T>, initialSize:
     } catch (error) {
       if (isSwitchCancelled(sw)) {
         const same = causedBy(failure, error) || Object.is(error, failure?.error);
-        if (same && failure?.told) sw.check(); // it is told already: a text that is thrown twice would count twice
+        if (same && failure?.told) sw.check(); // reported already: a string thrown twice would count twice
         throw same ? failure?.error : error;
       }
       thrown = true;
@@ -114,7 +120,7 @@ function write<T>(sink: Sink, fn: (w: BufWriter) => T | Promise<T>, initialSize:
   }, { name: "withBufWriter" });
 }
 
-/** Whether an error of `fn` only says that the writer is gone, which the failure says better. */
+/** Reports whether an error of `fn` is only a consequence of the failure. */
 function causedBy(failure: Failure | undefined, error: unknown): boolean {
   const ended = isInstance(error, FlushAborted) || isInstance(error, ClosedError);
   return failure !== undefined && ended && error.cause === failure.error;
