@@ -6,12 +6,13 @@ import { endedByPeerError } from "./_node_error.ts";
 
 /**
  * Makes a stream whose `allowHalfOpen` is false end with its peer as a socket of `node:net` does: a
- * write after that is an `EPIPE`, and not a write after the end, which it did not ask for.
+ * later write fails with `EPIPE`, and not as a write after `end()`, which its user did not call.
  *
- * A `TLSSocket` over the stream is to end it itself, after its farewell: Node would fail to write that
- * to a stream that has ended already, and a `'error'` event of the `TLSSocket` would end the process;
- * and a stream that closes itself would take the `TLSSocket` with it, and what that has yet to deliver.
- * A `TLSSocket` first attaches its listeners, and then reads `allowHalfOpen`, to do the same itself.
+ * A `TLSSocket` over the stream must end it itself, after its close_notify. Node would fail to
+ * write that to an ended stream, and the `'error'` event of the `TLSSocket` would end the process;
+ * and a stream that closes itself would destroy the
+ * `TLSSocket` with undelivered data. A `TLSSocket` first attaches its listeners, and then reads
+ * `allowHalfOpen`, to do the same itself: this is how it is detected.
  */
 export function endWithPeer(duplex: Duplex): void {
   let allowed = duplex.allowHalfOpen;

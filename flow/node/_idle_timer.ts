@@ -5,8 +5,8 @@ import { longestTimer, startTimer, type Timer } from "../../switch/internal.ts";
 import { coded } from "./_node_error.ts";
 
 /**
- * Rings once after a time without activity, and again after the next activity and such a time. It does not keep the
- * process running.
+ * A timer that fires once after a time without activity, and is re-armed by the next activity. It
+ * does not keep the process alive.
  */
 export class IdleTimer {
   readonly #ring: () => void;
@@ -16,7 +16,7 @@ export class IdleTimer {
     this.#ring = ring;
   }
 
-  /** Sets the time, from now on, in milliseconds; 0 is never. */
+  /** Restarts the timer with a new duration in milliseconds; 0 disables it. */
   set(ms: number): void {
     const limited = checkDuration(ms);
     this.stop();
@@ -25,19 +25,22 @@ export class IdleTimer {
     this.#timer.unref();
   }
 
-  /** Tells of activity. */
+  /** Notes activity. */
   touch(): void {
     this.#timer?.restart();
   }
 
-  /** Never rings again. */
+  /** Stops the timer for good. */
   stop(): void {
     this.#timer?.stop();
     this.#timer = undefined;
   }
 }
 
-/** Refuses what `setTimeout` of a socket of `node:net` refuses, and limits what that limits. */
+/**
+ * Rejects the durations that `setTimeout` of a `node:net` socket rejects, and clamps those that it
+ * clamps.
+ */
 function checkDuration(ms: number): number {
   if (typeof ms !== "number") {
     throw coded("ERR_INVALID_ARG_TYPE", `Cannot set timeout: must be a number, not ${typeof ms}`, undefined, TypeError);

@@ -1,15 +1,15 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Errors as Node's sockets have them: retry loops and pools look at `code`, `syscall`, `address` and
- * `port`. The error of the flow is the `cause`.
+ * Errors in the shape of Node's sockets: retry loops and pools look at `code`, `syscall`,
+ * `address` and `port`. The error of the flow is the `cause`.
  */
 import { constants } from "node:os";
 
-/** What was done when the error came: a system call, as Node names it. */
+/** The system call that failed, as Node names it. */
 export type SystemCall = "connect" | "read" | "write" | "shutdown";
 
-/** What an error of Node has beside its message. */
+/** The properties of a Node error beside its message. */
 interface Details {
   readonly errno?: number;
   readonly code: string;
@@ -19,7 +19,7 @@ interface Details {
   readonly hostname?: string;
 }
 
-/** The errors that the layers above throw, as far as they are looked at here. This layer cannot import them. */
+/** The properties read here of errors from the layers above, which this layer cannot import. */
 interface LayerError extends Error {
   readonly code: string;
   readonly operation?: string;
@@ -27,7 +27,7 @@ interface LayerError extends Error {
   readonly lookupCode?: string;
 }
 
-/** The codes of the system for those of a `NetError`. */
+/** System error codes by `NetError` code. */
 const systemCodes: Readonly<Record<string, string>> = {
   connection_refused: "ECONNREFUSED",
   connection_reset: "ECONNRESET",
@@ -45,7 +45,9 @@ const systemCodes: Readonly<Record<string, string>> = {
   not_supported: "EOPNOTSUPP",
 };
 
-/** The codes of getaddrinfo, by the lookup code of a `NetError`; the others are `EAI_` and the same word. */
+/**
+ * getaddrinfo codes by the lookup code of a `NetError`. The others are `EAI_` and the same word.
+ */
 const resolverCodes: Readonly<Record<string, string>> = {
   NONAME: "ENOTFOUND",
   NODATA: "ENOTFOUND",
@@ -53,10 +55,10 @@ const resolverCodes: Readonly<Record<string, string>> = {
   UNKNOWN: "EAI_FAIL",
 };
 
-/** libuv's numbers of the codes that the system has none for. */
+/** libuv's numbers for codes that are not system errors. */
 const resolverNumbers: Readonly<Record<string, number>> = { ENOTFOUND: -3008, EAI_AGAIN: -3001, EAI_FAIL: -3004 };
 
-/** The codes of `node:tls` for those of a `TlsError` whose cause has none. */
+/** `node:tls` codes by `TlsError` code, for one whose cause has no code. */
 const tlsCodes: Readonly<Record<string, string>> = {
   certificate_untrusted: "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
   certificate_expired: "CERT_HAS_EXPIRED",
@@ -67,12 +69,12 @@ const tlsCodes: Readonly<Record<string, string>> = {
 };
 
 /**
- * The error with which a stream is destroyed for what its flow threw. An error that is not one of this library is
- * returned as it is.
+ * Converts an error of a flow to the one with which its stream is destroyed. Errors that are not of
+ * this library are returned unchanged.
  *
- * @param reason What was thrown.
- * @param syscall What was being done.
- * @param peerEnded Whether the peer's end was read before: what breaks then is `EPIPE`.
+ * @param reason The error of the flow.
+ * @param syscall The operation that failed.
+ * @param peerEnded Whether the peer's end was read before: a later reset is `EPIPE`.
  */
 export function nodeError(reason: unknown, syscall: SystemCall, peerEnded = false): Error {
   if (!(reason instanceof Error)) return new Error(`Cannot use the stream: ${String(reason)}`, { cause: reason });
@@ -82,22 +84,22 @@ export function nodeError(reason: unknown, syscall: SystemCall, peerEnded = fals
     return systemError(syscall === "read" ? "ECONNRESET" : "EPIPE", syscall, reason);
   }
   if (reason.name === "ClosedError") return coded("ERR_SOCKET_CLOSED", "Socket is closed", reason);
-  // The opener made an address of a text that cannot be one. A lookup of it would find nothing.
+  // An opener failed to parse an address. A lookup of that text would find nothing.
   if (syscall === "connect" && reason instanceof SyntaxError) return lookupError("ENOTFOUND", undefined, reason);
   return reason;
 }
 
-/** The error of what was pending when a stream was destroyed. */
+/** Returns the error of operations that were pending when the stream was destroyed. */
 export function destroyedError(operation: string, cause?: unknown): Error {
   return coded("ERR_STREAM_DESTROYED", `Cannot call ${operation} after a stream was destroyed`, cause);
 }
 
-/** The error of a write after the other side has ended, and the stream itself with it. */
+/** Returns the error of a write after the peer has ended, and the stream with it. */
 export function endedByPeerError(): Error {
   return coded("EPIPE", "This socket has been ended by the other party");
 }
 
-/** An error with a code. */
+/** Makes an error with a code. */
 export function coded(code: string, message: string, cause?: unknown, Class: ErrorConstructor = Error): Error {
   return Object.assign(new Class(message, cause === undefined ? undefined : { cause }), { code });
 }
@@ -112,7 +114,7 @@ function fromNetError(error: LayerError, syscall: SystemCall, peerEnded: boolean
   }
   const { host, port } = endpoint(error.address);
   const code = systemCode(error, syscall, peerEnded);
-  // Node names the address where it was to be used, and not in the errors of what is connected.
+  // Node names the address in errors of connecting and binding, not in those of a connected socket.
   const call = error.operation === "bind" || error.operation === "listen" ? error.operation : syscall;
   if (call === "read" || call === "write" || call === "shutdown") return systemError(code, call, error);
   return systemError(code, call, error, host, port);
@@ -144,24 +146,24 @@ function systemError(code: string, syscall: string, cause: unknown, address?: st
   return detailed(`${syscall} ${code}${where}`, { errno, code, syscall, address, port }, cause);
 }
 
-/** Node's own has the code of the first. */
+/** Node's AggregateError also has the code of its first error. */
 function aggregate(errors: readonly Error[], cause: unknown): Error {
   const message = errors.map((error) => error.message).join("; ");
   return Object.assign(new AggregateError(errors, message, { cause }), { code: codeOf(errors[0]) });
 }
 
-/** Leaves out what is not known, as Node does. */
+/** Makes an error with properties, without the undefined ones, as Node does. */
 function detailed(message: string, details: Details, cause: unknown): Error {
   const known = Object.entries(details).filter(([, value]) => value !== undefined);
   return Object.assign(new Error(message, { cause }), Object.fromEntries(known));
 }
 
-/** The errors of each address, where several were tried. */
+/** Returns the errors of the addresses that were tried, if there were several. */
 function attempts(error: LayerError): readonly unknown[] {
   return error.cause instanceof AggregateError ? error.cause.errors : [];
 }
 
-/** The nearest code of the system in the causes of an error. */
+/** Returns the nearest system error code among the causes of an error. */
 function systemCauseOf(error: Error): string | undefined {
   let cause = error.cause;
   for (let depth = 0; depth < 8 && cause instanceof Error; depth++, cause = cause.cause) {

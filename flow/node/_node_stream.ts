@@ -2,25 +2,25 @@
 
 import { finished, type Readable, type Writable } from "node:stream";
 import { Buffer } from "node:buffer";
-import { type Home, onCancel } from "../internal.ts";
+import { type BridgeScope, onCancel } from "../internal.ts";
 import { BrokenPipeError } from "../mod.ts";
 
-/** The code for a stream that closed early without an error of its own. */
+/** The code for a stream that closed early without an error. */
 const prematureClose = "ERR_STREAM_PREMATURE_CLOSE";
 
-/** The codes of errors that only say that the other side is gone. */
+/** Codes of errors that only say that the peer is gone. */
 const brokenCodes: readonly unknown[] = ["EPIPE", "ERR_STREAM_DESTROYED", prematureClose];
 
 /**
- * The methods by which streams of Node are recognized. Some are not of a class of `node:stream`:
- * requests, responses, those of older packages.
+ * Methods by which Node streams are recognized. Some are not of a class of `node:stream`: requests,
+ * responses, streams of older packages.
  */
 export const readableMethods: readonly string[] = ["on", "resume", "destroy"];
 export const writableMethods: readonly string[] = ["on", "write", "end", "destroy"];
 
 /**
- * Returns what to throw for an error of a stream, which may have a name: a broken pipe if the other
- * side is gone.
+ * Returns what to throw for an error of a stream, which may have a name: a broken pipe if the peer
+ * is gone.
  */
 export function brokenPipe(operation: "read" | "write", cause: unknown, flow?: string): unknown {
   const code = (cause as { code?: unknown } | null | undefined)?.code;
@@ -28,8 +28,9 @@ export function brokenPipe(operation: "read" | "write", cause: unknown, flow?: s
 }
 
 /**
- * Listens for what breaks a stream, so that an `'error'` event does not end the process: an error, or a
- * close, which `fail` ignores after an end. The promise settles when the stream has closed.
+ * Listens for the failure of a stream, so that an
+ * `'error'` event does not end the process: an error, or a close, which `fail` ignores after an
+ * end. The promise settles when the stream has closed.
  */
 export function watch(stream: Readable | Writable, fail: (error: unknown) => void): Promise<void> {
   const broken = () =>
@@ -48,13 +49,13 @@ export function watch(stream: Readable | Writable, fail: (error: unknown) => voi
 /** Ends a stream for writing, or destroys it early. */
 export class Ending {
   readonly #writable: Writable;
-  readonly #home: Home;
+  readonly #scope: BridgeScope;
   #givenUp = false;
   #wake = () => {};
 
-  constructor(writable: Writable, home: Home) {
+  constructor(writable: Writable, scope: BridgeScope) {
     this.#writable = writable;
-    this.#home = home;
+    this.#scope = scope;
   }
 
   /** Whether {@linkcode Ending.giveUp} was called. */
@@ -62,7 +63,10 @@ export class Ending {
     return this.#givenUp;
   }
 
-  /** Destroys the stream, now; a socket, if it `cutsOff`, so that its peer learns that it did not get everything. */
+  /**
+   * Destroys the stream now. If `cutsOff`, resets a socket, so that its peer learns that data is
+   * missing.
+   */
   giveUp(reason?: unknown, cutsOff = true): void {
     if (this.#givenUp) return;
     this.#givenUp = true;
@@ -73,13 +77,14 @@ export class Ending {
   }
 
   /**
-   * Ends the stream after everything that it was given, and waits until that has gone out, and then for
-   * what `follow` waits for; or until it was given up, as when the caller's scope or the home is cancelled.
-   * Resolves with what broke it. If nothing `wrote`, the peer misses nothing when it is given up.
+   * Ends the stream after everything written to it, waits until that was flushed, and then for
+   * `follow`; or until the stream is given up, as when the scope of the caller or of the bridge is
+   * cancelled. Resolves with what broke it. If nothing was written (`wrote`), giving it up need not
+   * reset it.
    */
   async end(end: () => void, wrote = true, follow?: () => Promise<void>): Promise<unknown> {
     const giveUp = (reason: unknown) => this.giveUp(reason, wrote);
-    const forget = [onCancel("close", giveUp), this.#home.onCancel("close", giveUp)];
+    const forget = [onCancel("close", giveUp), this.#scope.onCancel("close", giveUp)];
     try {
       if (this.#givenUp) return;
       const error = await new Promise((resolve) => {
@@ -95,7 +100,7 @@ export class Ending {
   }
 }
 
-/** What a socket has beside what streams have. */
+/** What a socket has beyond other streams. */
 interface Resettable {
   readonly connecting?: boolean;
   /** The socket under a `TLSSocket`, on Node and Deno. */
@@ -104,20 +109,20 @@ interface Resettable {
 }
 
 /**
- * Destroys a stream with the error, and resets the connection where it is a socket: destroying that alone
- * would be an end to its peer as after the last byte.
+ * Destroys a stream with the error, and resets the connection if it is a socket: a plain destroy
+ * would look to its peer like a complete end.
  */
 function cutOff(stream: Writable & Resettable, error: Error | undefined): void {
   const { destroy, _parent } = stream;
   if (!stream.destroyed && stream.connecting !== true) {
-    // A TLSSocket refuses a reset, or does nothing for it.
+    // A TLSSocket rejects or ignores a reset.
     if (_parent !== undefined && _parent !== null) cutOff(_parent, undefined);
     else if (typeof stream.resetAndDestroy === "function") {
       stream.destroy = () => destroy.call(stream, error); // a reset takes no error
       try {
         stream.resetAndDestroy();
       } catch {
-        // A Unix socket has no reset.
+        // A Unix socket cannot be reset.
       }
       stream.destroy = destroy;
     }
@@ -125,7 +130,7 @@ function cutOff(stream: Writable & Resettable, error: Error | undefined): void {
   stream.destroy(error);
 }
 
-/** Bytes as Node has them, in the same memory. */
+/** Returns the bytes as a `Buffer` over the same memory. */
 export function bufferOf(bytes: Uint8Array<ArrayBuffer>): Buffer<ArrayBuffer> {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

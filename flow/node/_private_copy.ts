@@ -4,16 +4,16 @@ import { Buffer } from "node:buffer";
 
 const slabSize = 8 * 1024;
 
-/** Larger copies have memory of their own. */
+/** Larger copies get their own memory. */
 const mostShared: number = slabSize / 2;
 
 let slab: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(slabSize);
 let used = 0;
 
 /**
- * Copies bytes that only the system sees. The copies share memory, as those of `Buffer.from` do, but
- * not with the rest of the process: any code can read the pool of Node through the `buffer` of a small
- * `Buffer` of its own, and what a connection sends is not for any code.
+ * Copies bytes that only the system reads. The copies share a slab, as those of `Buffer.from` do,
+ * but not with the rest of the process: any code can read Node's pool through the
+ * `buffer` of a small `Buffer`, and must not see what connections send.
  */
 export function privateCopy(bytes: Uint8Array): Buffer<ArrayBuffer> {
   const size = bytes.length;
@@ -25,7 +25,7 @@ export function privateCopy(bytes: Uint8Array): Buffer<ArrayBuffer> {
   return copied(slab.subarray(used, used += size), bytes);
 }
 
-/** Copies bytes for code of others, which must not see those of a third. */
+/** Copies bytes for foreign code, in memory that no other code uses. */
 export function ownCopy(bytes: Uint8Array): Buffer<ArrayBuffer> {
   return copied(Buffer.allocUnsafeSlow(bytes.length), bytes);
 }

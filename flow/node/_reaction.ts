@@ -4,30 +4,34 @@ import { first, interruptible, startTimer, type Timer } from "../../switch/inter
 import { lend, type LendingSource } from "../internal.ts";
 import type { TwoWay } from "../mod.ts";
 
-/** How long a peer has to react to the end, in milliseconds. One that is sending needs less than that. */
+/** How long a peer has to react to the end, in milliseconds. A sending peer needs less. */
 const patience = 50;
 
-/** How long what has arrived may need to be seen, in milliseconds: a turn of the event loop. */
+/**
+ * How long to look for input that has arrived already, in milliseconds: a turn of the event loop.
+ */
 const glance = 2;
 
 /**
- * Ends the sending direction of a flow that is about to close, and finds out what its peer does: it
- * goes on sending ("input"), or not. The system finds that out for a closed socket, and resets the
- * connection; a flow that is closed reads and drops what comes for a while.
+ * Shuts down sending of a flow that is about to close, and reports whether the peer goes on sending
+ * ("input") or not. For a closed socket the system notices that input, and resets the connection; a
+ * closed flow reads and drops it for a while.
  *
- * Where input is there already, nothing is ended: the peer would take that for an end before it learns
+ * If input has arrived already, it shuts nothing down: the peer would see an end before it learns
  * that it was cut off.
  *
- * @throws {Cancelled} When the current scope is cancelled.
+ * @throws {Cancelled} If the current scope is cancelled.
  */
 export async function awaitReaction(flow: TwoWay, source: LendingSource): Promise<"input" | "none"> {
   const there = await inputWithin(glance, source);
   if (there !== undefined) return there;
-  flow.shutdown("send").catch(() => {}); // it may wait for the peer to read
+  flow.shutdown("send").catch(() => {}); // may wait for the peer to read
   return await inputWithin(patience, source) ?? "none";
 }
 
-/** Whether there is input, or the end; `undefined` if there was neither within so many milliseconds. */
+/**
+ * Reports whether input or the end arrives within `ms` milliseconds; `undefined` if neither does.
+ */
 async function inputWithin(ms: number, source: LendingSource): Promise<"input" | "none" | undefined> {
   let timer: Timer | undefined;
   try {

@@ -8,7 +8,10 @@ import { inputIsQuiet, ReceiveQueue } from "./_receive_queue.ts";
 /** The receiver of readability notifications. */
 export type Reader = Pick<StreamEvents, "readable">;
 
-/** The receiving half of a `StreamEnd` over a Node stream: one persistent listener and a bounded buffer of our own. */
+/**
+ * The receiving half of a `StreamEnd` over a Node stream: one persistent listener and a bounded
+ * buffer.
+ */
 export class Incoming {
   readonly #readable: Readable;
   readonly #queue: ReceiveQueue = new ReceiveQueue();
@@ -25,7 +28,7 @@ export class Incoming {
     this.#readable = readable;
   }
 
-  /** Whether the other side has ended. */
+  /** Whether the peer has ended. */
   get ended(): boolean {
     return this.#ended;
   }
@@ -36,8 +39,8 @@ export class Incoming {
   }
 
   /**
-   * Begins to read a stream of others, whose chunks may be anything, and tells `reader` whenever
-   * {@linkcode Incoming.peek} has something new to say.
+   * Starts reading a foreign stream, whose chunks may be any value, and notifies `reader` when
+   * {@linkcode Incoming.peek} has a new result.
    */
   start(reader: Reader): void {
     const take = (chunk: unknown) => this.#takeAny(chunk);
@@ -47,19 +50,22 @@ export class Incoming {
     this.attach(reader);
   }
 
-  /** The same for a socket of the system, whose owner has listeners of its own and calls {@linkcode Incoming.take} and {@linkcode Incoming.finish}. */
+  /**
+   * Starts reading a socket of a backend, which has its own listeners and calls
+   * {@linkcode Incoming.take} and {@linkcode Incoming.finish}.
+   */
   attach(reader: Reader): void {
     this.#reader = reader;
     if (this.#readable.readableEnded) this.finish();
     else this.#readable.resume();
   }
 
-  /** Takes the listeners away again. What has arrived stays here. */
+  /** Removes the listeners. Buffered input stays readable. */
   stop(): void {
     this.#stop?.();
   }
 
-  /** Takes what has arrived. */
+  /** Adds received bytes. */
   take(chunk: Uint8Array<ArrayBuffer>): void {
     this.#received += chunk.length;
     if (this.#dropping || chunk.length === 0) return;
@@ -77,7 +83,7 @@ export class Incoming {
     else this.fail(new TypeError(`Cannot read from a stream of ${typeof chunk}s: it must give bytes`));
   }
 
-  /** The other side has ended. */
+  /** Notes that the peer has ended. */
   finish(): void {
     this.#ended = true;
     this.#onOver();
@@ -89,14 +95,16 @@ export class Incoming {
     return inputIsQuiet(() => this.#ended ? undefined : this.#received);
   }
 
-  /** What is thrown once everything that arrived before is consumed. The first one counts. */
+  /**
+   * Sets the error to throw once everything that arrived before is consumed. The first one counts.
+   */
   fail(error: unknown): void {
     this.#failure ??= { error };
     this.#onOver();
     this.#reader?.readable();
   }
 
-  /** Waits until the other side has ended, or the stream has broken, or so many milliseconds have passed. */
+  /** Waits until the peer has ended, or the stream has broken, or `ms` milliseconds have passed. */
   async over(ms: number): Promise<void> {
     if (this.#ended || this.#failure !== undefined) return;
     await new Promise<void>((resolve) => {
@@ -116,7 +124,7 @@ export class Incoming {
     return undefined;
   }
 
-  /** Whether more has arrived. */
+  /** Consumes bytes, and reports whether more have arrived. */
   consume(size: number): boolean {
     const more = this.#queue.consume(size);
     if (this.#paused && this.#queue.low) {

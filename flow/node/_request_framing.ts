@@ -2,34 +2,34 @@
 
 import { Buffer } from "node:buffer";
 
-/** The longest line that is kept, in bytes. Servers refuse longer ones long before. */
+/** The longest line that is kept, in bytes. Servers reject much shorter ones. */
 const longestLine = 64 * 1024;
 
 const lineFeed = 10;
 
 /**
- * Where the requests of a connection of HTTP/1 begin and end (RFC 9112), to know whether one is under
- * way. It decides nothing else: what is not HTTP, or breaks its rules, is for the server to refuse.
+ * Tracks where the requests of an HTTP/1 connection begin and end (RFC 9112), to know whether one
+ * is in progress. It decides nothing else: the server rejects what is invalid.
  */
 export class RequestFraming {
-  /** How many requests have come, at least their heads. */
+  /** How many request heads have been received. */
   heads = 0;
 
-  /** What the next line is: one of a head, the size of a chunk, or one after the last chunk. */
+  /** Which kind of line comes next. A size is that of a chunk; trailers follow the last chunk. */
   #next: "start" | "header" | "size" | "trailer" = "start";
-  /** The beginning of a line. */
+  /** The incomplete line. */
   #line = "";
-  /** How many bytes of a body, or of a chunk and the end of its line, are yet to come. */
+  /** How many bytes are left of a body, or of a chunk with its line end. */
   #body = 0;
   #length = 0;
   #chunked = false;
 
-  /** Whether no request is under way: each one that has begun has come to its end. */
+  /** Whether no request is in progress. */
   get between(): boolean {
     return this.#next === "start" && this.#body === 0 && (this.#line === "" || this.#line === "\r");
   }
 
-  /** Takes what has arrived. */
+  /** Parses received bytes. */
   take(bytes: Uint8Array<ArrayBuffer>): void {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let at = 0; at < buffer.length;) {
@@ -51,7 +51,7 @@ export class RequestFraming {
   #take(line: string): void {
     if (this.#next === "size") return this.#takeSize(Number.parseInt(line, 16));
     if (this.#next === "start") {
-      if (line === "") return; // it is ignored before a request
+      if (line === "") return; // empty lines before a request are ignored
       this.#next = "header";
       this.#length = 0;
       this.#chunked = false;
@@ -66,7 +66,7 @@ export class RequestFraming {
     else this.#chunked = /chunked\s*$/i.test(value);
   }
 
-  /** The lines of a head, or those after the last chunk, are over. */
+  /** Ends a head or the trailers. */
   #endLines(): void {
     const isHead = this.#next === "header";
     this.#next = isHead && this.#chunked ? "size" : "start";

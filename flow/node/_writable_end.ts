@@ -7,39 +7,46 @@ import { ClosedError } from "../mod.ts";
 import { ownCopy, privateCopy } from "./_private_copy.ts";
 
 /**
- * Large copies for sockets are made in memory that is used again, for making it costs as much as the copy: 0.8 of the time of a loop that reads and
- * writes 64 KiB (Node; Bun 0.9).
+ * A pool for large copies to sockets, because allocation costs as much as the copy: it takes 0.8 of
+ * the time of a loop that reads and writes 64 KiB (Node; Bun 0.9).
  */
 const pool: Buffer[] = [];
 const poolLimit = 16;
 const leastPooled = 8 * 1024;
 
-/** What is queued behind a write to learn of its end. */
+/** Queued behind a write, to be called back after it. */
 const nothing: Buffer = Buffer.alloc(0);
 
 /** The receiver of writability notifications. */
 export type Writer = Pick<StreamEvents, "writable">;
 
-/** The sending half of a `StreamEnd` over a Node stream. It takes a write only when nothing older is queued. */
+/**
+ * The sending half of a `StreamEnd` over a Node stream. It takes a write only if no older one is
+ * queued.
+ */
 export class Outgoing {
   readonly #writable: Writable;
   readonly #writer: Writer;
   readonly #patient: boolean;
   #busy = false;
-  /** Whether a socket was done with the last write when that returned, as it will be with the next. Not with the first: Deno queues that of an accepted connection. */
+  /**
+   * Whether the last write was complete when it returned, as the next one will be. Not true of the
+   * first: Deno queues that of an accepted connection.
+   */
   #prompt = false;
   #ending = false;
-  /** Whether something was queued when the stream was ended, and is not known to have been passed on. */
+  /** Whether bytes were queued when the stream was ended, and may not have been passed on. */
   #behindQueue = false;
   #failure: { readonly error: unknown } | undefined;
-  /** Made by the first write, for many never write. */
+  /** Made by the first write, because many streams never write. */
   #onWritten: (() => void) | undefined;
 
   /**
-   * `writer` is told whenever a write may be taken again, or {@linkcode Outgoing.flushed} became true, or an error came.
-   * Unless `patient`, the stream is a socket of the system: it is believed when it says that nothing is queued, and has done with the memory of a write when
-   * it calls back. Other streams may keep it; and on Bun the standard streams of this process and of its children are not to be believed, so that only their
-   * call back tells. That costs a turn for each write.
+   * Notifies `writer` when a write may be taken again, {@linkcode Outgoing.flushed} became true, or
+   * an error came. Unless `patient`, the stream is a socket of the system: its queue length is
+   * reliable, and it releases the memory of a write before the callback. Other streams may keep the
+   * memory, and on Bun the standard streams of this process and of its children report a wrong
+   * queue length, so only their callback counts. That costs a turn per write.
    */
   constructor(writable: Writable, writer: Writer, patient = false) {
     this.#writable = writable;
@@ -47,7 +54,7 @@ export class Outgoing {
     this.#patient = patient;
   }
 
-  /** What every later write throws. The first one counts. */
+  /** Sets the error that every later write throws. The first one counts. */
   fail(error: unknown): void {
     this.#failure ??= { error };
     this.#writer.writable();
@@ -55,9 +62,9 @@ export class Outgoing {
 
   write(bytes: Uint8Array): number {
     if (!this.#free()) return 0;
-    // Nothing takes back what the stream was given, so it gets memory of its own.
+    // The stream keeps what it takes, so it gets its own copy.
     const part = bytes.length > writeLimit ? bytes.subarray(0, writeLimit) : bytes;
-    const size = part.length; // now, for a stream may detach what it is given
+    const size = part.length; // before a stream can detach it
     if (this.#patient) {
       this.#put(ownCopy(part), this.#written);
       return size;
@@ -70,13 +77,16 @@ export class Outgoing {
     return size;
   }
 
-  /** Unless the memory is `owned`, it is copied: both Node and Deno leave the system with a pointer to what it has yet to take. */
+  /**
+   * Copies the memory unless it is `owned`: Node and Deno leave the system with a pointer to what
+   * it has yet to take.
+   */
   give(buffers: readonly Uint8Array[], owned = false): number {
     if (!owned && buffers.length === 1) return this.write(buffers[0]);
     if (!this.#free()) return 0;
     if (!owned) return this.give([joined(buffers, writeLimit)], true);
     const last = buffers.length - 1;
-    const size = buffers.reduce((sum, { length }) => sum + length, 0); // now, for a stream may detach what it is given
+    const size = buffers.reduce((sum, { length }) => sum + length, 0); // before a stream can detach them
     if (last > 0) this.#writable.cork();
     const prompt = this.#prompt;
     buffers.forEach((bytes, i) => this.#put(bytes, !prompt && i === last ? this.#written : undefined));
@@ -95,10 +105,10 @@ export class Outgoing {
     });
   }
 
-  /** What broke the stream after its end, while something taken was still queued. */
+  /** What broke the stream after its end, while bytes that were taken were still queued. */
   get lost(): { readonly error: unknown } | undefined {
     if (!this.#behindQueue) return undefined;
-    const { errored } = this.#writable; // there before the event that tells, as the callbacks of writes may be
+    const { errored } = this.#writable; // set before the 'error' event, as the callbacks of writes may run earlier
     return this.#failure ?? (errored ? { error: errored } : undefined);
   }
 
@@ -115,8 +125,8 @@ export class Outgoing {
   }
 
   /**
-   * Whether nothing older is queued. A broken stream drops what it is given and is never busy, while the event that tells why has yet to come: a loop
-   * of writes would go on for ever, and keep the event from coming.
+   * Reports whether no older write is queued. A broken stream drops what it is given and is never
+   * busy until its 'error' event: a loop of writes would never end, and starve the event.
    */
   #free(): boolean {
     this.check();
@@ -125,8 +135,9 @@ export class Outgoing {
   }
 
   /**
-   * Learns when a socket is done with what was written, and with the pool's `memory` for it. One that is `prompt` got no call back, and nearly always it is
-   * done already: a call back for each write would be a thirtieth of a round trip.
+   * Learns when a socket has completed a write, to recycle `memory`. A `prompt` one got no
+   * callback, and is nearly always complete already: a callback per write would cost a thirtieth of
+   * a round trip.
    */
   #watch(prompt: boolean, memory?: Buffer): void {
     this.#prompt = this.#writable.writableLength === 0;
@@ -135,21 +146,21 @@ export class Outgoing {
     else this.#put(nothing, this.#done(memory));
   }
 
-  /** What is called back after a write. */
+  /** Returns the callback of a write. */
   #done(memory?: Buffer): (error?: Error | null) => void {
     if (memory === undefined) return this.#written;
     return (error) => {
-      if (!error) recycle(memory); // after an error the system may be reading it still
+      if (!error) recycle(memory); // after an error the system may still read it
       this.#written();
     };
   }
 
   #put(bytes: Uint8Array, onWritten?: (error?: Error | null) => void): void {
-    this.#busy = this.#patient; // now, for the call back may come at once
+    this.#busy = this.#patient; // before the callback, which may be synchronous
     try {
       this.#writable.write(bytes, onWritten);
     } catch (error) {
-      this.fail(error); // Deno's standard streams throw what others tell by an event
+      this.fail(error); // Deno's standard streams throw where others emit an event
       throw error;
     }
   }

@@ -3,10 +3,10 @@
 import type { Duplex } from "node:stream";
 import { checkNumber, checkOptions } from "../../base/internal.ts";
 import {
+  BridgeScope,
   checkMethods,
   flowOf,
   type GivingSink,
-  Home,
   type LendingSource,
   Stream,
   type StreamEnd,
@@ -21,45 +21,45 @@ const defaultLinger = 1000;
 /** Options for {@linkcode fromDuplex}. */
 export interface FromDuplexOptions {
   /**
-   * How long `close` waits for the other side to end, in milliseconds of real time.
+   * How long `close` waits for the peer to end, in milliseconds of real time.
    *
    * @default {1000}
    */
   linger?: number | undefined;
 }
 
-/** The flow that {@linkcode fromDuplex} returns. */
+/** A flow made by {@linkcode fromDuplex}. */
 export interface DuplexFlow extends TwoWay, Closable, LendingSource, GivingSink {
   /**
-   * Lets everything that was taken go out, without a limit in time, and then destroys the stream: where
-   * anything was written, once the other side has ended too, or after `linger`. It reads and drops
-   * what arrives meanwhile. If the caller's scope, or the one in which the flow was
-   * made, is cancelled before or meanwhile, the stream is destroyed at once. A second close waits for
-   * the first.
+   * Flushes everything that was taken, without a time limit, and then destroys the stream: if
+   * anything was written, only once the peer has ended too, or after `linger`. It reads and drops
+   * what arrives meanwhile. If the caller's scope, or the one in which the flow was made, is
+   * cancelled before or meanwhile, the stream is destroyed at once. A second close waits for the
+   * first.
    */
   close(): Promise<void>;
   /**
-   * Destroys the stream at once, and drops what it was given and has not sent. The connection of a
-   * socket is reset, so that its peer does not take a part for the whole; a Unix socket, and a
+   * Destroys the stream at once, and drops its unsent output. The connection of a socket is reset,
+   * so that its peer does not mistake truncated data for the whole; a Unix socket, and a
    * `TLSSocket` of Deno, cannot do that.
    *
-   * @param reason The error that the stream is destroyed with, if it is an `Error`.
+   * @param reason The error to destroy the stream with, if it is an `Error`.
    */
   abort(reason?: unknown): void;
 }
 
 /**
- * Makes a flow of a stream of Node that goes both ways: a socket, a TLS connection, a `Transform`. Only
- * the flow may read or write the stream from now on; it listens to its `'error'` events. Each direction
- * ends on its own: the stream's `allowHalfOpen` is set.
+ * Makes a flow of a duplex stream of Node: a socket, a TLS connection, a `Transform`. Only the flow
+ * may read or write the stream from now on; it listens to its
+ * `'error'` events. It sets `allowHalfOpen`, so that each direction ends independently.
  *
- * Receiving is as with {@linkcode fromReadable}, sending as with {@linkcode fromWritable}.
+ * Receiving works as in {@linkcode fromReadable}, sending as in {@linkcode fromWritable}.
  *
  * @param duplex The stream.
  * @param options How long closing may take.
  * @returns The flow.
  * @throws {RangeError} If `linger` is not a number of at least 0.
- * @throws {TypeError} If `duplex` is not a stream of Node that goes both ways.
+ * @throws {TypeError} If `duplex` is not a duplex stream of Node.
  *
  * @example A stream of Node as a flow
  * ```ts
@@ -83,7 +83,7 @@ export function fromDuplex(duplex: Duplex, options?: FromDuplexOptions): DuplexF
   checkNumber("make a flow", "linger", linger, 0, Infinity);
 
   duplex.allowHalfOpen = true;
-  const ending = new Ending(duplex, new Home());
+  const ending = new Ending(duplex, new BridgeScope());
   const incoming = new Incoming(duplex);
   const outgoing: Outgoing = new Outgoing(duplex, { writable: () => stream.writable() }, true);
   const end: StreamEnd = {
@@ -111,8 +111,8 @@ export function fromDuplex(duplex: Duplex, options?: FromDuplexOptions): DuplexF
       incoming.drop();
       outgoing.end();
     };
-    // A socket that is closed before answers what still arrives with a reset, which destroys what the
-    // other side has yet to read.
+    // A socket that is closed earlier answers late input with a reset, which destroys what the peer
+    // has yet to read.
     await ending.end(endSending, wrote, () => wrote ? incoming.over(linger) : incoming.settled());
     duplex.destroy();
     await gone;

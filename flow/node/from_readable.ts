@@ -7,17 +7,17 @@ import { brokenPipe, readableMethods, watch } from "./_node_stream.ts";
 import { Incoming } from "./_readable_end.ts";
 
 /**
- * Makes a source of a readable stream of Node: a file, the output of a child process, a response. Only
- * the source may read the stream from now on; it listens to its `'error'` events.
+ * Makes a source of a readable stream of Node: a file, the output of a child process, a response.
+ * Only the source may read the stream from now on; it listens to its `'error'` events.
  *
- * It reads up to 64 KiB ahead, and then pauses the stream. A cancelled read loses nothing. Every read
- * throws an error of the stream once all that came before is read. A stream that closes before its end
- * is a {@linkcode BrokenPipeError}.
+ * It reads up to 64 KiB ahead, and then pauses the stream. A cancelled read loses nothing. Every
+ * read throws an error of the stream once everything that came before is read. If a stream closes
+ * before its end, reads throw {@linkcode BrokenPipeError}.
  *
- * Closing the source destroys the stream (and with it the sending side, if it has one) and waits until
- * it has closed; a stream at its end need not be closed.
+ * Closing the source destroys the stream, with its writable side if it has one, and waits until it
+ * has closed. A stream at its end need not be closed.
  *
- * @param readable What to read: bytes, not objects, and without an encoding.
+ * @param readable The stream: bytes, not objects, and without an encoding.
  * @returns The source. It lends.
  * @throws {TypeError} If `readable` is not a readable stream of Node.
  *

@@ -1,23 +1,23 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Writable } from "node:stream";
-import { checkMethods, closableSink, Home, noSource, Stream, type StreamEnd } from "../internal.ts";
+import { BridgeScope, checkMethods, closableSink, noSource, Stream, type StreamEnd } from "../internal.ts";
 import type { ClosableSink } from "../mod.ts";
 import { brokenPipe, Ending, watch, writableMethods } from "./_node_stream.ts";
 import { Outgoing } from "./_writable_end.ts";
 
 /**
- * Makes a sink of a writable stream of Node: a file, the input of a child process, a request. It listens
- * to the stream's `'error'` events.
+ * Makes a sink of a writable stream of Node: a file, the input of a child process, a request. It
+ * listens to the stream's `'error'` events.
  *
- * A write waits until the stream has consumed all earlier writes, and then passes it a copy of at most
- * 64 KiB, so the stream holds one write at a time; so does `give`, for the stream may leave its memory
- * with the system. Every later write throws an error of the stream. A stream that is
- * closed already, or whose reader is gone, is a {@linkcode BrokenPipeError}.
+ * A write waits until the stream has consumed all earlier writes, and then passes it a copy of at
+ * most 64 KiB, so the stream holds one write at a time. `give` copies likewise, because the stream
+ * may leave its memory with the system. Every later write throws an error of the stream. If the
+ * stream is closed, or its reader is gone, writes throw {@linkcode BrokenPipeError}.
  *
- * Closing the sink ends the stream and waits until everything has gone out; of a file, until it is closed.
+ * Closing the sink ends the stream and waits until everything is flushed, and a file is closed.
  *
- * @param writable Where the bytes go.
+ * @param writable The stream to write to.
  * @returns The sink.
  * @throws {TypeError} If `writable` is not a writable stream of Node.
  *
@@ -38,7 +38,7 @@ import { Outgoing } from "./_writable_end.ts";
  */
 export function fromWritable(writable: Writable): ClosableSink {
   checkMethods("make a sink", writable, "a writable stream of Node", ...writableMethods);
-  const ending = new Ending(writable, new Home());
+  const ending = new Ending(writable, new BridgeScope());
   const outgoing: Outgoing = new Outgoing(writable, { writable: () => stream.writable() }, true);
   let told = false;
   const failure = (operation: "read" | "write", cause: unknown) => {
@@ -49,7 +49,7 @@ export function fromWritable(writable: Writable): ClosableSink {
     ...noSource,
     write: (bytes) => outgoing.write(bytes),
     give: (buffers) => outgoing.give(buffers),
-    end: () => {}, // for there is no shutdown
+    end: () => {}, // the sink has no shutdown
     flushed: true,
   };
   const stream = new Stream(end, { label: "sink", failure });

@@ -8,45 +8,49 @@ import { RequestFraming } from "./_request_framing.ts";
 import type { SocketDuplex } from "./socket_duplex.ts";
 import { toDuplex } from "./to_duplex.ts";
 
-/** The events by which a server of `node:http` hands over a request. Only the first is needed. */
+/**
+ * The events by which a `node:http` server hands over a request. Only the first always has a
+ * listener.
+ */
 const requestEvents: readonly string[] = ["request", "checkContinue", "checkExpectation"];
 
-/** What {@linkcode httpHandler} uses of the scope of a handler. */
+/** The part of a handler's scope that {@linkcode httpHandler} uses. */
 export interface StoppingScope {
-  /** Aborted when the server is told to stop. */
+  /** Aborted when the server is asked to stop. */
   readonly stopping: AbortSignal;
 }
 
-/** What {@linkcode httpHandler} makes: a handler for `runServer` and `acceptFork`. */
+/** A connection handler for `runServer` and `acceptFork`, made by {@linkcode httpHandler}. */
 export type HttpHandler = (flow: TwoWay, peer?: unknown, scope?: StoppingScope) => Promise<void>;
 
-/** What is used of a request. */
+/** The part of a request that is used. */
 interface Request {
   readonly socket: unknown;
 }
 
-/** What is used of a response of HTTP/1. */
+/** The part of an HTTP/1 response that is used. */
 type Response = Pick<ServerResponse, "headersSent" | "setHeader" | "removeHeader" | "once">;
 
-/** What is used of a session of `node:http2`. */
+/** The part of a `node:http2` session that is used. */
 interface Session {
   close(): void;
 }
 
 /**
- * Makes a connection handler of a server of `node:http`, or one of `node:http2` without TLS, which need
- * not listen. Each connection is served until it closes, in the scope of its handler.
+ * Makes a connection handler of a `node:http` server, or of a `node:http2` server without TLS. The
+ * server need not listen. Each connection is served until it closes, in the scope of its handler.
  *
- * When `scope.stopping` is aborted, a connection that waits for a request is ended at once, and one that
- * is busy is ended after the last request and response that are due; the response says
- * `Connection: close` if its headers are not sent yet. A session of HTTP/2 is closed, which lets its streams finish. A connection that was
- * upgraded, or is in the midst of sending a request, is left to its client, to the server's own
+ * When `scope.stopping` is aborted, the handler drains: an idle connection is ended at once, and a
+ * busy one after its pending requests and responses; the last response says `Connection: close` if
+ * its headers are not sent yet. An HTTP/2 session is closed, which lets its streams finish. A
+ * connection that was upgraded, or is sending a request, is left to its client, to the server's own
  * timeouts, and to the `grace` of `runServer`.
  *
- * TLS goes around it: `tlsHandler(options, httpHandler(server))`.
+ * For TLS, wrap it: `tlsHandler(options, httpHandler(server))`.
  *
  * @param server The server. Its `'connection'` event is emitted for each connection.
- * @returns The handler. It never rejects: what breaks a connection is told by the server's `'clientError'`.
+ * @returns The handler. It never rejects: the server reports what breaks a connection by
+ * `'clientError'`.
  * @throws {TypeError} If `server` does not emit events.
  *
  * @example A server of `node:http` that drains
@@ -89,7 +93,7 @@ export function httpHandler(server: EventEmitter): HttpHandler {
   };
 }
 
-/** Hands the stream over. Returns the session that a server of HTTP/2 makes of it. */
+/** Hands the stream to the server. Returns the session that an HTTP/2 server makes of it. */
 function emitConnection(server: EventEmitter, stream: SocketDuplex): Session | undefined {
   let session: Session | undefined;
   const take = (made: Session) => session = made;
@@ -102,7 +106,7 @@ function emitConnection(server: EventEmitter, stream: SocketDuplex): Session | u
   return session;
 }
 
-/** Knows which connection a request of a server came by. */
+/** Maps the requests of a server to their connections. */
 class Exchanges {
   readonly #server: EventEmitter;
   readonly #connections: WeakMap<object, Connection> = new WeakMap();
@@ -119,7 +123,10 @@ class Exchanges {
     return connection;
   }
 
-  /** Listens before all others. To listen for an optional event would mean to handle it, unless others do. */
+  /**
+   * Adds the first listener. Listening for an optional event means handling it, so it needs another
+   * listener.
+   */
   #hear(event: string): void {
     if (this.#heard.has(event) || event !== "request" && this.#server.listenerCount(event) === 0) return;
     this.#heard.add(event);
@@ -129,23 +136,26 @@ class Exchanges {
   }
 }
 
-/** What is due on one connection of HTTP/1. */
+/** The pending requests and responses of one HTTP/1 connection. */
 class Connection {
   readonly #stream: SocketDuplex;
   readonly #framing: RequestFraming = new RequestFraming();
-  /** In the order of their requests, which is that in which they are sent. */
+  /** In the order of their requests, in which they are sent. */
   readonly #responses: Set<Response> = new Set();
   /** How many requests the server has handed over. */
   #begun = 0;
   #draining = false;
-  /** The response that says that it is the last. */
+  /** The response that announces that it is the last. */
   #last: Response | undefined;
 
   constructor(stream: SocketDuplex) {
     this.#stream = stream;
   }
 
-  /** Looks at what arrives. Not by a listener, which would take it from those to whom the connection is handed over. */
+  /**
+   * Observes received bytes. Not by a listener, which would consume them when the connection is
+   * upgraded.
+   */
   watch(): void {
     const push = this.#stream.push;
     this.#stream.push = (chunk, encoding) => {
@@ -156,7 +166,7 @@ class Connection {
     };
   }
 
-  /** A request has come. */
+  /** Notes that a request was handed over. */
   begin(response: Response): void {
     if (this.#responses.has(response)) return;
     const earlier = [...this.#responses].at(-1);
@@ -168,7 +178,7 @@ class Connection {
     this.#announce(response);
   }
 
-  /** Ends the connection as soon as nothing is due. */
+  /** Ends the connection as soon as nothing is pending. */
   drain(): void {
     this.#draining = true;
     const last = [...this.#responses].at(-1);
@@ -189,7 +199,10 @@ class Connection {
     else this.#endIfIdle();
   }
 
-  /** No request is being received, or was received and is being answered, or was handed over otherwise. */
+  /**
+   * Ends the connection if no request is being received, awaits its response, or was handed over
+   * another way.
+   */
   #endIfIdle(): void {
     if (!this.#draining || this.#responses.size > 0 || !this.#framing.between) return;
     if (this.#framing.heads <= this.#begun) this.#stream.destroySoon();

@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Bridges between flows and the streams of Node, on all runtimes: {@linkcode toDuplex} lets existing
- * clients and servers run over any flow, and {@linkcode httpHandler} serves `node:http` so that it
- * drains; the others make flows of files, child processes, sockets and `node:zlib`.
+ * Bridges between flows and the streams of Node, on all runtimes. {@linkcode toDuplex} lets
+ * existing clients and servers run over any flow, and {@linkcode httpHandler} serves `node:http`
+ * with draining; the others make flows of files, child processes, sockets and `node:zlib`.
  *
  * ```ts
  * import { copy, stringSource } from "@sluice/io";

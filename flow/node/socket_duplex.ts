@@ -3,103 +3,100 @@
 import type { Duplex } from "node:stream";
 import type { IdleTimer } from "./_idle_timer.ts";
 
-/** An address as sockets of Node have it. */
+/** An address, as `node:net` sockets report it. */
 export interface SocketAddress {
   /** The IP address. */
   address: string;
-  /** Its kind: "IPv4" or "IPv6". */
+  /** The address family: "IPv4" or "IPv6". */
   family: string;
   /** The port. */
   port: number;
 }
 
 /**
- * What {@linkcode toDuplex} returns: a stream with the members of a socket of `node:net` that clients
- * use without asking whether they are there. Each does what it does there, unless it says otherwise
- * here. `'close'` is emitted with whether there was an error.
+ * A stream made by {@linkcode toDuplex}, with the members of a `node:net` socket that clients take
+ * for granted. Each behaves as it does there, except as noted here. `'close'` is emitted with
+ * whether there was an error.
  */
 export interface SocketDuplex extends Duplex {
-  /** Whether the flow is yet to come. */
+  /** Whether the flow has yet to arrive. */
   readonly connecting: boolean;
-  /** Whether the stream lacks a flow: it has not arrived yet, or the stream was destroyed. */
+  /** Whether the stream has no flow: it has not arrived yet, or the stream was destroyed. */
   readonly pending: boolean;
   /** Which directions are open: "opening", "open", "readOnly", "writeOnly" or "closed". */
   readonly readyState: string;
-  /** How many bytes were taken from the flow. */
+  /** How many bytes were received. */
   readonly bytesRead: number;
-  /** How many bytes were written, those that still wait included. */
+  /** How many bytes were written, including those still queued. */
   readonly bytesWritten: number;
-  /** How many bytes wait to be taken by the flow; `undefined` once the stream was destroyed. */
+  /** How many bytes the flow has yet to take; `undefined` once the stream was destroyed. */
   readonly bufferSize: number | undefined;
   /** The peer's IP address, if the flow has a `peer` with one. */
   readonly remoteAddress: string | undefined;
-  /** Its kind: "IPv4" or "IPv6". */
+  /** The peer's address family: "IPv4" or "IPv6". */
   readonly remoteFamily: string | undefined;
   /** The peer's port. */
   readonly remotePort: number | undefined;
   /** The local IP address, if the flow has a `local` with one. */
   readonly localAddress: string | undefined;
-  /** Its kind: "IPv4" or "IPv6". */
+  /** The local address family: "IPv4" or "IPv6". */
   readonly localFamily: string | undefined;
   /** The local port. */
   readonly localPort: number | undefined;
-  /** What `setTimeout` was called with, in milliseconds. Assigning it sets no timer. */
+  /** The last argument of `setTimeout`, in milliseconds. Assigning it sets no timer. */
   timeout: number | undefined;
-  /** The local address, or an empty object. */
+  /** Returns the local address, or an empty object. */
   address(): SocketAddress | Record<string, never>;
   /**
-   * Connects nothing: the flow is connected, or about to be, to where it was opened, whatever the
-   * arguments are. Emits `'connect'` and `'ready'`, which is what some clients wait for, as soon as
-   * the flow is there.
+   * Does not connect: the flow is already connected, or about to be, whatever the arguments are.
+   * Emits `'connect'` and `'ready'`, for which some clients wait, as soon as the flow has arrived.
    */
   connect(...ignored: unknown[]): this;
-  /** Ends the stream, and destroys it once everything has gone out. */
+  /** Ends the stream, and destroys it once everything is flushed. */
   destroySoon(): void;
   /**
-   * Destroys the stream and aborts the flow, so that the peer's connection is reset. While the
-   * stream is connecting, that happens once the flow is there.
+   * Destroys the stream and aborts the flow, so that the peer's connection is reset. If the stream
+   * is connecting, it waits for the flow first.
    */
   resetAndDestroy(): this;
   /**
    * Emits `'timeout'` whenever no byte was read or written for that long, in real time.
    *
-   * @param ms Milliseconds, at most 2147483647; 0 is never.
-   * @param listener Listens for the next `'timeout'`; with 0, listens no more.
-   * @throws {TypeError} If `ms` is not a number, or `listener` not a function (`ERR_INVALID_ARG_TYPE`).
+   * @param ms Milliseconds, at most 2147483647; 0 disables the timeout.
+   * @param listener Added for the next `'timeout'`; removed if `ms` is 0.
+   * @throws {TypeError} If `ms` is not a number, or `listener` not a function
+   * (`ERR_INVALID_ARG_TYPE`).
    * @throws {RangeError} If `ms` is negative or not finite (`ERR_OUT_OF_RANGE`).
    */
   setTimeout(ms: number, listener?: () => void): this;
-  /** Sets TCP_NODELAY, if the flow has `setOption`. A flow that cannot do that goes on as it is. */
+  /** Sets TCP_NODELAY, if the flow has `setOption` and supports it. */
   setNoDelay(enable?: boolean): this;
-  /**
-   * Sets SO_KEEPALIVE, if the flow has `setOption`. A flow that cannot do that goes on as it is. The
-   * delay is the system's.
-   */
+  /** Sets SO_KEEPALIVE, if the flow has `setOption` and supports it. The delay is the system's. */
   setKeepAlive(enable?: boolean, ignored?: number): this;
-  /** Does nothing: the flow's owner decides how long it lives. */
+  /** Does nothing: the owner of the flow decides how long it lives. */
   ref(): this;
-  /** Does nothing: the flow's owner decides how long it lives. */
+  /** Does nothing: the owner of the flow decides how long it lives. */
   unref(): this;
 }
 
-/** What the members of a {@linkcode SocketDuplex} show and change. */
+/** The state behind the members of a {@linkcode SocketDuplex}. */
 export interface SocketState {
-  /** The flow, once it is there. */
+  /** The flow, once it has arrived. */
   readonly flow: { readonly local?: unknown; readonly peer?: unknown } | undefined;
   readonly idle: IdleTimer;
   readonly bytesRead: number;
   readonly bytesWritten: number;
   /** Whether `'close'` was emitted. */
   readonly closed: boolean;
-  /** Calls `fn` soon, where events are emitted. */
+  /** Calls `fn` in a later turn, in the scope of the stream. */
   later(fn: () => void): void;
-  /** Sets an option of the flow, if that can be done. */
+  /** Sets an option of the flow, if that supports it. */
   setOption(name: string, value: boolean | number): void;
-  /** Destroys the stream after a reset of the flow. */
+  /** Aborts the flow and destroys the stream. */
   reset(): void;
 }
 
-/** Adds to `duplex` what makes a socket of it. */
+/** Adds the members of a socket to `duplex`. */
 export function asSocket(duplex: Duplex, state: SocketState): SocketDuplex {
   const remote = () => socketAddress(state.flow?.peer);
   const local = () => socketAddress(state.flow?.local);

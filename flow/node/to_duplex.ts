@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { nextTick } from "node:process";
 import { Duplex, finished } from "node:stream";
 import { Cancelled, interruptible, macrotask, startTimer, type Switch, type Timer } from "../../switch/internal.ts";
-import { checkMethods, Home, isBytes, lendOne, lengthOf, vanished, writeLimit } from "../internal.ts";
+import { BridgeScope, checkMethods, isBytes, lendOne, lengthOf, vanished, writeLimit } from "../internal.ts";
 import { cancellableSource, ClosedError, type Sink, type TwoWay, writeAll } from "../mod.ts";
 import { lend, type LendingSource } from "../internal.ts";
 import { endWithPeer } from "./_half_open.ts";
@@ -19,17 +19,17 @@ import { asSocket, type SocketDuplex, type SocketState } from "./socket_duplex.t
 /** Options for {@linkcode toDuplex}. */
 export interface ToDuplexOptions {
   /**
-   * The switch that owns the stream. A client that opens connections when it needs them must name one,
-   * or the first caller who needs a connection owns it. The flow, too, is to be opened by a function
-   * then, or that caller waits for it.
+   * The switch that owns the stream. A client that opens connections on demand must name one;
+   * otherwise the first caller that needs a connection owns it. Pass a function that opens the flow
+   * then, or the flow belongs to that caller.
    *
    * @default {the switch in which the stream is made}
    */
   sw?: Switch | undefined;
   /**
-   * Whether the stream can still be written to once the other side has ended. With `false` it ends
-   * itself then, and so closes, as the sockets that clients make do, and some of them wait for it; a
-   * later write is an `EPIPE`. A `TLSSocket` over the stream decides that itself.
+   * Whether the stream stays writable after the peer has ended. If `false`, it then ends itself,
+   * and so closes, as the sockets of clients do, which some of them rely on; a later write fails
+   * with `EPIPE`. A `TLSSocket` over the stream decides this itself.
    *
    * @default {true}
    */
@@ -38,7 +38,7 @@ export interface ToDuplexOptions {
 
 type Opening = Parameters<typeof toDuplex>[0];
 
-/** What the bridge uses of a flow, as far as it is there. */
+/** The members of a flow that the bridge uses, where present. */
 interface BridgedFlow extends TwoWay {
   readonly local?: unknown;
   readonly peer?: unknown;
@@ -58,46 +58,52 @@ const nothing: Buffer = Buffer.alloc(0);
 type Done = (error?: Error | null) => void;
 
 /**
- * Makes a socket of Node of a flow, for clients and servers that take one: `pg`, `ioredis`, `undici`,
- * `ws`, `node:http`. The stream behaves as a socket of `node:net` does: the two are tested side by side.
+ * Makes a Node socket of a flow, for clients and servers that take one: `pg`, `ioredis`,
+ * `undici`, `ws`, `node:http`. The stream behaves like a `node:net` socket: tests compare the two
+ * side by side.
  *
  * The stream does its I/O, and emits its events, in the scope in which it was made, or in that of
- * `options.sw`: a caller who gives up, because of a timeout say, does not break a connection that
- * others share. When that scope is cancelled, the stream is destroyed with the {@linkcode Cancelled};
- * when its switch ends, with a {@linkcode ClosedError}, once the flow has taken what was written, or
- * after one second; and without an error if it was ended before, since its client is done.
+ * `options.sw`: a caller that is cancelled, by a timeout for example, does not break a connection
+ * that others share. When that scope is cancelled, the stream is destroyed with the
+ * {@linkcode Cancelled}. When its switch ends, it is destroyed with a {@linkcode ClosedError}, once
+ * the flow has taken what was written, or after one second; without an error if it was ended
+ * before, because its client is done.
  *
- * From the start it reads ahead, up to its `readableHighWaterMark`, also while it is paused or has no
- * reader: so it learns of the peer's end, or of a reset, and closes.
+ * It reads ahead from the start, up to its `readableHighWaterMark`, even while it is paused or has
+ * no reader. Thus it notices the peer's end, or a reset, and closes.
  *
- * Ending the stream ends the sending direction of the flow by `shutdown("send")`. When it is destroyed,
- * also because both directions have ended, it closes the flow, so that what the flow has taken goes
- * out. If it is destroyed before it has ended, other than by the end of its switch, and the peer goes
- * on sending, it aborts the flow, if that can be aborted, so that the peer learns of it. It aborts the flow as well if its scope is
- * cancelled, or the flow has not taken all that was written: a part must not look whole. A flow that
- * can be neither closed nor aborted is shut down.
+ * Ending the stream shuts down sending of the flow. Destroying it, also because both directions
+ * have ended, closes the flow, which flushes what the flow has taken. It aborts the flow instead,
+ * if possible, in three cases: the stream is destroyed before it has ended, other than by the end
+ * of its switch, and the peer goes on sending; its scope is cancelled; or the flow has not taken
+ * all that was written. So the peer does not mistake truncated data for the whole. A flow that can
+ * be neither closed nor aborted is shut down.
  *
- * `'close'` is emitted, with whether there was an error, as soon as the stream is destroyed and the
- * callbacks of its writes have been called, as a socket of Node does it: a pool has its slot back
- * although the peer is slow. Only the switch waits until the flow has closed. Where the stream was
- * not given a function, others may own the flow, and close it after `'close'`: it is emitted then
- * when the close has begun, after at most 52 ms, in which the peer may show that it goes on sending.
+ * `'close'` is emitted, with whether there was an error, as soon as the stream is destroyed and its
+ * write callbacks have been called, as for a Node socket: a pool frees its slot even if the peer is
+ * slow. Only the switch waits until the flow has closed. If the stream was not given a function,
+ * other code may own the flow and close it after `'close'`; the event is then emitted once the
+ * close has begun, after at most 52 ms, in which the peer may show that it goes on sending.
  *
- * If the flow is yet to come, the stream is `connecting` until then, and `'connect'` follows; if
- * opening it fails, the stream is destroyed with that error. A function that opens the flow is called
- * at once, in the scope of the stream; when the stream is destroyed it is cancelled, and the switch
- * waits for it. Nothing waits for a promise then, since nothing here could end that, not even the end
- * of the switch. Either way, a flow that comes too late is closed.
+ * While the flow has yet to arrive, the stream is `connecting`; `'connect'` follows. If opening
+ * fails, the stream is destroyed with that error. A function that opens the flow is called at once,
+ * in the scope of the stream; destroying the stream cancels it, and the switch waits for it. A
+ * promise cannot be cancelled, so neither the stream nor its switch waits for it. In both cases a
+ * flow that arrives too late is closed.
  *
- * Errors have the `code`, `syscall`, `address` and `port` of Node's own (`ECONNREFUSED`, `ECONNRESET`,
- * `EPIPE`, `ETIMEDOUT`, `ENOTFOUND`), and the error of the flow as their `cause`. An `'error'` event
- * without a listener does not end the process.
+ * Errors have the `code`, `syscall`, `address` and `port` of Node's own
+ * (`ECONNREFUSED`, `ECONNRESET`, `EPIPE`, `ETIMEDOUT`,
+ * `ENOTFOUND`), and the error of the flow as their `cause`. An `'error'` event without a listener
+ * does not end the process.
  *
- * @param flow What carries the bytes, a promise of it, or a function that opens it. Only the stream uses it from now on.
+ * @param flow The flow, a promise of it, or a function that opens it. Only the stream may use it
+ * from now on.
  * @param options The owner, and how the stream ends.
- * @returns The stream. Its type is that of a `Socket`, so that clients take it without a cast. Of the
- * members that a socket adds to a `Duplex` it has those of {@linkcode SocketDuplex}.
- * @throws {TypeError} If `flow` is none of these, or `options.sw` is not a switch, or is finished.
+ * @returns The stream. Its type is
+ * `Socket`, so that clients accept it without a cast. Beyond a `Duplex` it has the members of
+ * {@linkcode SocketDuplex}.
+ * @throws {TypeError} If `flow` is none of these, or `options.sw` is not a `Switch`, or has
+ * finished.
  *
  * @example A client of `node:http` over a pipe
  * ```ts
@@ -133,8 +139,8 @@ class Bridge implements SocketState {
   bytesRead = 0;
   closed = false;
 
-  readonly #home: Home;
-  /** Whether the stream opened the flow, and so alone closes it. */
+  readonly #scope: BridgeScope;
+  /** Whether the stream opened the flow, and so is the only one to close it. */
   readonly #opens: boolean;
   readonly #promised: boolean;
   readonly #arriving: Promise<BridgedFlow>;
@@ -144,9 +150,9 @@ class Bridge implements SocketState {
   #sink: Sink | undefined;
   /** Bytes of all writes that have begun. */
   #dispatched = 0;
-  /** Bytes of the write that is under way. */
+  /** Bytes of the write in progress. */
   #writing = 0;
-  /** The same until its callback was called: by so much `writableLength` is larger than what waits. */
+  /** Bytes of the write whose callback is due. `writableLength` still includes them. */
   #waitingForCallback = 0;
   #peerEnded = false;
   #resetting = false;
@@ -154,10 +160,10 @@ class Bridge implements SocketState {
   #released = false;
 
   constructor(flow: Opening, { sw, allowHalfOpen = true }: ToDuplexOptions) {
-    this.#home = new Home(sw);
+    this.#scope = new BridgeScope(sw);
     const duplex = new Duplex({
       allowHalfOpen,
-      emitClose: false, // it is emitted here, with whether there was an error
+      emitClose: false, // emitted here, with whether there was an error
       read: () => this.#read(),
       write: (chunk, _, done) => this.#write([chunk], done),
       writev: (chunks, done) => this.#write(chunks.map(({ chunk }) => chunk), done),
@@ -172,8 +178,8 @@ class Bridge implements SocketState {
     this.#promised = flow instanceof Promise;
     this.#arriving = this.#arrive(flow);
     this.#arriving.catch((error) => this.#fail(nodeError(error, "connect")));
-    const hook = this.#home.onRelease({ release: () => this.#endWithSwitch(), label: "duplex" });
-    const forget = this.#home.onCancel("duplex", (reason) => this.#leave(reason));
+    const hook = this.#scope.onRelease({ release: () => this.#endWithSwitch(), label: "duplex" });
+    const forget = this.#scope.onCancel("duplex", (reason) => this.#leave(reason));
     this.#gone.then(() => {
       hook?.remove();
       forget();
@@ -186,7 +192,7 @@ class Bridge implements SocketState {
   }
 
   later(fn: () => void): void {
-    this.#home.call(() => nextTick(fn));
+    this.#scope.call(() => nextTick(fn));
   }
 
   setOption(name: string, value: boolean | number): void {
@@ -199,9 +205,9 @@ class Bridge implements SocketState {
   }
 
   async #arrive(flow: Opening): Promise<BridgedFlow> {
-    // What is there is there at once, so that the stream is not connecting.
+    // A flow that exists is set synchronously, so that the stream is never connecting.
     if (typeof flow !== "function" && !(flow instanceof Promise)) return this.flow = flow;
-    const late = await (typeof flow === "function" ? this.#home.run(async () => await flow()) : flow);
+    const late = await (typeof flow === "function" ? this.#scope.run(async () => await flow()) : flow);
     checkMethods("make a stream", late, "a flow", ...flowMethods);
     this.flow = late;
     this.idle.touch();
@@ -212,9 +218,9 @@ class Bridge implements SocketState {
     return late;
   }
 
-  /** Begins to fill the buffer of the stream, whether it has a reader or not. */
+  /** Starts to fill the buffer of the stream, with or without a reader. */
   #readAhead(): void {
-    this.#home.call(() => this.duplex.read(0));
+    this.#scope.call(() => this.duplex.read(0));
   }
 
   #read(): void {
@@ -229,20 +235,20 @@ class Bridge implements SocketState {
       if (this.duplex.destroyed) return;
       this.#peerEnded = chunk === null;
       this.duplex.push(chunk);
-      if (chunk === null) this.duplex.read(0); // so that 'end' comes without a reader
+      if (chunk === null) this.duplex.read(0); // so that 'end' is emitted without a reader
     });
   }
 
-  /** One whose reads can be cancelled, even where those of the flow cannot. */
+  /** Returns a source whose reads can be cancelled, even if those of the flow cannot. */
   #lender(flow: BridgedFlow): LendingSource {
     if (typeof flow[lend] === "function") return flow as LendingSource;
-    return this.#source ??= this.#home.call(() => cancellableSource(flow));
+    return this.#source ??= this.#scope.call(() => cancellableSource(flow));
   }
 
   #write(chunks: readonly Uint8Array[], done: Done): void {
     const size = this.#writing = this.#waitingForCallback = chunks.reduce((sum, chunk) => sum + sizeOf(chunk), 0);
     this.#dispatched += size;
-    const whole = size >= this.duplex.writableLength; // which is how much there was when these were written
+    const whole = size >= this.duplex.writableLength; // the sum of the sizes when they were written
     this.#run("write", async (flow) => {
       if (!whole) throw vanished("write");
       await writeAll(size > writeLimit ? this.#watchedSink(flow) : flow, ...chunks);
@@ -253,7 +259,7 @@ class Bridge implements SocketState {
     });
   }
 
-  /** The flow as a sink each of whose writes is activity. */
+  /** Wraps the flow as a sink whose every write counts as activity. */
   #watchedSink(flow: BridgedFlow): Sink {
     return this.#sink ??= {
       write: async (bytes) => {
@@ -265,8 +271,8 @@ class Bridge implements SocketState {
   }
 
   /**
-   * Runs an operation at home, now if the flow is there. What follows is a turn of its own, so that what
-   * it throws does not end up here.
+   * Runs an operation in the scope of the bridge, at once if the flow has arrived. `done` runs in a
+   * later turn, so that its errors do not end up here.
    */
   #run(syscall: SystemCall, operation: (flow: BridgedFlow) => Promise<void>, done: Done): void {
     const ended = (error?: Error) => {
@@ -274,7 +280,7 @@ class Bridge implements SocketState {
       this.later(() => done(error));
     };
     this.idle.touch();
-    this.#home.run(async () => await operation(this.flow ?? await interruptible(this.#arriving))).then(
+    this.#scope.run(async () => await operation(this.flow ?? await interruptible(this.#arriving))).then(
       () => ended(),
       (error) => ended(this.#failure(syscall, error)),
     );
@@ -289,7 +295,7 @@ class Bridge implements SocketState {
   }
 
   #fail(error: Error): void {
-    this.#home.call(() => this.duplex.destroy(error));
+    this.#scope.call(() => this.duplex.destroy(error));
   }
 
   async #endWithSwitch(): Promise<void> {
@@ -300,13 +306,16 @@ class Bridge implements SocketState {
     await this.#gone;
   }
 
-  /** Whether something that was written, or the end, waits for the flow to take it. */
+  /** Whether written bytes, or the end, wait for the flow to take them. */
   get #hasWaiting(): boolean {
     const { writableLength, writableEnded, writableFinished, destroyed } = this.duplex;
     return this.flow !== undefined && !destroyed && (writableLength > 0 || writableEnded && !writableFinished);
   }
 
-  /** Waits until the flow has taken everything, or the stream is destroyed, or the time for that is over. */
+  /**
+   * Waits until the flow has taken everything, or the stream is destroyed, or the linger time has
+   * passed.
+   */
   async #goneOut(): Promise<void> {
     let timer: Timer | undefined;
     await new Promise<void>((resolve) => {
@@ -314,58 +323,61 @@ class Bridge implements SocketState {
       const done = () => resolve();
       this.#gone.then(done);
       if (this.duplex.writableEnded) finished(this.duplex, { readable: false }, done);
-      else this.#home.call(() => this.duplex.write(nothing, done));
+      else this.#scope.call(() => this.duplex.write(nothing, done));
     });
     timer?.stop();
   }
 
   /**
-   * Destroys the stream because its home ends. To a client that has ended it, and only waits for the
-   * close, that is not an error.
+   * Destroys the stream because its scope ends. Not an error to a client that has ended it, and
+   * only waits for the close.
    */
   #leave(reason: Error): void {
-    if (this.duplex.writableEnded) this.#home.call(() => this.duplex.destroy());
+    if (this.duplex.writableEnded) this.#scope.call(() => this.duplex.destroy());
     else this.#fail(reason);
   }
 
   #destroy(error: Error | null, done: Done): void {
     this.idle.stop();
     // Not awaited: an operation of a foreign flow may settle only when the flow is closed.
-    this.#home.stop(error ?? new ClosedError("use the stream", "it was destroyed"));
+    this.#scope.stop(error ?? new ClosedError("use the stream", "it was destroyed"));
     const waiting = this.duplex.writableLength - this.#waitingForCallback;
-    this.#home.end(() => this.#closeOrLeave(error, waiting)).then(
+    this.#scope.end(() => this.#closeOrLeave(error, waiting)).then(
       () => {
         this.#onGone();
         this.#closeSoon(error !== null);
       },
       (failure) => {
         this.#onGone();
-        if (error !== null || this.closed) return this.#closeSoon(true); // the error was told, or it is too late
+        if (error !== null || this.closed) return this.#closeSoon(true); // the error was reported, or it is too late
         this.later(() => this.duplex.emit("error", nodeError(failure, "shutdown")));
         this.#emitClose(true);
       },
     );
     if (this.#opens) this.#closeSoon(error !== null);
-    this.#home.call(() => done(error));
+    this.#scope.call(() => done(error));
   }
 
-  /** Emits 'close' as a socket of Node does: after the callbacks of writes, whatever the peer does. */
+  /** Emits 'close' as a Node socket does: after the callbacks of writes, whatever the peer does. */
   #closeSoon(hadError: boolean): void {
-    this.#home.call(() => macrotask(() => this.#emitClose(hadError)));
+    this.#scope.call(() => macrotask(() => this.#emitClose(hadError)));
   }
 
   #emitClose(hadError: boolean): void {
     if (this.closed) return;
     this.closed = true;
-    // A turn of its own, for a listener of 'error' may throw.
+    // In a later turn, because a listener of 'error' may throw.
     this.later(() => this.duplex.emit("close", hadError));
   }
 
-  /** Closes the flow, or, where only a promise of it is there, leaves that to when it comes. */
+  /**
+   * Closes the flow. If the flow is still a promise, it is closed in the background when it
+   * arrives.
+   */
   async #closeOrLeave(error: Error | null, waiting: number): Promise<void> {
     const closing = this.#close(error, waiting);
     if (this.flow !== undefined || !this.#promised) return await closing;
-    closing.catch(() => {}); // it is too late to tell the user of the stream
+    closing.catch(() => {}); // too late to report to the user of the stream
   }
 
   async #close(error: Error | null, waiting: number): Promise<void> {
@@ -373,30 +385,30 @@ class Bridge implements SocketState {
     try {
       flow = await this.#arriving;
     } catch {
-      return; // there is nothing to close, and the stream is destroyed with that error
+      return; // nothing to close; the stream is destroyed with that error
     }
-    await new Promise<void>((resolve) => nextTick(resolve)); // by then it is known what the flow has taken
+    await new Promise<void>((resolve) => nextTick(resolve)); // after which it is known what the flow has taken
     if (typeof flow.abort === "function" && await this.#mustAbort(flow, error, waiting)) {
       flow.abort(error ?? undefined);
     }
-    // Not earlier: the owner of a flow could close it then, instead of aborting it.
+    // Not earlier: the owner of a flow could then close it instead of aborting it.
     this.#closeSoon(error !== null);
     await (typeof flow.close === "function" ? flow.close() : flow.shutdown("all"));
   }
 
-  /** Whether the peer must learn that it is cut off, or that it did not get everything. */
+  /** Reports whether the peer must learn that it is cut off, or that data is missing. */
   async #mustAbort(flow: BridgedFlow, error: Error | null, waiting: number): Promise<boolean> {
     if (this.#resetting || error instanceof Cancelled || waiting + this.#writing > 0) return true;
     if (this.#peerEnded || this.duplex.writableFinished || this.#released) return false;
     try {
       return await awaitReaction(flow, this.#lender(flow)) === "input";
     } catch (failure) {
-      return failure instanceof Cancelled; // or it is broken, and closing it is all that is left
+      return failure instanceof Cancelled; // otherwise it is broken, and can only be closed
     }
   }
 }
 
-/** The true size of a chunk. What is not bytes is refused when it is written. */
+/** Returns the true size of a chunk. The write rejects what is not bytes. */
 function sizeOf(chunk: Uint8Array): number {
   return isBytes(chunk) ? lengthOf(chunk) : 0;
 }
