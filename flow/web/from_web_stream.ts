@@ -1,17 +1,17 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import {
+  BridgeScope,
   bytesProblem,
   checkMethods,
   type ClosableSink,
   closableSink,
   type ClosableSource,
   closableSource,
-  Home,
   joined,
   noSource,
   onCancel,
-  pulledStream,
+  pullStream,
   Stream,
   type StreamEnd,
   type StreamNames,
@@ -19,16 +19,18 @@ import {
 } from "../internal.ts";
 
 /**
- * A web stream as a source. The stream stays locked.
+ * Makes a source of a web stream. The stream stays locked.
  *
- * It asks for the next chunk when a read finds nothing left, in the scope in which it was made. A cancelled read loses
- * nothing: what was asked for goes to the next reader. An error of the stream is thrown by every later read.
+ * The source asks for the next chunk when a read finds no bytes left, in the scope in which it was
+ * made. A cancelled read loses nothing: the chunk stays for the next reader. An error of the stream
+ * fails every later read.
  *
- * Closing the source cancels the stream; its end needs no closing.
+ * Closing the source cancels the stream. At the end of the stream no close is needed.
  *
- * @param stream What to read.
- * @returns The source. It lends; what a byte stream gave may be kept.
- * @throws {TypeError} When `stream` is no readable stream, or is locked. A chunk that is no byte array fails the read.
+ * @param stream The stream to read.
+ * @returns The source. It lends; a borrower may keep the chunks of a byte stream.
+ * @throws {TypeError} If `stream` is not a `ReadableStream`, or is locked. A chunk that is not a
+ * `Uint8Array` fails the read.
  *
  * @example The body of a response
  * ```ts
@@ -42,8 +44,8 @@ import {
 export function fromReadableStream(stream: ReadableStream<Uint8Array>): ClosableSource {
   checkMethods("make a source", stream, "a ReadableStream", "getReader");
   refuseLocked(stream, "source");
-  const home = new Home();
-  // Only a byte stream gives its chunks away; another may have given one to somebody else too, as tee() does.
+  const scope = new BridgeScope();
+  // Only a byte stream transfers its chunks. Another may share them with other code, as tee() does.
   const keep = isByteStream(stream);
   const reader = stream.getReader();
   let broken = false;
@@ -55,32 +57,34 @@ export function fromReadableStream(stream: ReadableStream<Uint8Array>): Closable
     if (problem !== undefined) throw problem;
     return value;
   };
-  const pulled = pulledStream(pull, { keep, retry: false });
+  const pulled = pullStream(pull, { keep, retry: false });
   let closing: Promise<void> | undefined;
   const close = async () => {
     pulled.close();
     try {
-      await home.call(() => reader.cancel());
+      await scope.call(() => reader.cancel());
     } catch (error) {
-      if (!broken) throw error; // for a stream that was broken before has nothing to cancel, and says so
+      if (!broken) throw error; // the cancel of an errored stream rejects with its error
     }
   };
   return closableSource(pulled, () => closing ??= close());
 }
 
 /**
- * A web stream as a sink. The stream stays locked.
+ * Makes a sink of a web stream. The stream stays locked.
  *
- * A write waits until the stream is ready for more, and then gives it a copy of at most 64 KiB, for the stream keeps what
- * it gets, and may transfer the memory to others; so does `give`. The stream holds no more than its own strategy allows,
- * and one chunk. An error of the stream is thrown by every later write.
+ * A write waits until the stream is ready for more, and then passes it a copy of at most 64 KiB:
+ * the stream keeps its chunks, and may transfer their memory. `give` copies likewise. The stream
+ * buffers what its own strategy allows, and one chunk. An error of the stream fails every later
+ * write.
  *
- * Closing the sink closes the stream, and waits until it has taken care of everything. Aborting it waits for nothing: the
- * standard has the stream learn of that when the chunk it is at is done with, which may be never.
+ * Closing the sink closes the stream, and waits until it has processed every chunk. Aborting the
+ * sink does not wait: by the standard, the stream processes an abort after its current chunk, which
+ * may be never.
  *
- * @param stream Where the bytes go.
+ * @param stream The stream to write to.
  * @returns The sink.
- * @throws {TypeError} When `stream` is no writable stream, or is locked.
+ * @throws {TypeError} If `stream` is not a `WritableStream`, or is locked.
  *
  * @example Compressing
  * ```ts
@@ -107,10 +111,10 @@ class StreamSink implements StreamEnd, StreamNames {
   readonly peek = noSource.peek;
   readonly consume = noSource.consume;
   readonly drop = noSource.drop;
-  readonly flushed = true; // there is no shutdown that would ask
+  readonly flushed = true; // nothing waits for it: the sink has no shutdown
   readonly label = "sink";
   readonly stream: Stream;
-  readonly #home: Home = new Home();
+  readonly #scope: BridgeScope = new BridgeScope();
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #failure: { readonly error: unknown } | undefined;
   #told = false;
@@ -138,16 +142,17 @@ class StreamSink implements StreamEnd, StreamNames {
 
   give(buffers: readonly Uint8Array[]): number {
     if (!this.#free()) return 0;
-    // A copy, even of what is given: the stream may transfer the memory, and other parts of it may be somebody else's.
+    // Copy even what is given: the stream may transfer the memory, whose other parts may be in use
+    // elsewhere.
     const chunk = joined(buffers, writeLimit);
-    const size = chunk.length; // it is 0 once that has happened
-    this.#home.call(() => this.#writer.write(chunk)).catch(ignore); // the stream is broken then, and says so
+    const size = chunk.length; // before the transfer, which makes it 0
+    this.#scope.call(() => this.#writer.write(chunk)).catch(ignore); // the stream errors then, and `closed` reports it
     return size;
   }
 
   end(): void {}
 
-  /** Whether the stream wants more. If not, it is tried again when it does. */
+  /** Reports whether the stream is ready for more. If not, the write is retried once it is. */
   #free(): boolean {
     if (this.#failure !== undefined) throw this.#failure.error;
     if ((this.#writer.desiredSize ?? 0) > 0) return true;
@@ -168,12 +173,12 @@ class StreamSink implements StreamEnd, StreamNames {
   async #close(): Promise<void> {
     this.stream.close();
     const giveUp = (reason: unknown) => this.#giveUp(reason);
-    const forget = [onCancel("close", giveUp), this.#home.onCancel("close", giveUp)];
+    const forget = [onCancel("close", giveUp), this.#scope.onCancel("close", giveUp)];
     try {
       if (this.#givenUp) return;
       await new Promise<void>((resolve, reject) => {
         this.#wake = resolve;
-        this.#home.call(() => this.#writer.close()).then(resolve, reject);
+        this.#scope.call(() => this.#writer.close()).then(resolve, reject);
       });
     } catch (error) {
       if (!this.#told && !this.#givenUp) throw error;
@@ -185,8 +190,8 @@ class StreamSink implements StreamEnd, StreamNames {
   #giveUp(reason: unknown): void {
     if (this.#givenUp) return;
     this.#givenUp = true;
-    // Not awaited: it settles only when a write that is under way does.
-    this.#home.call(() => this.#writer.abort(reason)).catch(ignore);
+    // Not awaited: it settles only when the write in progress does.
+    this.#scope.call(() => this.#writer.abort(reason)).catch(ignore);
     this.#wake();
   }
 }

@@ -1,10 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import {
+  BridgeScope,
   cancellableSource,
   checkSink,
   checkSource,
-  Home,
   isBytes,
   lendOne,
   lends,
@@ -18,17 +18,19 @@ import {
 } from "../internal.ts";
 
 /**
- * A source as a web stream: a byte stream, for default readers and for readers that bring their own buffer.
+ * Makes a web stream of a source: a byte stream, for default and BYOB readers.
  *
- * It reads only while somebody reads from it, so nothing is read ahead, and no buffer waits. Its reads are done in the
- * scope in which it was made: when that is cancelled, the next chunk is an error, a {@linkcode Cancelled}.
+ * It reads the source only on demand: nothing is read ahead, and an idle stream holds no buffer.
+ * The reads run in the scope in which the stream was made: once that is cancelled, the next chunk
+ * is an error, a {@linkcode Cancelled}.
  *
- * Cancelling the stream stops the read that is under way and takes nothing more; neither that nor its end closes the
- * source. From a source that does not lend, up to 64 KiB that were being read are lost then.
+ * Cancelling the stream stops the read in progress and takes nothing more. Neither that nor the end
+ * closes the source. From a source that does not lend, a cancel loses up to 64 KiB of the read in
+ * progress.
  *
- * @param source Where the bytes come from. Nobody else reads it meanwhile.
- * @returns The stream. Its chunks are at most 64 KiB, in memory of their own.
- * @throws {TypeError} When `source` is no source.
+ * @param source The source to read from. No other code may read it meanwhile.
+ * @returns The stream. Its chunks have at most 64 KiB, in their own memory.
+ * @throws {TypeError} If `source` is not a `Source`.
  *
  * @example A source as the body of a response
  * ```ts
@@ -41,20 +43,20 @@ import {
  */
 export function toReadableStream(source: Source): ReadableStream<Uint8Array<ArrayBuffer>> {
   checkSource("make a stream of", source);
-  const home = new Home();
+  const scope = new BridgeScope();
   const lender = lends(source) ? source : cancellableSource(source);
   let cancelled = false;
   return new ReadableStream({
     type: "bytes",
     async pull(controller) {
-      const taken = await home.run(() =>
+      const taken = await scope.run(() =>
         lendOne(lender, (bytes) => {
           if (cancelled) return 0;
           const request = controller.byobRequest;
           const view = request?.view as Uint8Array | null | undefined;
           const size = Math.min(bytes.length, view?.length ?? writeLimit);
           const chunk = bytes.subarray(0, size);
-          // Without a buffer of the reader's, it gets one that is no larger than needed.
+          // A default reader gets a buffer of exactly the size of the chunk.
           if (view === null || view === undefined) controller.enqueue(new Uint8Array(chunk));
           else {
             view.set(chunk);
@@ -69,23 +71,27 @@ export function toReadableStream(source: Source): ReadableStream<Uint8Array<Arra
     },
     cancel(reason) {
       cancelled = true;
-      return home.stop(reason);
+      return scope.stop(reason);
     },
   });
 }
 
 /**
- * A sink as a web stream. A chunk counts as written when the sink has taken all of it; the next one waits until then.
+ * Makes a web stream of a sink. A chunk counts as written when the sink has taken all of it; the
+ * next one waits until then.
  *
- * Its writes are done in the scope in which it was made. When that is cancelled, the stream errors at once with the
- * {@linkcode Cancelled}; so while it is locked, it stays in memory for as long as that scope lives. It closes nothing:
+ * The writes run in the scope in which the stream was made. When that is cancelled, the stream
+ * errors at once with the {@linkcode Cancelled}; therefore a locked stream stays in memory for as
+ * long as that scope lives. The stream never closes the sink:
  *
- * - closing it ends the sending direction of a {@linkcode TwoWay}, by `shutdown("send")`, and of a plain sink nothing;
- * - aborting it cancels the write that is under way, and ends nothing, lest the other side takes what it got for all.
+ * - closing the stream shuts down sending of a {@linkcode TwoWay}, and has no effect on a plain
+ *   sink;
+ * - aborting the stream cancels the write in progress, and ends nothing, so that the peer does not
+ *   mistake the truncated data for the whole.
  *
- * @param sink Where the bytes go. Nobody else writes to it meanwhile.
+ * @param sink The sink to write to. No other code may write to it meanwhile.
  * @returns The stream.
- * @throws {TypeError} When `sink` is no sink.
+ * @throws {TypeError} If `sink` is not a `Sink`.
  *
  * @example The end of a pipeline of web streams
  * ```ts
@@ -99,24 +105,24 @@ export function toReadableStream(source: Source): ReadableStream<Uint8Array<Arra
  */
 export function toWritableStream(sink: Sink): WritableStream<Uint8Array> {
   checkSink("make a stream of", sink);
-  const home = new Home();
-  let breakStream = (_: unknown) => {};
+  const scope = new BridgeScope();
+  let errorStream = (_: unknown) => {};
   let forget = () => {};
-  const sizes: number[] = []; // of the chunks that wait, whose memory may vanish meanwhile
+  const sizes: number[] = []; // of the queued chunks, whose memory may vanish meanwhile
   const perform = async (operation: () => Promise<void>) => {
     try {
-      await home.run(operation);
+      await scope.run(operation);
     } catch (error) {
-      forget(); // the stream errors, and nothing of it is called any more
+      forget(); // the stream errors, and calls no other method
       throw error;
     }
   };
   const stream = new WritableStream<Uint8Array>({
     start(controller) {
-      breakStream = (reason) => controller.error(reason);
-      // Not every runtime's types know of it.
+      errorStream = (reason) => controller.error(reason);
+      // Some runtimes' types lack it.
       const { signal } = controller as WritableStreamDefaultController & { readonly signal: AbortSignal };
-      signal.addEventListener("abort", () => home.stop(signal.reason), { once: true });
+      signal.addEventListener("abort", () => scope.stop(signal.reason), { once: true });
     },
     write: (chunk) => perform(() => writeChunk(sink, chunk, sizes.shift())),
     async close() {
@@ -126,16 +132,16 @@ export function toWritableStream(sink: Sink): WritableStream<Uint8Array> {
     abort: () => forget(),
   }, {
     highWaterMark: 1,
-    size(chunk) { // called when the chunk is written
+    size(chunk) { // called when the chunk is queued
       sizes.push(isBytes(chunk) ? lengthOf(chunk) : 0);
       return 1;
     },
   });
-  forget = home.onCancelOf(stream, breakStream);
+  forget = scope.onCancelOf(stream, errorStream);
   return stream;
 }
 
-/** Writes all of a chunk that had a size when the stream was given it. */
+/** Writes all of a chunk, whose size was recorded when it was queued. */
 async function writeChunk(sink: Sink, chunk: Uint8Array, size: number | undefined): Promise<void> {
   if (isBytes(chunk) && lengthOf(chunk) !== size) throw vanished("write");
   await writeAll(sink, chunk);
