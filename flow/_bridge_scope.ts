@@ -20,30 +20,33 @@ import {
 } from "../switch/internal.ts";
 
 /**
- * The scope in which a bridge was made. The bridge does its I/O there, whoever calls the foreign stream, so that a
- * caller who gives up breaks nothing that others share.
+ * The scope in which a bridge was made. The bridge does its I/O there, whichever code calls the
+ * foreign stream, so that cancelling one caller does not break what others share.
  */
-export class Home {
+export class BridgeScope {
   readonly #scope: Scope | undefined;
   readonly #running: Map<Scope, Promise<unknown>> = new Map();
   #stopped: Cancelled | undefined;
 
   /**
-   * The home is `owner`, or else the current scope.
+   * Binds the bridge to `owner`, or else to the current scope.
    *
-   * @throws {TypeError} When `owner` is no switch, or is finished.
+   * @throws {TypeError} If `owner` is not a `Switch`, or has finished.
    */
   constructor(owner?: Switch) {
     if (owner !== undefined) checkOwner(owner);
     this.#scope = owner === undefined ? currentScope() : runUnder(owner, currentScope);
   }
 
-  /** Calls `fn` at home. */
+  /** Calls `fn` in the scope of the bridge. */
   call<T>(fn: () => T): T {
     return runIn(this.#scope, fn);
   }
 
-  /** Runs an operation at home, unless that is cancelled; {@linkcode Home.stop} cancels it. */
+  /**
+   * Runs an operation in the scope of the bridge, unless that is cancelled.
+   * {@linkcode BridgeScope.stop} cancels it.
+   */
   async run<T>(operation: () => Promise<T>): Promise<T> {
     const scope = new Scope(this.call(currentScope), bridge);
     if (this.#stopped !== undefined) scope.cancel(this.#stopped);
@@ -58,8 +61,8 @@ export class Home {
   }
 
   /**
-   * Runs what ends the bridge, also when it is stopped. It may go on when the code that runs at home
-   * has ended: it is governed by what is around that then.
+   * Runs what closes the bridge, also after {@linkcode BridgeScope.stop}. It may outlive the scope
+   * of the bridge; the nearest live ancestor governs it then.
    */
   async end<T>(fn: () => Promise<T>): Promise<T> {
     const scope = new Scope(this.call(currentScope), bridge);
@@ -70,7 +73,7 @@ export class Home {
     }
   }
 
-  /** Cancels what runs and whatever would, and waits for it. */
+  /** Cancels the running operations, waits for them, and refuses new ones. */
   async stop(reason?: unknown): Promise<void> {
     this.#stopped ??= new Cancelled(reason);
     const ended = Promise.allSettled(this.#running.values());
@@ -78,23 +81,32 @@ export class Home {
     await ended;
   }
 
-  /** Registers what to do when the switch of the home ends, if there is one. */
+  /** Registers `resource` with the switch of the bridge, if there is one. */
   onRelease(resource: Releasable): ReleaseHook | undefined {
     return this.call(() => registerOwnerHere(resource));
   }
 
-  /** Calls `stop` when the home is cancelled, at once if it is, until the answer is called. */
+  /**
+   * Calls `stop` when the bridge is cancelled, at once if it is already. The returned function
+   * unregisters `stop`.
+   */
   onCancel(operation: string, stop: (reason: Cancelled) => void): () => void {
     return this.call(() => onCancel(operation, stop));
   }
 
-  /** The same for a stream that nothing else may hold any more: see {@linkcode breakWith}. Not once the home has ended. */
-  onCancelOf(stream: WritableStream, breakIt: (reason: unknown) => void): () => void {
-    return breakWith(this.call(currentSignal), stream, breakIt);
+  /**
+   * Like `onCancel`, for a stream that must not stay in memory for it: see {@linkcode abortWith}.
+   * Not called once the scope of the bridge has finished.
+   */
+  onCancelOf(stream: WritableStream, abort: (reason: unknown) => void): () => void {
+    return abortWith(this.call(currentSignal), stream, abort);
   }
 }
 
-/** Calls `stop` when the current scope is cancelled, at once if it is, until the answer is called. */
+/**
+ * Calls `stop` when the current scope is cancelled, at once if it is already. The returned function
+ * unregisters `stop`.
+ */
 export function onCancel(operation: string, stop: (reason: Cancelled) => void): () => void {
   const reason = currentScope()?.reason;
   if (reason !== undefined) {
@@ -105,7 +117,10 @@ export function onCancel(operation: string, stop: (reason: Cancelled) => void): 
   return () => hook.remove();
 }
 
-/** A cancelled owner will do: what a bridge does there is refused. */
+/**
+ * Throws unless `owner` is a running or cancelled switch. A cancelled one refuses the operations of
+ * the bridge later.
+ */
 function checkOwner(owner: Switch): void {
   try {
     checkSwitch(owner, "make a bridge");
@@ -115,86 +130,93 @@ function checkOwner(owner: Switch): void {
 }
 
 /**
- * Streams that are to break when a signal is aborted. Nobody tells of one that is neither closed nor aborted, as after
- * `pipeTo()` with `preventClose`, so none may stay in memory only because it is listed here. One that is locked is held
- * all the same: somebody may wait for it by a promise, which holds nothing, and must be woken.
+ * The abort registry: streams to abort when a signal fires. A stream that is neither closed nor
+ * aborted, as after `pipeTo()` with `preventClose`, is never unregistered, so entries hold their
+ * streams weakly. A locked stream is held strongly: code may await it through a promise, which does
+ * not hold it, and must be woken.
  */
 
-/** How many streams are looked at whenever one is added: enough for a list of what has gone to become shorter. */
-const looks = 4;
+/**
+ * How many of the oldest entries each registration sweeps: more than one, so that stale entries
+ * become fewer.
+ */
+const sweepSize = 4;
 
 interface Entry {
   readonly stream: WeakRef<WritableStream>;
-  /** The stream, if it was locked when it was last looked at. A new one is about to be. */
+  /** The stream, if it was locked when last swept. A new stream is about to be locked. */
   locked: WritableStream | undefined;
 }
 
-type Breaker = (reason: unknown) => void;
+type Abort = (reason: unknown) => void;
 
-const lists: WeakMap<AbortSignal, Set<Entry>> = new WeakMap();
-/** A weak map, since what breaks a stream holds it. */
-const breakers: WeakMap<WritableStream, Breaker> = new WeakMap();
+const registries: WeakMap<AbortSignal, Set<Entry>> = new WeakMap();
+/** Weak, because the callback of a stream holds the stream. */
+const aborts: WeakMap<WritableStream, Abort> = new WeakMap();
 
-/** Calls `breakIt` when the signal is aborted, at once if it is, until the answer is called or the stream is gone. */
-export function breakWith(signal: AbortSignal, stream: WritableStream, breakIt: Breaker): () => void {
+/**
+ * Calls `abort` when `signal` fires, at once if it has already, unless the stream was collected.
+ * The returned function unregisters it.
+ */
+export function abortWith(signal: AbortSignal, stream: WritableStream, abort: Abort): () => void {
   if (signal.aborted) {
-    breakIt(signal.reason);
+    abort(signal.reason);
     return () => {};
   }
-  const list = listOf(signal);
-  breakers.set(stream, breakIt);
-  return addTo(list, { stream: new WeakRef(stream), locked: stream });
+  const registry = registryOf(signal);
+  aborts.set(stream, abort);
+  return register(registry, { stream: new WeakRef(stream), locked: stream });
 }
 
-function listOf(signal: AbortSignal): Set<Entry> {
-  const known = lists.get(signal);
+function registryOf(signal: AbortSignal): Set<Entry> {
+  const known = registries.get(signal);
   if (known !== undefined) return known;
-  const list: Set<Entry> = new Set();
-  lists.set(signal, list);
-  signal.addEventListener("abort", () => breakAll(list, signal.reason), { once: true });
-  return list;
+  const registry: Set<Entry> = new Set();
+  registries.set(signal, registry);
+  signal.addEventListener("abort", () => abortAll(registry, signal.reason), { once: true });
+  return registry;
 }
 
-function breakAll(list: Set<Entry>, reason: unknown): void {
-  for (const { stream } of [...list]) {
-    const there = stream.deref();
-    if (there !== undefined) breakers.get(there)?.(reason);
+function abortAll(registry: Set<Entry>, reason: unknown): void {
+  for (const { stream } of [...registry]) {
+    const live = stream.deref();
+    if (live !== undefined) aborts.get(live)?.(reason);
   }
 }
 
-function addTo(list: Set<Entry>, entry: Entry): () => void {
-  lookAtOldest(list);
-  list.add(entry);
-  return () => list.delete(entry);
+function register(registry: Set<Entry>, entry: Entry): () => void {
+  sweepOldest(registry);
+  registry.add(entry);
+  return () => registry.delete(entry);
 }
 
-/** Forgets those that are gone, lets go of those that are not locked, and puts them behind the others. */
-function lookAtOldest(list: Set<Entry>): void {
-  let left = looks;
-  for (const entry of list) {
+/** Removes collected streams, releases unlocked ones, and moves the swept entries to the back. */
+function sweepOldest(registry: Set<Entry>): void {
+  let left = sweepSize;
+  for (const entry of registry) {
     if (left-- === 0) return;
-    list.delete(entry);
+    registry.delete(entry);
     const stream = entry.stream.deref();
     if (stream === undefined) continue;
     entry.locked = stream.locked ? stream : undefined;
-    list.add(entry);
+    registry.add(entry);
   }
 }
 
 /**
- * The scope of callbacks that foreign code calls, such as the request listeners of `node:http`. What
- * they start is cancelled with the scope in which this was made, but does not end with it: nothing
- * there can await it, so it is not forgotten either. It is governed by the nearest live ancestor then.
+ * The scope of callbacks that foreign code calls, such as the request listeners of `node:http`.
+ * What they start is cancelled with the scope in which this was made, but may outlive it, because
+ * nothing there can await it. The nearest live ancestor governs it then.
  */
 export class CallbackScope {
   readonly #scope: Scope = new Scope(currentScope(), bridge);
 
-  /** Calls `fn`, and what it sets up, in the scope. */
+  /** Calls `fn` in the scope. */
   run<T>(fn: () => T): T {
     return runIn(this.#scope, fn);
   }
 
-  /** No callbacks follow: the scope goes as soon as nothing is left in it. */
+  /** Declares that no callbacks follow: the scope finishes as soon as it is empty. */
   end(): void {
     this.#scope.whenEmpty(() => {
       // What has just ended may start something else in this turn.

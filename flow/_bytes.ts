@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * What counts as bytes: a `Uint8Array` of any realm, recognised by its brand. Its own or inherited
- * properties are not asked, because a program can change them; the getters and methods used here
- * were taken from the platform when this module was loaded.
+ * Validation and views of bytes. Bytes are a `Uint8Array` of any realm, recognised by its brand. A
+ * program can change own and inherited properties, so the getters and methods used here were taken
+ * from the platform when this module was loaded.
  */
 import { describe, describeData } from "../base/internal.ts";
 
@@ -17,39 +17,45 @@ const offsetGetter: Getter = getter(typedArray, "byteOffset");
 const bufferGetter: Getter = getter(typedArray, "buffer");
 const bufferSizeGetter: Getter = getter(ArrayBuffer.prototype, "byteLength");
 
-/** Whether `value` is a `Uint8Array`, of this realm or another one. */
+/** Reports whether `value` is a `Uint8Array`, of this realm or another one. */
 export function isBytes(value: unknown): value is Uint8Array {
   return tagOf.call(value) === "Uint8Array";
 }
 
-/** The length of bytes; 0 once their memory was detached or shrunk to less. */
+/** Returns the length of bytes: 0 once their memory was detached or shrunk below them. */
 export function lengthOf(bytes: Uint8Array): number {
   return lengthGetter.call(bytes) as number;
 }
 
-/** {@linkcode lengthOf} what a backend has lent, which is quick where it is what it should be. Throws where it is not bytes. */
+/**
+ * Returns the {@linkcode lengthOf} of bytes that a backend has lent, with a fast check of their
+ * type. Throws `TypeError` if they are not a `Uint8Array`.
+ */
 export function sizeOfLent(bytes: Uint8Array): number {
   if (!(bytes instanceof Uint8Array) && !isBytes(bytes)) throw notBytes(bytes);
   return lengthOf(bytes);
 }
 
-/** Copies all of `bytes` to `target`, from `at` on. */
+/** Copies `bytes` into `target`, starting at `at`. */
 export function copyTo(target: Uint8Array, bytes: Uint8Array, at: number): void {
   setBytes.call(target, bytes, at);
 }
 
-/** The same bytes, or the first `length` of them, as a plain `Uint8Array` of this realm, whose length is fixed and true. */
+/**
+ * Returns `bytes`, or the first `length` of them, as a plain `Uint8Array` of this realm with a
+ * fixed length.
+ */
 export function viewOf<B extends ArrayBufferLike>(
   bytes: Uint8Array<B>,
   length: number = lengthOf(bytes),
 ): Uint8Array<B> {
-  if (length === 0) return new Uint8Array(0) as Uint8Array<B>; // there is no view of detached memory
+  if (length === 0) return new Uint8Array(0) as Uint8Array<B>; // detached memory cannot be viewed
   return new Uint8Array(bufferGetter.call(bytes) as B, offsetGetter.call(bytes) as number, length);
 }
 
 /**
- * {@linkcode viewOf} each buffer that is not empty, to be given away: a copy where other threads can
- * write to it. Or the error to throw for what is not a list of bytes.
+ * Returns a {@linkcode viewOf} each non-empty buffer, ready to pass to a sink: a copy where other
+ * threads can write to it. Returns the error to throw if `buffers` is not an array of bytes.
  */
 export function viewsOf(buffers: readonly Uint8Array[]): Uint8Array[] | TypeError {
   try {
@@ -62,7 +68,7 @@ export function viewsOf(buffers: readonly Uint8Array[]): Uint8Array[] | TypeErro
     }
     return views;
   } catch {
-    return notBuffers(buffers); // a proxy that refuses to say what is in it
+    return notBuffers(buffers); // a hostile proxy
   }
 }
 
@@ -72,25 +78,25 @@ function notBuffers(value: unknown): TypeError {
   );
 }
 
-/** Refuses what cannot be read into. */
+/** Rejects what cannot be read into. */
 export function checkBuffer(buffer: Uint8Array): Promise<never> | undefined {
   if (!isBytes(buffer)) return Promise.reject(notBytes(buffer));
   if (lengthOf(buffer) > 0) return undefined;
   return Promise.reject(new RangeError("Cannot read into an empty buffer: its length must be >= 1"));
 }
 
-/** Refuses what is not a `Uint8Array`. */
+/** Rejects what is not a `Uint8Array`. */
 export function checkBytes(bytes: Uint8Array): Promise<never> | undefined {
   return isBytes(bytes) ? undefined : Promise.reject(notBytes(bytes));
 }
 
-/** The error for a list in which anything is not a `Uint8Array`. */
+/** Returns an error if any element is not a `Uint8Array`. */
 export function buffersProblem(buffers: readonly unknown[]): TypeError | undefined {
   const bad = buffers.findIndex((bytes) => !isBytes(bytes));
   return bad < 0 ? undefined : notBytes(buffers[bad]);
 }
 
-/** The error for what is not a `Uint8Array`, if it is not. */
+/** Returns an error if `bytes` is not a `Uint8Array`. */
 export function bytesProblem(bytes: unknown): TypeError | undefined {
   return isBytes(bytes) ? undefined : notBytes(bytes);
 }
@@ -101,27 +107,30 @@ function notBytes(value: unknown): TypeError {
   );
 }
 
-/** The error of an operation whose buffer vanished while it waited. */
+/** Returns the error of an operation whose buffer vanished while it waited. */
 export function vanished(operation: "read" | "write" | "receive" | "send"): TypeError {
   return new TypeError(`Cannot ${operation}: the buffer was detached or shrunk while the ${operation} waited`);
 }
 
-/** The error of every read of a flow that had taken memory which has vanished, and so lacks bytes in the middle. */
+/**
+ * Returns the error of every read of a flow after memory that it had accepted vanished: bytes are
+ * missing in the middle.
+ */
 export function lost(): TypeError {
   return new TypeError("Cannot read: the memory of what had arrived was detached or shrunk before it was read");
 }
 
-/** Whether a view has no bytes, or has lost them. */
+/** Reports whether a view is empty, or its memory has vanished. */
 export function isEmpty(view: Uint8Array): boolean {
   return view.length === 0;
 }
 
-/** The same bytes, copied only where their memory is shared with other threads. */
+/** Returns the same bytes, copied only if their memory is shared with other threads. */
 export function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return isShared(bytes) ? new Uint8Array(bytes) : bytes as Uint8Array<ArrayBuffer>;
 }
 
-/** All buffers in one, in new memory; at most the first `limit` bytes. The buffers are plain. */
+/** Joins plain buffers in new memory: at most the first `limit` bytes. */
 export function joined(buffers: readonly Uint8Array[], limit = Infinity): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(Math.min(totalLength(buffers), limit));
   let end = 0;
@@ -134,7 +143,7 @@ export function joined(buffers: readonly Uint8Array[], limit = Infinity): Uint8A
   return whole;
 }
 
-/** How many bytes the buffers hold together. The buffers are plain. */
+/** Returns the sum of the lengths of plain buffers. */
 export function totalLength(buffers: readonly Uint8Array[]): number {
   return buffers.reduce((sum, bytes) => sum + bytes.length, 0);
 }
@@ -144,17 +153,17 @@ function isShared(bytes: Uint8Array): boolean {
     bufferSizeGetter.call(bufferGetter.call(bytes));
     return false;
   } catch {
-    return true; // the getter is that of an ArrayBuffer
+    return true; // the getter of ArrayBuffer refuses other types
   }
 }
 
-/** Whether the memory of bytes was detached, or shrunk to less than where they lie. */
+/** Reports whether the memory of bytes was detached, or shrunk below them. */
 export function isGone(bytes: Uint8Array): boolean {
   try {
     keysOf.call(bytes);
     return false;
   } catch {
-    return true; // so the method is defined
+    return true; // `keys()` throws for detached memory
   }
 }
 
@@ -162,50 +171,59 @@ function getter(prototype: object, key: PropertyKey): Getter {
   return Object.getOwnPropertyDescriptor(prototype, key)?.get as Getter;
 }
 
-/** Throws `TypeError` unless `value` has these methods: "Cannot make a source of 1: must be a ReadableStream". */
+/**
+ * Throws `TypeError` unless `value` has these methods: "Cannot make a source of 1: must be a
+ * ReadableStream".
+ */
 export function checkMethods(action: string, value: unknown, kind: string, ...methods: readonly string[]): void {
   const has = (method: string) => typeof (value as Record<string, unknown> | null | undefined)?.[method] === "function";
   if (!methods.every(has)) throw new TypeError(`Cannot ${action} of ${describeData(value)}: must be ${kind}`);
 }
 
-/** The error for what does not say which directions to end, if it does not. */
+/** Returns an error if `how` is not a {@linkcode ShutdownHow}. */
 export function howProblem(how: unknown): TypeError | undefined {
   if (how === "send" || how === "receive" || how === "all") return undefined;
   return new TypeError(`Cannot shut down ${describe(how)}: must be "send", "receive" or "all"`);
 }
 
-/** UTF-8, by one decoder and one encoder for all, as making one costs more than using it. */
+/** One UTF-8 decoder and one encoder for all: making one costs more than using it. */
 
 let decoder: TextDecoder | undefined;
 let encoder: TextEncoder | undefined;
 
-/** The text that `bytes` are: invalid ones become U+FFFD, and a byte order mark is kept. */
+/** Decodes UTF-8: invalid bytes become U+FFFD, and a byte order mark is kept. */
 export function decode(bytes: Uint8Array): string {
   return (decoder ??= new TextDecoder("utf-8", { ignoreBOM: true })).decode(bytes);
 }
 
-/** The bytes of `text`, in memory of their own: a lone surrogate becomes U+FFFD. */
+/** Encodes `text` in new memory: a lone surrogate becomes U+FFFD. */
 export function encode(text: string): Uint8Array<ArrayBuffer> {
   return (encoder ??= new TextEncoder()).encode(text);
 }
 
-/** Writes the bytes of `text` to `memory`, as far as whole characters fit. */
+/** Encodes `text` into `memory`, as far as whole characters fit. */
 export function encodeInto(text: string, memory: Uint8Array): { read: number; written: number } {
   return (encoder ??= new TextEncoder()).encodeInto(text, memory);
 }
 
-/** A byte as messages name it: `97 ("a")`. */
+/** Formats a byte for messages: `97 ("a")`. */
 export function describeByte(byte: number): string {
   return byte >= 0x20 && byte < 0x7f ? `${byte} (${JSON.stringify(String.fromCharCode(byte))})` : String(byte);
 }
 
-/** Throws unless the end of a stream, which a provider may have written, can have taken so many of `size` bytes. */
+/**
+ * Returns `taken` if a stream end, perhaps a provider's, can have taken that many of `size` bytes,
+ * and throws otherwise.
+ */
 export function checkEndTook(taken: number, size: number): number {
   if (Number.isInteger(taken) && taken >= 0 && taken <= size) return taken;
   throw new TypeError(`Cannot write as the backend must take from 0 to ${size} bytes: it took ${describeData(taken)}`);
 }
 
-/** Throws unless a borrower can have taken so many of the `size` bytes that were lent to it. */
+/**
+ * Returns `taken` if a borrower can have taken that many of the `size` bytes lent to it, and throws
+ * otherwise.
+ */
 export function checkTaken(taken: number, size: number): number {
   if (Number.isInteger(taken) && taken >= 0 && taken <= size) return taken;
   throw new RangeError(`Cannot lend: the borrower took ${describeData(taken)} of ${size} bytes`);

@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * What users get of a {@linkcode Stream}: its operations, and no way to the rest of it. Here is the
- * one place that passes them on.
+ * The public view of a {@linkcode Stream}: its operations and nothing else. This is the one place
+ * that forwards them.
  */
 import { hideClass } from "../base/internal.ts";
 import { registerFlows } from "./_foreign.ts";
@@ -19,15 +19,15 @@ export interface StreamMethods extends TwoWay, LendingSource, GivingSink {
 /** How a flow ends. */
 export interface Ending {
   close(): Promise<void>;
-  /** Absent where the flow cannot be aborted. */
+  /** Absent if the flow cannot be aborted. */
   abort?(reason?: unknown): void;
 }
 
 /**
- * Adds the operations of a stream to a class of flows that have one. They come between nothing: such
- * flows are joined as their streams are.
+ * Adds the operations of a stream to a class of flows. The flow forwards every call unchanged, so
+ * two such flows are connected through their streams.
  *
- * @param find Finds the stream of a flow by a private field, so that no other object can pass for one.
+ * @param find Finds the stream of a flow by a private field, which no other object can forge.
  */
 export function addStreamMethods(
   type: { readonly prototype: object },
@@ -63,7 +63,7 @@ export function addStreamMethods(
 
 interface Flow extends StreamMethods {}
 
-/** A flow that is a stream and its ending. */
+/** A flow made of a stream and its ending. */
 class Flow implements Closable {
   static {
     addStreamMethods(this, (flow) => #stream in flow ? flow.#stream : undefined);
@@ -91,7 +91,7 @@ class Flow implements Closable {
   }
 }
 
-/** A stream as a flow. */
+/** Wraps a stream as a flow. */
 export function flowOf<E extends Ending>(
   stream: Stream,
   ending: E,
@@ -99,7 +99,7 @@ export function flowOf<E extends Ending>(
   return new Flow(stream, ending) as Flow & E;
 }
 
-/** The receiving direction of a stream as a source. */
+/** Wraps the receiving half of a stream as a source. */
 export function sourceOf(stream: Stream): LendingSource {
   return Object.freeze({
     read: (buffer: Uint8Array) => stream.read(buffer),
@@ -107,12 +107,12 @@ export function sourceOf(stream: Stream): LendingSource {
   });
 }
 
-/** The same as a source that can be closed. */
+/** Wraps the receiving half of a stream as a source that can be closed. */
 export function closableSource(stream: Stream, close: () => Promise<void>): ClosableSource {
   return Object.freeze({ ...sourceOf(stream), close, [Symbol.asyncDispose]: close });
 }
 
-/** The sending direction of a stream as a sink that has an end. */
+/** Wraps the sending half of a stream as a sink that can be closed and aborted. */
 export function closableSink(stream: Stream, { close, abort }: Required<Ending>): ClosableSink {
   return Object.freeze({
     write: (bytes: Uint8Array) => stream.write(bytes),

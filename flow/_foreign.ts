@@ -1,8 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * How the library calls sources and sinks that it may not have written: it looks at the current scope before each
- * operation, for they may not, and believes no count, so that a faulty one is an error and never an endless loop.
+ * Calls to sources and sinks that may be foreign code. The library checks the current scope before
+ * each operation, since they may not, and validates every count, so that a faulty one causes an
+ * error and never an endless loop.
  */
 import type { Stream } from "./_stream.ts";
 import { describeData } from "../base/internal.ts";
@@ -13,18 +14,19 @@ import { type Borrower, give, type GivingSink, lend, type LendingSource } from "
 import type { Sink, Source } from "./types.ts";
 
 /**
- * Throws unless `source` has the shape of one. Checked once, by each function that is handed a source.
+ * Throws unless `source` looks like a `Source`. Each function that accepts a source checks it once.
  *
  * @param action What cannot be done: "copy from".
- * @throws {TypeError} When it is no source. It says what makes one of a value that is often taken for one.
+ * @throws {TypeError} If it is not a source. The message says how to wrap a value that is often
+ * mistaken for one.
  */
 export function checkSource(action: string, source: Source): void {
-  // The `read` of a Node stream is another one, which would seem to be at the end.
+  // The `read` of a Node stream has another contract, and would look like the end.
   if (typeof source?.read === "function" && !("readableFlowing" in source)) return;
   throw new TypeError(`Cannot ${action} ${describeData(source)}: must be a source${sourceHint(source)}`);
 }
 
-/** The same for a sink: "copy to". */
+/** Throws unless `sink` looks like a `Sink`: "copy to". */
 export function checkSink(action: string, sink: Sink): void {
   if (typeof sink?.write === "function" && !("writableLength" in sink)) return;
   const hint = has(sink, "writableLength")
@@ -35,31 +37,31 @@ export function checkSink(action: string, sink: Sink): void {
   throw new TypeError(`Cannot ${action} ${describeData(sink)}: must be a sink${hint}`);
 }
 
-/** Whether `source` has the fast path {@linkcode lend}. */
+/** Reports whether `source` has the fast path {@linkcode lend}. */
 export function lends(source: Source): source is LendingSource {
   return typeof (source as Partial<LendingSource>)[lend] === "function";
 }
 
-/** Whether `sink` has the fast path {@linkcode give}. */
+/** Reports whether `sink` has the fast path {@linkcode give}. */
 export function gives(sink: Sink): sink is GivingSink {
   return typeof (sink as Partial<GivingSink>)[give] === "function";
 }
 
-/** One read. The buffer is a view: the source need not be one that knows a true length. */
+/** Reads once. The buffer is a plain view, so that any source sees its true length. */
 export async function readSome(source: Source, buffer: Uint8Array): Promise<number | null> {
   const refusal = refused();
   if (refusal !== undefined) return await refusal;
-  const { length } = buffer; // now, for a source may detach what it fills
+  const { length } = buffer; // before the source can detach it
   const count = await source.read(buffer);
   return count === null ? null : checkCount("read", "source", count, length);
 }
 
-/** One loan, of one or more pieces. It may throw at once. */
+/** Borrows once: one or more pieces. May throw synchronously. */
 export function lendSome(source: LendingSource, use: Borrower): Promise<number | null> {
   return lendWith(source, use, false);
 }
 
-/** The same for one piece. */
+/** Borrows one piece. May throw synchronously. */
 export function lendOne(
   source: LendingSource,
   use: (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => number,
@@ -79,7 +81,7 @@ function lendWith(source: LendingSource, use: Borrower, once: boolean): Promise<
   const lending = source[lend]((bytes, keep) => {
     if (!more) throw new TypeError("Cannot read: the source lent more than the borrower asked for");
     const plain = lent(bytes);
-    const { length } = plain; // now, for the borrower may pass the memory on
+    const { length } = plain; // before the borrower can transfer the memory
     more = false;
     const answer = use(plain, keep);
     if (typeof answer !== "number") return Promise.resolve(answer).then(note);
@@ -94,30 +96,33 @@ function lendWith(source: LendingSource, use: Borrower, once: boolean): Promise<
   });
 }
 
-/** What a source has lent, as a plain array. */
+/** Returns what a source has lent as a plain array. */
 function lent(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   if (isBytes(bytes)) return unshared(viewOf(bytes));
   throw new TypeError(`Cannot read: the source lent ${describeData(bytes)}: must be a Uint8Array`);
 }
 
-/** One write of a view. It may throw at once. */
+/** Writes a view once. May throw synchronously. */
 export function writeSome(sink: Sink, bytes: Uint8Array): Promise<number> {
-  const { length } = bytes; // now, for a stream may detach what it is given
+  const { length } = bytes; // before a stream can detach it
   return refused() ??
     Promise.resolve(sink.write(bytes)).then((count) => checkCount("write", "sink", count, length));
 }
 
-/** One write of bytes whose memory the sink may keep. It may throw at once. */
+/** Writes once, bytes whose memory the sink may keep. May throw synchronously. */
 export function giveSome(sink: Sink, bytes: Uint8Array): number | Promise<number> {
   return gives(sink) ? giveAll(sink, [bytes]) : writeSome(sink, bytes);
 }
 
-/** The same for memory that nothing else can reach, so that a socket need not copy it. */
+/**
+ * Like {@linkcode giveSome}, for memory that no other code can reach, so that a socket need not
+ * copy it.
+ */
 export function giveOwned(sink: Sink, bytes: Uint8Array): number | Promise<number> {
   return streamOf(sink)?.giveOwned(bytes) ?? giveSome(sink, bytes);
 }
 
-/** One write of several buffers whose memory the sink may keep. It may throw at once. */
+/** Writes once, several buffers whose memory the sink may keep. May throw synchronously. */
 export function giveAll(sink: GivingSink, buffers: readonly Uint8Array[]): number | Promise<number> {
   const length = totalLength(buffers);
   const refusal = refused();
@@ -148,17 +153,17 @@ function checkCount(operation: string, who: string, count: unknown, limit: numbe
   );
 }
 
-/** Finds the stream under a flow of one class, by a private field: no other object can pass for one. */
+/** Finds the stream of a flow of one class, by a private field that no other object can forge. */
 type Finder = (flow: object) => Stream | undefined;
 
 const finders: Finder[] = [];
 
-/** Registers a class of flows that add nothing to the reads and writes of their stream. */
+/** Registers a class of flows that forward reads and writes to their stream unchanged. */
 export function registerFlows(find: Finder): void {
   finders.push(find);
 }
 
-/** The stream under `flow`, if its class is registered. */
+/** Returns the stream of `flow`, if its class is registered. */
 export function streamOf(flow: object): Stream | undefined {
   for (const find of finders) {
     const stream = find(flow);

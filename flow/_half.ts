@@ -6,16 +6,18 @@ import { ignore } from "./_operation.ts";
 import type { StreamEnd, StreamEvents } from "./provider.ts";
 
 /**
- * What is tried: with what the direction belongs to, and what the caller brought. `undefined` says that it cannot be done yet. What it throws is a failure
- * of what is under the flow; a mistake of the caller is a promise that rejects.
+ * One attempt at an operation: `on` is the owner of the half, `argument` comes from the caller.
+ * Returns `undefined` if it cannot be done yet. It throws for a failure of the underlying stream,
+ * and returns a rejected promise for a mistake of the caller.
  */
 export type Attempt<S, A, T> = (on: S, argument: A) => T | Promise<T> | undefined;
 
 /**
- * One direction of a socket or pipe: at most one operation, which is tried now, and again whenever the end says so. It waits in the scope itself, again and
- * again, so that an operation that waits makes its promise and nothing else.
+ * One half of a socket or pipe. It holds at most one operation, which is tried at once and again
+ * after each event of the end. The half itself is what waits in the scope, so that a waiting
+ * operation allocates its promise and nothing else.
  */
-export class Direction<S = undefined> implements Waiting {
+export class Half<S = undefined> implements Waiting {
   readonly operation: string;
   readonly subject: StreamNames;
   scope: Scope | undefined;
@@ -38,7 +40,10 @@ export class Direction<S = undefined> implements Waiting {
     return this.#pending !== undefined;
   }
 
-  /** Returns what `attempt` returns, as soon as that is not `undefined`. What is cancelled before has not been done. */
+  /**
+   * Returns the first result of `attempt` that is not `undefined`. An operation that is cancelled
+   * before has had no effect.
+   */
   perform<A, T>(attempt: Attempt<S, A, T>, argument: A): Promise<T> {
     const outcome = this.now(attempt, argument);
     if (outcome === undefined) return this.wait(attempt, argument);
@@ -54,7 +59,7 @@ export class Direction<S = undefined> implements Waiting {
     }
   }
 
-  /** Waits in the current scope until an attempt succeeds, after the first has not. */
+  /** Waits in the current scope until an attempt succeeds. The caller has made the first one. */
   wait<A, T>(attempt: Attempt<S, A, T>, argument: A): Promise<T> {
     const pending = this.#pending = new Pending();
     this.#attempt = attempt as Attempt<S, unknown, unknown>;
@@ -64,11 +69,11 @@ export class Direction<S = undefined> implements Waiting {
     return pending.promise as Promise<T>;
   }
 
-  /** Tries the operation that waits once more. */
+  /** Retries the waiting operation. */
   retry(): void {
     const attempt = this.#attempt;
     if (attempt === undefined) return;
-    this.#attempt = undefined; // for what it consumes may bring the next event at once
+    this.#attempt = undefined; // re-entrancy guard: what it consumes may cause the next event at once
     try {
       const outcome = attempt(this.#on, this.#argument);
       if (outcome !== undefined) this.#settle(outcome);
@@ -78,19 +83,25 @@ export class Direction<S = undefined> implements Waiting {
     }
   }
 
-  /** Fails the operation that waits, if there is one, with an error whose stack has the frames of the awaiting code. */
+  /**
+   * Fails the waiting operation, if any, with an error whose stack has the frames of the awaiting
+   * code.
+   */
   fail(make: () => unknown): void {
     this.#end()?.resolve(throwLater(make));
   }
 
-  /** The same because this side has closed the flow: then it is not an unhandled rejection either. */
+  /**
+   * Like {@linkcode Half.fail}, if this side has closed the flow: not an unhandled rejection if
+   * nothing awaits it.
+   */
   failClosed(make: () => unknown): void {
     const pending = this.#end();
     pending?.resolve(throwLater(make, () => pending.promise.catch(() => {})));
   }
 
   cancel(reason: Cancelled): void {
-    this.#pending?.promise.catch(() => {}); // a cancellation that nobody awaits is no unhandled rejection
+    this.#pending?.promise.catch(() => {}); // an unawaited cancellation is not an unhandled rejection
     this.#end()?.reject(reason);
   }
 
@@ -110,7 +121,7 @@ export class Direction<S = undefined> implements Waiting {
   }
 }
 
-/** A promise, and what settles it. */
+/** A promise with its resolvers. */
 class Pending {
   resolve!: (value: unknown) => void;
   reject!: (reason: unknown) => void;
@@ -125,16 +136,16 @@ interface Watcher {
   readonly resolve: () => void;
 }
 
-/** What waits in no scope for a stream to come to some state. */
+/** Waiters outside any scope for a state of a stream. */
 export class Watchers {
   #watchers: Watcher[] = [];
 
-  /** Waits until `condition` holds, which is looked at in {@linkcode Watchers.look}. */
+  /** Waits until `condition` holds. {@linkcode Watchers.look} checks it. */
   until(condition: () => boolean): Promise<void> {
     return new Promise((resolve) => this.#watchers.push({ condition, resolve }));
   }
 
-  /** Something has changed. */
+  /** Checks every condition again, after a change. */
   look(): void {
     if (this.#watchers.length === 0) return;
     const watchers = this.#watchers;
@@ -146,31 +157,34 @@ export class Watchers {
   }
 }
 
-/** How a stream names itself and its failures. */
+/** The name of a stream and of its failures. */
 export interface StreamNames {
-  /** What the stream is called in errors and dumps: "tcp:127.0.0.1:80". Asked for only when one is made. */
+  /** The name of the stream in errors and dumps: "tcp:127.0.0.1:80". Read only when one is made. */
   readonly label: string;
-  /** What is thrown for an error of what is under it; the operation is "read", "write", "receive". */
+  /**
+   * Returns the error to throw for a failure of the underlying stream; the operation is "read",
+   * "write" or "receive".
+   */
   failure(operation: string, cause: unknown): unknown;
-  /** Called when what is under the stream is gone. */
+  /** Called when the underlying stream is gone. */
   gone?(): void;
 }
 
-/** What is told of a stream's end, from the first notification to the last. */
-interface Told extends StreamEvents {
-  /** What is under it is gone. */
+/** All notifications that a stream receives from its end. */
+interface AllEvents extends StreamEvents {
+  /** The underlying stream is gone. No other notification follows. */
   closed(): void;
 }
 
-/** What the end of a stream is handed: its notifications, and no way to the stream. */
-class Events implements Told {
+/** What the end of a stream receives: the notifications, without access to the stream. */
+class Events implements AllEvents {
   static {
     hideClass(this);
   }
 
-  readonly #stream: Told;
+  readonly #stream: AllEvents;
 
-  constructor(stream: Told) {
+  constructor(stream: AllEvents) {
     this.#stream = stream;
     Object.freeze(this);
   }
@@ -188,8 +202,8 @@ class Events implements Told {
   }
 }
 
-/** The notifications of a stream, to hand to an end that may be code of users. */
-export function eventsOf(stream: Told): Told {
+/** Returns the notifications of a stream, to hand to an end that may be user code. */
+export function eventsOf(stream: AllEvents): AllEvents {
   return new Events(stream);
 }
 
@@ -212,20 +226,20 @@ export const noSource: Pick<StreamEnd, "peek" | "consume" | "drop"> = {
   drop: () => {},
 };
 
-/** Tells the ends of one class, by a private field: no other object can pass for one. */
+/** Recognises the ends of one class, by a private field that no other object can forge. */
 type Test = (end: object) => boolean;
 
 const tests: Test[] = [];
 
 /**
- * Registers a class of ends that lend only what the runtime has made for one chunk: plain bytes in
- * memory that nothing else can reach. It is not a property, which any provider could claim.
+ * Registers a class of ends that lend only memory that the runtime allocated for one chunk: plain
+ * bytes that no other code can reach. Not a property, because any provider could set that.
  */
 export function registerOwners(test: Test): void {
   tests.push(test);
 }
 
-/** Whether only `end` and its borrowers can reach the memory of what it lends. */
+/** Reports whether only `end` and its borrowers can reach the memory that it lends. */
 export function ownsMemory(end: object): boolean {
   return tests.some((test) => test(end));
 }

@@ -7,14 +7,17 @@ import { Stream } from "./_stream.ts";
 import { noSink, type StreamNames } from "./_half.ts";
 import type { LendingSource, StreamEnd } from "./provider.ts";
 
-/** Gives the next bytes, at once or later; null at the end. */
+/** Returns the next bytes, at once or later; null at the end. */
 export type Pull = () => Uint8Array | null | Promise<Uint8Array | null>;
 
-/** What is known of a {@linkcode Pull}. */
+/** Properties of a {@linkcode Pull}. */
 export interface PullOptions {
-  /** Nobody will write to the memory that it gave. */
+  /** Whether the memory that it returned is never written to again. */
   keep: boolean;
-  /** It may be called again after it threw. Otherwise every later read throws the same. */
+  /**
+   * Whether it may be called again after it threw. Otherwise every later read throws the same
+   * error.
+   */
   retry: boolean;
 }
 
@@ -22,19 +25,19 @@ const names: StreamNames = { label: "source", failure: (_, cause) => cause };
 const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 /**
- * A source over a function that gives pieces. `pull` is called when a reader finds nothing left, and never again before
- * its answer was read. It runs in the scope in which the source was made: a reader that is cancelled leaves the answer
- * to the next one.
+ * Makes a source of a function that produces pieces. `pull` is called when a reader finds no bytes
+ * left, and only once its last piece was read. It runs in the scope in which the source was made:
+ * if a reader is cancelled, the piece stays for the next one.
  */
-export function pulledSource(pull: Pull, options: PullOptions): LendingSource {
-  return sourceOf(pulledStream(pull, options));
+export function pullSource(pull: Pull, options: PullOptions): LendingSource {
+  return sourceOf(pullStream(pull, options));
 }
 
-/** The stream under a {@linkcode pulledSource}. */
-export function pulledStream(pull: Pull, options: PullOptions): Stream {
-  const home = currentScope();
+/** Makes the stream of a {@linkcode pullSource}. */
+export function pullStream(pull: Pull, options: PullOptions): Stream {
+  const scope = currentScope();
   let piece: Uint8Array<ArrayBuffer> | null = nothing;
-  let left = 0; // of the piece, whatever becomes of its memory
+  let left = 0; // of the piece, even if its memory vanishes
   let failure: { error: unknown } | undefined;
   let pulling = false;
 
@@ -47,7 +50,7 @@ export function pulledStream(pull: Pull, options: PullOptions): Stream {
     left = piece?.length ?? 0;
   };
   const start = () => {
-    const pullScope = new Scope(liveScope(home), bridge);
+    const pullScope = new Scope(liveScope(scope), bridge);
     try {
       const next = runIn(pullScope, pull);
       if (next instanceof Promise) {

@@ -5,7 +5,7 @@ import { currentScope, refused, runIn, type Scope, WaitQueue } from "../switch/i
 import { checkBuffer, checkBytes, copyTo, howProblem, isEmpty, lengthOf, lost, sizeOfLent } from "./_bytes.ts";
 import { totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
 import { checkEndTook, checkTaken } from "./_bytes.ts";
-import { type Attempt, Direction, ownsMemory, type StreamNames, Watchers } from "./_half.ts";
+import { type Attempt, Half, ownsMemory, type StreamNames, Watchers } from "./_half.ts";
 import { rejection, silenced } from "./_operation.ts";
 import { BusyError, ClosedError } from "./errors.ts";
 import type { Borrower, StreamEnd, StreamEvents } from "./provider.ts";
@@ -13,27 +13,37 @@ import type { ShutdownHow } from "./types.ts";
 
 export { label } from "./errors.ts";
 
-/** The most pieces that one turn of a loan lends: ends that never wait would keep it going forever. */
+/**
+ * The most pieces that one turn of a loan lends: an end that never waits would keep it going
+ * forever.
+ */
 const piecesPerTurn = 256;
 
-/** A borrower inside the library: what it is called with is as the end lent it. */
+/** A borrower inside the library: it receives the bytes as the end lent them. */
 type RawBorrower = (bytes: Uint8Array<ArrayBuffer>, scope: Scope | undefined) => number | Promise<number>;
 
-/** A loan that goes on. */
+/** A loan in progress. */
 interface Loan {
   readonly use: RawBorrower;
-  /** Where it was begun, and ends when that is cancelled. */
+  /** Where it began. The loan ends when this is cancelled. */
   readonly scope: Scope | undefined;
-  /** Whether the borrower counts what it takes, so that the end is null whatever was taken before. */
+  /**
+   * Whether the borrower counts what it takes. Then the loan ends with null whatever was taken
+   * before.
+   */
   readonly counted: boolean;
   /** How many bytes were taken. */
   taken: number;
 }
 
-// What is tried of each operation, again and again. Not methods, for a direction keeps them without a closure for each operation.
-/** Reads what is there, as far as it fits. Where the buffer has vanished, it stays for the next reader. */
+// The attempts of each operation. Functions, not methods: a half keeps them without a closure per
+// operation.
+/**
+ * Reads what has arrived, as far as it fits. If the buffer vanished, the bytes stay for the next
+ * reader.
+ */
 let fill: Attempt<Stream, Uint8Array, number | null>;
-/** Lends for as long as everything is taken at once. */
+/** Lends for as long as the borrower takes everything synchronously. */
 let lendOn: Attempt<Stream, Loan, number | null>;
 let writeTo: Attempt<Stream, Uint8Array, number>;
 let giveTo: Attempt<Stream, readonly Uint8Array[], number>;
@@ -41,7 +51,8 @@ let giveOwnedTo: Attempt<Stream, readonly Uint8Array[], number>;
 let writeFirstTo: Attempt<Stream, readonly Uint8Array[], number>;
 
 /**
- * Waiting, cancellation and checks over a {@linkcode StreamEnd}: the one place where reads and writes of pipes and sockets wait.
+ * Adds waiting, cancellation and checks to a {@linkcode StreamEnd}. All reads and writes of pipes
+ * and sockets wait here.
  */
 export class Stream implements StreamEvents {
   static {
@@ -67,7 +78,7 @@ export class Stream implements StreamEvents {
         const bytes = stream.#peek();
         if (bytes === undefined) return undefined;
         if (bytes === null) return loan.counted ? null : loan.taken || null;
-        const length = sizeOfLent(bytes); // now, for the borrower may pass the memory on
+        const length = sizeOfLent(bytes); // before the borrower can transfer the memory
         if (length === 0) return throwLater(lost);
         stream.#lending = true;
         try {
@@ -78,7 +89,7 @@ export class Stream implements StreamEvents {
           if (answer < length || stream.#closed !== undefined || loan.scope?.reason !== undefined) break;
         } catch (error) {
           stream.#lending = false;
-          return Promise.reject(error); // not a failure of the end, so it is thrown as it is
+          return Promise.reject(error); // the borrower's error, not a failure of the end
         }
       }
       return loan.taken;
@@ -98,40 +109,40 @@ export class Stream implements StreamEvents {
 
   readonly #end: StreamEnd;
   readonly #names: StreamNames;
-  readonly #receiving: Direction<Stream>;
-  /** Made by the first write, for many never write. */
-  #sending: Direction<Stream> | undefined;
-  /** Makes the error of an operation, once the stream was closed by this side. */
+  readonly #receiving: Half<Stream>;
+  /** Made by the first write, because many streams never write. */
+  #sending: Half<Stream> | undefined;
+  /** Makes the error of an operation once this side has closed the stream. */
   #closed: ((operation: string) => ClosedError) | undefined;
   #sendEnded = false;
   #receiveEnded = false;
   #lending = false;
-  /** Whether the rest of what was lent is still here, so that other code may reach it. */
+  /** Whether user code may hold a view of bytes that are still unread. */
   #lent = false;
   #gone = false;
   #hasTaken = false;
-  /** What waits in no scope for the stream to come to its end. */
+  /** Waiters outside any scope for the end of the stream. */
   #watchers: Watchers | undefined;
-  /** What waits until all that was taken has been passed on. */
+  /** Waiters until everything taken has been passed on. */
   #flushes: WaitQueue<void> | undefined;
 
   constructor(end: StreamEnd, names: StreamNames) {
     this.#end = end;
     this.#names = names;
-    this.#receiving = new Direction<Stream>("read", names, this);
+    this.#receiving = new Half<Stream>("read", names, this);
   }
 
-  /** What it is called. */
+  /** The name of the stream in errors and dumps. */
   get label(): string {
     return this.#names.label;
   }
 
-  /** Whether it was closed by this side. */
+  /** Whether this side has closed the stream. */
   get isClosed(): boolean {
     return this.#closed !== undefined;
   }
 
-  /** Whether a write has ever taken something. */
+  /** Whether a write has ever taken bytes. */
   get hasTaken(): boolean {
     return this.#hasTaken;
   }
@@ -148,14 +159,15 @@ export class Stream implements StreamEvents {
     return this.#lend((bytes, scope) => {
       this.#lent = true;
       const view = viewOf(bytes);
-      // What comes later comes in a callback of the end, which runs in any scope.
+      // Later pieces arrive in a callback of the end, which runs in any scope.
       return currentScope() === scope ? use(view, keep) : runIn(scope, use, view, keep);
     }, false);
   }
 
   /**
-   * {@linkcode Stream.lend} to another stream. No other code sees the bytes, so those of an end that
-   * owns its memory are passed on without a view. `note` is told each count that was taken, so the end is null at once.
+   * Lends to another stream. No other code sees the bytes, so those of an end that owns its memory
+   * are passed on without a view. `note` receives each count, so the end is reported as null at
+   * once.
    */
   lendTo(sink: Stream, note: (taken: number) => number): Promise<number | null> {
     const owned = ownsMemory(this.#end);
@@ -176,7 +188,7 @@ export class Stream implements StreamEvents {
     return silenced(this.#receiving.perform(lendOn, { use, scope: currentScope(), counted, taken: 0 }), same);
   }
 
-  /** Waits for a borrower that answered with a promise. */
+  /** Waits for a borrower that returned a promise. */
   async #settle(loan: Loan, answer: Promise<number>, length: number): Promise<number> {
     try {
       this.#took(loan, await answer, length);
@@ -186,7 +198,7 @@ export class Stream implements StreamEvents {
     }
   }
 
-  /** Notes what a borrower took. */
+  /** Records what a borrower took. */
   #took(loan: Loan, taken: number, length: number): void {
     checkTaken(taken, length);
     if (taken === length) this.#lent = false;
@@ -211,7 +223,7 @@ export class Stream implements StreamEvents {
     return views.length === 0 ? 0 : this.#perform(giveTo, views);
   }
 
-  /** {@linkcode Stream.give} for memory of the library's own, which nothing else can reach. */
+  /** Like {@linkcode Stream.give}, for memory that only the library can reach. */
   giveOwned(bytes: Uint8Array): number | Promise<number> {
     return refused() ?? this.#refuseWrite() ?? this.#perform(giveOwnedTo, [bytes]);
   }
@@ -238,7 +250,7 @@ export class Stream implements StreamEvents {
     return currentScope()?.reason === undefined ? this.flush() : Promise.resolve();
   }
 
-  /** Waits until all that was taken has been passed on, or never will be. */
+  /** Waits until everything taken has been passed on, or never will be. */
   flush(): Promise<void> {
     if (!this.#end.flushed) return (this.#flushes ??= new WaitQueue()).wait("shutdown", undefined, this.#names);
     const loss = this.#loss;
@@ -246,10 +258,12 @@ export class Stream implements StreamEvents {
   }
 
   /**
-   * Forbids new operations and wakes what waits. Whether this was the first time.
+   * Closes the stream: refuses new operations and fails the waiting ones. Reports whether it was
+   * open.
    *
-   * @param state What closed it, for the {@linkcode ClosedError} of each operation: "its switch has ended".
-   * @param options The reason, as the cause of that error.
+   * @param state What closed it, for the {@linkcode ClosedError} of each operation: "its switch has
+   * ended".
+   * @param options The cause of that error, if there is one.
    */
   close(state?: string, options?: ErrorOptions): boolean {
     if (this.#closed !== undefined) return false;
@@ -271,7 +285,7 @@ export class Stream implements StreamEvents {
     if (this.#flushes !== undefined && this.#end.flushed) this.#endFlushes(this.#flushes);
   }
 
-  /** What is under it is gone; nothing follows. */
+  /** Notes that the underlying stream is gone. No other notification follows. */
   closed(): void {
     this.#gone = true;
     this.#names.gone?.();
@@ -279,22 +293,25 @@ export class Stream implements StreamEvents {
     this.writable();
   }
 
-  /** Waits until what is under it is gone, in no scope. */
+  /** Waits outside any scope until the underlying stream is gone. */
   awaitGone(): Promise<void> {
     return this.#until(() => this.#gone);
   }
 
-  /** Waits until all that was taken has been passed on, or never will be, in no scope. */
+  /** Waits outside any scope until everything taken has been passed on, or never will be. */
   awaitFlushed(): Promise<void> {
     return this.#until(() => this.#gone || this.#end.flushed);
   }
 
-  /** Waits until that is so and the other side has ended too, or nothing more can come, in no scope. */
+  /**
+   * Waits outside any scope until the output is flushed and the input is over, or the underlying
+   * stream is gone.
+   */
   awaitDrained(): Promise<void> {
     return this.#until(() => this.#gone || (this.#end.flushed && this.inputIsOver));
   }
 
-  /** Whether the other side has ended and all that it sent was read, or nothing more can be read. */
+  /** Whether the peer has ended and everything it sent was read, or no more can be read. */
   get inputIsOver(): boolean {
     try {
       return this.#end.peek() === null;
@@ -308,7 +325,7 @@ export class Stream implements StreamEvents {
   }
 
   #give(buffers: readonly Uint8Array[], owned: boolean): number {
-    const size = totalLength(buffers); // now, for the memory may be detached by whoever takes it
+    const size = totalLength(buffers); // before the end can detach the memory
     return this.#sent(this.#end.give(buffers, owned), size);
   }
 
@@ -326,22 +343,25 @@ export class Stream implements StreamEvents {
     }
   }
 
-  /** Makes the error for what was taken and lost, unless this side has closed the stream. */
+  /** Makes the error for bytes that were taken and lost, unless this side has closed the stream. */
   get #loss(): (() => unknown) | undefined {
     const { lost } = this.#end;
     if (lost === undefined || this.#closed !== undefined) return undefined;
     return () => this.#names.failure("shutdown", lost.error);
   }
 
-  get #sender(): Direction<Stream> {
-    return this.#sending ??= new Direction<Stream>("write", this.#names, this);
+  get #sender(): Half<Stream> {
+    return this.#sending ??= new Half<Stream>("write", this.#names, this);
   }
 
   #peek(): Uint8Array<ArrayBuffer> | null | undefined {
     return this.#receiveEnded ? null : this.#end.peek();
   }
 
-  /** Drops what was taken, unless the borrower has ended this direction meanwhile. */
+  /**
+   * Consumes what was taken, unless the borrower has closed the stream or shut down receiving
+   * meanwhile.
+   */
   #consume(size: number): void {
     if (size > 0 && this.#closed === undefined && !this.#receiveEnded) this.#end.consume(size);
   }

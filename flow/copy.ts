@@ -10,8 +10,8 @@ import type { Borrower, LendingSource } from "./provider.ts";
 import type { Sink, Source } from "./types.ts";
 
 /**
- * After so many turns a copy lets everything else run once: two ends that never wait would starve it, and the copy's
- * own cancellation with it.
+ * After this many turns a copy yields to other tasks: two ends that never wait would starve them,
+ * and the cancellation of the copy itself.
  */
 const turnsPerYield = 256;
 
@@ -22,28 +22,31 @@ export interface CopyFailure {
 }
 
 /**
- * Copies up to the end of the source. It closes nothing, and ends no direction: {@linkcode proxy} passes the end on.
+ * Copies until the end of the source. It closes nothing, and shuts down neither direction:
+ * {@linkcode proxy} passes the end on.
  *
- * From a source that lends, as all of the library do, the copy itself holds nothing: when it fails or is cancelled,
- * every byte that the sink has not taken is still in the source. From any other source it holds at most 64 KiB, and
- * loses them then. What the two ends hold is bounded by themselves: a pipe holds its capacity, a socket up to 64 KiB of
- * unread input and the piece that crosses that mark, and one piece of output, the one that the system has yet to take.
+ * From a source that lends, as all sources of the library do, the copy itself buffers nothing: if
+ * it fails or is cancelled, every byte that the sink has not taken is still in the source. From any
+ * other source it buffers at most 64 KiB, and loses them then. Each flow bounds its own buffers: a
+ * pipe holds its capacity, a socket up to 64 KiB of unread input and the piece that crosses that
+ * mark, and one piece of output, the one that the system has yet to take.
  *
- * Where the source lends its bytes as they come and the sink takes them at once, as two sockets do, no promise is made
- * for each piece. A foreign source or sink that cannot be cancelled is awaited.
+ * If the source lends its bytes as they arrive and the sink takes them at once, as two sockets do,
+ * no promise is made for each piece. A foreign source or sink that cannot be cancelled is awaited.
  *
- * Two copies into one sink do not mix: where their writes do not meet, the pieces of one come between those of the
- * other, and where they do, one copy fails with a {@linkcode BusyError}.
+ * Two copies into one sink do not mix within a write: either their pieces alternate, or, if their
+ * writes overlap, one copy fails with a {@linkcode BusyError}.
  *
- * What it throws tells how much the sink took, as {@linkcode CopyFailure}: an error is given the property `copied`, and
- * a cancellation is a {@linkcode Cancelled} of its own. What is frozen, or no error object, is thrown as it is, without
- * the count.
+ * The error tells how much the sink took, as a {@linkcode CopyFailure}: an error gets the property
+ * `copied`, and a cancellation becomes a {@linkcode Cancelled} of its own. A frozen error, or a
+ * value that is not an error, is thrown unchanged, without the count.
  *
- * @param source Where the bytes come from.
- * @param sink Where they go.
+ * @param source The source to read from.
+ * @param sink The sink to write to.
  * @returns How many bytes were copied.
- * @throws {TypeError} When `source` is no source or `sink` no sink, or one of them gives a count that cannot be.
- * @throws {Cancelled} When the current scope is cancelled.
+ * @throws {TypeError} If `source` is not a `Source`, `sink` is not a `Sink`, or one of them returns
+ * an invalid byte count.
+ * @throws {Cancelled} If the current scope is cancelled.
  *
  * @example From here to there
  * ```ts
@@ -83,7 +86,7 @@ async function counted(source: Source, sink: Sink): Promise<number> {
   }
 }
 
-/** From a source that must be read: through a buffer of ours. */
+/** Copies through a buffer of the library, from a source that does not lend. */
 async function throughBuffer(source: Source, sink: Sink, progress: CopyFailure): Promise<void> {
   let buffer = new Uint8Array(writeLimit);
   let turns = 0;
@@ -95,11 +98,11 @@ async function throughBuffer(source: Source, sink: Sink, progress: CopyFailure):
       progress.copied += taken;
       if (++turns % turnsPerYield === 0) await yieldNow();
     }
-    if (buffer.length === 0) buffer = new Uint8Array(writeLimit); // a sink may detach what it has taken
+    if (buffer.length === 0) buffer = new Uint8Array(writeLimit); // the sink has detached it
   }
 }
 
-/** From the source's own buffers, each of which the sink may take all or in part. */
+/** Copies from the source's own buffers. The sink may take each in part. */
 async function lending(source: LendingSource, sink: Sink, progress: CopyFailure): Promise<void> {
   const note = (taken: number) => {
     progress.copied += taken;
@@ -117,14 +120,17 @@ async function lending(source: LendingSource, sink: Sink, progress: CopyFailure)
   }
 }
 
-/** Adds the count to what is thrown. The `Cancelled` of a scope is everybody's, so that is replaced. */
+/**
+ * Adds the count to an error. A scope shares its `Cancelled` with all operations, so that one is
+ * replaced.
+ */
 function withCount(error: unknown, copied: number): unknown {
   const own = isInstance(error, Cancelled) ? new Cancelled(error.cause) : error;
   if (!isInstance(own, Error) || isOfAnotherCopy(own, Cancelled, "Cancelled")) return own;
   try {
     Reflect.defineProperty(own, "copied", { value: copied, enumerable: true, writable: true, configurable: true });
   } catch {
-    // A proxy that refuses: it is thrown as it is.
+    // A hostile proxy: it is thrown unchanged.
   }
   return own;
 }

@@ -14,7 +14,7 @@ const prepositions: Readonly<Record<string, string>> = { read: "from", write: "t
 const longestName = 200;
 
 /**
- * The flow ended where something more was required.
+ * The flow ended where more bytes were required.
  *
  * @example A message cut short
  * ```ts
@@ -58,7 +58,7 @@ export class BufferLimitExceeded extends Error {
 
   /** The limit, in bytes. */
   readonly limit: number;
-  /** Where in the stream that begins which was too long, in bytes, if it is known. */
+  /** Offset in the stream where the oversized part begins, in bytes, if known. */
   readonly offset: number | undefined;
   /** The flow that it came from, if that has a name: "tcp:127.0.0.1:80". */
   readonly flow: string | undefined;
@@ -86,7 +86,7 @@ export class BufferLimitExceeded extends Error {
 }
 
 /**
- * The writer that a flush waited for was aborted, or its sink failed.
+ * The writer was aborted, or its sink failed, while a flush waited.
  *
  * @example A writer that is given up
  * ```ts
@@ -117,7 +117,7 @@ export class FlushAborted extends Error {
 }
 
 /**
- * What was read is not what a parser asked for.
+ * The input does not match what a parser requires.
  *
  * @example Where it went wrong
  * ```ts
@@ -133,15 +133,15 @@ export class ParseError extends Error {
     freezeClass(this);
   }
 
-  /** Where, in bytes from the beginning of the stream. */
+  /** Offset from the beginning of the stream, in bytes. */
   readonly offset: number;
 
   /**
    * Makes the error.
    *
-   * @param message What was expected, and what was there.
-   * @param offset Where, in bytes from the beginning of the stream.
-   * @param cause What went wrong underneath.
+   * @param message What was expected, and what was found.
+   * @param offset Offset from the beginning of the stream, in bytes.
+   * @param cause The underlying error.
    */
   constructor(message: string, offset: number, cause?: unknown) {
     super(located(message, offset), { cause });
@@ -151,7 +151,7 @@ export class ParseError extends Error {
 }
 
 /**
- * Our own side has ended what the operation needs: it closed the flow, or shut down sending.
+ * This side has ended what the operation needs: it closed the flow, or shut down sending.
  *
  * @example Writing after the end
  * ```ts
@@ -169,7 +169,7 @@ export class ClosedError extends Error {
     freezeClass(this);
   }
 
-  /** What was tried: "read", "write", "accept". */
+  /** The operation: "read", "write", "accept". */
   readonly operation: string;
   /** The flow, if it has a name: "tcp:127.0.0.1:80". */
   readonly flow: string | undefined;
@@ -177,9 +177,9 @@ export class ClosedError extends Error {
   /**
    * Makes the error.
    *
-   * @param operation What was tried.
-   * @param state What our side did before.
-   * @param options The name of the flow; and why, as the cause, if there is a reason.
+   * @param operation The operation that failed.
+   * @param state What this side did before.
+   * @param options The name of the flow; and the reason, as the cause, if there is one.
    */
   constructor(
     operation: string,
@@ -194,8 +194,8 @@ export class ClosedError extends Error {
 }
 
 /**
- * Two fibers read one flow at once, or write to it at once. To write from several fibers, wrap the flow in `withBufWriter`, or let them take turns with a
- * `Semaphore(1)`.
+ * Two fibers read one flow at once, or write to it at once. To write from several fibers, wrap the
+ * flow in `withBufWriter`, or let them take turns with a `Semaphore(1)`.
  *
  * @example Two readers
  * ```ts
@@ -214,7 +214,7 @@ export class BusyError extends Error {
     freezeClass(this);
   }
 
-  /** What was tried: "read" or "write". */
+  /** The operation: "read" or "write". */
   readonly operation: string;
   /** The flow, if it has a name: "tcp:127.0.0.1:80". */
   readonly flow: string | undefined;
@@ -222,7 +222,7 @@ export class BusyError extends Error {
   /**
    * Makes the error.
    *
-   * @param operation What was tried.
+   * @param operation The operation that failed.
    * @param options The name of the flow.
    */
   constructor(operation: string, options?: { flow?: string | undefined }) {
@@ -239,7 +239,7 @@ export class BusyError extends Error {
 }
 
 /**
- * The other end of a pipe is closed, so nobody will ever read what is written.
+ * The other end of a pipe is closed, so what is written can never be read.
  *
  * @example Writing to nobody
  * ```ts
@@ -256,7 +256,7 @@ export class BrokenPipeError extends Error {
     freezeClass(this);
   }
 
-  /** What was tried: "write". */
+  /** The operation: "write". */
   readonly operation: string;
   /** The flow, if it has a name: "stdout". */
   readonly flow: string | undefined;
@@ -264,7 +264,7 @@ export class BrokenPipeError extends Error {
   /**
    * Makes the error.
    *
-   * @param operation What was tried.
+   * @param operation The operation that failed.
    * @param options The runtime's own error as the cause, if there is one; and the name of the flow.
    */
   constructor(operation: string, options?: ErrorOptions & { flow?: string | undefined }) {
@@ -275,7 +275,7 @@ export class BrokenPipeError extends Error {
   }
 }
 
-/** What was tried, and on which flow: "read from tcp:127.0.0.1:80". */
+/** Names an operation and its flow: "read from tcp:127.0.0.1:80". */
 function onFlow(operation: string, flow: string | undefined): string {
   const word = escapeText(operation);
   return flow === undefined ? word : `${word} ${prepositions[operation] ?? "on"} ${shown(flow)}`;
@@ -285,21 +285,24 @@ function shown(flow: string): string {
   return escapeText(flow, longestName);
 }
 
-/** The message with its offset, once. */
+/** Adds the offset to a message, once. */
 function located(message: string, offset: number): string {
   const place = ` (at offset ${offset})`;
   return message.endsWith(place) ? message : message + place;
 }
 
-/** The cause alone: an `undefined` one is not one. */
+/** Picks the cause from options, unless it is `undefined`. */
 function causeOf(options: ErrorOptions | undefined): ErrorOptions | undefined {
   return typeof options !== "object" || !("cause" in options) ? undefined : { cause: options.cause };
 }
 
-/** Where a flow of the library has its name, for errors: "tcp:127.0.0.1:80". Not exported: a foreign flow has none. */
+/**
+ * Key of the name of a flow of the library, for errors: "tcp:127.0.0.1:80". Not exported: foreign
+ * flows have none.
+ */
 export const label: unique symbol = Symbol("label");
 
-/** The name of a flow of the library. Asked for only when an error is made. */
+/** Returns the name of a flow of the library. Called only when an error is made. */
 export function labelOf(flow: object): string | undefined {
   const name = (flow as { readonly [label]?: unknown })[label];
   return typeof name === "string" ? name : undefined;

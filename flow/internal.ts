@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** What other rooms of the library use of `flow/`. Not for users: see `mod.ts`. */
-export { CallbackScope, Home, onCancel } from "./_bridge_scope.ts";
+export { BridgeScope, CallbackScope, onCancel } from "./_bridge_scope.ts";
 export {
   bytesProblem,
   checkBuffer,
@@ -26,9 +26,9 @@ export {
 } from "./_bytes.ts";
 export { checkSink, checkSource, giveAll, gives, lendOne, lends, lendSome, readSome, writeSome } from "./_foreign.ts";
 export { addStreamMethods, closableSink, closableSource, flowOf, sourceOf, type StreamMethods } from "./_flow.ts";
-export { Direction, eventsOf, noSink, noSource, registerOwners, type StreamNames, writeLimit } from "./_half.ts";
+export { eventsOf, Half, noSink, noSource, registerOwners, type StreamNames, writeLimit } from "./_half.ts";
 export { ignore, isSilent, operation, rejection, silenced, silent } from "./_operation.ts";
-export { pulledStream } from "./_pull_source.ts";
+export { pullStream } from "./_pull_source.ts";
 export { Stream } from "./_stream.ts";
 export {
   BufferLimitExceeded,

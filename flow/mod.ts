@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Byte streams through two small interfaces: {@linkcode Source} and {@linkcode Sink}, what can be done with any of
- * them, and some that live in memory.
+ * Byte streams through two small interfaces, {@linkcode Source} and {@linkcode Sink}: functions for
+ * any of them, and sources, sinks and pipes in memory.
  *
  * ```ts
  * import { bufferSink, copy, stringSource } from "@sluice/io/flow";

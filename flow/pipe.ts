@@ -13,8 +13,9 @@ import type { Closable, TwoWay } from "./types.ts";
 /** Options for {@linkcode pipe}. */
 export interface PipeOptions {
   /**
-   * How many bytes each direction holds before its writer waits: until half of them are read, or all that it writes fits, so that a reader of small parts
-   * does not break everything into as small pieces.
+   * How many bytes each direction buffers before its writer waits. The writer resumes once half of
+   * them are read, or its whole write fits, so that a reader of small parts does not break all
+   * writes into small pieces.
    *
    * @default {65536}
    */
@@ -25,13 +26,15 @@ export interface PipeOptions {
 export interface PipeEnd extends TwoWay, Closable, LendingSource, GivingSink {}
 
 /**
- * Two flows in memory, each of which reads what is written to the other. They own nothing of the system and need no switch.
+ * Makes two flows in memory, each of which reads what is written to the other. They hold no system
+ * resource and need no switch.
  *
- * A closed end gives the other one what is buffered and then the end; writing to it is a {@linkcode BrokenPipeError}.
+ * After one end is closed, the other reads what is buffered and then the end; writing to it fails
+ * with {@linkcode BrokenPipeError}.
  *
- * @param options How much a direction may hold.
+ * @param options The capacity of each direction.
  * @returns The two ends.
- * @throws {RangeError} When the capacity is not a whole number of at least 1.
+ * @throws {RangeError} If the capacity is not a whole number of at least 1.
  *
  * @example A conversation in memory
  * ```ts
@@ -54,25 +57,25 @@ export function pipe(options?: PipeOptions): [PipeEnd, PipeEnd] {
   return namedPipe(capacity, names, names);
 }
 
-/** A pipe whose ends have names of their own, in errors and dumps. */
+/** Makes a pipe whose ends have their own names in errors and dumps. */
 export function namedPipe(capacity: number, names: StreamNames, others: StreamNames): [PipeEnd, PipeEnd] {
   const there = new Channel(capacity);
   const back = new Channel(capacity);
   return [new MemoryEnd(back, there, names).flow, new MemoryEnd(there, back, others).flow];
 }
 
-/** Bytes on their way in one direction. */
+/** The buffer of one direction. */
 class Channel {
   readonly capacity: number;
-  /** Pieces in order; the last may have room after what it holds. */
+  /** Pieces in order. The last may have spare room. */
   readonly pieces: Piece[] = [];
   size = 0;
-  /** It has held its capacity, and nobody has found half of that free since then. */
+  /** Full, until it drains below half (hysteresis). */
   full = false;
   ended = false;
-  /** The reader takes no interest: what is written is dropped. */
+  /** The reader has shut down receiving: what is written is dropped. */
   dropped = false;
-  /** The reader is gone: writing fails. */
+  /** The reader is closed: writing fails. */
   broken = false;
   reader: Stream | undefined;
   writer: Stream | undefined;
@@ -94,16 +97,16 @@ interface Piece {
   end: number;
 }
 
-/** What a small write allocates at least, in bytes, so that the next ones find room. */
+/** The least that a small write allocates, in bytes, so that the next writes find room. */
 const smallestPiece = 1024;
 
 const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 const names: StreamNames = { label: "pipe", failure: (_, cause) => cause };
 
-/** Takes from one channel and puts into the other. */
+/** An end that reads from one channel and writes to the other. */
 class MemoryEnd implements StreamEnd, Ending {
-  readonly flushed = true; // what a channel has taken has been passed on
+  readonly flushed = true; // a channel needs no flush
   readonly #in: Channel;
   readonly #out: Channel;
   readonly #stream: Stream;
@@ -144,7 +147,7 @@ class MemoryEnd implements StreamEnd, Ending {
       let left = size;
       for (const bytes of buffers) {
         const part = bytes.subarray(0, left);
-        // A small part is copied: by reference it could keep memory alive that is many times its size.
+        // Copy a small part: a reference could keep much larger memory alive.
         if (part.length < smallestPiece) this.#copy(part);
         else this.#out.pieces.push({ memory: part as Uint8Array<ArrayBuffer>, start: 0, end: part.length });
         left -= part.length;

@@ -8,18 +8,20 @@ import { copy } from "./copy.ts";
 import type { TwoWay } from "./types.ts";
 
 /**
- * Copies both ways between two flows, passing on how each direction ends, until both have ended. It closes neither flow.
+ * Copies both ways between two flows, passing the end of each direction on, until both have ended.
+ * It closes neither flow.
  *
- * The end of one flow ends the sending direction of the other. A failure, or a cancellation, aborts both flows where they
- * have a method `abort`, as sockets do, with the error as its reason: so neither side can take what it has received, which
- * is not all, for the whole. A flow without one, such as a pipe, stays open, and keeps what was not taken from it.
+ * The end of one flow shuts down sending of the other. A failure, or a cancellation, aborts both
+ * flows that have a method `abort`, as sockets do, with the error as the reason: no peer can
+ * mistake the truncated data for the whole. A flow without one, such as a pipe, stays open, and
+ * keeps what was not taken from it.
  *
  * @param a One flow.
  * @param b The other one.
- * @throws {MultipleErrors} When both directions fail. The first failure cancels the other direction, and is thrown as
- * it is when it stays alone.
- * @throws {TypeError} When one of them is no flow, or gives a count that cannot be.
- * @throws {Cancelled} When the current scope is cancelled.
+ * @throws {MultipleErrors} If both directions fail. The first failure cancels the other direction,
+ * and is thrown unchanged if it is the only one.
+ * @throws {TypeError} If `a` or `b` is not a flow, or returns an invalid byte count.
+ * @throws {Cancelled} If the current scope is cancelled.
  *
  * @example A connection through the middle
  * ```ts
@@ -62,7 +64,9 @@ async function pass(from: TwoWay, to: TwoWay): Promise<void> {
   await to.shutdown("send");
 }
 
-/** Aborts a flow that can be aborted. What a foreign one throws must not replace the failure. */
+/**
+ * Aborts a flow that can be aborted. An error of a foreign `abort` must not replace the failure.
+ */
 function abort(flow: TwoWay & { abort?(reason?: unknown): unknown }, reason: unknown): void {
   try {
     Promise.resolve(flow.abort?.(reason)).catch(ignore);

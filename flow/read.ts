@@ -15,7 +15,7 @@ const firstSize = 16 * 1024;
 /** Options for {@linkcode readAll}. */
 export interface ReadAllOptions {
   /**
-   * The most that may come, in bytes: a whole number of at least 0, or `Infinity`.
+   * The most bytes to read: a whole number of at least 0, or `Infinity`.
    *
    * @default {Infinity}
    */
@@ -23,14 +23,15 @@ export interface ReadAllOptions {
 }
 
 /**
- * Fills the whole buffer. Where that fails or is cancelled, how much was read before is not known, and lost.
+ * Fills the whole buffer. If that fails or is cancelled, what was read before is lost, and its
+ * length is unknown.
  *
- * @param source Where to read. It is not touched when `buffer` is empty.
- * @param buffer What to fill.
- * @throws {EndOfFlow} When the source ends before the buffer is full.
- * @throws {TypeError} When `source` is not a source, or returns an impossible count, or `buffer` is not a `Uint8Array`, or its memory is detached or shrunk
- * meanwhile.
- * @throws {Cancelled} When the current scope is cancelled.
+ * @param source The source to read from. It is not touched if `buffer` is empty.
+ * @param buffer The buffer to fill.
+ * @throws {EndOfFlow} If the source ends before the buffer is full.
+ * @throws {TypeError} If `source` is not a `Source`, or returns an invalid byte count, or
+ * `buffer` is not a `Uint8Array`, or its memory is detached or shrunk meanwhile.
+ * @throws {Cancelled} If the current scope is cancelled.
  *
  * @example A header of four bytes
  * ```ts
@@ -61,18 +62,18 @@ export function readExact(source: Source, buffer: Uint8Array): Promise<void> {
 }
 
 /**
- * Reads up to the end, and gives all of it in one piece. Where that fails or is cancelled, what was read before is
- * lost.
+ * Reads until the end, and returns everything in one piece. If that fails or is cancelled, what was
+ * read before is lost.
  *
- * Without `maxSize` the other side decides how much memory this takes.
+ * Without `maxSize` the peer decides how much memory this takes.
  *
- * @param source Where to read.
- * @param options How much may come.
- * @returns Everything that was left in the source, in memory of its own.
- * @throws {BufferLimitExceeded} When more than `maxSize` bytes come.
- * @throws {RangeError} When `maxSize` is neither a whole number of at least 0 nor `Infinity`.
- * @throws {TypeError} When `source` is no source, or gives a count that cannot be.
- * @throws {Cancelled} When the current scope is cancelled.
+ * @param source The source to read from.
+ * @param options The most to read.
+ * @returns Everything that was left in the source, in new memory.
+ * @throws {BufferLimitExceeded} If the source has more than `maxSize` bytes.
+ * @throws {RangeError} If `maxSize` is neither a whole number of at least 0 nor `Infinity`.
+ * @throws {TypeError} If `source` is not a `Source`, or returns an invalid byte count.
+ * @throws {Cancelled} If the current scope is cancelled.
  *
  * @example A short answer
  * ```ts
@@ -92,7 +93,7 @@ export function readAll(source: Source, options?: ReadAllOptions): Promise<Uint8
       const value = typeof maxSize === "number" ? maxSize : describe(maxSize);
       throw new RangeError(`Cannot read all as maxSize must be a whole number >= 0: current value is ${value}`);
     }
-    let buffer = new Uint8Array(Math.min(firstSize, maxSize + 1)); // one more, to see whether anything follows
+    let buffer = new Uint8Array(Math.min(firstSize, maxSize + 1)); // one more, to detect excess bytes
     let size = 0;
     while (true) {
       const count = await readSome(source, buffer.subarray(size));
@@ -106,12 +107,13 @@ export function readAll(source: Source, options?: ReadAllOptions): Promise<Uint8
 }
 
 /**
- * Waits until a read would not have to wait: until a byte is there, or the end. Nothing is read, and no buffer is held
- * meanwhile, so that thousands of idle flows cost little.
+ * Waits until a read would not wait: until a byte has arrived, or the end. It reads nothing and
+ * holds no buffer meanwhile, so thousands of idle flows cost little.
  *
- * @param source What to wait for.
- * @throws {TypeError} When `source` is no source, or does not lend: {@linkcode cancellableSource} makes one that does.
- * @throws {Cancelled} When the current scope is cancelled.
+ * @param source The source to wait for.
+ * @throws {TypeError} If `source` is not a `Source`, or does not lend:
+ * {@linkcode cancellableSource} makes one that does.
+ * @throws {Cancelled} If the current scope is cancelled.
  *
  * @example A buffer only when there is something to put into it
  * ```ts
@@ -126,7 +128,7 @@ export function readAll(source: Source, options?: ReadAllOptions): Promise<Uint8
  * ```
  */
 export function readable(source: Source): Promise<void> {
-  // No async function, whose frame an idle connection would keep.
+  // Not an async function: an idle connection would keep its frame.
   try {
     checkSource("wait for", source);
     if (!lends(source)) {

@@ -4,17 +4,18 @@ import { refused } from "../switch/internal.ts";
 import { checkBuffer, checkBytes, joined, lengthOf, lost, totalLength, viewsOf } from "./_bytes.ts";
 import { give, type GivingSink, lend, type LendingSource } from "./provider.ts";
 
-/** What {@linkcode bufferSink} makes: a sink that keeps everything in memory. */
+/** A sink that keeps everything in memory, made by {@linkcode bufferSink}. */
 export interface BufferSink extends GivingSink {
   /**
-   * What was written up to now.
+   * Returns what was written so far.
    *
-   * @returns All bytes in order, in memory of their own.
-   * @throws {TypeError} When memory that was given to the sink has been detached or shrunk all the same.
+   * @returns All bytes in order, in new memory.
+   * @throws {TypeError} If memory that was given to the sink was detached or shrunk all the same.
    */
   bytes(): Uint8Array<ArrayBuffer>;
   /**
-   * What was written up to now, as UTF-8. Invalid bytes become U+FFFD, and a byte order mark is kept.
+   * Decodes what was written so far as UTF-8. Invalid bytes become U+FFFD, and a byte order mark is
+   * kept.
    *
    * @returns The text.
    * @throws {TypeError} As {@linkcode BufferSink.bytes} does.
@@ -23,7 +24,7 @@ export interface BufferSink extends GivingSink {
 }
 
 /**
- * A sink that keeps what is written. It takes everything at once, without a limit.
+ * Makes a sink that keeps what is written. It takes everything at once, without a limit.
  *
  * @returns The sink, empty.
  *
@@ -69,7 +70,7 @@ export function bufferSink(): BufferSink {
 }
 
 /**
- * A source that has ended, and a sink that drops what is written.
+ * A source that has ended, and a sink that discards what is written.
  *
  * @example Reading to the end for nothing
  * ```ts

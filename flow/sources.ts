@@ -3,17 +3,17 @@
 import { describe } from "../base/internal.ts";
 import { buffersProblem, bytesProblem, encode, vanished, viewOf } from "./_bytes.ts";
 import { checkSource, lendOne, lends, readSome } from "./_foreign.ts";
-import { pulledSource } from "./_pull_source.ts";
+import { pullSource } from "./_pull_source.ts";
 import { writeLimit } from "./_half.ts";
 import type { LendingSource } from "./provider.ts";
 import type { Source } from "./types.ts";
 
 /**
- * A source that gives a text, as UTF-8.
+ * Makes a source that reads a text, as UTF-8.
  *
- * @param text What to give.
+ * @param text The text.
  * @returns The source. It lends.
- * @throws {TypeError} When `text` is no string.
+ * @throws {TypeError} If `text` is not a string.
  *
  * @example A text as input
  * ```ts
@@ -29,11 +29,11 @@ export function stringSource(text: string): LendingSource {
 }
 
 /**
- * A source that gives bytes from memory, piece by piece.
+ * Makes a source that reads bytes from memory, piece by piece.
  *
- * @param bytes What to give. It is not copied, so it must not change before it has been read.
+ * @param bytes The pieces. They are not copied, so they must not change before they have been read.
  * @returns The source. It lends.
- * @throws {TypeError} When a piece is no byte array.
+ * @throws {TypeError} If a piece is not a `Uint8Array`.
  *
  * @example Two pieces
  * ```ts
@@ -50,16 +50,18 @@ export function bytesSource(...bytes: readonly Uint8Array[]): LendingSource {
 }
 
 /**
- * A source that gives what an iterable gives.
+ * Makes a source that reads the pieces of an iterable.
  *
- * Each piece is asked for when a read finds nothing left, in the scope in which the source was made, however the
- * reader's scope fares. A cancelled read loses nothing: the piece goes to the next reader. What the iterable throws is
- * thrown by every later read. The iterable is never told to stop early, as a source cannot be closed.
+ * The source asks for the next piece when a read finds no bytes left, in the scope in which the
+ * source was made. A cancelled read loses nothing: the piece stays for the next reader. An error of
+ * the iterable fails every later read. The iterable is never asked to stop early, because a source
+ * cannot be closed.
  *
- * @param chunks What gives the pieces. Empty ones are skipped; one that has been given must not change before it has
- * been read.
+ * @param chunks The pieces. Empty ones are skipped; a piece must not change before it has been
+ * read.
  * @returns The source. It lends.
- * @throws {TypeError} When `chunks` cannot be iterated over. A piece that is no byte array fails the read.
+ * @throws {TypeError} If `chunks` is not iterable. A piece that is not a `Uint8Array` fails the
+ * read.
  *
  * @example A generator as input
  * ```ts
@@ -76,22 +78,22 @@ export function fromIterable(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8A
   const methods = chunks as Partial<Iterable<Uint8Array> & AsyncIterable<Uint8Array>> | null | undefined;
   const later = methods?.[Symbol.asyncIterator]?.();
   if (later !== undefined) {
-    return pulledSource(async () => bytesOf(await later.next()), { keep: false, retry: false });
+    return pullSource(async () => bytesOf(await later.next()), { keep: false, retry: false });
   }
   const now = methods?.[Symbol.iterator]?.();
   if (now === undefined) throw new TypeError(`Cannot make a source of ${describe(chunks)}: must be iterable`);
-  return pulledSource(() => bytesOf(now.next()), { keep: false, retry: false });
+  return pullSource(() => bytesOf(now.next()), { keep: false, retry: false });
 }
 
 /**
- * Goes through what a source gives. Nothing is read ahead, and leaving the loop closes nothing, so that the rest can be
- * read by other means.
+ * Iterates over the pieces of a source. It reads nothing ahead, and leaving the loop closes
+ * nothing, so that other code can read the rest.
  *
- * @param source Where to read.
- * @returns The pieces, as they come. Each is at most 64 KiB or as large as what the source lends, and lies in memory of
- * its own.
- * @throws {TypeError} When `source` is no source, or gives a count that cannot be.
- * @throws {Cancelled} When the scope of the loop is cancelled.
+ * @param source The source to read from.
+ * @returns The pieces, as they come. Each has at most 64 KiB, or the size of what the source lends,
+ * in new memory.
+ * @throws {TypeError} If `source` is not a `Source`, or returns an invalid byte count.
+ * @throws {Cancelled} If the scope of the loop is cancelled.
  *
  * @example A loop
  * ```ts
@@ -111,15 +113,15 @@ export async function* chunks(source: Source): AsyncIterable<Uint8Array<ArrayBuf
 Object.freeze(chunks.prototype); // what it returns inherits this
 
 /**
- * Makes a source cancellable that is not, such as standard input or a file: a read that is cancelled settles at once,
- * while the underlying read goes on, and what it gives is kept for the next reader.
+ * Makes a cancellable source of one that is not, such as standard input or a file: a cancelled read
+ * settles at once, while the underlying read goes on and its result stays for the next reader.
  *
- * The underlying reads run in the scope in which the source was made, one at a time, into a buffer of 64 KiB. Whoever
- * reads `source` directly gets in between.
+ * The underlying reads run in the scope in which the source was made, one at a time, into a buffer
+ * of 64 KiB. Code that reads `source` directly takes bytes away from it.
  *
- * @param source What to wrap.
+ * @param source The source to wrap.
  * @returns The cancellable source. It lends.
- * @throws {TypeError} When `source` is no source.
+ * @throws {TypeError} If `source` is not a `Source`.
  *
  * @example A read that gives up, and loses nothing
  * ```ts
@@ -138,8 +140,9 @@ Object.freeze(chunks.prototype); // what it returns inherits this
 export function cancellableSource(source: Source): LendingSource {
   checkSource("read from", source);
   let buffer: Uint8Array<ArrayBuffer> | undefined;
-  return pulledSource(async () => {
-    if (buffer === undefined || buffer.length === 0) buffer = new Uint8Array(writeLimit); // the last one may be detached
+  return pullSource(async () => {
+    // a reader may have detached the last one
+    if (buffer === undefined || buffer.length === 0) buffer = new Uint8Array(writeLimit);
     const count = await readSome(source, buffer);
     if (count !== null) return pieceOf(buffer, count);
     buffer = undefined;
@@ -149,7 +152,7 @@ export function cancellableSource(source: Source): LendingSource {
 
 function listSource(pieces: readonly Uint8Array[], keep: boolean): LendingSource {
   const iterator = pieces.values();
-  return pulledSource(() => bytesOf(iterator.next()), { keep, retry: false });
+  return pullSource(() => bytesOf(iterator.next()), { keep, retry: false });
 }
 
 function bytesOf(result: IteratorResult<Uint8Array>): Uint8Array | null {
@@ -160,7 +163,7 @@ function bytesOf(result: IteratorResult<Uint8Array>): Uint8Array | null {
   return value;
 }
 
-/** The first bytes of a buffer, unless the source has detached that. */
+/** Returns the first bytes of a buffer, unless the source has detached it. */
 function pieceOf(buffer: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
   if (buffer.length === 0) throw vanished("read");
   return buffer.subarray(0, size);

@@ -9,17 +9,17 @@ import { writeLimit } from "./_half.ts";
 import type { Sink } from "./types.ts";
 
 /**
- * Writes all of the buffers, in order. Small neighbours are joined, so that many of them are few writes; what is as
- * large as a write is written where it lies, piece by piece.
+ * Writes all of the buffers, in order. Adjacent small buffers are joined into fewer writes; a
+ * buffer as large as a write is written in place, piece by piece.
  *
- * Where it fails or is cancelled, some of the bytes may have been taken. It is one write after another: a second writer
- * of the same sink may get in between.
+ * If it fails or is cancelled, some of the bytes may have been taken. It makes a sequence of
+ * writes, which a second writer of the same sink may interleave with its own.
  *
- * @param sink Where to write. It is not touched where there are no bytes.
- * @param bytes What to write. It must not change until the promise settles.
- * @throws {TypeError} When `sink` is not a sink or returns an impossible count, or a buffer is not a `Uint8Array`, or its memory is detached or shrunk before
- * all of it was taken.
- * @throws {Cancelled} When the current scope is cancelled.
+ * @param sink The sink to write to. It is not touched if there are no bytes.
+ * @param bytes The bytes to write. They must not change until the promise settles.
+ * @throws {TypeError} If `sink` is not a `Sink`, or returns an invalid byte count, or a buffer is
+ * not a `Uint8Array`, or its memory is detached or shrunk before all of it was taken.
+ * @throws {Cancelled} If the current scope is cancelled.
  *
  * @example A head and a body
  * ```ts
@@ -48,10 +48,11 @@ export function writeAll(sink: Sink, ...bytes: readonly Uint8Array[]): Promise<v
 /**
  * Writes all of a text, as UTF-8.
  *
- * @param text What to write.
- * @param sink Where to write.
- * @throws {TypeError} When `text` is no string, or `sink` is no sink or gives a count that cannot be.
- * @throws {Cancelled} When the current scope is cancelled; some of the text may have been taken.
+ * @param text The text to write.
+ * @param sink The sink to write to.
+ * @throws {TypeError} If `text` is not a string, `sink` is not a `Sink`, or it returns an invalid
+ * byte count.
+ * @throws {Cancelled} If the current scope is cancelled; some of the text may have been taken.
  *
  * @example A greeting
  * ```ts
@@ -73,9 +74,12 @@ export function copyString(text: string, sink: Sink): Promise<void> {
   });
 }
 
-/** The buffers that are not empty; neighbours that fit into one write come together. Throws where a buffer has lost its memory since. */
+/**
+ * Groups the non-empty buffers: adjacent ones that fit into one write form a group. Throws if a
+ * buffer has vanished meanwhile.
+ */
 function* groups(buffers: readonly Uint8Array[]): Generator<Uint8Array[]> {
-  const sizes = buffers.map(({ length }) => length); // now, for they may vanish meanwhile
+  const sizes = buffers.map(({ length }) => length); // before they can vanish
   let group: Uint8Array[] = [];
   let size = 0;
   for (const [i, bytes] of buffers.entries()) {

@@ -33,18 +33,18 @@ import {
 import { OptionState } from "./_option_state.ts";
 import type { ProviderStream } from "./provider.ts";
 
-/** What the sockets of one listener, or one connect, have in common. */
+/** What the sockets of one listener, or of one connect, share. */
 export interface SocketTerms {
   readonly clock: Clock;
-  /** How long closing waits for taken bytes to go out and for the other side to end, in milliseconds. */
+  /** How long closing waits for output to be flushed and for the peer to end, in milliseconds. */
   readonly linger: number;
-  /** The options that can be set on it. */
+  /** The options that can be set. */
   readonly supportedOptions: ReadonlySet<SocketOptionName>;
-  /** What to set now. */
+  /** The options to set first. */
   readonly initialOptions: readonly SocketOptionEntry[];
 }
 
-/** How a connection is called in dumps and errors, and how its owner releases it. */
+/** The name of a connection in dumps and errors, and its release by its owner. */
 class Identity implements StreamNames, Releasable {
   readonly #peer: StreamAddress;
   readonly #socket: ProvidedSocket;
@@ -98,7 +98,7 @@ export class ProvidedSocket implements StreamSocket, Lingering {
   #options: OptionState | undefined;
   #closing: Promise<void> | undefined;
 
-  /** From now on `hook`, which `owner` has, releases the socket. */
+  /** Makes a socket that `hook`, registered with `owner`, releases from now on. */
   constructor(end: ProviderStream, terms: SocketTerms, owner: Switch, hook: Hook) {
     const identity = new Identity(end.peer, this);
     this.#end = end;
@@ -108,7 +108,7 @@ export class ProvidedSocket implements StreamSocket, Lingering {
     this.#stream = new Stream(end, identity);
     hook.resource = identity;
     end.attach(eventsOf(this.#stream));
-    open.sockets++; // a system that tells at once that it is gone has taken one away
+    open.sockets++; // a system that reports its end synchronously has decremented it
     if (terms.initialOptions.length > 0) this.#settings();
     Object.freeze(this);
   }
@@ -154,9 +154,9 @@ export class ProvidedSocket implements StreamSocket, Lingering {
   }
 
   /**
-   * Closes the socket because its switch ends. The next release hook runs as soon as all that was
-   * taken has gone out; the switch itself waits until the socket is closed. So two ends of one
-   * connection in one switch do not wait for each other.
+   * Closes the socket because its switch ends. The next release hook runs as soon as everything
+   * taken is flushed, so that two ends of one connection in one switch do not wait for each other;
+   * the switch itself waits until the socket is closed.
    */
   #release(): Promise<void> {
     const closing = this.#closing ??= this.#close("its switch has ended");
@@ -164,7 +164,7 @@ export class ProvidedSocket implements StreamSocket, Lingering {
     return this.#stream.awaitFlushed();
   }
 
-  /** No async function: most often there is nothing to wait for but the system. */
+  /** Not an async function: most often only the system must be awaited. */
   #close(state: string, ms = this.#terms.linger): Promise<void> {
     try {
       if (!this.#stream.close(state)) return this.#stream.awaitGone();
@@ -179,9 +179,9 @@ export class ProvidedSocket implements StreamSocket, Lingering {
   }
 
   /**
-   * Closes the socket once the other side has ended too, or the time for that is over. A socket
-   * that is closed before answers what still arrives with a reset, which destroys what the other
-   * side has yet to read: the answer to a pipelined request, say.
+   * Closes the socket once the peer has ended too, or the time has passed. A socket that is closed
+   * earlier answers late input with a reset, which destroys what the peer has yet to read, such as
+   * the response to a pipelined request.
    */
   async #linger(ms: number): Promise<void> {
     await closeGracefully(this.#owner, this.#terms.clock, ms, this.#end, () => {

@@ -6,7 +6,7 @@ import {
   bytesProblem,
   ClosedError,
   copyTo,
-  Direction,
+  Half,
   lengthOf,
   rejection,
   type StreamNames,
@@ -85,8 +85,8 @@ export class SystemDatagramSocket implements DatagramSocket {
   readonly #options: OptionState;
   readonly #owner: Switch;
   readonly #hook: ReleaseHook;
-  readonly #receiving: Direction<SystemDatagramSocket>;
-  /** Datagrams that wait until the provider accepts more. */
+  readonly #receiving: Half<SystemDatagramSocket>;
+  /** What waits for room. */
   readonly #queued: WaitQueue<void, Sending> = new WaitQueue();
   /** Sends that the system has begun, and that can no longer be cancelled. */
   readonly #inFlight: Set<Waiter<void>> = new Set();
@@ -109,7 +109,7 @@ export class SystemDatagramSocket implements DatagramSocket {
     this.#options = options;
     this.#owner = owner;
     this.#hook = hook;
-    this.#receiving = new Direction<SystemDatagramSocket>("receive", namesOf(end.local, remote), this);
+    this.#receiving = new Half<SystemDatagramSocket>("receive", namesOf(end.local, remote), this);
     end.attach(Object.freeze({
       receivable: () => this.#receivable(),
       sendable: () => this.#sendQueued(),

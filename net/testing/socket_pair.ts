@@ -16,13 +16,13 @@ import { MemoryStream, Turn } from "./memory/internal.ts";
 /** Options for {@linkcode socketPair}. */
 export interface SocketPairOptions {
   /**
-   * The address of the first socket, and so the peer of the second.
+   * The address of the first socket, which is the peer of the second.
    *
    * @default {tcp("127.0.0.1", 50001)}
    */
   local?: StreamAddress | undefined;
   /**
-   * The peer of the first socket, and so the address of the second.
+   * The peer of the first socket, which is the address of the second.
    *
    * @default {tcp("127.0.0.1", 50002)}
    */
@@ -30,18 +30,18 @@ export interface SocketPairOptions {
 }
 
 /**
- * Makes two connected sockets in memory, to test a handler without a network. They own nothing of
- * the system and need no switch.
+ * Makes two connected sockets in memory, to test a handler without a network. They hold no system
+ * resource and need no switch.
  *
  * What is written on one side can be read on the other in the same turn, and each direction holds
- * 64 KiB before its writer waits. After `abort` on one side, reading and writing on the other are a
- * {@linkcode NetError} `connection_reset`, and what had arrived is lost; so is writing to a side that
- * has closed. A close waits for nothing: what was written can still be read, and then the end. They
- * have no socket options. For what takes a network there is {@linkcode memoryNet}.
+ * 64 KiB before its writer waits. After `abort` on one side, reads and writes on the other fail
+ * with {@linkcode NetError} `connection_reset`, and unread input is lost; writing to a closed side
+ * fails likewise. A close does not wait: what was written can still be read, and then the end. The
+ * sockets have no options. For code that takes a network there is {@linkcode memoryNet}.
  *
  * @param options The two addresses.
  * @returns The two sockets.
- * @throws {TypeError} When an address is neither TCP nor Unix.
+ * @throws {TypeError} If an address is neither TCP nor Unix.
  *
  * @example A handler without a network
  * ```ts
@@ -78,7 +78,7 @@ export function socketPair(options?: SocketPairOptions): [StreamSocket, StreamSo
 
 interface PairedSocket extends StreamMethods {}
 
-/** One end. It has no owner, and so lacks what the sockets of a network have beyond a stream. */
+/** One end. It has no owner, and lacks what the sockets of a network have beyond a stream. */
 class PairedSocket implements StreamSocket {
   static {
     addStreamMethods(this, (flow) => #stream in flow ? flow.#stream : undefined);

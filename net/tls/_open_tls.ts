@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { Home, ignore, operation } from "../../flow/internal.ts";
+import { BridgeScope, ignore, operation } from "../../flow/internal.ts";
 import type { TwoWay } from "../../flow/mod.ts";
 import { asOperation, checkIsSwitch, refusedFor } from "../../switch/internal.ts";
 import { type Clock, interruptible, type Switch, withTimeout } from "../../switch/mod.ts";
@@ -44,11 +44,11 @@ export function openTls<O extends TlsOptions>(
     checkFlow(flow);
     const refusal = refusedFor(sw, "start TLS");
     if (refusal !== undefined) return await refusal;
-    const home = new Home(sw);
-    const session = new Session(flow, home, needsCloseNotify);
+    const scope = new BridgeScope(sw);
+    const session = new Session(flow, scope, needsCloseNotify);
     const tls = new SecureFlow(session, flow, { ...terms, owner: sw, label, expectedName });
     const handshake = async () => {
-      const { open, serverName } = await home.run(() => prepare(session));
+      const { open, serverName } = await scope.run(() => prepare(session));
       secure(tls, await session.handshake(open), serverName);
     };
     try {

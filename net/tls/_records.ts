@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { type Home, lendOne } from "../../flow/internal.ts";
+import { type BridgeScope, lendOne } from "../../flow/internal.ts";
 import { cancellableSource, type TwoWay, writeAll } from "../../flow/mod.ts";
 import { lend, type LendingSource } from "../../flow/internal.ts";
 import { interruptible, yieldNow } from "../../switch/mod.ts";
@@ -37,7 +37,7 @@ export class Records {
   /** The source of encrypted bytes; a replacement first returns the bytes already read. */
   source: LendingSource;
   readonly #flow: TwoWay;
-  readonly #home: Home;
+  readonly #scope: BridgeScope;
   readonly #events: RecordsEvents;
   #isReady = false;
   #rest: Uint8Array<ArrayBuffer> = new Uint8Array(0);
@@ -49,11 +49,11 @@ export class Records {
   #sending = false;
   #queue: Uint8Array[] = [];
 
-  constructor(flow: TwoWay, home: Home, events: RecordsEvents) {
+  constructor(flow: TwoWay, scope: BridgeScope, events: RecordsEvents) {
     this.#flow = flow;
-    this.#home = home;
+    this.#scope = scope;
     this.#events = events;
-    this.source = lendingSource(flow, home);
+    this.source = lendingSource(flow, scope);
   }
 
   /** Whether no encrypted bytes are queued or being written. */
@@ -106,10 +106,10 @@ export class Records {
       return taken.length;
     };
     try {
-      const count = await this.#home.run(() => lendOne(this.source, take));
+      const count = await this.#scope.run(() => lendOne(this.source, take));
       if (count === null) {
         this.#over = true;
-        await this.#home.run(yieldNow); // lets the last plaintext arrive first
+        await this.#scope.run(yieldNow); // lets the last plaintext arrive first
         this.#events.ended(this.#left === 0 && this.#header.length === 0);
       }
     } catch (error) {
@@ -132,12 +132,12 @@ export class Records {
     try {
       // Deno writes a handshake flight in several parts; TCP would hold back the second until the
       // first is acknowledged, about 40 ms later.
-      if (this.#events.handshaking()) await this.#home.run(yieldNow);
+      if (this.#events.handshaking()) await this.#scope.run(yieldNow);
       while (this.#queue.length > 0) {
         const chunks = this.#queue;
         this.#queue = [];
         // A foreign flow may never settle.
-        await this.#home.run(() => interruptible(writeAll(this.#flow, ...chunks)));
+        await this.#scope.run(() => interruptible(writeAll(this.#flow, ...chunks)));
       }
     } catch (error) {
       this.#broken = true;
@@ -150,6 +150,6 @@ export class Records {
 }
 
 /** Returns the flow as a source with cancellable reads, even if its own are not. */
-function lendingSource(flow: TwoWay & Partial<LendingSource>, home: Home): LendingSource {
-  return typeof flow[lend] === "function" ? flow as LendingSource : home.call(() => cancellableSource(flow));
+function lendingSource(flow: TwoWay & Partial<LendingSource>, scope: BridgeScope): LendingSource {
+  return typeof flow[lend] === "function" ? flow as LendingSource : scope.call(() => cancellableSource(flow));
 }

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import type { Home, StreamEnd, StreamEvents } from "../../flow/internal.ts";
+import type { BridgeScope, StreamEnd, StreamEvents } from "../../flow/internal.ts";
 import { BrokenPipeError } from "../../flow/mod.ts";
 import type { HandshakeResult, TlsEndpoint, TlsEvents } from "./_engine.ts";
 import { Records } from "./_records.ts";
@@ -14,7 +14,7 @@ export type Open = (events: TlsEvents) => TlsEndpoint;
 export class Session implements StreamEnd {
   readonly records: Records;
   readonly #flow: WrappedFlow;
-  readonly #home: Home;
+  readonly #scope: BridgeScope;
   #events: StreamEvents = { readable: () => {}, writable: () => {} };
   #endpoint: TlsEndpoint | undefined;
   #handshaking = true;
@@ -30,10 +30,10 @@ export class Session implements StreamEnd {
   #dropping = false;
   #released: Promise<void> | undefined;
 
-  constructor(flow: WrappedFlow, home: Home, needsCloseNotify: boolean) {
+  constructor(flow: WrappedFlow, scope: BridgeScope, needsCloseNotify: boolean) {
     this.#flow = flow;
-    this.#home = home;
-    this.records = new Records(flow, home, {
+    this.#scope = scope;
+    this.records = new Records(flow, scope, {
       wantsPlaintext: () => this.#handshaking || this.#wantsPlaintext,
       handshaking: () => this.#handshaking,
       record: (bytes) => this.#endpoint?.decrypt(bytes),
@@ -131,7 +131,7 @@ export class Session implements StreamEnd {
     this.#failWriting(new BrokenPipeError("write"));
     this.#endpoint?.destroy();
     // Awaited later, as operations of a foreign flow may settle only when it is closed.
-    const stopped = this.#home.stop();
+    const stopped = this.#scope.stop();
     await close();
     await stopped;
   }

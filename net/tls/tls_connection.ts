@@ -16,64 +16,64 @@ import type { TlsErrorContext } from "./errors.ts";
 /**
  * A TLS connection over a flow.
  *
- * A read is at the end only when the other side has said so by close_notify. A flow that just ends is a
- * {@linkcode TlsError} `truncated`, once all that came before is read, unless `closeNotify` is `"optional"`. What breaks
- * the flow is thrown as the flow throws it.
+ * A read returns the end only after close_notify of the peer. A flow that ends without it causes a
+ * {@linkcode TlsError} `truncated`, once everything that came before is read, unless `closeNotify`
+ * is `"optional"`. Errors of the flow are thrown unchanged.
  *
- * It lives until it is closed or aborted, or its switch ends; a later operation is a `ClosedError`, which says so.
+ * It lives until it is closed or aborted, or its switch ends. Later operations fail with a
+ * `ClosedError` that says which.
  */
 export interface TlsConnection extends Connection {
-  /** The local address of the flow that carries the connection; of a flow without one, an unnamed Unix address. */
+  /** The local address of the underlying flow; an unnamed Unix address if that has none. */
   readonly local: StreamAddress;
   /** The address of the peer, likewise. */
   readonly peer: StreamAddress;
-  /** The protocol that both sides have agreed on (ALPN), if they named any. */
+  /** The protocol that was negotiated (ALPN), if there is one. */
   readonly protocol: string | undefined;
-  /** What the other side has shown. On a server it is there only if `authorities` are. */
+  /** The certificate of the peer. A server has it only with `authorities`. */
   readonly peerCertificate: PeerCertificate | undefined;
   /** The version of TLS: `"TLSv1.3"` or `"TLSv1.2"`. */
   readonly version: string;
   /**
-   * The name of the server, without a trailing dot: what the client asked for (SNI) or, on the client, what the certificate
-   * was checked for.
+   * The name of the server, without a trailing dot: on a server the one that the client requested
+   * (SNI), on a client the one that the certificate was verified for.
    */
   readonly serverName: string | undefined;
   /**
-   * Closes the connection and the flow that carries it. Nothing that a write took is lost: it goes out, and after it
-   * close_notify and the end of the flow's sending direction. Then input is read and dropped until the other side has ended
-   * too, for otherwise the system could reset the connection while the last bytes are on their way. All of this takes at most
-   * `linger` milliseconds, and no time where the other side has ended.
+   * Closes the connection and the underlying flow. Nothing that a write took is lost: it is sent,
+   * and then close_notify and the end of the flow. After that, input is read and dropped until the
+   * peer has ended too; otherwise the system could reset the connection while the last bytes are in
+   * transit. All of this takes at most `linger` milliseconds, and no time if the peer has ended.
    *
    * If the owning switch has failed or was cancelled, the connection is aborted instead.
    */
   close(): Promise<void>;
   /**
-   * Breaks the connection at once, and aborts the flow that carries it, where that can be. What has not gone out is lost, and
-   * the other side sees an error.
+   * Aborts the connection at once, and the underlying flow if that supports it. Unsent output is
+   * lost, and the peer sees an error.
    *
-   * @param reason The cause of the {@linkcode ClosedError} with which every operation is rejected from now on, those that wait
-   * included.
+   * @param reason The cause of the {@linkcode ClosedError} of every later or waiting operation.
    */
   abort(reason?: unknown): void;
 }
 
-/** Who a connection belongs to, and how it closes. */
+/** The owner of a connection, and how it closes. */
 export interface TlsTerms extends ClosingTerms {
   /** In milliseconds. */
   readonly linger: number;
-  /** What it is called in dumps. */
+  /** The name of the connection in dumps. */
   readonly label: string;
-  /** Whom the certificate of the other side is to name, if that is checked. */
+  /** The name that the certificate of the peer must have, if that is verified. */
   readonly expectedName: string | undefined;
 }
 
-/** Notes that the handshake is done. */
+/** Records the result of the handshake. */
 export let secure: (flow: SecureFlow, result: HandshakeResult, serverName: string | undefined) => void;
 
-/** What the errors of a connection say beside their code. */
+/** Returns the context of the connection for its errors. */
 export let contextOf: (flow: SecureFlow) => TlsErrorContext;
 
-/** Whether a connection is closed, or about to be. */
+/** Reports whether a connection is closed or closing. */
 export let isClosing: (flow: SecureFlow) => boolean;
 
 export interface SecureFlow extends StreamMethods {}
@@ -136,7 +136,7 @@ export class SecureFlow implements TlsConnection, Lingering {
   abort(reason?: unknown): void {
     this.#stream.close("aborted by this side", reason === undefined ? undefined : { cause: reason });
     this.#closing = this.#session.abort(this.#terms, reason).finally(() => this.#hook.remove());
-    this.#closing.catch(() => {}); // close() tells
+    this.#closing.catch(() => {}); // close() reports it
   }
 
   close(): Promise<void> {
@@ -152,8 +152,9 @@ export class SecureFlow implements TlsConnection, Lingering {
   }
 
   /**
-   * Closes the connection because its switch ends. As of a socket, the next release hook runs as soon as all that was taken
-   * has gone out, so that two ends of one connection in one switch do not wait for each other.
+   * Closes the connection because its switch ends. As for a socket, the next release hook runs as
+   * soon as everything taken is flushed, so that two ends of one connection in one switch do not
+   * wait for each other.
    */
   #release(): Promise<void> {
     adopt(this.#terms.owner, this.#closeOnce(this.#terms.linger, "its switch has ended"));
@@ -182,7 +183,7 @@ export class SecureFlow implements TlsConnection, Lingering {
     }
   }
 
-  /** Passes on what was taken and our end, and then drops input until the other side has ended. */
+  /** Flushes the output and its end, and then drops input until the peer has ended. */
   async #farewell(): Promise<void> {
     this.#session.end();
     this.#session.drop();

@@ -16,7 +16,7 @@ import {
   writePieces,
 } from "./_flow_check.ts";
 
-/** An operation either succeeds or is cancelled, never both. */
+/** Cancellation: an operation either succeeds or is cancelled, never both. */
 export const cancelChecks: readonly FlowCheck[] = [
   {
     name: "read() in a cancelled scope is refused and takes nothing",

@@ -15,7 +15,7 @@ import {
   writePieces,
 } from "./_flow_check.ts";
 
-/** How both directions end: `shutdown`, `close`, and what the other end sees of it. */
+/** The end of both directions: `shutdown`, `close`, and what the other end sees of it. */
 export const endChecks: readonly FlowCheck[] = [
   {
     name: 'shutdown("send") gives the other end what was written, and then the end for ever',
@@ -222,7 +222,7 @@ async function expectClosed(operation: () => Promise<unknown>, name: string): Pr
   expectSame(error.operation, name, "the operation that the ClosedError names");
 }
 
-/** What one read finds. */
+/** Describes the result of one read. */
 async function outcome(flow: FlowEnd): Promise<string> {
   try {
     return await flow.read(new Uint8Array(1)) === null ? "end" : "bytes";

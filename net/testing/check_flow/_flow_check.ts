@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What the checks of flows share. */
+/** The shape of a check, and helpers that the checks share. */
 import type { Closable, Sink, Source, TwoWay } from "../../../flow/mod.ts";
 import { give, type GivingSink, lend, type LendingSource } from "../../../flow/internal.ts";
 import { both, first, Switch, yieldNow } from "../../../switch/mod.ts";
@@ -9,31 +9,34 @@ import { expect, expectBytes, expectSame, pattern } from "../internal.ts";
 /** One end of a connection. */
 export type FlowEnd = TwoWay & Closable;
 
-/** What a flow may lack. */
+/** A capability that a flow may lack. */
 export type FlowNeed = "clogged" | "halfClose" | "brokenWrites" | "fastPaths";
 
-/** One check of a connection's ends, that the runner opens and closes. */
+/** One check of the two ends of a connection, which the runner opens and closes. */
 export interface FlowCheck {
   readonly name: string;
-  /** What the flow must have for this check to be run. */
+  /** What the flow must support for this check to run. */
   readonly needs?: readonly FlowNeed[];
   run(a: FlowEnd, b: FlowEnd): Promise<void>;
 }
 
-/** The most that a clogged flow may take while nobody reads. */
+/** The most that a clogged flow may take while no one reads. */
 const clogLimit = 64 * 1024 * 1024;
 
-/** The text as bytes. */
+/** Encodes a text. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
-/** Lets everything that is ready run, `count` times. */
+/** Waits `count` turns, in which everything that is ready runs. */
 export async function turns(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await yieldNow();
 }
 
-/** Runs `operation` for some turns and then cancels it. Gives what it gave, or `undefined` if it was cancelled. */
+/**
+ * Runs `operation` for some turns and then cancels it. Returns its result, or `undefined` if it was
+ * cancelled.
+ */
 export async function attempt<T>(operation: () => Promise<T>, patience = 20): Promise<T | undefined> {
   let value: T | undefined;
   await first(async () => {
@@ -42,7 +45,7 @@ export async function attempt<T>(operation: () => Promise<T>, patience = 20): Pr
   return value;
 }
 
-/** Runs `fn` in a scope that is cancelled already. */
+/** Runs `fn` in a cancelled scope. */
 export async function inCancelledScope(fn: () => Promise<void>): Promise<void> {
   const reason = new Error("Cancelled by the check");
   try {
@@ -55,7 +58,7 @@ export async function inCancelledScope(fn: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Reads exactly `size` bytes, which must be those of the pattern from `from` on. */
+/** Reads exactly `size` bytes, which must be those of the pattern at `from`. */
 export async function readPattern(source: Source, from: number, size: number): Promise<void> {
   for (let at = from; at < from + size;) {
     const bytes = await readOnce(source, Math.min(16 * 1024, from + size - at));
@@ -66,8 +69,8 @@ export async function readPattern(source: Source, from: number, size: number): P
 }
 
 /**
- * Reads what is left: exactly `size` bytes of the pattern. The other end closes meanwhile, so that a lost byte shows as
- * an early end; and not at once, so that a byte too many has time to come.
+ * Reads the rest: exactly `size` bytes of the pattern. The other end closes meanwhile, so that a
+ * lost byte shows as an early end; and not at once, so that an extra byte has time to arrive.
  */
 export async function readRest(source: Source, other: FlowEnd, from: number, size: number): Promise<void> {
   const close = async () => {
@@ -78,7 +81,7 @@ export async function readRest(source: Source, other: FlowEnd, from: number, siz
   await expectEnd(source);
 }
 
-/** What the next read gives. */
+/** Returns the result of the next read. */
 export async function readOnce(source: Source, size = 64): Promise<Uint8Array | null> {
   const buffer = new Uint8Array(size);
   const count = await source.read(buffer);
@@ -109,8 +112,8 @@ export async function writePieces(sink: Sink, bytes: Uint8Array): Promise<void> 
 }
 
 /**
- * Puts the pattern from `from` on into a flow until it takes no more. Each try is cancelled in the end. Gives how much
- * was taken.
+ * Writes the pattern at `from` to a flow until it takes no more; each attempt is cancelled in the
+ * end. Returns how much was taken.
  */
 export async function clog(put: (bytes: Uint8Array) => number | Promise<number>, from = 0): Promise<number> {
   let taken = 0;
@@ -123,7 +126,7 @@ export async function clog(put: (bytes: Uint8Array) => number | Promise<number>,
   return taken;
 }
 
-/** The flow with its fast paths. */
+/** Casts a flow to one with fast paths. */
 export function fast(flow: FlowEnd): FlowEnd & LendingSource & GivingSink {
   const { [lend]: lends, [give]: gives } = flow as Partial<LendingSource & GivingSink>;
   expect(

@@ -18,7 +18,7 @@ import {
   turns,
 } from "./_flow_check.ts";
 
-/** How often a sink may say that it has to wait although nothing is queued. */
+/** How often a sink may wait although nothing is queued. */
 const patience = 50;
 
 /** The contract of `give`. */
@@ -112,11 +112,11 @@ async function expectRejection(
   type: typeof Cancelled | typeof ClosedError | typeof BusyError,
   what: string,
 ) {
-  const answer = fast(flow)[give]([bytesOf("x")]); // it must not throw here
+  const answer = fast(flow)[give]([bytesOf("x")]); // must not throw synchronously
   await expectError(async () => await answer, type, what);
 }
 
-/** What is left of the buffers after the first `count` bytes. */
+/** Returns the rest of the buffers after the first `count` bytes. */
 function without(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
   let skip = count;
   return buffers.map((bytes) => {

@@ -15,7 +15,10 @@ import {
   writePieces,
 } from "./_flow_check.ts";
 
-/** The contract of `lend`: scopes, cancellation and closing; and of `readable`, which stands on it. */
+/**
+ * The contract of `lend` in scopes: cancellation and closing; and of `readable`, which is built on
+ * it.
+ */
 export const loanChecks: readonly FlowCheck[] = [
   {
     name: "[lend]() calls its borrower in the scope in which it was called",

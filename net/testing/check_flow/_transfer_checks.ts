@@ -19,7 +19,7 @@ import {
 /** How much the large transfer sends each way, in bytes. */
 const large = 512 * 1024;
 
-/** What a flow could take for bytes. */
+/** Values that a flow could mistake for bytes. */
 const notBytes: readonly unknown[] = [
   new Uint16Array(4),
   new DataView(new ArrayBuffer(4)),
@@ -169,7 +169,7 @@ export const transferChecks: readonly FlowCheck[] = [
         closed = true;
         await Promise.all([a.close(), b.close()]);
       };
-      // The flow may yet take a little more, and then the first write does not wait.
+      // The flow may still take a little more, so that the first write does not wait.
       while (!closed) {
         const one = a.write(pattern(0, 1000)).catch(() => {});
         try {

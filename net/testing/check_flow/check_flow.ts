@@ -15,26 +15,26 @@ import { transferChecks } from "./_transfer_checks.ts";
 /** The two ends of one connection: what is written to one is read from the other. */
 export type FlowPair = readonly [TwoWay & Closable, TwoWay & Closable];
 
-/** Makes a {@linkcode FlowPair} that is owned by `sw`, where it needs an owner. */
+/** Makes a {@linkcode FlowPair} owned by `sw`, if it needs an owner. */
 export type FlowMaker = (sw: Switch) => Promise<FlowPair>;
 
-/** Options for {@linkcode checkFlow}: what the flows can do. */
+/** Options for {@linkcode checkFlow}: what the flows support. */
 export interface CheckFlowOptions {
   /**
-   * Makes a connection that holds little: its writes wait soon, at the latest after 64 MiB, while nobody reads. Without
-   * it the checks of waiting writes are left out.
+   * Makes a connection with small buffers: its writes wait after at most 64 MiB that no one reads.
+   * Without it the checks of waiting writes are left out.
    *
    * @default {undefined}
    */
   clogged?: FlowMaker | undefined;
   /**
-   * Whether one direction can end while the other goes on.
+   * Whether one direction can end while the other continues (half-close).
    *
    * @default {true}
    */
   halfClose?: boolean | undefined;
   /**
-   * Whether writing fails, sooner or later, once the other end has closed.
+   * Whether writing eventually fails once the other end has closed.
    *
    * @default {true}
    */
@@ -48,15 +48,17 @@ export interface CheckFlowOptions {
 }
 
 /**
- * The contract of flows, as checks that any test runner can run: reading, writing, ending, closing, cancellation and
- * the fast paths. Each check opens a connection of its own, and closes it; and once more with the ends exchanged.
+ * Returns the contract of flows as checks for any test runner: reading, writing, ending, closing,
+ * cancellation and the fast paths. Each check opens its own connection and closes it, and is also
+ * run with the ends exchanged.
  *
- * A flow that breaks the contract fails a check, or makes it wait for ever: the runner's own time limit is needed.
+ * A flow that breaks the contract fails a check, or makes it wait forever: the runner needs a time
+ * limit.
  *
  * Source: trio's `check_two_way_stream` and `check_half_closeable_stream`.
  *
- * @param make Makes a connection for a check. Each of its directions must hold at least 100 bytes while nobody reads.
- * @param options What the flows can do, if not everything.
+ * @param make Makes a connection for a check. Each direction must buffer at least 100 bytes.
+ * @param options What the flows support, if not everything.
  * @returns The checks.
  *
  * @example The contract over a pipe

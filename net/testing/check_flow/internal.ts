@@ -1,5 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What other rooms of the library use of `net/testing/check_flow/`. Not for users: see `mod.ts`. */
+/**
+ * What other rooms of the library use of `net/testing/check_flow/`. Not for users: see `mod.ts`.
+ */
 export { attempt, bytesOf, expectEnd, inCancelledScope, readPattern, turns, writePieces } from "./_flow_check.ts";
 export { checkFlow } from "./check_flow.ts";
