@@ -3,10 +3,15 @@
 import type { Sink, Source, TwoWay } from "../../flow/mod.ts";
 import { Cancelled, first, Switch, yieldNow } from "../../switch/mod.ts";
 
-/** What a hand-written foreign source gives next: a piece, the end, an error, or a promise of one of them. */
+/**
+ * One step of a hand-written foreign source: a piece, the end, an error, or a promise of one of
+ * them.
+ */
 export type Step = string | Uint8Array | null | Error | Promise<string | Uint8Array | null>;
 
-/** A source that does not lend, as Deno's files: one step for each read; the end after the last. */
+/**
+ * A source that does not lend, like Deno's files: one step per read, and the end after the last.
+ */
 export function foreignSource(...steps: Step[]): Source & { reads: number } {
   const source = {
     reads: 0,
@@ -25,7 +30,9 @@ export function foreignSource(...steps: Step[]): Source & { reads: number } {
   return source;
 }
 
-/** A sink that takes no more than the given counts, one for each write, and then throws or takes everything. */
+/**
+ * A sink that takes at most the given counts, one per write, and then throws or takes everything.
+ */
 export function shortSink(counts: readonly number[], error?: unknown): Sink & { writes: string[] } {
   const left = [...counts];
   const sink = {
@@ -41,7 +48,7 @@ export function shortSink(counts: readonly number[], error?: unknown): Sink & { 
   return sink;
 }
 
-/** Starts `fn`, cancels it in the same turn, and gives the `Cancelled` that it throws. */
+/** Starts `fn`, cancels it in the same turn, and returns the `Cancelled` that it throws. */
 export async function cancelling(fn: () => Promise<unknown>, before?: () => unknown): Promise<Cancelled> {
   const reason = new Error("Cancelled by the test");
   let thrown: unknown;
@@ -63,14 +70,14 @@ export async function cancelling(fn: () => Promise<unknown>, before?: () => unkn
   throw new Error(`Expected a Cancelled: ${String(thrown)}`);
 }
 
-/** Runs `operation` for some turns. Gives what it gave, or `undefined` if it was cancelled. */
+/** Runs `operation` for some turns. Returns its result, or `undefined` if it was cancelled. */
 export function attempt<T>(operation: () => Promise<T>, patience = 20): Promise<T | undefined> {
   return first<T | undefined, undefined>(operation, async () => {
     for (let i = 0; i < patience; i++) await yieldNow();
   });
 }
 
-/** Writes until nothing more is taken. Gives how much was. */
+/** Writes until nothing more is taken. Returns how much was taken. */
 export async function clog(write: (bytes: Uint8Array) => Promise<number>): Promise<number> {
   let taken = 0;
   for (let refused = 0; refused < 3;) {
@@ -82,7 +89,7 @@ export async function clog(write: (bytes: Uint8Array) => Promise<number>): Promi
   return taken;
 }
 
-/** What one read of a flow brings, as text. */
+/** Describes the result of one read of a flow. */
 export async function readOnce(flow: TwoWay, size = 64): Promise<string> {
   const buffer = new Uint8Array(size);
   return new TextDecoder().decode(buffer.subarray(0, await flow.read(buffer) ?? 0));

@@ -1,6 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Byte arrays that lie about themselves, and what only looks like bytes: the one table of them. */
+/**
+ * Byte arrays with false properties, and values that only look like bytes: the one table of them.
+ */
 import { assert } from "@std/assert";
 import vm from "node:vm";
 
@@ -8,7 +10,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const realm = vm.createContext({});
 
-/** How each liar is made of honest bytes. Its true bytes are those. */
+/** Makes each liar from honest bytes, which are its true content. */
 const makers: Readonly<Record<string, (bytes: Bytes) => Uint8Array<ArrayBufferLike>>> = {
   "an own length that is larger": (bytes) => own(bytes, "length", 10_000),
   "an own length that is smaller": (bytes) => own(bytes, "length", 1),
@@ -33,25 +35,28 @@ const makers: Readonly<Record<string, (bytes: Bytes) => Uint8Array<ArrayBufferLi
   "a part of larger memory": inTheMiddle,
 };
 
-/** The byte of which no test writes any. */
+/** A byte that no test writes. */
 export const secret = 0x53;
 
-/** Names of the ways to lie, each with what makes a liar that holds `size` bytes as {@linkcode honest} has them. */
+/**
+ * Returns the names of all liars, each with a function that makes one over {@linkcode honest}
+ * bytes.
+ */
 export function liars(size: number): [name: string, make: () => Bytes][] {
   return Object.entries(makers).map(([name, make]) => [name, () => make(honest(size)) as Bytes]);
 }
 
-/** So many bytes, none of them 0 or {@linkcode secret}. */
+/** Returns `size` bytes, none of them 0 or {@linkcode secret}. */
 export function honest(size: number): Bytes {
   return Uint8Array.from({ length: size }, (_, i) => 100 + i % 89);
 }
 
-/** The bytes of an array that may lie. */
+/** Returns the true bytes of an array that may lie. */
 export function truth(bytes: Uint8Array): Bytes {
-  return new Uint8Array(bytes); // which asks what the array is, not what it says
+  return new Uint8Array(bytes); // the constructor reads internal slots, not properties
 }
 
-/** What is not bytes, though some of it looks like it. */
+/** Returns values that are not bytes, though some look like them. */
 export function impostors(): [name: string, value: unknown][] {
   const revoked = Proxy.revocable(honest(3), {});
   revoked.revoke();
@@ -79,13 +84,15 @@ export function impostors(): [name: string, value: unknown][] {
   ];
 }
 
-/** An `ArrayBuffer` that can shrink. */
+/** Makes an `ArrayBuffer` that can shrink. */
 export function resizable(size: number): ArrayBuffer & { resize(size: number): void } {
   const Resizable = ArrayBuffer as unknown as new (size: number, options: { maxByteLength: number }) => ArrayBuffer;
   return new Resizable(size, { maxByteLength: size }) as ArrayBuffer & { resize(size: number): void };
 }
 
-/** How the memory of bytes vanishes: what makes them, and what takes their memory away. */
+/**
+ * The ways in which the memory of bytes vanishes: each makes the bytes and a function to lose them.
+ */
 export const losses: Readonly<Record<string, (bytes: Bytes) => { bytes: Bytes; lose: () => void }>> = {
   "transferred": (bytes) => ({
     bytes,
@@ -120,7 +127,7 @@ function secrets(): Bytes {
   return new Uint8Array(10_000).fill(secret);
 }
 
-/** The same bytes between secrets. */
+/** Returns the same bytes with secrets on both sides. */
 function inTheMiddle(bytes: Bytes): Bytes {
   const memory = new Uint8Array(bytes.length + 200).fill(secret);
   memory.set(bytes, 100);
@@ -181,6 +188,6 @@ class Species extends Uint8Array<ArrayBuffer> {
   }
 }
 
-/** What is said of memory that vanished. */
+/** The message about memory that vanished. */
 export const whileItWaited: string = "was detached or shrunk while the";
 export const beforeItWasRead: string = "was detached or shrunk before it was read";

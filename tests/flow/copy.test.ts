@@ -30,7 +30,7 @@ import { bytesOf, inCancelledScope, readText } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { cancelling, foreignSource, shortSink } from "./_helpers.ts";
 
-/** What `error` says about how far a copy came. */
+/** Returns how much was copied according to `error`. */
 function copiedOf(error: unknown): number {
   return (error as CopyFailure).copied;
 }
@@ -283,7 +283,10 @@ test("copy() tells the same by every pair of paths", async () => {
   for (let seed = 0; seed < 300; seed++) await runScript(seed);
 });
 
-/** One random script: a source of some kind, a sink that takes parts and may fail, and perhaps a cancellation. */
+/**
+ * Runs one random script: a source of some kind, a sink that takes parts and may fail, and perhaps
+ * a cancellation.
+ */
 async function runScript(seed: number): Promise<void> {
   const random = seededRandom(seed);
   const upTo = (limit: number) => Math.floor(random() * limit);

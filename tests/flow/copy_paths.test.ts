@@ -1,6 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** No path of copy() changes what a caller can see: the same script on each pair of a source's and a sink's paths must come out the same. */
+/**
+ * No path of copy() changes what a caller can observe: one script must have the same result on each
+ * pair of a source path and a sink path.
+ */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { BufReader, copy } from "../../flow/mod.ts";
@@ -45,7 +48,7 @@ function scripts(...rare: fc.Arbitrary<Op>[]): fc.Arbitrary<Op[]> {
   );
 }
 
-/** A source that shows some fast paths, and how many bytes of the stream it holds itself. */
+/** A source with some of the fast paths, and how many bytes of the stream it buffers itself. */
 interface Path {
   readonly source: Source;
   readonly held: () => number;
@@ -71,7 +74,7 @@ function lending(stream: Stream): LendingSource {
   return { read: (buffer) => stream.read(buffer), [lend]: (use) => stream.lend(use) };
 }
 
-/** And a sink. */
+/** The sinks, likewise. */
 const sinks: Record<string, (stream: Stream) => Sink> = {
   joined: (stream) => flowOf(stream, ending),
   "give, and always wait": (
@@ -88,7 +91,7 @@ function giving(stream: Stream): GivingSink {
 const names: StreamNames = { label: "fake", failure: (_, cause) => cause };
 const marker = 255;
 
-/** An end that has what it is told has come. */
+/** A scripted end to read from. */
 class FakeSource implements StreamEnd {
   readonly #pieces: Uint8Array<ArrayBuffer>[] = [];
   #arrived = 0;
@@ -99,7 +102,7 @@ class FakeSource implements StreamEnd {
   end = noSink.end;
 
   arrive(size: number): void {
-    // The values stay below the marker, which stands for what somebody else writes.
+    // The values stay below the marker, which other writers use.
     this.#pieces.push(pattern(this.#arrived, size).map((byte) => byte % marker));
     this.#arrived += size;
   }
@@ -125,7 +128,7 @@ class FakeSource implements StreamEnd {
   }
 }
 
-/** An end that takes as much as it has been given room for. */
+/** A scripted end to write to: it takes as much as it has room for. */
 class FakeSink implements StreamEnd {
   digest = 0;
   room = 0;
@@ -156,18 +159,18 @@ const sourceFailure = new Error("Cannot read");
 const sinkFailure = new Error("Cannot write");
 const cancellation = new Error("Cancelled by the test");
 
-/** What a caller can see. */
+/** What a caller can observe. */
 interface Seen {
   readonly outcome: string;
   /** A digest of what the sink took. */
   readonly sent: number;
-  /** What came of the operations of others. */
+  /** The results of concurrent operations. */
   readonly others: readonly string[];
   /** How many bytes are left in the source. */
   readonly left: number;
 }
 
-/** What comes of a script on one pair of paths. */
+/** Plays a script on one pair of paths. */
 async function play(
   script: readonly Op[],
   path: (stream: Stream) => Path,
@@ -221,7 +224,7 @@ async function play(
   return { outcome, sent: to.digest, others, left };
 }
 
-/** Waits until nothing moves any more. */
+/** Waits until nothing changes any more. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 2; turn++) await yieldNow();
 }

@@ -1,6 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** An operation that nobody awaits ends with its scope, or its flow, and is not an unhandled rejection: `test()` fails at one. */
+/**
+ * An operation that is not awaited ends with its scope, or its flow, and is not an unhandled
+ * rejection: `test()` fails on one.
+ */
 
 import { assertEquals } from "@std/assert";
 import {
@@ -110,7 +113,7 @@ for (const [kind, operations, make] of kinds) {
         start(flow);
         await yieldNow();
         sw.fail(reason);
-        start(flow); // and one that is refused
+        start(flow); // refused
       }).catch((error) => assertEquals(error, reason));
       await yieldNow();
       assertEquals(openCounts().operations, 0);
@@ -123,9 +126,9 @@ for (const [kind, operations, make] of kinds) {
         await yieldNow();
         await flow.close();
         await yieldNow();
-        start(flow); // and one that is too late
+        start(flow); // too late
         await yieldNow();
-        sw.fail(new Error("Done")); // for what does not belong to the flow
+        sw.fail(new Error("Done")); // for operations that do not belong to the flow
       }).catch(() => {});
       await yieldNow();
       assertEquals(openCounts().operations, 0);

@@ -1,6 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Errors have the frames of the code that awaits the operation, on V8: they are made long after it was called. */
+/**
+ * On V8 errors have the frames of the code that awaits the operation, although they are made long
+ * after the call.
+ */
 
 import { assert, assertRejects, assertStringIncludes } from "@std/assert";
 import process from "node:process";
@@ -24,10 +27,10 @@ import { socketPair } from "../../net/testing/mod.ts";
 import { Switch, yieldNow } from "../../switch/mod.ts";
 import { test } from "../_test.ts";
 
-/** JSC knows no frames of those who await. */
+/** JSC has no async frames. */
 const hasFrames = process.versions.bun === undefined;
 
-/** Makes a flow, and what breaks it after an operation has begun. */
+/** Makes a flow, and a function that breaks it after an operation has begun. */
 const flows: Record<string, () => [flow: TwoWay, breakIt: () => unknown]> = {
   "a socket that is reset": () => {
     const [a, b] = socketPair();
@@ -83,7 +86,7 @@ for (const [kind, make] of Object.entries(flows)) {
   }
 }
 
-/** What the input makes fail, in several pieces. */
+/** Operations that fail because of the input, in several pieces. */
 const faults: Record<string, (flow: TwoWay) => Promise<unknown>> = {
   "readAll() of too much": (flow) => readAll(flow, { maxSize: 4 }),
   "readExact() of too little": (flow) => readExact(flow, new Uint8Array(100)),

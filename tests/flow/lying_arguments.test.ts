@@ -1,6 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Arguments that lie: refused in our own words, and nothing hangs. (Bytes that lie have a test of their own.) */
+/**
+ * Hostile arguments are refused with the library's own messages, and nothing hangs. (Hostile bytes
+ * have their own test.)
+ */
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { Duplex, PassThrough } from "node:stream";
 import * as flow from "../../flow/mod.ts";
@@ -28,7 +31,7 @@ import { test } from "../_test.ts";
 type Loose = (...args: unknown[]) => unknown;
 type Row = readonly [name: string, strangers: typeof strangers, call: (value: unknown) => unknown];
 
-/** The room as JavaScript sees it. */
+/** The room, without types. */
 const js = { ...flow, ...node } as unknown as Record<string, Loose>;
 const noSize = strangersBut("a number", "2 ** 53");
 
@@ -36,7 +39,7 @@ const source = (): Source => flow.stringSource("hello");
 const reader = () => new BufReader(source()) as unknown as Record<string, Loose>;
 const writer = () => new BufWriter() as unknown as Record<string, Loose>;
 
-/** Every asynchronous function, one argument of which is a stranger. */
+/** Calls of every asynchronous function with one hostile argument. */
 const refused: readonly Row[] = [
   ["readExact(?, buffer)", strangers, (value) => js.readExact(value, new Uint8Array(1))],
   ["readExact(source, ?)", strangers, (value) => js.readExact(source(), value)],
@@ -90,7 +93,7 @@ for (const [name, values, call] of refused) {
   });
 }
 
-/** What throws at once. */
+/** Calls that throw synchronously. */
 const thrown: readonly Row[] = [
   ["stringSource(?)", noText, (value) => js.stringSource(value)],
   ["bytesSource(?)", strangers, (value) => js.bytesSource(value)],
@@ -180,7 +183,7 @@ for (const [name, { options, call }] of Object.entries(withOptions)) {
   });
 }
 
-/** Answers of a source or sink that are not a count. */
+/** Results of a source or sink that are not a count. */
 const noCount = strangersBut(
   "null",
   "a number",
@@ -323,7 +326,8 @@ test("what a source, a sink or a parser throws is thrown as it is, even if it re
       () => flow.cancellableSource(failing).read(new Uint8Array(2)),
     ];
     for (const [i, use] of uses.entries()) {
-      const [thrown] = await use().then(() => ["nothing"], (given) => [given]); // in a list, for it may not be awaited
+      // in an array, because it may be a thenable
+      const [thrown] = await use().then(() => ["nothing"], (given) => [given]);
       assert(Object.is(thrown, error), `${i}`);
     }
   }
@@ -344,7 +348,7 @@ test("streams of Node that lie fail the flow, and nothing hangs", async () => {
   }
 });
 
-/** Checks a refusal, unless the stranger itself has said it. */
+/** Checks a refusal, unless the hostile argument has thrown itself. */
 function check(stranger: string, error: unknown): void {
   if (error instanceof Lie || (stranger === "a revoked proxy" && error instanceof TypeError)) return;
   try {

@@ -1,6 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Every entry at which bytes come in, and every way to lie about them: the intrinsic length decides, and nothing of other memory comes along. */
+/**
+ * Every function that accepts bytes, with every kind of false property: the intrinsic length
+ * counts, and bytes of other memory are never included.
+ */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   bufferSink,
@@ -32,10 +35,10 @@ import { honest, impostors, liars, secret, truth } from "./_liars.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Small, as what runtimes make in memory that others use too, and larger than that. */
+/** A small size, for which runtimes share memory, and a larger one. */
 const sizes: readonly number[] = [5, 9000];
 
-/** Every way in, which answers with what has arrived. */
+/** Every way to write, which returns the bytes that arrived. */
 const waysIn: Record<string, (bytes: Bytes) => Promise<Uint8Array>> = {
   "write() of a pipe": (bytes) => throughPipe((a) => counts(a.write(bytes), bytes)),
   "[give]() of a pipe": (bytes) => throughPipe((a) => counts(a[give]([bytes]), bytes)),
@@ -121,7 +124,7 @@ for (const [name, put] of Object.entries(waysIn)) {
   });
 }
 
-/** Every way to read "hello" into a buffer, and no more. Answers with the count, where there is one. */
+/** Every way to read "hello" into a buffer. Returns the count, if there is one. */
 const readers: Record<string, (buffer: Bytes) => Promise<number | null | void>> = {
   "read() of a pipe": async (buffer) => {
     const [a, b] = pipe();
@@ -189,13 +192,13 @@ test("toReadableStream() reads into a buffer of the reader's for what it is", as
   for (const [lie, make] of liars(5)) {
     const reader = toReadableStream(bytesSource(hello)).getReader({ mode: "byob" });
     const got = await reader.read(make()).catch((error) => error);
-    if (got instanceof Error) continue; // the runtime refuses what it cannot transfer
+    if (got instanceof Error) continue; // the runtime refuses to transfer it
     assertSame(truth(got.value), hello.subarray(0, truth(got.value).length), lie);
     await reader.cancel();
   }
 });
 
-/** What a foreign source or sink says that it has done with 3 bytes, though it cannot. */
+/** Impossible counts that a foreign source or sink returns for 3 bytes. */
 const impossible: readonly unknown[] = [4, 1e9, 0, -1, 1.5, NaN, Infinity, "3", 3n, undefined, null, {}, [3]];
 
 test("a sink that takes more than it was given, or what is no count, is a TypeError", async () => {
@@ -265,7 +268,7 @@ test("a borrower that says it took what was not lent is a RangeError, whatever i
   }
 });
 
-/** The count is that of the bytes themselves. */
+/** Checks that the count is that of the bytes themselves. */
 async function counts(operation: number | Promise<number>, bytes: Uint8Array): Promise<void> {
   assertEquals(await operation, truth(bytes).length);
 }
@@ -293,7 +296,7 @@ function lender(bytes: Bytes, keep = false): LendingSource {
   };
 }
 
-/** The same, which looks at the answer as it is. */
+/** A source of one piece that checks the result synchronously. */
 function prompt(bytes: Bytes): LendingSource {
   let ended = false;
   return {
@@ -308,7 +311,7 @@ function prompt(bytes: Bytes): LendingSource {
   };
 }
 
-/** A source that asks a buffer for its own opinion. */
+/** A source that trusts the properties of a buffer. */
 function naiveSource(bytes: Bytes): Source {
   return {
     read(buffer) {
@@ -338,7 +341,7 @@ async function throughSink(put: (sink: GivingSink) => Promise<unknown>): Promise
   return sink.bytes();
 }
 
-/** Through a sink that asks what it gets for its own opinion. */
+/** Writes through a sink that trusts the properties of its bytes. */
 async function throughNaive(put: (sink: Sink) => Promise<unknown>): Promise<Uint8Array> {
   const taken: number[] = [];
   await put({
@@ -350,7 +353,7 @@ async function throughNaive(put: (sink: Sink) => Promise<unknown>): Promise<Uint
   return Uint8Array.from(taken);
 }
 
-/** Through a sink that takes 3 bytes of each write. */
+/** Writes through a sink that takes 3 bytes per write. */
 async function throughShort(put: (sink: Sink) => Promise<unknown>): Promise<Uint8Array> {
   const taken: number[] = [];
   await put({

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Errors name the flow, what was wrong and the remedy; they quote nothing of the peer's. */
+/** Errors name the flow, the problem and the remedy, and never quote peer data. */
 
 import { assert, assertEquals, assertFalse, assertRejects, assertStringIncludes } from "@std/assert";
 import {

@@ -110,7 +110,7 @@ test("proxy() leaves no fiber when its switch ends", async () => {
   await Switch.run((sw) => sw.forkDaemon(() => proxy(front, back)));
 });
 
-/** A proxy between two sockets, with the two ends that talk through it. */
+/** Runs a proxy between two sockets, and returns them with the two outer ends. */
 function proxied(): { client: StreamSocket; server: StreamSocket; front: StreamSocket; back: StreamSocket } {
   const [client, front] = socketPair();
   const [back, server] = socketPair();
@@ -134,7 +134,7 @@ test("proxy() whose write fails aborts both flows", async () => {
   const { client, front, back, server } = proxied();
   const proxying = assertRejects(() => proxy(front, back), NetError);
   const reading = assertRejects(() => readAll(client), NetError);
-  await server.close(); // an end, and then nobody who reads
+  await server.close(); // an end, and then a broken pipe
   await copyString("a question", client).catch(() => {});
   await proxying;
   await reading.catch(() => {});

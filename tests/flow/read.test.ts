@@ -20,7 +20,7 @@ import { bytesOf, inCancelledScope, readText } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { cancelling, foreignSource } from "./_helpers.ts";
 
-/** Every count that no read of 4 bytes may give. */
+/** Counts that are invalid for a read of 4 bytes. */
 const impossible: unknown[] = [0, -1, 5, 1.5, NaN, Infinity, undefined, "1", 1n];
 
 test("readExact() fills its buffer by as many reads as it takes", async () => {

@@ -22,7 +22,7 @@ import { bytesOf, inCancelledScope, readText } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { cancelling, foreignSource, type Step } from "./_helpers.ts";
 
-/** Every kind of source that gives "foobar", in two pieces where it has pieces. */
+/** Every kind of source over "foobar", in two pieces if it has pieces. */
 const foobars: Record<string, () => LendingSource> = {
   stringSource: () => stringSource("foobar"),
   bytesSource: () => bytesSource(bytesOf("foo"), bytesOf("bar")),

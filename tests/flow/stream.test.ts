@@ -16,7 +16,7 @@ const names: StreamNames = {
   failure: (operation, cause) => new Error(`Cannot ${operation}: ${cause}`),
 };
 
-/** An end that does what it is told: `pieces` to read, and `room` to write. */
+/** A scripted end: `pieces` to read, and `room` to write. */
 class FakeEnd implements StreamEnd {
   readonly pieces: (Uint8Array<ArrayBuffer> | null)[] = [];
   readonly taken: number[] = [];
@@ -280,7 +280,7 @@ test("Stream give() rejects with the stream's own failure, and with BusyError be
   await assertRejects(async () => await failing, Error, "Cannot write: Error: reset");
 });
 
-/** An end that notes, for each gift, whether it owns the memory. */
+/** An end that records for each `give` whether it owns the memory. */
 function recordingEnd(): FakeEnd & { owned: (boolean | undefined)[] } {
   const owned: (boolean | undefined)[] = [];
   return Object.assign(new FakeEnd(), {

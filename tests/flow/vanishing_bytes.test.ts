@@ -1,6 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Memory that is detached or shrunk while an operation waits, or after a flow has taken it: a TypeError at once, no spinning, and no silent gap. */
+/**
+ * Memory that is detached or shrunk while an operation waits, or after a flow has taken it, causes
+ * a TypeError at once, no busy loop, and no silent gap.
+ */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   BrokenPipeError,
@@ -33,7 +36,7 @@ import { beforeItWasRead, honest, losses, resizable, whileItWaited } from "./_li
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Flows that are full, and the other end. */
+/** Full flows, each with its other end. */
 const full: Record<string, () => Promise<[GivingSink, Source & { close(): Promise<void> }]>> = {
   "a pipe": async () => {
     const [a, b] = pipe({ capacity: 4 });
@@ -228,7 +231,7 @@ test("a sink that detaches what it has taken in part is a TypeError", async () =
   for (const way of ways) await assertRejects(way, TypeError, "detached or shrunk");
 });
 
-/** Sources that hold memory which their caller can still reach. */
+/** Sources over memory that their caller can still reach. */
 const holders: Record<string, (bytes: Bytes) => Promise<LendingSource>> = {
   "a pipe": async (bytes) => {
     const [a, b] = pipe();
@@ -436,7 +439,7 @@ async function read(source: Source, size: number): Promise<Bytes> {
   return buffer;
 }
 
-/** The same source without its fast path. */
+/** Hides the fast path of a source. */
 function naive(source: Source): Source {
   return { read: (buffer) => source.read(buffer) };
 }

@@ -9,13 +9,13 @@ import { bytesOf, inCancelledScope } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { cancelling, shortSink } from "./_helpers.ts";
 
-/** A sink that remembers each write as it came, and takes everything; without `give`. */
+/** A sink without `give` that records each write, and takes everything. */
 function recordingSink(): Sink & { writes: Uint8Array[] } {
   const writes: Uint8Array[] = [];
   return { writes, write: (bytes) => Promise.resolve(writes.push(bytes) > 0 ? bytes.length : 0) };
 }
 
-/** The sink has got a view of the caller's memory, and no copy. */
+/** Asserts that the sink received a view of the caller's memory, not a copy. */
 function assertSameMemory(view: Uint8Array, bytes: Uint8Array): void {
   assertStrictEquals(view.buffer, bytes.buffer);
   assertEquals(view, bytes);

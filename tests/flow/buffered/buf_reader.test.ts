@@ -8,7 +8,7 @@ import { bytesOf, inCancelledScope } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { cancelling, foreignSource } from "../_helpers.ts";
 
-/** A source that does not lend, gives as much as is asked for, and notes how much that was. */
+/** A source that does not lend, fills each buffer, and records its size. */
 function greedySource(text: string): Source & { asked: number[] } {
   let left = bytesOf(text);
   const source = {
@@ -295,7 +295,7 @@ test("BufReader cannot be tampered with", () => {
   assert(Object.isFrozen(reader) && Object.isFrozen(BufReader.prototype) && Object.isFrozen(reader.asSource()));
 });
 
-/** Every operation that may wait, each of which could run at once on "abcdefgh\n". */
+/** Every operation that may wait. Each can complete synchronously on "abcdefgh\n". */
 function operationsOf(reader: BufReader): (() => Promise<unknown>)[] {
   const source = reader.asSource();
   return [

@@ -22,7 +22,7 @@ import { foreignSource } from "../_helpers.ts";
 /** One operation and its argument. */
 type Op = readonly [name: string, argument: number];
 
-/** What came of an operation: a value as text, or the name of an error. */
+/** The result of an operation: a value as text, or the name of an error. */
 type Outcome = string;
 
 const numbers: Record<string, [size: number, (view: DataView) => number | bigint]> = {
@@ -48,7 +48,7 @@ const others = [
 const isSmall = (byte: number) => byte < 100;
 const literal = (argument: number) => "ab\n".repeat(argument).slice(0, argument);
 
-/** The plain model: all bytes, and where one is in them. */
+/** The reference model: all bytes, and an offset. */
 class Model {
   readonly #bytes: Uint8Array;
   readonly #maxSize: number;
@@ -59,7 +59,7 @@ class Model {
     this.#maxSize = maxSize;
   }
 
-  /** @param got What came of it really: how many lines a batch has is not told. */
+  /** @param got The actual result, because the number of lines in a batch is not specified. */
   run([name, argument]: Op, got: Outcome = ""): Outcome {
     const rest = this.#bytes.subarray(this.at);
     const matching = rest.findIndex((byte) => !isSmall(byte));
@@ -184,7 +184,7 @@ async function checkOp(reader: BufReader, model: Model, op: Op): Promise<void> {
   assertEquals(outcome, model.run(op, outcome), `${op}`);
 }
 
-/** A read through the reader as a source: any prefix is right. */
+/** Checks a read through the reader as a source: any prefix is right. */
 async function checkRead(reader: BufReader, model: Model, bytes: Uint8Array, size: number): Promise<void> {
   const buffer = new Uint8Array(size + 1);
   const count = await reader.asSource().read(buffer);
@@ -202,7 +202,7 @@ function text(value: unknown): string {
     : String(JSON.stringify(value));
 }
 
-/** Every kind of source, giving the same bytes in the same pieces. */
+/** Every kind of source, over the same bytes in the same pieces. */
 const makers: Record<string, (pieces: Uint8Array[]) => Source | Promise<Source>> = {
   "of a foreign source": (pieces) => foreignSource(...pieces.map((piece) => piece.slice())),
   "of bytes": (pieces) => bytesSource(...pieces),
@@ -222,7 +222,7 @@ const makers: Record<string, (pieces: Uint8Array[]) => Source | Promise<Source>>
   "through another reader": (pieces) => new BufReader(foreignSource(...pieces), { maxSize: 7 }).asSource(),
 };
 
-/** Mostly bytes that mean something to the operations. */
+/** Mostly bytes that have a meaning for the operations. */
 const byte = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(97, 98, 10, 10, 13, 32) },
   { weight: 1, arbitrary: fc.constantFrom(0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0xef, 0xbb, 0xbf, 0xff) },

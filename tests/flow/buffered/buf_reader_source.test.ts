@@ -217,12 +217,12 @@ test("BufReader.asSource() and the reader take turns", async () => {
   assertEquals([await reader.line(), reader.consumed], [null, 14]);
 });
 
-/** How much memory the reader holds on to. */
+/** Returns how much memory the reader retains. */
 function memoryOf(reader: BufReader): number {
   return reader.peek().buffer.byteLength;
 }
 
-/** A pipe's end that lends exactly the given memory. */
+/** The end of a pipe that lends exactly the given memory. */
 function givenPipe(...pieces: Uint8Array[]): LendingSource {
   const [a, b] = pipe();
   for (const piece of pieces) b[give]([piece]);
@@ -245,7 +245,7 @@ test("BufReader.asSource() reads straight into a buffer that is as large as its 
   assertEquals(await asSource.read(new Uint8Array(64)), 5);
   assertEquals(await asSource.read(new Uint8Array(63)), 5); // through the buffer
   assertEquals(await asSource.read(new Uint8Array(3)), 3); // its first three bytes
-  assertEquals(await asSource.read(new Uint8Array(100)), 2); // and what is left of them
+  assertEquals(await asSource.read(new Uint8Array(100)), 2); // and the rest of them
   assertEquals(asked, [64, 64, 64]);
   assertEquals(reader.consumed, 5 + 5 + 3 + 2);
 });

@@ -329,7 +329,7 @@ test("BufWriter.abort() after everything was taken changes nothing", async () =>
 test("BufWriter.abort() between a batch and who has waited for it leaves nothing to take", async () => {
   const writer = new BufWriter();
   writer.string("abc");
-  const batch = writer.awaitBatch(); // is decided, and not settled
+  const batch = writer.awaitBatch(); // decided, but not settled
   writer.abort();
   assertEquals(await batch, null);
 });

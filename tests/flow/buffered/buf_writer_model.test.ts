@@ -39,7 +39,7 @@ type Script = typeof script extends fc.Arbitrary<infer T> ? T : never;
 const sinkFailure = new Error("Cannot write");
 const bodyFailure = new Error("Cannot go on");
 
-/** A sink that follows a script, and keeps what it is given by reference. */
+/** A sink that follows a script, and keeps the bytes of `give` by reference. */
 function scriptedSink({ counts, waits, gives, failAt }: Script) {
   const pieces: Uint8Array[] = [];
   let taken = 0;
@@ -91,9 +91,9 @@ async function runScript(script: Script): Promise<void> {
     try {
       await w.flush();
       assert(taken() >= offset, "flushed too early");
-      if (aborted) return; // there was nothing left to wait for
+      if (aborted) return; // nothing was left to wait for
       flushed.push(id);
-      for (const { bytes, end } of scheduled) if (end <= offset) bytes.fill(0); // the caller's again
+      for (const { bytes, end } of scheduled) if (end <= offset) bytes.fill(0); // the caller may reuse it
     } finally {
       unsettled--;
     }
@@ -159,7 +159,9 @@ async function runScript(script: Script): Promise<void> {
   else assert(outcome.error instanceof Cancelled && script.stopAfter !== undefined, String(outcome.error));
 }
 
-/** Writing to a writer that was closed fails, and changes nothing. What cancels the whole is passed on. */
+/**
+ * Asserts that writing to a closed writer fails, and changes nothing. Cancellations are passed on.
+ */
 function assertRefused(w: BufWriter, kind: Op[0], argument: string | number): void {
   const { pendingBytes } = w;
   try {
@@ -214,7 +216,7 @@ test("BufWriter gives by batches what a plain model says, however they are taken
         else if (kind === "abort") {
           aborted ||= !writer.closed || left.length > 0;
           writer.abort();
-          writer.shift(left.length); // of a batch that was being written meanwhile
+          writer.shift(left.length); // of a batch that was being written
           left = [];
         } else if (kind === "pause" || kind === "unpause") writer[kind]();
         assertEquals(writer.pendingBytes, left.length);

@@ -18,7 +18,7 @@ import { bytesOf, inCancelledScope, readText } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { cancelling, shortSink } from "../_helpers.ts";
 
-/** A sink that takes buffers by reference, and notes every call. */
+/** A sink that takes buffers by reference, and records every call. */
 function givingSink() {
   const sink = {
     calls: [] as [kind: string, ...texts: string[]][],
@@ -449,7 +449,7 @@ for (const gives of [false, true]) {
       w.abort();
       open();
       await assertRejects(() => flushing, FlushAborted);
-      for (let i = 0; i < 3; i++) await yieldNow(); // an endless loop would let nobody else run
+      for (let i = 0; i < 3; i++) await yieldNow(); // an endless loop would starve other fibers
       assertEquals([w.pendingBytes, taken], [0, 5]);
       return 7;
     });

@@ -23,7 +23,10 @@ import { bytesOf, inCancelledScope, readText } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { cancelling, foreignSource, readOnce } from "../_helpers.ts";
 
-/** A flow whose first line was read together with what follows, and the other end. */
+/**
+ * Returns a flow whose first line was read together with what follows, its raw end, and the other
+ * end.
+ */
 async function unread(rest = "rest"): Promise<[PipeEnd, PipeEnd, PipeEnd]> {
   const [a, b] = pipe();
   await copyString(`line\n${rest}`, b);
@@ -36,7 +39,7 @@ async function unread(rest = "rest"): Promise<[PipeEnd, PipeEnd, PipeEnd]> {
 for (const [name, make] of [["pipe()", pipe], ["socketPair()", socketPair]] as const) {
   test(`BufReader.unread() starts something else in the midst of a ${name}, as STARTTLS does`, async () => {
     const [client, server] = make() as [TwoWay & Closable, TwoWay & Closable];
-    await copyString("EHLO\r\nSTARTTLS\r\n\x16\x03\x01hello", client); // the client did not wait for the answer
+    await copyString("EHLO\r\nSTARTTLS\r\n\x16\x03\x01hello", client); // the client did not wait for the response
     const reader = new BufReader(server);
     assertEquals([await reader.line(), await reader.line()], ["EHLO", "STARTTLS"]);
     const flow = reader.unread(server);
@@ -304,7 +307,7 @@ for (const [name, wrap] of [["read through what was buffered", lazily], ["whose 
   }
 }
 
-/** A flow that is unread as soon as the first bytes have come: what a check reads comes from the buffer. */
+/** Unreads a flow as soon as its first bytes arrive, so that a check reads them from the buffer. */
 function lazily(end: PipeEnd): Promise<PipeEnd> {
   let flow: PipeEnd | undefined;
   const reader = new BufReader(end);
@@ -333,7 +336,7 @@ function lazily(end: PipeEnd): Promise<PipeEnd> {
   });
 }
 
-/** A flow all of whose buffered bytes have been read. */
+/** Returns a flow whose unread bytes have all been consumed. */
 async function usedUp(end: PipeEnd, other: PipeEnd): Promise<PipeEnd> {
   await other.write(bytesOf("xy"));
   const reader = new BufReader(end);

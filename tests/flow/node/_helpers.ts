@@ -1,11 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What the tests of Node's streams share. */
+/** Helpers for the tests of Node streams. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import process from "node:process";
 import type { Writable } from "node:stream";
 
-/** Runs `fn` beside a child process, and waits for the end of that. */
+/** Runs `fn` with a child process, and waits until the child has ended. */
 export async function withChild(
   command: readonly string[],
   fn: (child: ChildProcessWithoutNullStreams) => Promise<void>,
@@ -24,7 +24,7 @@ export async function withChild(
   }
 }
 
-/** What a stream was destroyed with, once it has closed. */
+/** Returns the error with which a stream was destroyed, once it has closed. */
 export async function errorOf(stream: Writable): Promise<NodeJS.ErrnoException> {
   if (!stream.closed) await new Promise((resolve) => stream.once("close", resolve));
   return stream.errored as NodeJS.ErrnoException;

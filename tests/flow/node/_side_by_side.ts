@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * The same scenario with sockets of `node:net` and with flows as sockets, side by side: what the
- * runtime's own sockets do is what a bridged flow must do. Where those of Bun or Deno do not do what
- * Node documents, the scenario says so, and what is expected there.
+ * Runs one scenario with sockets of `node:net` and with bridged flows: a bridged flow must do what
+ * the runtime's own sockets do. If those of Bun or Deno differ from what Node documents, the
+ * scenario says so, and what is expected there.
  */
 import { assertEquals } from "@std/assert";
 import { once } from "node:events";
@@ -15,21 +15,21 @@ import { toDuplex } from "../../../flow/node/mod.ts";
 import { anyPort, withNet } from "../../net/_helpers.ts";
 import { test, type TestOptions } from "../../_test.ts";
 
-/** Options of either side's sockets. */
+/** Options of the sockets on one side. */
 export interface SideOptions {
-  /** As of `node:net`, and with its default. */
+  /** As in `node:net`, with the same default. */
   allowHalfOpen?: boolean;
 }
 
-/** Where a scenario gets its sockets, and says what it saw. */
+/** Makes sockets for a scenario, and records what it observes. */
 export interface Arena {
   /** Whether the sockets are flows. */
   readonly bridged: boolean;
-  /** What each side saw, in order. The order between sides is not compared. */
+  /** What each side observed, in order. The order between sides is not compared. */
   readonly seen: Record<string, unknown[]>;
-  /** Adds to what a side saw. */
+  /** Records an observation of a side. */
   see(side: string, ...what: unknown[]): void;
-  /** Adds the events of a socket to what a side saw. */
+  /** Records the events of a socket as observations of a side. */
   watch(side: string, socket: Socket): Socket;
   /** Listens, and returns the port. */
   listen(onConnection: (socket: Socket) => void, options?: SideOptions): Promise<number>;
@@ -37,7 +37,7 @@ export interface Arena {
   connect(port: number, options?: SideOptions): Socket;
   /** Connects to a host. */
   connectTo(host: string, port: number): Socket;
-  /** Two connected sockets, whose events are watched as "client" and "server". */
+  /** Makes two connected sockets, whose events are recorded as "client" and "server". */
   pair(options?: { client?: SideOptions; server?: SideOptions }): Promise<[client: Socket, server: Socket]>;
 }
 
@@ -47,20 +47,23 @@ export type Runtime = "deno" | "bun" | "node";
 /** The runtime of this process. */
 export const runtime: Runtime = "Deno" in globalThis ? "deno" : "bun" in process.versions ? "bun" : "node";
 
-/** What a scenario expects. */
+/** The expected result of a scenario. */
 export interface Expectation extends TestOptions {
-  /** Where the runtime's own sockets do something else, and why they are not to be followed. */
+  /** The runtimes whose own sockets behave differently, and why flows do not follow them. */
   unlike?: Partial<Record<Runtime, string>>;
-  /** What Node's own sockets show. Needed with `unlike`. */
+  /** What Node's own sockets show. Required with `unlike`. */
   expected?: Record<string, unknown[]>;
 }
 
-/** What leaves the other half open when one has ended. */
+/** Keeps one direction open after the other has ended. */
 export const half: SideOptions = { allowHalfOpen: true };
 
 type Scenario = (arena: Arena) => Promise<void>;
 
-/** Registers a test that runs a scenario with sockets of `node:net` and with flows, and compares what they saw. */
+/**
+ * Registers a test that runs a scenario with sockets of `node:net` and with flows, and compares the
+ * observations.
+ */
 export function sideBySide(name: string, scenario: Scenario, expectation: Expectation = {}): void {
   const { unlike = {}, expected } = expectation;
   test(name, async () => {
@@ -116,7 +119,7 @@ class Stage {
     return arena;
   }
 
-  /** Destroys what is left, and waits for that. */
+  /** Destroys the remaining sockets, and waits until they have closed. */
   async clear(): Promise<void> {
     for (const socket of this.sockets) {
       socket.on("error", () => {});
@@ -193,7 +196,7 @@ async function serve(
   return listener.address.port;
 }
 
-/** A bridged flow in the place of a socket of `node:net`. */
+/** Casts a bridged flow to a `node:net` socket. */
 export function asNode(duplex: unknown): Socket {
   return duplex as Socket;
 }
@@ -205,7 +208,7 @@ export function closed(socket: Socket): Promise<void> {
   return gone.has(socket) ? Promise.resolve() : new Promise((resolve) => socket.once("close", () => resolve()));
 }
 
-/** The same for several of them, but not for ever: whether they did. */
+/** Waits a limited time until all of these sockets have closed, and reports whether they have. */
 export async function allClosed(...sockets: Socket[]): Promise<boolean> {
   const limit = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => limit.resolve(false), 5000);
@@ -213,7 +216,7 @@ export async function allClosed(...sockets: Socket[]): Promise<boolean> {
   return await Promise.race([all, limit.promise]).finally(() => clearTimeout(timer));
 }
 
-/** Waits a little. */
+/** Waits a short real time. */
 export function soon(ms = 30): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The contract of flows over the bridges to streams of Node. */
+/** The contract of flows over the bridges to Node streams. */
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { pipe, type TwoWay } from "../../../flow/mod.ts";
 import { fromDuplex, toDuplex } from "../../../flow/node/mod.ts";
@@ -8,7 +8,7 @@ import { checkFlow, type FlowPair } from "../../../net/testing/mod.ts";
 import type { Switch } from "../../../switch/mod.ts";
 import { test } from "../../_test.ts";
 
-/** Checks close one end while the other is open, and need not wait for that for as long as users do. */
+/** Checks close one end while the other is open; a short linger keeps them fast. */
 const linger = 60;
 
 function bridged(capacity?: number): Promise<FlowPair> {
@@ -20,7 +20,7 @@ for (const check of checkFlow(() => bridged(), { clogged: () => bridged(1000) })
   test(`fromDuplex(toDuplex(pipe)) ${check.name}`, () => check.run());
 }
 
-/** One end bare: what the other does can be seen. */
+/** Makes a pair with one bare end, so that the actions of the other are visible. */
 function halfBridged(capacity?: number): Promise<FlowPair> {
   const [a, b] = pipe({ capacity });
   return Promise.resolve([fromDuplex(toDuplex(a), { linger }), b]);
@@ -30,7 +30,7 @@ for (const check of checkFlow(() => halfBridged(), { clogged: () => halfBridged(
   test(`fromDuplex(toDuplex(pipe)) with a pipe ${check.name}`, () => check.run());
 }
 
-/** Without fast paths, as flows that others have written. */
+/** Hides the fast paths, as in foreign flows. */
 function plain(flow: TwoWay & { close(): Promise<void> }): TwoWay & AsyncDisposable & { close(): Promise<void> } {
   return {
     read: (buffer) => flow.read(buffer),
@@ -50,7 +50,7 @@ for (const check of checkFlow(() => plainBridged(), { clogged: () => plainBridge
   test(`fromDuplex(toDuplex(plain flow)) ${check.name}`, () => check.run());
 }
 
-/** Sockets as clients make them, which end themselves with the other side unless told otherwise. */
+/** Makes sockets as clients do, which end themselves with the peer by default. */
 async function sockets(sw: Switch): Promise<FlowPair> {
   const server: Server = createServer({ allowHalfOpen: true });
   const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Bytes that lie, and memory that vanishes, at every bridge to the streams of Node. */
+/** Bytes with false properties, and memory that vanishes, at every bridge to Node streams. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Duplex, PassThrough, Readable, Writable } from "node:stream";
 import { bufferSink, pipe, readAll, readExact, type TwoWay, writeAll } from "../../../flow/mod.ts";
@@ -14,10 +14,10 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 const sizes: readonly number[] = [5, 9000];
 
-/** What lies in the pool of Node, where others may have left what they sent. */
+/** A byte in the pool of Node, which other code may have sent. */
 const pooled = 0x54;
 
-/** Every bridge that takes bytes, which answers with what has arrived behind it. */
+/** Every bridge that takes bytes. Each returns what arrived behind it. */
 const bridges: Record<string, (bytes: Bytes) => Promise<Uint8Array>> = {
   "write() of fromWritable()": (bytes) => throughWritable((sink) => sink.write(bytes)),
   "[give]() of fromWritable()": (bytes) => throughWritable(async (sink) => await sink[give]([bytes])),
@@ -74,7 +74,7 @@ test("toDuplex() passes on what is written as Node makes bytes of it, or breaks,
       try {
         duplex.end(make());
       } catch {
-        duplex.destroy(); // Node refuses what says that it is larger than its memory
+        duplex.destroy(); // Node refuses a length beyond its memory
       }
       const arrived = await readAll(b);
       assert(!arrived.includes(pooled), `With ${lie}: something of the pool`);
@@ -140,7 +140,7 @@ test("a write of fromDuplex() over toDuplex() fails when its bytes vanish while 
   }
 });
 
-/** How a stream of Node comes to hold a chunk that waits. */
+/** Ways to make a Node stream hold a waiting chunk. */
 const queued: Record<string, (duplex: Duplex, bytes: Bytes) => void> = {
   "that is being written": (duplex, bytes) => duplex.write(bytes),
   "that waits for one": (duplex, bytes) => (duplex.write(bytesOf("first")), duplex.write(bytes)),
@@ -256,7 +256,7 @@ async function throughWritable(
   return taken.bytes();
 }
 
-/** A stream of objects, which passes on what it is given as it is. */
+/** A stream of objects, which passes its chunks on unchanged. */
 function chunksOf(bytes: Bytes): Readable {
   const readable = new Readable({ objectMode: true, read() {} });
   readable.push(bytes);

@@ -27,7 +27,7 @@ import { anyPort, withNet } from "../../net/_helpers.ts";
 import { attempt, clog } from "../_helpers.ts";
 import { runtime, soon } from "./_side_by_side.ts";
 
-/** Two connected sockets, each of which the caller must close. */
+/** Makes two connected sockets, which the caller must close. */
 async function socketPair(): Promise<[Socket, Socket]> {
   const server = createServer();
   const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
@@ -38,7 +38,7 @@ async function socketPair(): Promise<[Socket, Socket]> {
   return [client, other];
 }
 
-/** A stream that never takes the second write, and never gives anything. */
+/** A stream that never takes the second write, and never produces data. */
 function stuck(): Duplex {
   return new Duplex({ read() {}, write() {} });
 }
@@ -205,7 +205,7 @@ test("fromDuplex() of a toDuplex() that is aborted resets the connection", () =>
   }));
 
 test("fromDuplex() of a TLSSocket that is aborted resets the connection", async () => {
-  if (runtime === "deno") return; // its TLSSocket leaves no way to the connection under it
+  if (runtime === "deno") return; // its TLSSocket hides the underlying connection
   const chain = new URL("../../fixtures/tls/localhost.crt", import.meta.url);
   const key = new URL("../../fixtures/tls/localhost.key", import.meta.url);
   const server = createTlsServer({ cert: readFileSync(chain), key: readFileSync(key) });

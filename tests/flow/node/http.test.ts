@@ -12,7 +12,7 @@ import { readText } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { anyPort, withNet } from "../../net/_helpers.ts";
 
-/** A server that answers with what it was asked. */
+/** A server that echoes its request. */
 function echoServer(): Server {
   return createServer((request, response) => {
     response.setHeader("x-path", request.url ?? "");
@@ -20,7 +20,7 @@ function echoServer(): Server {
   });
 }
 
-/** Sends `body`, and gives the answer's path and body. */
+/** Sends `body`, and returns the path and body of the response. */
 async function ask(options: RequestOptions, body: string): Promise<[unknown, string]> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     request({ method: "POST", ...options }, resolve).on("error", reject).end(body);
@@ -47,7 +47,7 @@ test("toDuplex() carries node:http over sockets in memory, and the server knows 
     assertEquals(text, "50001");
   }));
 
-/** Serves HTTP over a network: each connection belongs to its handler. */
+/** Serves HTTP over a network. Each connection belongs to its handler. */
 async function withHttp(
   server: Server,
   fn: (connect: () => Promise<StreamSocket>, sw: Switch, net: Net) => Promise<void>,
@@ -80,11 +80,11 @@ test("toDuplex() carries node:http over sockets of the system, with a promise of
 test("toDuplex() carries several requests of a keep-alive agent over one connection", async () => {
   let connections = 0;
   const server = echoServer();
-  // On Deno a server that does not listen ends each connection after one answer.
+  // On Deno a server that does not listen ends each connection after one response.
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const errors = await withHttp(server, async (connect, sw) => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    // The agent calls this for whoever asks first, so the connection is told whose it is.
+    // The agent calls this in the scope of the first request, so the connection names its owner.
     agent.createConnection = ((): Duplex => {
       connections++;
       return toDuplex(connect(), { sw, allowHalfOpen: false });
@@ -101,7 +101,7 @@ test("toDuplex() carries several requests of a keep-alive agent over one connect
 
 test("toDuplex() of a client fails the request when its switch ends, and nothing hangs", async () => {
   const asked = Promise.withResolvers<void>();
-  const server = createServer(() => asked.resolve()); // which never answers
+  const server = createServer(() => asked.resolve()); // never responds
   let answer: Promise<unknown> | undefined;
   const errors = await withHttp(server, async (connect) => {
     answer = ask({ createConnection: () => toDuplex(connect()) }, "").catch((error) => error);

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Servers of `node:http` and `node:http2` that drain, over our sockets. */
+/** Servers of `node:http` and `node:http2` that drain, over sockets of the library. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
@@ -14,13 +14,13 @@ import { test } from "../../_test.ts";
 import { anyPort, withNet } from "../../net/_helpers.ts";
 import { runtime, soon } from "./_side_by_side.ts";
 
-/** A server that runs, until it is told to stop. */
+/** A running server. */
 interface Served {
   readonly port: number;
   connect(): Promise<StreamSocket>;
-  /** How many handlers run. */
+  /** How many handlers are active. */
   readonly active: number;
-  /** Tells the handlers. */
+  /** Asks the handlers to stop. */
   stop(): void;
   /** Waits until all handlers have ended by themselves. */
   drained(): Promise<void>;
@@ -57,7 +57,10 @@ function withServed(server: EventEmitter, fn: (served: Served) => Promise<void>)
   });
 }
 
-/** A server that keeps connections, on Deno too, where one that does not listen ends each after one answer. */
+/**
+ * A server with keep-alive, also on Deno, where one that does not listen ends each connection after
+ * one response.
+ */
 async function keeping(listener: RequestListener): Promise<Server> {
   const server = createServer(listener);
   if (runtime === "deno") await once(server.listen(0, "127.0.0.1"), "listening");
@@ -66,7 +69,7 @@ async function keeping(listener: RequestListener): Promise<Server> {
 
 const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
 
-/** Reads until the text is there. */
+/** Reads until the text has arrived. */
 async function readUntil(flow: StreamSocket, what: string): Promise<string> {
   const buffer = new Uint8Array(64 * 1024);
   for (let all = "";;) {

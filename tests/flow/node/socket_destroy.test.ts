@@ -17,7 +17,10 @@ import { allClosed, asNode, closed, half, runtime, sideBySide, soon } from "./_s
 const fixtures = join(import.meta.dirname as string, "../../fixtures");
 const command = [process.execPath, ...(runtime === "deno" ? ["run", "-A", "--no-check"] : [])];
 
-/** Writes until the peer has cut the socket off, or has taken so much. Returns how much was taken. */
+/**
+ * Writes until the peer has cut the socket off, or has taken `size` bytes. Returns how much was
+ * taken.
+ */
 async function pour(socket: Socket, size: number): Promise<number> {
   const end = closed(socket);
   let taken = 0;

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The errors of sockets have Node's codes: `node:net` and toDuplex() side by side. */
+/** Errors of sockets have Node's codes: `node:net` and toDuplex() side by side. */
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { createServer } from "node:net";
 import { connect as connectToPath } from "node:net";
@@ -17,13 +17,13 @@ import { test } from "../../_test.ts";
 import { errorOf } from "./_helpers.ts";
 import { allClosed, runtime, sideBySide, soon } from "./_side_by_side.ts";
 
-/** What clients look at. */
+/** Picks the properties that clients look at. */
 function plain(error: unknown): Record<string, unknown> {
   const { code, errno, syscall, address, port, hostname } = error as Record<string, unknown>;
   return { code, errno, syscall, address, port, hostname };
 }
 
-/** A port of 127.0.0.1 where nothing listens. */
+/** Returns a port of 127.0.0.1 on which no server listens. */
 async function closedPort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -120,7 +120,7 @@ for (const [text, host] of [["a path where nothing is", "missing"], ["a path whe
           connectToPath({ path: join(folder, host) }).on("error", resolve)
         );
         const error = await errorOf(duplex);
-        // Deno and Bun have numbers and messages of their own for some.
+        // Deno and Bun have different numbers and messages for some.
         assertEquals([error.code, error.syscall, plain(error).address], [own.code, "connect", join(folder, host)]);
         if (runtime === "node") assertEquals([plain(error), error.message], [plain(own), own.message]);
         assertInstanceOf(error.cause, NetError);

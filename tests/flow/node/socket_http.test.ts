@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * The HTTP client and server of the runtime over sockets: `node:net` and toDuplex() side by side. In both,
- * the server does not listen, but is handed its connections.
+ * The HTTP client and server of the runtime over sockets: `node:net` and toDuplex() side by side.
+ * In both, the server does not listen, but is handed its connections.
  */
 import { once } from "node:events";
 import {
@@ -31,7 +31,7 @@ async function serve({ listen }: Arena, answer: RequestListener, set: (server: S
   return { port, sockets };
 }
 
-/** Asks over a connection of its own. */
+/** Sends a request over its own connection. */
 function ask(arena: Arena, port: number, options: RequestOptions = {}, body = ""): ClientRequest {
   const asking = request({ createConnection: () => arena.connect(port), ...options });
   asking.on("error", (error: NodeJS.ErrnoException) => arena.see("request", `error ${error.code}`));

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Timeouts of sockets: `node:net` and toDuplex() side by side. Real timers, as there, and short. */
+/** Timeouts of sockets: `node:net` and toDuplex() side by side. Both use short real timers. */
 import { assertEquals } from "@std/assert";
 import { once } from "node:events";
 import process from "node:process";
@@ -15,7 +15,7 @@ sideBySide("setTimeout() of toDuplex() emits 'timeout' once, and leaves the sock
   see("test", client.setTimeout(20) === client, client.timeout);
   await soon(120);
   see("test", client.destroyed);
-  client.setTimeout(0); // ending is activity, and may take longer than that
+  client.setTimeout(0); // ending is activity, and may take longer than the timeout
   client.end();
   see("test", await allClosed(client, server));
 });

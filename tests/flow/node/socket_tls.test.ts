@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * TLS, HTTPS and HTTP/2 of the runtime over sockets: `node:net` and toDuplex() side by side, on both
- * sides of the connection.
+ * TLS, HTTPS and HTTP/2 of the runtime over sockets: `node:net` and toDuplex() side by side, on
+ * both sides of the connection.
  */
 import { once } from "node:events";
 import { connect as connectHttp2, createSecureServer, createServer as createHttp2Server } from "node:http2";
@@ -17,7 +17,7 @@ import { allClosed, type Arena, half, sideBySide, soon } from "./_side_by_side.t
 const { chain: cert, key } = certificate("localhost") as { chain: string; key: string };
 const trust = { ca: authority, servername: "localhost" };
 
-/** A TLS server over the sockets of an arena, and TLS clients of it. */
+/** Makes a TLS server over the sockets of an arena, and TLS clients of it. */
 async function secure(arena: Arena, serve: (socket: TLSSocket) => void, options = {}) {
   const server = createTlsServer({ cert, key }, serve);
   server.on("tlsClientError", (error: NodeJS.ErrnoException) => arena.see("server", error.code !== undefined));
@@ -36,7 +36,7 @@ sideBySide("toDuplex() carries TLS of the runtime on both sides", async (arena) 
   arena.see("test", client.authorized, client.getProtocol());
   client.write("hello");
   arena.see("test", String((await once(client, "data"))[0]));
-  client.end(); // not before, for on Bun an end that has read the other's farewell cannot write any more
+  client.end(); // not earlier: on Bun an end that has read the peer's close_notify cannot write any more
   arena.see("test", await allClosed(...under));
 });
 
@@ -82,7 +82,7 @@ sideBySide("toDuplex() under TLS passes a cut on", async (arena) => {
 });
 
 sideBySide("toDuplex() carries HTTPS on both sides", async (arena) => {
-  const server = createServer((request, response) => { // not one of node:https, to which Bun hands what is decrypted
+  const server = createServer((request, response) => { // not one of node:https, to which Bun hands decrypted data
     response.setHeader("x-encrypted", String((request.socket as TLSSocket).encrypted));
     response.end("y".repeat(500_000));
   });
@@ -99,7 +99,7 @@ sideBySide("toDuplex() carries HTTP/2 without TLS on both sides", async (arena) 
   for (const size of [10, 500_000]) {
     const stream = session.request({ ":path": "/", ":method": "POST" });
     stream.end("z".repeat(size));
-    const body = text(stream); // now, for what nobody reads is dropped when it is complete
+    const body = text(stream); // before the stream completes, which drops unread data
     const [headers] = await once(stream, "response");
     arena.see("test", headers[":status"], (await body).length);
   }

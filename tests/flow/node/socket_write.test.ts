@@ -8,14 +8,14 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { allClosed, half, sideBySide, soon } from "./_side_by_side.ts";
 
-/** All that a socket receives. */
+/** Returns everything that a socket receives. */
 function received(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
   socket.on("data", (chunk) => chunks.push(chunk));
   return new Promise((resolve) => socket.once("end", () => resolve(Buffer.concat(chunks))));
 }
 
-/** Bytes that tell where they belong. */
+/** Returns bytes whose values show their offset. */
 function numbered(size: number): Buffer {
   return Buffer.from(Uint8Array.from({ length: size }, (_, i) => (i * 2654435761) >>> 13));
 }

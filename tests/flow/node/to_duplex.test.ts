@@ -98,7 +98,7 @@ test("toDuplex() makes its writer wait while the flow does", async () => {
   while (duplex.write(pattern(0, 10_000), () => calls++)) await turns(1);
   await turns(3);
   const length = duplex.writableLength;
-  assertEquals([calls, duplex.bytesWritten, duplex.bufferSize], [0, length, length]); // as of node:net, all of it
+  assertEquals([calls, duplex.bytesWritten, duplex.bufferSize], [0, length, length]); // as in node:net, all of it
   const drained = new Promise<void>((resolve) => duplex.once("drain", resolve));
   duplex.end();
   assertEquals((await readAll(b)).length, length);
@@ -307,7 +307,7 @@ test("toDuplex() is destroyed when the scope in which it was made is cancelled, 
 
 test("toDuplex() is destroyed when its switch ends, before that settles, and nothing hangs", async () => {
   const [a, b] = socketPair();
-  const source = new PassThrough(); // which never ends
+  const source = new PassThrough(); // never ends
   let duplex: Duplex | undefined;
   let result: Promise<unknown> | undefined;
   await Switch.run(async (sw) => {
@@ -350,7 +350,7 @@ test("toDuplex() emits its events in the scope in which it was made", async () =
   const duplex = toDuplex(a);
   const [c, d] = pipe();
   await inCancelledScope(() => {
-    // Whoever listens is cancelled; what is done on 'data' is not governed by that.
+    // The reader is cancelled, but a 'data' listener runs outside its scope.
     duplex.on("data", (chunk) => writeAll(c, chunk).then(() => c.close()));
   });
   await copyString("hello", b);
@@ -421,7 +421,7 @@ test("toDuplex() that is destroyed before a promised flow comes closes at once, 
     duplex.write("early");
     await turns(1);
     assertStrictEquals(await errorOf(duplex.destroy(error)), error);
-    toDuplex(promise).resume().write("early"); // which the switch destroys
+    toDuplex(promise).resume().write("early"); // destroyed by the switch
   });
   resolve(a);
   assertEquals(await b.read(new Uint8Array(9)), null);

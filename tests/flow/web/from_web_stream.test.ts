@@ -29,7 +29,7 @@ import { bytesOf, inCancelledScope, readText, turns } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { attempt, cancelling } from "../_helpers.ts";
 
-/** A stream that gives a chunk whenever it is told to. */
+/** A stream whose controller the test holds. */
 function openStream(): { stream: ReadableStream<Uint8Array>; controller: ReadableStreamDefaultController<Uint8Array> } {
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   const stream = new ReadableStream<Uint8Array>({ start: (given) => void (controller = given) });
@@ -206,7 +206,7 @@ test("fromWritableStream() joins what is given in one copy, of at most 64 KiB", 
   assertEquals(chunks, [bytesOf("onetwothree"), pattern(0, 65_536)]);
 });
 
-/** A stream that transfers the memory of its chunks to somebody else, and what has arrived there. */
+/** A stream that transfers the memory of its chunks, and the text that arrived there. */
 async function transferring(): Promise<{ sink: ClosableSink; text: Promise<string> }> {
   let controller: ReadableByteStreamController | undefined;
   const readable = new ReadableStream({ type: "bytes", start: (given) => void (controller = given) });
@@ -216,7 +216,7 @@ async function transferring(): Promise<{ sink: ClosableSink; text: Promise<strin
       close: () => controller?.close(),
     }),
   );
-  await turns(1); // from now on the stream is told of a chunk in the same turn
+  await turns(1); // from now on the stream processes a chunk in the same turn
   return { sink, text: readText(fromReadableStream(readable)) };
 }
 
@@ -328,7 +328,7 @@ test("fromWritableStream() that is closed wakes the write that waits, and waits 
   assertEquals(log, ["written", "ended", "closed"]);
 });
 
-/** A stream that takes its time, and what it was told in the end. */
+/** A slow stream, and the reason or chunk that it received last. */
 function slowStream(): { stream: WritableStream<Uint8Array<ArrayBuffer>>; told: Promise<unknown> } {
   const { promise: told, resolve: tell } = Promise.withResolvers<unknown>();
   const stream = new WritableStream<Uint8Array<ArrayBuffer>>({
@@ -378,7 +378,7 @@ test("fromWritableStream() of a switch that has failed is aborted", async () => 
   assertInstanceOf(await told, Cancelled);
 });
 
-/** A sink whose stream never comes to the end of its first chunk, and takes no more. */
+/** A sink whose stream never finishes its first chunk, and takes no more. */
 async function stuckSink(): Promise<ClosableSink> {
   const { promise: never } = Promise.withResolvers<void>();
   const sink = fromWritableStream(new WritableStream({ write: () => never }));

@@ -19,7 +19,7 @@ import { describeData } from "../../../base/_text.ts";
 import { test } from "../../_test.ts";
 import { foreignSource, shortSink } from "../_helpers.ts";
 
-/** Makes something in a scope that lives until `cancel` is called. */
+/** Calls `make` in a scope that lives until `cancel` is called. */
 async function inScope<T>(make: () => T): Promise<{ made: T; cancel: () => Promise<void> }> {
   const reason = new Error("Cancelled by the test");
   const ready = Promise.withResolvers<[T, Switch]>();
@@ -36,7 +36,7 @@ async function inScope<T>(make: () => T): Promise<{ made: T; cancel: () => Promi
   return { made, cancel };
 }
 
-/** Writes up to `size` bytes of the pattern. `written` tells how far it came. */
+/** Writes up to `size` bytes of the pattern, and counts them in `written`. */
 function startWriter(end: PipeEnd, size: number): { written: number; done: Promise<void> } {
   const writer = { written: 0, done: Promise.resolve() };
   writer.done = (async () => {
@@ -192,7 +192,7 @@ test("toReadableStream() errors with Cancelled when the scope in which it was ma
 test("toReadableStream() on which nobody waits errors at the next read when its scope was cancelled", async () => {
   const { made: stream, cancel } = await inScope(() => toReadableStream(stringSource("hello")));
   await cancel();
-  // The scope has ended by now: what runs there is governed by nothing.
+  // The scope has ended; what runs there now is outside any scope.
   assertEquals(await new Response(stream).text(), "hello");
   await inCancelledScope(async () => {
     const reader = toReadableStream(stringSource("hello")).getReader();
@@ -374,7 +374,7 @@ test("toWritableStream() that is neither closed nor aborted is let go of, though
     }
     const isMostlyGone = () => streams.filter((stream) => stream.deref() === undefined).length > streams.length / 2;
     for (let round = 0; round < 100 && !isMostlyGone(); round++) {
-      await turn(); // what was looked at is kept until then
+      await turn(); // until then the streams swept last are retained
       collectGarbage();
     }
     assert(isMostlyGone());
