@@ -88,7 +88,7 @@ export class BufferLimitExceeded extends Error {
 /**
  * The writer was aborted, or its sink failed, while a flush waited.
  *
- * @example A writer that is given up
+ * @example A writer that is aborted
  * ```ts
  * import { BufWriter, FlushAborted } from "@sluice/io";
  * import { assertRejects } from "@std/assert";
@@ -241,7 +241,7 @@ export class BusyError extends Error {
 /**
  * The other end of a pipe is closed, so what is written can never be read.
  *
- * @example Writing to nobody
+ * @example Writing to a closed pipe
  * ```ts
  * import { BrokenPipeError, copyString, pipe } from "@sluice/io";
  * import { assertRejects } from "@std/assert";

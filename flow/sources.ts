@@ -123,7 +123,7 @@ Object.freeze(chunks.prototype); // what it returns inherits this
  * @returns The cancellable source. It lends.
  * @throws {TypeError} If `source` is not a `Source`.
  *
- * @example A read that gives up, and loses nothing
+ * @example A read that is cancelled, and loses nothing
  * ```ts
  * import { cancellableSource, first } from "@sluice/io";
  * import { assertEquals } from "@std/assert";

@@ -416,7 +416,7 @@ export class BufReader {
    * @throws {RangeError} If `size` is not a whole number of at least 0.
    * @throws {TypeError} If `size` is not a number.
    *
-   * @example A part that nobody wants
+   * @example Skipping a part
    * ```ts
    * import { BufReader } from "@sluice/io";
    * import { assertEquals } from "@std/assert";
@@ -466,7 +466,7 @@ export class BufReader {
    * @throws {ParseError} If `test` does not hold for the first byte, or there is none.
    * @throws {TypeError} If `test` is not a function.
    *
-   * @example A separator that must be there
+   * @example A required separator
    * ```ts
    * import { BufReader } from "@sluice/io";
    * import { assertEquals } from "@std/assert";

@@ -238,7 +238,7 @@ test("copy() that is cancelled loses at most one buffer of a foreign source", as
   await b.close();
 });
 
-test("copy() of a source that gives an impossible count is a TypeError, not an endless loop", async () => {
+test("copy() of a source that returns an invalid byte count is a TypeError, not an endless loop", async () => {
   for (const count of [0, -1, 65_537, 1.5, undefined]) {
     const source: Source = { read: () => Promise.resolve(count as number) };
     await assertRejects(() => copy(source, bufferSink()), TypeError, `it gave ${count}`);
@@ -259,7 +259,7 @@ test("copy() of a lender that lends nothing is a TypeError, not an endless loop"
   await assertRejects(() => copy(source, bufferSink()), TypeError, "it gave 0");
 });
 
-test("copy() to a sink that gives an impossible count is a TypeError, and counts only what is certain", async () => {
+test("copy() to a sink that returns an invalid byte count is a TypeError, and counts only what is certain", async () => {
   for (const source of [stringSource("four"), foreignSource("four")]) {
     for (const count of [0, -1, 5, undefined]) {
       const sink: Sink = { write: () => Promise.resolve(count as number) };

@@ -68,7 +68,7 @@ const writers: [name: string, action: string, call: (sink: Sink) => unknown][] =
 ];
 
 for (const [name, action, call] of readers) {
-  test(`${name} refuses what is no source, and says what makes one of it`, async () => {
+  test(`${name} refuses what is not a source, and says what makes one of it`, async () => {
     for (const [shown, value, hint] of sources) {
       const error = await assertRejects(async () => await call(value as Source), TypeError);
       assertEquals(error.message, `Cannot ${action} ${shown}: must be a source${hint}`);
@@ -77,7 +77,7 @@ for (const [name, action, call] of readers) {
 }
 
 for (const [name, action, call] of writers) {
-  test(`${name} refuses what is no sink, and says what makes one of it`, async () => {
+  test(`${name} refuses what is not a sink, and says what makes one of it`, async () => {
     for (const [shown, value, hint] of sinks) {
       const error = await assertRejects(async () => await call(value as Sink), TypeError);
       assertEquals(error.message, `Cannot ${action} ${shown}: must be a sink${hint}`);
@@ -106,7 +106,7 @@ test("copy() that refuses an argument says that nothing was copied", async () =>
   assertEquals((error as TypeError & CopyFailure).copied, 0);
 });
 
-test("copy() refuses what is no source in a cancelled scope too", async () => {
+test("copy() refuses what is not a source in a cancelled scope too", async () => {
   await inCancelledScope(() => assertRejects(() => copy(undefined as unknown as Source, nullFlow), TypeError));
 });
 

@@ -106,7 +106,7 @@ const kinds: [kind: string, operations: Record<string, Forgotten>, make: () => P
 
 for (const [kind, operations, make] of kinds) {
   for (const [name, start] of Object.entries(operations)) {
-    test(`${name} on ${kind} that nobody awaits is cancelled with its scope`, async () => {
+    test(`${name} on ${kind} without await is cancelled with its scope`, async () => {
       const reason = new Error("Cancelled by the test");
       const flow = await make();
       await Switch.run(async (sw) => {
@@ -119,7 +119,7 @@ for (const [kind, operations, make] of kinds) {
       assertEquals(openCounts().operations, 0);
     });
 
-    test(`${name} on ${kind} that nobody awaits ends with a close of this side`, async () => {
+    test(`${name} on ${kind} without await ends with a close of this side`, async () => {
       const flow = await make();
       await Switch.run(async (sw) => {
         start(flow);
@@ -136,7 +136,7 @@ for (const [kind, operations, make] of kinds) {
   }
 }
 
-test("copyString() that nobody awaits ends with a shutdown of this side", async () => {
+test("copyString() without await ends with a shutdown of this side", async () => {
   const flow = await full();
   copyString("text", flow);
   await yieldNow();
@@ -145,7 +145,7 @@ test("copyString() that nobody awaits ends with a shutdown of this side", async 
   assertEquals(openCounts().operations, 0);
 });
 
-test("shutdown() that nobody awaits is no unhandled rejection", async () => {
+test("shutdown() without await is not an unhandled rejection", async () => {
   const [flow] = pipe();
   await flow.close();
   flow.shutdown("all");
@@ -157,7 +157,7 @@ test("shutdown() that nobody awaits is no unhandled rejection", async () => {
   }).catch(() => {});
 });
 
-test("proxy() that nobody awaits ends silently when this side closes both flows at once", async () => {
+test("proxy() without await ends silently when this side closes both flows at once", async () => {
   const [a, b] = [pipe(), pipe()];
   proxy(a[0], b[0]);
   await yieldNow();

@@ -208,7 +208,7 @@ test("BufReader, BufWriter and friends cut what they show of a caller's text", a
   }
 });
 
-test("BufReader buffers at most 1 MiB unless told otherwise", async () => {
+test("BufReader buffers at most 1 MiB by default", async () => {
   const size = 2 ** 20;
   const error = await assertRejects(() => new BufReader(foreignSource("x".repeat(size))).line(), BufferLimitExceeded);
   assertEquals(error.limit, size);

@@ -75,7 +75,7 @@ test("pipe() gives ends that cannot be changed, nor their prototype", () => {
   assert(Object.isFrozen(a) && Object.isFrozen(Object.getPrototypeOf(a)));
 });
 
-test("pipe() is named in a dump where somebody waits for it", async () => {
+test("pipe() is named in a dump where a fiber waits for it", async () => {
   const [a, b] = pipe();
   await Switch.run(async (sw) => {
     sw.fork(() => a.read(new Uint8Array(1)));
@@ -84,7 +84,7 @@ test("pipe() is named in a dump where somebody waits for it", async () => {
   });
 });
 
-test("pipe() refuses what is no byte array", async () => {
+test("pipe() refuses what is not a Uint8Array", async () => {
   const [a] = pipe();
   for (const bad of ["text", [1, 2], new ArrayBuffer(3), undefined] as unknown as Uint8Array[]) {
     await assertRejects(() => a.write(bad), TypeError, "must be a Uint8Array");

@@ -58,7 +58,7 @@ test("readExact() stops a foreign source between reads", async () => {
   assertEquals(source.reads, 1);
 });
 
-test("readExact() refuses what is no byte array", async () => {
+test("readExact() refuses what is not a Uint8Array", async () => {
   await assertRejects(
     () => readExact(stringSource("a"), "x" as unknown as Uint8Array),
     TypeError,
@@ -66,7 +66,7 @@ test("readExact() refuses what is no byte array", async () => {
   );
 });
 
-test("readExact() of a source that gives an impossible count is a TypeError, not an endless loop", async () => {
+test("readExact() of a source that returns an invalid byte count is a TypeError, not an endless loop", async () => {
   for (const count of impossible) {
     const source: Source = { read: () => Promise.resolve(count as number) };
     await assertRejects(
@@ -77,16 +77,16 @@ test("readExact() of a source that gives an impossible count is a TypeError, not
   }
 });
 
-test("readAll() gives 10 240 bytes that come in chunks of 256", async () => {
+test("readAll() returns 10 240 bytes that come in chunks of 256", async () => {
   const chunks = Array.from({ length: 40 }, (_, i) => pattern(i * 256, 256));
   assertEquals(await readAll(foreignSource(...chunks)), pattern(0, 10_240));
 });
 
-test("readAll() gives what is larger than its first buffer", async () => {
+test("readAll() returns what is larger than its first buffer", async () => {
   assertEquals(await readAll(bytesSource(pattern(0, 100_000))), pattern(0, 100_000));
 });
 
-test("readAll() gives memory that is exactly large enough", async () => {
+test("readAll() returns memory that is exactly large enough", async () => {
   const all = await readAll(stringSource("hello"));
   assertEquals([all.length, all.byteOffset, all.buffer.byteLength], [5, 0, 5]);
 });
@@ -132,7 +132,7 @@ test("readAll() takes an undefined maxSize as absent", async () => {
   assertEquals((await readAll(stringSource("hello"), { maxSize: undefined })).length, 5);
 });
 
-test("readAll() of a source that gives an impossible count is a TypeError, not an endless loop", async () => {
+test("readAll() of a source that returns an invalid byte count is a TypeError, not an endless loop", async () => {
   for (const count of [0, -1, 20_000, undefined]) {
     const source: Source = { read: () => Promise.resolve(count as number) };
     await assertRejects(() => readAll(source), TypeError, `it gave ${count}`);

@@ -59,7 +59,7 @@ test("bufferSink() is refused in a cancelled scope, and takes nothing", async ()
   assertEquals(sink.text(), "");
 });
 
-test("bufferSink() refuses what is no byte array", async () => {
+test("bufferSink() refuses what is not a Uint8Array", async () => {
   const sink = bufferSink();
   await assertRejects(() => sink.write("a" as unknown as Uint8Array), TypeError, "must be a Uint8Array");
   await assertRejects(

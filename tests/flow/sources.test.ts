@@ -106,7 +106,7 @@ test("stringSource() gives UTF-8", async () => {
   assertEquals(await readAll(stringSource("€")), Uint8Array.of(0xe2, 0x82, 0xac));
 });
 
-test("stringSource() refuses what is no string", () => {
+test("stringSource() refuses what is not a string", () => {
   assertThrows(() => stringSource(7 as unknown as string), TypeError, "Cannot make a source of 7");
 });
 
@@ -133,7 +133,7 @@ test("bytesSource() of nothing has ended", async () => {
   assertEquals(await bytesSource().read(new Uint8Array(1)), null);
 });
 
-test("bytesSource() refuses what is no byte array", () => {
+test("bytesSource() refuses what is not a Uint8Array", () => {
   assertThrows(
     () => bytesSource(bytesOf("a"), "b" as unknown as Uint8Array),
     TypeError,
@@ -165,7 +165,7 @@ test("fromIterable() that is cancelled leaves the piece to the next reader", asy
   assertEquals(await readText(source), "foobar");
 });
 
-test("fromIterable() keeps a piece that comes when nobody reads", async () => {
+test("fromIterable() keeps a piece that comes when no read waits", async () => {
   const { promise, resolve } = Promise.withResolvers<string>();
   const source = fromIterable(stepsOf(promise));
   await cancelling(() => source.read(new Uint8Array(1)));
@@ -211,7 +211,7 @@ test("fromIterable() throws the iterable's error at every later read", async () 
   }
 });
 
-test("fromIterable() keeps an error that comes when nobody reads", async () => {
+test("fromIterable() keeps an error that comes when no read waits", async () => {
   const { promise, reject } = Promise.withResolvers<string>();
   const source = fromIterable(stepsOf(promise));
   await cancelling(() => source.read(new Uint8Array(1)));
@@ -220,7 +220,7 @@ test("fromIterable() keeps an error that comes when nobody reads", async () => {
   await assertRejects(() => source.read(new Uint8Array(1)), Error, "Cannot go on");
 });
 
-test("fromIterable() fails at a piece that is no byte array, and stays failed", async () => {
+test("fromIterable() fails at a piece that is not a Uint8Array, and stays failed", async () => {
   const source = fromIterable(["text", bytesOf("a")] as unknown as Uint8Array[]);
   for (let i = 0; i < 2; i++) {
     await assertRejects(() => source.read(new Uint8Array(1)), TypeError, "Cannot use a string as bytes");
@@ -318,7 +318,7 @@ test("chunks() is governed by the scope that asks for a chunk, not by the one th
   await a.close();
 });
 
-test("chunks() of a source that gives an impossible count is a TypeError", async () => {
+test("chunks() of a source that returns an invalid byte count is a TypeError", async () => {
   const source: Source = { read: () => Promise.resolve(0) };
   await assertRejects(() => chunks(source)[Symbol.asyncIterator]().next(), TypeError, "it gave 0");
 });
@@ -376,7 +376,7 @@ test("cancellableSource() gives an error to one reader, and then asks again", as
   assertEquals(await readText(source), "bar");
 });
 
-test("cancellableSource() keeps an error that comes when nobody reads", async () => {
+test("cancellableSource() keeps an error that comes when no read waits", async () => {
   const { promise, reject } = Promise.withResolvers<string>();
   const source = cancellableSource(foreignSource(promise));
   await cancelling(() => source.read(new Uint8Array(1)));
@@ -396,14 +396,14 @@ test("cancellableSource() made in a scope that was cancelled is read in the scop
   assertEquals(await readText(source), "foo");
 });
 
-test("cancellableSource() of a source that gives an impossible count is a TypeError", async () => {
+test("cancellableSource() of a source that returns an invalid byte count is a TypeError", async () => {
   for (const count of [0, -1, 65_537, undefined]) {
     const source = cancellableSource({ read: () => Promise.resolve(count as number) });
     await assertRejects(() => source.read(new Uint8Array(9)), TypeError, `it gave ${count}`);
   }
 });
 
-test("cancellableSource() reads into one buffer of 64 KiB, which nobody may keep", async () => {
+test("cancellableSource() reads into one buffer of 64 KiB, which must not be kept", async () => {
   const buffers = new Set<ArrayBufferLike>();
   let reads = 0;
   const source = cancellableSource({

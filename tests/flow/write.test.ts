@@ -84,7 +84,7 @@ test("writeAll() waits for a slow reader", async () => {
   await both(() => writeAll(a, pattern(0, 5000), pattern(5000, 5000)), read);
 });
 
-test("writeAll() refuses a list in which anything is no byte array, before it writes", async () => {
+test("writeAll() refuses a list in which anything is not a Uint8Array, before it writes", async () => {
   const sink = recordingSink();
   await assertRejects(
     () => writeAll(sink, bytesOf("a"), [1] as unknown as Uint8Array),
@@ -94,7 +94,7 @@ test("writeAll() refuses a list in which anything is no byte array, before it wr
   assertEquals(sink.writes, []);
 });
 
-test("writeAll() of a sink that gives an impossible count is a TypeError, not an endless loop", async () => {
+test("writeAll() of a sink that returns an invalid byte count is a TypeError, not an endless loop", async () => {
   for (const count of [0, -1, 5, 1.5, NaN, undefined]) {
     const sink: Sink = { write: () => Promise.resolve(count as number) };
     await assertRejects(
@@ -145,7 +145,7 @@ test("copyString() of an empty text does not touch the sink", async () => {
   assertEquals(sink.writes, []);
 });
 
-test("copyString() refuses what is no string", async () => {
+test("copyString() refuses what is not a string", async () => {
   await assertRejects(() => copyString(7 as unknown as string, bufferSink()), TypeError, "Cannot copy 7");
 });
 

@@ -131,7 +131,7 @@ test("BufReader.take() of more than maxSize is the same after the end was seen",
   await assertRejects(() => reader.take(5), BufferLimitExceeded);
 });
 
-test("BufReader.take() gives memory of its own", async () => {
+test("BufReader.take() returns memory of its own", async () => {
   const data = bytesOf("abcdef");
   const taken = await BufReader.of(data).take(3);
   data.fill(0);
@@ -146,7 +146,7 @@ test("BufReader.takeAll() of maxSize bytes or more is a BufferLimitExceeded, and
   }
 });
 
-test("BufReader.takeAll() gives what is left when it is less than maxSize", async () => {
+test("BufReader.takeAll() returns what is left when it is less than maxSize", async () => {
   const reader = new BufReader(foreignSource("ab", "c"), { maxSize: 4 });
   assertEquals([await reader.takeAll(), reader.consumed, reader.eofSeen], [bytesOf("abc"), 3, true]);
 });
@@ -226,7 +226,7 @@ test("BufReader whose source fails throws that error as it is, and keeps what is
   assertEquals([reader.buffered, reader.eofSeen, await reader.take(3)], [3, false, bytesOf("abc")]);
 });
 
-test("BufReader of a source that gives an impossible count is a TypeError, not an endless loop", async () => {
+test("BufReader of a source that returns an invalid byte count is a TypeError, not an endless loop", async () => {
   for (const count of [0, -1, 5, 1.5, NaN, undefined]) {
     const reader = new BufReader({ read: () => Promise.resolve(count as number) }, { maxSize: 4 });
     await assertRejects(() => reader.line(), TypeError, `it gave ${count}`);

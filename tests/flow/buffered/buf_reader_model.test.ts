@@ -263,7 +263,7 @@ for (const [kind, make] of Object.entries(makers)) {
   });
 }
 
-test("BufReader.of() gives what a plain model gives", async () => {
+test("BufReader.of() returns what a plain model gives", async () => {
   await fc.assert(
     fc.asyncProperty(script, async ({ pieces, ops }) => {
       const bytes = Uint8Array.from(pieces.flatMap((piece) => [...piece]));

@@ -104,7 +104,7 @@ test("BufReader of a lender that lends no bytes is a TypeError, not an endless l
   await assertRejects(() => new BufReader(source, { maxSize: 8 }).line(), TypeError, "the source lent no bytes");
 });
 
-test("BufReader.asSource() gives what is buffered first, and then what the source gives", async () => {
+test("BufReader.asSource() returns what is buffered first, and then what the source gives", async () => {
   for (const make of [() => foreignSource("ab\ncd", "ef"), () => fromIterable([bytesOf("ab\ncd"), bytesOf("ef")])]) {
     const reader = new BufReader(make(), { maxSize: 100 });
     await reader.line();
@@ -167,7 +167,7 @@ test("BufReader.asSource() passes loans through from its source, counted", async
   assertEquals([reader.consumed, await reader.take(10)], [1500, pattern(1500, 10)]);
 });
 
-test("BufReader.asSource() that lends keeps everybody else out until the borrower is done", async () => {
+test("BufReader.asSource() that lends refuses other operations until the borrower is done", async () => {
   const reader = BufReader.of("abc\n");
   await reader.asSource()[lend](async (bytes) => {
     await assertRejects(() => reader.anyByte(), BusyError);

@@ -14,7 +14,7 @@ test("BufReader.line() takes CR LF for one end, though it comes in two reads", a
   assertEquals(await linesOf(reader), ["one", "two"]);
 });
 
-test("BufReader.line() gives the last line without an end, and then null", async () => {
+test("BufReader.line() returns the last line without an end, and then null", async () => {
   const reader = new BufReader(foreignSource("one\ntwo"), { maxSize: 10 });
   assertEquals([await reader.line(), await reader.line(), await reader.line()], ["one", "two", null]);
 });
@@ -24,7 +24,7 @@ test("BufReader.line() takes a lone CR for a part of the line", async () => {
   assertEquals(await linesOf(BufReader.of("\r\r\n\r")), ["\r", "\r"]);
 });
 
-test("BufReader.line() gives empty lines", async () => {
+test("BufReader.line() returns empty lines", async () => {
   assertEquals(await linesOf(BufReader.of("\n\r\n\na\n\n")), ["", "", "", "a", ""]);
 });
 
@@ -53,7 +53,7 @@ test("BufReader.line() decodes UTF-8 across reads, whatever it is cut into", asy
   }
 });
 
-test("BufReader.line() gives U+FFFD for invalid bytes, and keeps the lines apart", async () => {
+test("BufReader.line() returns U+FFFD for invalid bytes, and keeps the lines apart", async () => {
   const bytes = Uint8Array.of(0xff, 10, 0xe2, 0x82, 10, 0xc3, 13, 10, 97, 0xf0, 0x9f, 10, 98, 10);
   for (const source of [foreignSource(bytes), foreignSource(...Array.from(bytes, (byte) => Uint8Array.of(byte)))]) {
     const reader = new BufReader(source, { maxSize: 100 });
@@ -110,7 +110,7 @@ test("BufReader.lines() throws what line() throws, and ends for good", async () 
   assertEquals([(await iterator.next()).done, (await iterator.next()).done], [true, true]);
 });
 
-test("BufReader.lineBatches() gives the lines that have arrived together, and reads nothing ahead", async () => {
+test("BufReader.lineBatches() returns the lines that have arrived together, and reads nothing ahead", async () => {
   const source = foreignSource("one\ntwo\r\nth", "ree\n", "\nfour");
   const reader = new BufReader(source, { maxSize: 100 });
   const seen: unknown[] = [];
@@ -141,7 +141,7 @@ test("BufReader.lineBatches() goes on after line(), which has decoded ahead", as
   assertEquals([count, reader.consumed], [500, 1500]);
 });
 
-test("BufReader.lineBatches() gives at most 64 KiB at once, and a longer line alone", async () => {
+test("BufReader.lineBatches() returns at most 64 KiB at once, and a longer line alone", async () => {
   const long = "x".repeat(100_000);
   const reader = BufReader.of(`${"abcdefg\n".repeat(20_000)}${long}\n${"b\n".repeat(3)}`);
   const batches = await Array.fromAsync(reader.lineBatches());

@@ -275,7 +275,7 @@ test("BufWriter.flush() that is cancelled leaves the bytes and the other flushes
   await inCancelledScope(() => assertRejects(() => writer.flush(), Cancelled));
 });
 
-test("BufWriter.flush() that nobody awaits is no unhandled rejection", async () => {
+test("BufWriter.flush() without await is not an unhandled rejection", async () => {
   const writer = new BufWriter();
   writer.string("a");
   writer.flush();

@@ -371,7 +371,7 @@ test("withBufWriter() to a pipe whose reader goes away is a BrokenPipeError", as
   await running;
 });
 
-test("withBufWriter() of a sink that gives an impossible count is a TypeError", async () => {
+test("withBufWriter() of a sink that returns an invalid byte count is a TypeError", async () => {
   for (const count of [0, -1, 2, undefined]) {
     const sink: Sink = { write: () => Promise.resolve(count as number) };
     await assertRejects(() => withBufWriter(sink, (w) => w.string("a")), TypeError, `it gave ${count}`);

@@ -19,7 +19,7 @@ import { cancelling, foreignSource } from "../_helpers.ts";
 
 const pair = (r: BufReader) => r.take(2).then((bytes) => new TextDecoder().decode(bytes));
 
-test("parse() gives what its parser gives, from a source, bytes and a text", async () => {
+test("parse() returns what its parser gives, from a source, bytes and a text", async () => {
   for (const input of ["ab", bytesOf("ab"), foreignSource("a", "b")]) assertEquals(await parse(input, pair), "ab");
 });
 
@@ -46,7 +46,7 @@ test("parse() makes a ParseError of what is too long for its buffer", async () =
   }
 });
 
-test("parse() buffers at most 1 MiB of a source unless told otherwise, and has no limit for what is in memory", async () => {
+test("parse() buffers at most 1 MiB of a source by default, and has no limit for what is in memory", async () => {
   const large = "x".repeat(1024 * 1024);
   await assertRejects(() => parse(foreignSource(large), (r) => r.line()), ParseError, "more than 1048576 bytes");
   assertEquals((await parse(foreignSource(large), (r) => r.line(), { maxSize: large.length + 1 }))?.length, 2 ** 20);
@@ -74,7 +74,7 @@ test("parse() refuses what it cannot parse with, or from", async () => {
   await assertRejects(() => parse("a", pair, { maxSize: 0 }), RangeError, "maxSize");
 });
 
-test("sequence() gives item after item up to the end", async () => {
+test("sequence() returns item after item up to the end", async () => {
   const reader = new BufReader(foreignSource("aab", "bccdd"), { maxSize: 8 });
   assertEquals(await Array.fromAsync(sequence(reader, pair)), ["aa", "bb", "cc", "dd"]);
 });
@@ -170,7 +170,7 @@ test("sequence() whose reader is busy is a BusyError", async () => {
   await b.close();
 });
 
-test("sequence() refuses what is no function at once", () => {
+test("sequence() refuses what is not a function at once", () => {
   const reader = BufReader.of("");
   assertThrows(() => sequence(reader, 1 as unknown as typeof pair), TypeError, "1 is not a function");
   assertThrows(() => sequence(reader, pair, { stop: 1 as never }), TypeError, "1 is not a function");

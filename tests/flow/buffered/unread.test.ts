@@ -103,7 +103,7 @@ test("BufReader.unread() refuses another flow than the one it reads, and one tha
   assertEquals(await readOnce(reader.unread(a)), "rest");
 });
 
-test("BufReader.unread() gives what was buffered in as small parts as are read", async () => {
+test("BufReader.unread() returns what was buffered in as small parts as are read", async () => {
   const [flow, b] = await unread("abc");
   assertEquals([await readOnce(flow, 1), await readOnce(flow, 2)], ["a", "bc"]);
   await copyString("def", b);

@@ -54,7 +54,7 @@ test("fromDuplex() packs with node:zlib", async () => {
   await flow.close();
 });
 
-test("fromDuplex() holds no more than the stream and 64 KiB while nobody reads", async () => {
+test("fromDuplex() holds no more than the stream and 64 KiB while nothing is read", async () => {
   const flow = fromDuplex(new PassThrough({ highWaterMark: 1000 }));
   const taken = await clog((bytes) => flow.write(bytes));
   assert(taken <= 200_000, `${taken} bytes were taken`);
@@ -264,7 +264,7 @@ test("fromDuplex() whose close is cancelled waits for the other side no longer",
   other.abort();
 });
 
-test("fromDuplex() of what is no such stream is a TypeError", () => {
+test("fromDuplex() of a value of another type is a TypeError", () => {
   for (const wrong of [undefined, "x", new TransformStream(), new Readable()]) {
     const text = `Cannot make a flow of ${describeData(wrong)}: must be a stream of Node that goes both ways`;
     assertThrows(() => fromDuplex(wrong as never), TypeError, text);

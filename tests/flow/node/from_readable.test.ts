@@ -33,7 +33,7 @@ test("fromReadable() throws what opening the file failed with, again and again",
     await source.close();
   }));
 
-test("fromReadable() whose file nobody reads does not end the process when opening fails", () =>
+test("fromReadable() that is not read does not end the process when opening fails", () =>
   withFolder(async (folder) => {
     const file = createReadStream(join(folder, "nothing"));
     fromReadable(file);
@@ -50,7 +50,7 @@ test("fromReadable() reads what node:zlib unpacks", async () => {
   assertEquals(await readAll(fromReadable(packed.pipe(createGunzip()))), pattern(0, 500_000));
 });
 
-test("fromReadable() stops the stream while nobody reads", async () => {
+test("fromReadable() stops the stream while nothing is read", async () => {
   let given = 0;
   const readable = new Readable({
     highWaterMark: 1000,
@@ -159,7 +159,7 @@ test("fromReadable() that is closed early lets a child process end", () =>
     await exited;
   }));
 
-test("fromReadable() of what is no such stream is a TypeError", () => {
+test("fromReadable() of a value of another type is a TypeError", () => {
   for (const wrong of [undefined, {}, new ReadableStream(), new Writable()]) {
     const text = `Cannot make a source of ${describeData(wrong)}: must be a readable stream of Node`;
     assertThrows(() => fromReadable(wrong as never), TypeError, text);

@@ -149,7 +149,7 @@ test("fromWritable() that is closed throws what the stream did with what was tak
   assertStrictEquals(await last.close().catch((thrown) => thrown), error);
 });
 
-test("fromWritable() of a stream that somebody else has ended or destroyed says so", async () => {
+test("fromWritable() of a stream that other code has ended or destroyed says so", async () => {
   const ended = new PassThrough();
   const sink = fromWritable(ended.end());
   await assertRejects(() => sink.write(bytesOf("late")), ClosedError, "the stream was ended");
@@ -214,7 +214,7 @@ test("fromWritable() of a switch that has failed destroys the stream at once", a
   assertInstanceOf(await how, Cancelled);
 });
 
-test("fromWritable() of what is no such stream is a TypeError", () => {
+test("fromWritable() of a value of another type is a TypeError", () => {
   for (const wrong of [undefined, {}, new WritableStream(), new Readable()]) {
     const text = `Cannot make a sink of ${describeData(wrong)}: must be a writable stream of Node`;
     assertThrows(() => fromWritable(wrong as never), TypeError, text);

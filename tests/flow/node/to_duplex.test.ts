@@ -65,7 +65,7 @@ test("toDuplex() with allowHalfOpen false ends and closes itself with the other 
   assertEquals(await readText(b), "");
 });
 
-test("toDuplex() reads no further than its buffer while nobody reads", async () => {
+test("toDuplex() reads no further than its buffer while nothing is read", async () => {
   const [a, b] = pipe({ capacity: 1000 });
   const duplex = toDuplex(a);
   const most = duplex.readableHighWaterMark + 3000;
@@ -359,7 +359,7 @@ test("toDuplex() emits its events in the scope in which it was made", async () =
   await errorOf(duplex);
 });
 
-test("toDuplex() with a switch belongs to that, whoever makes it", async () => {
+test("toDuplex() with a switch belongs to that switch in any scope", async () => {
   const [a, b] = pipe();
   await Switch.run(async (sw) => {
     const duplex = await Switch.run(() => toDuplex(a, { sw }));
@@ -371,7 +371,7 @@ test("toDuplex() with a switch belongs to that, whoever makes it", async () => {
   await assertRejects(() => a.read(new Uint8Array(1)), ClosedError);
 });
 
-test("toDuplex() with what is no switch, or has ended, is a TypeError", async () => {
+test("toDuplex() with what is not a switch, or has ended, is a TypeError", async () => {
   const ended = await Switch.run((sw) => sw);
   const [a] = pipe();
   assertThrows(() => toDuplex(a, { sw: ended }), TypeError, "the switch is finished");
@@ -427,7 +427,7 @@ test("toDuplex() that is destroyed before a promised flow comes closes at once, 
   assertEquals(await b.read(new Uint8Array(9)), null);
 });
 
-test("toDuplex() of what is no flow is a TypeError, at once or when it has come", async () => {
+test("toDuplex() of what is not a flow is a TypeError, at once or when it has come", async () => {
   for (const wrong of [undefined, {}, "x", new PassThrough()]) {
     const text = `Cannot make a stream of ${describeData(wrong)}: must be a flow`;
     assertThrows(() => toDuplex(wrong as never), TypeError, text + ", a promise of it, or a function that opens it");

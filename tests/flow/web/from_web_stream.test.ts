@@ -71,7 +71,7 @@ test("fromReadableStream() that is closed early lets go of what fetch gives", as
   await new Promise((resolve) => server.close(resolve));
 });
 
-test("fromReadableStream() asks for nothing before somebody reads", async () => {
+test("fromReadableStream() asks for nothing before the first read", async () => {
   let pulls = 0;
   const pull = (controller: ReadableStreamDefaultController<Uint8Array>) => controller.enqueue(Uint8Array.of(pulls++));
   const source = fromReadableStream(new ReadableStream({ pull }, { highWaterMark: 0 }));
@@ -105,7 +105,7 @@ test("fromReadableStream() throws the stream's error, again and again", async ()
   await source.close();
 });
 
-test("fromReadableStream() that nobody reads is no unhandled rejection when the stream errors", async () => {
+test("fromReadableStream() that is not read causes no unhandled rejection when the stream errors", async () => {
   const { stream, controller } = openStream();
   fromReadableStream(stream);
   controller.error(new Error("Cannot stream"));
@@ -257,7 +257,7 @@ test("withBufWriter() goes on with its buffer, though fromWritableStream()'s str
   assertEquals(await text, "one,two,three;".repeat(3));
 });
 
-test("fromWritableStream() lets nobody write more than the stream holds", async () => {
+test("fromWritableStream() takes no more than the stream holds", async () => {
   const { readable, writable } = new CompressionStream("gzip");
   const sink = fromWritableStream(writable);
   const source = fromReadableStream(readable);
@@ -414,7 +414,7 @@ test("fromWritableStream() that is stuck does not hold up the switch that failed
   assertStrictEquals(await failed.catch((thrown) => thrown), error);
 });
 
-test("fromWritableStream() of a transformation that nobody reads can be given up", async () => {
+test("fromWritableStream() of a transformation that is not read can be aborted", async () => {
   for (const { writable } of [new CompressionStream("gzip"), new TransformStream<Uint8Array<ArrayBuffer>>()]) {
     const sink = fromWritableStream(writable);
     const random = crypto.getRandomValues(new Uint8Array(65_536));

@@ -54,7 +54,7 @@ test("toReadableStream() gives every byte, and then the end", async () => {
   assertEquals(await new Response(toReadableStream(stringSource(""))).text(), "");
 });
 
-test("toReadableStream() reads nothing before somebody reads from it", async () => {
+test("toReadableStream() reads nothing before the first read", async () => {
   const source = foreignSource("foo", "bar");
   const reader = toReadableStream(source).getReader();
   await turns(3);
@@ -96,7 +96,7 @@ test("toReadableStream() gives chunks of at most 64 KiB, in memory of their own"
   assertEquals(bytes, pattern(0, 200_000));
 });
 
-test("toReadableStream() stops the writer of a pipe while nobody reads", async () => {
+test("toReadableStream() stops the writer of a pipe while nothing is read", async () => {
   const [a, b] = pipe({ capacity: 1000 });
   const reader = toReadableStream(a).getReader();
   const writer = startWriter(b, 100_000);
@@ -189,7 +189,7 @@ test("toReadableStream() errors with Cancelled when the scope in which it was ma
   assertEquals(await readText(a), "hello");
 });
 
-test("toReadableStream() on which nobody waits errors at the next read when its scope was cancelled", async () => {
+test("toReadableStream() with no pending read errors at the next read when its scope was cancelled", async () => {
   const { made: stream, cancel } = await inScope(() => toReadableStream(stringSource("hello")));
   await cancel();
   // The scope has ended; what runs there now is outside any scope.
@@ -306,7 +306,7 @@ test("toWritableStream() errors with what the sink throws", async () => {
   assertStrictEquals(await closed, error);
 });
 
-test("toWritableStream() errors with a TypeError for a chunk that is no byte array", async () => {
+test("toWritableStream() errors with a TypeError for a chunk that is not a Uint8Array", async () => {
   const writer = toWritableStream(bufferSink()).getWriter();
   writer.closed.catch(() => {});
   await assertRejects(() => writer.write("foo" as unknown as Uint8Array), TypeError, "must be a Uint8Array");
@@ -409,14 +409,14 @@ test("toWritableStream() that was closed is broken by nothing", async () => {
   await writer.closed;
 });
 
-test("toReadableStream() of what is no source is a TypeError", () => {
+test("toReadableStream() of what is not a source is a TypeError", () => {
   for (const wrong of [undefined, {}, "abc"]) {
     const text = `Cannot make a stream of ${describeData(wrong)}: must be a source`;
     assertThrows(() => toReadableStream(wrong as never), TypeError, text);
   }
 });
 
-test("toWritableStream() of what is no sink is a TypeError", () => {
+test("toWritableStream() of what is not a sink is a TypeError", () => {
   for (const wrong of [undefined, {}, "abc"]) {
     assertThrows(
       () => toWritableStream(wrong as never),
