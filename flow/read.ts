@@ -29,8 +29,8 @@ export interface ReadAllOptions {
  * @param source The source to read from. It is not touched if `buffer` is empty.
  * @param buffer The buffer to fill.
  * @throws {EndOfFlow} If the source ends before the buffer is full.
- * @throws {TypeError} If `source` is not a `Source`, or returns an invalid byte count, or
- * `buffer` is not a `Uint8Array`, or its memory is detached or shrunk meanwhile.
+ * @throws {TypeError} If `source` is not a `Source`, or returns an invalid byte count, or `buffer`
+ * is not a `Uint8Array`, or its memory is detached or shrunk meanwhile.
  * @throws {Cancelled} If the current scope is cancelled.
  *
  * @example A header of four bytes

@@ -28,9 +28,9 @@ const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 const endings: readonly PropertyKey[] = ["close", "abort", Symbol.asyncDispose, Symbol.dispose];
 
 /**
- * Returns a flow whose reads begin with
- * `bytes`, which no other code writes to. Its members are those of `flow`, called on `flow`: an
- * object that inherits from a flow, or a proxy of one, has no access to its private fields.
+ * Returns a flow whose reads begin with `bytes`, which no other code writes to. Its members are
+ * those of `flow`, called on `flow`: an object that inherits from a flow, or a proxy of one, has no
+ * access to its private fields.
  */
 export function unreadTo<F extends TwoWay>(flow: F, bytes: Uint8Array<ArrayBuffer>): F {
   const front = new Front(flow, bytes);

@@ -229,8 +229,8 @@ export class BufReader {
    * Keeping a line may keep up to 4 KiB of adjacent lines in memory.
    *
    * @returns The line without its end; null at the end.
-   * @throws {BufferLimitExceeded} If the line and its end are longer than
-   * `maxSize`, or a last line without an end has at least `maxSize` bytes.
+   * @throws {BufferLimitExceeded} If the line and its end are longer than `maxSize`, or a last line
+   * without an end has at least `maxSize` bytes.
    *
    * @example Two lines
    * ```ts

@@ -51,8 +51,8 @@ interface Failure {
  * @returns The result of `fn`, once the sink has taken everything.
  * @throws {MultipleErrors} If `fn` throws, and then the sink fails. A single failure is thrown
  * unchanged.
- * @throws {TypeError} If `sink` is not a `Sink`, or returns an invalid byte count,
- * `fn` is not a function, or `initialSize` is not a number.
+ * @throws {TypeError} If `sink` is not a `Sink`, or returns an invalid byte count, `fn` is not a
+ * function, or `initialSize` is not a number.
  * @throws {RangeError} If `initialSize` is not a whole number of at least 1.
  * @throws {Cancelled} If the current scope is cancelled.
  *

@@ -10,9 +10,9 @@ import { endedByPeerError } from "./_node_error.ts";
  *
  * A `TLSSocket` over the stream must end it itself, after its close_notify. Node would fail to
  * write that to an ended stream, and the `'error'` event of the `TLSSocket` would end the process;
- * and a stream that closes itself would destroy the
- * `TLSSocket` with undelivered data. A `TLSSocket` first attaches its listeners, and then reads
- * `allowHalfOpen`, to do the same itself: this is how it is detected.
+ * and a stream that closes itself would destroy the `TLSSocket` with undelivered data. A
+ * `TLSSocket` first attaches its listeners, and then reads `allowHalfOpen`, to do the same itself:
+ * this is how it is detected.
  */
 export function endWithPeer(duplex: Duplex): void {
   let allowed = duplex.allowHalfOpen;

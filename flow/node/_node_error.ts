@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Errors in the shape of Node's sockets: retry loops and pools look at `code`, `syscall`,
- * `address` and `port`. The error of the flow is the `cause`.
+ * Errors in the shape of Node's sockets: retry loops and pools look at `code`, `syscall`, `address`
+ * and `port`. The error of the flow is the `cause`.
  */
 import { constants } from "node:os";
 

@@ -28,9 +28,9 @@ export function brokenPipe(operation: "read" | "write", cause: unknown, flow?: s
 }
 
 /**
- * Listens for the failure of a stream, so that an
- * `'error'` event does not end the process: an error, or a close, which `fail` ignores after an
- * end. The promise settles when the stream has closed.
+ * Listens for the failure of a stream, so that an `'error'` event does not end the process: an
+ * error, or a close, which `fail` ignores after an end. The promise settles when the stream has
+ * closed.
  */
 export function watch(stream: Readable | Writable, fail: (error: unknown) => void): Promise<void> {
   const broken = () =>

@@ -12,8 +12,8 @@ let used = 0;
 
 /**
  * Copies bytes that only the system reads. The copies share a slab, as those of `Buffer.from` do,
- * but not with the rest of the process: any code can read Node's pool through the
- * `buffer` of a small `Buffer`, and must not see what connections send.
+ * but not with the rest of the process: any code can read Node's pool through the `buffer` of a
+ * small `Buffer`, and must not see what connections send.
  */
 export function privateCopy(bytes: Uint8Array): Buffer<ArrayBuffer> {
   const size = bytes.length;

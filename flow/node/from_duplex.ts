@@ -50,8 +50,8 @@ export interface DuplexFlow extends TwoWay, Closable, LendingSource, GivingSink 
 
 /**
  * Makes a flow of a duplex stream of Node: a socket, a TLS connection, a `Transform`. Only the flow
- * may read or write the stream from now on; it listens to its
- * `'error'` events. It sets `allowHalfOpen`, so that each direction ends independently.
+ * may read or write the stream from now on; it listens to its `'error'` events. It sets
+ * `allowHalfOpen`, so that each direction ends independently.
  *
  * Receiving works as in {@linkcode fromReadable}, sending as in {@linkcode fromWritable}.
  *

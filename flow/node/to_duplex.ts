@@ -58,9 +58,9 @@ const nothing: Buffer = Buffer.alloc(0);
 type Done = (error?: Error | null) => void;
 
 /**
- * Makes a Node socket of a flow, for clients and servers that take one: `pg`, `ioredis`,
- * `undici`, `ws`, `node:http`. The stream behaves like a `node:net` socket: tests compare the two
- * side by side.
+ * Makes a Node socket of a flow, for clients and servers that take one: `pg`, `ioredis`, `undici`,
+ * `ws`, `node:http`. The stream behaves like a `node:net` socket: tests compare the two side by
+ * side.
  *
  * The stream does its I/O, and emits its events, in the scope in which it was made, or in that of
  * `options.sw`: a caller that is cancelled, by a timeout for example, does not break a connection
@@ -91,17 +91,15 @@ type Done = (error?: Error | null) => void;
  * promise cannot be cancelled, so neither the stream nor its switch waits for it. In both cases a
  * flow that arrives too late is closed.
  *
- * Errors have the `code`, `syscall`, `address` and `port` of Node's own
- * (`ECONNREFUSED`, `ECONNRESET`, `EPIPE`, `ETIMEDOUT`,
- * `ENOTFOUND`), and the error of the flow as their `cause`. An `'error'` event without a listener
- * does not end the process.
+ * Errors have the `code`, `syscall`, `address` and `port` of Node's own (`ECONNREFUSED`,
+ * `ECONNRESET`, `EPIPE`, `ETIMEDOUT`, `ENOTFOUND`), and the error of the flow as their `cause`. An
+ * `'error'` event without a listener does not end the process.
  *
  * @param flow The flow, a promise of it, or a function that opens it. Only the stream may use it
  * from now on.
  * @param options The owner, and how the stream ends.
- * @returns The stream. Its type is
- * `Socket`, so that clients accept it without a cast. Beyond a `Duplex` it has the members of
- * {@linkcode SocketDuplex}.
+ * @returns The stream. Its type is `Socket`, so that clients accept it without a cast. Beyond a
+ * `Duplex` it has the members of {@linkcode SocketDuplex}.
  * @throws {TypeError} If `flow` is none of these, or `options.sw` is not a `Switch`, or has
  * finished.
  *
