@@ -89,7 +89,7 @@ function lendWith(source: LendingSource, use: Borrower, once: boolean): Promise<
     return once ? Promise.resolve(note(answer)) : note(answer);
   });
   return Promise.resolve(lending).then((count) => {
-    if (count === null ? total === undefined : count === total) return count;
+    if (count === null ? total === undefined : typeof count === "number" && count === total) return count;
     throw new TypeError(
       `Cannot read: the source lent ${describeData(count)} bytes where ${total ?? "none"} were taken`,
     );

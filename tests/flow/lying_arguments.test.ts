@@ -233,6 +233,15 @@ test("a source that lends what is no bytes, or more than was taken, fails who re
   }
 });
 
+test("a source that answers undefined without lending anything fails its reader", async () => {
+  const lending = {
+    read: () => Promise.resolve(null),
+    [flowProvider.lend]: () => Promise.resolve(undefined),
+  } as unknown as Source;
+  const error = await refusalOf(() => copy(lending, bufferSink()));
+  assert(error instanceof TypeError, String(error));
+});
+
 test("a borrower that takes what is no count fails the loan, and the bytes stay", async () => {
   for (const [stranger, value] of strangersBut("null", "a thenable", "a thenable that throws", "a refusing proxy")) {
     const [a, b] = pipe();

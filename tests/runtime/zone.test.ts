@@ -2,7 +2,7 @@
 
 /** Addresses on interfaces whose names no user could write as a zone: the kernel refuses only "/", ":" and white space. */
 import { assertEquals, assertFalse, assertThrows } from "@std/assert";
-import { formatAddress, IpAddress, parseAddress, tcp } from "../../mod.ts";
+import { formatAddress, IpAddress, parseAddress, type StreamAddress, tcp } from "../../mod.ts";
 import { hostText, tcpEnd } from "../../net/backends/shared/_peer.ts";
 import { hasPlainZone, systemIp } from "../../net/ip_address.ts";
 import { test } from "../_test.ts";
@@ -13,7 +13,7 @@ test("an address that the system tells has the zone as it is, and a text on one 
   for (const zone of unusual) {
     const ip = systemIp(`fe80::1%${zone}`);
     assertEquals([ip.zone, ip.bytes], [zone, IpAddress.parse("fe80::1").bytes]);
-    const text = formatAddress(tcpEnd(`fe80::1%${zone}`, 80));
+    const text = formatAddress(tcpEnd(`fe80::1%${zone}`, 80) as StreamAddress);
     assertFalse(/[\p{C}\p{Z}]/u.test(text), text);
     assertEquals(text.match(/[\][]/g), ["[", "]"]);
     assertEquals(formatAddress(tcp(ip, 80)), text);
