@@ -86,7 +86,7 @@ export class SystemDatagramSocket implements DatagramSocket {
   readonly #owner: Switch;
   readonly #hook: ReleaseHook;
   readonly #receiving: Half<SystemDatagramSocket>;
-  /** What waits for room. */
+  /** Datagrams that wait until the provider accepts more. */
   readonly #queued: WaitQueue<void, Sending> = new WaitQueue();
   /** Sends that the system has begun, and that can no longer be cancelled. */
   readonly #inFlight: Set<Waiter<void>> = new Set();
