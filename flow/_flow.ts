@@ -17,7 +17,7 @@ export interface StreamMethods extends TwoWay, LendingSource, GivingSink {
 }
 
 /** How a flow ends. */
-export interface Ending {
+export interface CloseActions {
   close(): Promise<void>;
   /** Absent if the flow cannot be aborted. */
   abort?(reason?: unknown): void;
@@ -71,9 +71,9 @@ class Flow implements Closable {
   }
 
   readonly #stream: Stream;
-  readonly #ending: Ending;
+  readonly #ending: CloseActions;
 
-  constructor(stream: Stream, ending: Ending) {
+  constructor(stream: Stream, ending: CloseActions) {
     this.#stream = stream;
     this.#ending = ending;
     if (ending.abort !== undefined) {
@@ -92,7 +92,7 @@ class Flow implements Closable {
 }
 
 /** Wraps a stream as a flow. */
-export function flowOf<E extends Ending>(
+export function flowOf<E extends CloseActions>(
   stream: Stream,
   ending: E,
 ): StreamMethods & Closable & Pick<E, keyof E & "abort"> {
@@ -113,7 +113,7 @@ export function closableSource(stream: Stream, close: () => Promise<void>): Clos
 }
 
 /** Wraps the sending half of a stream as a sink that can be closed and aborted. */
-export function closableSink(stream: Stream, { close, abort }: Required<Ending>): ClosableSink {
+export function closableSink(stream: Stream, { close, abort }: Required<CloseActions>): ClosableSink {
   return Object.freeze({
     write: (bytes: Uint8Array) => stream.write(bytes),
     [give]: (buffers: readonly Uint8Array[]) => stream.give(buffers),

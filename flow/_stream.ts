@@ -5,7 +5,7 @@ import { currentScope, refused, runIn, type Scope, WaitQueue } from "../switch/i
 import { checkBuffer, checkBytes, copyTo, howProblem, isEmpty, lengthOf, lost, sizeOfLent } from "./_bytes.ts";
 import { totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
 import { checkEndTook, checkTaken } from "./_bytes.ts";
-import { type Attempt, Half, ownsMemory, type StreamNames, Watchers } from "./_half.ts";
+import { Half, ownsMemory, type StreamNames, type Trial, Watchers } from "./_half.ts";
 import { rejection, silenced } from "./_operation.ts";
 import { BusyError, ClosedError } from "./errors.ts";
 import type { Borrower, StreamEnd, StreamEvents } from "./provider.ts";
@@ -42,13 +42,13 @@ interface Loan {
  * Reads what has arrived, as far as it fits. If the buffer vanished, the bytes stay for the next
  * reader.
  */
-let fill: Attempt<Stream, Uint8Array, number | null>;
+let fill: Trial<Stream, Uint8Array, number | null>;
 /** Lends for as long as the borrower takes everything synchronously. */
-let lendOn: Attempt<Stream, Loan, number | null>;
-let writeTo: Attempt<Stream, Uint8Array, number>;
-let giveTo: Attempt<Stream, readonly Uint8Array[], number>;
-let giveOwnedTo: Attempt<Stream, readonly Uint8Array[], number>;
-let writeFirstTo: Attempt<Stream, readonly Uint8Array[], number>;
+let lendOn: Trial<Stream, Loan, number | null>;
+let writeTo: Trial<Stream, Uint8Array, number>;
+let giveTo: Trial<Stream, readonly Uint8Array[], number>;
+let giveOwnedTo: Trial<Stream, readonly Uint8Array[], number>;
+let writeFirstTo: Trial<Stream, readonly Uint8Array[], number>;
 
 /**
  * Adds waiting, cancellation and checks to a {@linkcode StreamEnd}. All reads and writes of pipes
@@ -228,7 +228,7 @@ export class Stream implements StreamEvents {
     return refused() ?? this.#refuseWrite() ?? this.#perform(giveOwnedTo, [bytes]);
   }
 
-  #perform<A>(attempt: Attempt<Stream, A, number>, argument: A): number | Promise<number> {
+  #perform<A>(attempt: Trial<Stream, A, number>, argument: A): number | Promise<number> {
     return this.#sender.now(attempt, argument) ?? this.#sender.wait(attempt, argument);
   }
 

@@ -2,7 +2,7 @@
 
 import { checkOptions, describe } from "../base/internal.ts";
 import { totalLength } from "./_bytes.ts";
-import { type Ending, flowOf } from "./_flow.ts";
+import { type CloseActions, flowOf } from "./_flow.ts";
 import { type StreamNames, writeLimit } from "./_half.ts";
 import { Stream } from "./_stream.ts";
 import { BrokenPipeError } from "./errors.ts";
@@ -105,7 +105,7 @@ const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 const names: StreamNames = { label: "pipe", failure: (_, cause) => cause };
 
 /** An end that reads from one channel and writes to the other. */
-class MemoryEnd implements StreamEnd, Ending {
+class MemoryEnd implements StreamEnd, CloseActions {
   readonly flushed = true; // a channel needs no flush
   readonly #in: Channel;
   readonly #out: Channel;

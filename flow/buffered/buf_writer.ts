@@ -697,7 +697,7 @@ export class BufWriter {
 }
 
 /** Returns the buffer of `writer`, to drain it. */
-export function bufferOf(writer: BufWriter): WriteBuffer {
+export function writeBufferOf(writer: BufWriter): WriteBuffer {
   return bufferIn(writer);
 }
 

@@ -11,7 +11,7 @@ import {
 } from "../../switch/internal.ts";
 import { checkSink, ClosedError, FlushAborted, operation, type Sink } from "../internal.ts";
 import { drain } from "./_drain.ts";
-import { bufferOf, BufWriter } from "./buf_writer.ts";
+import { BufWriter, writeBufferOf } from "./buf_writer.ts";
 
 /** Options for {@linkcode withBufWriter}. */
 export interface WithBufWriterOptions {
@@ -86,7 +86,7 @@ export function withBufWriter<T>(
 function write<T>(sink: Sink, fn: (w: BufWriter) => T | Promise<T>, initialSize: number | undefined): Promise<T> {
   return Switch.run(async (sw) => {
     const writer = new BufWriter({ initialSize, sw });
-    const buffer = bufferOf(writer);
+    const buffer = writeBufferOf(writer);
     let failure: Failure | undefined;
     let thrown = false;
     const drained = sw.forkPromise(async () => {

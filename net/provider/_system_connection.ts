@@ -47,10 +47,10 @@ export interface SocketTerms {
 /** The name of a connection in dumps and errors, and its release by its owner. */
 class Identity implements StreamNames, Releasable {
   readonly #peer: StreamAddress;
-  readonly #socket: ProvidedSocket;
+  readonly #socket: SystemConnection;
   #gone = false;
 
-  constructor(peer: StreamAddress, socket: ProvidedSocket) {
+  constructor(peer: StreamAddress, socket: SystemConnection) {
     this.#peer = peer;
     this.#socket = socket;
   }
@@ -76,13 +76,13 @@ class Identity implements StreamNames, Releasable {
   }
 }
 
-let releaseSocket: (socket: ProvidedSocket) => Promise<void>;
-let forgetSocket: (socket: ProvidedSocket) => void;
+let releaseSocket: (socket: SystemConnection) => Promise<void>;
+let forgetSocket: (socket: SystemConnection) => void;
 
-export interface ProvidedSocket extends StreamMethods {}
+export interface SystemConnection extends StreamMethods {}
 
 /** A connection of a provider, with an owner. */
-export class ProvidedSocket implements StreamSocket, Lingering {
+export class SystemConnection implements StreamSocket, Lingering {
   static {
     releaseSocket = (socket) => socket.#release();
     forgetSocket = (socket) => socket.#hook.remove();

@@ -32,7 +32,7 @@ import {
   tellServer,
 } from "../internal.ts";
 import { OptionState } from "./_option_state.ts";
-import { ProvidedSocket, type SocketTerms } from "./_system_connection.ts";
+import { type SocketTerms, SystemConnection } from "./_system_connection.ts";
 import type { ProviderListener, ProviderStream } from "./provider.ts";
 
 /** A pending `accept`. If its switch ends first, the call fails. */
@@ -234,7 +234,7 @@ export class SystemListener implements ListeningSocket, ServedListener {
    * kind of address, or the connection is broken, which its first operation reports.
    */
   #socketOf(taken: ProviderStream, { sw, hook }: Acceptor): StreamSocket {
-    const socket = new ProvidedSocket(taken, this.#connectionTerms, sw, hook);
+    const socket = new SystemConnection(taken, this.#connectionTerms, sw, hook);
     if (this.#options.isEmpty) return socket;
     for (const [name, value] of this.#options.entries) {
       if (!this.#connectionTerms.supportedOptions.has(name)) continue;

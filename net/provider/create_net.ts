@@ -52,7 +52,7 @@ import { openDatagramSocket } from "./_open_datagram_socket.ts";
 import { checkSocketOptions, fitting, supportedOptionsOf } from "./_option_state.ts";
 import type { Question } from "./_query.ts";
 import { lookUpServices } from "./_service_records.ts";
-import { ProvidedSocket } from "./_system_connection.ts";
+import { SystemConnection } from "./_system_connection.ts";
 import { SystemListener } from "./_system_listener.ts";
 import type { NetProvider, ProviderStream } from "./provider.ts";
 
@@ -99,7 +99,7 @@ export function createNet(provider: NetProvider): Net {
           const cause = new Error("The socket was connected to itself");
           throw new NetError("connection_refused", { operation: "connect", address, cause });
         }
-        return new ProvidedSocket(stream, { clock, linger, supportedOptions, initialOptions }, sw, hook);
+        return new SystemConnection(stream, { clock, linger, supportedOptions, initialOptions }, sw, hook);
       },
       discard: (stream: ProviderStream) => stream.abort(),
       failure: (cause: unknown) => netErrorFrom(cause, { operation: "connect", address }),

@@ -35,7 +35,7 @@ export interface CommonSettings {
 }
 
 /** Throws unless `options` is an object. */
-export function checkOptions(options: unknown): void {
+export function checkTlsOptions(options: unknown): void {
   if (typeof options === "object" && options !== null) return;
   throw new TypeError(`Cannot start TLS as options must be an object: current value is ${describe(options)}`);
 }

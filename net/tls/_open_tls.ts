@@ -5,10 +5,10 @@ import type { TwoWay } from "../../flow/mod.ts";
 import { asOperation, checkIsSwitch, refusedFor } from "../../switch/internal.ts";
 import { type Clock, interruptible, type Switch, withTimeout } from "../../switch/mod.ts";
 import { ownerGone } from "../internal.ts";
-import { checkCommon, checkOptions } from "./_checks.ts";
+import { checkCommon, checkTlsOptions } from "./_checks.ts";
 import { handshakeErrorOf } from "./_failure.ts";
 import { type Open, Session } from "./_session.ts";
-import { checkFlow } from "./_wrapped_flow.ts";
+import { checkCarrier } from "./_wrapped_flow.ts";
 import { TlsError } from "./errors.ts";
 import type { TlsOptions } from "./options.ts";
 import { contextOf, isClosing, secure, SecureFlow, type TlsConnection } from "./tls_connection.ts";
@@ -38,10 +38,10 @@ export function openTls<O extends TlsOptions>(
 ): Promise<TlsConnection> {
   const opening = operation(async () => {
     checkIsSwitch(sw, "start TLS");
-    checkOptions(options);
+    checkTlsOptions(options);
     const { label, expectedName, prepare } = plan(options);
     const { handshakeTimeout, needsCloseNotify, ...terms } = checkCommon(options);
-    checkFlow(flow);
+    checkCarrier(flow);
     const refusal = refusedFor(sw, "start TLS");
     if (refusal !== undefined) return await refusal;
     const scope = new BridgeScope(sw);

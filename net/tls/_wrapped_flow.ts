@@ -24,7 +24,7 @@ export interface ClosingTerms {
 const unnamed: StreamAddress = unix("");
 
 /** Throws unless `flow` is a {@linkcode TwoWay}. */
-export function checkFlow(flow: Partial<TwoWay> | null | undefined): void {
+export function checkCarrier(flow: Partial<TwoWay> | null | undefined): void {
   const { read, write, shutdown } = flow ?? {};
   if ([read, write, shutdown].every((method) => typeof method === "function")) return;
   throw new TypeError(`Cannot start TLS over ${describe(flow)}: it must be a flow that goes both ways`);

@@ -2,7 +2,7 @@
 
 import { checkFunction } from "../../base/internal.ts";
 import type { Connection, ConnectionHandler } from "../mod.ts";
-import { checkCommon, checkOptions } from "./_checks.ts";
+import { checkCommon, checkTlsOptions } from "./_checks.ts";
 import { openTls } from "./_open_tls.ts";
 import type { TlsServerOptions } from "./options.ts";
 import type { TlsConnection } from "./tls_connection.ts";
@@ -56,7 +56,7 @@ export function tlsHandler(
   options: TlsServerOptions,
   handler: ConnectionHandler<TlsConnection>,
 ): ConnectionHandler<Connection> {
-  checkOptions(options);
+  checkTlsOptions(options);
   checkFunction("make a TLS handler", handler);
   const own = { ...options };
   checkCommon(own);

@@ -6,7 +6,7 @@ import { clearTimeout, setTimeout } from "node:timers";
 import { guard } from "../../../base/internal.ts";
 import { describeAddress, IpAddress, udp, type UdpAddress } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
-import { hostText, type Permit } from "../shared/internal.ts";
+import { hostText, type PermissionCheck } from "../shared/internal.ts";
 import {
   decodeReply,
   type DnsQuery,
@@ -55,7 +55,7 @@ export function queryServers<R extends RecordType>(
   servers: readonly UdpAddress[],
   name: string,
   type: R,
-  permit: Permit,
+  permit: PermissionCheck,
 ): Attempt<readonly RecordValues[R][]> {
   for (const server of servers) {
     permit("bind", udp(server.ip.version === 4 ? IpAddress.any4 : IpAddress.any6, 0));

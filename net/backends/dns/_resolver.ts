@@ -14,7 +14,7 @@ import {
 } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
 import type { NetProvider } from "../../provider/internal.ts";
-import { hostText, type Permit } from "../shared/internal.ts";
+import { hostText, type PermissionCheck } from "../shared/internal.ts";
 import { queryServers } from "./_client.ts";
 
 /** The name resolution of a provider. */
@@ -36,7 +36,7 @@ const dnsPort = 53;
  * @param permit Called before a query to a name server.
  * @param explain Returns a more precise error than the runtime's, given the name.
  */
-export function systemNames(permit: Permit, explain: Explain = (error) => error): NameProvider {
+export function systemNames(permit: PermissionCheck, explain: Explain = (error) => error): NameProvider {
   const explained = <T>(name: string, answer: Promise<T>): Attempt<T> =>
     uncancellable(answer.catch((error) => {
       throw explain(error, name);
@@ -56,7 +56,7 @@ export function systemNames(permit: Permit, explain: Explain = (error) => error)
  * @throws {TypeError} If a server is not a UDP address, or has a zone.
  * @throws {RangeError} If there is no server, or a port is 0.
  */
-export function serverNames(servers: readonly UdpAddress[], permit: Permit): NameProvider {
+export function serverNames(servers: readonly UdpAddress[], permit: PermissionCheck): NameProvider {
   const checked = checkServers(servers);
   return {
     lookup: (name, found) => {

@@ -17,7 +17,7 @@ import {
 } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
 import type { ProviderDatagram, ProviderDatagramEvents, ProviderDatagramOptions } from "../../provider/internal.ts";
-import { hostText, type Permit, systemIp } from "../shared/internal.ts";
+import { hostText, type PermissionCheck, systemIp } from "../shared/internal.ts";
 import { DatagramQueue } from "./_datagram_queue.ts";
 import { getDatagramOption, setDatagramOption } from "./_option.ts";
 
@@ -43,7 +43,7 @@ const icmpErrors: readonly unknown[] = [
 export function datagramNode(
   address: UdpAddress,
   options: ProviderDatagramOptions,
-  permit: Permit,
+  permit: PermissionCheck,
   maxInFlight: number,
 ): Attempt<ProviderDatagram> {
   const { reuseAddr, reusePort, ipv6Only } = options;
@@ -116,7 +116,7 @@ class NodeDatagram implements ProviderDatagram {
   readonly local: UdpAddress;
   readonly #socket: Socket;
   readonly #remote: UdpAddress | undefined;
-  readonly #permit: Permit;
+  readonly #permit: PermissionCheck;
   readonly #maxInFlight: number;
   readonly #arrived: DatagramQueue = new DatagramQueue();
   #events: ProviderDatagramEvents | undefined;
@@ -133,7 +133,7 @@ class NodeDatagram implements ProviderDatagram {
   #broken: { readonly error: unknown } | undefined;
   readonly #onBroken = (error: unknown): void => this.#break(error);
 
-  constructor(socket: Socket, remote: UdpAddress | undefined, permit: Permit, maxInFlight: number) {
+  constructor(socket: Socket, remote: UdpAddress | undefined, permit: PermissionCheck, maxInFlight: number) {
     const { address, port } = socket.address();
     this.local = this.#sender = udp(systemIp(address), port);
     this.#socket = socket;

@@ -6,7 +6,7 @@ import { guard } from "../../../base/internal.ts";
 import { type StreamAddress, tcp, unix } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
 import type { ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../../provider/internal.ts";
-import { AcceptBacklog, hostText, type Permit, systemIp, unnamed } from "../shared/internal.ts";
+import { AcceptBacklog, hostText, type PermissionCheck, systemIp, unnamed } from "../shared/internal.ts";
 import { bindError, findDeadSocket, removeStaleFiles, SocketFile } from "../unix/internal.ts";
 import type { NodeQuirks } from "./_quirks.ts";
 import { NodeStream } from "./_stream.ts";
@@ -18,7 +18,7 @@ const relistenInterval = 500;
 export function listenNode(
   address: StreamAddress,
   options: ProviderListenOptions,
-  permit: Permit,
+  permit: PermissionCheck,
   quirks: NodeQuirks,
 ): Attempt<ProviderListener> {
   permit("listen", address);

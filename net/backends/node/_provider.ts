@@ -7,7 +7,7 @@ import type { NetFeature, StreamAddress, UdpAddress } from "../../internal.ts";
 import type { Attempt } from "../../internal.ts";
 import type { NetProvider, ProviderConnectOptions, ProviderStream } from "../../provider/internal.ts";
 import type { NameProvider } from "../dns/internal.ts";
-import { hostText, type Permit, unnamed } from "../shared/internal.ts";
+import { hostText, type PermissionCheck, unnamed } from "../shared/internal.ts";
 import { descriptorLimitError, isOutOfDescriptors } from "../unix/internal.ts";
 import { datagramNode } from "./_datagram.ts";
 import { listenNode } from "./_listener.ts";
@@ -34,7 +34,7 @@ const features: readonly NetFeature[] = [
  * @param names The resolver to use.
  * @param quirks The defects of this runtime.
  */
-export function nodeProvider(permit: Permit, names: NameProvider, quirks: NodeQuirks): NetProvider {
+export function nodeProvider(permit: PermissionCheck, names: NameProvider, quirks: NodeQuirks): NetProvider {
   return {
     features: new Set(features.filter((feature) => !quirks.features.includes(feature))),
     socketOptions: supportedOptions(quirks),
@@ -50,7 +50,7 @@ export function nodeProvider(permit: Permit, names: NameProvider, quirks: NodeQu
 function connectNode(
   address: StreamAddress,
   options: ProviderConnectOptions,
-  permit: Permit,
+  permit: PermissionCheck,
   quirks: NodeQuirks,
 ): Attempt<ProviderStream> {
   permit("connect", address);

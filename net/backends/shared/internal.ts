@@ -3,4 +3,4 @@
 /** What the rest of the library imports from `net/backends/shared/`. Not public. */
 export { AcceptBacklog } from "./_accept_backlog.ts";
 export { closedBySystem, hostText, isAny, systemIp, tcpEnd, unnamed } from "./_peer.ts";
-export type { Permit } from "./_permit.ts";
+export type { PermissionCheck } from "./_permission_check.ts";

@@ -19,7 +19,7 @@ import {
 } from "node:fs";
 import process from "node:process";
 import { maxUnixPathBytes } from "../../internal.ts";
-import { isGone, ownMark } from "./_process_mark.ts";
+import { hasExited, ownMark } from "./_process_mark.ts";
 import type { DeadTest } from "./_probe.ts";
 
 /** The age in milliseconds at which a claim is stale: a live process holds one for one turn. */
@@ -115,7 +115,7 @@ export async function removeStaleFiles(path: string, isDead: DeadTest, allows: A
     const mark = /^(.+)\.[A-Za-z0-9]{6}$/.exec(name.slice(base.length))?.[1];
     const left = path.slice(0, slash) + name;
     if (mark !== undefined) {
-      if (isOurs(left) && isGone(mark)) await clearFolder(left, isDead);
+      if (isOurs(left) && hasExited(mark)) await clearFolder(left, isDead);
     } else ignoreErrors(() => removeClaim(left, name.slice(base.length)));
   }
 }

@@ -19,7 +19,7 @@ export function ownMark(): string | undefined {
  * Reports whether the process with a mark has certainly ended. It must belong to this user, as
  * others may be hidden. A process of another boot or namespace cannot be judged.
  */
-export function isGone(mark: string): boolean {
+export function hasExited(mark: string): boolean {
   const [pid, start, ...realm] = mark.split(".");
   const [, , ...ownRealm] = (ownMark() ?? "").split(".");
   if (realm.length === 0 || realm.join(".") !== ownRealm.join(".")) return false;

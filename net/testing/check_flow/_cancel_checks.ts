@@ -4,7 +4,6 @@ import { readable } from "../../../flow/mod.ts";
 import { both, Cancelled } from "../../../switch/mod.ts";
 import { expect, expectBytes, expectError, expectSame, pattern, seededRandom } from "../internal.ts";
 import {
-  attempt,
   clog,
   expectEnd,
   type FlowCheck,
@@ -12,6 +11,7 @@ import {
   readOnce,
   readPattern,
   readRest,
+  settleSoon,
   turns,
   writePieces,
 } from "./_flow_check.ts";
@@ -40,7 +40,7 @@ export const cancelChecks: readonly FlowCheck[] = [
   {
     name: "read() that is cancelled loses nothing",
     async run(a, b) {
-      expectSame(await attempt(() => a.read(new Uint8Array(10))), undefined, "what a read without bytes gives");
+      expectSame(await settleSoon(() => a.read(new Uint8Array(10))), undefined, "what a read without bytes gives");
       await writePieces(b, pattern(0, 100));
       await readRest(a, b, 0, 100);
     },
@@ -49,7 +49,7 @@ export const cancelChecks: readonly FlowCheck[] = [
     name: "read() that is cancelled leaves its buffer alone",
     async run(a, b) {
       const buffer = new Uint8Array(10);
-      await attempt(() => a.read(buffer));
+      await settleSoon(() => a.read(buffer));
       await writePieces(b, pattern(0, 100));
       await turns(10);
       expectBytes(buffer, new Uint8Array(10), "the buffer of a cancelled read");
@@ -69,7 +69,7 @@ export const cancelChecks: readonly FlowCheck[] = [
       };
       const read = async () => {
         for (let done = 0; done < size;) {
-          const bytes = await attempt(() => readOnce(a, 150), Math.floor(random() * 3));
+          const bytes = await settleSoon(() => readOnce(a, 150), Math.floor(random() * 3));
           if (bytes === undefined) continue;
           expect(bytes !== null, `Expected ${size} bytes: the flow ended after ${done}`);
           expectBytes(bytes, pattern(done, bytes.length), `what was read from position ${done} on`);
@@ -96,7 +96,7 @@ export const cancelChecks: readonly FlowCheck[] = [
       const write = async () => {
         for (let done = 0; done < size;) {
           const bytes = pattern(done, Math.min(size - done, 1 + Math.floor(random() * 5000)));
-          done += await attempt(() => a.write(bytes), Math.floor(random() * 3)) ?? 0;
+          done += await settleSoon(() => a.write(bytes), Math.floor(random() * 3)) ?? 0;
         }
         await a.close();
       };
@@ -114,7 +114,7 @@ export const cancelChecks: readonly FlowCheck[] = [
     name: "readable() that is cancelled loses nothing",
     needs: ["fastPaths"],
     async run(a, b) {
-      await attempt(() => readable(a));
+      await settleSoon(() => readable(a));
       await writePieces(b, pattern(0, 100));
       await readable(a);
       await inCancelledScope(async () => {

@@ -37,7 +37,7 @@ export async function turns(count: number): Promise<void> {
  * Runs `operation` for some turns and then cancels it. Returns its result, or `undefined` if it was
  * cancelled.
  */
-export async function attempt<T>(operation: () => Promise<T>, patience = 20): Promise<T | undefined> {
+export async function settleSoon<T>(operation: () => Promise<T>, patience = 20): Promise<T | undefined> {
   let value: T | undefined;
   await first(async () => {
     value = await operation();
@@ -118,7 +118,7 @@ export async function writePieces(sink: Sink, bytes: Uint8Array): Promise<void> 
 export async function clog(put: (bytes: Uint8Array) => number | Promise<number>, from = 0): Promise<number> {
   let taken = 0;
   for (let refusals = 0; refusals < 3;) {
-    const count = await attempt(async () => await put(pattern(from + taken, 16 * 1024)));
+    const count = await settleSoon(async () => await put(pattern(from + taken, 16 * 1024)));
     refusals = count === undefined ? refusals + 1 : 0;
     taken += count ?? 0;
     expect(taken <= clogLimit, `Expected writing to wait while nobody reads: ${taken} bytes were taken`);

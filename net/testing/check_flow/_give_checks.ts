@@ -5,7 +5,6 @@ import { give } from "../../../flow/internal.ts";
 import { both, Cancelled } from "../../../switch/mod.ts";
 import { expect, expectError, expectSame, pattern } from "../internal.ts";
 import {
-  attempt,
   bytesOf,
   clog,
   expectEnd,
@@ -15,6 +14,7 @@ import {
   inCancelledScope,
   readPattern,
   readRest,
+  settleSoon,
   turns,
 } from "./_flow_check.ts";
 
@@ -95,7 +95,7 @@ export const giveChecks: readonly FlowCheck[] = [
     name: "[give]() beside a write that waits is a BusyError",
     needs: ["clogged"],
     async run(a) {
-      await attempt(async () => {
+      await settleSoon(async () => {
         await both(async () => {
           while (true) await a.write(new Uint8Array(16 * 1024));
         }, async () => {

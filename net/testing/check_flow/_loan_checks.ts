@@ -5,12 +5,12 @@ import { lend } from "../../../flow/internal.ts";
 import { both, Cancelled, currentSignal, Switch } from "../../../switch/mod.ts";
 import { expect, expectError, expectSame, pattern } from "../internal.ts";
 import {
-  attempt,
   expectEnd,
   fast,
   type FlowCheck,
   inCancelledScope,
   readRest,
+  settleSoon,
   turns,
   writePieces,
 } from "./_flow_check.ts";
@@ -45,7 +45,7 @@ export const loanChecks: readonly FlowCheck[] = [
   {
     name: "[lend]() that is cancelled leaves what comes to the next reader",
     async run(a, b) {
-      expectSame(await attempt(() => fast(a)[lend]((bytes) => bytes.length)), undefined, "what [lend]() returns");
+      expectSame(await settleSoon(() => fast(a)[lend]((bytes) => bytes.length)), undefined, "what [lend]() returns");
       await writePieces(b, pattern(0, 10));
       await readRest(a, b, 0, 10);
     },
@@ -60,7 +60,7 @@ export const loanChecks: readonly FlowCheck[] = [
         return bytes.length;
       };
       while (done < 10) {
-        expectSame(await attempt(() => fast(a)[lend](take)), undefined, "what [lend]() returns that is cancelled");
+        expectSame(await settleSoon(() => fast(a)[lend](take)), undefined, "what [lend]() returns that is cancelled");
       }
       await writePieces(b, pattern(10, 10));
       await readRest(a, b, 10, 10);

@@ -4,7 +4,6 @@ import { BusyError, copy, readAll, type Sink, type Source } from "../../../flow/
 import { all, both } from "../../../switch/mod.ts";
 import { expect, expectBytes, expectError, expectSame, pattern, seededRandom } from "../internal.ts";
 import {
-  attempt,
   bytesOf,
   clog,
   expectEnd,
@@ -12,6 +11,7 @@ import {
   readOnce,
   readPattern,
   readRest,
+  settleSoon,
   turns,
   writePieces,
 } from "./_flow_check.ts";
@@ -173,7 +173,10 @@ export const transferChecks: readonly FlowCheck[] = [
       while (!closed) {
         const one = a.write(pattern(0, 1000)).catch(() => {});
         try {
-          expect(await attempt(() => a.write(pattern(0, 1000))) !== undefined, "Expected a second write not to wait");
+          expect(
+            await settleSoon(() => a.write(pattern(0, 1000))) !== undefined,
+            "Expected a second write not to wait",
+          );
         } catch (error) {
           await end();
           expect(error instanceof BusyError, `Expected the second write to be a BusyError: ${String(error)}`);

@@ -3,7 +3,7 @@
 import { ClosedError } from "../../../flow/mod.ts";
 import { both, first } from "../../../switch/mod.ts";
 import { sameAddress } from "../../mod.ts";
-import { attempt, readPattern, turns, writePieces } from "../check_flow/internal.ts";
+import { readPattern, settleSoon, turns, writePieces } from "../check_flow/internal.ts";
 import { expect, expectError, expectSame, pattern } from "../internal.ts";
 import { connected, listening, type NetCheck } from "./_net_check.ts";
 
@@ -15,7 +15,7 @@ export const acceptChecks: readonly NetCheck[] = [
       const { net, sw } = subject;
       const listener = await listening(subject);
       expectSame(
-        await attempt(() => listener.accept(sw)),
+        await settleSoon(() => listener.accept(sw)),
         undefined,
         "the result of accept() while no client connects",
       );

@@ -65,7 +65,7 @@ export class Ports<T> {
     let bestScore = 0;
     for (const bound of all) {
       if (bound.owner === undefined || !covers(bound, ip)) continue;
-      const score = 2 * rank(bound.owner) + (isAny(bound.ip) ? 0 : 1);
+      const score = 2 * rank(bound.owner) + (isWildcard(bound.ip) ? 0 : 1);
       if (score < 2 || score <= bestScore) continue;
       best = bound;
       bestScore = score;
@@ -91,14 +91,14 @@ export class Ports<T> {
 }
 
 /** Reports whether an address is the wildcard. */
-export function isAny(ip: IpAddress): boolean {
+export function isWildcard(ip: IpAddress): boolean {
   return ip.equals(IpAddress.any4) || ip.equals(IpAddress.any6);
 }
 
 /** Reports whether a binding receives what is sent to `ip`. */
 export function covers({ ip: own, ipv6Only }: Interface, ip: IpAddress): boolean {
   if (own.equals(ip)) return true;
-  return isAny(own) && (own.version === ip.version || (own.version === 6 && !ipv6Only));
+  return isWildcard(own) && (own.version === ip.version || (own.version === 6 && !ipv6Only));
 }
 
 function overlap(one: Interface, other: Interface): boolean {

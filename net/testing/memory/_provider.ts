@@ -30,7 +30,7 @@ import type {
 import { MemoryDatagram } from "./_datagram.ts";
 import { bare, type Hosts, isLoopback4 } from "./_hosts.ts";
 import { MemoryListener } from "./_listener.ts";
-import { type Bound, covers, type Interface, isAny, Ports } from "./_ports.ts";
+import { type Bound, covers, type Interface, isWildcard, Ports } from "./_ports.ts";
 import { MemoryStream } from "./_stream.ts";
 import { systemError } from "./_system_error.ts";
 import { Turn } from "./_turn.ts";
@@ -199,7 +199,7 @@ export class MemoryProvider implements NetProvider {
   /** Returns the address that something is sent to. As on Linux, the wildcard means this host. */
   #targetOf(address: TcpAddress | UdpAddress, syscall: string): IpAddress {
     const ip = bare(address.ip);
-    if (isAny(ip)) return ip.version === 4 ? IpAddress.loopback4 : IpAddress.loopback6;
+    if (isWildcard(ip)) return ip.version === 4 ? IpAddress.loopback4 : IpAddress.loopback6;
     if (this.#hosts.has(ip)) return ip;
     throw systemError("ENETUNREACH", syscall, address);
   }
@@ -207,15 +207,15 @@ export class MemoryProvider implements NetProvider {
   /** Returns the address to bind, which must be one of the host's own. */
   #ownIp(asked: IpAddress, address: Address): IpAddress {
     const ip = bare(asked);
-    if (isAny(ip) || this.#hosts.has(ip)) return ip;
+    if (isWildcard(ip) || this.#hosts.has(ip)) return ip;
     throw systemError("EADDRNOTAVAIL", "bind", address);
   }
 }
 
 /** Returns the source address of what a binding sends to `target`. */
 function sourceOf(bound: Interface, target: IpAddress, syscall: string): IpAddress {
-  if (!isAny(bound.ip) && bound.ip.version === target.version) return bound.ip;
-  if (isAny(bound.ip) && covers(bound, target)) return isLoopback4(target) ? IpAddress.loopback4 : target;
+  if (!isWildcard(bound.ip) && bound.ip.version === target.version) return bound.ip;
+  if (isWildcard(bound.ip) && covers(bound, target)) return isLoopback4(target) ? IpAddress.loopback4 : target;
   throw systemError("ENETUNREACH", syscall);
 }
 
