@@ -53,3 +53,14 @@ test("checkImports() reports a room that is too full, and a file that is in none
     "flow: 21 files: at most 20",
   ]);
 });
+
+test("checkImports() reports a name that two files export", () => {
+  assertEquals(
+    checkImports({
+      "flow/a.ts": "export function f(): void;\nexport function f(x?: 1): void {}",
+      "flow/b.ts": "export interface f {}",
+      "flow/mod.ts": 'export { f } from "./a.ts";',
+    }),
+    ["flow/b.ts exports f, and so does flow/a.ts"],
+  );
+});

@@ -54,7 +54,7 @@ function mayImport(from: string, to: string): boolean {
   return (otherPlace >= 0 && otherPlace < place) || (basename(from) === "mod.ts" && other.startsWith(`${room}/`));
 }
 
-/** Every import of the library that is not allowed, every circle, and every room that is too full. */
+/** Every import of the library that is not allowed, every circle, every room that is too full, and every name that means two things. */
 export function checkImports(files: Readonly<Record<string, string>>): string[] {
   const imports = new Map(Object.entries(files).map(([path, text]) => [path, importsOf(path, text)]));
   const problems: string[] = [];
@@ -66,7 +66,22 @@ export function checkImports(files: Readonly<Record<string, string>>): string[] 
     const count = Object.keys(files).filter((path) => dirname(path) === room).length;
     if (count > mostFiles) problems.push(`${room}: ${count} files: at most ${mostFiles}`);
   }
-  return [...problems, ...circlesIn(imports)];
+  return [...problems, ...circlesIn(imports), ...doubleNames(files)];
+}
+
+/** Every name that two files export for different things. */
+function doubleNames(files: Readonly<Record<string, string>>): string[] {
+  const homes = new Map<string, string>();
+  const problems: string[] = [];
+  for (const [path, text] of Object.entries(files)) {
+    for (const [, name] of text.matchAll(/^export (?:async )?(?:type|interface|class|function\*?|const|let) (\w+)/gm)) {
+      const home = homes.get(name);
+      // Overloads of one function are one thing.
+      if (home !== undefined && home !== path) problems.push(`${path} exports ${name}, and so does ${home}`);
+      else homes.set(name, path);
+    }
+  }
+  return problems;
 }
 
 function circlesIn(imports: ReadonlyMap<string, readonly string[]>): string[] {
