@@ -18,15 +18,15 @@ export function processSockets(): number | undefined {
 }
 
 /**
- * Returns the number of sockets, of any process, that use a TCP port over IPv4, or `undefined` if
+ * Returns the number of sockets, of any process, that use a TCP port of 127.0.0.1, or `undefined` if
  * there is no `/proc`. Sockets in TIME_WAIT are excluded.
  */
 export function portSockets(port: number): number | undefined {
-  const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const end = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`; // on 127.0.0.1
   const timeWait = "06";
   try {
     return rowsOf("/proc/net/tcp").filter(([, local, remote, state]) =>
-      state !== timeWait && (local.endsWith(suffix) || remote.endsWith(suffix))
+      state !== timeWait && (local === end || remote === end)
     ).length;
   } catch {
     return undefined;
