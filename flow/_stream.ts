@@ -337,9 +337,9 @@ export class Stream implements StreamEvents {
   #endFlushes(flushes: WaitQueue<void>): void {
     const loss = this.#loss;
     for (let next; (next = flushes.oldest) !== undefined;) {
-      flushes.remove(next.waiter);
-      if (loss === undefined) next.waiter.resolve();
-      else next.waiter.fail(loss);
+      flushes.remove(next);
+      if (loss === undefined) next.resolve();
+      else next.fail(loss);
     }
   }
 

@@ -18,6 +18,8 @@ export class Waiter<T> implements Waiting {
   readonly promise: Promise<T>;
   readonly operation: string;
   readonly subject: { readonly label: string } | undefined;
+  /** Data of the queue that it is in, for the code that wakes it. */
+  payload: unknown;
   scope: Scope | undefined;
   newer: Waiting | undefined;
   older: Waiting | undefined;
@@ -90,15 +92,13 @@ export class Waiter<T> implements Waiting {
 }
 
 /** An operation in a {@linkcode WaitQueue}. */
-export interface Queued<T, P> {
-  readonly waiter: Waiter<T>;
-  /** Data for the code that wakes the operation. */
+interface QueuedWaiter<T, P> extends Waiter<T> {
   readonly payload: P;
 }
 
 /** A FIFO queue of pending operations. One that is cancelled leaves it and takes no wake-up. */
 export class WaitQueue<T, P = undefined> {
-  readonly #waiting: Map<Waiter<T>, P> = new Map();
+  readonly #waiting: Set<QueuedWaiter<T, P>> = new Set();
   readonly #left: ((payload: P) => void) | undefined;
 
   /** `left` is called with the payload of an operation that is cancelled or failed. */
@@ -119,7 +119,8 @@ export class WaitQueue<T, P = undefined> {
   /** Appends an operation, and returns its waiter, by which it can be failed or removed alone. */
   add(operation: string, payload: P, subject?: { readonly label: string }): Waiter<T> {
     const waiter = new Waiter<T>(operation, this.#cancel, subject);
-    this.#waiting.set(waiter, payload);
+    waiter.payload = payload;
+    this.#waiting.add(waiter as QueuedWaiter<T, P>);
     return waiter;
   }
 
@@ -129,8 +130,9 @@ export class WaitQueue<T, P = undefined> {
   }
 
   /** The first operation, or `undefined` if none waits. */
-  get oldest(): Queued<T, P> | undefined {
-    for (const [waiter, payload] of this.#waiting) return { waiter, payload };
+  get oldest(): QueuedWaiter<T, P> | undefined {
+    if (this.#waiting.size === 0) return undefined; // without an iterator
+    for (const waiter of this.#waiting) return waiter;
     return undefined;
   }
 
@@ -138,14 +140,14 @@ export class WaitQueue<T, P = undefined> {
   wakeOne(value: T): { readonly payload: P } | undefined {
     const next = this.oldest;
     if (next === undefined) return undefined;
-    this.#waiting.delete(next.waiter);
-    next.waiter.resolve(value);
+    this.#waiting.delete(next);
+    next.resolve(value);
     return next;
   }
 
   /** Wakes all operations that wait now. */
   wakeAll(value: T): void {
-    const waiters = [...this.#waiting.keys()];
+    const waiters = [...this.#waiting];
     this.#waiting.clear();
     for (const waiter of waiters) waiter.resolve(value);
   }
@@ -160,7 +162,7 @@ export class WaitQueue<T, P = undefined> {
 
   /** Fails all operations that wait now, like {@linkcode WaitQueue.fail}. */
   failAll(make: () => unknown): void {
-    for (const waiter of [...this.#waiting.keys()]) this.fail(waiter, make);
+    for (const waiter of [...this.#waiting]) this.fail(waiter, make);
   }
 
   /**
@@ -168,7 +170,7 @@ export class WaitQueue<T, P = undefined> {
    * must settle it, even if it is cancelled.
    */
   remove(waiter: Waiter<T>): boolean {
-    return this.#waiting.delete(waiter);
+    return this.#waiting.delete(waiter as QueuedWaiter<T, P>);
   }
 
   readonly #cancel = (waiter: Waiter<T>, reason: Cancelled): void => {
@@ -176,9 +178,8 @@ export class WaitQueue<T, P = undefined> {
   };
 
   #leave(waiter: Waiter<T>): boolean {
-    const payload = this.#waiting.get(waiter) as P;
-    if (!this.#waiting.delete(waiter)) return false;
-    this.#left?.(payload);
+    if (!this.remove(waiter)) return false;
+    this.#left?.(waiter.payload as P);
     return true;
   }
 }

@@ -164,8 +164,8 @@ export class WriteBuffer {
     this.closed = true;
     this.#paused = false;
     for (let next; (next = this.#flushes.oldest) !== undefined;) {
-      this.#flushes.remove(next.waiter);
-      next.waiter.reject(new FlushAborted(cause));
+      this.#flushes.remove(next);
+      next.reject(new FlushAborted(cause));
     }
     this.#wake();
     this.#onDone();

@@ -192,8 +192,8 @@ export class SystemDatagramSocket implements DatagramSocket {
 
   /** Passes queued datagrams to the provider in FIFO order, until it accepts no more. */
   #sendQueued(): void {
-    for (let next = this.#queued.oldest; next !== undefined; next = this.#queued.oldest) {
-      const { waiter, payload: { data, size, to } } = next;
+    for (let waiter = this.#queued.oldest; waiter !== undefined; waiter = this.#queued.oldest) {
+      const { data, size, to } = waiter.payload;
       const done = (error?: unknown) => {
         if (waiter.settled) return;
         if (!this.#inFlight.delete(waiter)) this.#queued.remove(waiter);

@@ -207,8 +207,8 @@ export class SystemListener implements ListeningSocket, ServedListener {
   }
 
   #serveAll(): void {
-    for (let next = this.#acceptors.oldest; next !== undefined; next = this.#acceptors.oldest) {
-      const { waiter, payload: acceptor } = next;
+    for (let waiter = this.#acceptors.oldest; waiter !== undefined; waiter = this.#acceptors.oldest) {
+      const acceptor = waiter.payload;
       if (isSwitchCancelled(acceptor.sw)) {
         acceptor.release();
         continue;

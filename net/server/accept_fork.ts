@@ -121,7 +121,8 @@ export function acceptFork(
     const { onError }: Partial<AcceptForkOptions> = options ?? {};
     checkCallbacks("accept", { handler, onError });
     const terms: ServeTerms = { handler, onError: onError as AcceptForkOptions["onError"], stopping: new Stopping() };
-    await acceptAndServe("accept", sw, listener, terms);
+    const connection = await acceptFrom("accept", sw, listener);
+    sw.fork(() => serve(connection, terms));
   });
 }
 
@@ -138,38 +139,33 @@ export interface ServeEnd {
 }
 
 /**
- * Accepts one connection and serves it in a fiber of `sw`: {@linkcode acceptFork} with checked
- * arguments.
+ * Accepts one connection, of a listener that has passed {@linkcode checkListener}.
  *
- * @param begun Called with the connection before its handler.
+ * @param action What the caller does, for errors.
  */
-export async function acceptAndServe(
-  action: string,
-  sw: Switch,
-  listener: ListeningSocket,
-  terms: ServeTerms,
-  begun?: (connection: StreamSocket) => ServeEnd,
-): Promise<void> {
-  const connection: unknown = await (isServed(listener) ? listener.accept(sw) : acceptForeign(listener, sw));
-  checkShape(action, "what the listener accepts", "a connection", connection, "close");
-  const socket = connection as StreamSocket;
-  sw.fork(() => serve(socket, terms, begun?.(socket)));
+export function acceptFrom(action: string, sw: Switch, listener: ListeningSocket): Promise<StreamSocket> {
+  return isServed(listener) ? listener.accept(sw) : acceptForeign(action, sw, listener);
 }
 
 /**
  * Accepts from a foreign listener, which may ignore the current scope: a late connection is
  * aborted.
  */
-function acceptForeign(listener: ListeningSocket, sw: Switch): Promise<StreamSocket> {
+async function acceptForeign(action: string, sw: Switch, listener: ListeningSocket): Promise<StreamSocket> {
   const accepting = Promise.resolve(listener.accept(sw));
-  return interruptible(accepting).catch((error) => {
+  let connection: StreamSocket;
+  try {
+    connection = await interruptible(accepting);
+  } catch (error) {
     accepting.then((late) => late.abort(error)).catch(ignore);
     throw error;
-  });
+  }
+  checkShape(action, "what the listener accepts", "a connection", connection, "close");
+  return connection;
 }
 
 /** Runs a handler in the current fiber, closes its connection and reports what it threw. */
-function serve(connection: StreamSocket, terms: ServeTerms, end?: ServeEnd): Promise<void> {
+export function serve(connection: StreamSocket, terms: ServeTerms, end?: ServeEnd): Promise<void> {
   const { peer, local } = connection;
   const scope = new HandlerScope(terms.stopping, new Strays({ peer, local }, terms.onError));
   // Not an async function: each idle connection would keep its frame.

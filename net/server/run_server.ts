@@ -29,11 +29,12 @@ import {
 } from "../internal.ts";
 import { type Outcome, type StopWatch, watchStop } from "./_stop_watch.ts";
 import {
-  acceptAndServe,
+  acceptFrom,
   checkCallbacks,
   checkListener,
   type ConnectionHandler,
   type ConnectionInfo,
+  serve,
   type ServeEnd,
   type ServeTerms,
 } from "./accept_fork.ts";
@@ -270,10 +271,9 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     for (;;) {
       const slot = slots.tryAcquire() ?? await slots.acquire();
       try {
-        await acceptAndServe("run server", handlers, listener, serveTerms, (connection) => {
-          return new Served(live, connection, slot);
-        });
+        const connection = await acceptFrom("run server", handlers, listener);
         backoff = shortestBackoff;
+        handlers.fork(() => serve(connection, serveTerms, new Served(live, connection, slot)));
       } catch (error) {
         slot.release();
         if (isFinal(error)) throw error;
