@@ -38,7 +38,8 @@ export function retrace<E>(error: E): E {
  * missing from an error of a fiber, for which the engine knows only the frames of the fiber, or if
  * the stack limit was exceeded.
  *
- * Formatting a stack takes about 100 µs, so it is deferred until the stack is read, if possible.
+ * Formatting a stack takes about 100 microseconds, so it is deferred until the stack is read, if
+ * possible.
  *
  * A `Cancelled` is unchanged: everything that its scope cancelled shares it.
  *

@@ -19,7 +19,7 @@ const largestBigint = 10n ** 30n;
 
 /**
  * Makes untrusted text safe for a log line or an error message: escapes unprintable characters as
- * `\u{…}`, and truncates the result to `maxLength` characters, followed by `...`. Quotes and
+ * `\u{...}`, and truncates the result to `maxLength` characters, followed by `...`. Quotes and
  * backslashes are not escaped.
  *
  * @param text The text to escape.

@@ -138,7 +138,7 @@ export interface Net {
    * @param options The service, and the kind of addresses.
    * @returns At least one address.
    * @throws {NetError} `address_lookup_failed`, with the resolver's own code in `lookupCode`:
-   * `NONAME`, `NODATA`, `AGAIN`, `FAIL`, …; `SERVICE` for an unknown service.
+   * `NONAME`, `NODATA`, `AGAIN`, `FAIL` and so on; `SERVICE` for an unknown service.
    * @throws {TypeError} If an argument is of the wrong kind.
    * @throws {Cancelled} If the current scope is cancelled.
    */

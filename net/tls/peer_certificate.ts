@@ -15,7 +15,7 @@ export interface PeerCertificate {
   readonly validFrom: Date;
   /** The end of its validity. */
   readonly validTo: Date;
-  /** Its SHA-256 digest in hexadecimal: `AB:CD:…`. */
+  /** Its SHA-256 digest in hexadecimal: `AB:CD:...`. */
   readonly fingerprint: string;
   /** The whole certificate in DER, for example for `new X509Certificate(der)` of `node:crypto`. */
   readonly der: Uint8Array<ArrayBuffer>;
