@@ -3,7 +3,7 @@
 import { giveAll, gives, type GivingSink, joined, type Sink, writeLimit, writeSome } from "../internal.ts";
 import { bytesOfPiece, type Piece, type WriteBuffer } from "./_write_buffer.ts";
 
-/** Scheduled bytes of at least this size are not copied to merge writes. */
+/** Scheduled memory of at least this size is written in place, and not copied to merge writes. */
 const largeSize: number = writeLimit / 2;
 
 /** Moves everything from `buffer` to `sink`, until the buffer is closed and empty. */
@@ -11,16 +11,16 @@ export async function drain(buffer: WriteBuffer, sink: Sink): Promise<void> {
   while (await buffer.ready(true)) {
     const pieces = buffer.pieces(writeLimit);
     if (pieces.length === 0) continue; // aborted meanwhile
-    if (gives(sink)) await giveSmall(buffer, sink, pieces);
+    if (gives(sink)) await givePieces(buffer, sink, pieces);
     else buffer.shift(await writeSome(sink, oneOf(pieces.map(bytesOfPiece))));
   }
 }
 
 /**
- * Gives all pieces in one call. The writer's own memory is given away. Scheduled memory may change
- * after a flush, so it is copied, or written in place if it is large.
+ * Passes the pieces to the sink in one `give`, which takes over the writer's own memory. Scheduled
+ * memory may change after a flush, so it is copied, or written alone and in place if it is large.
  */
-async function giveSmall(buffer: WriteBuffer, sink: GivingSink, pieces: readonly Piece[]): Promise<void> {
+async function givePieces(buffer: WriteBuffer, sink: GivingSink, pieces: readonly Piece[]): Promise<void> {
   const large = pieces.findIndex((piece) => !piece.ours && piece.end - piece.start >= largeSize);
   if (large === 0) {
     buffer.shift(await writeSome(sink, bytesOfPiece(pieces[0] as Piece)));

@@ -43,7 +43,7 @@ export const more: unique symbol = Symbol("more");
 export interface ReadBufferSizes {
   /** The most that is buffered, in bytes. */
   readonly maxSize: number;
-  /** The first allocation, in bytes, to read from a source that does not lend. */
+  /** The first allocation, in bytes, for a source that is not a {@linkcode LendingSource}. */
   readonly initialSize: number;
 }
 
@@ -51,8 +51,8 @@ export interface ReadBufferSizes {
  * The buffer of a `BufReader`: bytes read but not consumed. It reads only on demand, and runs one
  * operation at a time.
  *
- * It takes over the memory of a source that lends, where allowed, and holds none while it waits
- * empty.
+ * It takes over the memory of a {@linkcode LendingSource}, if the source allows it, and holds none
+ * while it waits empty.
  */
 export class ReadBuffer {
   /** The memory that holds the buffered bytes, from `start` to `end`. */
@@ -74,10 +74,10 @@ export class ReadBuffer {
   readonly #initialSize: number;
   /** The result of the operation in progress, if it has to wait. */
   #running: Promise<unknown> | undefined;
-  /** Whether the buffered bytes were handed over. */
-  #over = false;
+  /** Whether {@linkcode ReadBuffer.handOver} was called. */
+  #handedOver = false;
   /** Whether `memory` was allocated here, and may be written to. */
-  #ours = false;
+  #isOwn = false;
   /** Whether a borrower of `memory` may keep it. */
   #keep = false;
   #view: DataView | undefined;
@@ -126,8 +126,9 @@ export class ReadBuffer {
   }
 
   /**
-   * Asks for more bytes. @throws {EndOfFlow} If the source has ended, after `seen` of the required
-   * bytes.
+   * Returns {@linkcode more}.
+   *
+   * @throws {EndOfFlow} If the source has ended, after `seen` of the required bytes.
    */
   moreFor(action: string, seen: number = this.size): typeof more {
     if (this.ended) throw new EndOfFlow(`Cannot ${action}: the flow ended after ${seen}`);
@@ -193,15 +194,15 @@ export class ReadBuffer {
    */
   readInto(buffer: Uint8Array): Promise<number | null> {
     const view = viewOf(buffer);
-    return this.#alone(async () => {
+    return this.#runAlone(async () => {
       if (this.size === 0) {
         if (this.ended) return null;
-        if (view.length >= (this.#ours ? this.memory.length : this.#initialSize)) {
+        if (view.length >= (this.#isOwn ? this.memory.length : this.#initialSize)) {
           const count = await readSome(this.source, view);
           this.consumed += count ?? 0;
-          return this.#came(count);
+          return this.#noteEnd(count);
         }
-        if (this.#came(await this.#more(1)) === null) return null;
+        if (this.#noteEnd(await this.#readMore(1)) === null) return null;
       }
       const length = lengthOf(buffer);
       if (length === 0) throw vanished("read");
@@ -216,14 +217,14 @@ export class ReadBuffer {
   handOver(): Uint8Array<ArrayBuffer> {
     const bytes = this.peek();
     this.#release();
-    this.#over = true;
+    this.#handedOver = true;
     return bytes;
   }
 
   /** Returns why no operation can begin, or `undefined`. */
   problem(): Error | undefined {
     if (this.busy) return new BusyError("read", { flow: labelOf(this.source) });
-    if (this.#over) return new TypeError("Cannot read: unread() has handed over what was buffered");
+    if (this.#handedOver) return new TypeError("Cannot read: unread() has handed over what was buffered");
     return this.#isLost ? lost() : undefined;
   }
 
@@ -234,16 +235,16 @@ export class ReadBuffer {
 
   /** Lends like a source: first the buffered bytes, and then what the source lends. */
   lend(use: Borrower): Promise<number | null> {
-    return this.#alone(async () => {
+    return this.#runAlone(async () => {
       let total = 0;
       for (let pieces = 0; pieces < readsPerYield; pieces++) {
         if (this.size === 0) {
           if (!this.ended && lends(this.source)) {
             this.#release();
-            const rest = this.#came(await lendSome(this.source, (bytes, keep) => this.#counted(use, bytes, keep)));
+            const rest = this.#noteEnd(await lendSome(this.source, (bytes, keep) => this.#pass(use, bytes, keep)));
             return rest === null ? total || null : total + rest;
           }
-          if (this.ended || this.#came(await this.#more(1)) === null) return total || null;
+          if (this.ended || this.#noteEnd(await this.#readMore(1)) === null) return total || null;
         }
         const { size } = this; // before the borrower can transfer the memory
         const answer = use(this.peek(), this.#keep);
@@ -261,7 +262,7 @@ export class ReadBuffer {
   #begin(): Promise<never> | undefined {
     const refusal = refused();
     if (refusal !== undefined) return refusal;
-    if (this.busy || this.#over || this.end > this.memory.length) {
+    if (this.busy || this.#handedOver || this.end > this.memory.length) {
       const problem = this.problem();
       if (problem !== undefined) return Promise.reject(problem);
       this.#release();
@@ -270,7 +271,7 @@ export class ReadBuffer {
     return undefined;
   }
 
-  #alone<T>(operation: () => Promise<T>): Promise<T> {
+  #runAlone<T>(operation: () => Promise<T>): Promise<T> {
     const refusal = this.#begin();
     if (refusal !== undefined) return refusal;
     const running = this.#run(operation);
@@ -288,11 +289,11 @@ export class ReadBuffer {
 
   /** Not an async function: an idle connection would keep its frame. May throw synchronously. */
   #retry<T>(attempt: () => T | typeof more, wanted: number | undefined, what: string | undefined): Promise<T> {
-    const running = this.#more(wanted ?? this.size + 1, what).then((count) => {
+    const running = this.#readMore(wanted ?? this.size + 1, what).then((count) => {
       try {
-        this.#came(count);
+        this.#noteEnd(count);
         const given = attempt();
-        return given === more ? this.#retryOn(attempt, wanted, what) : this.#done(given);
+        return given === more ? this.#keepRetrying(attempt, wanted, what) : this.#done(given);
       } catch (error) {
         throw this.#failed(error);
       }
@@ -303,14 +304,14 @@ export class ReadBuffer {
     return running;
   }
 
-  async #retryOn<T>(
+  async #keepRetrying<T>(
     attempt: () => T | typeof more,
     wanted: number | undefined,
     what: string | undefined,
   ): Promise<T> {
     try {
       for (let reads = 2;; reads++) {
-        this.#came(await this.#more(wanted ?? this.size + 1, what));
+        this.#noteEnd(await this.#readMore(wanted ?? this.size + 1, what));
         const given = attempt();
         if (given !== more) return this.#done(given);
         if (reads % readsPerYield === 0) await yieldNow();
@@ -342,13 +343,14 @@ export class ReadBuffer {
    * Reads once, with room for `wanted` buffered bytes. Not an async function: an idle connection
    * would keep its frame. May throw synchronously.
    */
-  #more(wanted: number, what?: string): Promise<number | null> {
+  #readMore(wanted: number, what?: string): Promise<number | null> {
     if (wanted > this.maxSize) throw this.#limitExceeded(what);
     const source = this.source;
     return lends(source) ? this.#borrow(source, wanted) : this.#read(wanted);
   }
 
-  #came(count: number | null): number | null {
+  /** Notes the end of the source, and returns the result of the read. */
+  #noteEnd(count: number | null): number | null {
     if (count === null) this.ended = true;
     if (this.#isLost) throw lost();
     return count;
@@ -388,16 +390,16 @@ export class ReadBuffer {
    */
   #makeRoom(wanted: number, first = this.#initialSize): void {
     const { size } = this;
-    if (this.#ours && wanted <= this.memory.length) {
+    if (this.#isOwn && wanted <= this.memory.length) {
       if (size > 0 && this.start + wanted <= this.memory.length) return;
       this.memory.copyWithin(0, this.start, this.end);
       this.start = 0;
       this.end = size;
       return;
     }
-    const current = this.#ours ? this.memory.length : first;
+    const current = this.#isOwn ? this.memory.length : first;
     const doubled = Math.min(this.maxSize, current * 2);
-    const grown = new Uint8Array(!this.#ours && wanted <= first ? first : Math.max(wanted, doubled));
+    const grown = new Uint8Array(!this.#isOwn && wanted <= first ? first : Math.max(wanted, doubled));
     grown.set(this.peek());
     this.#use(grown, 0, size, true);
   }
@@ -407,17 +409,17 @@ export class ReadBuffer {
     this.#use(nothing, 0, 0, false);
   }
 
-  #use(memory: Uint8Array<ArrayBuffer>, start: number, end: number, ours: boolean): void {
+  #use(memory: Uint8Array<ArrayBuffer>, start: number, end: number, isOwn: boolean): void {
     this.memory = memory;
     this.start = start;
     this.end = end;
-    this.#ours = ours;
+    this.#isOwn = isOwn;
     this.#keep = false;
     this.#view = undefined;
   }
 
   /** Lends bytes that bypass the buffer, and counts each piece. */
-  #counted(use: Borrower, bytes: Uint8Array<ArrayBuffer>, keep: boolean): number | Promise<number> {
+  #pass(use: Borrower, bytes: Uint8Array<ArrayBuffer>, keep: boolean): number | Promise<number> {
     const { length } = bytes; // before the borrower can transfer the memory
     const count = (taken: number) => (this.consumed += checkTaken(taken, length), taken);
     const answer = use(bytes, keep);

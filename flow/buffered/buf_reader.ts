@@ -68,7 +68,7 @@ export class BufReader {
   }
 
   readonly #in: ReadBuffer;
-  /** Made by the first line, because many readers read none. */
+  /** Made when the first line is read, because many readers read no lines. */
   #splitter: LineSplitter | undefined;
 
   /**
@@ -872,10 +872,10 @@ export class BufReader {
   /**
    * Returns the rest as a source. It reads through the buffer, so that small reads of it do not
    * become small reads of the underlying source; if the buffer is empty, a read of at least its
-   * size goes directly to that. What is read from it counts as consumed here, and reads here and
-   * there may alternate.
+   * size goes directly to the underlying source. The reader counts what is read from it as
+   * consumed. Reads of the two may alternate.
    *
-   * @returns The source. It lends what is buffered here, and what the underlying source lends.
+   * @returns The source. It lends what is buffered, and then what the underlying source lends.
    *
    * @example A body that is passed on
    * ```ts

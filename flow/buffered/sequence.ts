@@ -18,9 +18,9 @@ export interface SequenceOptions {
  * Parses items one after the other, on demand.
  *
  * It can be iterated over once, and only while no other code reads from the reader between two
- * items: each item begins where the last one ended. Therefore a parser that consumes nothing, which
- * would never end, is an error. An error of `parser` or `stop` ends it. Leaving the loop early
- * leaves the rest in the reader.
+ * items: each item begins where the last one ended. A parser that consumes nothing is an error,
+ * because the sequence would never end. An error of `parser` or `stop` ends it. After a `break`,
+ * the rest is still in the reader.
  *
  * @typeParam T An item.
  * @param reader The reader to read from.
@@ -28,8 +28,8 @@ export interface SequenceOptions {
  * @param options When to stop.
  * @returns The items. The loop throws the errors of `parser` and `stop`, and a
  * {@linkcode ParseError} if `parser` has consumed nothing.
- * @throws {TypeError} If `parser` or `stop` is not a function. The loop throws it if it is the
- * second one, or if the reader is not where the last item ended.
+ * @throws {TypeError} If `parser` or `stop` is not a function. The loop throws it if the items
+ * were iterated over before, or if the reader is not where the last item ended.
  *
  * @example Pairs of bytes
  * ```ts

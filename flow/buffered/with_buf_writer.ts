@@ -29,7 +29,7 @@ interface Failure {
   /** Whether the sink has not taken everything. */
   readonly lost: boolean;
   /** Whether the switch has failed with it. */
-  readonly told: boolean;
+  readonly isReported: boolean;
 }
 
 /**
@@ -94,8 +94,8 @@ function write<T>(sink: Sink, fn: (w: BufWriter) => T | Promise<T>, initialSize:
         await drain(buffer, sink);
       } catch (cause) {
         const error = failureIn(currentScope(), cause);
-        failure = { error, lost: buffer.pending > 0, told: !thrown && !isSwitchCancelled(sw) };
-        if (failure.told) sw.fail(error); // before the flushes, so that those of `fn` are cancelled
+        failure = { error, lost: buffer.pending > 0, isReported: !thrown && !isSwitchCancelled(sw) };
+        if (failure.isReported) sw.fail(error); // before the flushes, so that those of `fn` are cancelled
         buffer.abort(error);
       }
     });
@@ -108,7 +108,7 @@ function write<T>(sink: Sink, fn: (w: BufWriter) => T | Promise<T>, initialSize:
     } catch (error) {
       if (isSwitchCancelled(sw)) {
         const same = causedBy(failure, error) || Object.is(error, failure?.error);
-        if (same && failure?.told) sw.check(); // reported already: a string thrown twice would count twice
+        if (same && failure?.isReported) sw.check(); // reported already: a string thrown twice would count twice
         throw same ? failure?.error : error;
       }
       thrown = true;

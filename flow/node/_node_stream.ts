@@ -19,8 +19,8 @@ export const readableMethods: readonly string[] = ["on", "resume", "destroy"];
 export const writableMethods: readonly string[] = ["on", "write", "end", "destroy"];
 
 /**
- * Returns what to throw for an error of a stream, which may have a name: a broken pipe if the peer
- * is gone.
+ * Returns the error to throw for a failure of a stream: a {@linkcode BrokenPipeError} if the peer
+ * is gone, and otherwise `cause`.
  */
 export function brokenPipe(operation: "read" | "write", cause: unknown, flow?: string): unknown {
   const code = (cause as { code?: unknown } | null | undefined)?.code;
@@ -28,9 +28,9 @@ export function brokenPipe(operation: "read" | "write", cause: unknown, flow?: s
 }
 
 /**
- * Listens for the failure of a stream, so that an `'error'` event does not end the process: an
- * error, or a close, which `fail` ignores after an end. The promise settles when the stream has
- * closed.
+ * Calls `fail` with each error of a stream, and when it closes, which `fail` must ignore after the
+ * end. As it listens to `'error'`, that event does not end the process. The promise resolves when
+ * the stream has closed.
  */
 export function watch(stream: Readable | Writable, fail: (error: unknown) => void): Promise<void> {
   const broken = () =>
@@ -46,7 +46,7 @@ export function watch(stream: Readable | Writable, fail: (error: unknown) => voi
   });
 }
 
-/** Ends a stream for writing, or destroys it early. */
+/** Ends a stream for writing, or gives it up: destroys it early. */
 export class Ending {
   readonly #writable: Writable;
   readonly #scope: BridgeScope;
@@ -77,10 +77,11 @@ export class Ending {
   }
 
   /**
-   * Ends the stream after everything written to it, waits until that was flushed, and then for
-   * `follow`; or until the stream is given up, as when the scope of the caller or of the bridge is
-   * cancelled. Resolves with what broke it. If nothing was written (`wrote`), giving it up need not
-   * reset it.
+   * Calls `end`, and waits until the stream has flushed everything, and then for `follow`. If the
+   * scope of the caller or of the bridge is cancelled, the stream is given up, which ends the wait.
+   *
+   * @param wrote Whether anything was written. If not, giving up does not reset a socket.
+   * @returns The error that broke the stream, if any.
    */
   async end(end: () => void, wrote = true, follow?: () => Promise<void>): Promise<unknown> {
     const giveUp = (reason: unknown) => this.giveUp(reason, wrote);

@@ -5,12 +5,12 @@ import { lend, type LendingSource } from "../internal.ts";
 import type { TwoWay } from "../mod.ts";
 
 /** How long a peer has to react to the end, in milliseconds. A sending peer needs less. */
-const patience = 50;
+const reactionTimeout = 50;
 
 /**
- * How long to look for input that has arrived already, in milliseconds: a turn of the event loop.
+ * How long to check for input that has arrived already, in milliseconds: a turn of the event loop.
  */
-const glance = 2;
+const checkTimeout = 2;
 
 /**
  * Shuts down sending of a flow that is about to close, and reports whether the peer goes on sending
@@ -23,10 +23,10 @@ const glance = 2;
  * @throws {Cancelled} If the current scope is cancelled.
  */
 export async function awaitReaction(flow: TwoWay, source: LendingSource): Promise<"input" | "none"> {
-  const there = await inputWithin(glance, source);
-  if (there !== undefined) return there;
+  const arrived = await inputWithin(checkTimeout, source);
+  if (arrived !== undefined) return arrived;
   flow.shutdown("send").catch(() => {}); // may wait for the peer to read
-  return await inputWithin(patience, source) ?? "none";
+  return await inputWithin(reactionTimeout, source) ?? "none";
 }
 
 /**

@@ -31,11 +31,10 @@ export interface FromDuplexOptions {
 /** A flow made by {@linkcode fromDuplex}. */
 export interface DuplexFlow extends TwoWay, Closable, LendingSource, GivingSink {
   /**
-   * Flushes everything that was taken, without a time limit, and then destroys the stream: if
-   * anything was written, only once the peer has ended too, or after `linger`. It reads and drops
+   * Flushes everything that was written, without a time limit. If anything was, it then waits until
+   * the peer has ended too, for at most `linger`. Then it destroys the stream. It reads and drops
    * what arrives meanwhile. If the caller's scope, or the one in which the flow was made, is
-   * cancelled before or meanwhile, the stream is destroyed at once. A second close waits for the
-   * first.
+   * cancelled, the stream is destroyed at once. A second close waits for the first.
    */
   close(): Promise<void>;
   /**
@@ -76,7 +75,7 @@ export interface DuplexFlow extends TwoWay, Closable, LendingSource, GivingSink 
  * ```
  */
 export function fromDuplex(duplex: Duplex, options?: FromDuplexOptions): DuplexFlow {
-  const kind = "a stream of Node that goes both ways";
+  const kind = "a duplex stream of Node";
   checkMethods("make a flow", duplex, kind, ...readableMethods, ...writableMethods);
   checkOptions("make a flow", options);
   const { linger = defaultLinger } = options ?? {};
@@ -98,7 +97,7 @@ export function fromDuplex(duplex: Duplex, options?: FromDuplexOptions): DuplexF
     },
   };
   const stream = new Stream(end, { label: "duplex", failure: brokenPipe });
-  const gone = watch(duplex, (error) => {
+  const streamClosed = watch(duplex, (error) => {
     incoming.fail(error);
     outgoing.fail(error);
   });
@@ -111,11 +110,11 @@ export function fromDuplex(duplex: Duplex, options?: FromDuplexOptions): DuplexF
       incoming.drop();
       outgoing.end();
     };
-    // A socket that is closed earlier answers late input with a reset, which destroys what the peer
-    // has yet to read.
+    // A socket that is closed earlier answers late input with a reset, and the peer then loses what
+    // it has yet to read.
     await ending.end(endSending, wrote, () => wrote ? incoming.over(linger) : incoming.settled());
     duplex.destroy();
-    await gone;
+    await streamClosed;
   };
   let closing: Promise<void> | undefined;
   return flowOf(stream, {
@@ -123,7 +122,7 @@ export function fromDuplex(duplex: Duplex, options?: FromDuplexOptions): DuplexF
     abort: (reason?: unknown) => {
       stream.close("aborted by this side", reason === undefined ? undefined : { cause: reason });
       ending.giveUp(reason);
-      closing ??= gone;
+      closing ??= streamClosed;
     },
   });
 }

@@ -40,9 +40,9 @@ export function fromWritable(writable: Writable): ClosableSink {
   checkMethods("make a sink", writable, "a writable stream of Node", ...writableMethods);
   const ending = new Ending(writable, new BridgeScope());
   const outgoing: Outgoing = new Outgoing(writable, { writable: () => stream.writable() }, true);
-  let told = false;
+  let isReported = false;
   const failure = (operation: "read" | "write", cause: unknown) => {
-    told = true;
+    isReported = true;
     return brokenPipe(operation, cause);
   };
   const end: StreamEnd = {
@@ -57,7 +57,7 @@ export function fromWritable(writable: Writable): ClosableSink {
   const finish = async () => {
     stream.close();
     const error = await ending.end(() => outgoing.end());
-    if (error !== undefined && error !== null && !told && !ending.givenUp) throw brokenPipe("write", error);
+    if (error !== undefined && error !== null && !isReported && !ending.givenUp) throw brokenPipe("write", error);
   };
   let closing: Promise<void> | undefined;
   return closableSink(stream, {

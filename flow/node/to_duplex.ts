@@ -19,16 +19,16 @@ import { asSocket, type SocketDuplex, type SocketState } from "./socket_duplex.t
 /** Options for {@linkcode toDuplex}. */
 export interface ToDuplexOptions {
   /**
-   * The switch that owns the stream. A client that opens connections on demand must name one;
-   * otherwise the first caller that needs a connection owns it. Pass a function that opens the flow
-   * then, or the flow belongs to that caller.
+   * The switch that owns the stream. Pass one for a client that opens connections on demand:
+   * otherwise a connection belongs to the caller that needed it first. Then also pass a function
+   * that opens the flow, or the flow still belongs to that caller.
    *
    * @default {the switch in which the stream is made}
    */
   sw?: Switch | undefined;
   /**
-   * Whether the stream stays writable after the peer has ended. If `false`, it then ends itself,
-   * and so closes, as the sockets of clients do, which some of them rely on; a later write fails
+   * Whether the stream stays writable after the peer has ended. If `false`, it then ends and closes
+   * itself, like the sockets that clients make, on which some clients rely; a later write fails
    * with `EPIPE`. A `TLSSocket` over the stream decides this itself.
    *
    * @default {true}
@@ -139,9 +139,10 @@ class Bridge implements SocketState {
 
   readonly #scope: BridgeScope;
   /** Whether the stream opened the flow, and so is the only one to close it. */
-  readonly #opens: boolean;
-  readonly #promised: boolean;
+  readonly #opensFlow: boolean;
+  readonly #isPromise: boolean;
   readonly #arriving: Promise<BridgedFlow>;
+  /** Resolves once the stream is destroyed and its flow is closed, or left to a pending promise. */
   readonly #gone: Promise<void>;
   #onGone = () => {};
   #source: LendingSource | undefined;
@@ -172,12 +173,12 @@ class Bridge implements SocketState {
     this.duplex = asSocket(duplex, this);
     endWithPeer(duplex);
     this.#gone = new Promise((resolve) => this.#onGone = resolve);
-    this.#opens = typeof flow === "function";
-    this.#promised = flow instanceof Promise;
+    this.#opensFlow = typeof flow === "function";
+    this.#isPromise = flow instanceof Promise;
     this.#arriving = this.#arrive(flow);
     this.#arriving.catch((error) => this.#fail(nodeError(error, "connect")));
     const hook = this.#scope.onRelease({ release: () => this.#endWithSwitch(), label: "duplex" });
-    const forget = this.#scope.onCancel("duplex", (reason) => this.#leave(reason));
+    const forget = this.#scope.onCancel("duplex", (reason) => this.#destroyWithScope(reason));
     this.#gone.then(() => {
       hook?.remove();
       forget();
@@ -298,9 +299,9 @@ class Bridge implements SocketState {
 
   async #endWithSwitch(): Promise<void> {
     this.#released = true;
-    if (this.#hasWaiting) await this.#goneOut();
+    if (this.#hasWaiting) await this.#flushed();
     const error = new ClosedError("use the stream", "its switch has ended");
-    this.#leave(Object.assign(error, { code: "ERR_STREAM_DESTROYED" }));
+    this.#destroyWithScope(Object.assign(error, { code: "ERR_STREAM_DESTROYED" }));
     await this.#gone;
   }
 
@@ -314,7 +315,7 @@ class Bridge implements SocketState {
    * Waits until the flow has taken everything, or the stream is destroyed, or the linger time has
    * passed.
    */
-  async #goneOut(): Promise<void> {
+  async #flushed(): Promise<void> {
     let timer: Timer | undefined;
     await new Promise<void>((resolve) => {
       timer = startTimer(linger, resolve);
@@ -327,10 +328,10 @@ class Bridge implements SocketState {
   }
 
   /**
-   * Destroys the stream because its scope ends. Not an error to a client that has ended it, and
+   * Destroys the stream because its scope ends: without an error if its client has ended it, and
    * only waits for the close.
    */
-  #leave(reason: Error): void {
+  #destroyWithScope(reason: Error): void {
     if (this.duplex.writableEnded) this.#scope.call(() => this.duplex.destroy());
     else this.#fail(reason);
   }
@@ -340,24 +341,24 @@ class Bridge implements SocketState {
     // Not awaited: an operation of a foreign flow may settle only when the flow is closed.
     this.#scope.stop(error ?? new ClosedError("use the stream", "it was destroyed"));
     const waiting = this.duplex.writableLength - this.#waitingForCallback;
-    this.#scope.end(() => this.#closeOrLeave(error, waiting)).then(
+    this.#scope.end(() => this.#closeFlow(error, waiting)).then(
       () => {
         this.#onGone();
-        this.#closeSoon(error !== null);
+        this.#emitCloseSoon(error !== null);
       },
       (failure) => {
         this.#onGone();
-        if (error !== null || this.closed) return this.#closeSoon(true); // the error was reported, or it is too late
+        if (error !== null || this.closed) return this.#emitCloseSoon(true); // the error was reported, or it is too late
         this.later(() => this.duplex.emit("error", nodeError(failure, "shutdown")));
         this.#emitClose(true);
       },
     );
-    if (this.#opens) this.#closeSoon(error !== null);
+    if (this.#opensFlow) this.#emitCloseSoon(error !== null);
     this.#scope.call(() => done(error));
   }
 
   /** Emits 'close' as a Node socket does: after the callbacks of writes, whatever the peer does. */
-  #closeSoon(hadError: boolean): void {
+  #emitCloseSoon(hadError: boolean): void {
     this.#scope.call(() => macrotask(() => this.#emitClose(hadError)));
   }
 
@@ -372,9 +373,9 @@ class Bridge implements SocketState {
    * Closes the flow. If the flow is still a promise, it is closed in the background when it
    * arrives.
    */
-  async #closeOrLeave(error: Error | null, waiting: number): Promise<void> {
+  async #closeFlow(error: Error | null, waiting: number): Promise<void> {
     const closing = this.#close(error, waiting);
-    if (this.flow !== undefined || !this.#promised) return await closing;
+    if (this.flow !== undefined || !this.#isPromise) return await closing;
     closing.catch(() => {}); // too late to report to the user of the stream
   }
 
@@ -385,12 +386,12 @@ class Bridge implements SocketState {
     } catch {
       return; // nothing to close; the stream is destroyed with that error
     }
-    await new Promise<void>((resolve) => nextTick(resolve)); // after which it is known what the flow has taken
+    await new Promise<void>((resolve) => nextTick(resolve)); // until writes that the flow took have settled
     if (typeof flow.abort === "function" && await this.#mustAbort(flow, error, waiting)) {
       flow.abort(error ?? undefined);
     }
     // Not earlier: the owner of a flow could then close it instead of aborting it.
-    this.#closeSoon(error !== null);
+    this.#emitCloseSoon(error !== null);
     await (typeof flow.close === "function" ? flow.close() : flow.shutdown("all"));
   }
 

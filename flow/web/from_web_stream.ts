@@ -117,7 +117,7 @@ class StreamSink implements StreamEnd, StreamNames {
   readonly #scope: BridgeScope = new BridgeScope();
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #failure: { readonly error: unknown } | undefined;
-  #told = false;
+  #isReported = false;
   #givenUp = false;
   #wake = () => {};
   #closing: Promise<void> | undefined;
@@ -132,7 +132,7 @@ class StreamSink implements StreamEnd, StreamNames {
   }
 
   failure(_: string, cause: unknown): unknown {
-    this.#told = true;
+    this.#isReported = true;
     return cause;
   }
 
@@ -181,7 +181,7 @@ class StreamSink implements StreamEnd, StreamNames {
         this.#scope.call(() => this.#writer.close()).then(resolve, reject);
       });
     } catch (error) {
-      if (!this.#told && !this.#givenUp) throw error;
+      if (!this.#isReported && !this.#givenUp) throw error;
     } finally {
       forget.forEach((each) => each());
     }

@@ -266,7 +266,7 @@ test("fromDuplex() whose close is cancelled waits for the other side no longer",
 
 test("fromDuplex() of a value of another type is a TypeError", () => {
   for (const wrong of [undefined, "x", new TransformStream(), new Readable()]) {
-    const text = `Cannot make a flow of ${describeData(wrong)}: must be a stream of Node that goes both ways`;
+    const text = `Cannot make a flow of ${describeData(wrong)}: must be a duplex stream of Node`;
     assertThrows(() => fromDuplex(wrong as never), TypeError, text);
   }
 });
