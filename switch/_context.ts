@@ -1,10 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * The async context, which holds the scope of the running code, and the seam for time, from which
- * every delay and turn of the event loop outside the backends comes. The only file of
- * `switch/` that imports a runtime's modules. The context follows every `await`. On Deno it can be
- * lost in socket callbacks, so none of them reads it.
+ * The async context, which holds the scope of the running code, and the source of time, which tests
+ * can replace: all code outside the backends uses it for delays and turns of the event loop. No
+ * other file of `switch/` imports a runtime's modules. The context follows every `await`. Socket
+ * callbacks do not read it, because Deno can lose it there.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from "node:timers";

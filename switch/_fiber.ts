@@ -40,8 +40,8 @@ export function startFiber<T>(parent: Scope, kind: string, fn: () => T | Promise
 }
 
 /**
- * Calls and follows in the context of the fiber, because a reaction runs in the context it was
- * added in.
+ * Calls `fn` and follows its result, in the context of the fiber: a callback of a promise runs in
+ * the context in which it was added.
  */
 function callAndFollow<T>(fn: () => T | Promise<T>, succeeded: (value: T) => void, failed: (error: unknown) => void) {
   follow(fn(), succeeded, failed);
@@ -60,16 +60,16 @@ function fail(scope: Scope, end: FiberEnd<never>, error: unknown): void {
   end.error(error);
 }
 
-/** Starts a branch, unless the scope is cancelled. A throw in it, or in `onValue`, cancels all. */
+/** Starts a branch, unless the scope is cancelled. An error of `fn` or `onValue` cancels all. */
 type StartBranch = <T>(fn: () => T | Promise<T>, onValue: (value: T) => void) => void;
 
-/** Adds an operation that was begun in the scope as a branch. It needs no fiber. */
+/** Adds a branch for an operation that has begun in the scope. It needs no fiber. */
 type FollowBranch = <T>(operation: Promise<T>, onValue: (value: T) => void) => void;
 
 /**
  * Runs branches concurrently in a new scope, waits for all of them, and returns the value of
- * `result`, or of `recover` if any failed. A branch that is cancelled because its scope was has not
- * failed; `result` throws the scope's reason if a value is missing.
+ * `result`, or of `recover` if any failed. A branch that is cancelled with its scope does not count
+ * as failed; `result` throws the scope's reason if a value is missing.
  */
 export function branches<R>(
   kind: string,

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The tree of scopes: cancellation, pending operations, calls that were not awaited, and dumps. */
+/** The tree of scopes: cancellation, pending operations, forgotten calls, and dumps. */
 import { escapeText, fieldOf, isInstance, isOfAnotherCopy, type Linked, List, quoteText } from "../base/internal.ts";
 import { macrotask, storage } from "./_context.ts";
 import { Cancelled, Failures, scopeEnded } from "./errors.ts";
@@ -14,7 +14,7 @@ const refusalsPerTurn = 32;
 /** The kind of a scope in which a stream bridge does its I/O, whatever code reads or writes it. */
 export const bridge = "bridge";
 
-/** Receiver of the unhandled rejections of code that runs in a scope. */
+/** Receiver of strays: the unhandled rejections of code that runs in a scope. */
 export interface StrayListener {
   /** Handles `error`, which then does not end the process. */
   stray(error: unknown): void;
@@ -171,7 +171,7 @@ export class Scope {
     fn();
   }
 
-  /** Whether calls that must be awaited still run directly under this scope. */
+  /** Whether calls are forgotten: they must be awaited, and still run directly under this scope. */
   get hasForgotten(): boolean {
     for (let child = this.#children?.oldest; child !== undefined; child = child.newer) {
       if (child.outcome !== undefined) return true;
@@ -179,7 +179,7 @@ export class Scope {
     return false;
   }
 
-  /** Returns the scopes of those calls, oldest first. */
+  /** Returns the scopes of the forgotten calls, oldest first. */
   forgotten(): Scope[] {
     return this.children().filter(({ outcome }) => outcome !== undefined);
   }
@@ -299,8 +299,8 @@ const reported: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Returns the error for calls in `scope` that were not awaited, or `undefined` if all of them are
- * parts of operations of the library.
+ * Returns the error for forgotten calls in `scope`, or `undefined` if all of them are parts of
+ * operations of the library.
  */
 export function reportOf(scope: Scope, forgotten: readonly Scope[]): Error | undefined {
   const names = forgotten.filter(({ kind }) => reported.has(kind)).map(nameOf);
@@ -309,9 +309,8 @@ export function reportOf(scope: Scope, forgotten: readonly Scope[]): Error | und
 }
 
 /**
- * Cancels the calls that still run in `scope` after its code has ended, and waits for them.
- * Resolves to the failures: what the code threw, or else the report of the calls, and what the
- * calls threw.
+ * Cancels the forgotten calls in `scope` after its code has ended, and waits for them. Resolves to
+ * the failures: what the code threw, or else the report of the calls, and what the calls threw.
  */
 export async function endForgotten(scope: Scope, ...thrown: [error?: unknown]): Promise<Failures> {
   const failures = new Failures();
@@ -375,8 +374,8 @@ function quotedName({ owner }: Scope): string {
 }
 
 /**
- * Returns the listener of the running code. In an `unhandledRejection` event of the process, that
- * is the code whose promise was rejected.
+ * Returns the stray listener of the running code. In an `unhandledRejection` event of the process,
+ * the running code is that whose promise was rejected.
  */
 export function strayListener(): StrayListener | undefined {
   for (let scope = storedScope(); scope !== undefined; scope = scope.parent) {

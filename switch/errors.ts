@@ -38,14 +38,14 @@ export class Cancelled extends Error {
 }
 
 /** Creates the reason with which the losers of a race and the daemons of a switch are cancelled. */
-export const noLongerNeeded: () => Cancelled = stackless("The rest of the scope has its result");
+export const noLongerNeeded: () => Cancelled = stackless("Its result is no longer needed");
 
 /** Creates the reason with which calls that were not awaited are cancelled. */
 export const scopeEnded: () => Cancelled = stackless("The scope has ended");
 
 /**
- * Returns a factory of frequent cancellations. On V8 the stack trace of a new error costs more than
- * a whole race, so these have none: each inherits from a model of a `Cancelled`.
+ * Returns a factory of a frequent cancellation. On V8 the stack trace of a new error costs more
+ * than a whole race, so these have none: all inherit from one model.
  */
 function stackless(why: string): () => Cancelled {
   let model: object | undefined;
@@ -70,7 +70,7 @@ function modelOf(cancelled: Cancelled): object {
   return Object.freeze(model);
 }
 
-/** Removes the stack trace of a shared error: it would show the first use only. */
+/** Removes the stack trace of a shared error, which would show only its first use. */
 function hideStack(error: Error): Error {
   return Object.defineProperty(error, "stack", { value: String(error) });
 }

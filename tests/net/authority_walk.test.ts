@@ -102,7 +102,7 @@ test("errors thrown by a scope share nothing mutable", async () => {
   const [one, other] = thrown as Error[];
   assert(one !== other);
   one.message = "changed";
-  assertEquals(other.message, "Operation was cancelled: The rest of the scope has its result");
+  assertEquals(other.message, "Operation was cancelled: Its result is no longer needed");
 });
 
 test("sockets of the system, their listener and their addresses cannot be changed", async () => {

@@ -246,7 +246,7 @@ test("The Cancelled of a loser has the usual message, and can be annotated", asy
   assertInstanceOf(seen, Cancelled);
   assertEquals([seen.name, seen.message], [
     "Cancelled",
-    "Operation was cancelled: The rest of the scope has its result",
+    "Operation was cancelled: Its result is no longer needed",
   ]);
   assertInstanceOf(seen.cause, Error);
   assertStringIncludes(String(seen.stack), seen.message);

@@ -74,7 +74,7 @@ test("stop() of a fiber that has ended still waits for the signal", async () => 
 });
 
 test("stop() is cancelled with its scope, or with the nearest live one around that", async () => {
-  const cancelled = "Cancelled: Operation was cancelled: The rest of the scope has its result";
+  const cancelled = "Cancelled: Operation was cancelled: Its result is no longer needed";
   assertEquals(await outputOf("stopCancelled"), `${cancelled}\nError: Cannot go on 0\n`);
 });
 
