@@ -3,7 +3,7 @@
 import { type Datagram, sameAddress, type UdpAddress } from "../../mod.ts";
 import type { ProviderDatagram, ProviderDatagramEvents } from "../../provider/internal.ts";
 import { systemError } from "./_system_error.ts";
-import type { Later, Turn } from "./_turn.ts";
+import type { Deferred, Turn } from "./_turn.ts";
 
 /** Bounds of the receive queue, the same as those of real sockets. */
 const maxDatagrams = 1024;
@@ -18,7 +18,7 @@ const maxBytes = 1 << 20;
 export type Deliver = (data: Uint8Array<ArrayBuffer>, to: UdpAddress) => boolean;
 
 /** A UDP socket in memory. */
-export class MemoryDatagram implements ProviderDatagram, Later {
+export class MemoryDatagram implements ProviderDatagram, Deferred {
   readonly local: UdpAddress;
   readonly remote: UdpAddress | undefined;
   /** How many datagrams were dropped because the queue was full. */
@@ -102,7 +102,7 @@ export class MemoryDatagram implements ProviderDatagram, Later {
   }
 
   /** Called in the next turn of the event loop. */
-  again(): void {
+  tryAgain(): void {
     if (!this.#closed) this.#events?.sendable();
   }
 

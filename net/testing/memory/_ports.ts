@@ -40,14 +40,14 @@ export class Ports<T> {
   /**
    * Binds an address.
    *
-   * @param explain Returns the address that an error names.
+   * @param nameOf Returns the address to name in an error.
    */
-  bind(request: BindRequest, explain: (port: number) => Address): Bound<T> {
-    const port = request.port === 0 ? this.#choose(request, explain) : request.port;
+  bind(request: BindRequest, nameOf: (port: number) => Address): Bound<T> {
+    const port = request.port === 0 ? this.#choose(request, nameOf) : request.port;
     const others = this.#bound.get(port) ?? [];
     const bound: Bound<T> = { ...request, port, owner: undefined, release: () => this.#release(bound) };
     if (others.some((other) => overlap(bound, other) && !(bound.shares && other.shares))) {
-      throw systemError("EADDRINUSE", "bind", explain(port));
+      throw systemError("EADDRINUSE", "bind", nameOf(port));
     }
     this.#bound.set(port, [...others, bound]);
     return bound;
@@ -74,13 +74,13 @@ export class Ports<T> {
     return best?.owner;
   }
 
-  #choose(request: BindRequest, explain: (port: number) => Address): number {
+  #choose(request: BindRequest, nameOf: (port: number) => Address): number {
     for (let tries = firstPort; tries <= lastPort; tries++) {
       const port = this.#next;
       this.#next = port === lastPort ? firstPort : port + 1;
       if (!this.#bound.has(port)) return port;
     }
-    throw systemError("EADDRINUSE", "bind", explain(request.port));
+    throw systemError("EADDRINUSE", "bind", nameOf(request.port));
   }
 
   #release(bound: Bound<T>): void {

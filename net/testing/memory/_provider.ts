@@ -172,11 +172,11 @@ export class MemoryProvider implements NetProvider {
     const [stream, other] = MemoryStream.pair(local, peer, this.#turn);
     stream.onGone = release;
     const result = new Promise<ProviderStream>((resolve, reject) => {
-      const again = () => resolve(stream);
+      const connected = () => resolve(stream);
       listener.add({
         stream: other,
         admitted: () => {
-          if (this.#turn.admits({ again })) again();
+          if (this.#turn.admits({ tryAgain: connected })) connected();
         },
         refused: () => {
           stream.abort();

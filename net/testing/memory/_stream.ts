@@ -5,10 +5,10 @@ import type { ProviderStream, ProviderStreamEvents } from "../../provider/intern
 import type { SocketOptionName, SocketOptionValue, StreamAddress } from "../../mod.ts";
 import { ByteQueue } from "./_byte_queue.ts";
 import { systemError } from "./_system_error.ts";
-import type { Later, Turn } from "./_turn.ts";
+import type { Deferred, Turn } from "./_turn.ts";
 
 /** One end of a connection in memory. Bytes written arrive at the other end in the same turn. */
-export class MemoryStream implements ProviderStream, Later {
+export class MemoryStream implements ProviderStream, Deferred {
   /** Returns the two ends of a connection, the one at `local` first. */
   static pair(local: StreamAddress, peer: StreamAddress, turn: Turn): [MemoryStream, MemoryStream] {
     const one = new MemoryStream(local, peer, turn);
@@ -61,7 +61,7 @@ export class MemoryStream implements ProviderStream, Later {
 
   consume(size: number): boolean {
     this.#arrived.consume(size);
-    this.#other.again();
+    this.#other.tryAgain();
     this.#closeIfDone();
     return this.#arrived.size > 0;
   }
@@ -69,7 +69,7 @@ export class MemoryStream implements ProviderStream, Later {
   drop(): void {
     this.#dropping = true;
     this.#arrived.clear();
-    this.#other.again();
+    this.#other.tryAgain();
     this.#closeIfDone();
   }
 
@@ -103,7 +103,7 @@ export class MemoryStream implements ProviderStream, Later {
     this.#closed = true;
     this.#arrived.clear();
     this.end();
-    this.#other.again(); // its writes fail from now on
+    this.#other.tryAgain(); // its writes fail from now on
     this.#finish();
   }
 
@@ -123,7 +123,7 @@ export class MemoryStream implements ProviderStream, Later {
   }
 
   /** Called when writing may be possible again, or fails. */
-  again(): void {
+  tryAgain(): void {
     this.#events?.writable();
   }
 

@@ -6,9 +6,9 @@ import { macrotask } from "../../../switch/internal.ts";
 const maxPerTurn = 1024;
 
 /** An operation that waits for the next turn. */
-export interface Later {
-  /** Called in the next turn. */
-  again(): void;
+export interface Deferred {
+  /** Called in the next turn, or as soon as the operation may succeed. */
+  tryAgain(): void;
 }
 
 /**
@@ -17,16 +17,16 @@ export interface Later {
  */
 export class Turn {
   #count = 0;
-  #waiting: Set<Later> = new Set();
+  #waiting: Set<Deferred> = new Set();
 
-  /** Reports whether one more operation may run now. If not, `later` is called in the next turn. */
-  admits(later: Later): boolean {
+  /** Reports whether one more operation may run now. If not, it is tried again in the next turn. */
+  admits(deferred: Deferred): boolean {
     if (this.#count === 0) macrotask(() => this.#next());
     if (this.#count < maxPerTurn) {
       this.#count++;
       return true;
     }
-    this.#waiting.add(later);
+    this.#waiting.add(deferred);
     return false;
   }
 
@@ -34,6 +34,6 @@ export class Turn {
     const waiting = this.#waiting;
     this.#count = 0;
     this.#waiting = new Set();
-    for (const later of waiting) later.again();
+    for (const deferred of waiting) deferred.tryAgain();
   }
 }
