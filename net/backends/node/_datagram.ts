@@ -123,13 +123,14 @@ class NodeDatagram implements ProviderDatagram {
   #error: unknown;
   #inFlight = 0;
   #sentThisTurn = 0;
+  /** Whether `close` was called. */
   #closed = false;
   /** The last sender, cached: datagrams often come from the same address. */
   #sender: UdpAddress;
   #senderText = "";
   /** The peer's address as last reported on a connected socket, cached. */
   #peer: UdpAddress | undefined;
-  #gone = false;
+  #socketClosed = false;
   #broken: { readonly error: unknown } | undefined;
   readonly #onBroken = (error: unknown): void => this.#break(error);
 
@@ -140,9 +141,9 @@ class NodeDatagram implements ProviderDatagram {
     this.#remote = remote;
     this.#permit = permit;
     this.#maxInFlight = maxInFlight;
-    socket.on("message", guard((bytes: Uint8Array, info: RemoteInfo) => this.#keep(bytes, info), this.#onBroken));
+    socket.on("message", guard((bytes: Uint8Array, info: RemoteInfo) => this.#enqueue(bytes, info), this.#onBroken));
     socket.on("error", guard((error: Error) => this.#fail(error), this.#onBroken));
-    socket.on("close", guard(() => this.#ended(), this.#onBroken));
+    socket.on("close", guard(() => this.#onSocketClosed(), this.#onBroken));
   }
 
   get queued(): number {
@@ -193,11 +194,11 @@ class NodeDatagram implements ProviderDatagram {
   close(): void {
     this.#closed = true;
     this.#arrived.clear();
-    if (!this.#gone && this.#broken === undefined) this.#socket.close();
+    if (!this.#socketClosed && this.#broken === undefined) this.#socket.close();
   }
 
-  #ended(): void {
-    this.#gone = true;
+  #onSocketClosed(): void {
+    this.#socketClosed = true;
     this.#events?.closed();
   }
 
@@ -206,7 +207,7 @@ class NodeDatagram implements ProviderDatagram {
     if (this.#broken !== undefined) return;
     this.#broken = { error };
     this.#arrived.clear();
-    if (!this.#gone && !this.#closed) attempt(() => this.#socket.close(), () => {});
+    if (!this.#socketClosed && !this.#closed) attempt(() => this.#socket.close(), () => {});
     attempt(() => this.#events?.receivable(), () => {});
     attempt(() => this.#events?.sendable(), () => {});
   }
@@ -219,8 +220,7 @@ class NodeDatagram implements ProviderDatagram {
   ): void {
     const sent = guard((error: NodeJS.ErrnoException | null) => {
       if (this.#closed) return;
-      // On Bun every socket gets ICMP errors: a refusal by one peer fails the next send to any
-      // peer.
+      // On Bun every socket gets ICMP errors: if one peer refuses, the next send to any peer fails.
       const isStale = to !== undefined && error?.code === "ECONNREFUSED";
       if (isStale && retries < maxRetries) return this.#transmit(data, to, retries + 1, done);
       this.#inFlight--;
@@ -246,12 +246,13 @@ class NodeDatagram implements ProviderDatagram {
     return error;
   }
 
-  #keep(bytes: Uint8Array, { address, port }: RemoteInfo): void {
+  #enqueue(bytes: Uint8Array, { address, port }: RemoteInfo): void {
     if (this.#closed || this.#broken !== undefined) return;
     this.#arrived.add(bytes, address, port);
     this.#events?.receivable();
   }
 
+  /** Keeps an error of the socket, for the next operation to throw. */
   #fail(error: NodeJS.ErrnoException): void {
     // ICMP errors of a peer do not fail an unconnected socket; EMSGSIZE was reported to the sender.
     if (error.code === "EMSGSIZE" || (this.#remote === undefined && icmpErrors.includes(error.code))) return;

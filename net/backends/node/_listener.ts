@@ -191,7 +191,7 @@ class NodeListener implements ProviderListener {
     const isTcp = this.address.transport === "tcp";
     const stream = new NodeStream(socket, isTcp ? this.#quirks.whenWritable : undefined);
     try {
-      stream.named(this.address, unnamed);
+      stream.readAddresses(this.address, unnamed);
     } catch {
       return stream.abort(); // an unreadable peer address does not fail the listener
     }

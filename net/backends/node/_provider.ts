@@ -67,7 +67,7 @@ function connectNode(
     socket.once("close", failed);
     const connected = guard(() => {
       socket.pause();
-      stream.named(unnamed, address);
+      stream.readAddresses(unnamed, address);
       socket.off("close", failed);
       resolve(stream);
     }, (error) => {

@@ -38,13 +38,13 @@ export class NodeStream implements ProviderStream {
     (this as Owned)[stream].#fail(error);
   }, NodeStream.#onBroken);
   static readonly #onData = guard(function (this: Socket, chunk: Buffer<ArrayBuffer>): void {
-    (this as Owned)[stream].#arrived(chunk);
+    (this as Owned)[stream].#handleData(chunk);
   }, NodeStream.#onBroken);
   static readonly #onEnd = guard(function (this: Socket): void {
-    (this as Owned)[stream].#ended();
+    (this as Owned)[stream].#handleEnd();
   }, NodeStream.#onBroken);
   static readonly #onClose = guard(function (this: Socket): void {
-    (this as Owned)[stream].#closed();
+    (this as Owned)[stream].#handleClose();
   }, NodeStream.#onBroken);
 
   readonly #socket: Socket;
@@ -91,12 +91,12 @@ export class NodeStream implements ProviderStream {
     }
   }
 
-  #arrived(chunk: Buffer<ArrayBuffer>): void {
+  #handleData(chunk: Buffer<ArrayBuffer>): void {
     this.#setWritable();
     this.#incoming.take(chunk);
   }
 
-  #ended(): void {
+  #handleEnd(): void {
     this.#setWritable();
     this.#incoming.finish();
   }
@@ -108,7 +108,7 @@ export class NodeStream implements ProviderStream {
     if (this.#awaitsWritable) this.writable();
   }
 
-  #closed(): void {
+  #handleClose(): void {
     this.#gone = true;
     this.#fail(closedBySystem);
     this.#events?.closed();
@@ -147,11 +147,11 @@ export class NodeStream implements ProviderStream {
   }
 
   /**
-   * Reads the addresses now, as a closed socket no longer has them. The arguments stand in for the
-   * addresses that runtimes do not report, those of Unix sockets, and for a local address that is
-   * known, which saves a system call for each connection.
+   * Reads the addresses now, because a closed socket no longer has them. The arguments replace
+   * those that runtimes do not report (of Unix sockets), and a local address that is known already,
+   * which saves a system call for each connection.
    */
-  named(local: StreamAddress, peer: StreamAddress): this {
+  readAddresses(local: StreamAddress, peer: StreamAddress): this {
     const { remoteAddress, remotePort } = this.#socket;
     this.#peer = tcpEnd(remoteAddress, remotePort) ?? peer;
     this.#local = local.transport === "unix" || isAny(local) ? this.#readLocalAddress() ?? local : local;

@@ -15,8 +15,8 @@ let cached: { readonly text: string; readonly ip: IpAddress } | undefined;
 
 /**
  * Returns the address of one end of a TCP connection as a socket reports it, with an IPv4-mapped
- * IPv6 address unwrapped; undefined if the socket reports none, or only half of it, as Bun does of a
- * connection that the peer has just reset.
+ * IPv6 address unwrapped. Returns `undefined` if the host or the port is missing, as on Bun after
+ * the peer has reset the connection.
  */
 export function tcpEnd(host: string | undefined, port: number | undefined): StreamAddress | undefined {
   if (host === undefined || port === undefined) return undefined;
@@ -30,8 +30,8 @@ export function isAny(address: StreamAddress): boolean {
 }
 
 /**
- * The error of every closed socket. It is rarely seen, so all share one: closing then captures no
- * stack trace.
+ * The error of every socket that the system has closed. All share one, which is rarely seen, so
+ * that closing captures no stack trace.
  */
 export const closedBySystem: Error = Object.freeze(
   Object.assign(new Error("The socket was closed by the system"), { code: "ECONNRESET" }),
@@ -44,11 +44,11 @@ export const closedBySystem: Error = Object.freeze(
 export function hostText(ip: IpAddress): string {
   if (hasPlainZone(ip)) return ip.text;
   const zone = ip.zone as string;
-  return `${IpAddress.fromBytes(ip.bytes)}%${scopeOf(zone) ?? zone}`;
+  return `${IpAddress.fromBytes(ip.bytes)}%${interfaceIndex(zone) ?? zone}`;
 }
 
-/** Returns the index of an interface. Deno reports it only with permission. */
-function scopeOf(name: string): number | undefined {
+/** Returns the index of a network interface. Deno reports it only with permission. */
+function interfaceIndex(name: string): number | undefined {
   try {
     return networkInterfaces()[name]?.find(({ scopeid }) => scopeid !== undefined && scopeid !== 0)?.scopeid;
   } catch {

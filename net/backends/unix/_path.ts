@@ -6,7 +6,6 @@
  * then linked to that path; only this library removes the link, and only while it still refers to
  * this socket.
  */
-import type { FileId } from "./_process_mark.ts";
 import { chmodSync, existsSync, linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
 import process from "node:process";
 import { NetError, unix } from "../../internal.ts";
@@ -20,6 +19,7 @@ import {
   removeFolder,
   SocketFolder,
 } from "./_private_folder.ts";
+import type { FileId } from "./_probe.ts";
 
 /** The options of a socket's file. */
 export interface SocketFileOptions {
@@ -109,8 +109,8 @@ export class SocketFile {
 }
 
 /**
- * Removes a path if it refers to `file`. If another file takes the path in that moment, it is put
- * back, and is missing only briefly.
+ * Removes a path if it refers to `file`. A file that replaces that one in the same moment is moved
+ * too, and put back.
  */
 export function removeName(path: string, file: FileId): void {
   if (!isFile(path, file)) return;
@@ -126,9 +126,9 @@ export function removeName(path: string, file: FileId): void {
 }
 
 /**
- * Removes the path of a dead socket. When several processes try, only the one that links the file
- * to the claim's name succeeds; otherwise a slow process could remove the new socket of a fast one.
- * Linking the new socket then shows whether the path is free.
+ * Removes the path of a dead socket. Several processes may try at once, and a slow one must not
+ * remove the new socket of a fast one: so each first links the file to one more name, its claim,
+ * which only one of them can. The caller learns whether the path is free by linking its new socket.
  */
 function removeDead(path: string, dead: FileId): void {
   const claim = `${path}.${dead.ino}`;

@@ -3,7 +3,14 @@
 import { closeSync, lstatSync, openSync } from "node:fs";
 import { connect } from "node:net";
 import { guard } from "../../../base/internal.ts";
-import type { FileId } from "./_process_mark.ts";
+
+/** The identity of a file. */
+export interface FileId {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  /** Its modification time, unless the file is kept open: the system may reuse its inode. */
+  readonly mtimeNs?: bigint;
+}
 
 /**
  * Reports whether the socket file at a path has no listener. A live listener sees one connection,

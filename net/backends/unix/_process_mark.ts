@@ -4,7 +4,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
 
-/** The cached mark of this process; `undefined` inside if the system has no `/proc`. */
+/** The cached mark of this process. Without `/proc` it has none. */
 let own: { readonly mark: string | undefined } | undefined;
 
 /**
@@ -16,8 +16,8 @@ export function ownMark(): string | undefined {
 }
 
 /**
- * Reports whether the process with a mark has certainly ended. It must belong to this user, as
- * others may be hidden. A process of another boot or namespace cannot be judged.
+ * Reports whether the process with a mark has certainly ended. It must be a process of this user,
+ * because the system may hide those of others. Returns false for another boot or namespace.
  */
 export function hasExited(mark: string): boolean {
   const [pid, start, ...realm] = mark.split(".");
@@ -60,12 +60,4 @@ function startOf(pid: number): string | undefined {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const hasEnded = /[ZX]/.test(fields[0]) && Number(fields[17]) <= 1; // no thread is left
   return hasEnded ? undefined : Number(fields[19]).toString(36);
-}
-
-/** The identity of a file. */
-export interface FileId {
-  readonly dev: bigint;
-  readonly ino: bigint;
-  /** Its modification time, if nothing keeps the file open: the system may reuse its inode. */
-  readonly mtimeNs?: bigint;
 }
