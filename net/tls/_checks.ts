@@ -1,14 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Checks of the options of TLS, before anything is opened. The runtimes report defects of a
- * certificate only in the handshake, in different words or not at all.
+ * Checks of TLS options, made before anything is opened. The runtimes report a defect of a
+ * certificate only in the handshake, each in its own words, or not at all.
  */
-import { describe, escapeText, quoteText } from "../../base/internal.ts";
+import { checkMilliseconds, describe, escapeText, quoteText } from "../../base/internal.ts";
 import { isBytes, unshared, viewOf } from "../../flow/internal.ts";
 import { systemClock } from "../../switch/internal.ts";
 import type { Clock } from "../../switch/mod.ts";
-import { checkMilliseconds } from "../../base/internal.ts";
 import type { TlsIdentity } from "./_engine.ts";
 import { nodeTls } from "./_node_engine.ts";
 import type { Pem, TlsCertificate, TlsOptions } from "./options.ts";
@@ -17,8 +16,8 @@ import type { Pem, TlsCertificate, TlsOptions } from "./options.ts";
 const maxProtocolBytes = 255;
 
 /** PEM blocks (RFC 7468). Text and blocks of other kinds around them are ignored. */
-const certificates = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
-const privateKeys = /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----(?:(?!-----BEGIN ).)*?-----END \1?PRIVATE KEY-----/gs;
+const certificatePattern = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+const privateKeyPattern = /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----(?:(?!-----BEGIN ).)*?-----END \1?PRIVATE KEY-----/gs;
 
 const defaultHandshakeTimeout = 10_000;
 const defaultLinger = 1000;
@@ -73,9 +72,9 @@ export function checkCertificate(certificate: TlsCertificate): TlsIdentity {
     throw new TypeError("Cannot start TLS as the passphrase of a key must be a string");
   }
   const certificateBlocks = readCertificates("chain", chain);
-  const [block] = blocks("key", key, privateKeys);
+  const [block] = pemBlocks("key", key, privateKeyPattern);
   const identity = { chain: certificateBlocks, key: block, passphrase };
-  if (!hasOwnKey(identity)) {
+  if (!isKeyOfCertificate(identity)) {
     throw new TypeError("Cannot start TLS as key must be that of the first certificate in chain: it is another one");
   }
   checkAllowed(identity);
@@ -120,7 +119,7 @@ function checkProtocol(protocol: unknown): void {
 
 /** Returns the certificate blocks of a PEM text, each checked to be valid. */
 function readCertificates(name: string, value: Pem): string[] {
-  const found = blocks(name, value, certificates);
+  const found = pemBlocks(name, value, certificatePattern);
   for (const block of found) {
     try {
       nodeTls.checkX509(block);
@@ -131,9 +130,9 @@ function readCertificates(name: string, value: Pem): string[] {
   return found;
 }
 
-function hasOwnKey(identity: TlsIdentity): boolean {
+function isKeyOfCertificate(identity: TlsIdentity): boolean {
   try {
-    return nodeTls.hasOwnKey(identity);
+    return nodeTls.isKeyOfCertificate(identity);
   } catch (cause) {
     const how = identity.passphrase === undefined ? "without a passphrase" : "with this passphrase";
     throw new SyntaxError(`Cannot start TLS as key cannot be read ${how}`, { cause });
@@ -153,14 +152,14 @@ function checkAllowed(identity: TlsIdentity): void {
   }
 }
 
-/** Returns the PEM blocks of a kind, at least one: without any, the runtimes use their own. */
-function blocks(name: string, value: Pem, kind: RegExp): string[] {
+/** Returns the PEM blocks that match `pattern`. Throws if none does: runtimes then use defaults. */
+function pemBlocks(name: string, value: Pem, pattern: RegExp): string[] {
   if (typeof value !== "string" && !isBytes(value)) {
     throw new TypeError(`Cannot start TLS as ${name} must be PEM: current value is ${describe(value)}`);
   }
   const text = typeof value === "string" ? value : new TextDecoder().decode(unshared(viewOf(value)));
-  const found = text.match(kind);
+  const found = text.match(pattern);
   if (found !== null) return found;
-  const what = kind === certificates ? "certificates" : "a private key";
+  const what = pattern === certificatePattern ? "certificates" : "a private key";
   throw new SyntaxError(`Cannot start TLS as ${name} must be ${what} in the PEM format`);
 }

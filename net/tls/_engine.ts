@@ -92,7 +92,7 @@ export interface TlsEngine {
    *
    * @throws The runtime's own error if the key cannot be parsed.
    */
-  hasOwnKey(identity: TlsIdentity): boolean;
+  isKeyOfCertificate(identity: TlsIdentity): boolean;
   /**
    * Checks that the runtime accepts a certificate as its own: it may reject weak keys and
    * signatures.

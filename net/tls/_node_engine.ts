@@ -56,7 +56,7 @@ export const nodeTls: TlsEngine = {
   checkX509(certificate) {
     new X509Certificate(certificate);
   },
-  hasOwnKey({ chain, key, passphrase }) {
+  isKeyOfCertificate({ chain, key, passphrase }) {
     const readable = createPrivateKey(passphrase === undefined ? key : { key, passphrase });
     return new X509Certificate(chain[0]).checkPrivateKey(readable);
   },

@@ -48,7 +48,8 @@ function withoutDot(name: string): string {
  * Waits for a ClientHello and returns its server name (SNI); `undefined` if it has none, or is
  * something else. The message stays in the reader.
  *
- * It is parsed here because `node:tls` calls its SNI callback only for sockets on Bun, and does not await it on Deno.
+ * It is parsed here because `node:tls` calls its SNI callback only for sockets on Bun, and does not
+ * await it on Deno.
  *
  * @throws {EndOfFlow} If the flow ends before.
  */
