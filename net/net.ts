@@ -70,10 +70,11 @@ export interface Net {
    * The socket closes when `sw` ends, unless closed first. Cancelling abandons the attempt, and
    * closes the unconnected socket at once.
    *
-   * A name is looked up once, and its {@linkcode Net.addresses} are raced as in RFC 8305 (Happy Eyeballs): IPv6 and
-   * IPv4 alternate, each attempt starts 250 ms after the previous one or as soon as one fails, and
-   * every loser is closed at once. If all fail, the error has the last code, and as its cause an
-   * `AggregateError` with one error for each address, in the order of the attempts.
+   * A name is looked up once, and its {@linkcode Net.addresses} are raced as in RFC 8305 (Happy
+   * Eyeballs): IPv6 and IPv4 alternate, each attempt starts 250 ms after the previous one or as
+   * soon as one fails, and every loser is closed at once. If all fail, the error has the last code,
+   * and as its cause an `AggregateError` with one error for each address, in the order of the
+   * attempts.
    *
    * @param sw The switch that owns the socket.
    * @param target The address or name to connect to.
@@ -144,10 +145,10 @@ export interface Net {
    */
   getAddrInfo(name: string, options?: AddrInfoOptions): Promise<(TcpAddress | UdpAddress)[]>;
   /**
-   * Looks up the addresses of a host, and yields the answers as they come: first those of one family,
-   * if the resolver asks for the families separately, and later those of the other. Each address
-   * comes once. {@linkcode Net.connect} to a name races these; {@linkcode connectAny} races what a
-   * program makes of them.
+   * Looks up the addresses of a host, and yields the answers as they come: first those of one
+   * family, if the resolver asks for the families separately, and later those of the other. Each
+   * address comes once. {@linkcode Net.connect} to a name races these; {@linkcode connectAny} races
+   * what a program makes of them.
    *
    * Nothing is asked before the first `next`, and each iteration asks anew. Names are treated as by
    * {@linkcode Net.getAddrInfo}: a literal is never looked up.

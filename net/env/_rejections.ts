@@ -31,7 +31,7 @@ const warnedErrors = [
   FlushAborted,
 ];
 
-/** Marks this listener, also in other copies of the library. */
+/** A property of this listener, by which other copies of the library recognize it. */
 const mark = Symbol.for("@sluice/io rejections");
 
 /** How many guards are active. */
@@ -63,8 +63,8 @@ const ownFailures = new WeakSet<object>();
 
 /**
  * Marks a failure of the program itself, which must end the process even if it is an error of this
- * library. The reason is marked as well as `promise`, for promises that await it; a
- * {@linkcode Cancelled} is not, as it is shared by many.
+ * library. `reason` is marked too, for promises that await `promise`, unless it is a
+ * {@linkcode Cancelled}, which many promises share.
  */
 export function markFailure(promise: Promise<unknown>, reason: unknown): void {
   ownFailures.add(promise);
@@ -77,11 +77,14 @@ function isOwnFailure(reason: unknown, promise: Promise<unknown>): boolean {
 
 function onRejection(reason: unknown, promise: Promise<unknown>): void {
   const own = isOwnFailure(reason, promise);
-  if (!own && isSilent(reason)) return;
-  const listener = own ? undefined : strayListener();
-  if (listener !== undefined) listener.stray(reason);
-  else if (!own && (isWarned(reason) || (!rejectionsHaveContext && mayBeStray()))) warn(reason);
-  else if (process.listeners("unhandledRejection").every((listener) => mark in listener)) passOn(reason);
+  if (!own) {
+    if (isSilent(reason)) return;
+    const listener = strayListener();
+    if (listener !== undefined) return listener.stray(reason);
+    if (isWarned(reason) || (!rejectionsHaveContext && mayBeStray())) return warn(reason);
+  }
+  // A listener of the program gets the event too, instead of the platform.
+  if (process.listeners("unhandledRejection").every((listener) => mark in listener)) passOn(reason);
 }
 
 Object.defineProperty(onRejection, mark, { value: true });

@@ -20,9 +20,9 @@ export interface StopSignal {
 }
 
 /**
- * Subscribes to the signals that end a program, up to the first one: a second signal then ends the
- * process by the system's default action. For the first process of a container there is none, so
- * that one exits explicitly.
+ * Subscribes to the signals that end a program. The first signal unsubscribes, so that a second one
+ * ends the process by the system's default action. The first process of a container has no default
+ * action: it stays subscribed, and exits explicitly.
  */
 export function openStopSignal(): StopSignal {
   const waiting = new Set<{ readonly hook: CancelHook; resolve(name: string): void }>();

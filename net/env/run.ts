@@ -47,8 +47,8 @@ export interface Env {
 /** Options for {@linkcode run}. */
 export interface RunOptions {
   /**
-   * The DNS servers to query, in this order, instead of the system's resolver: the next one if one
-   * does not answer. Then neither other servers, the hosts file nor a search list are used; only
+   * The DNS servers to query instead of the system's resolver, in this order: each is queried if
+   * the one before does not answer. Other servers, the hosts file and a search list are not used;
    * `localhost` is not queried.
    *
    * @default {undefined}
@@ -112,7 +112,7 @@ export function run<T>(main: (env: Env) => T | Promise<T>, options?: RunOptions)
 }
 
 function runMain<T>(main: (env: Env) => T | Promise<T>, nameServers: RunOptions["nameServers"]): Promise<T> {
-  // The environment's resources belong to an outer switch, for the release hooks of `main`.
+  // An outer switch owns what the environment opens, so that release hooks of `main` can use it.
   return Switch.run(async (outer) => {
     const unguard = guardRejections();
     let ended = false;
@@ -121,6 +121,7 @@ function runMain<T>(main: (env: Env) => T | Promise<T>, nameServers: RunOptions[
       unguard();
     });
     const net = createNet(systemProvider(nameServers));
+    // Opens a resource on first use, and closes it at the end.
     const lazily = <R>(open: () => R, close: (opened: R) => unknown): () => R => {
       let opened: { readonly value: R } | undefined;
       return () => {

@@ -97,7 +97,7 @@ const shortestBackoff = 5;
 const longestBackoff = 1000;
 
 /** How long a cancelled handler may keep running before it is reported, in milliseconds. */
-const cancelPatience = 1000;
+const cancelTimeout = 1000;
 
 /**
  * Serves connections until stopped: accepts one after the other, at most `maxConnections` at a
@@ -113,9 +113,9 @@ const cancelPatience = 1000;
  *
  * Cancelling the caller cancels the handlers at once, and leaves the listener to its owner.
  *
- * For a restart without failed requests, start the new process with
- * `reusePort` before the old one stops. Unless `net.ipv4.tcp_migrate_req` is 1, Linux resets
- * connections that it establishes for the old process in its last microseconds.
+ * For a restart without failed requests, start the new process with `reusePort` before the old one
+ * stops. Unless `net.ipv4.tcp_migrate_req` is 1, Linux resets connections that it establishes for
+ * the old process in its last microseconds.
  *
  * Source: Eio's `Net.run_server`.
  *
@@ -166,13 +166,13 @@ export function runServer<T>(
   return operation(async () => {
     const terms = checkTerms(listener, handler, options);
     const stop = watchStop(terms.stop);
-    const forget = expectStrays();
+    const unregister = expectStrays();
     try {
       await refused();
       return await serveUntil(stop, listener, terms);
     } finally {
       stop.forget();
-      forget();
+      unregister();
     }
   });
 }
@@ -231,7 +231,7 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
         outcome = stop.settled() ?? await acceptUntilStop(handlers);
         stopping.stop();
         if (!keepListening) await listener.close?.(); // a mock listener may have no close
-        if (grace < Infinity) server.forkDaemon(() => force(handlers));
+        if (grace < Infinity) server.forkDaemon(() => cancelAfterGrace(handlers));
       }, { name: "handlers" });
     } catch (error) {
       if (!forced || !isInstance(error, Cancelled) || isCancelled()) throw error;
@@ -246,8 +246,7 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     } catch (error) {
       const closed = closedBy(error);
       if (closed === undefined) throw error;
-      // The stop itself may have made other code close the listener, before this code noticed the
-      // stop.
+      // Other code may have closed the listener because of the stop, before this code noticed it.
       await yieldNow();
       const outcome = stop.settled();
       if (outcome === undefined) throw closed;
@@ -311,27 +310,27 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     return sleepOn(served?.clock ?? systemClock, ms);
   }
 
-  /** Ends handlers that outlive the grace period. A daemon: it is cancelled when all have ended. */
-  async function force(handlers: Switch): Promise<void> {
+  /**
+   * Cancels handlers that outlive the grace period. A daemon: it is cancelled when all have ended.
+   */
+  async function cancelAfterGrace(handlers: Switch): Promise<void> {
     await sleep(grace);
     if (live.oldest === undefined) return;
     forced = true;
     const reason = new Error(`The grace period of ${grace} ms is over`);
     handlers.fail(new Cancelled(reason));
     for (const { connection } of live.toArray()) connection.abort(reason);
-    await sleep(cancelPatience);
+    await sleep(cancelTimeout);
     for (const served of live.toArray()) {
       if (served.hasEnded) continue; // ended while others were reported
       const { peer, local } = served.connection;
-      const problem = `Handler of ${
-        describeAddress(peer)
-      } is still running ${cancelPatience} ms after it was cancelled`;
+      const problem = `Handler of ${describeAddress(peer)} is still running ${cancelTimeout} ms after it was cancelled`;
       await onError(new Error(problem), { peer, local });
     }
   }
 }
 
-/** A connection being served: an entry in the list of those, with its slot. */
+/** A connection being served: a member of the list of these, which holds a slot. */
 class Served implements Linked<Served>, ServeEnd {
   readonly connection: StreamSocket;
   hasEnded = false;
@@ -355,8 +354,8 @@ class Served implements Linked<Served>, ServeEnd {
 }
 
 /**
- * Returns the {@linkcode ClosedError} that `error` is or consists of: accepting and watching both
- * fail when a listener closes.
+ * Returns the {@linkcode ClosedError} that `error` is or consists of: when a listener closes,
+ * accepting and waiting for an overflow both fail.
  */
 function closedBy(error: unknown): unknown {
   const errors = isInstance(error, MultipleErrors) ? error.errors as unknown[] : [error];
