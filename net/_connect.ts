@@ -66,7 +66,7 @@ export function connectToAny<A, D extends Dialled>(plan: AnyTarget<A, D>): Promi
         );
         return new NetError(last.code, { operation: "connect", address: target, cause });
       }
-      if (count === 0) return new RangeError("Cannot connect to any address: there is none");
+      if (count === 0) return new RangeError("Cannot connect to any address: no address was given");
       const lookupCode = "ADDRFAMILY"; // there are addresses, but bindTo can reach none
       return new NetError("address_lookup_failed", { operation: "connect", address: target, lookupCode });
     },

@@ -381,8 +381,8 @@ test("connectAny() of no addresses is a RangeError, from a list or an iterable",
     yield [];
   };
   await Switch.run(async (sw) => {
-    await assertRejects(() => connectAny(net, sw, none()), RangeError, "there is none");
-    await assertRejects(() => connectAny(net, sw, empty()), RangeError, "there is none");
+    await assertRejects(() => connectAny(net, sw, none()), RangeError, "no address was given");
+    await assertRejects(() => connectAny(net, sw, empty()), RangeError, "no address was given");
     await assertRejects(() => connectAny(net, sw, new Set<TcpAddress>()), RangeError, "empty");
   });
   assertEquals(provider.calls, []);
