@@ -1,21 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import {
-  BridgeScope,
-  cancellableSource,
-  checkSink,
-  checkSource,
-  isBytes,
-  lendOne,
-  lends,
-  lengthOf,
-  type Sink,
-  type Source,
-  type TwoWay,
-  vanished,
-  writeAll,
-  writeLimit,
-} from "../internal.ts";
+import type { Sink, Source } from "../internal.ts";
+import { controlledReadable, controlledWritable } from "./_controlled.ts";
 
 /**
  * Makes a web stream of a source: a byte stream, for default and BYOB readers.
@@ -42,38 +28,7 @@ import {
  * ```
  */
 export function toReadableStream(source: Source): ReadableStream<Uint8Array<ArrayBuffer>> {
-  checkSource("make a stream of", source);
-  const scope = new BridgeScope();
-  const lender = lends(source) ? source : cancellableSource(source);
-  let cancelled = false;
-  return new ReadableStream({
-    type: "bytes",
-    async pull(controller) {
-      const taken = await scope.run(() =>
-        lendOne(lender, (bytes) => {
-          if (cancelled) return 0;
-          const request = controller.byobRequest;
-          const view = request?.view as Uint8Array | null | undefined;
-          const size = Math.min(bytes.length, view?.length ?? writeLimit);
-          const chunk = bytes.subarray(0, size);
-          // A default reader gets a buffer of exactly the size of the chunk.
-          if (view === null || view === undefined) controller.enqueue(new Uint8Array(chunk));
-          else {
-            view.set(chunk);
-            request?.respond(size);
-          }
-          return size;
-        })
-      );
-      if (taken !== null || cancelled) return;
-      controller.close();
-      controller.byobRequest?.respond(0);
-    },
-    cancel(reason) {
-      cancelled = true;
-      return scope.stop(reason);
-    },
-  });
+  return controlledReadable(source).stream;
 }
 
 /**
@@ -104,49 +59,5 @@ export function toReadableStream(source: Source): ReadableStream<Uint8Array<Arra
  * ```
  */
 export function toWritableStream(sink: Sink): WritableStream<Uint8Array> {
-  checkSink("make a stream of", sink);
-  const scope = new BridgeScope();
-  let errorStream = (_: unknown) => {};
-  let forget = () => {};
-  const sizes: number[] = []; // of the queued chunks, whose memory may vanish meanwhile
-  const perform = async (operation: () => Promise<void>) => {
-    try {
-      await scope.run(operation);
-    } catch (error) {
-      forget(); // the stream errors, and calls no other method
-      throw error;
-    }
-  };
-  const stream = new WritableStream<Uint8Array>({
-    start(controller) {
-      errorStream = (reason) => controller.error(reason);
-      // Some runtimes' types lack it.
-      const { signal } = controller as WritableStreamDefaultController & { readonly signal: AbortSignal };
-      signal.addEventListener("abort", () => scope.stop(signal.reason), { once: true });
-    },
-    write: (chunk) => perform(() => writeChunk(sink, chunk, sizes.shift())),
-    async close() {
-      if (isTwoWay(sink)) await perform(() => sink.shutdown("send"));
-      forget();
-    },
-    abort: () => forget(),
-  }, {
-    highWaterMark: 1,
-    size(chunk) { // called when the chunk is queued
-      sizes.push(isBytes(chunk) ? lengthOf(chunk) : 0);
-      return 1;
-    },
-  });
-  forget = scope.onCancelOf(stream, errorStream);
-  return stream;
-}
-
-/** Writes all of a chunk, whose size was recorded when it was queued. */
-async function writeChunk(sink: Sink, chunk: Uint8Array, size: number | undefined): Promise<void> {
-  if (isBytes(chunk) && lengthOf(chunk) !== size) throw vanished("write");
-  await writeAll(sink, chunk);
-}
-
-function isTwoWay(sink: Sink): sink is TwoWay {
-  return typeof (sink as Partial<TwoWay>).shutdown === "function";
+  return controlledWritable(sink).stream;
 }
