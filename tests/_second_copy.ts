@@ -15,7 +15,8 @@ type Library =
   & typeof import("../flow/provider.ts")
   & typeof import("../net/provider/mod.ts")
   & typeof import("../net/testing/mod.ts")
-  & typeof import("../net/tls/mod.ts");
+  & typeof import("../net/tls/mod.ts")
+  & typeof import("../net/wintertc/mod.ts");
 
 const entryPoints = [
   "mod.ts",
@@ -24,6 +25,7 @@ const entryPoints = [
   "net/provider/mod.ts",
   "net/testing/mod.ts",
   "net/tls/mod.ts",
+  "net/wintertc/mod.ts",
 ];
 
 /** Loads the second copy, and removes its files. */

@@ -25,6 +25,7 @@ export const rooms: readonly string[] = [
   "net/backends/deno",
   "net/backends",
   "net/tls",
+  "net/wintertc",
   "net/env",
   "net/testing/memory",
   "net/testing",

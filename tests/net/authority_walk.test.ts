@@ -11,6 +11,7 @@ import * as flowProvider from "../../flow/provider.ts";
 import * as netProvider from "../../net/provider/mod.ts";
 import * as testing from "../../net/testing/mod.ts";
 import * as tls from "../../net/tls/mod.ts";
+import * as wintertc from "../../net/wintertc/mod.ts";
 import * as wrap from "../../net/wrap/mod.ts";
 import { bytesOf, outcomeOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
@@ -21,7 +22,7 @@ import { securedPipe } from "./tls/_helpers.ts";
 import { type Findings, walk } from "./_walk.ts";
 
 /** All entry points but the fast paths of flows, which are symbols. */
-const entryPoints = { root, nodeFlows, netProvider, testing, tls, wrap };
+const entryPoints = { root, nodeFlows, netProvider, testing, tls, wintertc, wrap };
 
 /** The classes that users construct or test against. */
 const publicClasses: ReadonlySet<unknown> = new Set(
