@@ -111,6 +111,7 @@ export function controlledWritable(sink: Sink): ControlledWritable {
   let queued = 0;
   let written = 0;
   let over = false; // closed or failed
+  let failure: { readonly error: unknown } | undefined;
   const sizes: number[] = []; // of the queued chunks, whose memory may vanish meanwhile
   const waiting: (() => void)[] = [];
   const wake = () => waiting.splice(0).forEach((each) => each());
@@ -124,7 +125,7 @@ export function controlledWritable(sink: Sink): ControlledWritable {
       await scope.run(operation);
     } catch (error) {
       finish();
-      throw error;
+      throw failure === undefined ? error : failure.error; // not the cancellation that it caused
     }
   };
   const stream = new WritableStream<Uint8Array>({
@@ -154,6 +155,7 @@ export function controlledWritable(sink: Sink): ControlledWritable {
     },
   });
   const fail = (error: unknown) => {
+    failure ??= { error };
     errorStream(error);
     finish();
   };

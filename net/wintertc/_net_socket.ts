@@ -4,7 +4,7 @@ import { hideClass, isInstance } from "../../base/internal.ts";
 import { BridgeScope, ClosedError, ignore } from "../../flow/internal.ts";
 import { type ControlledReadable, controlledReadable } from "../../flow/web/internal.ts";
 import { type ControlledWritable, controlledWritable } from "../../flow/web/internal.ts";
-import { Cancelled, interruptible, refused, type ReleaseHook, type Switch } from "../../switch/internal.ts";
+import { Cancelled, hasEnded, interruptible, refused, type ReleaseHook, type Switch } from "../../switch/internal.ts";
 import { type Connection, defaultLinger, linger, type StreamAddress } from "../internal.ts";
 import { formatAddress, type Net } from "../mod.ts";
 import { tlsClient, type TlsClientOptions } from "../tls/mod.ts";
@@ -186,6 +186,7 @@ class NetSocket implements WinterSocket {
   #arrived(flow: Connection & { readonly protocol?: string | undefined }): void {
     if (this.#state === "over") return; // close() closes the connection
     this.#flow = flow;
+    if (hasEnded(this.#authority.sw)) return this.#fail(this.#switchEnded());
     // After the hook of the connection, so that it runs before that.
     this.#hook = this.#scope.onRelease({ release: () => this.#released(), label: this.#label });
     this.#forget = this.#scope.onCancel(this.#label, (reason) => this.#fail(reason));
@@ -230,10 +231,13 @@ class NetSocket implements WinterSocket {
     const { sw, net } = this.#authority;
     if (this.#writable.unwritten > 0) await linger(sw, net.clock, defaultLinger, this.#writable.drained());
     if (this.#state === "over") return;
-    const cause = new ClosedError("use the socket", "its switch has ended");
-    const error = socketErrorOf(cause);
+    const error = this.#switchEnded();
     if (this.#writable.unwritten > 0) this.#flow?.abort(error);
     this.#fail(error);
+  }
+
+  #switchEnded(): unknown {
+    return socketErrorOf(new ClosedError(`use the ${this.#label}`, "its switch has ended"));
   }
 
   #fail(error: unknown): void {
