@@ -246,6 +246,19 @@ function record(into: Record<string, unknown>, name: string, target: object): vo
   }
 }
 
+test("a WinterTC socket and its connect() lead to nothing inside", () =>
+  withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    const connect = wintertc.toConnect(net, sw);
+    const socket = connect({ hostname: "127.0.0.1", port: listener.address.port });
+    const info = await socket.opened;
+    const { readable: _, writable: __, opened: ___, closed: ____, ...rest } = socket; // the platform's own
+    assertNothing(walkAll({ connect, socket: Object.getPrototypeOf(socket), rest, info }));
+    assert(Object.isFrozen(socket));
+    assertEquals(Reflect.ownKeys(socket), []);
+    await socket.close();
+  }));
+
 test("what a provider is handed leads to nothing else", async () => {
   const found: Record<string, unknown> = {};
   const provider = new FakeProvider();

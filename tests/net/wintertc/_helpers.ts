@@ -66,12 +66,17 @@ export async function send(socket: WinterSocket, text: string): Promise<void> {
 /** Reads once. */
 export async function receive(socket: WinterSocket): Promise<string | null> {
   const reader = socket.readable.getReader();
-  const { done, value } = await reader.read();
-  reader.releaseLock();
-  return done ? null : textOf(value);
+  try {
+    const { done, value } = await reader.read();
+    return done ? null : textOf(value);
+  } finally {
+    reader.releaseLock();
+  }
 }
 
 /** Reads to the end. */
-export function receiveAll(socket: WinterSocket): Promise<string> {
-  return new Response(socket.readable).text();
+export async function receiveAll(socket: WinterSocket): Promise<string> {
+  let all = "";
+  for (let text = await receive(socket); text !== null; text = await receive(socket)) all += text;
+  return all;
 }
