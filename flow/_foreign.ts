@@ -5,11 +5,10 @@
  * each operation, since they may not, and validates every count, so that a faulty one causes an
  * error and never an endless loop.
  */
-import type { Stream } from "./_stream.ts";
 import { describeData } from "../base/internal.ts";
 import { refused } from "../switch/internal.ts";
 import { isBytes, totalLength, unshared, viewOf } from "./_bytes.ts";
-
+import { jointOf } from "./_joint.ts";
 import { type Borrower, give, type GivingSink, lend, type LendingSource } from "./provider.ts";
 import type { Sink, Source } from "./types.ts";
 
@@ -119,7 +118,7 @@ export function giveSome(sink: Sink, bytes: Uint8Array): number | Promise<number
  * copy it.
  */
 export function giveOwned(sink: Sink, bytes: Uint8Array): number | Promise<number> {
-  return streamOf(sink)?.giveOwned(bytes) ?? giveSome(sink, bytes);
+  return jointOf(sink)?.giveOwned(bytes) ?? giveSome(sink, bytes);
 }
 
 /** Writes once, several buffers whose memory the sink may keep. May throw synchronously. */
@@ -151,23 +150,4 @@ function checkCount(operation: string, who: string, count: unknown, limit: numbe
   throw new TypeError(
     `Cannot ${operation} as the ${who} must count from 1 to ${limit} bytes: it gave ${describeData(count)}`,
   );
-}
-
-/** Finds the stream of a flow of one class, by a private field that no other object can forge. */
-type Finder = (flow: object) => Stream | undefined;
-
-const finders: Finder[] = [];
-
-/** Registers a class of flows that forward reads and writes to their stream unchanged. */
-export function registerFlows(find: Finder): void {
-  finders.push(find);
-}
-
-/** Returns the stream of `flow`, if its class is registered. */
-export function streamOf(flow: object): Stream | undefined {
-  for (const find of finders) {
-    const stream = find(flow);
-    if (stream !== undefined) return stream;
-  }
-  return undefined;
 }

@@ -27,11 +27,18 @@ export function operation<T>(run: () => Promise<T>): Promise<T> {
 /**
  * Returns `promise.then(then)`, with {@linkcode operation}'s rule for an operation that was not
  * awaited. For one step, without the frame of an async function.
+ *
+ * @param failure Returns the error to throw instead of that of `promise`.
  */
-export function silenced<T, R>(promise: Promise<T>, then: (value: T) => R | Promise<R>): Promise<R> {
+export function silenced<T, R>(
+  promise: Promise<T>,
+  then: (value: T) => R | Promise<R>,
+  failure?: (error: unknown) => unknown,
+): Promise<R> {
   const result: Promise<R> = promise.then(then, (error) => {
-    if (isSilent(error)) result.catch(ignore);
-    throw error;
+    const thrown = failure === undefined ? error : failure(error);
+    if (isSilent(thrown)) result.catch(ignore);
+    throw thrown;
   });
   return result;
 }
@@ -56,7 +63,7 @@ export function silent<E extends Error>(error: E): E {
 export function isSilent(error: unknown): boolean {
   if (isInstance(error, MultipleErrors)) return error.errors.every(isSilent);
   if (isOfKind(error, "Cancelled") || isOfKind(error, "ClosedError")) return true;
-  return isInstance(error, TypeError) && silentErrors.has(error);
+  return isInstance(error, Error) && silentErrors.has(error);
 }
 
 /** Handles a rejection by ignoring it. */

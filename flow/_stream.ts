@@ -7,6 +7,7 @@ import { totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
 import { checkEndTook, checkTaken } from "./_bytes.ts";
 import { Half, ownsMemory, type StreamNames, type Trial, Watchers } from "./_half.ts";
 import { rejection, silenced } from "./_operation.ts";
+import type { Joint, LoanTerms, Outlet } from "./_joint.ts";
 import { BusyError, ClosedError } from "./errors.ts";
 import type { Borrower, StreamEnd, StreamEvents } from "./provider.ts";
 import type { ShutdownHow } from "./types.ts";
@@ -20,13 +21,15 @@ export { label } from "./errors.ts";
 const piecesPerTurn = 256;
 
 /** A borrower inside the library: it receives the bytes as the end lent them. */
-type RawBorrower = (bytes: Uint8Array<ArrayBuffer>, scope: Scope | undefined) => number | Promise<number>;
+type RawBorrower = (bytes: Uint8Array<ArrayBuffer>, loan: Loan) => number | Promise<number>;
 
 /** A loan in progress. */
-interface Loan {
+interface Loan extends LoanTerms {
   readonly use: RawBorrower;
   /** Where it began. The loan ends when this is cancelled. */
   readonly scope: Scope | undefined;
+  /** Set before each piece of a loan to another stream. */
+  memory: LoanTerms["memory"];
   /**
    * Whether the borrower counts what it takes. Then the loan ends with null whatever was taken
    * before.
@@ -54,7 +57,7 @@ let writeFirstTo: Trial<Stream, readonly Uint8Array[], number>;
  * Adds waiting, cancellation and checks to a {@linkcode StreamEnd}. All reads and writes of pipes
  * and sockets wait here.
  */
-export class Stream implements StreamEvents {
+export class Stream implements StreamEvents, Joint {
   static {
     fill = (stream, buffer) => {
       let bytes = stream.#peek();
@@ -82,7 +85,7 @@ export class Stream implements StreamEvents {
         if (length === 0) return throwLater(lost);
         stream.#lending = true;
         try {
-          const answer = loan.use(bytes, loan.scope);
+          const answer = loan.use(bytes, loan);
           if (typeof answer !== "number") return stream.#settle(loan, answer, length);
           stream.#took(loan, answer, length);
           stream.#lending = false;
@@ -123,6 +126,8 @@ export class Stream implements StreamEvents {
   #hasTaken = false;
   /** Waiters outside any scope for the end of the stream. */
   #watchers: Watchers | undefined;
+  /** Called when the stream is gone. */
+  #whenGone: Set<() => void> | undefined;
   /** Waiters until everything taken has been passed on. */
   #flushes: WaitQueue<void> | undefined;
 
@@ -156,7 +161,7 @@ export class Stream implements StreamEvents {
   /** See {@linkcode LendingSource}. */
   lend(use: Borrower): Promise<number | null> {
     const keep = this.#end.keeps !== false;
-    return this.#lend((bytes, scope) => {
+    return this.#lend((bytes, { scope }) => {
       this.#lent = true;
       const view = viewOf(bytes);
       // Later pieces arrive in a callback of the end, which runs in any scope.
@@ -166,26 +171,32 @@ export class Stream implements StreamEvents {
 
   /**
    * Lends to another stream. No other code sees the bytes, so those of an end that owns its memory
-   * are passed on without a view. `note` receives each count, so the end is reported as null at
-   * once.
+   * are passed on without a view.
    */
-  lendTo(sink: Stream, note: (taken: number) => number): Promise<number | null> {
+  lendTo(outlet: Outlet): Promise<number | null> {
     const owned = ownsMemory(this.#end);
-    return this.#lend((lent, scope) => {
-      const problem = sink.#writeProblem();
-      if (problem !== undefined) throw problem;
-      const buffers = [owned ? lent : viewOf(lent)];
-      const attempt = this.#end.keeps === false ? writeFirstTo : owned && !this.#lent ? giveOwnedTo : giveTo;
-      const taken = sink.#sender.now(attempt, buffers) ??
-        runIn(scope, () => refused() ?? sink.#sender.wait(attempt, buffers));
-      return typeof taken === "number" ? note(taken) : taken.then(note);
+    return this.#lend((lent, loan) => {
+      loan.memory = this.#end.keeps === false ? "reused" : owned && !this.#lent ? "owned" : "kept";
+      return outlet(owned ? lent : viewOf(lent), loan);
     }, true);
+  }
+
+  take(bytes: Uint8Array<ArrayBuffer>, { memory, scope }: LoanTerms): number | Promise<number> {
+    const problem = this.#writeProblem();
+    if (problem !== undefined) throw problem;
+    const buffers = [bytes];
+    const attempt = memory === "reused" ? writeFirstTo : memory === "owned" ? giveOwnedTo : giveTo;
+    return this.#sender.now(attempt, buffers) ??
+      runIn(scope, () => refused() ?? this.#sender.wait(attempt, buffers));
   }
 
   #lend(use: RawBorrower, counted: boolean): Promise<number | null> {
     const refusal = refused() ?? this.#refuseRead();
     if (refusal !== undefined) return refusal;
-    return silenced(this.#receiving.perform(lendOn, { use, scope: currentScope(), counted, taken: 0 }), same);
+    return silenced(
+      this.#receiving.perform(lendOn, { use, scope: currentScope(), memory: "kept", counted, taken: 0 }),
+      same,
+    );
   }
 
   /** Waits for a borrower that returned a promise. */
@@ -223,7 +234,6 @@ export class Stream implements StreamEvents {
     return views.length === 0 ? 0 : this.#perform(giveTo, views);
   }
 
-  /** Like {@linkcode Stream.give}, for memory that only the library can reach. */
   giveOwned(bytes: Uint8Array): number | Promise<number> {
     return refused() ?? this.#refuseWrite() ?? this.#perform(giveOwnedTo, [bytes]);
   }
@@ -291,6 +301,14 @@ export class Stream implements StreamEvents {
     this.#names.gone?.();
     this.readable();
     this.writable();
+    this.#whenGone?.forEach((callback) => callback());
+    this.#whenGone = undefined;
+  }
+
+  onGone(callback: () => void): () => void {
+    if (this.#gone) callback();
+    else (this.#whenGone ??= new Set()).add(callback);
+    return () => this.#whenGone?.delete(callback);
   }
 
   /** Waits outside any scope until the underlying stream is gone. */

@@ -3,7 +3,8 @@
 import { isInstance, isOfAnotherCopy } from "../base/internal.ts";
 import { Cancelled, yieldNow } from "../switch/internal.ts";
 import { vanished } from "./_bytes.ts";
-import { checkSink, checkSource, giveSome, lends, lendSome, readSome, streamOf, writeSome } from "./_foreign.ts";
+import { checkSink, checkSource, giveSome, lends, lendSome, readSome, writeSome } from "./_foreign.ts";
+import { jointOf, noted } from "./_joint.ts";
 import { operation } from "./_operation.ts";
 import { writeLimit } from "./_half.ts";
 import type { Borrower, LendingSource } from "./provider.ts";
@@ -108,13 +109,12 @@ async function lending(source: LendingSource, sink: Sink, progress: CopyFailure)
     progress.copied += taken;
     return taken;
   };
-  const use: Borrower = (bytes, keep) => {
-    const taken = keep ? giveSome(sink, bytes) : writeSome(sink, bytes);
-    return typeof taken === "number" ? note(taken) : taken.then(note);
-  };
-  const from = streamOf(source);
-  const to = streamOf(sink);
-  const once = from !== undefined && to !== undefined ? () => from.lendTo(to, note) : () => lendSome(source, use);
+  const use: Borrower = (bytes, keep) => noted(keep ? giveSome(sink, bytes) : writeSome(sink, bytes), note);
+  const from = jointOf(source);
+  const to = jointOf(sink);
+  const once = from !== undefined && to !== undefined
+    ? () => from.lendTo((bytes, terms) => noted(to.take(bytes, terms), note))
+    : () => lendSome(source, use);
   for (let turns = 1; await once() !== null; turns++) {
     if (turns % turnsPerYield === 0) await yieldNow();
   }

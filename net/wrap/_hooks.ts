@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { describe } from "../../base/internal.ts";
+import { checkShape, describe } from "../../base/internal.ts";
+import type { ByteQuota } from "./byte_quota.ts";
 
 /**
  * Throws `TypeError` unless `hooks` is an object whose members in `names` are functions or absent.
@@ -14,4 +15,22 @@ export function checkHooks<H extends object>(action: string, hooks: H, ...names:
     if (hook === undefined || typeof hook === "function") continue;
     throw new TypeError(`Cannot ${action} as ${name} must be a function: current value is ${describe(hook)}`);
   }
+}
+
+/** Throws `TypeError` unless each of `names` in `hooks` is a {@linkcode ByteQuota} or absent. */
+export function checkQuotas<H extends object>(action: string, hooks: H, ...names: (keyof H & string)[]): void {
+  for (const name of names) {
+    const quota: unknown = hooks[name];
+    if (quota !== undefined) checkShape(action, name, "a ByteQuota", quota, "take", "giveBack");
+  }
+}
+
+/** Returns `count` if an operation can have moved that many of `most` bytes, and `most` otherwise. */
+export function movedOf(count: unknown, most: number): number {
+  return Number.isInteger(count) && count as number >= 0 && count as number <= most ? count as number : most;
+}
+
+/** Gives back the bytes that an operation has not moved. */
+export function giveRest(quota: ByteQuota | undefined, taken: number, moved: number): void {
+  if (taken > moved) quota?.giveBack(taken - moved);
 }

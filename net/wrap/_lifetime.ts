@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { type Closable, ignore } from "../../flow/internal.ts";
+import { type Closable, ignore, jointOf } from "../../flow/internal.ts";
 import { adopt, type Hook, registerOwner, type Releasable, type Switch } from "../../switch/internal.ts";
 import { ownerGone } from "../internal.ts";
 
@@ -9,9 +9,18 @@ interface Abortable extends Closable {
   abort?(reason?: unknown): void;
 }
 
+/** The lifetime of each wrapper that has one, or of the nearest one inside it. */
+const lifetimes: WeakMap<object, Lifetime> = new WeakMap();
+
+/** Records the lifetime of a wrapper of `inner`, so that a wrapper around it learns of its end. */
+export function recordLifetime(wrapper: object, inner: object, lifetime: Lifetime | undefined): void {
+  const nearest = lifetime ?? lifetimes.get(inner);
+  if (nearest !== undefined) lifetimes.set(wrapper, nearest);
+}
+
 /**
- * Calls a `closed` hook exactly once, however its resource ends: closed, aborted, or with its
- * switch.
+ * Calls a `closed` hook exactly once, however its resource ends: closed, aborted, with its switch,
+ * or, if a switch owns it, because the peer has broken it or a wrapper inside has closed it.
  */
 export class Lifetime implements Releasable {
   readonly #closed: () => unknown;
@@ -19,7 +28,11 @@ export class Lifetime implements Releasable {
   readonly #owner: Switch | undefined;
   #hook: Hook | undefined;
   #wrapper: Closable | undefined;
+  #ended = false;
   #end: Promise<void> | undefined;
+  /** Called at the end, for wrappers around this one. */
+  #followers: Set<() => void> | undefined;
+  #unfollow: (() => void) | undefined;
 
   /** Returns the lifetime of a resource without an owner, if there is a hook to call. */
   static of({ closed }: { closed?: (() => unknown) | undefined }): Lifetime | undefined {
@@ -48,6 +61,21 @@ export class Lifetime implements Releasable {
     return this.#hook?.list !== undefined;
   }
 
+  /** Ends this lifetime when `inner` ends without it. */
+  follow(inner: object): void {
+    const end = () => void this.end().catch(ignore); // close() reports it
+    const forget = [jointOf(inner)?.onGone(end), lifetimes.get(inner)?.onEnd(end)];
+    this.#unfollow = () => forget.forEach((each) => each?.());
+    if (this.#ended) this.#unfollow();
+  }
+
+  /** Calls `follower` when this has ended. Returns a function that forgets it. */
+  onEnd(follower: () => void): () => void {
+    if (this.#ended) follower();
+    else (this.#followers ??= new Set()).add(follower);
+    return () => this.#followers?.delete(follower);
+  }
+
   /** Unregisters, because opening failed. */
   unregister(): void {
     this.#hook?.remove();
@@ -60,11 +88,17 @@ export class Lifetime implements Releasable {
 
   /** Called when the resource has been closed. */
   end(): Promise<void> {
-    return this.#end ??= this.#finish();
+    if (!this.#ended) {
+      this.#ended = true;
+      this.#end = this.#finish();
+    }
+    return this.#end ?? Promise.resolve(); // the hook itself has closed the resource
   }
 
   async #finish(): Promise<void> {
     this.#hook?.remove();
+    this.#unfollow?.();
+    this.#followers?.forEach((follower) => follower());
     const closed = this.#closed; // called without `this`
     await closed();
   }
@@ -97,7 +131,11 @@ export async function openWrapped<T extends Abortable>(
     if (opened !== undefined) discard(opened); // the hooks are invalid
     throw error;
   }
-  if (lifetime === undefined || lifetime.attach(wrapper)) return wrapper;
+  if (lifetime === undefined) return wrapper;
+  if (lifetime.attach(wrapper)) {
+    lifetime.follow(opened);
+    return wrapper;
+  }
   discard(wrapper); // the switch ended in the meantime, which a foreign network may ignore
   throw ownerGone(sw, operation);
 }

@@ -3,18 +3,28 @@
 import { checkShape, hideClass } from "../../base/internal.ts";
 import {
   type Borrower,
+  checkBuffer,
+  copyTo,
   give,
   gives,
+  type GivingSink,
   ignore,
+  isBytes,
+  type Joint,
+  jointOf,
   label,
   labelOf,
   lend,
+  type LendingSource,
   lends,
-  rejection,
+  lengthOf,
+  registerFlows,
   type ShutdownHow,
-  silenced,
+  totalLength,
+  vanished,
+  viewOf,
+  viewsOf,
 } from "../../flow/internal.ts";
-import { refused } from "../../switch/internal.ts";
 import {
   checkStreamAddress,
   closeWithin,
@@ -25,14 +35,20 @@ import {
   type StreamAddress,
   type StreamSocket,
 } from "../internal.ts";
-import { checkHooks } from "./_hooks.ts";
-import { Lifetime } from "./_lifetime.ts";
+import { checkHooks, checkQuotas } from "./_hooks.ts";
+import { Lifetime, recordLifetime } from "./_lifetime.ts";
+import { Transfers } from "./_transfers.ts";
+import { WrappedJoint } from "./_wrapped_joint.ts";
+import type { ByteQuota } from "./byte_quota.ts";
 
 /** Operations that {@linkcode ConnectionHooks.check} can refuse. */
 export type ConnectionOperation = "read" | "write" | "setOption" | "getOption";
 
 /**
  * Hooks of a connection. Each is optional, is read once, and is called without `this`.
+ *
+ * Between two sockets of the library bytes arrive in callbacks of the system: `received`, `sent` and
+ * the quotas may be called in any scope.
  */
 export interface ConnectionHooks {
   /**
@@ -51,9 +67,25 @@ export interface ConnectionHooks {
    */
   sent?: ((size: number) => void) | undefined;
   /**
+   * A quota of the bytes that reads and borrowers take. A read delivers no more than it has, and
+   * takes from it only once bytes have arrived.
+   */
+  incoming?: ByteQuota | undefined;
+  /**
+   * A quota of the bytes that are written. A write takes at most 64 KiB from it before it begins, and
+   * writes no more.
+   */
+  outgoing?: ByteQuota | undefined;
+  /**
+   * Called with the error of a read or a write that had begun. Returns the error to throw instead,
+   * or the same. It does not see what `check`, a quota or a borrower throws. Must not throw.
+   */
+  failed?: ((error: unknown, operation: "read" | "write") => unknown) | undefined;
+  /**
    * Called exactly once, when the connection was closed or aborted through the wrapper. In a
-   * wrapper made by {@linkcode wrapNet}, also called when the connection's switch has ended. Its
-   * result is awaited by `close` and by the switch.
+   * wrapper made by {@linkcode wrapNet}, also called when the connection's switch has ended, when
+   * the connection is gone because the peer has broken it or both directions have ended, and when a
+   * wrapper inside has closed it. Its result is awaited by `close` and by the switch.
    */
   closed?: (() => unknown) | undefined;
   /** Replaces `local`. */
@@ -88,6 +120,7 @@ let members: {
 /** A connection with hooks, and with the fast paths and options of the inner connection. */
 class WrappedConnection {
   static {
+    registerFlows((flow) => #inner in flow ? flow.#joint() : undefined);
     hideClass(this);
     members = {
       abort(reason) {
@@ -101,42 +134,38 @@ class WrappedConnection {
         return this.#lend(use);
       },
       give(buffers) {
-        return this.#refuse("write") ?? this.#counted(this.#inner[give]?.(buffers) as number, this.#sent);
+        return this.#give(buffers);
       },
       closeWithin(ms) {
         return this.#closing ??= this.#close(() => this.#inner[closeWithin]?.(ms));
       },
       setOption(name, value) {
-        const check = this.#check;
-        check?.("setOption");
+        this.#transfers.check("setOption");
         this.#inner.setOption?.(name, value);
       },
       getOption(name) {
-        const check = this.#check;
-        check?.("getOption");
+        this.#transfers.check("getOption");
         return this.#inner.getOption?.(name);
       },
     };
   }
 
   readonly #inner: Inner;
-  readonly #check: ConnectionHooks["check"];
-  readonly #received: ConnectionHooks["received"];
-  readonly #sent: ConnectionHooks["sent"];
+  readonly #transfers: Transfers;
   readonly #local: StreamAddress | undefined;
   readonly #peer: StreamAddress | undefined;
   readonly #lifetime: Lifetime | undefined;
+  #ownJoint: Joint | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(inner: Inner, hooks: ConnectionHooks, lifetime: Lifetime | undefined) {
-    const { check, received, sent, local, peer } = hooks;
+    const { local, peer } = hooks;
     this.#inner = inner;
-    this.#check = check;
-    this.#received = received;
-    this.#sent = sent;
+    this.#transfers = new Transfers(hooks);
     this.#local = local && checkStreamAddress(local);
     this.#peer = peer && checkStreamAddress(peer);
     this.#lifetime = lifetime;
+    recordLifetime(this, inner, lifetime);
     const has = (key: keyof Inner) => typeof inner[key] === "function";
     Object.assign(
       this,
@@ -163,11 +192,53 @@ class WrappedConnection {
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
-    return this.#refuse("read") ?? this.#counted(this.#inner.read(buffer), this.#received);
+    const transfers = this.#transfers;
+    const refusal = transfers.refuse("read");
+    if (refusal !== undefined) return refusal;
+    if (!transfers.limitsReads) return transfers.read(this.#inner.read(buffer));
+    return checkBuffer(buffer) ?? (lends(this.#inner) ? this.#readLent(buffer) : this.#readPrivate(buffer));
+  }
+
+  /** Reads by borrowing: how much of what has arrived is allowed is known only then. */
+  #readLent(buffer: Uint8Array): Promise<number | null> {
+    return this.#borrow((bytes) => {
+      const size = Math.min(bytes.length, lengthOf(buffer));
+      if (size === 0) throw vanished("read");
+      copyTo(buffer, viewOf(bytes, size), 0);
+      return Promise.resolve(size); // a promise, as one piece is enough
+    });
+  }
+
+  /**
+   * Reads from a connection that does not lend. Bytes beyond the quota are dropped: it has none left
+   * for a later read.
+   */
+  #readPrivate(buffer: Uint8Array): Promise<number | null> {
+    const own = new Uint8Array(lengthOf(buffer));
+    return this.#transfers.read(this.#inner.read(own), (count) => {
+      if (lengthOf(buffer) < count) throw vanished("read");
+      copyTo(buffer, viewOf(own, count), 0);
+    });
   }
 
   write(bytes: Uint8Array): Promise<number> {
-    return this.#refuse("write") ?? this.#counted(this.#inner.write(bytes), this.#sent);
+    const size = isBytes(bytes) ? lengthOf(bytes) : 0;
+    const move = (most: number) => this.#inner.write(most < size ? viewOf(bytes, most) : bytes);
+    return this.#transfers.refuse("write") ?? this.#transfers.write(size, move) as Promise<number>;
+  }
+
+  #give(buffers: readonly Uint8Array[]): number | Promise<number> {
+    const transfers = this.#transfers;
+    const refusal = transfers.refuse("write");
+    if (refusal !== undefined) return refusal;
+    if (!transfers.limitsWrites) return transfers.write(0, () => this.#innerGive(buffers));
+    const views = viewsOf(buffers);
+    if (!Array.isArray(views)) return Promise.reject(views);
+    return transfers.write(totalLength(views), (most) => this.#innerGive(firstOf(views, most)));
+  }
+
+  #innerGive(buffers: readonly Uint8Array[]): number | Promise<number> {
+    return (this.#inner as Inner & GivingSink)[give](buffers);
   }
 
   shutdown(how: ShutdownHow): Promise<void> {
@@ -191,53 +262,18 @@ class WrappedConnection {
   }
 
   #lend(use: Borrower): Promise<number | null> {
-    const refusal = this.#refuse("read");
-    if (refusal !== undefined) return refusal;
-    const check = this.#check;
-    const received = this.#received;
-    let again = false;
-    return (this.#inner[lend] as NonNullable<Inner[typeof lend]>)((bytes, keep) => {
-      if (again) check?.("read");
-      again = true;
-      const { length } = bytes; // read now, as the borrower may detach the memory
-      const note = (taken: number) => {
-        if (Number.isInteger(taken) && taken > 0 && taken <= length) received?.(taken);
-        return taken;
-      };
-      const taken = use(bytes, keep);
-      return typeof taken === "number" ? note(taken) : Promise.resolve(taken).then(note);
-    });
+    return this.#transfers.refuse("read") ?? this.#borrow(use);
   }
 
-  /**
-   * Calls `note` with the size of an operation's result. A cancelled operation has taken nothing.
-   */
-  #counted<T extends number | null>(
-    count: T | Promise<T>,
-    note: ((size: number) => void) | undefined,
-  ): Promise<T> { // or a number, from a sink's fast path
-    if (note === undefined) return count as Promise<T>;
-    const counted = (count: T) => {
-      if (typeof count === "number" && count > 0) note(count);
-      return count;
-    };
-    return typeof count === "number"
-      ? counted(count) as unknown as Promise<T>
-      : silenced(Promise.resolve(count), counted);
+  #borrow(use: Borrower): Promise<number | null> {
+    return this.#transfers.lend(use, (use) => (this.#inner as Inner & LendingSource)[lend](use));
   }
 
-  /** Returns the rejection if the operation must not begin. */
-  #refuse(operation: ConnectionOperation): Promise<never> | undefined {
-    const check = this.#check;
-    if (check === undefined) return undefined; // the inner connection checks the scope
-    const refusal = refused();
-    if (refusal !== undefined) return refusal;
-    try {
-      check(operation);
-      return undefined;
-    } catch (error) {
-      return rejection(error);
-    }
+  /** Connects the inner connection to others through the hooks, if it is one of the library. */
+  #joint(): Joint | undefined {
+    if (this.#ownJoint !== undefined) return this.#ownJoint;
+    const inner = jointOf(this.#inner);
+    return inner && (this.#ownJoint = new WrappedJoint(inner, this.#transfers));
   }
 }
 
@@ -287,6 +323,20 @@ export function connectionWith<C extends Connection>(
   hooks: ConnectionHooks,
   lifetime?: Lifetime | undefined,
 ): C {
-  checkHooks("wrap a connection", hooks, "check", "received", "sent", "closed");
+  const action = "wrap a connection";
+  checkHooks(action, hooks, "check", "received", "sent", "failed", "closed");
+  checkQuotas(action, hooks, "incoming", "outgoing");
   return new WrappedConnection(connection, hooks, lifetime ?? Lifetime.of(hooks)) as Partial<Connection> as C;
+}
+
+/** Returns the first `size` bytes of views. */
+function firstOf(views: readonly Uint8Array[], size: number): Uint8Array[] {
+  const first: Uint8Array[] = [];
+  let left = size;
+  for (const view of views) {
+    if (left === 0) break;
+    first.push(view.length > left ? viewOf(view, left) : view);
+    left -= Math.min(left, view.length);
+  }
+  return first;
 }

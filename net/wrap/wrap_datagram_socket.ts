@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkShape, hideClass } from "../../base/internal.ts";
-import { isBytes, lengthOf, rejection, silenced } from "../../flow/internal.ts";
+import { checkShape, hideClass, isOfKind } from "../../base/internal.ts";
+import { bytesProblem, copyTo, isBytes, lengthOf, rejection, silenced, vanished, viewOf } from "../../flow/internal.ts";
 import { refused } from "../../switch/internal.ts";
 import {
   checkDatagramAddress,
@@ -12,8 +12,9 @@ import {
   type SocketOptionName,
   type SocketOptionTypes,
 } from "../internal.ts";
-import { checkHooks } from "./_hooks.ts";
-import { Lifetime } from "./_lifetime.ts";
+import { checkHooks, checkQuotas } from "./_hooks.ts";
+import { Lifetime, recordLifetime } from "./_lifetime.ts";
+import type { ByteQuota } from "./byte_quota.ts";
 
 /** Operations that {@linkcode DatagramHooks.check} can refuse. */
 export type DatagramOperation = "send" | "receive" | "setOption" | "getOption";
@@ -40,9 +41,21 @@ export interface DatagramHooks {
    */
   received?: ((size: number, from: DatagramAddress) => void) | undefined;
   /**
+   * A quota of the bytes received. A datagram of which it has less left than the caller would get is
+   * dropped, and the call fails if it has no other.
+   */
+  incoming?: ByteQuota | undefined;
+  /** A quota of the bytes sent. It gets nothing back for a send that fails because of a close. */
+  outgoing?: ByteQuota | undefined;
+  /**
+   * Called with the error of an operation that had begun. Returns the error to throw instead, or the
+   * same. It does not see what `check` or a quota throws. Must not throw.
+   */
+  failed?: ((error: unknown, operation: "send" | "receive") => unknown) | undefined;
+  /**
    * Called exactly once, when the socket was closed through the wrapper. In a wrapper made by
-   * {@linkcode wrapNet}, also called when the socket's switch has ended. Its result is awaited by
-   * `close` and by the switch.
+   * {@linkcode wrapNet}, also called when the socket's switch has ended, and when a wrapper inside
+   * has closed it. Its result is awaited by `close` and by the switch.
    */
   closed?: (() => unknown) | undefined;
 }
@@ -57,16 +70,23 @@ class WrappedDatagramSocket implements DatagramSocket {
   readonly #check: DatagramHooks["check"];
   readonly #sent: DatagramHooks["sent"];
   readonly #received: DatagramHooks["received"];
+  readonly #incoming: ByteQuota | undefined;
+  readonly #outgoing: ByteQuota | undefined;
+  readonly #failed: DatagramHooks["failed"];
   readonly #lifetime: Lifetime | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(inner: DatagramSocket, hooks: DatagramHooks, lifetime: Lifetime | undefined) {
-    const { check, sent, received } = hooks;
+    const { check, sent, received, incoming, outgoing, failed } = hooks;
     this.#inner = inner;
     this.#check = check;
     this.#sent = sent;
     this.#received = received;
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
+    this.#failed = failed;
     this.#lifetime = lifetime;
+    recordLifetime(this, inner, lifetime);
     Object.freeze(this);
   }
 
@@ -92,8 +112,12 @@ class WrappedDatagramSocket implements DatagramSocket {
       if (refusal !== undefined) return refusal;
       const size = sizeOf(pieces); // read now, as the caller may reuse the memory
       const sent = this.#sent;
-      const sending = this.#inner.send(pieces, target);
-      return sent === undefined ? sending : silenced(Promise.resolve(sending), () => sent(size, place));
+      const outgoing = this.#outgoing;
+      outgoing?.take(size, size);
+      return this.#completed("send", this.#inner.send(pieces, target), sent && (() => sent(size, place)), (error) => {
+        // A socket that is closed during a send may have sent the datagram.
+        if (size > 0 && !isOfKind(error, "ClosedError")) outgoing?.giveBack(size);
+      });
     } catch (error) {
       return rejection(error);
     }
@@ -103,10 +127,19 @@ class WrappedDatagramSocket implements DatagramSocket {
     const refusal = this.#refuse("receive");
     if (refusal !== undefined) return refusal;
     const received = this.#received;
-    const receiving = this.#inner.recv(buffer);
-    return received === undefined ? receiving : silenced(Promise.resolve(receiving), (datagram) => {
-      received(datagram.size, datagram.from);
-      return datagram;
+    const incoming = this.#incoming;
+    if (incoming === undefined) {
+      const note = received && ((datagram: ReceivedDatagram) => received(datagram.size, datagram.from));
+      return this.#completed("receive", this.#inner.recv(buffer), note);
+    }
+    const problem = bytesProblem(buffer);
+    if (problem !== undefined) return Promise.reject(problem);
+    const own = new Uint8Array(lengthOf(buffer)); // the caller must not see what the quota refuses
+    return this.#completed("receive", this.#inner.recv(own), ({ size, from }) => {
+      incoming.take(size, size);
+      if (lengthOf(buffer) < size) throw vanished("receive");
+      copyTo(buffer, viewOf(own, size), 0);
+      received?.(size, from);
     });
   }
 
@@ -114,10 +147,13 @@ class WrappedDatagramSocket implements DatagramSocket {
     const refusal = this.#refuse("receive");
     if (refusal !== undefined) return refusal;
     const received = this.#received;
-    const receiving = this.#inner.recvMany();
-    return received === undefined ? receiving : silenced(Promise.resolve(receiving), (datagrams) => {
-      for (const { data, from } of datagrams) received(lengthOf(data), from);
-      return datagrams;
+    const incoming = this.#incoming;
+    const receiving = this.#completed("receive", this.#inner.recvMany(), undefined);
+    if (received === undefined && incoming === undefined) return receiving;
+    return silenced(receiving, (datagrams) => {
+      const allowed = incoming === undefined ? datagrams : allowedBy(incoming, datagrams);
+      for (const { data, from } of allowed) received?.(lengthOf(data), from);
+      return allowed;
     });
   }
 
@@ -149,6 +185,25 @@ class WrappedDatagramSocket implements DatagramSocket {
     }
   }
 
+  /** Completes an operation that has begun. */
+  #completed<T>(
+    operation: "send" | "receive",
+    outcome: Promise<T>,
+    note: ((result: T) => void) | undefined,
+    undo?: (error: unknown) => void,
+  ): Promise<T> {
+    const failed = this.#failed;
+    if (note === undefined && failed === undefined && this.#outgoing === undefined) return outcome;
+    const then = (result: T) => {
+      note?.(result);
+      return result;
+    };
+    return silenced(Promise.resolve(outcome), then, (error) => {
+      undo?.(error);
+      return failed === undefined ? error : failed(error, operation);
+    });
+  }
+
   /** Returns the rejection if the operation must not begin. */
   #refuse(operation: DatagramOperation, to?: DatagramAddress): Promise<never> | undefined {
     const check = this.#check;
@@ -167,6 +222,23 @@ class WrappedDatagramSocket implements DatagramSocket {
 function sizeOf(data: Uint8Array | readonly Uint8Array[]): number {
   const pieces: readonly Uint8Array[] = Array.isArray(data) ? data : [data];
   return pieces.reduce((size, piece) => isBytes(piece) ? size + lengthOf(piece) : size, 0);
+}
+
+/** Returns the datagrams that a quota allows. Throws what it throws if that is none. */
+function allowedBy(quota: ByteQuota, datagrams: readonly Datagram[]): Datagram[] {
+  let refusal: { readonly error: unknown } | undefined;
+  const allowed = datagrams.filter(({ data }) => {
+    try {
+      const size = lengthOf(data);
+      quota.take(size, size);
+      return true;
+    } catch (error) {
+      refusal ??= { error };
+      return false;
+    }
+  });
+  if (allowed.length === 0 && refusal !== undefined) throw refusal.error;
+  return allowed;
 }
 
 /**
@@ -213,7 +285,9 @@ export function datagramSocketWith<A extends DatagramAddress>(
   hooks: DatagramHooks,
   lifetime?: Lifetime | undefined,
 ): DatagramSocket<A> {
-  checkHooks("wrap a datagram socket", hooks, "check", "sent", "received", "closed");
+  const action = "wrap a datagram socket";
+  checkHooks(action, hooks, "check", "sent", "received", "failed", "closed");
+  checkQuotas(action, hooks, "incoming", "outgoing");
   return new WrappedDatagramSocket(socket, hooks, lifetime ?? Lifetime.of(hooks)) as DatagramSocket as DatagramSocket<
     A
   >;

@@ -14,7 +14,7 @@ import {
 } from "../internal.ts";
 import { Accepting } from "./_accepting.ts";
 import { checkHooks } from "./_hooks.ts";
-import { Lifetime, openWrapped, runAround } from "./_lifetime.ts";
+import { Lifetime, openWrapped, recordLifetime, runAround } from "./_lifetime.ts";
 import { type ConnectionHooks, connectionWith } from "./wrap_connection.ts";
 
 /** Operations that {@linkcode ListenerHooks.check} can refuse. */
@@ -38,8 +38,8 @@ export interface ListenerHooks {
     | undefined;
   /**
    * Called exactly once, when the listener was closed through the wrapper. In a wrapper made by
-   * {@linkcode wrapNet}, also called when the listener's switch has ended. Its result is awaited by
-   * `close` and by the switch.
+   * {@linkcode wrapNet}, also called when the listener's switch has ended, and when a wrapper inside
+   * has closed it. Its result is awaited by `close` and by the switch.
    */
   closed?: (() => unknown) | undefined;
 }
@@ -66,6 +66,7 @@ class WrappedListener implements ListeningSocket {
       labelled(inner.address),
     );
     this.#lifetime = lifetime;
+    recordLifetime(this, inner, lifetime);
     Object.freeze(this);
   }
 

@@ -1,0 +1,36 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { type Joint, lengthOf, type LoanTerms, type Outlet, viewOf } from "../../flow/internal.ts";
+import type { Transfers } from "./_transfers.ts";
+
+/** Connects a wrapped flow of the library to another one: as the joint inside, through the hooks. */
+export class WrappedJoint implements Joint {
+  readonly #inner: Joint;
+  readonly #transfers: Transfers;
+
+  constructor(inner: Joint, transfers: Transfers) {
+    this.#inner = inner;
+    this.#transfers = transfers;
+  }
+
+  lendTo(outlet: Outlet): Promise<number | null> {
+    return this.#transfers.refuse("read") ??
+      this.#transfers.lend(outlet, (use) => this.#inner.lendTo(use));
+  }
+
+  take(bytes: Uint8Array<ArrayBuffer>, terms: LoanTerms): number | Promise<number> {
+    this.#transfers.checkIn(terms.scope, "write");
+    const size = lengthOf(bytes);
+    return this.#transfers.write(size, (most) => this.#inner.take(most < size ? viewOf(bytes, most) : bytes, terms));
+  }
+
+  giveOwned(bytes: Uint8Array): number | Promise<number> {
+    const size = lengthOf(bytes);
+    const move = (most: number) => this.#inner.giveOwned(most < size ? viewOf(bytes, most) : bytes);
+    return this.#transfers.refuse("write") ?? this.#transfers.write(size, move);
+  }
+
+  onGone(callback: () => void): () => void {
+    return this.#inner.onGone(callback);
+  }
+}
