@@ -5,7 +5,7 @@
  * that forwards them.
  */
 import { hideClass } from "../base/internal.ts";
-import { registerFlows } from "./_joint.ts";
+import { registerFlows } from "./_foreign.ts";
 import type { Stream } from "./_stream.ts";
 import { label } from "./errors.ts";
 import { type Borrower, give, type GivingSink, lend, type LendingSource } from "./provider.ts";

@@ -7,7 +7,7 @@ import { totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
 import { checkEndTook, checkTaken } from "./_bytes.ts";
 import { Half, ownsMemory, type StreamNames, type Trial, Watchers } from "./_half.ts";
 import { rejection, silenced } from "./_operation.ts";
-import type { Joint, LoanTerms, Outlet } from "./_joint.ts";
+import type { Joint, LoanTerms, Outlet } from "./_foreign.ts";
 import { BusyError, ClosedError } from "./errors.ts";
 import type { Borrower, StreamEnd, StreamEvents } from "./provider.ts";
 import type { ShutdownHow } from "./types.ts";

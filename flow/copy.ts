@@ -3,8 +3,7 @@
 import { isInstance, isOfAnotherCopy } from "../base/internal.ts";
 import { Cancelled, yieldNow } from "../switch/internal.ts";
 import { vanished } from "./_bytes.ts";
-import { checkSink, checkSource, giveSome, lends, lendSome, readSome, writeSome } from "./_foreign.ts";
-import { jointOf, noted } from "./_joint.ts";
+import { checkSink, checkSource, giveSome, jointOf, lends, lendSome, noted, readSome, writeSome } from "./_foreign.ts";
 import { operation } from "./_operation.ts";
 import { writeLimit } from "./_half.ts";
 import type { Borrower, LendingSource } from "./provider.ts";

@@ -4,7 +4,7 @@ import { checkTaken, rejection, silenced, viewOf, writeLimit } from "../../flow/
 import { currentScope, refused, runIn, type Scope } from "../../switch/internal.ts";
 import { giveRest, movedOf } from "./_hooks.ts";
 import type { ByteQuota } from "./byte_quota.ts";
-import type { ConnectionHooks, ConnectionOperation } from "./wrap_connection.ts";
+import type { ConnectionHooks, ConnectionOperation } from "./connection_hooks.ts";
 
 /** A borrower of any kind: `how` says what it may do with the memory. */
 type AnyBorrower<H> = (bytes: Uint8Array<ArrayBuffer>, how: H) => number | Promise<number>;

@@ -20,7 +20,8 @@
  */
 
 export type { ByteQuota } from "./byte_quota.ts";
-export { type ConnectionHooks, type ConnectionOperation, wrapConnection } from "./wrap_connection.ts";
+export type { ConnectionHooks, ConnectionOperation } from "./connection_hooks.ts";
+export { wrapConnection } from "./wrap_connection.ts";
 export { type DatagramHooks, type DatagramOperation, wrapDatagramSocket } from "./wrap_datagram_socket.ts";
 export { type ListenerHooks, type ListenerOperation, wrapListener } from "./wrap_listener.ts";
 export { type NetHooks, wrapNet } from "./wrap_net.ts";

@@ -39,60 +39,7 @@ import { checkHooks, checkQuotas } from "./_hooks.ts";
 import { Lifetime, recordLifetime } from "./_lifetime.ts";
 import { Transfers } from "./_transfers.ts";
 import { WrappedJoint } from "./_wrapped_joint.ts";
-import type { ByteQuota } from "./byte_quota.ts";
-
-/** Operations that {@linkcode ConnectionHooks.check} can refuse. */
-export type ConnectionOperation = "read" | "write" | "setOption" | "getOption";
-
-/**
- * Hooks of a connection. Each is optional, is read once, and is called without `this`.
- *
- * Between two sockets of the library bytes arrive in callbacks of the system: `received`, `sent` and
- * the quotas may be called in any scope.
- */
-export interface ConnectionHooks {
-  /**
-   * Called before each operation, and before each chunk that {@linkcode LendingSource} lends.
-   * Throws to refuse the operation, which then has no effect. `shutdown`, `close` and `abort`
-   * cannot be refused.
-   */
-  check?: ((operation: ConnectionOperation) => void) | undefined;
-  /**
-   * Called with the number of bytes that a read, or a borrower, has taken: at least 1. Must not
-   * throw.
-   */
-  received?: ((size: number) => void) | undefined;
-  /**
-   * Called with the number of bytes written: at least 1. Must not throw.
-   */
-  sent?: ((size: number) => void) | undefined;
-  /**
-   * A quota of the bytes that reads and borrowers take. A read delivers no more than it has, and
-   * takes from it only once bytes have arrived.
-   */
-  incoming?: ByteQuota | undefined;
-  /**
-   * A quota of the bytes that are written. A write takes at most 64 KiB from it before it begins, and
-   * writes no more.
-   */
-  outgoing?: ByteQuota | undefined;
-  /**
-   * Called with the error of a read or a write that had begun. Returns the error to throw instead,
-   * or the same. It does not see what `check`, a quota or a borrower throws. Must not throw.
-   */
-  failed?: ((error: unknown, operation: "read" | "write") => unknown) | undefined;
-  /**
-   * Called exactly once, when the connection was closed or aborted through the wrapper. In a
-   * wrapper made by {@linkcode wrapNet}, also called when the connection's switch has ended, when
-   * the connection is gone because the peer has broken it or both directions have ended, and when a
-   * wrapper inside has closed it. Its result is awaited by `close` and by the switch.
-   */
-  closed?: (() => unknown) | undefined;
-  /** Replaces `local`. */
-  local?: StreamAddress | undefined;
-  /** Replaces `peer`. */
-  peer?: StreamAddress | undefined;
-}
+import type { ConnectionHooks } from "./connection_hooks.ts";
 
 /**
  * The inner connection. It may be a user's, which needs only the members of a

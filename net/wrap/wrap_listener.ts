@@ -15,7 +15,8 @@ import {
 import { Accepting } from "./_accepting.ts";
 import { checkHooks } from "./_hooks.ts";
 import { Lifetime, openWrapped, recordLifetime, runAround } from "./_lifetime.ts";
-import { type ConnectionHooks, connectionWith } from "./wrap_connection.ts";
+import type { ConnectionHooks } from "./connection_hooks.ts";
+import { connectionWith } from "./wrap_connection.ts";
 
 /** Operations that {@linkcode ListenerHooks.check} can refuse. */
 export type ListenerOperation = "accept" | "setOption" | "getOption";

@@ -27,7 +27,8 @@ import {
 } from "../internal.ts";
 import { checkHooks } from "./_hooks.ts";
 import { openWrapped, runAround } from "./_lifetime.ts";
-import { type ConnectionHooks, connectionWith } from "./wrap_connection.ts";
+import type { ConnectionHooks } from "./connection_hooks.ts";
+import { connectionWith } from "./wrap_connection.ts";
 import { type DatagramHooks, datagramSocketWith } from "./wrap_datagram_socket.ts";
 import { type ListenerHooks, listenerWith } from "./wrap_listener.ts";
 
