@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { isOfKind, throwLater } from "../../base/internal.ts";
-import { type Closable, ignore, isSilent, silent } from "../../flow/internal.ts";
+import { type Closable, ignore, isSilent, operation, silent } from "../../flow/internal.ts";
 import { Cancelled, currentScope, runIn, Scope } from "../../switch/internal.ts";
 import { type Address, type HostAddress, NetError } from "../internal.ts";
 
@@ -64,6 +64,7 @@ export class Revocation {
         const denied = throwLater(() => silent(this.#denied(operation, target)), () => outcome.catch(ignore));
         resolve(denied);
         scope.cancel(new Cancelled(reason));
+        scope.finish(); // what ignores the cancellation must not keep the caller's switch waiting
       });
       const done = () => {
         forget();
@@ -99,8 +100,8 @@ export class Revocation {
     return resource;
   }
 
-  /** Iterates over answers. Each `next` is an operation, and a revocation ends the iteration. */
-  iterate<T>(operation: string, target: Target, answers: () => AsyncIterable<T>): AsyncIterable<T> {
+  /** Iterates over answers to a lookup of `name`. A revocation rejects a `next`, and ends it. */
+  iterate<T>(name: string, answers: () => AsyncIterable<T>): AsyncIterable<T> {
     return Object.freeze({
       [Symbol.asyncIterator]: (): AsyncIterator<T> => {
         let iterator: AsyncIterator<T> | undefined;
@@ -112,9 +113,9 @@ export class Revocation {
         };
         const next = async (): Promise<IteratorResult<T>> => {
           try {
-            this.check(operation, target);
+            this.check("lookup", name);
             const current = iterator ??= start();
-            const result = await this.run(operation, target, () => current.next());
+            const result = await this.run("lookup", name, () => current.next());
             if (result.done === true) forget();
             return result;
           } catch (error) {
@@ -127,7 +128,7 @@ export class Revocation {
           if (iterator !== undefined && this.#revoked === undefined) await leave(iterator);
           return { done: true, value: undefined };
         };
-        return Object.freeze({ next, return: end });
+        return Object.freeze({ next: () => operation(next), return: end });
       },
     });
   }

@@ -90,7 +90,7 @@ export function revocable(net: Net): { net: Net; revoke(reason?: unknown): void 
     getAddrInfo: (next, name) => revocation.run("lookup", name, next),
     getNameInfo: (next, address) => revocation.run("lookup", address, next),
     getServices: (next, name) => revocation.run("lookup", name, next),
-    addresses: (next, name) => revocation.iterate("lookup", name, next),
+    addresses: (next, name) => revocation.iterate(name, next),
   });
   return Object.freeze({ net: revocableNet, revoke: (reason?: unknown) => revocation.revoke(reason) });
 }

@@ -1,65 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** A user's wrapper over `net/wrap` is a complete network, and counts every byte. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { assert, assertEquals } from "@std/assert";
-import {
-  both,
-  type Clock,
-  IpAddress,
-  type Net,
-  proxy,
-  readAll,
-  type StreamSocket,
-  Switch,
-  tcp,
-  udp,
-  unix,
-  writeAll,
-  yieldNow,
-} from "../../../mod.ts";
-import { systemProvider } from "../../../net/backends/auto.ts";
-import { createNet } from "../../../net/provider/mod.ts";
-import { checkNet, memoryNet } from "../../../net/testing/mod.ts";
+import { both, type Net, proxy, readAll, type StreamSocket, Switch, tcp, udp, writeAll } from "../../../mod.ts";
 import { test } from "../../_test.ts";
 import { data, receivers, senders, size } from "../_transfers.ts";
+import { checkWrapper, networks } from "./_checked.ts";
 import { counting } from "./_counting.ts";
 
-/**
- * A clock on which every sleep ends after some turns of the event loop, so that closing is fast.
- */
-function hurriedClock(): Clock {
-  let now = 0;
-  const sleepUntil = async (time: number) => {
-    for (let turn = 0; turn < 50; turn++) await yieldNow();
-    now = Math.max(now, time);
-  };
-  return { now: () => now, sleep: (ms) => sleepUntil(now + ms), sleepUntil };
-}
-
-const inMemory = () => Promise.resolve(counting(memoryNet({ clock: hurriedClock() })).net);
-for (const { name, run } of checkNet(inMemory, { name: "localhost", unixPath: () => unix("/run/checked") })) {
-  test(`wrapNet() over memoryNet(): ${name}`, run);
-}
-
-let directory = "";
-let paths = 0;
-function ofSystem(sw: Switch): Promise<Net> {
-  const own = directory = mkdtempSync(join(tmpdir(), "sluice-"));
-  sw.onRelease(() => rmSync(own, { recursive: true }));
-  return Promise.resolve(counting(createNet(systemProvider())).net);
-}
-const unixPath = () => unix(join(directory, `${paths++}.sock`));
-for (const { name, run } of checkNet(ofSystem, { ip: IpAddress.loopback4, name: "localhost", unixPath })) {
-  test(`wrapNet() over the system: ${name}`, run);
-}
-
-const networks: Record<string, () => Net> = {
-  memory: () => memoryNet(),
-  "the system": () => createNet(systemProvider()),
-};
+checkWrapper("wrapNet()", (net) => counting(net).net);
 
 async function transfer(
   inner: Net,
