@@ -81,22 +81,22 @@ export class Revocation {
 
   /**
    * Opens a resource, which a revocation closes. `fn` is called with the function to call when the
-   * resource is closed. The caller must close what `fn` has opened if this rejects.
+   * resource is gone. The caller must close what `fn` has opened if this rejects.
    */
   async open<T extends Abortable>(
     operation: string,
     target: Target,
-    fn: (closed: () => void) => Promise<T>,
+    fn: (gone: () => void) => Promise<T>,
   ): Promise<T> {
-    let isClosed = false;
+    let isGone = false;
     let forget = ignore;
     const resource = await this.run(operation, target, () =>
       fn(() => {
-        isClosed = true;
+        isGone = true;
         forget();
       }));
     if (this.#revoked !== undefined) throw silent(this.#denied(operation, target)); // in the meantime
-    if (!isClosed) forget = this.#onRevoke((reason) => closeNow(resource, reason));
+    if (!isGone) forget = this.#onRevoke((reason) => closeNow(resource, reason));
     return resource;
   }
 

@@ -56,7 +56,7 @@ export interface NetQuota {
  * - **Connects and lookups.** A connect to a name is one connect and one lookup. A failed or
  *   cancelled one counts as well, so that a program cannot scan for free.
  * - **Bytes.** A read delivers, and a write takes, no more than is left; once nothing is left, it
- *   fails, even if the peer has ended. A write takes its bytes, at most 64 KiB, from the quota before
+ *   fails, even if the peer has ended; a read that waits then fails when bytes arrive. A write takes its bytes, at most 64 KiB, from the quota before
  *   it begins, and returns those that it has not written; other writes find less left meanwhile. A
  *   datagram counts whole: one that is too large is not sent, and one that arrives is dropped, and
  *   fails the call unless there are others. `copy` and the other fast paths obey too.
@@ -126,7 +126,7 @@ export function limit(net: Net, quota: NetQuota): Net {
       check: bytesIn.isLimited ? (operation) => operation === "read" && bytesIn.check("read", peer) : undefined,
       incoming: bytesIn.bytesOf("read", () => peer),
       outgoing: bytesOut.bytesOf("write", () => peer),
-      closed: place,
+      gone: place,
     };
     const opened = await withPlace(place, () => open(hooks));
     peer = opened.peer;
@@ -157,7 +157,7 @@ export function limit(net: Net, quota: NetQuota): Net {
             await next(); // throws what a closed listener, or an ended switch, has to say
             throw noPlace("accept", address);
           },
-          closed() {
+          gone() {
             place();
             acceptors.end();
           },
@@ -172,7 +172,7 @@ export function limit(net: Net, quota: NetQuota): Net {
           check: (operation) => operation === "receive" && bytesIn.check(operation, at),
           incoming: bytesIn.bytesOf("receive", () => at),
           outgoing: bytesOut.bytesOf("send", () => at),
-          closed: place,
+          gone: place,
         }));
     },
     async getAddrInfo(next, name) {

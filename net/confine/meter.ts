@@ -82,12 +82,12 @@ export function meter(net: Net): { net: Net; usage(): NetUsage } {
   const received = (size: number) => add("bytesIn", size);
   const sent = (size: number) => add("bytesOut", size);
 
-  /** Counts a socket as open until it is closed. */
-  async function opened<T>(open: (closed: () => void) => Promise<T>): Promise<T> {
-    let state: "opening" | "open" | "closed" = "opening";
+  /** Counts a socket as open until it is gone. */
+  async function opened<T>(open: (gone: () => void) => Promise<T>): Promise<T> {
+    let state: "opening" | "open" | "gone" = "opening";
     const socket = await open(() => {
       if (state === "open") counts.sockets--;
-      state = "closed";
+      state = "gone";
     });
     if (state === "opening") {
       state = "open";
@@ -96,27 +96,27 @@ export function meter(net: Net): { net: Net; usage(): NetUsage } {
     return socket;
   }
 
-  const connectionHooks = (closed: () => void): ConnectionHooks => ({ received, sent, closed });
+  const connectionHooks = (gone: () => void): ConnectionHooks => ({ received, sent, gone });
 
   const metered = wrapNet(net, {
     connect(next, target) {
       add("connects");
       if (nameToLookUp(target) !== undefined) add("lookups");
-      return opened((closed) => next(connectionHooks(closed)));
+      return opened((gone) => next(connectionHooks(gone)));
     },
     listen: (next) =>
-      opened((closed) =>
+      opened((gone) =>
         next({
           async accept(next) {
-            const connection = await opened((closed) => next(connectionHooks(closed)));
+            const connection = await opened((gone) => next(connectionHooks(gone)));
             add("accepts");
             return connection;
           },
-          closed,
+          gone,
         })
       ),
     datagramSocket: (next) =>
-      opened((closed) =>
+      opened((gone) =>
         next({
           received(size) {
             add("datagramsIn");
@@ -126,7 +126,7 @@ export function meter(net: Net): { net: Net; usage(): NetUsage } {
             add("datagramsOut");
             sent(size);
           },
-          closed,
+          gone,
         })
       ),
     getAddrInfo(next, name) {

@@ -61,11 +61,11 @@ export function revocable(net: Net): { net: Net; revoke(reason?: unknown): void 
     open: (hooks: ConnectionHooks) => Promise<StreamSocket>,
   ): Promise<StreamSocket> {
     let peer = target; // until it is known
-    const opened = await revocation.open(operation, target, (closed) =>
+    const opened = await revocation.open(operation, target, (gone) =>
       open({
         check: (operation) => revocation.check(operation, addressFor(operation, peer)),
         failed: (error, operation) => revocation.failure(error, operation, peer),
-        closed,
+        gone,
       }));
     peer = opened.peer;
     return opened;
@@ -74,18 +74,18 @@ export function revocable(net: Net): { net: Net; revoke(reason?: unknown): void 
   const revocableNet = wrapNet(net, {
     connect: (next, target) => connection("connect", target, next),
     listen: (next, address) =>
-      revocation.open("listen", address, (closed) =>
+      revocation.open("listen", address, (gone) =>
         next({
           check: (operation) => revocation.check(operation, addressFor(operation, address)),
           accept: (next) => connection("accept", address, next),
-          closed,
+          gone,
         })),
     datagramSocket: (next, address) =>
-      revocation.open("bind", typeof address === "string" ? undefined : address, (closed) =>
+      revocation.open("bind", typeof address === "string" ? undefined : address, (gone) =>
         next({
           check: (operation, to) => revocation.check(operation, to),
           failed: (error, operation) => revocation.failure(error, operation, undefined),
-          closed,
+          gone,
         })),
     getAddrInfo: (next, name) => revocation.run("lookup", name, next),
     getNameInfo: (next, address) => revocation.run("lookup", address, next),

@@ -18,30 +18,38 @@ export function recordLifetime(wrapper: object, inner: object, lifetime: Lifetim
   if (nearest !== undefined) lifetimes.set(wrapper, nearest);
 }
 
+/** The hooks of a wrapper that are called at its end. */
+interface EndHooks {
+  readonly closed?: (() => unknown) | undefined;
+  readonly gone?: (() => void) | undefined;
+}
+
 /**
- * Calls a `closed` hook exactly once, however its resource ends: closed, aborted, with its switch,
- * or, if a switch owns it, because the peer has broken it or a wrapper inside has closed it.
+ * Calls a `closed` hook exactly once, however its resource ends: closed, aborted, or with its
+ * switch; and before that a `gone` hook, which need not wait for the user of the wrapper.
  */
 export class Lifetime implements Releasable {
-  readonly #closed: () => unknown;
+  readonly #closed: EndHooks["closed"];
+  readonly #gone: EndHooks["gone"];
   readonly #name: (() => string) | undefined;
   readonly #owner: Switch | undefined;
   #hook: Hook | undefined;
   #wrapper: Closable | undefined;
+  #isGone = false;
   #ended = false;
   #end: Promise<void> | undefined;
-  /** Called at the end, for wrappers around this one. */
+  /** Called when the resource is gone, for wrappers around this one. */
   #followers: Set<() => void> | undefined;
   #unfollow: (() => void) | undefined;
 
-  /** Returns the lifetime of a resource without an owner, if there is a hook to call. */
-  static of({ closed }: { closed?: (() => unknown) | undefined }): Lifetime | undefined {
-    return closed && new Lifetime(closed);
+  /** Returns the lifetime of a resource, if there is a hook to call. `name` returns its name in dumps. */
+  static of({ closed, gone }: EndHooks, name?: () => string, owner?: Switch): Lifetime | undefined {
+    return closed === undefined && gone === undefined ? undefined : new Lifetime({ closed, gone }, name, owner);
   }
 
-  /** @param name Returns the name in dumps. */
-  constructor(closed: () => unknown, name?: () => string, owner?: Switch) {
+  constructor({ closed, gone }: EndHooks, name?: () => string, owner?: Switch) {
     this.#closed = closed;
+    this.#gone = gone;
     this.#name = name;
     this.#owner = owner;
   }
@@ -61,19 +69,28 @@ export class Lifetime implements Releasable {
     return this.#hook?.list !== undefined;
   }
 
-  /** Ends this lifetime when `inner` ends without it. */
+  /** Notes that the resource is gone when `inner` is gone without it. */
   follow(inner: object): void {
-    const end = () => void this.end().catch(ignore); // close() reports it
-    const forget = [jointOf(inner)?.onGone(end), lifetimes.get(inner)?.onEnd(end)];
+    const gone = () => this.#noteGone();
+    const forget = [jointOf(inner)?.onGone(gone), lifetimes.get(inner)?.onGone(gone)];
     this.#unfollow = () => forget.forEach((each) => each?.());
-    if (this.#ended) this.#unfollow();
+    if (this.#isGone) this.#unfollow();
   }
 
-  /** Calls `follower` when this has ended. Returns a function that forgets it. */
-  onEnd(follower: () => void): () => void {
-    if (this.#ended) follower();
+  /** Calls `follower` when the resource is gone. Returns a function that forgets it. */
+  onGone(follower: () => void): () => void {
+    if (this.#isGone) follower();
     else (this.#followers ??= new Set()).add(follower);
     return () => this.#followers?.delete(follower);
+  }
+
+  #noteGone(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#unfollow?.();
+    const gone = this.#gone; // called without `this`
+    gone?.();
+    this.#followers?.forEach((follower) => follower());
   }
 
   /** Unregisters, because opening failed. */
@@ -97,10 +114,9 @@ export class Lifetime implements Releasable {
 
   async #finish(): Promise<void> {
     this.#hook?.remove();
-    this.#unfollow?.();
-    this.#followers?.forEach((follower) => follower());
-    const closed = this.#closed; // called without `this`
-    await closed();
+    this.#noteGone();
+    const closed = this.#closed;
+    await closed?.();
   }
 }
 
@@ -113,13 +129,13 @@ export async function openWrapped<T extends Abortable>(
   plan: {
     readonly operation: string;
     readonly name: () => string;
-    readonly closed: (() => unknown) | undefined;
+    readonly hooks: EndHooks;
     open(): Promise<T>;
     wrap(opened: T, lifetime: Lifetime | undefined): T;
   },
 ): Promise<T> {
-  const { operation, closed, name } = plan;
-  const lifetime = closed && new Lifetime(closed, name, sw);
+  const { operation, hooks, name } = plan;
+  const lifetime = Lifetime.of(hooks, name, sw);
   lifetime?.register(sw, operation);
   let opened: T | undefined;
   let wrapper: T;

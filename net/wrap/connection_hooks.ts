@@ -45,11 +45,17 @@ export interface ConnectionHooks {
   failed?: ((error: unknown, operation: "read" | "write") => unknown) | undefined;
   /**
    * Called exactly once, when the connection was closed or aborted through the wrapper. In a
-   * wrapper made by {@linkcode wrapNet}, also called when the connection's switch has ended, when
-   * the connection is gone because the peer has broken it or both directions have ended, and when a
-   * wrapper inside has closed it. Its result is awaited by `close` and by the switch.
+   * wrapper made by {@linkcode wrapNet}, also called when the connection's switch has ended. Its
+   * result is awaited by `close` and by the switch.
    */
   closed?: (() => unknown) | undefined;
+  /**
+   * Called exactly once, when the connection holds no socket any more: before `closed`, and, in a
+   * wrapper made by {@linkcode wrapNet}, as soon as the peer has broken the connection, both
+   * directions have ended, or a wrapper inside has closed it. May be called in any scope. Must not
+   * throw.
+   */
+  gone?: (() => void) | undefined;
   /** Replaces `local`. */
   local?: StreamAddress | undefined;
   /** Replaces `peer`. */

@@ -271,7 +271,7 @@ export function connectionWith<C extends Connection>(
   lifetime?: Lifetime | undefined,
 ): C {
   const action = "wrap a connection";
-  checkHooks(action, hooks, "check", "received", "sent", "failed", "closed");
+  checkHooks(action, hooks, "check", "received", "sent", "failed", "closed", "gone");
   checkQuotas(action, hooks, "incoming", "outgoing");
   return new WrappedConnection(connection, hooks, lifetime ?? Lifetime.of(hooks)) as Partial<Connection> as C;
 }

@@ -54,10 +54,15 @@ export interface DatagramHooks {
   failed?: ((error: unknown, operation: "send" | "receive") => unknown) | undefined;
   /**
    * Called exactly once, when the socket was closed through the wrapper. In a wrapper made by
-   * {@linkcode wrapNet}, also called when the socket's switch has ended, and when a wrapper inside
-   * has closed it. Its result is awaited by `close` and by the switch.
+   * {@linkcode wrapNet}, also called when the socket's switch has ended. Its result is awaited by
+   * `close` and by the switch.
    */
   closed?: (() => unknown) | undefined;
+  /**
+   * Called exactly once, when the socket is closed: before `closed`, and, in a wrapper made by
+   * {@linkcode wrapNet}, as soon as a wrapper inside has closed it. Must not throw.
+   */
+  gone?: (() => void) | undefined;
 }
 
 /** A datagram socket with hooks. */
@@ -286,7 +291,7 @@ export function datagramSocketWith<A extends DatagramAddress>(
   lifetime?: Lifetime | undefined,
 ): DatagramSocket<A> {
   const action = "wrap a datagram socket";
-  checkHooks(action, hooks, "check", "sent", "received", "failed", "closed");
+  checkHooks(action, hooks, "check", "sent", "received", "failed", "closed", "gone");
   checkQuotas(action, hooks, "incoming", "outgoing");
   return new WrappedDatagramSocket(socket, hooks, lifetime ?? Lifetime.of(hooks)) as DatagramSocket as DatagramSocket<
     A

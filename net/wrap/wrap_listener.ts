@@ -39,10 +39,15 @@ export interface ListenerHooks {
     | undefined;
   /**
    * Called exactly once, when the listener was closed through the wrapper. In a wrapper made by
-   * {@linkcode wrapNet}, also called when the listener's switch has ended, and when a wrapper inside
-   * has closed it. Its result is awaited by `close` and by the switch.
+   * {@linkcode wrapNet}, also called when the listener's switch has ended. Its result is awaited by
+   * `close` and by the switch.
    */
   closed?: (() => unknown) | undefined;
+  /**
+   * Called exactly once, when the listener is closed: before `closed`, and, in a wrapper made by
+   * {@linkcode wrapNet}, as soon as a wrapper inside has closed it. Must not throw.
+   */
+  gone?: (() => void) | undefined;
 }
 
 /** A listener with hooks. */
@@ -96,7 +101,7 @@ class WrappedListener implements ListeningSocket {
     return await openWrapped(sw, {
       operation: "accept",
       name: () => describeAddress(this.address),
-      closed: hooks.closed,
+      hooks,
       open: async () => await this.#inner.accept(sw),
       wrap: (connection, lifetime) => connectionWith(connection, hooks, lifetime),
     });
@@ -182,6 +187,6 @@ export function listenerWith<A extends StreamAddress>(
   hooks: ListenerHooks,
   lifetime?: Lifetime | undefined,
 ): ListeningSocket<A> {
-  checkHooks("wrap a listener", hooks, "check", "accept", "closed");
+  checkHooks("wrap a listener", hooks, "check", "accept", "closed", "gone");
   return new WrappedListener(listener, hooks, lifetime ?? Lifetime.of(hooks)) as ListeningSocket as ListeningSocket<A>;
 }

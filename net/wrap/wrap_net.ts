@@ -182,7 +182,7 @@ export function wrapNet(net: Net, hooks: NetHooks): Net {
       hooks === undefined ? await dial() : await openWrapped(sw, {
         operation: "connect",
         name: () => describeAddress(to),
-        closed: hooks.closed,
+        hooks,
         open: dial,
         wrap: (connection, lifetime) => connectionWith(connection, hooks, lifetime),
       });
@@ -205,7 +205,7 @@ export function wrapNet(net: Net, hooks: NetHooks): Net {
       hooks === undefined ? await start() : await openWrapped(sw, {
         operation: "listen",
         name: () => describeAddress(at),
-        closed: hooks.closed,
+        hooks,
         open: start,
         wrap: (listener, lifetime) => listenerWith(listener, hooks, lifetime),
       });
@@ -230,7 +230,7 @@ export function wrapNet(net: Net, hooks: NetHooks): Net {
       hooks === undefined ? await bind() : await openWrapped(sw, {
         operation: "bind",
         name: () => typeof at === "string" ? at : describeAddress(at),
-        closed: hooks.closed,
+        hooks,
         open: bind,
         wrap: (socket, lifetime) => datagramSocketWith(socket, hooks, lifetime),
       });
