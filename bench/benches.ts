@@ -95,6 +95,23 @@ export function networkBenches(many: number): NetworkBench[] {
       },
     },
     {
+      name: "metered copy, 4 connections",
+      shape: "bulk",
+      connections: 4,
+      unit: "ms/MB",
+      ours: { "copy(flow, flow), metered": "ours.ts metered_copy" },
+      beside: { "copy(flow, flow)": "ours.ts copy" },
+      checked: true,
+    },
+    {
+      name: "metered relay, 2 pairs of connections",
+      shape: "relay",
+      connections: 4,
+      unit: "ms/MB",
+      ours: { "proxy, metered": "ours.ts metered_relay" },
+      beside: { "proxy": "ours.ts relay" },
+    },
+    {
       name: "connect, one echo, close",
       shape: "connectClose",
       connections: 16,
