@@ -94,22 +94,23 @@ export class Transfers {
     } catch (error) {
       return rejection(error);
     }
+    let count: number | Promise<number>;
+    try {
+      count = move(most);
+    } catch (error) {
+      giveRest(outgoing, most, 0);
+      throw failure === undefined ? error : failure(error);
+    }
     const written = (count: number) => {
       if (outgoing !== undefined) giveRest(outgoing, most, movedOf(count, most));
       if (typeof count === "number" && count > 0) sent?.(count);
       return count;
     };
-    const failed = (error: unknown) => {
+    if (typeof count === "number") return written(count);
+    return silenced(Promise.resolve(count), written, (error) => {
       giveRest(outgoing, most, 0);
       return failure === undefined ? error : failure(error);
-    };
-    let count: number | Promise<number>;
-    try {
-      count = move(most);
-    } catch (error) {
-      throw failed(error);
-    }
-    return typeof count === "number" ? written(count) : silenced(Promise.resolve(count), written, failed);
+    });
   }
 
   /** Lends what `run` lends to `use`. */

@@ -19,7 +19,7 @@ import {
   yieldNow,
 } from "../../../mod.ts";
 import { socketPair } from "../../../net/testing/mod.ts";
-import { type ConnectionHooks, wrapConnection } from "../../../net/wrap/mod.ts";
+import { type ByteQuota, type ConnectionHooks, wrapConnection } from "../../../net/wrap/mod.ts";
 import { bytesOf, textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { secured, serverOptions } from "../tls/_helpers.ts";
@@ -378,4 +378,152 @@ test("wrapConnection() refuses anything but a connection, and hooks that are not
   }
   assertThrows(() => wrapConnection(inner, { peer: { transport: "udp" } as never }), TypeError);
   inner.abort();
+});
+
+/** A quota of bytes, and the calls of its methods. */
+function quotaOf(size: number): { quota: ByteQuota; left(): number; told: string[] } {
+  const told: string[] = [];
+  let left = size;
+  const quota: ByteQuota = {
+    take(size, least) {
+      const taken = Math.min(size, left);
+      if (taken < least) throw new Refused("Cannot take more");
+      left -= taken;
+      told.push(`take ${taken}`);
+      return taken;
+    },
+    giveBack(size) {
+      left += size;
+      told.push(`give back ${size}`);
+    },
+  };
+  return { quota, left: () => left, told };
+}
+
+test("wrapConnection(): a quota limits each read and write to what is left, and refuses the next", async () => {
+  const [incoming, outgoing] = [quotaOf(8), quotaOf(7)];
+  const { flow, peer, told } = wrapped({ incoming: incoming.quota, outgoing: outgoing.quota });
+  await copyString("hello, world", peer);
+  assertEquals(await flow.read(new Uint8Array(5)), 5);
+  assertEquals(await flow[lend]((bytes) => bytes.length), 3);
+  await assertRejects(() => flow.read(new Uint8Array(9)), Refused);
+  await assertRejects(() => flow[lend]((bytes) => bytes.length), Refused);
+  assertEquals(await flow.write(bytesOf("hello")), 5);
+  assertEquals(await flow[give]([bytesOf("a"), bytesOf("bcd")]), 2);
+  await assertRejects(() => flow.write(bytesOf("hello")), Refused);
+  await assertRejects(() => copyString("hello", flow), Refused);
+  await flow.close();
+  assertEquals(textOf(await readAll(peer)), "helloab");
+  assertEquals(told, ["received 5", "received 3", "sent 5", "sent 2", "closed"]);
+  await peer.close();
+});
+
+test("wrapConnection() gives back to a quota what an operation has not moved, also if it is cancelled", async () => {
+  const { quota, left } = quotaOf(1_000_000);
+  const { flow, peer, told } = wrapped({ outgoing: quota });
+  await first(async () => {
+    for (;;) await flow.write(new Uint8Array(50_000));
+  }, async () => {
+    for (let i = 0; i < 5; i++) await yieldNow();
+  });
+  const sent = told.reduce((sum, line) => sum + Number(line.split(" ")[1]), 0);
+  assert(sent > 0);
+  assertEquals(left(), 1_000_000 - sent);
+  flow.abort();
+  await assertRejects(() => flow.write(bytesOf("x")), ClosedError);
+  assertEquals(left(), 1_000_000 - sent);
+  await peer.close();
+});
+
+const waits: Record<string, (flow: Fast) => Promise<unknown>> = {
+  "read()": (flow) => flow.read(new Uint8Array(9)),
+  "[lend]()": (flow) => flow[lend]((bytes) => bytes.length),
+  "copy()": (flow) => copy(flow, nullFlow),
+  "copy() to a stream": (flow) => copy(flow, flow),
+  "write()": async (flow) => {
+    for (;;) await flow.write(new Uint8Array(50_000));
+  },
+  "[give]()": async (flow) => {
+    for (;;) await flow[give]([new Uint8Array(50_000)]);
+  },
+  "copyString()": (flow) => copyString("x".repeat(1_000_000), flow),
+};
+
+for (const [name, wait] of Object.entries(waits)) {
+  test(`wrapConnection(): failed returns the error of a ${name} that had begun`, async () => {
+    const seen: unknown[] = [];
+    const { flow, peer } = wrapped({
+      failed: (error, operation) => {
+        seen.push(error, operation);
+        return new Refused("Cannot go on");
+      },
+    });
+    const outcome = assertRejects(() => wait(flow), Refused);
+    for (let i = 0; i < 5; i++) await yieldNow();
+    flow.abort();
+    await outcome;
+    assert(seen[0] instanceof ClosedError);
+    assertEquals(seen[1], seen[0].operation);
+    await peer.close();
+  });
+}
+
+test("wrapConnection(): failed does not see what check, a quota or a borrower throws", async () => {
+  let allowed = 2;
+  const { flow, peer } = wrapped({
+    check: () => {
+      if (allowed-- === 0) throw new Refused("Cannot use this");
+    },
+    incoming: quotaOf(0).quota,
+    failed: () => new Error("seen"),
+  });
+  await copyString("hello", peer);
+  await assertRejects(() => flow.read(new Uint8Array(1)), Refused, "Cannot take more");
+  await assertRejects(() => flow[lend](() => 1), Refused, "Cannot take more");
+  await assertRejects(() => flow.read(new Uint8Array(1)), Refused, "Cannot use this");
+  await flow.close();
+  const other = wrapped({ failed: () => new Error("seen") });
+  await copyString("hello", other.peer);
+  await assertRejects(() => other.flow[lend](() => Promise.reject(new Refused("No"))), Refused);
+  await both(() => other.flow.close(), () => other.peer.close());
+  await peer.close();
+});
+
+test("copy() between two wrapped streams calls every hook of both, for each piece", async () => {
+  const from = wrapped({ check: (operation) => void from.told.push(`check ${operation}`) });
+  const to = wrapped({ check: (operation) => void to.told.push(`check ${operation}`) });
+  const copying = copy(from.flow, to.flow);
+  for (const text of ["hello", "you"]) {
+    await copyString(text, from.peer);
+    assertEquals(await to.peer.read(new Uint8Array(9)), text.length);
+  }
+  await from.peer.shutdown("send");
+  assertEquals(await copying, 8);
+  assertEquals(from.told.filter((line) => line.startsWith("received")), ["received 5", "received 3"]);
+  assertEquals(to.told, ["check write", "sent 5", "check write", "sent 3"]);
+  for (const { flow, peer } of [from, to]) await both(() => flow.close(), () => peer.close());
+});
+
+test("copy() between wrapped streams ends with what a check, or a quota, throws, and says how far it came", async () => {
+  for (
+    const hooks of [
+      { outgoing: quotaOf(7).quota },
+      {
+        check: ((allowed) => () => {
+          if (allowed-- === 0) throw new Refused("Cannot write");
+        })(1),
+      },
+    ]
+  ) {
+    const from = wrapped();
+    const to = wrapped(hooks);
+    const copying = assertRejects(() => copy(from.flow, to.flow), Refused);
+    await copyString("hello", from.peer);
+    await to.peer.read(new Uint8Array(9));
+    await copyString("again", from.peer);
+    const { copied } = await copying as Refused & { copied?: number };
+    assertEquals(copied, "outgoing" in hooks ? 7 : 5);
+    assertEquals(from.told.map((line) => line.split(" ")[0]), copied === 7 ? ["received", "received"] : ["received"]);
+    for (const { flow, peer } of [from, to]) await both(() => flow.close(), () => peer.close());
+  }
 });

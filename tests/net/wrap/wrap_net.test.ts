@@ -565,3 +565,73 @@ test("a quota of sockets is a few hooks", async () => {
     assertEquals(places, 1);
   });
 });
+
+test("wrapNet(): gone is called once, before closed, and as soon as the peer has broken the connection", async () => {
+  await Switch.run(async (sw) => {
+    const inner = memoryNet();
+    const told: string[] = [];
+    const hooks = { gone: () => void told.push("gone"), closed: () => told.push("closed") };
+    const net = wrapNet(inner, { connect: (next) => next(hooks), listen: (next) => next(hooks) });
+    const listener = await inner.listen(sw, at);
+    const open = () => both(() => net.connect(sw, at), () => listener.accept(sw));
+    const [one, server] = await open();
+    server.abort();
+    await assertRejects(() => one.read(new Uint8Array(1)), NetError);
+    await yieldNow();
+    assertEquals(told, ["gone"]);
+    await one.close();
+    assertEquals(told, ["gone", "closed"]);
+    const [two] = await open();
+    two.abort();
+    await two.close();
+    const own = await net.listen(sw, tcp("127.0.0.1", 81));
+    await own.close();
+    assertEquals(told.slice(2), ["gone", "closed", "gone", "closed"]);
+  });
+});
+
+test("wrapNet(): gone is called when a wrapper inside has closed a socket", async () => {
+  await Switch.run(async (sw) => {
+    const opened: { close(): Promise<void> }[] = [];
+    const keep = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
+      const it = await opening;
+      opened.push(it);
+      return it;
+    };
+    const inside = wrapNet(memoryNet(), {
+      connect: (next) => keep(next({ closed: () => {} })),
+      listen: (next) => keep(next({ closed: () => {} })),
+      datagramSocket: (next) => keep(next({ closed: () => {} })),
+    });
+    const between = wrapNet(inside, {
+      connect: (next) => next({}),
+      listen: (next) => next({}),
+      datagramSocket: (next) => next({}),
+    });
+    let gone = 0;
+    const hooks = { gone: () => void gone++ };
+    const net = wrapNet(between, {
+      connect: (next) => next(hooks),
+      listen: (next) => next(hooks),
+      datagramSocket: (next) => next(hooks),
+    });
+    const listener = await net.listen(sw, at);
+    await both(() => net.connect(sw, at), () => listener.accept(sw));
+    await net.datagramSocket(sw, "udp4");
+    for (const one of opened) await one.close();
+    assertEquals([opened.length, gone], [3, 3]);
+  });
+});
+
+test("wrapDatagramSocket(): failed returns the error of a receive that had begun", async () => {
+  await Switch.run(async (sw) => {
+    const socket = wrapDatagramSocket(await memoryNet().datagramSocket(sw, "udp4"), {
+      failed: (_, operation) => new Refused(operation),
+    });
+    const receiving = assertRejects(() => socket.recvMany(), Refused, "receive");
+    await yieldNow();
+    await socket.close();
+    await receiving;
+    await assertRejects(() => socket.send(bytesOf("x"), udp("127.0.0.1", 9)), Refused, "send");
+  });
+});
