@@ -2,9 +2,8 @@
 
 /**
  * Calls to sources and sinks that may be foreign code, and the joints of those that are not. The
- * library checks the current scope before
- * each operation, since they may not, and validates every count, so that a faulty one causes an
- * error and never an endless loop.
+ * library checks the current scope before each operation, since they may not, and validates every
+ * count, so that a faulty one causes an error and never an endless loop.
  */
 import { describeData } from "../base/internal.ts";
 import { refused, type Scope } from "../switch/internal.ts";
@@ -163,21 +162,22 @@ export interface LoanTerms {
   readonly memory: "reused" | "kept" | "owned";
 }
 
-/** Takes lent bytes, and returns how many. It throws, or rejects, if it cannot. */
-export type Outlet = (bytes: Uint8Array<ArrayBuffer>, terms: LoanTerms) => number | Promise<number>;
+/** What a joint lends to. */
+export interface Outlet {
+  /** Takes lent bytes, and returns how many. Throws, or rejects, if it cannot. */
+  take(bytes: Uint8Array<ArrayBuffer>, terms: LoanTerms): number | Promise<number>;
+}
 
 /**
  * How flows of the library are connected without user code, and without a promise for each piece.
  * A stream is a joint, and so is each wrapper around one, which counts what passes.
  */
-export interface Joint {
+export interface Joint extends Outlet {
   /**
    * Lends what arrives to `outlet`, as a `LendingSource` lends to a borrower, except that the end is
-   * reported as null whatever was taken before.
+   * reported as null whatever was taken before. `note` receives each count.
    */
-  lendTo(outlet: Outlet): Promise<number | null>;
-  /** Takes what another joint lends: an {@linkcode Outlet}. */
-  take(bytes: Uint8Array<ArrayBuffer>, terms: LoanTerms): number | Promise<number>;
+  lendTo(outlet: Outlet, note: (taken: number) => number): Promise<number | null>;
   /** Writes bytes once, as a `GivingSink` does, whose memory only the library can reach. */
   giveOwned(bytes: Uint8Array): number | Promise<number>;
   /** Calls `callback` once the underlying stream is gone. Returns a function that forgets it. */

@@ -7,7 +7,7 @@ import { totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
 import { checkEndTook, checkTaken } from "./_bytes.ts";
 import { Half, ownsMemory, type StreamNames, type Trial, Watchers } from "./_half.ts";
 import { rejection, silenced } from "./_operation.ts";
-import type { Joint, LoanTerms, Outlet } from "./_foreign.ts";
+import { type Joint, type LoanTerms, noted, type Outlet } from "./_foreign.ts";
 import { BusyError, ClosedError } from "./errors.ts";
 import type { Borrower, StreamEnd, StreamEvents } from "./provider.ts";
 import type { ShutdownHow } from "./types.ts";
@@ -171,13 +171,14 @@ export class Stream implements StreamEvents, Joint {
 
   /**
    * Lends to another stream. No other code sees the bytes, so those of an end that owns its memory
-   * are passed on without a view.
+   * are passed on without a view. `note` receives each count, so the end is reported as null at
+   * once.
    */
-  lendTo(outlet: Outlet): Promise<number | null> {
+  lendTo(outlet: Outlet, note: (taken: number) => number): Promise<number | null> {
     const owned = ownsMemory(this.#end);
     return this.#lend((lent, loan) => {
       loan.memory = this.#end.keeps === false ? "reused" : owned && !this.#lent ? "owned" : "kept";
-      return outlet(owned ? lent : viewOf(lent), loan);
+      return noted(outlet.take(owned ? lent : viewOf(lent), loan), note);
     }, true);
   }
 

@@ -111,9 +111,7 @@ async function lending(source: LendingSource, sink: Sink, progress: CopyFailure)
   const use: Borrower = (bytes, keep) => noted(keep ? giveSome(sink, bytes) : writeSome(sink, bytes), note);
   const from = jointOf(source);
   const to = jointOf(sink);
-  const once = from !== undefined && to !== undefined
-    ? () => from.lendTo((bytes, terms) => noted(to.take(bytes, terms), note))
-    : () => lendSome(source, use);
+  const once = from !== undefined && to !== undefined ? () => from.lendTo(to, note) : () => lendSome(source, use);
   for (let turns = 1; await once() !== null; turns++) {
     if (turns % turnsPerYield === 0) await yieldNow();
   }

@@ -35,6 +35,7 @@ export {
   lends,
   lendSome,
   type LoanTerms,
+  noted,
   type Outlet,
   readSome,
   registerFlows,

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { type Joint, lengthOf, type LoanTerms, type Outlet, viewOf } from "../../flow/internal.ts";
+import { type Joint, lengthOf, type LoanTerms, noted, type Outlet, viewOf } from "../../flow/internal.ts";
 import type { Transfers } from "./_transfers.ts";
 
 /** Connects a wrapped flow of the library to another one: as the joint inside, through the hooks. */
@@ -13,9 +13,10 @@ export class WrappedJoint implements Joint {
     this.#transfers = transfers;
   }
 
-  lendTo(outlet: Outlet): Promise<number | null> {
+  lendTo(outlet: Outlet, note: (taken: number) => number): Promise<number | null> {
+    const use = (bytes: Uint8Array<ArrayBuffer>, terms: LoanTerms) => noted(outlet.take(bytes, terms), note);
     return this.#transfers.refuse("read") ??
-      this.#transfers.lend(outlet, (use) => this.#inner.lendTo(use));
+      this.#transfers.lend(use, (take) => this.#inner.lendTo({ take }, (taken) => taken));
   }
 
   take(bytes: Uint8Array<ArrayBuffer>, terms: LoanTerms): number | Promise<number> {
