@@ -26,7 +26,7 @@ export const rooms: readonly string[] = [
   "net/backends/deno",
   "net/backends",
   "net/tls",
-  "net/wintertc",
+  "net/http",
   "net/env",
   "net/testing/memory",
   "net/testing",
