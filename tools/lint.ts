@@ -26,6 +26,7 @@ const messageIndexes: Readonly<Record<string, number>> = {
   BrokenPipeError: -1,
   BusyError: -1,
   ClosedError: -1,
+  HttpError: -1,
   NetError: -1,
   TimeoutError: -1,
   TlsError: -1,

@@ -1,14 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { BufReader } from "../../flow/mod.ts";
-import { ClosedError, labelOf, lends, lendSome, type LendingSource } from "../../flow/internal.ts";
+import { ClosedError, labelOf, type LendingSource, lends, lendSome } from "../../flow/internal.ts";
 import { type Clock, currentScope, refused, runIn, type Scope } from "../../switch/internal.ts";
 import { addContext, type Connection, NetError } from "../internal.ts";
-import { type BodyDecoder, ChunkedDecoder, LengthDecoder, UntilCloseDecoder } from "./_body.ts";
 import { Deadline } from "./_deadline.ts";
 import { HttpError } from "./_errors.ts";
 import { type Exchange, RunningExchange } from "./_exchange.ts";
-import { bodyKindOf, framingOf, staysOpen } from "./_framing.ts";
 import type { BodyOwner } from "./_incoming_body.ts";
 import { formatRequestHead, type RequestHead } from "./_request_head.ts";
 import { framingLine, type RequestBody, Upload } from "./_upload.ts";
@@ -52,7 +50,7 @@ export class ClientConnection {
   readonly #deadline: Deadline;
   readonly #body: BodyOwner = {
     wanted: () => {
-      if (this.#exchange?.incoming?.body.awaited) this.#deadline.set(this.#limits.bodyTimeout);
+      if (this.#exchange?.incoming?.awaited) this.#deadline.set(this.#limits.bodyTimeout);
       this.#lendIfWanted();
     },
     cancelled: () => this.abort(),
@@ -102,7 +100,9 @@ export class ClientConnection {
   exchange(head: RequestHead, body: RequestBody | null): Promise<Exchange> {
     const refusal = refused();
     if (refusal !== undefined) return refusal;
-    if (this.#exchange !== undefined) return Promise.reject(new TypeError("Cannot send the request: another is in progress"));
+    if (this.#exchange !== undefined) {
+      return Promise.reject(new TypeError("Cannot send the request: another is in progress"));
+    }
     if (this.#closed !== undefined) return Promise.reject(this.#closed.error ?? this.#resetBy("write"));
     let text: string;
     try {
@@ -176,73 +176,48 @@ export class ClientConnection {
     const exchange = this.#exchange;
     try {
       if (exchange === undefined) throw new HttpError("bytes came that answer no request");
+      if (!exchange.takesBytes) return 0;
       this.#gotBytes = true;
-      const at = exchange.awaitsHead ? this.#takeHead(exchange, bytes) : 0;
-      return exchange.incoming === undefined ? at : this.#takeBody(exchange, exchange.incoming, bytes, at);
+      return this.#takeFor(exchange, bytes);
     } catch (error) {
       this.#fail(error);
       return 0;
     }
   };
 
-  #takeHead(exchange: RunningExchange, bytes: Uint8Array<ArrayBuffer>): number {
-    const { parser } = exchange;
-    const at = parser.take(bytes, 0);
-    const { head } = parser;
-    if (head === undefined) return at;
-    this.#deadline.clear();
-    const framing = framingOf(head.version, head.headers);
-    exchange.head = head;
-    exchange.staysOpen = staysOpen(head, framing);
-    if (head.status >= 400 && !exchange.upload.done) exchange.upload.stop();
-    const kind = bodyKindOf(exchange.method, head, framing);
-    if (kind === "none") return this.#finish(exchange, at, bytes.length);
-    const decoder: BodyDecoder = kind === "length"
-      ? new LengthDecoder(framing.length as number)
-      : kind === "chunked"
-      ? new ChunkedDecoder(this.#limits.maxHeaderSize)
-      : new UntilCloseDecoder();
-    const end = decoder.take(bytes, at);
-    if (decoder.ended) {
-      exchange.body = decoder.data ?? null;
-      return this.#finish(exchange, end, bytes.length);
-    }
-    const body = exchange.receive(decoder, this.#body);
-    if (decoder.data !== undefined) body.add(decoder.data);
-    exchange.waiter.resolve(exchange);
-    return end;
-  }
-
-  #takeBody(
-    exchange: RunningExchange,
-    { body, decoder }: NonNullable<RunningExchange["incoming"]>,
-    bytes: Uint8Array<ArrayBuffer>,
-    at: number,
-  ): number {
-    if (at === bytes.length || body.full) return at;
-    const end = decoder.take(bytes, at);
-    if (decoder.data !== undefined) {
+  #takeFor(exchange: RunningExchange, bytes: Uint8Array<ArrayBuffer>): number {
+    const { reader, awaitsHead } = exchange;
+    const size = reader.take(bytes);
+    const { data, ended } = reader;
+    if (awaitsHead) {
+      if (exchange.awaitsHead) return size;
       this.#deadline.clear();
-      body.add(decoder.data);
+      if (exchange.head.status >= 400 && !exchange.upload.done) exchange.upload.stop();
+      if (!ended) exchange.receive(this.#body);
+      else if (data !== undefined) exchange.body = data;
+      exchange.waiter.resolve(exchange);
     }
-    return decoder.ended ? this.#finish(exchange, end, bytes.length) : end;
+    if (data !== undefined && exchange.incoming !== undefined) {
+      this.#deadline.clear();
+      exchange.incoming.add(data);
+    }
+    if (ended) this.#finish(exchange, size === bytes.length);
+    return size;
   }
 
-  /** Ends an exchange whose response has arrived whole, in the first `at` of `length` bytes. */
-  #finish(exchange: RunningExchange, at: number, length: number): number {
-    const reusable = exchange.staysOpen && exchange.upload.done && at === length;
+  /** Ends an exchange whose response has arrived whole; `clean` if nothing came after it. */
+  #finish(exchange: RunningExchange, clean: boolean): void {
+    const reusable = clean && exchange.reader.staysOpen && exchange.upload.done;
     this.#exchange = undefined;
     this.#deadline.clear();
-    exchange.waiter.resolve(exchange);
     exchange.end(reusable);
     if (!reusable) this.#end({}, () => this.#closeGently(), true);
-    return at;
   }
 
   /** The peer has ended the connection. */
   #ended(): void {
     const exchange = this.#exchange;
-    if (exchange?.incoming?.decoder.untilClose) {
+    if (exchange?.reader.endsAtClose) {
       this.#exchange = undefined;
       exchange.end(false);
       this.#end({}, () => this.#closeGently(), true);

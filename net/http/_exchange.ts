@@ -3,9 +3,9 @@
 import { withCallerFrames } from "../../base/internal.ts";
 import { isSilent } from "../../flow/internal.ts";
 import { type Cancelled, Waiter } from "../../switch/internal.ts";
-import type { BodyDecoder } from "./_body.ts";
 import { type BodyOwner, type BodySource, IncomingBody } from "./_incoming_body.ts";
-import { type IncomingHead, ResponseHeadParser } from "./_response_head.ts";
+import type { IncomingHead } from "./_response_head.ts";
+import { ResponseReader } from "./_response_reader.ts";
 import type { Upload } from "./_upload.ts";
 
 /** A request that was sent, and the response to it. */
@@ -22,30 +22,29 @@ export interface Exchange {
 
 /** An exchange in progress, as its connection sees it. */
 export class RunningExchange implements Exchange {
-  readonly method: string;
   readonly upload: Upload;
-  readonly parser: ResponseHeadParser;
+  readonly reader: ResponseReader;
   readonly waiter: Waiter<Exchange>;
-  head!: IncomingHead;
   body: BodySource | Uint8Array<ArrayBuffer> | null = null;
   reusable: boolean | undefined;
-  /** Whether the sender of the response keeps the connection open. */
-  staysOpen = false;
   /** What broke the sending direction: the response may have arrived before. */
   writeFailure: { readonly error: unknown } | undefined;
   /** The body that is arriving. */
-  incoming: { readonly body: IncomingBody; readonly decoder: BodyDecoder } | undefined;
+  incoming: IncomingBody | undefined;
   #done: Promise<boolean> | undefined;
   #resolveDone: ((reusable: boolean) => void) | undefined;
 
   constructor(method: string, upload: Upload, maxHeaderSize: number, cancel: (reason: Cancelled) => void) {
-    this.method = method;
     this.upload = upload;
-    this.parser = new ResponseHeadParser(maxHeaderSize);
+    this.reader = new ResponseReader(method, maxHeaderSize);
     this.waiter = new Waiter<Exchange>("exchange", (waiter, reason) => {
       cancel(reason);
       waiter.reject(reason);
     });
+  }
+
+  get head(): IncomingHead {
+    return this.reader.head as IncomingHead;
   }
 
   get done(): Promise<boolean> {
@@ -56,26 +55,24 @@ export class RunningExchange implements Exchange {
 
   /** Whether the head of the response is still to come. */
   get awaitsHead(): boolean {
-    return this.parser.head === undefined;
+    return this.reader.head === undefined;
   }
 
   /** Whether bytes of the response can be taken now. */
   get takesBytes(): boolean {
-    return this.incoming === undefined ? this.awaitsHead : !this.incoming.body.full;
+    return this.incoming?.full !== true;
   }
 
   /** Begins a body that has not arrived whole. */
-  receive(decoder: BodyDecoder, owner: BodyOwner): IncomingBody {
-    const body = this.body = new IncomingBody(owner);
-    this.incoming = { body, decoder };
-    return body;
+  receive(owner: BodyOwner): IncomingBody {
+    return this.body = this.incoming = new IncomingBody(owner);
   }
 
   /** Ends the exchange. */
   end(reusable: boolean): void {
     this.reusable = reusable;
     this.upload.stop();
-    this.incoming?.body.end();
+    this.incoming?.end();
     this.#resolveDone?.(reusable);
   }
 
@@ -83,7 +80,7 @@ export class RunningExchange implements Exchange {
   fail(error: unknown): void {
     this.reusable = false;
     this.upload.stop();
-    this.incoming?.body.fail(error);
+    this.incoming?.fail(error);
     this.#resolveDone?.(false);
     const make = () => withCallerFrames(error);
     if (isSilent(error)) this.waiter.failClosed(make);

@@ -93,14 +93,18 @@ export class Upload {
     }
     if (this.#stopped) return;
     if (size === undefined) await writeAll(this.#sink, encode("0\r\n\r\n"));
-    else if (left > 0) throw this.#blame(new RangeError(`Cannot send the body: it ended ${left} bytes before its size`));
+    else if (left > 0) {
+      throw this.#blame(new RangeError(`Cannot send the body: it ended ${left} bytes before its size`));
+    }
   }
 
   async #next(source: AsyncIterable<Uint8Array>): Promise<Uint8Array | undefined> {
     try {
       const { done, value } = await (this.#iterator ??= source[Symbol.asyncIterator]()).next();
       if (done) return undefined;
-      if (!isBytes(value)) throw new TypeError(`Cannot send ${describe(value)} as part of a body: must be a Uint8Array`);
+      if (!isBytes(value)) {
+        throw new TypeError(`Cannot send ${describe(value)} as part of a body: must be a Uint8Array`);
+      }
       return value;
     } catch (error) {
       throw this.#blame(error);

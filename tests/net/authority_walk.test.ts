@@ -8,6 +8,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as root from "../../mod.ts";
 import * as nodeFlows from "../../flow/node/mod.ts";
 import * as flowProvider from "../../flow/provider.ts";
+import * as http from "../../net/http/mod.ts";
 import * as netProvider from "../../net/provider/mod.ts";
 import * as testing from "../../net/testing/mod.ts";
 import * as tls from "../../net/tls/mod.ts";
@@ -22,7 +23,7 @@ import { securedPipe } from "./tls/_helpers.ts";
 import { type Findings, walk } from "./_walk.ts";
 
 /** All entry points but the fast paths of flows, which are symbols. */
-const entryPoints = { root, nodeFlows, netProvider, testing, tls, wintertc, wrap };
+const entryPoints = { root, nodeFlows, http, netProvider, testing, tls, wrap };
 
 /** The classes that users construct or test against. */
 const publicClasses: ReadonlySet<unknown> = new Set(
