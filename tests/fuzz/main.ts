@@ -11,9 +11,19 @@ import { buffered } from "./buffered.ts";
 import { dns } from "./dns.ts";
 import { Choices, failureOf, makeInput, shrink, type Target } from "./_fuzz.ts";
 import { http } from "./http.ts";
+import { httpClient, httpResponses } from "./http_responses.ts";
 import { certificates, serverNames } from "./tls.ts";
 
-const targets: readonly Target[] = [dns, addresses, buffered, http, certificates, serverNames];
+const targets: readonly Target[] = [
+  dns,
+  addresses,
+  buffered,
+  http,
+  httpResponses,
+  httpClient,
+  certificates,
+  serverNames,
+];
 const args = process.argv.slice(2);
 
 function option(name: string, otherwise: number): number {
