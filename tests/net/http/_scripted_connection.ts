@@ -43,6 +43,11 @@ export class ScriptedConnection implements Connection {
     this.#stream = new Stream(end, { label: "scripted", failure: (_, error) => error });
   }
 
+  /** How many pieces were not taken yet. */
+  get waiting(): number {
+    return this.#pieces.length;
+  }
+
   /** What was written, as text. */
   get text(): string {
     return this.written.map((bytes) => String.fromCharCode(...bytes)).join("");
