@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** Decoders of bodies (RFC 9112, sections 6 and 7). */
-import { kindOfByte, valueByte } from "./_characters.ts";
+import { ChunkExtensions } from "./_chunk_extensions.ts";
 import { HttpError } from "./_errors.ts";
 import { FieldParser } from "./_fields.ts";
 
@@ -62,9 +62,6 @@ const semicolon = 59;
 /** The most digits of a chunk size. More are padding, or a number that is not exact. */
 const mostDigits = 16;
 
-/** The most bytes of all chunk extensions of a body, which nothing reads. */
-const mostExtensions = 16 * 1024;
-
 const inSize = 0;
 const inExtension = 1;
 const atSizeEnd = 2;
@@ -85,7 +82,7 @@ export class ChunkedDecoder implements BodyDecoder {
   #state = inSize;
   #size = 0;
   #digits = 0;
-  #extensions = 0;
+  #extensions: ChunkExtensions | undefined;
   #trailers: FieldParser | undefined;
   #trailersLeft: number;
 
@@ -130,11 +127,7 @@ export class ChunkedDecoder implements BodyDecoder {
       case inSize:
         return this.#takeSize(byte);
       case inExtension:
-        if (byte === carriageReturn) this.#state = atSizeEnd;
-        else if ((kindOfByte[byte] & valueByte) === 0) throw new HttpError("a chunk extension has a control character");
-        else if (++this.#extensions > mostExtensions) {
-          throw new HttpError(`its chunk extensions are larger than ${mostExtensions} bytes`);
-        }
+        if ((this.#extensions ??= new ChunkExtensions()).take(byte)) this.#state = atSizeEnd;
         return;
       case atSizeEnd:
         if (byte !== lineFeed) throw new HttpError("a chunk size does not end with CRLF");

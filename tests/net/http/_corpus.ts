@@ -3,7 +3,7 @@
 /** Valid responses of every kind, one character for each byte. */
 export const responses: readonly string[] = [
   "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b\r\n world\r\n0\r\n\r\n",
+  'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;a=b;c;d="e;\\"f"\r\n world\r\n0\r\n\r\n',
   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0a\r\n0123456789\r\n0\r\nx-sum: 1\r\n\r\n",
   "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\nok",
   "HTTP/1.0 200 OK\r\nServer: old\r\n\r\nuntil the end",
@@ -35,6 +35,7 @@ const bareReturn = /carriage return that ends no line/;
 const notWhole = /content-length is not a whole number/;
 const notChunked = /not just chunked/;
 const notHex = /chunk size is not hexadecimal/;
+const badExtension = /chunk extension is malformed/;
 const chunkEnd = /chunk does not end with CRLF/;
 
 /** Malformed responses, with the attacks on their framing. */
@@ -132,9 +133,17 @@ export const malformed: readonly Malformed[] = [
   ["a chunk size beyond 2**64", chunks("10000000000000005\r\nhello"), /too large/],
   ["a chunk size with 17 digits", chunks("00000000000000005\r\nhello"), /too large/],
   ["a carriage return within a chunk size", chunks("5\r5\r\n"), /chunk size does not end with CRLF/],
-  ["a line feed in an extension", chunks("5;a\nhello\r\n0\r\n\r\n"), control],
+  ["a line feed in an extension", chunks("5;a\nhello\r\n0\r\n\r\n"), badExtension],
   ["a carriage return in an extension", chunks("5;a\rX\r\nhello"), /chunk size does not end with CRLF/],
-  ["NUL in an extension", chunks("5;\0\r\nhello"), control],
+  ["NUL in an extension", chunks("5;\0\r\nhello"), badExtension],
+  ["an extension without a name", chunks("5;\r\nhello\r\n0\r\n\r\n"), badExtension],
+  ["an extension with two equals signs", chunks("5;a==b\r\nhello\r\n0\r\n\r\n"), badExtension],
+  ["an extension without its value", chunks("5;a=\r\nhello\r\n0\r\n\r\n"), badExtension],
+  ["an extension with a space", chunks("5; a=b\r\nhello\r\n0\r\n\r\n"), badExtension],
+  ["an extension with an open quote", chunks('5;a="b\r\nhello\r\n0\r\n\r\n'), badExtension],
+  ["an extension with text after a quote", chunks('5;a="b"c\r\nhello\r\n0\r\n\r\n'), badExtension],
+  ["an extension with a line feed in quotes", chunks('5;a="\n"\r\nhello\r\n0\r\n\r\n'), badExtension],
+  ["an extension with an escaped carriage return", chunks('5;a="\\\r\n"\r\nhello'), badExtension],
   ["too many extensions", chunks(`1;${"a".repeat(9000)}\r\nx\r\n1;${"b".repeat(9000)}\r\n`), /extensions are larger/],
   ["a chunk that is longer than its size", chunks("3\r\nhello\r\n0\r\n\r\n"), chunkEnd],
   ["a chunk that a line feed ends", chunks("5\r\nhello\n0\r\n\r\n"), chunkEnd],
