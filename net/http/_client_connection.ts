@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { isInstance } from "../../base/internal.ts";
 import { BufReader } from "../../flow/mod.ts";
 import { ClosedError, labelOf, type LendingSource, lends, lendSome } from "../../flow/internal.ts";
 import { type Clock, currentScope, refused, runIn, type Scope } from "../../switch/internal.ts";
@@ -145,7 +146,7 @@ export class ClientConnection {
   /** What the peer has sent before the sending direction broke may still be a response. */
   #sendingFailed(exchange: RunningExchange, error: unknown): void {
     if (this.#exchange !== exchange) return;
-    if (exchange.upload.sourceFailed) return this.#fail(error);
+    if (exchange.upload.sourceFailed || isInstance(error, TypeError)) return this.#fail(error);
     exchange.writeFailure = { error };
     if (exchange.awaitsHead) this.#deadline.set(this.#limits.headersTimeout);
   }
@@ -248,6 +249,7 @@ export class ClientConnection {
   readonly #cancel = (reason: unknown): void => this.abort(reason);
 
   readonly #missed = (ms: number): void => {
+    if (this.#exchange?.writeFailure !== undefined) return this.#fail(this.#exchange.writeFailure.error);
     const limit = this.#exchange?.awaitsHead ? "headersTimeout" : "bodyTimeout";
     const error = new NetError("connection_timeout", { operation: "read", address: this.#connection.peer });
     this.#fail(addContext(error, `waiting for the response (${limit}: ${ms} ms)`));

@@ -1,6 +1,15 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { bridge, type Clock, noLongerNeeded, runIn, Scope, sleepOn } from "../../switch/internal.ts";
+import {
+  bridge,
+  type Clock,
+  currentScope,
+  noLongerNeeded,
+  runIn,
+  Scope,
+  sleepOn,
+  Waiter,
+} from "../../switch/internal.ts";
 
 /**
  * A deadline that moves often and is rarely missed. It sleeps only while it must, and looks where
@@ -12,10 +21,9 @@ export class Deadline {
   readonly #missed: (ms: number) => void;
   #ms = Infinity;
   #time = Infinity;
-  #sleep: Scope | undefined;
-  #wakeTime = Infinity;
+  #sleep: Sleep | undefined;
 
-  /** Calls `missed` with the limit that was exceeded. Sleeps in the scope `owner`. */
+  /** Calls `missed` with the limit that was exceeded. It ends with the scope `owner`. */
   constructor(clock: Clock, owner: Scope | undefined, missed: (ms: number) => void) {
     this.#clock = clock;
     this.#owner = owner;
@@ -25,9 +33,12 @@ export class Deadline {
   /** Sets the deadline `ms` milliseconds from now. */
   set(ms: number): void {
     if (ms === Infinity) return this.clear();
+    const time = this.#clock.now() + ms;
     this.#ms = ms;
-    this.#time = this.#clock.now() + ms;
-    if (this.#time < this.#wakeTime) this.#arm(ms);
+    this.#time = time;
+    if (this.#sleep !== undefined && this.#sleep.until <= time) return;
+    this.#sleep?.end();
+    this.#arm(ms);
   }
 
   /** Removes the deadline. */
@@ -38,31 +49,54 @@ export class Deadline {
   /** Removes the deadline, and ends the sleep. */
   stop(): void {
     this.clear();
-    this.#wakeTime = Infinity;
-    const sleep = this.#sleep;
+    this.#sleep?.end();
     this.#sleep = undefined;
-    sleep?.cancel(noLongerNeeded());
-    sleep?.finish();
   }
 
   #arm(ms: number): void {
-    const time = this.#time;
-    this.stop();
-    this.#time = this.#wakeTime = time;
-    const sleep = this.#sleep = new Scope(this.#owner, bridge);
-    const woken = () => this.#wake(sleep);
-    runIn(sleep, sleepOn, this.#clock, ms).then(woken, () => sleep.finish());
+    const woken = () => {
+      if (this.#sleep === sleep) this.#wake();
+    };
+    const sleep = this.#sleep = runIn(this.#owner, () => new Sleep(this.#time, () => this.stop()));
+    sleep.begin(this.#clock, ms, woken);
   }
 
-  #wake(sleep: Scope): void {
-    if (sleep !== this.#sleep) return;
+  #wake(): void {
     this.#sleep = undefined;
-    this.#wakeTime = Infinity;
-    sleep.finish();
     if (this.#time === Infinity) return;
     const left = this.#time - this.#clock.now();
     if (left > 0) return this.#arm(left);
     this.clear();
     this.#missed(this.#ms);
+  }
+}
+
+/** A sleep in the current scope, until it is ended. */
+class Sleep {
+  readonly until: number;
+  readonly #scope: Scope = new Scope(currentScope(), bridge);
+  readonly #waiter: Waiter<void>;
+
+  /** Calls `cancelled` when the current scope is cancelled, or ends. */
+  constructor(until: number, cancelled: () => void) {
+    this.until = until;
+    // The scope of a bridge outlives its parent; an operation that waits in the parent does not.
+    this.#waiter = new Waiter("sleep", (waiter) => {
+      waiter.resolve();
+      cancelled();
+    });
+  }
+
+  begin(clock: Clock, ms: number, woken: () => void): void {
+    runIn(this.#scope, sleepOn, clock, ms).then(() => {
+      this.end();
+      woken();
+    }, () => this.end());
+  }
+
+  end(): void {
+    this.#waiter.resolve();
+    this.#scope.cancel(noLongerNeeded());
+    this.#scope.finish();
   }
 }

@@ -84,11 +84,11 @@ export class IncomingBody implements BodySource {
   }
 
   next(): Promise<Uint8Array<ArrayBuffer> | null> {
+    const { full } = this;
     const piece = this.#pieces.shift();
     if (piece !== undefined) {
-      const { full } = this;
       this.#size -= piece.length;
-      if (full || this.#pieces.length + 1 === mostPieces) this.#owner.wanted();
+      if (full) this.#owner.wanted();
       return Promise.resolve(piece);
     }
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);

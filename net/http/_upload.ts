@@ -18,11 +18,17 @@ const smallBody = 16 * 1024;
 
 const lineEnd: Uint8Array = encode("\r\n");
 
-/** Returns the header line that frames `body`. */
+/**
+ * Returns the header line that frames `body`.
+ *
+ * @throws {RangeError} If its size is not a whole number.
+ */
 export function framingLine(body: RequestBody | null): string {
   if (body === null) return "";
   const size = isBytes(body) ? body.length : body.size;
-  return size === undefined ? "transfer-encoding: chunked\r\n" : `content-length: ${size}\r\n`;
+  if (size === undefined) return "transfer-encoding: chunked\r\n";
+  if (Number.isSafeInteger(size) && size >= 0) return `content-length: ${size}\r\n`;
+  throw new RangeError(`Cannot send the request: the size of its body must be a whole number >= 0: ${describe(size)}`);
 }
 
 /** One request on its way out. */

@@ -11,6 +11,7 @@ import { Cancelled, Switch } from "../../../switch/mod.ts";
 import { outcomeOf, turns } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { bodyOf, get, limits, raw, request, scripted, unraw } from "./_helpers.ts";
+import { ScriptedConnection } from "./_scripted_connection.ts";
 
 const ok = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -475,6 +476,40 @@ test("ClientConnection outlives the scopes of its exchanges", async () => {
     assertEquals(await bodyOf(exchange), "abcd");
   }
   assertEquals(client.usable, true);
+});
+
+test("ClientConnection leaves no timer when its switch ends with a body that no one read", async () => {
+  const connection = new ScriptedConnection();
+  await Switch.run(async (sw) => {
+    sw.onRelease(() => connection.close());
+    const client = new ClientConnection(connection, limits({ headersTimeout: 100_000, bodyTimeout: 100_000 }));
+    const pending = client.exchange(get, null);
+    connection.receive(raw("HTTP/1.1 200 OK\r\ncontent-length: 400\r\n\r\n"));
+    for (let i = 0; i < 300; i++) connection.receive(raw("a"));
+    await pending;
+  });
+  assert(connection.closed && connection.waiting > 0);
+});
+
+test("ClientConnection.exchange() fails if the memory of its body is taken away while it is sent", async () => {
+  const { client, connection } = scripted();
+  const body = new Uint8Array(200_000);
+  connection.blocked = true;
+  const pending = outcomeOf(() => client.exchange(request("PUT"), body));
+  await turns(1);
+  structuredClone(body.buffer, { transfer: [body.buffer] });
+  connection.unblock();
+  assertInstanceOf(await pending, TypeError);
+  assertEquals(connection.aborted, true);
+});
+
+test("ClientConnection.exchange() refuses a size that is not a whole number", async () => {
+  await using set = scripted();
+  const { client, connection } = set;
+  for (const size of [-1, 1.5, NaN, Infinity]) {
+    await assertRejects(() => client.exchange(request("PUT"), { source: pieces(), size }), RangeError);
+  }
+  assertEquals([connection.written.length, client.usable], [0, true]);
 });
 
 test("ClientConnection.abort() fails what is in progress with its reason", async () => {
