@@ -24,7 +24,18 @@ export {
   viewOf,
   viewsOf,
 } from "./_bytes.ts";
-export { checkSink, checkSource, giveAll, giveOwned, gives, lendOne, lends, lendSome, readSome, writeSome } from "./_foreign.ts";
+export {
+  checkSink,
+  checkSource,
+  giveAll,
+  giveOwned,
+  gives,
+  lendOne,
+  lends,
+  lendSome,
+  readSome,
+  writeSome,
+} from "./_foreign.ts";
 export { addStreamMethods, closableSink, closableSource, flowOf, sourceOf, type StreamMethods } from "./_flow.ts";
 export { eventsOf, Half, noSink, noSource, registerOwners, type StreamNames, writeLimit } from "./_half.ts";
 export { ignore, isSilent, operation, rejection, silenced, silent } from "./_operation.ts";
