@@ -27,6 +27,7 @@ export const rooms: readonly string[] = [
   "net/backends",
   "net/tls",
   "net/http",
+  "net/http/fetch",
   "net/env",
   "net/testing/memory",
   "net/testing",

@@ -9,8 +9,8 @@ export class HttpError extends Error {
   }
 
   /** Creates an error. `why` quotes nothing of the peer: "its header has a line without a colon". */
-  constructor(why: string) {
-    super(`Cannot read the HTTP message: ${why}`);
+  constructor(why: string, cause?: unknown) {
+    super(`Cannot read the HTTP message: ${why}`, cause === undefined ? undefined : { cause });
     this.name = "HttpError";
   }
 }

@@ -1,9 +1,16 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * A `fetch` over any network.
+ * A `fetch` over any network: {@linkcode createFetch}.
+ *
+ * ```ts ignore
+ * import { createFetch } from "@sluice/io/net/http";
+ *
+ * const fetch = createFetch(sw, net);
+ * const response = await fetch("https://api.example.com/");
+ * ```
  *
  * @module
  */
 
-export { createFetch, type FetchOptions } from "./fetch.ts";
+export { createFetch, type FetchFunction, type FetchOptions } from "./fetch/mod.ts";

@@ -1,0 +1,85 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * Decompression by `node:zlib`, which all runtimes have. Their `DecompressionStream`s differ: Deno's
+ * accepts a truncated deflate stream and expands a chunk without a limit, and those of Deno and
+ * Node refuse a second gzip member (RFC 1952, section 2.2).
+ */
+import { createGunzip, createInflate, createInflateRaw, type Gunzip, type Inflate, type InflateRaw } from "node:zlib";
+
+/** A decompressor. Of each method, one call at a time. */
+export interface Decompressor {
+  /** Resolves when the chunk has been decompressed, or the decompressor has failed. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Declares that no chunk follows. */
+  end(): void;
+  /** Waits for the next piece, in its own memory; null at the end. Rejects with the runtime's error. */
+  read(): Promise<Uint8Array<ArrayBuffer> | null>;
+  /** Frees it. */
+  destroy(): void;
+}
+
+/** The formats of `node:zlib`. */
+export type ZlibFormat = "gzip" | "deflate" | "deflate-raw";
+
+/** Makes a decompressor. */
+export function openZlib(format: ZlibFormat): Decompressor {
+  if (format === "gzip") return new ZlibDecompressor(createGunzip());
+  return new ZlibDecompressor(format === "deflate" ? createInflate() : createInflateRaw());
+}
+
+class ZlibDecompressor implements Decompressor {
+  readonly #stream: Gunzip | Inflate | InflateRaw;
+  #failure: { readonly error: unknown } | undefined;
+  #ended = false;
+  #wake: (() => void) | undefined;
+  #wakeWriter: (() => void) | undefined;
+
+  constructor(stream: Gunzip | Inflate | InflateRaw) {
+    this.#stream = stream;
+    stream.on("readable", () => this.#notify());
+    stream.on("end", () => {
+      this.#ended = true;
+      this.#notify();
+    });
+    stream.on("error", (error: unknown) => {
+      this.#failure ??= { error };
+      this.#notify();
+    });
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    if (this.#failure !== undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wakeWriter = resolve;
+      this.#stream.write(chunk, () => resolve());
+    });
+  }
+
+  end(): void {
+    if (this.#failure === undefined) this.#stream.end();
+  }
+
+  async read(): Promise<Uint8Array<ArrayBuffer> | null> {
+    for (;;) {
+      const chunk = this.#failure === undefined ? this.#stream.read() as Uint8Array<ArrayBuffer> | null : null;
+      if (chunk !== null) return new Uint8Array(chunk); // not a Buffer, which may share its memory
+      if (this.#failure !== undefined) throw this.#failure.error;
+      if (this.#ended) return null;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  destroy(): void {
+    this.#failure ??= { error: new Error("Cannot decompress: destroyed") };
+    this.#stream.destroy();
+    this.#notify();
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+    if (this.#failure !== undefined) this.#wakeWriter?.();
+  }
+}
