@@ -60,6 +60,7 @@ export class Call {
       }
       for (;;) {
         const reply = await this.#send();
+        checkStatus(reply);
         const next = this.#follow(reply);
         if (next === undefined) return this.#respond(reply);
         discard(reply.exchange);
@@ -110,7 +111,11 @@ export class Call {
         connection ??= await pool.open();
         const content = body === null ? emptyBody(method) : body.open();
         const exchange = await connection.exchange(head, content);
-        giveBackAfter(exchange, connection, pool);
+        const used = connection;
+        afterwards(exchange, () => {
+          pool.giveBack(used);
+          body?.cancel(undefined); // what is left of a stream, if the response came early
+        });
         return { exchange, connection };
       } catch (error) {
         if (!mayRetry || connection === undefined || connection.gotBytes || !isLost(error)) {
@@ -173,9 +178,18 @@ export class Call {
   }
 }
 
-function giveBackAfter(exchange: Exchange, connection: ClientConnection, pool: OriginPool): void {
-  if (exchange.reusable !== undefined) pool.giveBack(connection);
-  else exchange.done.then(() => pool.giveBack(connection));
+/** Calls `fn` at the end of an exchange: at once if it has ended, so that the next call profits. */
+function afterwards(exchange: Exchange, fn: () => void): void {
+  if (exchange.reusable !== undefined) fn();
+  else exchange.done.then(fn);
+}
+
+/** Closes the connection of a response that has switched it to another protocol, which was not asked for. */
+function checkStatus({ exchange, connection }: Reply): void {
+  const { status } = exchange.head;
+  if (status >= 200 && status <= 599) return;
+  connection.abort();
+  throw new TypeError(`Cannot fetch: the status of the response is ${status}`);
 }
 
 /** Gives up a response. */

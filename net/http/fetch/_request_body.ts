@@ -155,7 +155,9 @@ function formBody(form: FormData): OutgoingBody {
     const start = `--${boundary}\r\nContent-Disposition: form-data; name="${quoted(lines(name))}"`;
     if (typeof value === "string") parts.push(`${start}\r\n\r\n${lines(value)}\r\n`);
     else {
-      const file = `; filename="${quoted(value.name)}"\r\nContent-Type: ${value.type || "application/octet-stream"}`;
+      const file = `; filename="${quoted(value.name ?? "blob")}"\r\nContent-Type: ${
+        value.type || "application/octet-stream"
+      }`;
       parts.push(`${start}${file}\r\n\r\n`, value, "\r\n");
     }
   }
