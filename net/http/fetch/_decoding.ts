@@ -81,7 +81,6 @@ class DecodedBody implements BodySource {
   #decompressor: Decompressor | undefined;
   /** What failed while the encoded body was read. */
   #failure: { readonly error: unknown } | undefined;
-  #sourceEnded = false;
   #begun = false;
 
   constructor(source: BodySource, coding: Coding) {
@@ -98,19 +97,26 @@ class DecodedBody implements BodySource {
       this.#feed(this.#decompressor, first);
     }
     if (this.#decompressor === undefined) return null;
+    let piece: Uint8Array<ArrayBuffer> | null = null;
     try {
-      return await this.#decompressor.read();
+      piece = await this.#decompressor.read();
     } catch (cause) {
-      if (this.#failure !== undefined) throw this.#failure.error;
-      this.#source.cancel();
-      throw this.#sourceEnded
-        ? new NetError("connection_reset", {
-          operation: "decode",
-          remedy: `the ${this.#coding} content is truncated`,
-          cause,
-        })
-        : new HttpError(`its content is not valid ${this.#coding}`, cause);
+      if (this.#failure === undefined) throw this.#invalid(this.#decompressor, cause);
     }
+    if (this.#failure !== undefined && piece === null) throw this.#failure.error;
+    return piece;
+  }
+
+  /** Returns the error for content that cannot be decompressed. */
+  #invalid({ truncated }: Decompressor, cause: unknown): Error {
+    this.#source.cancel();
+    const coding = this.#coding;
+    if (!truncated) return new HttpError(`its content is not valid ${coding}`, cause);
+    return new NetError("connection_reset", {
+      operation: "decode",
+      remedy: `the ${coding} content is truncated`,
+      cause,
+    });
   }
 
   cancel(): void {
@@ -134,7 +140,6 @@ class DecodedBody implements BodySource {
           await decompressor.write(piece.subarray(at, at + largestPiece));
         }
       }
-      this.#sourceEnded = true;
       decompressor.end();
     } catch (error) {
       this.#failure = { error };
@@ -158,6 +163,10 @@ function deflateFormat(first: Uint8Array): ZlibFormat {
 class BrotliDecompressor implements Decompressor {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+  /** Whether a chunk was refused, so that the failure is not that of a missing one. */
+  #refused = false;
+  #writing: Promise<void> | undefined;
+  #code: unknown;
 
   constructor() {
     const { writable, readable } = new DecompressionStream(brotli);
@@ -167,8 +176,13 @@ class BrotliDecompressor implements Decompressor {
     this.#reader.closed.catch(() => {});
   }
 
+  get truncated(): boolean {
+    return !this.#refused && (this.#code === undefined || this.#code === "Z_BUF_ERROR");
+  }
+
   write(chunk: Uint8Array): Promise<void> {
-    return this.#writer.write(chunk as Uint8Array<ArrayBuffer>).catch(() => {}); // the reader sees it
+    const refuse = () => void (this.#refused = true); // the reader sees the error
+    return this.#writing = this.#writer.write(chunk as Uint8Array<ArrayBuffer>).catch(refuse);
   }
 
   end(): void {
@@ -176,12 +190,17 @@ class BrotliDecompressor implements Decompressor {
   }
 
   async read(): Promise<Uint8Array<ArrayBuffer> | null> {
-    const { done, value } = await this.#reader.read();
-    return done ? null : value;
+    try {
+      const { done, value } = await this.#reader.read();
+      return done ? null : value;
+    } catch (error) {
+      this.#code = (error as { readonly code?: unknown } | undefined)?.code; // on Node
+      await this.#writing; // tells whether a chunk was refused, on Deno and Bun
+      throw error;
+    }
   }
 
   destroy(): void {
     this.#writer.abort().catch(() => {});
-    this.#reader.cancel().catch(() => {});
   }
 }

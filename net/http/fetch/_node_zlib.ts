@@ -15,6 +15,8 @@ export interface Decompressor {
   end(): void;
   /** Waits for the next piece, in its own memory; null at the end. Rejects with the runtime's error. */
   read(): Promise<Uint8Array<ArrayBuffer> | null>;
+  /** Whether it has failed because the end is missing. */
+  readonly truncated: boolean;
   /** Frees it. */
   destroy(): void;
 }
@@ -46,6 +48,10 @@ class ZlibDecompressor implements Decompressor {
       this.#failure ??= { error };
       this.#notify();
     });
+  }
+
+  get truncated(): boolean {
+    return (this.#failure?.error as { readonly code?: unknown } | undefined)?.code === "Z_BUF_ERROR";
   }
 
   write(chunk: Uint8Array): Promise<void> {

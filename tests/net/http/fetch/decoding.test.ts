@@ -1,0 +1,155 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** Content codings. */
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
+import { NetError } from "../../../../mod.ts";
+import { turns, until } from "../../../_helpers.ts";
+import { test } from "../../../_test.ts";
+import { type Answer, withSite } from "./_site.ts";
+
+const url = "http://a.test/";
+const text = "The quick brown fox jumps over the lazy dog. ".repeat(1000);
+const content = new TextEncoder().encode(text);
+
+/** Whether this runtime decodes Brotli. */
+const brotli = await withSite(() => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", async ({ fetch, requests }) => {
+  await fetch(url);
+  return requests[0].headers["accept-encoding"].includes("br");
+});
+
+/** Answers with bytes, in pieces of `size`, and closes the connection. */
+function coded(bytes: Uint8Array, coding: string, size = bytes.length): Answer {
+  return async (_, { send, sendBytes, socket }) => {
+    await send(`HTTP/1.1 200 OK\r\ncontent-encoding: ${coding}\r\ncontent-length: ${bytes.length}\r\nx: y\r\n\r\n`);
+    for (let at = 0; at < bytes.length; at += size) {
+      await sendBytes(bytes.subarray(at, at + size));
+      await turns(size < 10 ? 0 : 1);
+    }
+    await socket.close();
+    return "close";
+  };
+}
+
+const codings: [coding: string, bytes: Uint8Array][] = [
+  ["gzip", gzipSync(content)],
+  ["x-gzip", gzipSync(content)],
+  ["GZip", gzipSync(content)],
+  ["deflate", deflateSync(content)],
+  ["deflate", deflateRawSync(content)],
+  ["identity, gzip", gzipSync(content)],
+  ["deflate, gzip", gzipSync(deflateSync(content))],
+  ["gzip, gzip, gzip", gzipSync(gzipSync(gzipSync(content)))],
+  ["gzip", Buffer.concat([gzipSync(content.subarray(0, 1000)), gzipSync(content.subarray(1000))])],
+  ...(brotli
+    ? [["br", brotliCompressSync(content)], ["gzip, br", brotliCompressSync(gzipSync(content))]] as [
+      string,
+      Uint8Array,
+    ][]
+    : []),
+];
+
+codings.forEach(([coding, bytes], i) => {
+  for (const size of [bytes.length, 100, 1]) {
+    test(`fetch() decodes ${coding} (${i}) in pieces of ${size === bytes.length ? "any size" : size}`, () =>
+      withSite(coded(bytes, coding, size), async ({ fetch }) => {
+        const response = await fetch(url);
+        const { headers } = response;
+        assertEquals([headers.get("content-encoding"), headers.get("content-length")], [null, null]);
+        assertEquals(headers.get("x"), "y");
+        assertEquals(await response.text(), text);
+      }));
+  }
+
+  test(`fetch() errors a body of truncated ${coding} (${i})`, () =>
+    withSite(coded(bytes.subarray(0, -1), coding), async ({ fetch }) => {
+      const response = await fetch(url);
+      const error = await assertRejects(() => response.arrayBuffer(), TypeError);
+      assertInstanceOf(error.cause, NetError);
+      assertEquals(error.cause.code, "connection_reset");
+    }));
+
+  test(`fetch() errors a body of ${coding} (${i}) whose connection breaks`, () =>
+    withSite(async (_, { send, sendBytes, socket }) => {
+      await send(`HTTP/1.1 200 OK\r\ncontent-encoding: ${coding}\r\ncontent-length: ${bytes.length + 9}\r\n\r\n`);
+      await sendBytes(bytes);
+      await socket.close();
+      return "close";
+    }, async ({ fetch }) => {
+      const response = await fetch(url);
+      const error = await assertRejects(() => response.arrayBuffer(), TypeError);
+      assertEquals((error.cause as NetError).code, "connection_reset");
+    }));
+});
+
+for (const coding of ["gzip", "deflate", ...(brotli ? ["br"] : [])]) {
+  test(`fetch() errors a body that is not ${coding}`, () =>
+    withSite(coded(new Uint8Array(1000).fill(0xff), coding), async ({ fetch }) => {
+      const response = await fetch(url);
+      const error = await assertRejects(() => response.text(), TypeError, `not valid ${coding}`);
+      assertEquals((error.cause as Error).name, "HttpError");
+    }));
+
+  test(`fetch() takes an empty body for the ${coding} of nothing`, () =>
+    withSite(
+      () => `HTTP/1.1 200 OK\r\ncontent-encoding: ${coding}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+      async ({ fetch }) => {
+        assertEquals(await (await fetch(url)).text(), "");
+      },
+    ));
+}
+
+test("fetch() leaves a body of an unknown coding as it is", () =>
+  withSite(coded(gzipSync("x"), "zstd, gzip"), async ({ fetch }) => {
+    const response = await fetch(url);
+    assertEquals(response.headers.get("content-encoding"), "zstd, gzip");
+    assertEquals(new Uint8Array(await response.arrayBuffer()), new Uint8Array(gzipSync("x")));
+  }));
+
+test("fetch() refuses more than five codings", () =>
+  withSite(coded(gzipSync("x"), "gzip, gzip, gzip, gzip, gzip, gzip"), async ({ fetch }) => {
+    await assertRejects(() => fetch(url), TypeError, "codings");
+  }));
+
+test("fetch() uses a connection again whose encoded body was read", () =>
+  withSite(() => {
+    const bytes = gzipSync(content);
+    const body = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+    return `HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${bytes.length}\r\n\r\n${body}`;
+  }, async (site) => {
+    for (let i = 0; i < 3; i++) assertEquals((await (await site.fetch(url)).text()).length, text.length);
+    assertEquals(site.connections, 1);
+  }));
+
+test("cancelling a decoded body closes its connection", () =>
+  withSite(async (_, { send, sendBytes }) => {
+    await send("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 99999\r\n\r\n");
+    await sendBytes(gzipSync(content).subarray(0, 100));
+    return undefined;
+  }, async (site) => {
+    const response = await site.fetch(url);
+    await response.body!.cancel();
+    await until(() => site.ended === 1);
+  }));
+
+test("an aborted signal errors a decoded body", () =>
+  withSite(async (_, { send, sendBytes }) => {
+    await send("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 99999\r\n\r\n");
+    await sendBytes(gzipSync(content).subarray(0, 100));
+    return undefined;
+  }, async ({ fetch }) => {
+    const aborter = new AbortController();
+    const response = await fetch(url, { signal: aborter.signal });
+    const outcome = response.text().catch((error) => error);
+    await turns(3);
+    aborter.abort("enough");
+    assertEquals(await outcome, "enough");
+  }));
+
+test("a small body that expands greatly is decoded on demand", () =>
+  withSite(coded(gzipSync(new Uint8Array(64 << 20)), "gzip"), async ({ fetch }) => {
+    const reader = (await fetch(url)).body!.getReader();
+    const { value } = await reader.read();
+    assert(value!.length <= 1 << 20);
+    await reader.cancel();
+  }));
