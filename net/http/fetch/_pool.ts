@@ -186,7 +186,8 @@ export class OriginPool {
     const ip = literalOf(this.#host);
     const target = ip === undefined ? hostAddress(this.#host, this.#port) : tcp(ip, this.#port);
     const dial = async (): Promise<Connection> => {
-      const socket = await net.connect(sw, target);
+      // Nothing is left to send or to receive when a connection closes.
+      const socket = await net.connect(sw, target, { linger: 0 });
       return this.#secure ? await this.#secured(socket) : socket;
     };
     try {

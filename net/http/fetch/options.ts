@@ -99,7 +99,12 @@ export function readFetchOptions(options: FetchOptions | undefined, clock: Clock
   }
   const given = { ...checkOptions<object>(action, tls) } as Omit<TlsClientOptions, "serverName" | "protocols">;
   return {
-    tls: { ...given, clock: given.clock ?? clock, handshakeTimeout: given.handshakeTimeout ?? Infinity },
+    tls: {
+      ...given,
+      clock: given.clock ?? clock,
+      handshakeTimeout: given.handshakeTimeout ?? Infinity,
+      linger: given.linger ?? 0,
+    },
     maxConnectionsPerOrigin,
     idleTimeout,
     connectTimeout,
