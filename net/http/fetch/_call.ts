@@ -7,7 +7,7 @@ import { Cancelled, currentScope, macrotask } from "../../../switch/internal.ts"
 import { NetError } from "../../internal.ts";
 import { TlsError } from "../../tls/internal.ts";
 import type { ClientConnection, Exchange } from "../internal.ts";
-import type { OriginPool, Pool } from "./_pool.ts";
+import type { Pool } from "./_pool.ts";
 import { isRedirect, redirected } from "./_redirect.ts";
 import type { OutgoingRequest } from "./_request.ts";
 import { gather, type OutgoingBody } from "./_request_body.ts";

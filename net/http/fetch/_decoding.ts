@@ -14,7 +14,7 @@ const mostCodings = 5;
 const largestPiece = 16 * 1024;
 
 /** The name of Brotli in `DecompressionStream`, which the types do not know yet. */
-const brotli = "brotli" as CompressionFormat;
+const brotli = "brotli" as "gzip";
 
 const decodesBrotli: boolean = canDecodeBrotli();
 

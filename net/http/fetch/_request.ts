@@ -65,7 +65,9 @@ export function readRequest(input: unknown, init: unknown, codings: string): Out
   const { method: givenMethod, headers: givenHeaders, body: givenBody, redirect, signal, duplex, integrity } =
     (init ?? {}) as Init;
   const method = givenMethod === undefined ? from?.method ?? "GET" : readMethod(givenMethod);
-  const headers = givenHeaders === undefined ? from?.headers : new Headers(givenHeaders as HeadersInit);
+  const headers = givenHeaders === undefined
+    ? from?.headers
+    : new Headers(givenHeaders as ConstructorParameters<typeof Headers>[0]);
   if (integrity ?? from?.integrity) {
     throw new TypeError("Cannot fetch with integrity: this fetch does not check it");
   }

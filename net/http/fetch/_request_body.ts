@@ -85,7 +85,13 @@ interface StreamIterator extends AsyncIterator<Uint8Array, undefined> {
   cancel(reason: unknown): void;
 }
 
-function iteratorOf(reader: ReadableStreamDefaultReader<Uint8Array>): StreamIterator {
+/** What is used of a reader: the types of the runtimes' own differ. */
+interface StreamReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  cancel(reason: unknown): Promise<void>;
+}
+
+function iteratorOf(reader: StreamReader): StreamIterator {
   const cancel = (reason: unknown) => void reader.cancel(reason).catch(() => {});
   return {
     next: () => reader.read() as Promise<IteratorResult<Uint8Array, undefined>>,
@@ -151,7 +157,7 @@ function joinChunks(chunks: readonly Uint8Array[], size: number): Uint8Array {
 function formBody(form: FormData): OutgoingBody {
   const boundary = `----sluice-${word()}${word()}`;
   const parts: (string | Blob)[] = [];
-  for (const [name, value] of form) {
+  form.forEach((value, name) => {
     const start = `--${boundary}\r\nContent-Disposition: form-data; name="${quoted(lines(name))}"`;
     if (typeof value === "string") parts.push(`${start}\r\n\r\n${lines(value)}\r\n`);
     else {
@@ -160,7 +166,7 @@ function formBody(form: FormData): OutgoingBody {
       }`;
       parts.push(`${start}${file}\r\n\r\n`, value, "\r\n");
     }
-  }
+  });
   parts.push(`--${boundary}--\r\n`);
   return blobBody(new Blob(parts), `multipart/form-data; boundary=${boundary}`);
 }

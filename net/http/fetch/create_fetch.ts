@@ -108,11 +108,9 @@ export function createFetch(sw: Switch, net: Net, options?: FetchOptions): Fetch
   const pool = new Pool(sw, net, readFetchOptions(options, net.clock));
   return (input, init) =>
     operation(() =>
-      asOperation("fetch", async () => {
+      asOperation("fetch", () => {
         const request = readRequest(input, init, acceptedCodings);
-        const refusal = refusedFor(sw, "fetch");
-        if (refusal !== undefined) return await refusal;
-        return await new Call(pool, request).run();
+        return refusedFor(sw, "fetch") ?? new Call(pool, request).run();
       })
     );
 }

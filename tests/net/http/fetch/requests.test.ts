@@ -145,7 +145,7 @@ const bodies: [name: string, body: () => unknown, text: string, type: string | u
 ];
 for (const [name, body, text, type] of bodies) {
   test(`fetch() sends ${name} with its length and type`, async () => {
-    const request = await sent(url, { method: "POST", body: body() as BodyInit });
+    const request = await sent(url, { method: "POST", body: body() as RequestInit["body"] });
     assertEquals([request.body, request.framing, request.headers["content-type"]], [text, "length", type]);
   });
 }
