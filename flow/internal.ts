@@ -30,10 +30,16 @@ export {
   giveAll,
   giveOwned,
   gives,
+  type Joint,
+  jointOf,
   lendOne,
   lends,
   lendSome,
+  type LoanTerms,
+  noted,
+  type Outlet,
   readSome,
+  registerFlows,
   writeSome,
 } from "./_foreign.ts";
 export { addStreamMethods, closableSink, closableSource, flowOf, sourceOf, type StreamMethods } from "./_flow.ts";

@@ -28,6 +28,7 @@ export const rooms: readonly string[] = [
   "net/tls",
   "net/http",
   "net/http/fetch",
+  "net/wintertc",
   "net/env",
   "net/testing/memory",
   "net/testing",

@@ -23,7 +23,7 @@ import { securedPipe } from "./tls/_helpers.ts";
 import { type Findings, walk } from "./_walk.ts";
 
 /** All entry points but the fast paths of flows, which are symbols. */
-const entryPoints = { root, nodeFlows, http, netProvider, testing, tls, wrap };
+const entryPoints = { root, nodeFlows, http, netProvider, testing, tls, wintertc, wrap };
 
 /** The classes that users construct or test against. */
 const publicClasses: ReadonlySet<unknown> = new Set(
