@@ -5,12 +5,15 @@ import { bytesProblem, copyTo, isBytes, lengthOf, rejection, silenced, vanished,
 import { refused } from "../../switch/internal.ts";
 import {
   checkDatagramAddress,
+  checkOptionName,
+  checkOptionValue,
   type Datagram,
   type DatagramAddress,
   type DatagramSocket,
   type ReceivedDatagram,
   type SocketOptionName,
   type SocketOptionTypes,
+  type SocketOptionValue,
 } from "../internal.ts";
 import { checkHooks, checkQuotas } from "./_hooks.ts";
 import { Lifetime, recordLifetime } from "./_lifetime.ts";
@@ -29,8 +32,15 @@ export interface DatagramHooks {
    *
    * @param operation The operation.
    * @param to The destination of a `send`, if known. It is frozen.
+   * @param option The option of a `setOption`, checked. It is a frozen copy, and what is set.
    */
-  check?: ((operation: DatagramOperation, to: DatagramAddress | undefined) => void) | undefined;
+  check?:
+    | ((
+      operation: DatagramOperation,
+      to: DatagramAddress | undefined,
+      option?: readonly [name: SocketOptionName, value: SocketOptionValue],
+    ) => void)
+    | undefined;
   /**
    * Called for each datagram sent, with its size in bytes, which may be 0. Must not throw.
    */
@@ -164,8 +174,11 @@ class WrappedDatagramSocket implements DatagramSocket {
 
   setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
     const check = this.#check;
-    check?.("setOption", undefined);
-    this.#inner.setOption(name, value);
+    if (check === undefined) return this.#inner.setOption(name, value);
+    const option = checkOptionName("setOption", name);
+    const checked = checkOptionValue(option, value);
+    check("setOption", undefined, Object.freeze([option, checked] as const));
+    this.#inner.setOption(option, checked as never);
   }
 
   getOption<N extends SocketOptionName>(name: N): SocketOptionTypes[N] {
