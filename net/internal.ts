@@ -5,6 +5,7 @@ export { closeGracefully, closeWithin, linger, type Lingering } from "./_closing
 export { connectToAny, connectWithin } from "./_connect.ts";
 export { checkConnectOptions, defaultLinger, readConnectOptions } from "./_connect_options.ts";
 export { domainNameProblem, literalOf } from "./_host_name.ts";
+export { type OwnAddresses, ownAddressesOf, setOwnAddresses } from "./_own_addresses.ts";
 export {
   type Attempt,
   closedState,
@@ -36,6 +37,7 @@ export {
   type UdpAddress,
   unix,
 } from "./address.ts";
+export { connectToAnyOf } from "./connect_any.ts";
 export type { Connection, ConnectOptions, StreamSocket } from "./connection.ts";
 export type { Datagram, DatagramOptions, DatagramSocket, ReceivedDatagram } from "./datagram_socket.ts";
 export { addContext, lookupCodeOf, NetError, netErrorFrom } from "./errors.ts";

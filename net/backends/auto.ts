@@ -4,9 +4,9 @@
 import type { UdpAddress } from "../internal.ts";
 import type { NetProvider } from "../provider/internal.ts";
 import { type BunApi, bunProvider } from "./bun/internal.ts";
-import { denoLookupError, type DenoPermissions, denoPermit } from "./deno/internal.ts";
+import { denoLookupError, type DenoPermissions, denoPermit, denoShowsInterfaces } from "./deno/internal.ts";
 import { serverNames, systemNames } from "./dns/internal.ts";
-import { denoQuirks, nodeProvider, noQuirks, oldNodeQuirks } from "./node/internal.ts";
+import { denoQuirks, interfaceAddresses, nodeProvider, noQuirks, oldNodeQuirks } from "./node/internal.ts";
 
 /**
  * Returns the backend of this runtime.
@@ -19,11 +19,13 @@ export function systemProvider(nameServers?: readonly UdpAddress[]): NetProvider
   const names = nameServers === undefined
     ? systemNames(permit, Deno === undefined ? undefined : denoLookupError)
     : serverNames(nameServers, permit);
-  if (Bun !== undefined) return bunProvider(Bun, names);
+  if (Bun !== undefined) return { ...bunProvider(Bun, names), ownAddresses: interfaceAddresses };
   const [major, minor] = (process?.versions.node ?? "").split(".").map(Number);
   const isOldNode = major < 22 || (major === 22 && minor < 12);
   const quirks = Deno !== undefined ? denoQuirks : isOldNode ? oldNodeQuirks : noQuirks;
-  return nodeProvider(permit, names, quirks);
+  const ownAddresses = () =>
+    Deno === undefined || denoShowsInterfaces(Deno.permissions) ? interfaceAddresses() : undefined;
+  return { ...nodeProvider(permit, names, quirks), ownAddresses };
 }
 
 /**

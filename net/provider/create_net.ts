@@ -36,6 +36,7 @@ import {
   ownerGone,
   readConnectOptions,
   sameAddress,
+  setOwnAddresses,
   settle,
   type SocketOptionEntry,
   type StreamAddress,
@@ -188,7 +189,7 @@ export function createNet(provider: NetProvider): Net {
     return listener as ListeningSocket as ListeningSocket<A>;
   }
 
-  return Object.freeze({
+  const net: Net = Object.freeze({
     connect: (sw: Switch, target: StreamAddress | HostAddress, options?: ConnectOptions) =>
       operation(() => connect(sw, target, options)),
     listen: <A extends StreamAddress>(sw: Switch, address: A, options?: ListenOptions) =>
@@ -209,4 +210,6 @@ export function createNet(provider: NetProvider): Net {
     },
     clock,
   });
+  setOwnAddresses(net, provider.ownAddresses && (() => provider.ownAddresses?.()));
+  return net;
 }

@@ -228,4 +228,9 @@ export interface NetProvider {
   lookupName(ip: IpAddress): Attempt<readonly string[]>;
   /** Looks up the SRV records of a name. The root as a target is `""`. */
   lookupServices(name: string): Attempt<readonly ServiceRecord[]>;
+  /**
+   * Returns the current addresses of this host's interfaces, which `publicOnly` treats as private;
+   * `undefined` if the runtime does not tell them. Without this method the host has none.
+   */
+  ownAddresses?(): readonly IpAddress[] | undefined;
 }

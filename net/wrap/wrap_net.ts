@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkOptions, checkShape } from "../../base/internal.ts";
+import { checkOptions, checkShape, describe } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
 import { checkIsSwitch, refused, refusedFor, type Switch } from "../../switch/internal.ts";
 import {
@@ -19,7 +19,9 @@ import {
   type ListeningSocket,
   type ListenOptions,
   type Net,
+  ownAddressesOf,
   type ServiceRecord,
+  setOwnAddresses,
   type StreamAddress,
   type StreamSocket,
   type TcpAddress,
@@ -238,7 +240,7 @@ export function wrapNet(net: Net, hooks: NetHooks): Net {
     return await (hook === undefined ? bind() : runAround(open, (next) => hook(next, at, given, sw)));
   }
 
-  return Object.freeze({
+  const wrapper: Net = Object.freeze({
     connect: (sw: Switch, target: StreamAddress | HostAddress, options?: ConnectOptions) =>
       operation(() => connect(sw, target, options)),
     listen: <A extends StreamAddress>(sw: Switch, address: A, options?: ListenOptions) =>
@@ -248,7 +250,8 @@ export function wrapNet(net: Net, hooks: NetHooks): Net {
     getAddrInfo: (name: string, options?: AddrInfoOptions) =>
       operation(async () => {
         const { getAddrInfo: hook } = around;
-        if (hook === undefined || typeof name !== "string") return await net.getAddrInfo(name, options);
+        if (hook === undefined) return await net.getAddrInfo(name, options);
+        checkLookedUp(name);
         const given = frozen({ ...checkOptions("look up a host", options) });
         return await (refused() ?? hook(async () => await net.getAddrInfo(name, given), name, given));
       }),
@@ -262,13 +265,15 @@ export function wrapNet(net: Net, hooks: NetHooks): Net {
     getServices: (name: string) =>
       operation(async () => {
         const { getServices: hook } = around;
-        if (hook === undefined || typeof name !== "string") return await net.getServices(name);
+        if (hook === undefined) return await net.getServices(name);
+        checkLookedUp(name);
         return await (refused() ?? hook(async () => await net.getServices(name), name));
       }),
     addresses: (name: string) => {
       const { addresses: hook } = around;
       const next = () => (inner as WithAddresses).addresses(name);
-      return hook === undefined || typeof name !== "string" ? next() : hook(next, name);
+      if (hook === undefined) return next();
+      return typeof name === "string" ? hook(next, name) : failing(() => checkLookedUp(name));
     },
     get features() {
       return new Set(net.features); // a copy: a Set cannot be frozen
@@ -277,9 +282,26 @@ export function wrapNet(net: Net, hooks: NetHooks): Net {
       return net.clock;
     },
   });
+  setOwnAddresses(wrapper, ownAddressesOf(net));
+  return wrapper;
 }
 
 /** Freezes options, so that they cannot change after a hook has seen them. */
 function frozen<T extends object>(options: T): Readonly<T> {
   return Object.freeze(options);
+}
+
+/**
+ * Throws `TypeError` unless a name is a string: a network inside may convert another value, so that
+ * it looks up something else than the hook has seen.
+ */
+function checkLookedUp(name: unknown): void {
+  if (typeof name !== "string") throw new TypeError(`Cannot look up ${describe(name)}: must be a string`);
+}
+
+/** Returns answers of which the first throws what `check` throws. */
+function failing(check: () => void): AsyncIterable<never> {
+  return Object.freeze({
+    [Symbol.asyncIterator]: () => Object.freeze({ next: () => operation<never>(async () => await check() as never) }),
+  });
 }

@@ -8,7 +8,10 @@ export interface DenoPermissions {
   requestSync(descriptor: Descriptor): { readonly state: string };
 }
 
-type Descriptor = { name: "net"; host?: string } | { name: "read" | "write"; path: string };
+type Descriptor =
+  | { name: "net"; host?: string }
+  | { name: "read" | "write"; path: string }
+  | { name: "sys"; kind: "networkInterfaces" };
 
 /**
  * Returns a function that throws unless Deno grants access to an address. Deno's `node:net` checks
@@ -44,7 +47,12 @@ export function denoLookupError(error: unknown, name: string): unknown {
   return refusal;
 }
 
-function requiredPermissions(address: Address): Descriptor[] {
+/** Reports whether Deno lets this program see the interfaces of the host. Never prompts. */
+export function denoShowsInterfaces(permissions: DenoPermissions): boolean {
+  return permissions.querySync({ name: "sys", kind: "networkInterfaces" }).state === "granted";
+}
+
+function requiredPermissions(address: Address): Exclude<Descriptor, { name: "sys" }>[] {
   if (address.transport !== "unix") {
     const host = address.ip.version === 6 ? `[${address.ip}]` : String(address.ip);
     return [{ name: "net", host: `${host}:${address.port}` }];
