@@ -5,8 +5,8 @@ import { ignore, operation } from "../flow/internal.ts";
 import { interruptible, refusedFor, type Switch } from "../switch/internal.ts";
 import { connectToAny, connectWithin } from "./_connect.ts";
 import { checkConnectable, checkConnectOptions, readConnectOptions } from "./_connect_options.ts";
-import { whileOwned } from "./_open_owned.ts";
-import { checkStreamAddress, describeAddress, type TcpAddress } from "./address.ts";
+import { labelled, whileOwned } from "./_open_owned.ts";
+import { checkStreamAddress, describeAddress, type HostAddress, type TcpAddress } from "./address.ts";
 import type { ConnectOptions, StreamSocket } from "./connection.ts";
 import type { Net } from "./net.ts";
 
@@ -79,11 +79,17 @@ export function connectAny(
   return operation(() => connectToAnyOf(net, sw, addresses, options));
 }
 
-async function connectToAnyOf(
-  net: Net,
+/**
+ * Implements {@linkcode connectAny}.
+ *
+ * @param host The name that has these addresses, for errors.
+ */
+export async function connectToAnyOf(
+  net: Pick<Net, "connect" | "clock">,
   sw: Switch,
   addresses: Iterable<TcpAddress> | AsyncIterable<readonly TcpAddress[]>,
   options: ConnectOptions | undefined,
+  host?: HostAddress,
 ): Promise<StreamSocket> {
   checkShape("connect", "net", "a Net", net, "connect");
   const { clock } = net;
@@ -96,7 +102,7 @@ async function connectToAnyOf(
     throw new TypeError(`Cannot connect to any address as addresses must be a list or an AsyncIterable: ${current}`);
   }
   const read = readConnectOptions(options);
-  const target = `any of ${known?.length ?? "several"} addresses`;
+  const target = host ?? `any of ${known?.length ?? "several"} addresses`;
   const { timeout, bindTo, linger } = checkConnectOptions(target, read);
   const eachOptions: ConnectOptions = { bindTo, linger, socketOptions: read.socketOptions };
   const refusal = refusedFor(sw, "connect");
@@ -111,7 +117,12 @@ async function connectToAnyOf(
       dial: (address) => net.connect(sw, address, eachOptions),
       take: (socket) => socket,
     });
-  return await connectWithin(clock, timeout, target, () => whileOwned(sw, "connect", { label: target }, attempt));
+  return await connectWithin(
+    clock,
+    timeout,
+    target,
+    () => whileOwned(sw, "connect", typeof target === "string" ? { label: target } : labelled(target), attempt),
+  );
 }
 
 async function* once<T>(value: T): AsyncGenerator<T, void> {

@@ -1,0 +1,40 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Clock } from "../../switch/internal.ts";
+import { IpAddress, type OwnAddresses } from "../internal.ts";
+
+/** How long the addresses of the interfaces are kept, in milliseconds. */
+const maxAge = 5000;
+
+/** The addresses of the host that a network is of. */
+export class OwnHost {
+  readonly #read: OwnAddresses | undefined;
+  readonly #clock: Clock;
+  #readAt = -Infinity;
+  #addresses: ReadonlySet<string> | undefined;
+
+  /** @param read Returns the addresses. Without it, the host has none. */
+  constructor(read: OwnAddresses | undefined, clock: Clock) {
+    this.#read = read;
+    this.#clock = clock;
+  }
+
+  /** Reports whether an address is one of the host's; `undefined` if the runtime does not tell. */
+  has(ip: IpAddress): boolean | undefined {
+    const read = this.#read;
+    if (read === undefined) return false;
+    const now = this.#clock.now();
+    if (now - this.#readAt >= maxAge) {
+      this.#readAt = now;
+      const ips = read();
+      this.#addresses = ips && new Set(ips.map(bytesText));
+    }
+    return this.#addresses?.has(bytesText(ip));
+  }
+}
+
+/** Returns the text of an address without IPv4 mapping and zone: equal for equal bytes. */
+export function bytesText(ip: IpAddress): string {
+  const plain = ip.unmapped();
+  return plain.zone === undefined ? plain.text : IpAddress.fromBytes(plain.bytes).text;
+}

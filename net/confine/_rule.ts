@@ -1,0 +1,182 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { describe, quoteText } from "../../base/internal.ts";
+import { checkHostName, checkUnixPath, IpAddress, literalOf } from "../internal.ts";
+import { AddressBlocks } from "./_block_list.ts";
+
+/** The lists of rules of a policy. */
+export type RuleList = "connect" | "listen" | "bind" | "send" | "lookup" | "deny";
+
+/** What a rule stands for: any host, a name, the names below one, a block of addresses, or Unix paths. */
+export type Pattern =
+  | { readonly kind: "any" }
+  | { readonly kind: "name"; readonly name: string }
+  | { readonly kind: "below"; readonly suffix: string }
+  | { readonly kind: "block"; readonly blocks: AddressBlocks }
+  | { readonly kind: "unix"; readonly path: string | undefined };
+
+/** A parsed rule. */
+export interface Rule {
+  /** The text of the rule, for the owner. */
+  readonly text: string;
+  readonly pattern: Pattern;
+  /** The port; `undefined` is any. */
+  readonly port: number | undefined;
+}
+
+/** Throws a `SyntaxError` that names the rule and what is wrong with it. */
+type Fail = (reason: string) => never;
+
+/**
+ * Parses a rule of a policy.
+ *
+ * @throws {TypeError} If it is not a string.
+ * @throws {SyntaxError} If it is not a rule, or means nothing in `list`.
+ */
+export function parseRule(list: RuleList, rule: unknown): Rule {
+  if (typeof rule !== "string") {
+    throw new TypeError(
+      `Cannot restrict a network as a rule of ${list} must be a string: current value is ${describe(rule)}`,
+    );
+  }
+  const fail: Fail = (reason) => {
+    throw new SyntaxError(`Cannot restrict a network by rule ${quoteText(rule)} of ${list}: ${reason}`);
+  };
+  if (rule.startsWith("unix:")) {
+    if (list === "lookup") fail("a path is not looked up");
+    return frozen(rule, { kind: "unix", path: parsePath(rule.slice("unix:".length), fail) }, undefined);
+  }
+  const [host, port] = split(rule, fail);
+  if (port === undefined && list !== "deny" && list !== "lookup") {
+    fail('it has no port: write ":" and a port, or ":*" for any');
+  }
+  if (port !== undefined && list === "lookup") fail("a lookup has no port: write the name alone");
+  const pattern = parseHost(host, fail);
+  if ((pattern.kind === "name" || pattern.kind === "below") && isOfAddresses(list)) {
+    fail("a name grants nothing here: write an address");
+  }
+  return frozen(rule, pattern, port === undefined ? undefined : parsePort(list, port, fail));
+}
+
+function frozen(text: string, pattern: Pattern, port: number | undefined): Rule {
+  return Object.freeze({ text, pattern: Object.freeze(pattern), port });
+}
+
+/** Reports whether a list is about addresses only. */
+function isOfAddresses(list: RuleList): boolean {
+  return list === "listen" || list === "bind" || list === "send";
+}
+
+/** Splits a rule into its host and the text of its port. */
+function split(rule: string, fail: Fail): [host: string, port: string | undefined] {
+  const [whole, bracketed, host, port] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(rule) ?? [];
+  if (whole !== undefined) {
+    if (bracketed !== undefined && !bracketed.includes(":")) fail("only an IPv6 address has brackets");
+    return [bracketed ?? host, port];
+  }
+  // A bare IPv6 address, unless its last group could be meant as a port.
+  const address = rule.replace(/\/.*$/, "");
+  if (literalOf(address) === undefined) fail("it is not a host and a port");
+  if (address === rule && literalOf(rule.replace(/:[^:]*$/, "")) !== undefined) {
+    fail("the end could be a port: write the IPv6 address in brackets");
+  }
+  return [rule, undefined];
+}
+
+function parsePort(list: RuleList, text: string, fail: Fail): number | undefined {
+  if (text === "*") return undefined;
+  if (!/^(?:0|[1-9][0-9]{0,4})$/.test(text) || Number(text) > 65_535) {
+    fail('a port is "*" or a decimal number up to 65535, without leading zeros');
+  }
+  if (text === "0" && (list === "connect" || list === "send")) fail("port 0 can only be bound");
+  return Number(text);
+}
+
+function parsePath(text: string, fail: Fail): string | undefined {
+  if (text === "*") return undefined;
+  if (text.includes("*")) fail('"*" is not part of a path: "unix:*" alone is any');
+  const path = text.startsWith("@") ? `\0${text.slice(1)}` : text.replace(/^\.\/(?=(?:\.\/)*@)/, "");
+  if (!path.startsWith("\0") && path.includes("\0")) fail('an abstract name begins with "@"');
+  try {
+    checkUnixPath(path);
+  } catch (error) {
+    fail(reasonOf(error));
+  }
+  return path;
+}
+
+function parseHost(host: string, fail: Fail): Pattern {
+  if (host === "*") return { kind: "any" };
+  if (host.includes("/") || host.includes(":")) return parseBlock(host, fail);
+  const literal = literalOf(host);
+  if (literal !== undefined) return block(literal, 32);
+  if (host.startsWith("*.")) {
+    const below = parseName(host.slice(2), fail);
+    if (literalOf(below) !== undefined) fail("no name is below an address");
+    return { kind: "below", suffix: `.${below}` };
+  }
+  return { kind: "name", name: parseName(host, fail) };
+}
+
+function parseName(name: string, fail: Fail): string {
+  if (name.includes("*")) fail('"*" stands alone, or as "*." before a name');
+  try {
+    checkHostName(name);
+  } catch (error) {
+    fail(reasonOf(error));
+  }
+  return canonicalName(name);
+}
+
+function parseBlock(text: string, fail: Fail): Pattern {
+  const [address, length, more] = text.split("/");
+  let ip: IpAddress;
+  try {
+    ip = IpAddress.parse(address);
+  } catch (error) {
+    return fail(reasonOf(error));
+  }
+  if (ip.zone !== undefined) fail("a rule has no zone");
+  const bits = ip.version === 4 ? 32 : 128;
+  const prefix = length === undefined ? bits : Number(length);
+  if (more !== undefined || (length !== undefined && !/^(?:0|[1-9][0-9]{0,2})$/.test(length)) || prefix > bits) {
+    fail(`the length of a prefix is a decimal number up to ${bits}, without leading zeros`);
+  }
+  const hasHostBits = ip.bytes.some((byte, i) => (byte & (0xff >> Math.min(8, Math.max(0, prefix - 8 * i)))) !== 0);
+  if (hasHostBits) fail(`${ip} has bits after the first ${prefix}`);
+  return block(ip, prefix);
+}
+
+function block(ip: IpAddress, prefix: number): Pattern {
+  const blocks = new AddressBlocks();
+  blocks.add(ip, prefix);
+  return { kind: "block", blocks };
+}
+
+/** Returns the rule that a value breaks, from the error of a check: `Cannot use "x": it is empty`. */
+function reasonOf(error: unknown): string {
+  return (error as Error).message.replace(/^Cannot [^"]*"(?:[^"\\]|\\.)*"(?:\.\.\.)?: /, "");
+}
+
+/** Returns the canonical form of a valid host name: in lower case, without a final dot. */
+export function canonicalName(name: string): string {
+  return name.toLowerCase().replace(/\.$/, "");
+}
+
+/** Reports whether a rule stands for a canonical name. Without a port, it must stand for any. */
+export function coversName({ pattern, port: own }: Rule, name: string, port?: number): boolean {
+  if (own !== undefined && own !== port) return false;
+  if (pattern.kind === "name") return pattern.name === name;
+  return pattern.kind === "any" || (pattern.kind === "below" && name.endsWith(pattern.suffix));
+}
+
+/** Reports whether a rule stands for an address. Without a port, it must stand for any. */
+export function coversIp({ pattern, port: own }: Rule, ip: IpAddress, port?: number): boolean {
+  if (own !== undefined && own !== port) return false;
+  return pattern.kind === "any" || (pattern.kind === "block" && pattern.blocks.has(ip));
+}
+
+/** Reports whether a rule stands for a Unix path, or an abstract name after a NUL. */
+export function coversPath({ pattern }: Rule, path: string): boolean {
+  return pattern.kind === "unix" && (pattern.path === undefined || pattern.path === path);
+}
