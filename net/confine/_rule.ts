@@ -100,7 +100,7 @@ function parsePath(text: string, fail: Fail): string | undefined {
   try {
     checkUnixPath(path);
   } catch (error) {
-    fail(reasonOf(error));
+    fail(problemOf(error));
   }
   return path;
 }
@@ -123,7 +123,7 @@ function parseName(name: string, fail: Fail): string {
   try {
     checkHostName(name);
   } catch (error) {
-    fail(reasonOf(error));
+    fail(problemOf(error));
   }
   return canonicalName(name);
 }
@@ -134,7 +134,7 @@ function parseBlock(text: string, fail: Fail): Pattern {
   try {
     ip = IpAddress.parse(address);
   } catch (error) {
-    return fail(reasonOf(error));
+    return fail(problemOf(error));
   }
   if (ip.zone !== undefined) fail("a rule has no zone");
   const bits = ip.version === 4 ? 32 : 128;
@@ -153,8 +153,8 @@ function block(ip: IpAddress, prefix: number): Pattern {
   return { kind: "block", blocks };
 }
 
-/** Returns the rule that a value breaks, from the error of a check: `Cannot use "x": it is empty`. */
-function reasonOf(error: unknown): string {
+/** Returns what is wrong with a value, from the error of a check: `Cannot use "x": it is empty`. */
+export function problemOf(error: unknown): string {
   return (error as Error).message.replace(/^Cannot [^"]*"(?:[^"\\]|\\.)*"(?:\.\.\.)?: /, "");
 }
 

@@ -3,13 +3,17 @@
 /**
  * The addresses and names that are not public: data. When a registry changes, change this file, its
  * date, and the copy in `tests/fixtures/`.
+ *
+ * Source: the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890, RFC 8190). Also what
+ * they call globally reachable is not public here, NAT64 aside: anycast services of a network, and
+ * tunnels.
  */
 
 /** A block of addresses, and what it is for. */
 export type SpecialBlock = readonly [block: string, purpose: string];
 
-/** The date up to which the registries of IANA are included. */
-export const registryDate = "2025-10-09";
+/** The month of the newest allocation of the IANA registries that is included. */
+export const registryDate = "2025-04";
 
 /** Blocks of IPv4 that are not public. */
 export const specialBlocks4: readonly SpecialBlock[] = [

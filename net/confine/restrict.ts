@@ -10,7 +10,9 @@ import {
   domainNameProblem,
   type ListeningSocket,
   type ListenOptions,
+  literalOf,
   type Net,
+  NetError,
   ownAddressesOf,
   type StreamAddress,
   type TcpAddress,
@@ -22,7 +24,7 @@ import { type CheckedPolicy, checkPolicy } from "./_checked_policy.ts";
 import { connectJudged } from "./_connect.ts";
 import { Judge } from "./_judge.ts";
 import { OwnHost } from "./_own_host.ts";
-import { canonicalName } from "./_rule.ts";
+import { canonicalName, problemOf } from "./_rule.ts";
 import { judgedOptions, judgeOption } from "./_socket_options.ts";
 import type { NetPolicy } from "./policy.ts";
 
@@ -43,7 +45,8 @@ import type { NetPolicy } from "./policy.ts";
  * An error of the confined code names only the target that the code named itself. The owner's
  * `onDenied` gets the reason.
  *
- * Code that can import the runtime's own modules, or that got another network, is not confined.
+ * Code that can import the runtime's own modules, or that got another network, is not confined, and
+ * neither is code that changes built-ins such as `Array.prototype` in the same realm: see SES.
  *
  * @param net The network, which may itself be a wrapper.
  * @param policy What is granted.
@@ -129,11 +132,20 @@ export function confine(net: Net, policy: CheckedPolicy): Net {
     });
   }
 
-  /** Returns a name in the form in which it is looked up; throws if that is denied. */
+  /** Returns a name in the form in which it is looked up; throws if it is denied or invalid. */
   function lookedUp(name: string): string {
     const verdict = judge.lookup(name);
     if (verdict !== undefined) throw judge.refuse("lookup", name, verdict);
-    return domainNameProblem(name) === undefined ? canonicalName(name) : name;
+    const cause = literalOf(name) === undefined ? domainNameProblem(name) : undefined;
+    if (cause === undefined) return canonicalName(name);
+    const remedy = problemOf(cause);
+    throw new NetError("address_lookup_failed", {
+      operation: "lookup",
+      address: name,
+      lookupCode: "NONAME",
+      remedy,
+      cause,
+    });
   }
 
   const noneAllowed = (name: string) => judge.refuse("lookup", name, { reason: "every address of the name is denied" });
