@@ -13,7 +13,7 @@ type Library =
   & typeof import("../mod.ts")
   & typeof import("../flow/node/mod.ts")
   & typeof import("../flow/provider.ts")
-  & typeof import("../net/http/mod.ts")
+  & typeof import("../net/confine/mod.ts")
   & typeof import("../net/provider/mod.ts")
   & typeof import("../net/testing/mod.ts")
   & typeof import("../net/tls/mod.ts")
@@ -23,7 +23,7 @@ const entryPoints = [
   "mod.ts",
   "flow/node/mod.ts",
   "flow/provider.ts",
-  "net/http/mod.ts",
+  "net/confine/mod.ts",
   "net/provider/mod.ts",
   "net/testing/mod.ts",
   "net/tls/mod.ts",

@@ -8,7 +8,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as root from "../../mod.ts";
 import * as nodeFlows from "../../flow/node/mod.ts";
 import * as flowProvider from "../../flow/provider.ts";
-import * as http from "../../net/http/mod.ts";
+import * as confine from "../../net/confine/mod.ts";
 import * as netProvider from "../../net/provider/mod.ts";
 import * as testing from "../../net/testing/mod.ts";
 import * as tls from "../../net/tls/mod.ts";
@@ -23,7 +23,7 @@ import { securedPipe } from "./tls/_helpers.ts";
 import { type Findings, walk } from "./_walk.ts";
 
 /** All entry points but the fast paths of flows, which are symbols. */
-const entryPoints = { root, nodeFlows, http, netProvider, testing, tls, wintertc, wrap };
+const entryPoints = { root, confine, nodeFlows, netProvider, testing, tls, wintertc, wrap };
 
 /** The classes that users construct or test against. */
 const publicClasses: ReadonlySet<unknown> = new Set(
@@ -220,6 +220,36 @@ test("wrappers cannot be changed, and lead to nothing inside", async () => {
   for (const [key, value] of Object.entries(found)) {
     if (key.endsWith(".this")) assertEquals(value ?? undefined, undefined, key);
   }
+});
+
+test("a confined network cannot be changed, and leads to nothing inside", async () => {
+  const found: Record<string, unknown> = {};
+  const inside: Record<string, unknown> = {};
+  await root.Switch.run(async (sw) => {
+    const inner = { ...testing.memoryNet(), inside: Object.freeze({ secret: true }) };
+    const policy = {
+      connect: ["127.0.0.1:80", "localhost:80"],
+      listen: ["127.0.0.1:80"],
+      bind: ["127.0.0.1:*"],
+      send: ["127.0.0.1:*"],
+      onDenied: spy(found, "onDenied"),
+    };
+    const net = confine.restrict(inner, policy as confine.NetPolicy);
+    const listener = await net.listen(sw, root.tcp("127.0.0.1", 80));
+    const [client, server] = await root.both(() => net.connect(sw, listener.address), () => listener.accept(sw));
+    const datagrams = await net.datagramSocket(sw, root.udp("127.0.0.1", 0));
+    const answers = net.addresses("localhost");
+    for await (const ips of answers) found.ips = ips;
+    Object.assign(found, { net, listener, client, server, datagrams, answers, publicNet: confine.publicOnly(inner) });
+    found.named = await net.connect(sw, root.hostAddress("localhost", 80));
+    found.refused = await outcomeOf(() => net.connect(sw, root.tcp("127.0.0.1", 81)));
+    found.unsent = await outcomeOf(() => datagrams.send(bytesOf("x"), root.udp("10.0.0.1", 1)));
+    Object.assign(inside, { inner, secret: inner.inside, policy });
+  });
+  const { mutable, constructors, reached } = walkAll(found);
+  assertEquals({ mutable, constructors }, { mutable: [], constructors: [] });
+  for (const [name, object] of Object.entries(inside)) assert(!reached.has(object as object), name);
+  assertEquals(found["onDenied.this"], undefined);
 });
 
 test("a TLS connection exposes nothing mutable, nor does its peer's certificate", async () => {
