@@ -5,7 +5,6 @@ export { closeGracefully, closeWithin, linger, type Lingering } from "./_closing
 export { connectToAny, connectWithin } from "./_connect.ts";
 export { checkConnectOptions, defaultLinger, readConnectOptions } from "./_connect_options.ts";
 export { domainNameProblem, literalOf } from "./_host_name.ts";
-export { type OwnAddresses, ownAddressesOf, setOwnAddresses } from "./_own_addresses.ts";
 export {
   type Attempt,
   closedState,

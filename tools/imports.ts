@@ -16,6 +16,7 @@ export const rooms: readonly string[] = [
   "net",
   "net/provider",
   "net/wrap",
+  "net/confine/addresses",
   "net/confine",
   "net/server",
   "net/backends/shared",

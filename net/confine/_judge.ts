@@ -14,10 +14,9 @@ import {
   NetError,
   type TcpAddress,
 } from "../internal.ts";
-import { carriedAddresses } from "./_carried_addresses.ts";
+import { carriedAddresses, whyNotPublic, whyNotPublicName } from "./addresses/internal.ts";
 import type { CheckedPolicy } from "./_checked_policy.ts";
 import { bytesText, type OwnHost } from "./_own_host.ts";
-import { whyNotPublic, whyNotPublicName } from "./_public_address.ts";
 import { canonicalName, coversIp, coversName, coversPath, type Rule } from "./_rule.ts";
 import type { NetDenial } from "./policy.ts";
 

@@ -1,7 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Clock } from "../../switch/internal.ts";
-import { IpAddress, type OwnAddresses } from "../internal.ts";
+import { IpAddress } from "../internal.ts";
+import type { OwnAddresses } from "../provider/internal.ts";
 
 /** How long the addresses of the interfaces are kept, in milliseconds. */
 const maxAge = 5000;

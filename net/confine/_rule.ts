@@ -2,7 +2,7 @@
 
 import { describe, quoteText } from "../../base/internal.ts";
 import { checkHostName, checkUnixPath, IpAddress, literalOf } from "../internal.ts";
-import { AddressBlocks } from "./_block_list.ts";
+import { AddressBlocks } from "./addresses/internal.ts";
 
 /** The lists of rules of a policy. */
 export type RuleList = "connect" | "listen" | "bind" | "send" | "lookup" | "deny";

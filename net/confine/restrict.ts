@@ -13,11 +13,11 @@ import {
   literalOf,
   type Net,
   NetError,
-  ownAddressesOf,
   type StreamAddress,
   type TcpAddress,
   type UdpAddress,
 } from "../internal.ts";
+import { ownAddressesOf } from "../provider/internal.ts";
 import { wrapDatagramSocket, wrapNet } from "../wrap/mod.ts";
 import { judgedAnswers } from "./_answers.ts";
 import { type CheckedPolicy, checkPolicy } from "./_checked_policy.ts";

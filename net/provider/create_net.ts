@@ -36,7 +36,6 @@ import {
   ownerGone,
   readConnectOptions,
   sameAddress,
-  setOwnAddresses,
   settle,
   type SocketOptionEntry,
   type StreamAddress,
@@ -50,6 +49,7 @@ import { checkListenOptions } from "./_listen_options.ts";
 import { answersTo, lookUp } from "./_lookup.ts";
 import { nameInfo } from "./_name_info.ts";
 import { openDatagramSocket } from "./_open_datagram_socket.ts";
+import { setOwnAddresses } from "./_own_addresses.ts";
 import { checkSocketOptions, fitting, supportedOptionsOf } from "./_option_state.ts";
 import type { Question } from "./_query.ts";
 import { lookUpServices } from "./_service_records.ts";

@@ -19,14 +19,13 @@ import {
   type ListeningSocket,
   type ListenOptions,
   type Net,
-  ownAddressesOf,
   type ServiceRecord,
-  setOwnAddresses,
   type StreamAddress,
   type StreamSocket,
   type TcpAddress,
   type UdpAddress,
 } from "../internal.ts";
+import { ownAddressesOf, setOwnAddresses } from "../provider/internal.ts";
 import { checkHooks } from "./_hooks.ts";
 import { openWrapped, runAround } from "./_lifetime.ts";
 import type { ConnectionHooks } from "./connection_hooks.ts";

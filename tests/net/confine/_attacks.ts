@@ -16,7 +16,15 @@ import {
   unix,
   withTcpConnect,
 } from "../../../mod.ts";
-import { type NetDenial, type NetPolicy, publicOnly, restrict } from "../../../net/confine/mod.ts";
+import {
+  limit,
+  meter,
+  type NetDenial,
+  type NetPolicy,
+  publicOnly,
+  restrict,
+  revocable,
+} from "../../../net/confine/mod.ts";
 import { wrapNet } from "../../../net/wrap/mod.ts";
 import { outcomeOf } from "../../_helpers.ts";
 import { dialled, ownIp, plain, publicIp, tcpOf, type World } from "./_world.ts";
@@ -440,6 +448,52 @@ export const attacks: readonly Attack[] = [
     ));
     assertEquals(outcomes.map((outcome) => outcome === "connected"), [true, true, false, false]);
   }],
+  ["A119", "use after a revocation", async (world) => {
+    const { net, revoke } = revocable(world.net);
+    const derived = restrict(net, { ...policy, listen: ["127.0.0.1:0"], send: ["*:*"] });
+    const flow = await derived.connect(world.sw, api);
+    const socket = await derived.datagramSocket(world.sw, "udp4");
+    const listener = await derived.listen(world.sw, tcp("127.0.0.1", 0));
+    const accepting = refused(() => listener.accept(world.sw));
+    const connecting = refused(() => derived.connect(world.sw, api));
+    const looking = refused(() => derived.getAddrInfo("api.example.com"));
+    const reading = refused(() => flow.read(new Uint8Array(1)));
+    revoke();
+    await Promise.all([accepting, connecting, looking, reading]);
+    const reached = world.log.length;
+    await refused(() => flow.write(new Uint8Array(1)));
+    await refused(() => socket.send(new Uint8Array(1), udp("8.8.8.8", 53)));
+    await refused(() => listener.accept(world.sw));
+    await refused(() => derived.connect(world.sw, api));
+    await refused(() => collect(derived, "api.example.com"));
+    assertEquals(world.log.length, reached);
+  }],
+  ["A121", "100 connects at once with a quota of 10", async (world) => {
+    const connectAll = async (net: Net) => {
+      const outcomes = await all(
+        Array.from({ length: 100 }, () => () => outcomeOf(() => net.connect(world.sw, tcp(publicIp, 443)))),
+      );
+      const errors = outcomes.filter((outcome) => outcome instanceof NetError);
+      assert(errors.every(({ code }) => code === "quota_exceeded"));
+      return 100 - errors.length;
+    };
+    assertEquals(await connectAll(limit(restrict(world.net, { connect: ["*:*"] }), { maxSockets: 10 })), 10);
+    assertEquals(await connectAll(restrict(limit(world.net, { maxConnects: 10 }), { connect: ["*:*"] })), 10);
+    assertEquals(dialled(world).length, 20);
+  }],
+  ["A122", "a place in a quota that is returned late, or twice", async (world) => {
+    const net = limit(restrict(world.net, policy), { maxSockets: 1 });
+    const exceeded = () => assertRejects(() => net.connect(world.sw, api), NetError, "quota exceeded");
+    await refused(() => net.connect(world.sw, tcp("127.0.0.1", 443)));
+    for (let i = 0; i < 2; i++) {
+      const flow = await net.connect(world.sw, api);
+      await exceeded();
+      await Promise.all([flow.close(), flow.close()]);
+      await flow.close();
+    }
+    await net.connect(world.sw, api);
+    await exceeded();
+  }],
   ["A124", "restricting twice does not widen", async (world) => {
     const wide: NetPolicy = { connect: ["*:*"], listen: ["*:*"], bind: ["*:*"], send: ["*:*"] };
     const through = (net: Net) => wrapNet(net, { connect: (next) => next({}) }); // a wrapper in between
@@ -460,6 +514,27 @@ export const attacks: readonly Attack[] = [
       await refused(() => net.connect(world.sw, tcp("127.0.0.1", 443)));
     }
     assertEquals(world.log, []);
+  }],
+  ["A127", "a meter that overflows", async (world) => {
+    const { net, usage } = meter(world.net);
+    const huge = Number.MAX_SAFE_INTEGER;
+    const lying: Net = {
+      ...world.net,
+      connect: async (owner, target) => {
+        const flow = await world.net.connect(owner, target);
+        const { local, peer } = flow;
+        const close = () => flow.close();
+        const read = () => Promise.resolve(huge);
+        const shutdown = () => Promise.resolve();
+        return { local, peer, read, write: read, shutdown, close, abort: () => flow.abort() } as unknown as typeof flow;
+      },
+    };
+    const lied = meter(lying);
+    const flow = await lied.net.connect(world.sw, tcp(publicIp, 443));
+    for (let i = 0; i < 3; i++) await outcomeOf(() => flow.write(new Uint8Array(1)));
+    assertEquals(lied.usage().bytesOut, huge);
+    await net.connect(world.sw, tcp(publicIp, 443));
+    assertEquals(usage().connects, 1);
   }],
 ];
 

@@ -13,7 +13,7 @@ import {
   type TcpAddress,
 } from "../../../mod.ts";
 import { systemProvider } from "../../../net/backends/auto.ts";
-import { setOwnAddresses } from "../../../net/internal.ts";
+import { setOwnAddresses } from "../../../net/provider/internal.ts";
 import { createNet } from "../../../net/provider/mod.ts";
 import { memoryNet } from "../../../net/testing/mod.ts";
 import { wrapConnection } from "../../../net/wrap/mod.ts";

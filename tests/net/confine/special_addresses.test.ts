@@ -3,10 +3,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
 import { IpAddress } from "../../../mod.ts";
-import { AddressBlocks } from "../../../net/confine/_block_list.ts";
-import { carriedAddresses } from "../../../net/confine/_carried_addresses.ts";
-import { whyNotPublic, whyNotPublicName } from "../../../net/confine/_public_address.ts";
-import { registryDate, specialBlocks4, specialBlocks6 } from "../../../net/confine/_special_addresses.ts";
+import { AddressBlocks } from "../../../net/confine/addresses/_block_list.ts";
+import { carriedAddresses } from "../../../net/confine/addresses/_carried_addresses.ts";
+import { whyNotPublic, whyNotPublicName } from "../../../net/confine/addresses/_public_address.ts";
+import { registryDate, specialBlocks4, specialBlocks6 } from "../../../net/confine/addresses/_special_addresses.ts";
 import { parseRule } from "../../../net/confine/_rule.ts";
 import { test } from "../../_test.ts";
 import { generator } from "../_helpers.ts";

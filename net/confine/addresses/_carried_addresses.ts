@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { IpAddress } from "../internal.ts";
+import { IpAddress } from "../../internal.ts";
 
 /** Where an IPv4 address is in an IPv6 address that begins with `prefix`. */
 interface Form {

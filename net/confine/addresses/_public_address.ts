@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { IpAddress } from "../internal.ts";
+import { IpAddress } from "../../internal.ts";
 import { AddressBlocks } from "./_block_list.ts";
 import { carriedAddresses, isIsatap } from "./_carried_addresses.ts";
 import {

@@ -1,7 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import type { IpAddress } from "./ip_address.ts";
-import type { Net } from "./net.ts";
+import type { IpAddress, Net } from "../internal.ts";
 
 /** Returns the addresses of a host's interfaces; `undefined` if the runtime does not tell them. */
 export type OwnAddresses = () => readonly IpAddress[] | undefined;
