@@ -343,7 +343,8 @@ function isExported(callable: Node): boolean {
 }
 
 function mayNameRuntime(path: string): boolean {
-  return /^(switch\/_context\.ts$|net\/tls\/_node_engine\.ts$|net\/confine\/addresses\/_block_list\.ts$|net\/backends\/|net\/env\/|flow\/node\/)/.test(path);
+  return /^(switch\/_context\.ts$|net\/tls\/_node_engine\.ts$|net\/confine\/addresses\/_block_list\.ts$|net\/backends\/|net\/env\/|flow\/node\/)/
+    .test(path);
 }
 
 function isRuntimeGlobal(node: Node): node is Deno.lint.Identifier {

@@ -9,7 +9,7 @@ import {
   describeAddress,
   domainNameProblem,
   type HostAddress,
-  IpAddress,
+  type IpAddress,
   literalOf,
   NetError,
   type TcpAddress,
