@@ -14,6 +14,7 @@ type Library =
   & typeof import("../flow/node/mod.ts")
   & typeof import("../flow/provider.ts")
   & typeof import("../net/confine/mod.ts")
+  & typeof import("../net/http/mod.ts")
   & typeof import("../net/provider/mod.ts")
   & typeof import("../net/testing/mod.ts")
   & typeof import("../net/tls/mod.ts")
@@ -24,6 +25,7 @@ const entryPoints = [
   "flow/node/mod.ts",
   "flow/provider.ts",
   "net/confine/mod.ts",
+  "net/http/mod.ts",
   "net/provider/mod.ts",
   "net/testing/mod.ts",
   "net/tls/mod.ts",

@@ -343,7 +343,13 @@ function isExported(callable: Node): boolean {
 }
 
 function mayNameRuntime(path: string): boolean {
-  return /^(switch\/_context\.ts$|net\/tls\/_node_engine\.ts$|net\/confine\/addresses\/_block_list\.ts$|net\/backends\/|net\/env\/|flow\/node\/)/
+  const files = [
+    "switch/_context.ts",
+    "net/confine/addresses/_block_list.ts",
+    "net/http/fetch/_node_zlib.ts",
+    "net/tls/_node_engine.ts",
+  ];
+  return files.includes(path) || /^(net\/backends\/|net\/env\/|flow\/node\/)/
     .test(path);
 }
 

@@ -9,6 +9,7 @@ import * as root from "../../mod.ts";
 import * as nodeFlows from "../../flow/node/mod.ts";
 import * as flowProvider from "../../flow/provider.ts";
 import * as confine from "../../net/confine/mod.ts";
+import * as http from "../../net/http/mod.ts";
 import * as netProvider from "../../net/provider/mod.ts";
 import * as testing from "../../net/testing/mod.ts";
 import * as tls from "../../net/tls/mod.ts";
@@ -23,7 +24,7 @@ import { securedPipe } from "./tls/_helpers.ts";
 import { type Findings, walk } from "./_walk.ts";
 
 /** All entry points but the fast paths of flows, which are symbols. */
-const entryPoints = { root, confine, nodeFlows, netProvider, testing, tls, wintertc, wrap };
+const entryPoints = { root, confine, nodeFlows, http, netProvider, testing, tls, wintertc, wrap };
 
 /** The classes that users construct or test against. */
 const publicClasses: ReadonlySet<unknown> = new Set(
