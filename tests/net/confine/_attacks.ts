@@ -308,10 +308,11 @@ export const attacks: readonly Attack[] = [
     assertEquals(world.log, Array(3).fill("bind udp4"));
   }],
   ["A98", "the descriptor of an open socket", async (world) => {
-    const net = restrict(world.net, { connect: ["api.example.com:443"], listen: ["127.0.0.1:0"], send: ["*:*"] });
+    const net = restrict(world.net, { connect: ["*:443"], listen: ["127.0.0.1:0"], send: ["*:*"] });
     await refused(() => net.connect(world.sw, plain({ fd: 3 })));
     const options = { fd: 3, handle: {}, _handle: {} };
     await (await net.connect(world.sw, api, options as object)).close();
+    await (await net.connect(world.sw, tcp(publicIp, 443), options as object)).close();
     await net.listen(world.sw, tcp("127.0.0.1", 0), options as object);
     await net.datagramSocket(world.sw, "udp4", options as object);
     assertEquals(world.options.flatMap((given) => Object.keys(given)).filter((key) => key in options), []);

@@ -17,7 +17,7 @@ import {
 } from "../../../mod.ts";
 import { type NetDenial, publicOnly, restrict } from "../../../net/confine/mod.ts";
 import { createNet } from "../../../net/provider/mod.ts";
-import { memoryNet, mockClock } from "../../../net/testing/mod.ts";
+import { memoryNet, mockClock, openCounts } from "../../../net/testing/mod.ts";
 import { wrapConnection, wrapNet } from "../../../net/wrap/mod.ts";
 import { bytesOf, outcomeOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
@@ -485,4 +485,24 @@ test("a confined network can be looked at, and not changed", () => {
   const net = restrict(memoryNet(), {});
   assert(Object.isFrozen(net));
   assertEquals(net.features, memoryNet().features);
+});
+
+test("restrict() connects and sends to no unspecified address, as that is this host", () =>
+  inWorld(memoryNet(), async ({ sw, net, log }) => {
+    const confined = restrict(net, { connect: ["*:*"], send: ["*:*"], deny: ["127.0.0.0/8", "[::1]"] });
+    const socket = await confined.datagramSocket(sw, "udp6");
+    for (const ip of ["0.0.0.0", "::", "::ffff:0.0.0.0"]) {
+      await assertNetError(() => confined.connect(sw, tcp(ip, 80)), "permission_denied");
+      await assertNetError(() => socket.send(bytesOf("x"), udp(ip, 80)), "permission_denied");
+    }
+    assertEquals(log, ["bind udp6"]);
+  }));
+
+test("restrict() closes what the system has bound to a port that is denied", async () => {
+  await Switch.run(async (sw) => {
+    const confined = restrict(memoryNet(), { listen: ["*:*"], bind: ["*:*"], deny: ["*:32768"] });
+    await assertDenied(() => confined.listen(sw, tcp("127.0.0.1", 0)), "Cannot listen on tcp:127.0.0.1:0");
+    await assertDenied(() => confined.datagramSocket(sw, udp("127.0.0.1", 0)), "Cannot bind to udp:127.0.0.1:0");
+    assertEquals([openCounts().listeners, openCounts().sockets], [0, 0]);
+  });
 });
