@@ -72,19 +72,21 @@ function lendWith(source: LendingSource, use: Borrower, once: boolean): Promise<
   if (refusal !== undefined) return refusal;
   let total: number | undefined; // undefined before the first answer
   let more = true;
-  const note = (taken: number) => {
-    total = (total ?? 0) + taken;
-    return taken;
-  };
   const lending = source[lend]((bytes, keep) => {
     if (!more) throw new TypeError("Cannot read: the source lent more than the borrower asked for");
     const plain = lent(bytes);
     const { length } = plain; // before the borrower can transfer the memory
     more = false;
     const answer = use(plain, keep);
-    if (typeof answer !== "number") return Promise.resolve(answer).then(note);
+    if (typeof answer !== "number") {
+      return Promise.resolve(answer).then((taken) => {
+        total = (total ?? 0) + taken;
+        return taken;
+      });
+    }
+    total = (total ?? 0) + answer;
     more = answer === length && !once;
-    return once ? Promise.resolve(note(answer)) : note(answer);
+    return once ? Promise.resolve(answer) : answer;
   });
   return Promise.resolve(lending).then((count) => {
     if (count === null ? total === undefined : typeof count === "number" && count === total) return count;

@@ -20,21 +20,20 @@ export { label } from "./errors.ts";
  */
 const piecesPerTurn = 256;
 
-/** A borrower inside the library: it receives the bytes as the end lent them. */
-type RawBorrower = (bytes: Uint8Array<ArrayBuffer>, loan: Loan) => number | Promise<number>;
-
-/** A loan in progress. */
+/** A loan in progress. It holds all that a piece needs, so that it makes no closures. */
 interface Loan extends LoanTerms {
-  readonly use: RawBorrower;
+  /** Who takes the bytes: a user's borrower, or the joint of another flow. */
+  readonly to: Borrower | Outlet;
+  /**
+   * Receives each count of an outlet. Then the loan ends with null whatever was taken before.
+   */
+  readonly note: ((taken: number) => number) | undefined;
   /** Where it began. The loan ends when this is cancelled. */
   readonly scope: Scope | undefined;
-  /** Set before each piece of a loan to another stream. */
+  /** Whether only the library can reach the memory, unless user code was lent it before. */
+  readonly owned: boolean;
+  /** Set before each piece of a loan to an outlet. */
   memory: LoanTerms["memory"];
-  /**
-   * Whether the borrower counts what it takes. Then the loan ends with null whatever was taken
-   * before.
-   */
-  readonly counted: boolean;
   /** How many bytes were taken. */
   taken: number;
 }
@@ -80,12 +79,12 @@ export class Stream implements StreamEvents, Joint {
       for (let pieces = 0; pieces < piecesPerTurn; pieces++) {
         const bytes = stream.#peek();
         if (bytes === undefined) return undefined;
-        if (bytes === null) return loan.counted ? null : loan.taken || null;
+        if (bytes === null) return loan.note !== undefined ? null : loan.taken || null;
         const length = sizeOfLent(bytes); // before the borrower can transfer the memory
         if (length === 0) return throwLater(lost);
         stream.#lending = true;
         try {
-          const answer = loan.use(bytes, loan);
+          const answer = stream.#lendPiece(bytes, loan);
           if (typeof answer !== "number") return stream.#settle(loan, answer, length);
           stream.#took(loan, answer, length);
           stream.#lending = false;
@@ -160,13 +159,7 @@ export class Stream implements StreamEvents, Joint {
 
   /** See {@linkcode LendingSource}. */
   lend(use: Borrower): Promise<number | null> {
-    const keep = this.#end.keeps !== false;
-    return this.#lend((bytes, { scope }) => {
-      this.#lent = true;
-      const view = viewOf(bytes);
-      // Later pieces arrive in a callback of the end, which runs in any scope.
-      return currentScope() === scope ? use(view, keep) : runIn(scope, use, view, keep);
-    }, false);
+    return this.#lend(use, undefined, false);
   }
 
   /**
@@ -175,11 +168,7 @@ export class Stream implements StreamEvents, Joint {
    * once.
    */
   lendTo(outlet: Outlet, note: (taken: number) => number): Promise<number | null> {
-    const owned = ownsMemory(this.#end);
-    return this.#lend((lent, loan) => {
-      loan.memory = this.#end.keeps === false ? "reused" : owned && !this.#lent ? "owned" : "kept";
-      return noted(outlet.take(owned ? lent : viewOf(lent), loan), note);
-    }, true);
+    return this.#lend(outlet, note, ownsMemory(this.#end));
   }
 
   take(bytes: Uint8Array<ArrayBuffer>, { memory, scope }: LoanTerms): number | Promise<number> {
@@ -191,13 +180,25 @@ export class Stream implements StreamEvents, Joint {
       runIn(scope, () => refused() ?? this.#sender.wait(attempt, buffers));
   }
 
-  #lend(use: RawBorrower, counted: boolean): Promise<number | null> {
+  #lend(to: Borrower | Outlet, note: Loan["note"], owned: boolean): Promise<number | null> {
     const refusal = refused() ?? this.#refuseRead();
     if (refusal !== undefined) return refusal;
-    return silenced(
-      this.#receiving.perform(lendOn, { use, scope: currentScope(), memory: "kept", counted, taken: 0 }),
-      same,
-    );
+    const loan: Loan = { to, note, scope: currentScope(), owned, memory: "kept", taken: 0 };
+    return silenced(this.#receiving.perform(lendOn, loan), same);
+  }
+
+  #lendPiece(bytes: Uint8Array<ArrayBuffer>, loan: Loan): number | Promise<number> {
+    const { to, note, scope, owned } = loan;
+    const keeps = this.#end.keeps !== false;
+    if (typeof to === "function") {
+      this.#lent = true;
+      const view = viewOf(bytes);
+      // Later pieces arrive in a callback of the end, which runs in any scope.
+      return currentScope() === scope ? to(view, keeps) : runIn(scope, to, view, keeps);
+    }
+    loan.memory = !keeps ? "reused" : owned && !this.#lent ? "owned" : "kept";
+    const taken = to.take(owned ? bytes : viewOf(bytes), loan);
+    return note === undefined ? taken : noted(taken, note);
   }
 
   /** Waits for a borrower that returned a promise. */

@@ -3,8 +3,8 @@
 import { checkOptions, describe } from "../base/internal.ts";
 import { refused } from "../switch/internal.ts";
 import { bytesProblem, vanished, viewOf } from "./_bytes.ts";
-import { checkSource, lends, readSome } from "./_foreign.ts";
-import { operation, rejection, silenced } from "./_operation.ts";
+import { checkSource, jointOf, lends, type Outlet, readSome } from "./_foreign.ts";
+import { ignore, operation, rejection, silenced } from "./_operation.ts";
 import { BufferLimitExceeded, EndOfFlow, labelOf } from "./errors.ts";
 import { lend } from "./provider.ts";
 import type { Source } from "./types.ts";
@@ -134,6 +134,8 @@ export function readable(source: Source): Promise<void> {
     if (!lends(source)) {
       throw new TypeError("Cannot wait for a source that does not lend: wrap it in cancellableSource");
     }
+    const joint = jointOf(source);
+    if (joint !== undefined) return silenced(joint.lendTo(takesNothing, same), ignore);
     const refusal = refused();
     if (refusal !== undefined) return refusal;
     let lent = false;
@@ -154,4 +156,11 @@ function grown(buffer: Uint8Array<ArrayBuffer>, limit: number): Uint8Array<Array
   const larger = new Uint8Array(Math.min(buffer.length * 2, limit));
   larger.set(buffer);
   return larger;
+}
+
+/** An outlet that only learns that there are bytes. */
+const takesNothing: Outlet = { take: () => 0 };
+
+function same<T>(value: T): T {
+  return value;
 }
