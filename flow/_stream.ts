@@ -3,8 +3,7 @@
 import { throwLater } from "../base/internal.ts";
 import { currentScope, refused, runIn, type Scope, WaitQueue } from "../switch/internal.ts";
 import { checkBuffer, checkBytes, copyTo, howProblem, isEmpty, lengthOf, lost, sizeOfLent } from "./_bytes.ts";
-import { totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
-import { checkEndTook, checkTaken } from "./_bytes.ts";
+import { checkEndTook, checkTaken, totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
 import { Half, ownsMemory, type StreamNames, type Trial, Watchers } from "./_half.ts";
 import { rejection, silenced } from "./_operation.ts";
 import { type Joint, type LoanTerms, noted, type Outlet } from "./_foreign.ts";
