@@ -13,6 +13,7 @@ export {
   describeByte,
   encode,
   encodeInto,
+  howProblem,
   isBytes,
   isGone,
   joined,

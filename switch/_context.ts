@@ -59,10 +59,24 @@ const systemTime: TimeSource = {
   now: () => performance.timeOrigin + performance.now(),
   startTimer: (ms, ring) => new SystemTimer(ms, ring),
   macrotask(fn) {
-    const handle = setImmediate(fn);
-    return () => clearImmediate(handle);
+    let due = true;
+    macrotasks++;
+    const take = () => {
+      if (!due) return false;
+      due = false;
+      macrotasks--;
+      return true;
+    };
+    const handle = setImmediate(() => {
+      if (take()) fn();
+    });
+    return () => {
+      if (take()) clearImmediate(handle);
+    };
   },
 };
+
+let macrotasks = 0;
 
 let time = systemTime;
 
@@ -87,4 +101,9 @@ export function startTimer(ms: number, ring: () => void): Timer {
  */
 export function macrotask(fn: () => void): () => void {
   return time.macrotask(fn);
+}
+
+/** Reports whether calls of {@linkcode macrotask} are pending in the real event loop. */
+export function hasMacrotasks(): boolean {
+  return macrotasks > 0;
 }

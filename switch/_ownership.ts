@@ -2,7 +2,8 @@
 
 /** Ownership of resources by a switch, for the rest of the library. */
 import { describe, isOfAnotherCopy } from "../base/internal.ts";
-import { currentScope, refused, runIn, type Scope } from "./_scope.ts";
+import { currentScope, dumpScope, refused, runIn, type Scope } from "./_scope.ts";
+import { Cancelled } from "./errors.ts";
 import type { Hook, Releasable } from "./release_hook.ts";
 import { internals, type Switch, Switch as SwitchClass } from "./switch.ts";
 
@@ -120,4 +121,15 @@ export function switchOver(scope: Scope, name?: string): ScopeSwitch {
     });
   };
   return { sw, end };
+}
+
+/** Fails the switch of `scope`, or cancels `scope` if it is not that of a switch. */
+export function failScope(scope: Scope, error: unknown): void {
+  if (scope.owner === undefined) scope.cancel(new Cancelled(error));
+  else (scope.owner as Switch).fail(error);
+}
+
+/** Returns what `Switch.dump` returns, for any scope. */
+export function dumpOf(scope: Scope): string {
+  return dumpScope(scope, internals.resources);
 }

@@ -14,7 +14,22 @@ const refusalsPerTurn = 32;
 /** The kind of a scope in which a stream bridge does its I/O, whatever code reads or writes it. */
 export const bridge = "bridge";
 
-/** Receiver of strays: the unhandled rejections of code that runs in a scope. */
+/** Observer of all scopes. */
+export interface ScopeObserver {
+  /** Called when an outermost scope begins. */
+  began(root: Scope): void;
+  /** Called when an operation begins to wait in a scope. */
+  waits(): void;
+}
+
+let observer: ScopeObserver | undefined;
+
+/** Sets the observer of all scopes, for clocks of tests that move when everything waits. */
+export function observeScopes(by: ScopeObserver): void {
+  observer = by;
+}
+
+/** Receiver of the unhandled rejections of code that runs in a scope. */
 export interface StrayListener {
   /** Handles `error`, which then does not end the process. */
   stray(error: unknown): void;
@@ -60,7 +75,10 @@ export class Scope {
     this.shielded = shielded;
     this.owner = owner;
     this.parent = parent;
-    if (parent === undefined) return;
+    if (parent === undefined) {
+      observer?.began(this);
+      return;
+    }
     parent.#adopt(this);
     if (!shielded) this.reason = parent.reason;
   }
@@ -141,6 +159,7 @@ export class Scope {
   add(waiter: Waiting): void {
     waiter.scope = this;
     (this.#waiters ??= new List()).add(waiter);
+    observer?.waits();
   }
 
   /** Removes an operation that waits in this scope. */
@@ -187,6 +206,11 @@ export class Scope {
   /** Returns the scopes directly under this one, oldest first. */
   children(): Scope[] {
     return this.#children?.toArray() ?? [];
+  }
+
+  /** Whether an operation waits in this scope itself. A hook is none. */
+  get hasOperation(): boolean {
+    return this.#waiters?.toArray().some(({ outlives }) => outlives !== true) ?? false;
   }
 
   /** Returns the names of the operations that wait in this scope itself, oldest first. */

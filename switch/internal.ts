@@ -1,12 +1,22 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** What other folders of the library use of `switch/`. Private: users import `mod.ts`. */
-export { longestTimer, macrotask, startTimer, type Timer, type TimeSource, useTime } from "./_context.ts";
+export {
+  hasMacrotasks,
+  longestTimer,
+  macrotask,
+  startTimer,
+  type Timer,
+  type TimeSource,
+  useTime,
+} from "./_context.ts";
 export { branches } from "./_fiber.ts";
 export {
   adopt,
   checkIsSwitch,
   checkSwitch,
+  dumpOf,
+  failScope,
   hasEnded,
   isSwitchCancelled,
   refusedFor,
@@ -25,6 +35,7 @@ export {
   failureIn,
   liveScope,
   mayBeStray,
+  observeScopes,
   refused,
   runIn,
   Scope,

@@ -32,6 +32,7 @@ export const rooms: readonly string[] = [
   "net/wintertc",
   "net/env",
   "net/testing/memory",
+  "net/testing/mock",
   "net/testing",
   "net/testing/check_flow",
   "net/testing/check_net",

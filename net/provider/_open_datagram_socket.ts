@@ -57,7 +57,8 @@ export async function openDatagramSocket<A extends DatagramAddress>(
   return socket as DatagramSocket as DatagramSocket<A>;
 }
 
-function bindAddress(address: DatagramAddress | "udp4" | "udp6"): DatagramAddress {
+/** Returns the checked address to bind. */
+export function bindAddress(address: DatagramAddress | "udp4" | "udp6"): DatagramAddress {
   if (address === "udp4") return udp(IpAddress.any4, 0);
   if (address === "udp6") return udp(IpAddress.any6, 0);
   const at = checkDatagramAddress(address);
@@ -65,7 +66,8 @@ function bindAddress(address: DatagramAddress | "udp4" | "udp6"): DatagramAddres
   return at;
 }
 
-function checkDatagramOptions(
+/** Checks the options of {@linkcode Net.datagramSocket} at an address. */
+export function checkDatagramOptions(
   at: DatagramAddress,
   options: DatagramOptions,
   supportedOptions: ReadonlySet<SocketOptionName>,

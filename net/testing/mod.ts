@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Tools for testing programs that use this library: mock clocks, networks and flows in memory,
- * contracts as test suites, and counts of what is still open.
+ * Tools for testing programs that use this library: mock clocks, networks and flows that are
+ * scripted or in memory, contracts as test suites, and counts of what is still open.
  *
  * ```ts
  * import { mockClock } from "@sluice/io/net/testing";
@@ -19,5 +19,25 @@ export { type Check } from "./check.ts";
 export { checkFlow, type CheckFlowOptions, type FlowMaker, type FlowPair } from "./check_flow/mod.ts";
 export { checkNet, type CheckNetOptions } from "./check_net/mod.ts";
 export { memoryNet, type MemoryNetOptions } from "./memory/mod.ts";
-export { type MockClock, mockClock } from "./mock_clock.ts";
+export {
+  type Action,
+  DeadlockError,
+  type MockClock,
+  mockClock,
+  type MockClockOptions,
+  type MockDatagram,
+  type MockDatagramSocket,
+  mockDatagramSocket,
+  type MockDatagramSocketOptions,
+  type MockFlow,
+  mockFlow,
+  type MockFlowOptions,
+  type MockListener,
+  mockListener,
+  type MockListenerOptions,
+  type MockNet,
+  mockNet,
+  type MockNetOptions,
+  type MockOptions,
+} from "./mock/mod.ts";
 export { socketPair, type SocketPairOptions } from "./socket_pair.ts";

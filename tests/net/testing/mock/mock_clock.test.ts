@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
-import { Cancelled, first, Switch, yieldNow } from "../../../switch/mod.ts";
-import { type MockClock, mockClock, openCounts } from "../../../net/testing/mod.ts";
-import { test } from "../../_test.ts";
+import { Cancelled, first, Switch, yieldNow } from "../../../../switch/mod.ts";
+import { type MockClock, mockClock, openCounts } from "../../../../net/testing/mod.ts";
+import { test } from "../../../_test.ts";
 
 const failure = new Error("Cannot go on");
 
