@@ -33,14 +33,14 @@ export interface ScriptTerms<V> {
   check(value: unknown): V;
   /** Performs a call for which there is no action. */
   otherwise(): V;
-  /** Frees a value that came after its call had ended. By default the next call takes it. */
+  /** Drops a value that came after its call had ended. By default the next call takes it. */
   late?(value: V): void;
 }
 
 /**
  * The actions of one method of a mock: one for each call, in order. A call that is cancelled has
- * used its action; the value that the action yields later is the next call's, so that nothing that
- * arrives is lost.
+ * used its action. What that action yields later is the next call's, so that nothing that arrives
+ * is lost; a call without an action of its own waits for it.
  */
 export class Script<T, V = T> {
   readonly #terms: ScriptTerms<V>;
@@ -111,7 +111,7 @@ export class Script<T, V = T> {
   }
 
   #begin(receiver: Receiver<V>): void {
-    const left = [...this.#begun].filter(({ receiver }) => receiver.settled);
+    const left = this.#terms.late === undefined ? [...this.#begun].filter(({ receiver }) => receiver.settled) : [];
     const arrived = left.find(({ outcome }) => outcome !== undefined);
     if (arrived?.outcome !== undefined) {
       this.#begun.delete(arrived);

@@ -149,7 +149,12 @@ class ScriptedDatagramSocket implements MockDatagramSocket {
       check: checkArrived,
       otherwise: unscripted(log, "receive", "onRecv"),
     });
-    this.#sends = new Script({ handler: "onSend", check: (value) => value, otherwise: () => undefined });
+    this.#sends = new Script({
+      handler: "onSend",
+      check: (value) => value,
+      otherwise: () => undefined,
+      late: () => {},
+    });
     this.#life = new Life(this, log, "sockets", () => {
       this.#receives.end({ error: this.#life.closedError("receive") });
       this.#sends.end({ error: this.#life.closedError("send") });

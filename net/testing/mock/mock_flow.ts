@@ -98,8 +98,9 @@ export interface MockFlowOptions extends MockOptions {
  *   was not set is false, 0, empty, or null for `SO_LINGER`.
  *
  * A read or write that waits for its action is cancelled with its scope, or fails when the flow is
- * closed. It has used its action; data that the action yields later is for the next read. An
- * operation in a scope that is cancelled already uses none.
+ * closed. It has used its action; data that the action yields later is for the next read, which
+ * waits for it instead of ending if nothing else is scripted. An operation in a scope that is
+ * cancelled already uses none.
  *
  * It holds no resource of the system and needs no switch. One that a {@linkcode MockNet} or a
  * {@linkcode MockListener} returns belongs to the switch of that call, is closed with it, and counts
@@ -174,7 +175,7 @@ class ScriptedFlow implements MockFlow {
     this.local = local;
     this.peer = peer;
     this.#reads = new Script({ handler: "onRead", check: checkRead, otherwise: () => null });
-    this.#writes = new Script({ handler: "onWrite", check: checkSize, otherwise: () => defaultWrite });
+    this.#writes = new Script({ handler: "onWrite", check: checkSize, otherwise: () => defaultWrite, late: () => {} });
     this.#life = new Life(this, log, "sockets", () => {
       this.#reads.end({ error: this.#life.closedError("read") });
       this.#writes.end({ error: this.#life.closedError("write") });
