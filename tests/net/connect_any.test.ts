@@ -1,93 +1,84 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { connectAny, first, Switch, tcp, type TcpAddress, udp, unix } from "../../mod.ts";
-import { test } from "../_test.ts";
-import { fakeNet, FakeStream } from "./_fake_provider.ts";
 import {
-  anyPort,
-  assertNetError,
-  called,
-  finishedSwitch,
-  microtasks,
-  ownHost,
-  ownPort,
-  refused,
-  withNet,
-} from "./_helpers.ts";
+  connectAny,
+  first,
+  NetError,
+  type StreamSocket,
+  Switch,
+  tcp,
+  type TcpAddress,
+  udp,
+  unix,
+  yieldNow,
+} from "../../mod.ts";
+import { type Action, mockClock, mockFlow, mockNet } from "../../net/testing/mod.ts";
+import { test } from "../_test.ts";
+import { anyPort, assertNetError, finishedSwitch, ownHost, ownPort, withNet } from "./_helpers.ts";
 
 const addresses = [tcp("10.0.0.1", 80), tcp("::1", 81)];
+const refused: Action<StreamSocket> = { throw: new NetError("connection_refused", { operation: "connect" }) };
 
 test("connectAny() races literals and looks nothing up", async () => {
-  const { net, provider } = fakeNet();
+  const clock = mockClock({ autoAdvance: true });
+  const net = mockNet({ clock });
+  const { log } = net;
+  const loser = Promise.withResolvers<StreamSocket>();
+  net.onConnect({ await: loser.promise }, { return: mockFlow("winner", { log }) });
   await Switch.run(async (sw) => {
-    const connecting = connectAny(net, sw, addresses);
-    await called(() => provider.connects.length === 1);
-    await microtasks();
-    provider.clock.setTime(250);
-    await called(() => provider.connects.length === 2);
-    const stream = new FakeStream();
-    provider.connects[1].succeed(stream);
-    await connecting;
-    assertEquals(provider.targets, ["tcp:10.0.0.1:80", "tcp:[::1]:81"]);
-    assertEquals([provider.connects[0].cancels, stream.state, provider.lookups.length], [1, "open", 0]);
+    await connectAny(net, sw, addresses);
+    assertEquals(clock.now(), 250);
+    loser.resolve(mockFlow("loser", { log }));
+    await yieldNow();
+    assertEquals(log, ["net: connect to tcp:10.0.0.1:80", "net: connect to tcp:[::1]:81", "loser: closed"]);
   });
 });
 
 test("connectAny() reports every failure", async () => {
-  const { net, provider } = fakeNet();
+  const net = mockNet();
+  net.onConnect(refused, refused);
   await Switch.run(async (sw) => {
-    const connecting = assertNetError(() => connectAny(net, sw, addresses), "connection_refused");
-    for (let i = 0; i < 2; i++) {
-      await called(() => provider.connects.length === i + 1);
-      provider.connects[i].fail(refused);
-    }
-    const { cause, message } = await connecting;
+    const { cause, message } = await assertNetError(() => connectAny(net, sw, addresses), "connection_refused");
     assertInstanceOf(cause, AggregateError);
     assertEquals([cause.errors.length, message], [2, "Cannot connect to any of 2 addresses: connection refused"]);
   });
 });
 
 test("connectAny() of one address says that it failed", async () => {
-  const { net, provider } = fakeNet();
+  const net = mockNet();
+  net.onConnect(refused);
   await Switch.run(async (sw) => {
-    const connecting = assertNetError(() => connectAny(net, sw, [addresses[0]]), "connection_refused");
-    await called(() => provider.connects.length === 1);
-    provider.connects[0].fail(refused);
-    const { cause } = await connecting;
+    const { cause } = await assertNetError(() => connectAny(net, sw, [addresses[0]]), "connection_refused");
     assertInstanceOf(cause, AggregateError);
     assertEquals([cause.errors.length, cause.message], [1, "The only address failed"]);
   });
 });
 
 test("connectAny() has one timeout for all attempts", async () => {
-  const { net, provider } = fakeNet();
+  const clock = mockClock({ autoAdvance: true });
+  const net = mockNet({ clock });
+  const late = Promise.withResolvers<StreamSocket>();
+  net.onConnect({ await: late.promise }, { await: late.promise });
+  const flow = mockFlow("late");
   await Switch.run(async (sw) => {
-    const connecting = assertNetError(() => connectAny(net, sw, addresses, { timeout: 300 }), "connection_timeout");
-    await called(() => provider.connects.length === 1);
-    await microtasks();
-    provider.clock.setTime(250);
-    await called(() => provider.connects.length === 2);
-    await microtasks();
-    provider.clock.setTime(300);
-    await connecting;
-    assertEquals(provider.connects.map(({ cancels }) => cancels), [1, 1]);
+    await assertNetError(() => connectAny(net, sw, addresses, { timeout: 300 }), "connection_timeout");
+    assertEquals([clock.now(), net.log.length], [300, 2]);
+    late.resolve(flow);
+    await yieldNow();
+    assertEquals(flow.log, ["late: closed"]);
   });
 });
 
 test("connectAny() tries only the addresses that bindTo can reach", async () => {
-  const { net, provider } = fakeNet();
-  await Switch.run(async (sw) => {
-    const connecting = connectAny(net, sw, addresses, { bindTo: tcp("::2", 0) });
-    await called(() => provider.connects.length === 1);
-    provider.connects[0].succeed(new FakeStream());
-    await connecting;
-    assertEquals(provider.targets, ["tcp:[::1]:81"]);
-  });
+  const net = mockNet();
+  net.onConnect({ return: mockFlow("flow") });
+  await Switch.run((sw) => connectAny(net, sw, addresses, { bindTo: tcp("::2", 0) }));
+  assertEquals(net.log, ["net: connect to tcp:[::1]:81 from tcp:[::2]:0"]);
 });
 
 test("connectAny() refuses what it cannot race before any system call", async () => {
-  const { net, provider } = fakeNet();
+  const net = mockNet();
   const finished = await finishedSwitch();
   await Switch.run(async (sw) => {
     await assertRejects(() => connectAny(net, sw, []), RangeError, "empty");
@@ -105,14 +96,19 @@ test("connectAny() refuses what it cannot race before any system call", async ()
     await assertRejects(() => connectAny(net, sw, addresses, { bindTo: unix("/x") }), TypeError);
     await assertRejects(() => connectAny(net, finished, addresses), TypeError, "finished");
   });
-  assertEquals(provider.calls, []);
+  assertEquals(net.log, []);
 });
 
 test("connectAny() abandons every attempt as soon as it is cancelled", async () => {
-  const { net, provider } = fakeNet();
+  const net = mockNet();
+  const late = Promise.withResolvers<StreamSocket>();
+  const flow = mockFlow("late");
+  net.onConnect({ await: late.promise });
   await Switch.run(async (sw) => {
-    await first(() => connectAny(net, sw, addresses), () => called(() => provider.connects.length === 1));
-    assertEquals(provider.connects[0].cancels, 1);
+    await first(() => connectAny(net, sw, addresses), yieldNow);
+    late.resolve(flow);
+    await yieldNow();
+    assertEquals([net.log.length, flow.log], [1, ["late: closed"]]);
   });
 });
 
