@@ -47,9 +47,6 @@ import { bindDatagramSocket } from "./mock_datagram_socket.ts";
 import { bindListener, checkConnection } from "./mock_listener.ts";
 import type { MockOptions } from "./mock_options.ts";
 
-/** The names of an address. */
-type NameInfo = Awaited<ReturnType<Net["getNameInfo"]>>;
-
 /**
  * A network whose calls are scripted. A call without an action fails, and its error names the method
  * to script it with. Created by {@linkcode mockNet}.
@@ -95,7 +92,7 @@ export interface MockNet extends Net {
    * @throws {TypeError} If one is not an action, or its value is not an object. None of them is added
    * then.
    */
-  onGetNameInfo(...actions: Action<NameInfo>[]): void;
+  onGetNameInfo(...actions: Action<{ hostname: string; service: string }>[]): void;
   /**
    * Appends actions for `getServices`.
    *
@@ -187,7 +184,7 @@ export function mockNet(options?: MockNetOptions): MockNet {
   const addrInfos = script("look up addresses", "onGetAddrInfo", (value) => checkList(value).map(checkIpEndpoint));
   const nameInfos = script("look up names", "onGetNameInfo", (value) => {
     checkShape("use scripted names", "they", "an object", value);
-    return value as NameInfo;
+    return value as { hostname: string; service: string };
   });
   const services = script("look up services", "onGetServices", (value) => checkList(value) as ServiceRecord[]);
 
@@ -330,7 +327,7 @@ export function mockNet(options?: MockNetOptions): MockNet {
     onListen: (...actions: Action<ListeningSocket>[]) => listens.add(actions),
     onDatagramSocket: (...actions: Action<DatagramSocket>[]) => datagramSockets.add(actions),
     onGetAddrInfo: (...actions: Action<(TcpAddress | UdpAddress)[]>[]) => addrInfos.add(actions),
-    onGetNameInfo: (...actions: Action<NameInfo>[]) => nameInfos.add(actions),
+    onGetNameInfo: (...actions: Action<{ hostname: string; service: string }>[]) => nameInfos.add(actions),
     onGetServices: (...actions: Action<ServiceRecord[]>[]) => services.add(actions),
     log: log.lines as readonly string[],
   });

@@ -14,11 +14,23 @@ import {
   Switch,
   yieldNow,
 } from "../../../mod.ts";
+import { type MockFlow, mockFlow, type MockListener, mockListener } from "../../../net/testing/mod.ts";
 import { test } from "../../_test.ts";
-import { fakeListener } from "../_fake_provider.ts";
-import { called, microtasks, signal } from "../_helpers.ts";
+import { microtasks, signal } from "../_helpers.ts";
 
 type Handler = (scope: ConnectionScope) => unknown;
+
+/** Returns a listener that accepts `flows`, and then no more. */
+function listenerOf(...flows: MockFlow[]): MockListener {
+  const listener = mockListener("listener");
+  listener.onAccept(...flows.map((flow) => ({ return: flow })), { run: awaitCancel });
+  return listener;
+}
+
+/** Returns what has become of a connection. */
+function stateOf({ log }: MockFlow): string {
+  return log.at(-1)?.replace(/^.*: /, "") ?? "open";
+}
 
 /**
  * Serves one connection with `handler`, and returns the reported errors and the connection's state
@@ -28,40 +40,32 @@ async function serveOne(handler: Handler): Promise<{ errors: unknown[]; states: 
   const errors: unknown[] = [];
   const states: string[] = [];
   const infos: ConnectionInfo[] = [];
-  await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    const stop = signal();
-    const ended = signal();
-    const stream = system.arrive();
-    const server = runServer(listener, async (_connection, _peer, scope) => {
-      try {
-        await handler(scope);
-      } finally {
-        ended.resolve();
-      }
-    }, {
-      onError: (error, info) => {
-        errors.push(error);
-        infos.push(info);
-        states.push(stream.state);
-      },
-      stop: stop.promise,
-    });
-    await ended.promise;
-    stop.resolve();
-    await server;
-    assertEquals(stream.state, "closed");
+  const flow = mockFlow("flow");
+  const stop = signal();
+  await runServer(listenerOf(flow), async (_connection, _peer, scope) => {
+    try {
+      await handler(scope);
+    } finally {
+      stop.resolve();
+    }
+  }, {
+    onError: (error, info) => {
+      errors.push(error);
+      infos.push(info);
+      states.push(stateOf(flow));
+    },
+    stop: stop.promise,
   });
+  assertEquals(flow.log, ["flow: closed"]);
   return { errors, states, infos };
 }
 
 test("a handler's switch releases what was opened in it before the connection is closed", async () => {
   const log: string[] = [];
   await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    const stream = system.arrive();
-    await acceptFork(sw, listener, (_connection, _peer, scope) => {
-      scope.sw.onRelease(() => log.push(`first, connection ${stream.state}`));
+    const flow = mockFlow("flow");
+    await acceptFork(sw, listenerOf(flow), (_connection, _peer, scope) => {
+      scope.sw.onRelease(() => log.push(`first, connection ${stateOf(flow)}`));
       scope.sw.onRelease(() => log.push("second"));
       log.push("handler");
     }, { onError: (error) => sw.fail(error) });
@@ -117,19 +121,15 @@ test("what a release hook of a handler's switch throws is reported together with
 
 test("onError runs in the scope of the server, although the handler's switch has failed", async () => {
   let ran = false;
-  await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    system.arrive();
-    const stop = signal();
-    const server = runServer(listener, (_connection, _peer, scope) => scope.sw.fail(new Error("Cannot serve")), {
-      onError: async () => {
-        await yieldNow();
-        ran = true;
-        stop.resolve();
-      },
-      stop: stop.promise,
-    });
-    await server;
+  const stop = signal();
+  const listener = listenerOf(mockFlow("flow"));
+  await runServer(listener, (_connection, _peer, scope) => scope.sw.fail(new Error("Cannot serve")), {
+    onError: async () => {
+      await yieldNow();
+      ran = true;
+      stop.resolve();
+    },
+    stop: stop.promise,
   });
   assert(ran);
 });
@@ -174,7 +174,7 @@ test("a handler's switch has ended once the handler has", async () => {
 
 test("stopping is aborted in the handlers of a server that stops, and in those that read it later", async () => {
   await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
+    const listener = listenerOf(mockFlow("flow"), mockFlow("flow"));
     const stop = signal();
     const later = signal();
     const seen: boolean[][] = [];
@@ -184,12 +184,10 @@ test("stopping is aborted in the handlers of a server that stops, and in those t
       await new Promise((resolve) => early.addEventListener("abort", resolve));
       seen.push([before, early.aborted]);
     }, { onError: (error) => sw.fail(error), stop: stop.promise });
-    const lateServer = runServer((await fakeListener(sw)).listener, () => {}, {
+    const lateServer = runServer(listenerOf(), () => {}, {
       onError: () => {},
       stop: stop.promise,
     });
-    system.arrive();
-    system.arrive();
     await microtasks();
     stop.resolve();
     later.resolve();
@@ -200,8 +198,7 @@ test("stopping is aborted in the handlers of a server that stops, and in those t
 
 test("stopping of acceptFork is never aborted", async () => {
   await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    system.arrive();
+    const listener = listenerOf(mockFlow("flow"));
     await acceptFork(sw, listener, (_connection, _peer, { stopping }) => assertEquals(stopping.aborted, false), {
       onError: (error) => sw.fail(error),
     });
@@ -211,7 +208,7 @@ test("stopping of acceptFork is never aborted", async () => {
 test("runServer() whose listener is closed in the turn of the stop lets its handlers end", async () => {
   for (const when of ["before", "after", "a turn later"]) {
     await Switch.run(async (sw) => {
-      const { listener, system } = await fakeListener(sw);
+      const listener = listenerOf(mockFlow("flow"));
       const stop = signal<string>();
       const finish = signal();
       let served = 0;
@@ -222,7 +219,6 @@ test("runServer() whose listener is closed in the turn of the stop lets its hand
       }, { onError: (error) => sw.fail(error), stop: stop.promise });
       if (when === "after") stop.promise.then(() => listener.close());
       if (when === "a turn later") stop.promise.then(() => setImmediate(() => listener.close()));
-      system.arrive();
       await microtasks();
       stop.resolve("stopped");
       await yieldNow();
@@ -235,7 +231,7 @@ test("runServer() whose listener is closed in the turn of the stop lets its hand
 
 test("runServer() whose listener is closed by a listener of its own stop signal lets its handlers end", async () => {
   await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
+    const listener = listenerOf(mockFlow("flow"));
     const stop = new AbortController();
     stop.signal.addEventListener("abort", () => listener.close());
     const finish = signal();
@@ -244,7 +240,6 @@ test("runServer() whose listener is closed by a listener of its own stop signal 
       await finish.promise;
       served++;
     }, { onError: (error) => sw.fail(error), stop: stop.signal });
-    system.arrive();
     await microtasks();
     stop.abort();
     await yieldNow();
@@ -256,7 +251,7 @@ test("runServer() whose listener is closed by a listener of its own stop signal 
 
 test("runServer() whose listener is closed before the stop is a ClosedError however soon the stop follows", async () => {
   await Switch.run(async (sw) => {
-    const { listener } = await fakeListener(sw);
+    const listener = listenerOf();
     const stop = signal();
     const server = runServer(listener, () => {}, { onError: () => {}, stop: stop.promise });
     await microtasks();
@@ -268,7 +263,7 @@ test("runServer() whose listener is closed before the stop is a ClosedError howe
 
 test("work that a handler starts on stopping belongs to the handler", async () => {
   await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
+    const listener = listenerOf(mockFlow("flow"), mockFlow("flow"));
     const stop = signal();
     const outcomes: string[] = [];
     const server = runServer(listener, async (_connection, _peer, { stopping }) => {
@@ -282,8 +277,6 @@ test("work that a handler starts on stopping belongs to the handler", async () =
         await new Promise<string>((resolve) => stopping.addEventListener("abort", () => resolve(work()))),
       );
     }, { onError: (error) => sw.fail(error), stop: stop.promise });
-    system.arrive();
-    system.arrive();
     await microtasks();
     stop.resolve();
     await server;
@@ -293,7 +286,8 @@ test("work that a handler starts on stopping belongs to the handler", async () =
 
 test("the signal of a handler that has ended is not aborted, and its server keeps none", async () => {
   await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
+    const flows = [mockFlow("one"), mockFlow("two")];
+    const listener = listenerOf(...flows);
     const stop = signal();
     const heard: number[] = [];
     const signals: AbortSignal[] = [];
@@ -301,8 +295,7 @@ test("the signal of a handler that has ended is not aborted, and its server keep
       signals.push(stopping);
       stopping.addEventListener("abort", () => heard.push(signals.length));
     }, { onError: (error) => sw.fail(error), stop: stop.promise });
-    const streams = [system.arrive(), system.arrive()];
-    await called(() => streams.every(({ state }) => state === "closed"));
+    while (flows.some((flow) => stateOf(flow) !== "closed")) await yieldNow();
     stop.resolve();
     await server;
     assertEquals([heard, new Set(signals).size, signals.some(({ aborted }) => aborted)], [[], 2, false]);
@@ -311,8 +304,7 @@ test("the signal of a handler that has ended is not aborted, and its server keep
 
 test("runServer() whose listener is closed by a handler in the turn of the accept is one ClosedError", async () => {
   await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    system.arrive();
+    const listener = listenerOf(mockFlow("flow"));
     const server = runServer(listener, () => listener.close(), { onError: () => {} });
     const error = await server.then(() => undefined, (reason) => reason);
     assertInstanceOf(error, ClosedError);
@@ -321,7 +313,7 @@ test("runServer() whose listener is closed by a handler in the turn of the accep
 
 test("runServer() on a listener that is closed already is a ClosedError", async () => {
   await Switch.run(async (sw) => {
-    const { listener } = await fakeListener(sw);
+    const listener = listenerOf();
     await listener.close();
     await assertRejects(() => runServer(listener, () => {}, { onError: () => {} }), ClosedError);
   });
