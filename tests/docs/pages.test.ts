@@ -55,7 +55,10 @@ const samples: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "docs/testing.md": {
     "socketPair": "prints:",
     "db.example": "prints:",
-    "mockClock": "prints:",
+    "mockNet": "prints:",
+    "mockListener": "prints:",
+    "memoryNet, mockClock": "prints:",
+    "DeadlockError": "prints:",
     "openCounts": "prints:",
     "checkFlow": "prints:true\n",
   },
