@@ -1,9 +1,16 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkOptions, checkShape, hideClass } from "../../../base/internal.ts";
+import { checkClock, checkOptions, checkShape, hideClass } from "../../../base/internal.ts";
 import { type Closable, operation } from "../../../flow/internal.ts";
-import { checkIsSwitch, refusedFor, type Switch } from "../../../switch/internal.ts";
-import { checkStreamAddress, describeAddress, openOwned } from "../../internal.ts";
+import {
+  checkIsSwitch,
+  type Clock,
+  refusedFor,
+  type Switch,
+  systemClock,
+  WaitQueue,
+} from "../../../switch/internal.ts";
+import { checkStreamAddress, describeAddress, openOwned, type ServedListener, tellServer } from "../../internal.ts";
 import {
   type ListeningSocket,
   type SocketOptionName,
@@ -42,6 +49,12 @@ export interface MockListenerOptions extends MockOptions {
    * @default {the address for which a mock network returns it, or tcp("127.0.0.1", 50001)}
    */
   address?: StreamAddress | undefined;
+  /**
+   * The clock of `runServer` for `grace` and for the pause after an error of accepting.
+   *
+   * @default {the clock of the mock network that returns it, or the system's}
+   */
+  clock?: Clock | undefined;
 }
 
 /**
@@ -58,10 +71,10 @@ export interface MockListenerOptions extends MockOptions {
  * Source: Eio's `Eio_mock.Net.listening_socket`.
  *
  * @param label The name in the log, and in errors and dumps.
- * @param options The address and the log.
+ * @param options The address, the clock and the log.
  * @returns A frozen listener.
- * @throws {TypeError} If `label` is not a string, the address is neither TCP nor Unix, or `log` is
- * not an array that can grow.
+ * @throws {TypeError} If `label` is not a string, the address is neither TCP nor Unix, `clock` is not
+ * a clock, or `log` is not an array that can grow.
  *
  * @example A server, with everything that it does in one log
  * ```ts
@@ -96,16 +109,20 @@ export interface MockListenerOptions extends MockOptions {
  */
 export function mockListener(label: string, options?: MockListenerOptions): MockListener {
   checkOptions("make a mock listener", options);
-  const { log, address } = options ?? {};
+  const { log, address, clock } = options ?? {};
+  if (clock !== undefined) checkClock("make a mock listener", clock);
   const mockLog = new MockLog("make a mock listener", label, log);
-  return new ScriptedListener(mockLog, address === undefined ? undefined : checkStreamAddress(address));
+  return new ScriptedListener(mockLog, address === undefined ? undefined : checkStreamAddress(address), clock);
 }
 
-let listenOn: (listener: ScriptedListener, address: StreamAddress) => void;
+let listenOn: (listener: ScriptedListener, address: StreamAddress, clock: Clock) => void;
 
 class ScriptedListener implements MockListener {
   static {
-    listenOn = (listener, address) => listener.#address ??= address;
+    listenOn = (listener, address, clock) => {
+      listener.#address ??= address;
+      listener.#clock ??= clock;
+    };
     hideClass(this);
   }
 
@@ -113,11 +130,15 @@ class ScriptedListener implements MockListener {
   readonly #life: Life;
   readonly #options: MockSocketOptions;
   readonly #accepts: Script<StreamSocket>;
+  readonly #overflows: WaitQueue<void> = new WaitQueue();
+  readonly #served: ServedListener;
   #address: StreamAddress | undefined;
+  #clock: Clock | undefined;
 
-  constructor(log: MockLog, address: StreamAddress | undefined) {
+  constructor(log: MockLog, address: StreamAddress | undefined, clock: Clock | undefined) {
     this.#log = log;
     this.#address = address;
+    this.#clock = clock;
     this.#accepts = new Script({
       handler: "onAccept",
       check: checkConnection,
@@ -125,8 +146,18 @@ class ScriptedListener implements MockListener {
     });
     this.#life = new Life(this, log, "listeners", () => {
       this.#accepts.end({ error: this.#life.closedError("accept") });
+      this.#overflows.failAll(() => this.#life.closedError("accept"));
     });
     this.#options = new MockSocketOptions(log, this.#life);
+    const clockOf = () => this.#clock ?? systemClock;
+    this.#served = {
+      get clock() {
+        return clockOf();
+      },
+      dropped: 0,
+      overflow: () => this.#overflows.wait("overflow", undefined, log),
+      stopListening: () => Promise.resolve(),
+    };
     Object.freeze(this);
   }
 
@@ -148,6 +179,7 @@ class ScriptedListener implements MockListener {
       const refusal = refusedFor(sw, "accept");
       if (refusal !== undefined) return await refusal;
       if (this.#life.isOver) throw this.#life.closedError("accept");
+      tellServer(sw, this.#served);
       return await openOwned({
         sw,
         operation: "accept",
@@ -183,9 +215,9 @@ class ScriptedListener implements MockListener {
   }
 }
 
-/** Tells a mock listener the address for which a mock network returns it. */
-export function bindListener(listener: Closable, address: StreamAddress): void {
-  if (listener instanceof ScriptedListener) listenOn(listener, address);
+/** Tells a mock listener the address for which a mock network returns it, and the clock of that. */
+export function bindListener(listener: Closable, address: StreamAddress, clock: Clock): void {
+  if (listener instanceof ScriptedListener) listenOn(listener, address, clock);
 }
 
 /** Checks that a scripted value is a connection. */

@@ -249,7 +249,7 @@ export function mockNet(options?: MockNetOptions): MockNet {
     if (at.transport === "unix") checkUnixPath(at.path);
     const { initialOptions } = checkListenOptions(at, options ?? {}, allOptions);
     const subject = describeAddress(at);
-    const opened = (listener: ListeningSocket) => bindListener(listener, at);
+    const opened = (listener: ListeningSocket) => bindListener(listener, at, clock);
     const plan = { operation: "listen", subject, line: `listen on ${subject}`, initialOptions, opened };
     return await open(sw, listens, plan) as ListeningSocket as ListeningSocket<A>;
   }

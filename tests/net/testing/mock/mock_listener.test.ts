@@ -235,19 +235,46 @@ test("MockNet.listen() tells a mock listener its address", async () => {
   assertEquals(free.log, ["free: closed"]);
 });
 
-test("MockListener errors of accepting reach onAcceptError of runServer()", async () => {
+test("MockListener errors of accepting reach onAcceptError of runServer(), which pauses on the mock's clock", async () => {
+  const clock = mockClock({ autoAdvance: true });
+  const net = mockNet({ clock });
   const listener = mockListener("listener");
+  net.onListen({ return: listener });
   const seen: unknown[] = [];
   const stop = Promise.withResolvers<void>();
   const error = new NetError("too_many_open_files", { operation: "accept" });
-  listener.onAccept({ throw: error }, { run: awaitCancel });
-  await runServer(listener, () => {}, {
-    onError: () => {},
-    onAcceptError(error) {
-      seen.push(error);
-      stop.resolve();
-    },
-    stop: stop.promise,
+  const accept = Array.from({ length: 10 }, () => ({ throw: error }));
+  listener.onAccept(...accept, { run: awaitCancel });
+  await Switch.run(async (sw) => {
+    await runServer(await net.listen(sw, tcp("127.0.0.1", 80)), () => {}, {
+      onError: () => {},
+      onAcceptError(error) {
+        if (seen.push(error) === accept.length) stop.resolve();
+      },
+      stop: stop.promise,
+    });
   });
-  assertEquals(seen, [error]);
+  assertEquals([seen, clock.now()], [accept.map(() => error), 2275]);
+});
+
+test("runServer() over a mock listener cancels its handlers after grace on the mock's clock", async () => {
+  const clock = mockClock({ autoAdvance: true });
+  const listener = mockListener("listener", { clock });
+  const stop = Promise.withResolvers<void>();
+  listener.onAccept({ return: mockFlow("flow") }, { run: awaitCancel });
+  await runServer(listener, () => {
+    stop.resolve();
+    return awaitCancel();
+  }, { onError: () => {}, stop: stop.promise, grace: 60_000 });
+  assertEquals(clock.now(), 60_000);
+});
+
+test("runServer() over a mock listener that is closed while every slot is taken is a ClosedError", async () => {
+  const listener = mockListener("listener");
+  listener.onAccept({ return: mockFlow("flow") });
+  const serving = runServer(listener, () => {
+    listener.close();
+    return awaitCancel();
+  }, { onError: () => {}, maxConnections: 1 });
+  await assertRejects(() => serving, ClosedError);
 });
