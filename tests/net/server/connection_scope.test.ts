@@ -250,15 +250,13 @@ test("runServer() whose listener is closed by a listener of its own stop signal 
 });
 
 test("runServer() whose listener is closed before the stop is a ClosedError however soon the stop follows", async () => {
-  await Switch.run(async (sw) => {
-    const listener = listenerOf();
-    const stop = signal();
-    const server = runServer(listener, () => {}, { onError: () => {}, stop: stop.promise });
-    await microtasks();
-    await listener.close();
-    await assertRejects(() => server, ClosedError);
-    stop.resolve();
-  });
+  const listener = listenerOf();
+  const stop = signal();
+  const server = runServer(listener, () => {}, { onError: () => {}, stop: stop.promise });
+  await microtasks();
+  await listener.close();
+  await assertRejects(() => server, ClosedError);
+  stop.resolve();
 });
 
 test("work that a handler starts on stopping belongs to the handler", async () => {
@@ -303,18 +301,14 @@ test("the signal of a handler that has ended is not aborted, and its server keep
 });
 
 test("runServer() whose listener is closed by a handler in the turn of the accept is one ClosedError", async () => {
-  await Switch.run(async (sw) => {
-    const listener = listenerOf(mockFlow("flow"));
-    const server = runServer(listener, () => listener.close(), { onError: () => {} });
-    const error = await server.then(() => undefined, (reason) => reason);
-    assertInstanceOf(error, ClosedError);
-  });
+  const listener = listenerOf(mockFlow("flow"));
+  const server = runServer(listener, () => listener.close(), { onError: () => {} });
+  const error = await server.then(() => undefined, (reason) => reason);
+  assertInstanceOf(error, ClosedError);
 });
 
 test("runServer() on a listener that is closed already is a ClosedError", async () => {
-  await Switch.run(async (sw) => {
-    const listener = listenerOf();
-    await listener.close();
-    await assertRejects(() => runServer(listener, () => {}, { onError: () => {} }), ClosedError);
-  });
+  const listener = listenerOf();
+  await listener.close();
+  await assertRejects(() => runServer(listener, () => {}, { onError: () => {} }), ClosedError);
 });

@@ -1,12 +1,35 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
-import { awaitCancel, Cancelled, ClosedError, copyString, first, NetError, runServer, Switch } from "../../../mod.ts";
-import type { ListeningSocket, RunServerOptions } from "../../../mod.ts";
+import {
+  awaitCancel,
+  Cancelled,
+  ClosedError,
+  copyString,
+  first,
+  type ListeningSocket,
+  NetError,
+  runServer,
+  type RunServerOptions,
+  type StreamSocket,
+  Switch,
+  yieldNow,
+} from "../../../mod.ts";
+import { mockClock, mockFlow, type MockListener, mockListener } from "../../../net/testing/mod.ts";
 import { textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { fakeListener, FakeStream } from "../_fake_provider.ts";
-import { anyPort, called, emfile, microtasks, rethrow, signal, withNet } from "../_helpers.ts";
+import { fakeListener } from "../_fake_provider.ts";
+import { anyPort, microtasks, rethrow, signal, withNet } from "../_helpers.ts";
+
+const failing = { throw: new NetError("too_many_open_files", { operation: "accept" }) };
+
+/** Returns a listener that accepts connections called 1 to `count`, and then no more. */
+function listenerOf(count: number): MockListener {
+  const listener = mockListener("listener");
+  for (let i = 1; i <= count; i++) listener.onAccept({ return: mockFlow(String(i), { log: listener.log }) });
+  listener.onAccept({ run: awaitCancel });
+  return listener;
+}
 
 test("runServer() serves many clients, each in a fiber of its own", async () => {
   await withNet(async (sw, net) => {
@@ -28,21 +51,15 @@ test("runServer() serves many clients, each in a fiber of its own", async () => 
 });
 
 test("runServer() continues after a handler has thrown, and its slot is free again", async () => {
-  await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    const errors: unknown[] = [];
-    const stop = new AbortController();
-    const problem = new Error("Cannot serve");
-    const options = { onError: (error: unknown) => errors.push(error), maxConnections: 1, stop: stop.signal };
-    const server = runServer(listener, () => Promise.reject(problem), options);
-    for (let i = 1; i <= 3; i++) {
-      system.arrive();
-      await called(() => errors.length === i);
-    }
-    stop.abort();
-    await server;
-    assertEquals(errors, [problem, problem, problem]);
+  const errors: unknown[] = [];
+  const stop = new AbortController();
+  const problem = new Error("Cannot serve");
+  await runServer(listenerOf(3), () => Promise.reject(problem), {
+    onError: (error) => errors.push(error) === 3 && stop.abort(),
+    maxConnections: 1,
+    stop: stop.signal,
   });
+  assertEquals(errors, [problem, problem, problem]);
 });
 
 test("runServer() survives whatever a handler throws", async () => {
@@ -59,219 +76,151 @@ test("runServer() survives whatever a handler throws", async () => {
     Symbol("odd"),
     undefined,
   ];
-  await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    const errors: unknown[] = [];
-    const stop = new AbortController();
-    let count = 0;
-    const handler = () => {
-      throw thrown[count++];
-    };
-    const server = runServer(listener, handler, { onError: (error) => errors.push(error), stop: stop.signal });
-    for (let i = 1; i <= thrown.length; i++) {
-      system.arrive();
-      await called(() => errors.length === i);
-    }
-    stop.abort();
-    await server;
-    assert(errors.every((error, i) => error === thrown[i]));
-  });
+  const errors: unknown[] = [];
+  const stop = new AbortController();
+  let count = 0;
+  const handler = () => {
+    throw thrown[count++];
+  };
+  const onError = (error: unknown) => errors.push(error) === thrown.length && stop.abort();
+  await runServer(listenerOf(thrown.length), handler, { onError, stop: stop.signal });
+  assert(errors.every((error, i) => error === thrown[i]));
 });
 
 test("runServer() accepts no more connections than maxConnections", async () => {
-  await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    const finish = [signal(), signal(), signal()];
-    let running = 0;
-    const handler = () => finish[running++].promise;
-    const stop = new AbortController();
-    const server = runServer(listener, handler, { onError: rethrow, maxConnections: 2, stop: stop.signal });
-    for (let i = 0; i < 3; i++) system.arrive();
-    await microtasks();
-    assertEquals([running, system.queue.length], [2, 1]);
-    finish[0].resolve();
-    await called(() => running === 3);
-    finish.forEach(({ resolve }) => resolve());
-    stop.abort();
-    await server;
-  });
+  const listener = listenerOf(3);
+  const finish = [signal(), signal(), signal()];
+  let running = 0;
+  const handler = () => finish[running++].promise;
+  const stop = new AbortController();
+  const server = runServer(listener, handler, { onError: rethrow, maxConnections: 2, stop: stop.signal });
+  for (let i = 0; i < 5; i++) await yieldNow();
+  assertEquals([running, listener.log.length], [2, 2]);
+  finish[0].resolve();
+  while (running < 3) await yieldNow();
+  finish.forEach(({ resolve }) => resolve());
+  stop.abort();
+  await server;
 });
 
 test("runServer() fails when onError throws, and cancels its handlers", async () => {
-  const waiting = new FakeStream();
-  await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    let count = 0;
-    const handler = () => ++count === 1 ? awaitCancel() : Promise.reject(new Error("Cannot serve"));
-    const server = runServer(listener, handler, { onError: rethrow });
-    system.arrive(waiting);
-    system.arrive();
-    await assertRejects(() => server, Error, "Cannot serve");
-  });
-  assertEquals(waiting.state, "aborted");
+  const listener = listenerOf(2);
+  let count = 0;
+  const handler = () => ++count === 1 ? awaitCancel() : Promise.reject(new Error("Cannot serve"));
+  await assertRejects(() => runServer(listener, handler, { onError: rethrow }), Error, "Cannot serve");
+  assertEquals(listener.log.slice(2).sort(), ["1: closed", "2: closed"]);
 });
 
 test("runServer() without stop cancels its handlers when a sibling throws, and the sibling's error surfaces", async () => {
-  const streams = [new FakeStream(), new FakeStream()];
+  const listener = listenerOf(2);
   const failed = Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
     sw.fork(() => runServer(listener, () => awaitCancel(), { onError: rethrow }));
-    streams.forEach((stream) => system.arrive(stream));
-    await microtasks();
+    while (listener.log.length < 2) await yieldNow();
     sw.fork(() => Promise.reject(new Error("Cannot go on")));
   });
   await assertRejects(() => failed, Error, "Cannot go on");
-  assertEquals(streams.map(({ state }) => state), ["aborted", "aborted"]);
+  assertEquals(listener.log.slice(2).sort(), ["1: closed", "2: closed"]);
 });
 
 test("runServer() that is cancelled reports nothing", async () => {
-  await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    system.arrive();
-    const reported: unknown[] = [];
-    await first(
-      () => runServer(listener, () => awaitCancel(), { onError: (error) => reported.push(error) }),
-      () => microtasks(),
-    );
-    assertEquals(reported, []);
-  });
+  const reported: unknown[] = [];
+  await first(
+    () => runServer(listenerOf(1), () => awaitCancel(), { onError: (error) => reported.push(error) }),
+    yieldNow,
+  );
+  assertEquals(reported, []);
 });
 
 test("runServer() closes its listener when it stops", async () => {
-  await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    await runServer(listener, () => {}, { onError: rethrow, stop: Promise.resolve() });
-    assertEquals(system.closes, 1);
-    await assertRejects(() => listener.accept(sw), ClosedError);
-  });
+  const listener = listenerOf(0);
+  await runServer(listener, () => {}, { onError: rethrow, stop: Promise.resolve() });
+  assertEquals(listener.log, ["listener: closed"]);
+  await Switch.run((sw) => assertRejects(() => listener.accept(sw), ClosedError));
 });
 
 test("runServer() closes its listener while it waits for its handlers", async () => {
-  await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    const stop = signal();
-    const finish = signal();
-    const server = runServer(listener, () => finish.promise, { onError: rethrow, stop: stop.promise });
-    const stream = system.arrive();
-    await microtasks();
-    stop.resolve();
-    await microtasks();
-    assertEquals([system.closes, stream.state], [1, "open"]);
-    finish.resolve();
-    await server;
-  });
+  const listener = listenerOf(1);
+  const stop = signal();
+  const finish = signal();
+  const server = runServer(listener, () => finish.promise, { onError: rethrow, stop: stop.promise });
+  while (listener.log.length < 1) await yieldNow();
+  stop.resolve();
+  for (let i = 0; i < 5; i++) await yieldNow();
+  assertEquals(listener.log.slice(1), ["listener: closed"]);
+  finish.resolve();
+  await server;
+  assertEquals(listener.log.slice(2), ["1: closed"]);
 });
 
 test("runServer() that is cancelled leaves its listener to its owner", async () => {
-  await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    const outer = new AbortController();
-    const server = Switch.run(() => runServer(listener, () => {}, { onError: rethrow }), { signal: outer.signal });
-    await microtasks();
-    outer.abort();
-    await assertRejects(() => server, Cancelled);
-    assertEquals(system.closes, 0);
-  });
+  const listener = listenerOf(0);
+  const outer = new AbortController();
+  const server = Switch.run(() => runServer(listener, () => {}, { onError: rethrow }), { signal: outer.signal });
+  await yieldNow();
+  outer.abort();
+  await assertRejects(() => server, Cancelled);
+  assertEquals(listener.log, []);
 });
 
 test("runServer() with keepListening leaves the listener open", async () => {
-  await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    await runServer(listener, () => {}, { onError: rethrow, stop: Promise.resolve(), keepListening: true });
-    assertEquals(system.closes, 0);
-    system.arrive();
-    await listener.accept(sw);
-  });
+  const listener = mockListener("listener");
+  const late = Promise.withResolvers<StreamSocket>();
+  listener.onAccept({ await: late.promise });
+  await runServer(listener, () => {}, { onError: rethrow, stop: Promise.resolve(), keepListening: true });
+  late.resolve(mockFlow("late"));
+  await Switch.run((sw) => listener.accept(sw));
+  assertEquals(listener.log, ["listener: accepted connection from tcp:127.0.0.1:50002"]);
 });
 
 test("runServer() whose listener is closed is a ClosedError, and cancels its handlers", async () => {
-  const stream = new FakeStream();
-  await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    const server = assertRejects(() => runServer(listener, () => awaitCancel(), { onError: rethrow }), ClosedError);
-    system.arrive(stream);
-    await microtasks();
-    await listener.close();
-    await server;
-  });
-  assertEquals(stream.state, "aborted");
+  const listener = listenerOf(1);
+  const server = assertRejects(() => runServer(listener, () => awaitCancel(), { onError: rethrow }), ClosedError);
+  while (listener.log.length < 1) await yieldNow();
+  await listener.close();
+  await server;
+  assertEquals(listener.log.slice(1), ["listener: closed", "1: closed"]);
 });
 
 test("runServer() survives errors of accepting, and backs off from 5 ms to 1 s", async () => {
-  await Switch.run(async (sw) => {
-    const { listener, system, clock } = await fakeListener(sw);
-    const errors: unknown[] = [];
-    const served = signal();
-    const stop = new AbortController();
-    const options = { onError: rethrow, onAcceptError: (error: unknown) => errors.push(error), stop: stop.signal };
-    const server = runServer(listener, () => served.resolve(), options);
-    const waits: number[] = [];
-    for (let i = 1; i <= 10; i++) {
-      system.fail(emfile);
-      await called(() => errors.length === i);
-      await microtasks();
-      const before = clock.now();
-      clock.advance();
-      waits.push(clock.now() - before);
-      await microtasks();
-    }
-    assertEquals(waits, [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
-    system.arrive();
-    await served.promise;
-    stop.abort();
-    await server;
-  });
+  const clock = mockClock({ autoAdvance: true });
+  const listener = mockListener("listener", { clock });
+  const stop = signal();
+  const times: number[] = [];
+  listener.onAccept(...Array(11).fill(failing), { return: mockFlow("flow") }, { run: awaitCancel });
+  const onAcceptError = () => times.push(clock.now());
+  await runServer(listener, () => stop.resolve(), { onError: rethrow, onAcceptError, stop: stop.promise });
+  const waits = times.slice(1).map((time, i) => time - times[i]);
+  assertEquals(waits, [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
 });
 
 test("runServer() begins at 5 ms again after a connection", async () => {
-  await Switch.run(async (sw) => {
-    const { listener, system, clock } = await fakeListener(sw);
-    const stop = new AbortController();
-    const errors: unknown[] = [];
-    const options = { onError: rethrow, onAcceptError: (error: unknown) => errors.push(error), stop: stop.signal };
-    const server = runServer(listener, () => {}, options);
-    for (const _ of [1, 2]) {
-      system.fail(emfile);
-      await microtasks();
-      const before = clock.now();
-      clock.advance();
-      assertEquals(clock.now() - before, 5);
-      system.arrive();
-      await microtasks();
-    }
-    stop.abort();
-    await server;
+  const clock = mockClock({ autoAdvance: true });
+  const listener = mockListener("listener", { clock });
+  const stop = signal();
+  const times: number[] = [];
+  const [one, two] = ["one", "two"].map((label) => ({ return: mockFlow(label) }));
+  listener.onAccept(failing, failing, one, failing, two, { run: awaitCancel });
+  await runServer(listener, () => void (times.push(clock.now()) === 2 && stop.resolve()), {
+    onError: rethrow,
+    onAcceptError: () => {},
+    stop: stop.promise,
   });
+  assertEquals(times, [15, 20]);
 });
 
 test("runServer() holds no slot while it backs off", async () => {
-  await Switch.run(async (sw) => {
-    const { listener, system, clock } = await fakeListener(sw);
-    const served = signal();
-    const stop = new AbortController();
-    const options = { onError: rethrow, onAcceptError: () => {}, maxConnections: 1, stop: stop.signal };
-    const server = runServer(listener, () => served.resolve(), options);
-    for (let i = 0; i < 3; i++) {
-      system.fail(emfile);
-      await microtasks();
-      clock.advance();
-      await microtasks();
-    }
-    system.arrive();
-    await served.promise;
-    stop.abort();
-    await server;
-  });
+  const listener = mockListener("listener", { clock: mockClock({ autoAdvance: true }) });
+  const stop = signal();
+  listener.onAccept(failing, failing, failing, { return: mockFlow("flow") }, { run: awaitCancel });
+  const options = { onError: rethrow, onAcceptError: () => {}, maxConnections: 1, stop: stop.promise };
+  await runServer(listener, () => stop.resolve(), options);
 });
 
 test("runServer() reports an error of accepting to onError where there is no onAcceptError", async () => {
-  await Switch.run(async (sw) => {
-    const { listener, system } = await fakeListener(sw);
-    const server = runServer(listener, () => {}, { onError: rethrow });
-    system.fail(emfile);
-    const error = await assertRejects(() => server, NetError);
-    assertEquals(error.code, "too_many_open_files");
-  });
+  const listener = mockListener("listener");
+  listener.onAccept(failing);
+  const error = await assertRejects(() => runServer(listener, () => {}, { onError: rethrow }), NetError);
+  assertEquals(error.code, "too_many_open_files");
 });
 
 test("runServer() reports once for each burst that connections are reset", async () => {
