@@ -27,6 +27,7 @@ import {
   mockNet,
   openCounts,
 } from "../../../../net/testing/mod.ts";
+import { toDuplex } from "../../../../flow/node/mod.ts";
 import { test } from "../../../_test.ts";
 
 /** Waits turns of the event loop that the library cannot see. */
@@ -241,4 +242,48 @@ test("mockClock({ autoAdvance }) does not hold the time for another such clock",
   });
   assertEquals([a.now(), b.now()], [10, 500]);
   assertStrictEquals(openCounts().operations, 0);
+});
+
+test("mockClock({ autoAdvance }) leaves code of others some turns before it moves", async () => {
+  const clock = mockClock({ autoAdvance: true });
+  const sleeping = clock.sleep(10);
+  await foreignTurns(2);
+  assertEquals(clock.now(), 0);
+  await sleeping;
+});
+
+test("mockClock({ autoAdvance }) that was used outside any switch does not look at the next one", async () => {
+  const clock = mockClock({ autoAdvance: true });
+  await clock.sleep(1);
+  const other = Promise.withResolvers<string>();
+  const running = Switch.run(() => interruptible(other.promise));
+  await foreignTurns(30);
+  other.resolve("other");
+  assertEquals(await running, "other");
+});
+
+test("mockClock({ autoAdvance }) reports a switch once, however often it waits again", async () => {
+  mockClock({ autoAdvance: true });
+  const held = [1, 2].map(() => Promise.withResolvers<void>());
+  const stuck = Switch.run(() =>
+    protect(async () => {
+      for (const { promise } of held) await interruptible(promise);
+    })
+  );
+  stuck.catch(() => {});
+  for (const { resolve } of held) {
+    await foreignTurns(30);
+    resolve();
+  }
+  await assertRejects(() => stuck, DeadlockError);
+});
+
+test("mockClock({ autoAdvance }) does not report a stream that only listens for a cancellation", async () => {
+  mockClock({ autoAdvance: true });
+  const duplex = await Switch.run(async () => {
+    const duplex = toDuplex(mockFlow("flow"));
+    await foreignTurns(30);
+    return duplex;
+  });
+  duplex.destroy();
 });

@@ -277,3 +277,20 @@ test("mockNet() works with wrapNet() and retry()", async () => {
   assertEquals(inner.log.slice(-1), ["flow: closed"]);
   assertEquals(IpAddress.isIpAddress(address.ip), true);
 });
+
+test("MockNet.connect() may return a flow twice: it counts once, and is closed by the first switch that ends", async () => {
+  const net = mockNet();
+  const flow = mockFlow("flow");
+  net.onConnect({ return: flow }, { return: flow }, { return: flow });
+  await Switch.run(async (outer) => {
+    await net.connect(outer, address);
+    await Switch.run(async (inner) => {
+      await net.connect(inner, address);
+      assertEquals(openCounts().sockets, 1);
+    });
+    assertEquals([flow.log, openCounts().sockets], [["flow: closed"], 0]);
+    await net.connect(outer, address);
+    assertEquals(openCounts().sockets, 0);
+  });
+  assertEquals(flow.log, ["flow: closed"]);
+});
