@@ -3,7 +3,6 @@
 /** Ownership of resources by a switch, for the rest of the library. */
 import { describe, isOfAnotherCopy } from "../base/internal.ts";
 import { currentScope, dumpScope, refused, runIn, type Scope } from "./_scope.ts";
-import { Cancelled } from "./errors.ts";
 import type { Hook, Releasable } from "./release_hook.ts";
 import { internals, type Switch, Switch as SwitchClass } from "./switch.ts";
 
@@ -123,9 +122,12 @@ export function switchOver(scope: Scope, name?: string): ScopeSwitch {
   return { sw, end };
 }
 
-/** Fails the switch of `scope`, or cancels `scope` if it is not that of a switch. */
-export function failScope(scope: Scope, error: unknown): void {
-  if (scope.owner === undefined) scope.cancel(new Cancelled(error));
+/**
+ * Fails the switch of `scope`. If it is not that of a switch, everything that waits in it rejects
+ * with `error`.
+ */
+export function failScope(scope: Scope, error: Error): void {
+  if (scope.owner === undefined) scope.cancel(error); // a reason that is not a cancellation is thrown like any error
   else (scope.owner as Switch).fail(error);
 }
 

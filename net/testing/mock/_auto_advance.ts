@@ -12,7 +12,7 @@ import {
   hasMacrotasks,
   macrotask,
   observeScopes,
-  type Scope,
+  Scope,
 } from "../../../switch/internal.ts";
 import { DeadlockError } from "./deadlock_error.ts";
 
@@ -33,9 +33,13 @@ interface Watch {
   readonly scopes: Set<Scope>;
   /** Whether the next outermost scope that begins is its own: it was made outside any. */
   adopts: boolean;
+  /** Whether it was made outside any scope in this turn of the event loop. */
+  fresh: boolean;
 }
 
 const watches: Map<AutoClock, Watch> = new Map();
+/** Where sleeps on these clocks, and operations of mocks, wait that run outside any scope. */
+let outside = new Scope(undefined, "outside any switch");
 /** Scopes that were failed already. */
 const failed: WeakSet<Scope> = new WeakSet();
 let looking = false;
@@ -44,22 +48,41 @@ let quiet = 0;
 /** Begins to move `clock` when nothing else can run. */
 export function advanceWhenIdle(clock: AutoClock): void {
   observeScopes({ began, waits: look });
-  watches.set(clock, { clock, scopes: new Set(), adopts: currentScope() === undefined });
+  const made = currentScope() === undefined;
+  const watch = { clock, scopes: new Set<Scope>(), adopts: made, fresh: made };
+  watches.set(clock, watch);
+  if (made) macrotask(() => watch.fresh = false);
   noteScope(clock);
 }
 
-/** Notes that the running code uses `clock`. */
-export function noteUse(clock: AutoClock): void {
-  noteScope(clock).adopts = false;
+/** Notes that the running code sleeps on `clock`, and returns the scope in which it waits. */
+export function sleepScope(clock: AutoClock): Scope {
+  const watch = watches.get(clock);
+  if (watch !== undefined) watch.adopts = false;
+  noteScope(clock);
+  return currentScope() ?? outside;
 }
 
 function noteScope(clock: AutoClock): Watch {
-  const watch = watches.get(clock) ?? { clock, scopes: new Set(), adopts: false };
+  const watch = watches.get(clock) ?? { clock, scopes: new Set(), adopts: false, fresh: false };
   watches.set(clock, watch);
   const scope = currentScope();
   if (scope !== undefined) watch.scopes.add(rootOf(scope));
+  else if (!watch.adopts) watch.scopes.add(outside);
   look();
   return watch;
+}
+
+/**
+ * Returns the scope in which an operation of a mock waits. Outside any scope that is one of this
+ * module's, if a clock was made there in this turn of the event loop: later operations may be those
+ * of another test.
+ */
+export function mockScope(): Scope | undefined {
+  const scope = currentScope();
+  if (scope !== undefined || ![...watches.values()].some(({ fresh }) => fresh)) return scope;
+  began(outside);
+  return outside;
 }
 
 /** An outermost scope begins. All that begin in one turn of the event loop belong together. */
@@ -89,7 +112,7 @@ function lookNow(): void {
   }
   if (advanceAll()) return look();
   for (const { clock, scopes, adopts } of watches.values()) {
-    for (const scope of scopes) if (scope.finished) scopes.delete(scope);
+    for (const scope of scopes) if (scope.finished || (scope === outside && scope.isEmpty)) scopes.delete(scope);
     if (scopes.size === 0 && !adopts) watches.delete(clock);
   }
   if (open.timers === 0) reportDeadlock(); // else a timer of the real clock may wake something
@@ -107,9 +130,20 @@ function reportDeadlock(): void {
       const scope = innermost(root);
       if (failed.has(scope)) continue;
       failed.add(scope);
-      failScope(scope, new DeadlockError(clock.now(), "everything waits, and no sleep is pending", dumpOf(scope)));
+      const error = new DeadlockError(clock.now(), "everything waits, and no sleep is pending", dumpOf(scope));
+      if (scope === outside) outside = renewed(scope);
+      failScope(scope, error);
     }
   }
+}
+
+/** Returns a scope like `scope`, for what waits after it was failed. No clock watches it yet. */
+function renewed({ kind }: Scope): Scope {
+  const adopting = [...watches.values()].filter(({ adopts }) => adopts);
+  for (const watch of adopting) watch.adopts = false; // it is not one of theirs
+  const scope = new Scope(undefined, kind);
+  for (const watch of adopting) watch.adopts = true;
+  return scope;
 }
 
 /** Reports whether an operation waits in `scope` or under it. */

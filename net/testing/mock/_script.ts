@@ -4,6 +4,7 @@ import { describe, isPromise } from "../../../base/internal.ts";
 import { ignore, isSilent } from "../../../flow/internal.ts";
 import { type Labelled, macrotask, Waiter } from "../../../switch/internal.ts";
 import type { Attempt } from "../../internal.ts";
+import { mockScope } from "./_auto_advance.ts";
 import type { Action } from "./action.ts";
 
 /** How an action has ended. */
@@ -64,7 +65,8 @@ export class Script<T, V = T> {
 
   /** Performs the next action. The result of the call is what `done` returns for its value. */
   call<R>(operation: string, subject: Labelled, done: (value: V) => R): Promise<R> {
-    const waiter = new Waiter<R>(operation, undefined, subject); // first: the action may cancel its scope
+    // Before the action, which may cancel its scope.
+    const waiter = new Waiter<R>(operation, undefined, subject, mockScope());
     this.#begin({
       get settled() {
         return waiter.settled;

@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkBoolean, checkOptions, describe } from "../../../base/internal.ts";
-import { type Clock, type Labelled, refused, Waiter, yieldNow } from "../../../switch/internal.ts";
-import { advanceWhenIdle, noteUse } from "./_auto_advance.ts";
+import { type Clock, type Labelled, refused, type Scope, Waiter, yieldNow } from "../../../switch/internal.ts";
+import { advanceWhenIdle, sleepScope } from "./_auto_advance.ts";
 
 /** A clock whose time moves only on request. Created by {@linkcode mockClock}. */
 export interface MockClock extends Clock {
@@ -43,12 +43,17 @@ class Sleeper implements Labelled {
   readonly until: number;
   readonly waiter: Waiter<void>;
 
-  constructor(until: number, cancelled: (sleeper: Sleeper) => void) {
+  constructor(until: number, scope: Scope | undefined, cancelled: (sleeper: Sleeper) => void) {
     this.until = until;
-    this.waiter = new Waiter("sleep", (waiter, reason) => {
-      cancelled(this);
-      waiter.reject(reason);
-    }, this);
+    this.waiter = new Waiter(
+      "sleep",
+      (waiter, reason) => {
+        cancelled(this);
+        waiter.reject(reason);
+      },
+      this,
+      scope,
+    );
   }
 
   get label(): string {
@@ -67,9 +72,10 @@ class Sleeper implements Labelled {
  * and nothing of the library yields. That takes a few turns of the event loop and no real time, so a
  * test with hours of timeouts needs no code to move the clock. If there is no timer then, the test
  * waits for what can never come: the innermost {@linkcode Switch} around everything that waits fails
- * with a {@linkcode DeadlockError}, which names the operations. The clock looks at the outermost
- * scopes in which it was made or used; made outside any, at the first that begins. Operations
- * outside any scope, and the bare promises of other code, have no name and are not reported.
+ * with a {@linkcode DeadlockError}, which names the operations. Outside any switch the outermost
+ * call fails. The clock looks at the outermost scopes in which it was made or used; made outside
+ * any, at the first that begins, and at the operations of mocks that begin in the same turn of the
+ * event loop. Bare promises of other code have no name and are not reported.
  *
  * What `autoAdvance` cannot see does not hold the time: real sockets and files, `setTimeout`. Use it
  * with mocks, pipes and memory networks only. While something sleeps on the real clock of the
@@ -134,9 +140,9 @@ export function mockClock(options?: MockClockOptions): MockClock {
     if (!(time > now)) return yieldNow();
     const refusal = refused();
     if (refusal !== undefined) return refusal;
-    const sleeper = new Sleeper(time, (cancelled) => sleepers.delete(cancelled));
+    const scope = autoAdvance ? sleepScope(clock) : undefined; // by default the current one
+    const sleeper = new Sleeper(time, scope, (cancelled) => sleepers.delete(cancelled));
     sleepers.add(sleeper);
-    if (autoAdvance) noteUse(clock);
     return sleeper.waiter.promise;
   }
 

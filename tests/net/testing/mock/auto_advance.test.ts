@@ -4,7 +4,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEqua
 import {
   all,
   awaitCancel,
-  Cancelled,
+  BufReader,
   copy,
   first,
   interruptible,
@@ -184,10 +184,38 @@ test("mockClock({ autoAdvance }) fails each outermost switch that waits", async 
   }
 });
 
-test("mockClock({ autoAdvance }) cancels an outermost call that is not a switch", async () => {
+test("mockClock({ autoAdvance }) fails an outermost call that is not a switch", async () => {
+  for (const call of [() => all([awaitCancel, awaitCancel]), () => first(awaitCancel, awaitCancel)]) {
+    mockClock({ autoAdvance: true });
+    await assertRejects(call, DeadlockError, "waiting: awaitCancel");
+  }
+});
+
+test("mockClock({ autoAdvance }) fails operations of mocks outside any switch", async () => {
+  for (let i = 0; i < 2; i++) {
+    mockClock({ autoAdvance: true });
+    const flow = mockFlow("client");
+    flow.onRead({ await: new Promise(() => {}) });
+    const { dump } = await assertRejects(() => flow.read(new Uint8Array(1)), DeadlockError);
+    assertEquals(dump, "outside any switch\n  waiting: read client");
+    mockClock({ autoAdvance: true });
+    await assertRejects(() => new BufReader(flow).line(), DeadlockError, "waiting: read client");
+  }
   const clock = mockClock({ autoAdvance: true });
-  const error = await assertRejects(() => first(awaitCancel, () => clock.sleep(Infinity)), Cancelled);
-  assertInstanceOf(error.cause, DeadlockError);
+  await assertRejects(() => clock.sleep(Infinity), DeadlockError, "sleep until Infinity ms");
+  assertEquals(openCounts().operations, 0);
+});
+
+test("mockClock({ autoAdvance }) does not look at later operations outside any switch", async () => {
+  const clock = mockClock({ autoAdvance: true });
+  await clock.sleep(7);
+  const flow = mockFlow("flow");
+  const late = Promise.withResolvers<string>();
+  flow.onRead({ await: late.promise });
+  const reading = flow.read(new Uint8Array(8));
+  await foreignTurns(30);
+  late.resolve("late");
+  assertEquals(await reading, 4);
 });
 
 test("mockClock({ autoAdvance }) reports once what no cancellation ends", async () => {
