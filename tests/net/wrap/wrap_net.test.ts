@@ -22,7 +22,7 @@ import {
   udp,
   yieldNow,
 } from "../../../mod.ts";
-import { memoryNet } from "../../../net/testing/mod.ts";
+import { memoryNet, mockFlow, mockNet } from "../../../net/testing/mod.ts";
 import { type NetHooks, wrapDatagramSocket, wrapListener, wrapNet } from "../../../net/wrap/mod.ts";
 import { bytesOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
@@ -181,20 +181,12 @@ test("wrapNet() is frozen, calls hooks without this, reads them once, and has th
 });
 
 test("wrapNet() wraps nothing for which it has no hooks", async () => {
+  const inner = mockNet();
   await Switch.run(async (sw) => {
-    const opened: unknown[] = [];
-    const inner = memoryNet();
-    const spied: Net = {
-      ...inner,
-      connect: async (...args) => {
-        const one = await inner.connect(...args);
-        opened.push(one);
-        return one;
-      },
-    };
-    await inner.listen(sw, at);
     for (const hooks of [{}, { connect: (next: () => Promise<StreamSocket>) => next() }]) {
-      assertStrictEquals(await wrapNet(spied, hooks).connect(sw, at), opened.at(-1));
+      const flow = mockFlow("flow");
+      inner.onConnect({ return: flow });
+      assertStrictEquals<StreamSocket>(await wrapNet(inner, hooks).connect(sw, at), flow);
     }
   });
 });
