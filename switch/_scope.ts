@@ -29,7 +29,7 @@ export function observeScopes(by: ScopeObserver): void {
   observer = by;
 }
 
-/** Receiver of the unhandled rejections of code that runs in a scope. */
+/** Receiver of strays: the unhandled rejections of code that runs in a scope. */
 export interface StrayListener {
   /** Handles `error`, which then does not end the process. */
   stray(error: unknown): void;

@@ -4,6 +4,7 @@
 export { checkListenOptions } from "./_listen_options.ts";
 export { bindAddress, checkDatagramOptions } from "./_open_datagram_socket.ts";
 export { checkSocketOptions } from "./_option_state.ts";
+export { type OwnAddresses, ownAddressesOf, setOwnAddresses } from "./_own_addresses.ts";
 export { createNet } from "./create_net.ts";
 export type {
   NetProvider,
