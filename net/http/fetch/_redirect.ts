@@ -34,7 +34,7 @@ export function redirected(request: OutgoingRequest, { status, headers }: Incomi
   const { method, body } = request;
   const dropsBody = ((status === 301 || status === 302) && method === "POST") ||
     (status === 303 && method !== "GET" && method !== "HEAD");
-  if (!dropsBody && body !== null && !("open" in body && body.repeatable)) {
+  if (status !== 303 && body !== null && !("open" in body && body.repeatable)) {
     throw problem("the body of the request is a stream, which cannot be sent again");
   }
   const dropsCredentials = url.origin !== request.url.origin;

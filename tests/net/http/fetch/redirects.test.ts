@@ -77,12 +77,15 @@ test("fetch() resends the text of a Request after 307", () =>
     assertEquals(requests.map(({ body, framing }) => [body, framing]), [["text", "length"], ["text", "length"]]);
   }));
 
-test("fetch() rejects a redirect that would resend a stream", () =>
-  withSite(redirecting(307), async ({ fetch }) => {
-    const body = new Blob(["data"]).stream();
-    const init = { method: "POST", body, duplex: "half" } as RequestInit;
-    await assertRejects(() => fetch("http://a.test/from", init), TypeError, "cannot be sent again");
-  }));
+for (const status of [301, 302, 307, 308]) {
+  test(`fetch() rejects ${status} after a stream`, () =>
+    withSite(redirecting(status), async ({ fetch, requests }) => {
+      const body = new Blob(["data"]).stream();
+      const init = { method: "POST", body, duplex: "half" } as RequestInit;
+      await assertRejects(() => fetch("http://a.test/from", init), TypeError, "cannot be sent again");
+      assertEquals(requests.length, 1);
+    }));
+}
 
 test("fetch() follows 303 after a stream", () =>
   withSite(redirecting(303), async ({ fetch }) => {
