@@ -75,7 +75,9 @@ export function readRequest(input: unknown, init: unknown, codings: string): Out
     redirect: readRedirect(redirect ?? from?.redirect ?? "follow"),
     signal: readSignal(signal === undefined ? from?.signal : signal),
   };
-  const body = readBody(method, givenBody ?? undefined, duplex, from);
+  const body = isInstance(init, Request) && givenBody
+    ? readBody(method, undefined, undefined, init)
+    : readBody(method, givenBody ?? undefined, duplex, from);
   const type = body !== null && "open" in body ? body.type : undefined;
   return { method, url, headers: readHeaders(headers, type, codings), body, ...given };
 }

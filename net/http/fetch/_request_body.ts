@@ -2,7 +2,7 @@
 
 /** The bodies of requests: whatever `new Request()` takes. */
 import { isAsyncIterable, isInstance, random } from "../../../base/internal.ts";
-import { encode } from "../../../flow/internal.ts";
+import { encode, isBytes } from "../../../flow/internal.ts";
 import type { RequestBody } from "../internal.ts";
 
 /** The body of a request. */
@@ -123,6 +123,7 @@ export async function gather(stream: ReadableStream<Uint8Array>, turn: () => Pro
     const result = await Promise.race([pending, turn().then(turn)]) as IteratorResult<Uint8Array> | undefined;
     if (result === undefined) break;
     if (result.done) return bytesBody(joinChunks(chunks, size));
+    if (!isBytes(result.value)) break; // refused where a stream is sent
     chunks.push(result.value);
     size += result.value.length;
     pending = iterator.next();

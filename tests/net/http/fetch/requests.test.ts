@@ -249,6 +249,42 @@ test("fetch() sends a slow stream of a Request in chunks", () =>
     assertEquals([requests[0].body, requests[0].framing], ["ab", "chunked"]);
   }));
 
+const notBytes: [name: string, chunk: unknown][] = [
+  ["text", "text"],
+  ["null", null],
+  ["an array", [1, 2]],
+  ["an ArrayBuffer", new ArrayBuffer(2)],
+  ["a Uint16Array", new Uint16Array(2)],
+];
+for (const [name, chunk] of notBytes) {
+  test(`fetch() rejects a Request whose stream has ${name}`, () =>
+    withSite(ok, async ({ fetch, requests }) => {
+      const body = new ReadableStream({
+        start(controller) {
+          controller.enqueue(bytesOf("a"));
+          controller.enqueue(chunk);
+          controller.close();
+        },
+      });
+      const request = new Request(url, streaming(body));
+      await assertRejects(() => fetch(request), TypeError, "must be a Uint8Array");
+      assertEquals(requests.length, 0);
+    }));
+}
+
+test("fetch() takes a Request as init", async () => {
+  const init = new Request("http://b.test/", { method: "PUT", body: bytesOf("text"), headers: { a: "1" } });
+  const { method, body, framing, headers } = await sent(url, init as RequestInit);
+  assertEquals([method, body, framing, headers.a, headers.host], ["PUT", "text", "length", "1", "a.test"]);
+  assert(init.bodyUsed);
+});
+
+test("fetch() takes the body of a Request as init instead of that of its Request", async () => {
+  const input = new Request(url, { method: "POST", body: bytesOf("input") });
+  const init = new Request(url, { method: "POST", body: bytesOf("init") });
+  assertEquals((await sent(input, init as RequestInit)).body, "init");
+});
+
 test("fetch() lets init override a Request", async () => {
   const request = new Request(url, { method: "POST", body: "text", headers: { a: "1" } });
   const { method, body, headers } = await sent(request, { method: "put", body: "other", headers: { b: "2" } });
