@@ -60,9 +60,15 @@ export class Call {
       }
       for (;;) {
         const reply = await this.#send();
-        checkStatus(reply);
-        const next = this.#follow(reply);
-        if (next === undefined) return this.#respond(reply);
+        let next: OutgoingRequest | undefined;
+        try {
+          checkStatus(reply);
+          next = this.#follow(reply);
+          if (next === undefined) return this.#respond(reply);
+        } catch (error) {
+          discard(reply.exchange);
+          throw error;
+        }
         discard(reply.exchange);
         this.#request = next;
         this.#redirects++;
@@ -80,20 +86,13 @@ export class Call {
     const { head } = exchange;
     const { redirect } = this.#request;
     if (redirect === "manual" || !isRedirect(head.status)) return undefined;
-    try {
-      if (redirect === "error") throw new TypeError('Cannot follow a redirect: redirect is "error"');
-      const next = redirected(this.#request, head);
-      const { maxRedirects } = this.#pool.settings;
-      if (next !== undefined && this.#redirects >= maxRedirects) {
-        throw new TypeError(
-          `Cannot follow a redirect: it is the ${maxRedirects + 1}th (maxRedirects: ${maxRedirects})`,
-        );
-      }
-      return next;
-    } catch (error) {
-      discard(exchange);
-      throw error;
+    if (redirect === "error") throw new TypeError('Cannot follow a redirect: redirect is "error"');
+    const next = redirected(this.#request, head);
+    const { maxRedirects } = this.#pool.settings;
+    if (next !== undefined && this.#redirects >= maxRedirects) {
+      throw new TypeError(`Cannot follow a redirect: it is the ${maxRedirects + 1}th (maxRedirects: ${maxRedirects})`);
     }
+    return next;
   }
 
   /** Sends the request over a connection of the pool. */

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** Content codings (RFC 9110, section 8.4.1): gzip, deflate and, where the runtime can, br. */
+import { macrotask } from "../../../switch/internal.ts";
 import { NetError } from "../../internal.ts";
 import { type BodySource, type Field, HttpError } from "../internal.ts";
 import { type Decompressor, openZlib, type ZlibFormat } from "./_node_zlib.ts";
@@ -82,6 +83,9 @@ class DecodedBody implements BodySource {
   /** What failed while the encoded body was read. */
   #failure: { readonly error: unknown } | undefined;
   #begun = false;
+  /** Whether a read waits for more of the encoded body. */
+  #wanted = false;
+  #want: (() => void) | undefined;
 
   constructor(source: BodySource, coding: Coding) {
     this.#source = source;
@@ -97,6 +101,8 @@ class DecodedBody implements BodySource {
       this.#feed(this.#decompressor, first);
     }
     if (this.#decompressor === undefined) return null;
+    this.#wanted = true;
+    this.#want?.();
     let piece: Uint8Array<ArrayBuffer> | null = null;
     try {
       piece = await this.#decompressor.read();
@@ -104,6 +110,7 @@ class DecodedBody implements BodySource {
       if (this.#failure === undefined) throw this.#invalid(this.#decompressor, cause);
     }
     if (this.#failure !== undefined && piece === null) throw this.#failure.error;
+    this.#wanted = piece === null; // at the end, the rest of the encoded body is read to free its connection
     return piece;
   }
 
@@ -132,13 +139,15 @@ class DecodedBody implements BodySource {
     return second === null ? first : Uint8Array.of(...first, ...second);
   }
 
+  /** Reads on only while a read waits: else the time limit of a read would count without one. */
   async #feed(decompressor: Decompressor, first: Uint8Array<ArrayBuffer>): Promise<void> {
     try {
-      let piece: Uint8Array<ArrayBuffer> | null = first;
-      for (; piece !== null; piece = await this.#source.next()) {
+      for (let piece: Uint8Array<ArrayBuffer> | null = first; piece !== null; piece = await this.#source.next()) {
         for (let at = 0; at < piece.length; at += largestPiece) {
           await decompressor.write(piece.subarray(at, at + largestPiece));
         }
+        await new Promise<void>((resolve) => void macrotask(resolve)); // what came of it reaches its read
+        while (!this.#wanted) await new Promise<void>((resolve) => this.#want = resolve);
       }
       decompressor.end();
     } catch (error) {

@@ -31,10 +31,10 @@ export function makeResponse(parts: ResponseParts): Response {
   if (hasNone) {
     if (body !== null && "cancel" in body) body.cancel();
     body = null;
-  } else if (body !== null) {
+  } else {
     const codings = codingsOf(headers);
     if (codings.length > 0) {
-      body = decodeBody(body, codings);
+      if (body !== null) body = decodeBody(body, codings);
       headers = decodedHeaders(headers);
     }
   }
