@@ -26,8 +26,24 @@ const samples: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "README.md": {
     "copy(connection, connection)": "peer",
     "no line yet": "peer",
-    "tlsClient": "peer",
     "memoryNet": "prints:",
+    "publicOnly":
+      "prints:Cannot fetch from http://localhost:8080: cannot connect to host:localhost:8080: permission denied\n" +
+      "Cannot fetch from http://169.254.169.254: cannot connect to tcp:169.254.169.254:80: permission denied\n",
+  },
+  "docs/confinement.md": {
+    "plugin(net: Net)": "prints:connected\nowner: tcp:10.0.0.7:5432: no rule of connect grants it\n" +
+      "plug-in: Cannot connect to tcp:10.0.0.7:5432: permission denied\n",
+    "agentNet": "prints:Cannot read from tcp:127.0.0.1:80: quota exceeded: maxBytesIn is 5\n5 bytes in\n" +
+      "Cannot connect to tcp:127.0.0.1:80: permission denied (The agent was stopped)\n0 sockets are open\n",
+    "lockdown": "prints:hello\nundefined undefined undefined\n" +
+      "Cannot fetch from http://169.254.169.254: cannot connect to tcp:169.254.169.254:80: permission denied\n",
+    "toConnect": "prints:hello\npermission_denied\n",
+  },
+  "docs/fetch.md": {
+    "<title>":
+      "prints:permission_denied: Cannot fetch from http://127.0.0.1:8080: cannot connect to tcp:127.0.0.1:8080: permission denied\n",
+    "OpenAI": "prints:Hello\n",
   },
   "docs/scopes.md": {
     "onRelease": "prints:1: a fiber\n2: the second hook\n3: the first hook\n4: nothing is left\n",
