@@ -43,8 +43,8 @@ export interface AnyTarget<A, D extends Dialled> {
 }
 
 /**
- * Races the addresses of one target. If all fail, the error has the code of the last one, and all
- * errors as its cause.
+ * Races the addresses of one target. If all fail, the error has the code and the remedy of the last
+ * one, and all errors as its cause.
  */
 export function connectToAny<A, D extends Dialled>(plan: AnyTarget<A, D>): Promise<StreamSocket> {
   const { target, bindTo } = plan;
@@ -64,7 +64,7 @@ export function connectToAny<A, D extends Dialled>(plan: AnyTarget<A, D>): Promi
           failures,
           failures.length === 1 ? "The only address failed" : `All ${failures.length} addresses failed`,
         );
-        return new NetError(last.code, { operation: "connect", address: target, cause });
+        return new NetError(last.code, { operation: "connect", address: target, remedy: last.remedy, cause });
       }
       if (count === 0) return new RangeError("Cannot connect to any address: no address was given");
       const lookupCode = "ADDRFAMILY"; // there are addresses, but bindTo can reach none

@@ -69,6 +69,9 @@ function isOfAddresses(list: RuleList): boolean {
 
 /** Splits a rule into its host and the text of its port. */
 function split(rule: string, fail: Fail): [host: string, port: string | undefined] {
+  if (rule === "") fail("it is empty");
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(rule)) fail('it is a URL: write its host and port, as in "example.com:443"');
+  if (/^(?:\.{0,2}\/|@|\0)/.test(rule)) fail('a Unix path is written after "unix:"');
   const [whole, bracketed, host, port] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(rule) ?? [];
   if (whole !== undefined) {
     if (bracketed !== undefined && !bracketed.includes(":")) fail("only an IPv6 address has brackets");
@@ -76,7 +79,10 @@ function split(rule: string, fail: Fail): [host: string, port: string | undefine
   }
   // A bare IPv6 address, unless its last group could be meant as a port.
   const address = rule.replace(/\/.*$/, "");
-  if (literalOf(address) === undefined) fail("it is not a host and a port");
+  if (literalOf(address) === undefined) {
+    const [transport] = /^(?:tcp|udp|host):/.exec(rule) ?? []; // as in the target of a denial
+    fail(transport === undefined ? "it is not a host and a port" : `write the host and port without "${transport}"`);
+  }
   if (address === rule && literalOf(rule.replace(/:[^:]*$/, "")) !== undefined) {
     fail("the end could be a port: write the IPv6 address in brackets");
   }
@@ -107,6 +113,7 @@ function parsePath(text: string, fail: Fail): string | undefined {
 
 function parseHost(host: string, fail: Fail): Pattern {
   if (host === "*") return { kind: "any" };
+  if (host === "") fail('its host is empty: "*" is any');
   if (host.includes("/") || host.includes(":")) return parseBlock(host, fail);
   const literal = literalOf(host);
   if (literal !== undefined) return block(literal, 32);

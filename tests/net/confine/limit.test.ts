@@ -23,7 +23,7 @@ import {
   udp,
   yieldNow,
 } from "../../../mod.ts";
-import { limit, type NetQuota } from "../../../net/confine/mod.ts";
+import { limit, type NetQuota, restrict } from "../../../net/confine/mod.ts";
 import { memoryNet } from "../../../net/testing/mod.ts";
 import { wrapConnection } from "../../../net/wrap/mod.ts";
 import { bytesOf, textOf } from "../../_helpers.ts";
@@ -572,4 +572,14 @@ test("limit() refuses quotas that make no sense, and reads each once", async () 
   assertEquals(reads, 1);
   const inherited = limit(net, Object.create({ maxConnects: 0 }));
   await Switch.run((sw) => assertExceeded(() => inherited.connect(sw, nowhere), "maxConnects"));
+});
+
+test("limit() names its quota in the error of a name whose addresses are raced over it", async () => {
+  const open = memoryNet({ hosts: { "api.example": ["10.0.0.5", "10.0.0.6"] } });
+  const net = restrict(limit(open, { maxConnects: 0 }), { connect: ["api.example:80"] });
+  await Switch.run(async (sw) => {
+    const { code, message } = await assertRejects(() => net.connect(sw, hostAddress("api.example", 80)), NetError);
+    assertEquals(code, "quota_exceeded");
+    assertEquals(message, "Cannot connect to host:api.example:80: quota exceeded: maxConnects is 0");
+  });
 });
