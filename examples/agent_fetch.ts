@@ -56,8 +56,8 @@ const maxBytesIn = 64 * 1024;
 /** Makes the network of an agent: what it may reach, how much it may use, and how it is taken away. */
 function agentNet(net: Net, host: string, onDenied: (denial: NetDenial) => void) {
   const { net: metered, usage } = meter(net);
-  const limited = limit(metered, { maxSockets: 4, maxConnects: 20, maxBytesIn });
-  return { usage, ...revocable(restrict(limited, { connect: [host], onDenied })) };
+  const restricted = restrict(metered, { connect: [host], onDenied });
+  return { usage, ...revocable(limit(restricted, { maxSockets: 4, maxConnects: 20, maxBytesIn })) };
 }
 
 async function main({ net, stdout }: Env): Promise<void> {

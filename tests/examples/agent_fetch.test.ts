@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { test } from "../_test.ts";
 import { startExample } from "./_program.ts";
 
@@ -9,6 +9,8 @@ test("agent_fetch reaches its API until its quota is used up, and its owner sees
   assertEquals(await program.end, { status: 0, errors: "" });
   const [, port] = /localhost:(\d+)/.exec(program.output) ?? [];
   const lines = program.output.replaceAll(port, "PORT").trimEnd().split("\n");
+  const last = lines.pop() ?? ""; // a host whose localhost also has an IPv6 address connects more often
+  assertMatch(last, /^\d+ connects, 4 lookups, 0 sockets left open$/);
   assertEquals(lines.map((line) => line.replace(/ +\d+ of 65536 bytes used$/, "").replace(/ {2,}/g, "  ")), [
     "http://localhost:PORT/  200, 5 bytes",
     "http://localhost:PORT/away  permission_denied",
@@ -22,7 +24,6 @@ test("agent_fetch reaches its API until its quota is used up, and its owner sees
     "http://localhost:PORT/big  quota_exceeded",
     "http://localhost:PORT/  quota_exceeded",
     "http://localhost:PORT/  permission_denied",
-    "4 connects, 4 lookups, 0 sockets left open",
   ]);
   assertEquals(program.output.match(/65536 of 65536 bytes used/g)?.length, 3);
 });
