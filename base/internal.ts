@@ -27,7 +27,7 @@ export { attempt, guard } from "./_guard.ts";
 export { isOfAnotherCopy, isOfKind, setKind } from "./_kind.ts";
 export { type Linked, List } from "./_list.ts";
 export { follow } from "./_promise.ts";
-export { random } from "./_random.ts";
+export { type Random, random, useRandom } from "./_random.ts";
 export { isAborted, isSignal, onAbort, reasonOf } from "./_signal.ts";
 export { retrace, throwLater, withCallerFrames } from "./_stack.ts";
 export { describe, describeData, escapeText, quoteText, textOf } from "./_text.ts";

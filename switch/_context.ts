@@ -80,9 +80,14 @@ let macrotasks = 0;
 
 let time = systemTime;
 
-/** Replaces the source of time; `undefined` restores the system's. */
-export function useTime(replacement: TimeSource | undefined): void {
+/**
+ * Replaces the source of time; `undefined` restores the system's. Returns the one that was
+ * replaced.
+ */
+export function useTime(replacement: TimeSource | undefined): TimeSource {
+  const replaced = time;
   time = replacement ?? systemTime;
+  return replaced;
 }
 
 /** Returns the milliseconds since the Unix epoch, monotonic within the process. */

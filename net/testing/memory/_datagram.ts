@@ -78,15 +78,19 @@ export class MemoryDatagram implements ProviderDatagram, Deferred {
     return datagram;
   }
 
+  /** Reports to a connected socket that nothing is bound at `target`, its peer. */
+  refuse(target: UdpAddress): void {
+    if (this.remote === undefined || this.#closed) return;
+    this.#error = systemError("ECONNREFUSED", "recvmsg", target);
+    this.#events?.receivable();
+  }
+
   send(data: readonly Uint8Array[], to: UdpAddress | undefined, done: (error?: unknown) => void): boolean {
     this.#throwError();
     const target = to ?? this.remote as UdpAddress;
     if (!this.#turn.admits(this)) return false;
     const delivered = this.#deliver(joined(data), target);
-    if (!delivered && this.remote !== undefined) {
-      this.#error = systemError("ECONNREFUSED", "recvmsg", target);
-      this.#events?.receivable();
-    }
+    if (!delivered) this.refuse(target);
     queueMicrotask(() => {
       if (!this.#closed) done();
     });

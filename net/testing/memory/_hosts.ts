@@ -69,7 +69,7 @@ function found<T>(answer: T | undefined, name: string): T {
 }
 
 /** Returns the key of a name: names are compared without case and final dot. */
-function keyOf(name: string): string {
+export function keyOf(name: string): string {
   return hostAddress(name, 0).name.toLowerCase().replace(/\.$/, "");
 }
 

@@ -1,11 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import type { ProviderListener, ProviderListenerEvents } from "../../provider/internal.ts";
+import type { Attempt } from "../../internal.ts";
+import type { ProviderListener, ProviderListenerEvents, ProviderStream } from "../../provider/internal.ts";
 import type { StreamAddress } from "../../mod.ts";
-import type { MemoryStream } from "./_stream.ts";
+import { MemoryStream } from "./_stream.ts";
+import { systemError } from "./_system_error.ts";
+import type { Turn } from "./_turn.ts";
 
 /** A client that connects to a listener. */
-export interface PendingClient {
+interface PendingClient {
   /** The server's end of the connection. */
   readonly stream: MemoryStream;
   /** Called when the connection is established. */
@@ -43,8 +46,36 @@ export class MemoryListener implements ProviderListener {
     this.#events = events;
   }
 
-  /** Connects a client, now or once the backlog has space. */
-  add(client: PendingClient): void {
+  /**
+   * Connects a client at `local`, now or once the backlog has space.
+   *
+   * @param release Frees the client's address.
+   */
+  connect(
+    turn: Turn,
+    local: StreamAddress,
+    peer: StreamAddress,
+    release: (client: MemoryStream) => void,
+  ): Attempt<ProviderStream> & { readonly client: MemoryStream } {
+    const [stream, other] = MemoryStream.pair(local, peer, turn);
+    stream.onGone = () => release(stream);
+    const result = new Promise<ProviderStream>((resolve, reject) => {
+      const again = () => resolve(stream);
+      this.#add({
+        stream: other,
+        admitted: () => {
+          if (turn.admits({ again })) again();
+        },
+        refused: () => {
+          stream.abort();
+          reject(systemError("ECONNREFUSED", "connect", peer));
+        },
+      });
+    });
+    return { client: stream, result, cancel: () => stream.abort() };
+  }
+
+  #add(client: PendingClient): void {
     const full = this.isFull;
     this.#clients.push(client);
     client.stream.onGone = () => this.#remove(client);

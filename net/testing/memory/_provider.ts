@@ -14,8 +14,6 @@ import {
   type TcpAddress,
   udp,
   type UdpAddress,
-  unix,
-  type UnixAddress,
 } from "../../mod.ts";
 import type {
   NetProvider,
@@ -31,11 +29,12 @@ import { MemoryDatagram } from "./_datagram.ts";
 import { bare, type Hosts, isLoopback4 } from "./_hosts.ts";
 import { MemoryListener } from "./_listener.ts";
 import { type Bound, covers, type Interface, isWildcard, Ports } from "./_ports.ts";
-import { MemoryStream } from "./_stream.ts";
 import { systemError } from "./_system_error.ts";
 import { Turn } from "./_turn.ts";
+import { UnixSockets } from "./_unix.ts";
 
-const connectionOptions: readonly SocketOptionName[] = [
+/** The options of connections that can be set. */
+export const connectionOptions: readonly SocketOptionName[] = [
   "TCP_NODELAY",
   "SO_KEEPALIVE",
   "TCP_KEEPIDLE",
@@ -45,7 +44,8 @@ const connectionOptions: readonly SocketOptionName[] = [
   "IPV6_TCLASS",
 ];
 
-const datagramOptions: readonly SocketOptionName[] = [
+/** The options of datagram sockets that can be set. */
+export const datagramOptions: readonly SocketOptionName[] = [
   "SO_BROADCAST",
   "SO_RCVBUF",
   "SO_SNDBUF",
@@ -76,7 +76,7 @@ export class MemoryProvider implements NetProvider {
   readonly #turn: Turn = new Turn();
   readonly #tcp: Ports<MemoryListener> = new Ports();
   readonly #udp: Ports<MemoryDatagram> = new Ports();
-  readonly #unix: Map<string, MemoryListener> = new Map();
+  readonly #unix: UnixSockets = new UnixSockets(this.#turn);
 
   constructor(clock: Clock, hosts: Hosts) {
     this.clock = clock;
@@ -85,13 +85,13 @@ export class MemoryProvider implements NetProvider {
 
   connect(address: StreamAddress, { bindTo }: ProviderConnectOptions): Attempt<ProviderStream> {
     return address.transport === "unix"
-      ? this.#connectUnix(address)
+      ? this.#unix.connect(address)
       : this.#connectTcp(address, bindTo as TcpAddress | undefined);
   }
 
   listen(address: StreamAddress, options: ProviderListenOptions): Attempt<ProviderListener> {
     return settled(
-      address.transport === "unix" ? this.#listenUnix(address, options) : this.#listenTcp(address, options),
+      address.transport === "unix" ? this.#unix.listen(address, options.backlog) : this.#listenTcp(address, options),
     );
   }
 
@@ -132,14 +132,6 @@ export class MemoryProvider implements NetProvider {
     return bound.owner = new MemoryListener(tcp(address.ip, bound.port), backlog, bound.release);
   }
 
-  #listenUnix(address: UnixAddress, { backlog }: ProviderListenOptions): MemoryListener {
-    const { path } = address;
-    if (this.#unix.has(path)) throw systemError("EADDRINUSE", "listen", address);
-    const listener = new MemoryListener(address, backlog, () => this.#unix.delete(path));
-    this.#unix.set(path, listener);
-    return listener;
-  }
-
   #connectTcp(address: TcpAddress, bindTo: TcpAddress | undefined): Attempt<ProviderStream> {
     const target = this.#targetOf(address, "connect");
     const any = target.version === 4 ? IpAddress.any4 : IpAddress.any6;
@@ -151,40 +143,7 @@ export class MemoryProvider implements NetProvider {
       bound.release();
       throw systemError("ECONNREFUSED", "connect", address);
     }
-    return this.#connectTo(listener, tcp(ip, bound.port), tcp(target, address.port), bound.release);
-  }
-
-  #connectUnix(address: UnixAddress): Attempt<ProviderStream> {
-    const listener = this.#unix.get(address.path);
-    if (listener === undefined) {
-      throw systemError(address.path.startsWith("\0") ? "ECONNREFUSED" : "ENOENT", "connect", address);
-    }
-    if (listener.isFull) throw systemError("EAGAIN", "connect", address);
-    return this.#connectTo(listener, unix(""), address, () => {});
-  }
-
-  #connectTo(
-    listener: MemoryListener,
-    local: StreamAddress,
-    peer: StreamAddress,
-    release: () => void,
-  ): Attempt<ProviderStream> {
-    const [stream, other] = MemoryStream.pair(local, peer, this.#turn);
-    stream.onGone = release;
-    const result = new Promise<ProviderStream>((resolve, reject) => {
-      const connected = () => resolve(stream);
-      listener.add({
-        stream: other,
-        admitted: () => {
-          if (this.#turn.admits({ tryAgain: connected })) connected();
-        },
-        refused: () => {
-          stream.abort();
-          reject(systemError("ECONNREFUSED", "connect", peer));
-        },
-      });
-    });
-    return { result, cancel: () => stream.abort() };
+    return listener.connect(this.#turn, tcp(ip, bound.port), tcp(target, address.port), bound.release);
   }
 
   #deliver(bound: Bound<MemoryDatagram>, data: Uint8Array<ArrayBuffer>, to: UdpAddress): boolean {

@@ -114,6 +114,12 @@ export class MemoryStream implements ProviderStream, Deferred {
     this.#finish();
   }
 
+  /** Breaks both ends, because their host has crashed. */
+  crash(): void {
+    this.#other.#takeReset();
+    this.#takeReset();
+  }
+
   setOption(name: SocketOptionName, value: SocketOptionValue): void {
     if (name === "TCP_NODELAY") this.#noDelay = value;
   }

@@ -1,0 +1,232 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import type { Timer, TimeSource } from "../../../../switch/internal.ts";
+import { EventQueue, type QueuedEvent } from "./_event_queue.ts";
+
+/** An event that was scheduled. */
+export type ScheduledEvent = QueuedEvent;
+
+/**
+ * How many turns may be requested at one instant without any other event. Later ones happen at the
+ * time of the next event: code that polls in a loop lets time pass.
+ */
+const turnsPerInstant = 100;
+
+/** How many turns of the real event loop pass before everything is taken to wait. */
+const idleTurns = 10;
+
+/** How many idle turns strict mode watches after each event. */
+const strictTurns = 3;
+
+/** How long foreign promises may take before everything is taken to wait, in real milliseconds. */
+const patience = [1, 2, 5, 10, 20];
+
+/** The most events without a turn of the real event loop. */
+const eventsPerTurn = 10_000;
+
+/** Why an engine stopped. */
+export type Halt = "deadlock" | "foreign" | "deadline" | "maxEvents";
+
+/** What an engine asks and reports. */
+export interface EngineHost {
+  /** The virtual time after which the simulation fails, in milliseconds. */
+  readonly deadline: number;
+  /** The most events. */
+  readonly maxEvents: number;
+  /** Whether a promise that settles without an event is an error. */
+  readonly strict: boolean;
+  /** Called after each event, once nothing more happens at that moment. */
+  settled(): void;
+  /** Reports whether events in the background can end what waits. */
+  canProgress(): boolean;
+  /**
+   * Called when the simulation cannot continue. The engine keeps running, so that what was cancelled
+   * can end, until it must halt once more: then it is stopped.
+   */
+  halted(why: Halt): void;
+}
+
+/**
+ * The queue of a simulation's events, and the loop that lets promise jobs and turns run until nothing
+ * more happens, sets the clock to the earliest event, and runs it.
+ */
+export class Engine {
+  /** The virtual time, in milliseconds. */
+  now = 0;
+  /** How many events have happened. */
+  events = 0;
+  readonly #host: EngineHost;
+  readonly #real: TimeSource;
+  readonly #queue: EventQueue = new EventQueue();
+  #sequence = 0;
+  /** Whether the simulation was used since the last look. */
+  #touched = true;
+  /** Whether the last event called code of users, so that promise jobs may be pending. */
+  #woken = true;
+  #unsettled = false;
+  #idle = 0;
+  #turns = 0;
+  #turnsTime = 0;
+  #externals = 0;
+  #deadline: number;
+  #maxEvents: number;
+  #stopped = false;
+  #scheduled = false;
+  #timer: Timer | undefined;
+
+  /** @param real The system's source of time. */
+  constructor(host: EngineHost, real: TimeSource) {
+    this.#host = host;
+    this.#real = real;
+    this.#deadline = host.deadline;
+    this.#maxEvents = host.maxEvents;
+  }
+
+  /** Starts the loop. */
+  start(): void {
+    this.#timer?.stop();
+    this.#timer = undefined;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#real.macrotask(this.#loop);
+  }
+
+  /** Stops the loop for good. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.stop();
+  }
+
+  /** Schedules an event at a time, which is now if it has passed. */
+  at(time: number, run: () => void, background = false): ScheduledEvent {
+    const event = {
+      time: time > this.now ? time : this.now,
+      sequence: this.#sequence++,
+      index: -1,
+      background,
+      run,
+    };
+    this.#touched = true;
+    this.#queue.add(event);
+    return event;
+  }
+
+  /** Schedules an event after a delay in milliseconds. */
+  after(ms: number, run: () => void, background = false): ScheduledEvent {
+    return this.at(this.now + ms, run, background);
+  }
+
+  /** Schedules a turn: an event at this instant, after those that are pending for it. */
+  addTurn(run: () => void): ScheduledEvent {
+    if (this.#turnsTime !== this.now) this.#turns = 0;
+    this.#turnsTime = this.now;
+    const time = ++this.#turns <= turnsPerInstant ? this.now : this.#queue.first?.time ?? this.now;
+    return this.at(time, () => {
+      this.#woken = true;
+      run();
+    });
+  }
+
+  /** Cancels an event, if it has not happened. */
+  cancel(event: ScheduledEvent): void {
+    this.#touched = true;
+    this.#queue.remove(event);
+  }
+
+  /** Records that code outside the engine used the simulation. */
+  touch(): void {
+    this.#touched = true;
+  }
+
+  /** Records that the running event calls code of users. */
+  wake(): void {
+    this.#woken = true;
+    this.#touched = true;
+  }
+
+  /** Waits for a promise that settles in real time, while virtual time stands still. */
+  async external<T>(promise: PromiseLike<T>): Promise<T> {
+    this.#externals++;
+    this.#touched = true;
+    try {
+      return await promise;
+    } finally {
+      this.#externals--;
+      this.#touched = true;
+      this.#idle = 0;
+      if (this.#externals === 0) this.start();
+    }
+  }
+
+  /** Runs in a turn of the real event loop, so all promise jobs have run. */
+  readonly #loop = (): void => {
+    this.#scheduled = false;
+    this.#timer = undefined;
+    if (this.#stopped || this.#externals > 0) return;
+    if (this.#look() && this.#settle() && !this.#runEvents()) return;
+    this.start();
+  };
+
+  /** Reports whether enough turns were idle for the next event. */
+  #look(): boolean {
+    if (this.#touched) {
+      const foreign = this.#host.strict && this.#idle > 0;
+      this.#touched = false;
+      this.#idle = 0;
+      this.#unsettled = true;
+      if (foreign) this.#halt("foreign");
+      return false;
+    }
+    this.#idle++;
+    return this.#idle >= (this.#host.strict ? strictTurns : 1);
+  }
+
+  /** Reports whether what happened at this moment left it quiet. */
+  #settle(): boolean {
+    if (!this.#unsettled) return true;
+    this.#unsettled = false;
+    this.#host.settled();
+    return !this.#touched;
+  }
+
+  /** Runs events until one of them calls code of users. Reports whether to go on. */
+  #runEvents(): boolean {
+    for (let count = 0; count < eventsPerTurn; count++) {
+      const event = this.#queue.first;
+      if (event === undefined || !(this.#queue.hasForeground || this.#host.canProgress())) return this.#wait();
+      if (event.time > this.#deadline) return this.#halt("deadline");
+      if (this.events >= this.#maxEvents) return this.#halt("maxEvents");
+      this.#queue.remove(event);
+      this.now = event.time;
+      this.events++;
+      this.#woken = false;
+      this.#touched = false;
+      event.run();
+      this.#idle = 0;
+      this.#touched = this.#woken;
+      if (this.#woken || this.#stopped) return true;
+      this.#host.settled();
+      if (this.#touched) return true;
+    }
+    return true;
+  }
+
+  /** Everything waits: gives foreign promises some time, and then halts. */
+  #wait(): boolean {
+    if (this.#idle < idleTurns) return true;
+    const ms = this.#host.strict ? undefined : patience[this.#idle - idleTurns];
+    if (ms === undefined) return this.#halt("deadlock");
+    this.#timer = this.#real.startTimer(ms, this.#loop);
+    return false;
+  }
+
+  /** Reports whether to go on: the first time, what waits is cancelled and may end in peace. */
+  #halt(why: Halt): boolean {
+    this.#deadline = Infinity;
+    this.#maxEvents = this.events + 1_000_000;
+    this.#idle = 0;
+    this.#touched = true;
+    this.#host.halted(why);
+    return !this.#stopped;
+  }
+}

@@ -1,0 +1,186 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { ByteQueue } from "../../memory/internal.ts";
+import { receiveCapacity, type TcpPiece } from "./_receiver.ts";
+
+/** How many bytes may be taken without being acknowledged. */
+const sendCapacity = 64 * 1024;
+
+/** The bounds of the time before a retransmission, in milliseconds: those of Linux. */
+const initialTimeout = 1000;
+const leastTimeout = 200;
+const mostTimeout = 120_000;
+
+/** A piece that is not acknowledged. */
+interface Sent extends TcpPiece {
+  readonly end: number;
+  readonly sentAt: number;
+  resent: boolean;
+}
+
+/** What an acknowledgement changes. */
+export interface Acknowledged {
+  /** Whether bytes or the end have arrived. */
+  readonly progress: boolean;
+  /** A piece to send again. */
+  readonly again: TcpPiece | undefined;
+}
+
+/** The sending half of a TCP connection: what is taken, what is on its way, and when to repeat it. */
+export class Sender {
+  /** The time before a retransmission, in milliseconds. */
+  timeout = initialTimeout;
+  /** How often in a row the time has passed without an answer. */
+  retries = 0;
+  /** Whether the end follows what was taken, and whether it was sent. */
+  ending = false;
+  endSent = false;
+  readonly #unsent: ByteQueue = new ByteQueue();
+  readonly #flight: Sent[] = [];
+  #next = 0;
+  #acked = 0;
+  /** The first position that the receiver has no room for. */
+  #edge: number = receiveCapacity;
+  /** Up to where a loss is being repaired. */
+  #recovery = 0;
+  #doubles = 0;
+  #roundTrip: number | undefined;
+  #deviation = 0;
+  #full = false;
+
+  /** How many bytes are taken and not acknowledged. */
+  get size(): number {
+    return this.#unsent.size + this.#flight.reduce((sum, { data }) => sum + data.length, 0);
+  }
+
+  /** Whether something is on its way. */
+  get inFlight(): boolean {
+    return this.#flight.length > 0;
+  }
+
+  /** Whether bytes wait because the receiver has no room. */
+  get isBlocked(): boolean {
+    return this.#unsent.size > 0;
+  }
+
+  /** Whether the end was sent and acknowledged. */
+  get endAcked(): boolean {
+    return this.endSent && !this.inFlight;
+  }
+
+  /** The position after what was sent. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Returns how many of `wanted` bytes fit; once full, none until half is free. */
+  room(wanted: number): number {
+    const free = sendCapacity - this.#unsent.size - (this.#next - this.#acked);
+    if (free >= sendCapacity / 2) this.#full = false;
+    if (this.#full && free < wanted) return 0;
+    const size = Math.max(0, Math.min(wanted, free));
+    if (size < wanted) this.#full = true;
+    return size;
+  }
+
+  /** Takes a copy of bytes, which must fit. */
+  add(bytes: Uint8Array): void {
+    this.#unsent.add(bytes);
+  }
+
+  /**
+   * Returns the next piece to send, if there is one and the receiver has room.
+   *
+   * @param most Returns the most bytes of it.
+   */
+  take(now: number, most: () => number): TcpPiece | undefined {
+    const bytes = this.#unsent.peek();
+    if (bytes !== undefined) {
+      const room = this.#edge - this.#next;
+      if (room <= 0) return undefined;
+      const data = bytes.subarray(0, Math.min(room, most()));
+      this.#unsent.consume(data.length);
+      return this.#launch(data, false, now);
+    }
+    if (!this.ending || this.endSent) return undefined;
+    this.endSent = true;
+    return this.#launch(new Uint8Array(0), true, now);
+  }
+
+  /** Takes an acknowledgement of everything before `ack`, and of `window` bytes of room. */
+  acknowledge(ack: number, window: number, isBare: boolean, now: number): Acknowledged {
+    const isUpdate = ack + window > this.#edge;
+    this.#edge = Math.max(this.#edge, ack + window);
+    if (ack <= this.#acked) {
+      const isDouble = isBare && ack === this.#acked && this.inFlight && !isUpdate;
+      const again = isDouble && ++this.#doubles === 3 && ack >= this.#recovery ? this.repeat() : undefined;
+      return { progress: false, again };
+    }
+    this.#acked = ack;
+    this.#doubles = 0;
+    this.retries = 0;
+    for (let first = this.#flight[0]; first !== undefined && first.end <= ack; first = this.#flight[0]) {
+      this.#flight.shift();
+      if (!first.resent) this.#measure(now - first.sentAt);
+    }
+    this.#resetTimeout();
+    const partial = ack < this.#recovery && this.inFlight;
+    return { progress: true, again: partial ? this.#resend() : undefined };
+  }
+
+  /** Returns the first piece that is not acknowledged, to be sent again. */
+  repeat(): TcpPiece | undefined {
+    this.#recovery = this.#next;
+    return this.#resend();
+  }
+
+  /** Notes that the connection is established, `roundTrip` milliseconds after the attempt began. */
+  established(roundTrip: number): void {
+    if (this.retries === 0) this.#measure(roundTrip);
+    this.retries = 0;
+    this.timeout = initialTimeout;
+    this.#resetTimeout();
+  }
+
+  /** Doubles the time before the next retransmission. */
+  backOff(): void {
+    this.retries++;
+    this.timeout = Math.min(mostTimeout, this.timeout * 2);
+  }
+
+  /** Forgets everything that is not acknowledged. */
+  clear(): void {
+    this.#unsent.clear();
+    this.#flight.length = 0;
+  }
+
+  #launch(data: Uint8Array<ArrayBuffer>, fin: boolean, now: number): TcpPiece {
+    const seq = this.#next;
+    const end = this.#next = seq + data.length + (fin ? 1 : 0);
+    const sent = { seq, data, fin, end, sentAt: now, resent: false };
+    this.#flight.push(sent);
+    return sent;
+  }
+
+  #resend(): TcpPiece | undefined {
+    const first = this.#flight[0];
+    if (first !== undefined) first.resent = true;
+    return first;
+  }
+
+  /** RFC 6298. */
+  #measure(sample: number): void {
+    if (this.#roundTrip === undefined) {
+      this.#roundTrip = sample;
+      this.#deviation = sample / 2;
+    } else {
+      this.#deviation += (Math.abs(sample - this.#roundTrip) - this.#deviation) / 4;
+      this.#roundTrip += (sample - this.#roundTrip) / 8;
+    }
+  }
+
+  #resetTimeout(): void {
+    if (this.#roundTrip === undefined) return;
+    this.timeout = Math.min(mostTimeout, this.#roundTrip + Math.max(leastTimeout, 4 * this.#deviation));
+  }
+}
