@@ -22,6 +22,7 @@ export { memoryNet, type MemoryNetOptions } from "./memory/mod.ts";
 export { type MockClock, mockClock } from "./mock_clock.ts";
 export {
   DeadlockError,
+  formatTrace,
   type HostOptions,
   type LinkOptions,
   type Sim,

@@ -78,15 +78,11 @@ export class Host {
     const life = this.#life;
     if (life === undefined) return;
     this.#life = undefined;
+    this.kernel.cut();
+    // Its code learns of its own end before that of its sockets.
+    life.sw.fail(new Error(`Host ${quoteText(this.kernel.name)} has crashed`));
     this.kernel.crash();
-    const reason = new Error(`Host ${quoteText(this.kernel.name)} has crashed`);
-    life.sw.fail(reason);
-    adopt(
-      this.#territory.root,
-      endLife(life).catch((error) => {
-        if (error !== reason) throw error;
-      }),
-    );
+    adopt(this.#territory.root, endLife(life).catch(() => {})); // no error of a dead host matters
   }
 
   /** Ends the program with the simulation. */
@@ -113,7 +109,7 @@ export class Host {
         resolve(await fn());
       } catch (error) {
         reject(error);
-        if (!fiber.isAwaited && !isInstance(error, Cancelled)) this.#territory.fail(error);
+        if (this.#life === life && !fiber.isAwaited && !isInstance(error, Cancelled)) this.#territory.fail(error);
       }
     });
     if (!called) reject(new Cancelled(new Error(`Cannot ${action}: it is down`)));

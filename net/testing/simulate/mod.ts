@@ -2,6 +2,7 @@
 
 /** A whole network in one process, in virtual time. */
 export { DeadlockError } from "./engine/mod.ts";
+export { formatTrace } from "./format_trace.ts";
 export { type HostOptions, type Sim, type SimHost } from "./sim.ts";
 export { type SimOptions } from "./sim_options.ts";
 export { simulate } from "./simulate.ts";

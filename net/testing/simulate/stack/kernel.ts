@@ -202,7 +202,7 @@ export class Kernel implements System {
   }
 
   send(remote: System, packet: Packet): void {
-    this.network.send(this, remote, packet);
+    if (this.isUp) this.network.send(this, remote, packet);
   }
 
   /** Takes a segment for a socket of this host. */
@@ -234,9 +234,13 @@ export class Kernel implements System {
     this.send(from.system, reset);
   }
 
-  /** Loses everything, without a word to others. */
-  crash(): void {
+  /** Sends and receives nothing from now on. */
+  cut(): void {
     this.isUp = false;
+  }
+
+  /** Loses everything. */
+  crash(): void {
     const error = systemError("ECONNABORTED", "read");
     for (const listener of [...this.#listeners]) listener.fail();
     for (const socket of [...this.#sockets]) socket.fail(error);
