@@ -15,6 +15,8 @@ export interface TcpPiece {
   readonly fin: boolean;
 }
 
+const none: readonly number[] = [];
+
 /** The receiving half of a TCP connection: puts what arrives in order, without gaps and doubles. */
 export class Receiver {
   /** What has arrived in order, and is not read. */
@@ -33,6 +35,11 @@ export class Receiver {
   /** How many bytes may still arrive. */
   get window(): number {
     return Math.max(0, receiveCapacity - this.arrived.size);
+  }
+
+  /** The positions of the pieces beyond a gap, in order (RFC 2018). */
+  get early(): readonly number[] {
+    return this.#early.length === 0 ? none : this.#early.map(({ seq }) => seq);
   }
 
   /** Notes that the sender is told the window now. */

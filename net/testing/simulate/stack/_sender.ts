@@ -15,15 +15,20 @@ const mostTimeout = 120_000;
 interface Sent extends TcpPiece {
   readonly end: number;
   readonly sentAt: number;
+  /** Whether it was sent again. */
   resent: boolean;
+  /** Whether the receiver has it, beyond a gap. */
+  isEarly: boolean;
 }
+
+const none: readonly TcpPiece[] = [];
 
 /** What an acknowledgement changes. */
 export interface Acknowledged {
   /** Whether bytes or the end have arrived. */
   readonly progress: boolean;
-  /** A piece to send again. */
-  readonly again: TcpPiece | undefined;
+  /** The pieces to send again. */
+  readonly again: readonly TcpPiece[];
 }
 
 /** The sending half of a TCP connection: what is taken, what is on its way, and when to repeat it. */
@@ -43,7 +48,6 @@ export class Sender {
   #edge: number = receiveCapacity;
   /** Up to where a loss is being repaired. */
   #recovery = 0;
-  #doubles = 0;
   #roundTrip: number | undefined;
   #deviation = 0;
   #full = false;
@@ -107,31 +111,33 @@ export class Sender {
     return this.#launch(new Uint8Array(0), true, now);
   }
 
-  /** Takes an acknowledgement of everything before `ack`, and of `window` bytes of room. */
-  acknowledge(ack: number, window: number, isBare: boolean, now: number): Acknowledged {
-    const isUpdate = ack + window > this.#edge;
+  /**
+   * Takes an acknowledgement of everything before `ack`, of `window` bytes of room, and of pieces
+   * beyond a gap, by position.
+   */
+  acknowledge(ack: number, window: number, early: readonly number[], now: number): Acknowledged {
     this.#edge = Math.max(this.#edge, ack + window);
-    if (ack <= this.#acked) {
-      const isDouble = isBare && ack === this.#acked && this.inFlight && !isUpdate;
-      const again = isDouble && ++this.#doubles === 3 && ack >= this.#recovery ? this.repeat() : undefined;
-      return { progress: false, again };
+    const progress = ack > this.#acked;
+    if (progress) {
+      this.#acked = ack;
+      this.retries = 0;
+      for (let first = this.#flight[0]; first !== undefined && first.end <= ack; first = this.#flight[0]) {
+        this.#flight.shift();
+        if (!first.resent && !first.isEarly) this.#measure(now - first.sentAt);
+      }
+      this.#resetTimeout();
     }
-    this.#acked = ack;
-    this.#doubles = 0;
-    this.retries = 0;
-    for (let first = this.#flight[0]; first !== undefined && first.end <= ack; first = this.#flight[0]) {
-      this.#flight.shift();
-      if (!first.resent) this.#measure(now - first.sentAt);
-    }
-    this.#resetTimeout();
-    const partial = ack < this.#recovery && this.inFlight;
-    return { progress: true, again: partial ? this.#resend() : undefined };
+    if (early.length > 0) this.#noteEarly(early);
+    return { progress, again: this.#lost(progress && ack < this.#recovery) };
   }
 
-  /** Returns the first piece that is not acknowledged, to be sent again. */
+  /** Returns the first piece that is not acknowledged, to be sent again because no answer came. */
   repeat(): TcpPiece | undefined {
     this.#recovery = this.#next;
-    return this.#resend();
+    for (const sent of this.#flight) sent.resent = false;
+    const first = this.#flight[0];
+    if (first !== undefined) first.resent = true;
+    return first;
   }
 
   /** Notes that the connection is established, `roundTrip` milliseconds after the attempt began. */
@@ -157,15 +163,35 @@ export class Sender {
   #launch(data: Uint8Array<ArrayBuffer>, fin: boolean, now: number): TcpPiece {
     const seq = this.#next;
     const end = this.#next = seq + data.length + (fin ? 1 : 0);
-    const sent = { seq, data, fin, end, sentAt: now, resent: false };
+    const sent = { seq, data, fin, end, sentAt: now, resent: false, isEarly: false };
     this.#flight.push(sent);
     return sent;
   }
 
-  #resend(): TcpPiece | undefined {
-    const first = this.#flight[0];
-    if (first !== undefined) first.resent = true;
-    return first;
+  #noteEarly(early: readonly number[]): void {
+    let index = 0;
+    for (const sent of this.#flight) {
+      while (index < early.length && early[index] < sent.seq) index++;
+      if (index === early.length) return;
+      if (early[index] === sent.seq) sent.isEarly = true;
+    }
+  }
+
+  /**
+   * Returns the pieces that are lost, because three later ones have arrived, or, after a time without
+   * an answer, because they were sent before it.
+   */
+  #lost(recovers: boolean): readonly TcpPiece[] {
+    let later = 0;
+    let lost: Sent[] | undefined;
+    for (let i = this.#flight.length - 1; i >= 0; i--) {
+      const sent = this.#flight[i];
+      if (sent.isEarly) later++;
+      else if (!sent.resent && (later >= 3 || (recovers && sent.end <= this.#recovery))) (lost ??= []).push(sent);
+    }
+    if (lost === undefined) return none;
+    for (const sent of lost) sent.resent = true;
+    return lost.reverse();
   }
 
   /** RFC 6298. */

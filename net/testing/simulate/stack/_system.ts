@@ -72,6 +72,8 @@ export interface Segment extends Packet {
   readonly piece: TcpPiece | undefined;
   /** Everything before this position has arrived at the sender. */
   readonly ack: number;
+  /** The positions of what has arrived at the sender beyond a gap. */
+  readonly early: readonly number[];
   /** The room of the sender beyond it. */
   readonly window: number;
 }

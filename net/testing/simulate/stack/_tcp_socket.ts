@@ -272,14 +272,13 @@ export class TcpSocket implements ProviderStream, TcpEnd {
     this.#owner.established(this);
   }
 
-  #takeSegment({ piece, kind, ack, window }: Segment): void {
+  #takeSegment({ piece, kind, ack, window, early }: Segment): void {
     const { engine } = this.system;
-    const isBare = piece === undefined && kind === "ACK";
-    const { progress, again } = this.#sender.acknowledge(ack, window, isBare, engine.now);
+    const { progress, again } = this.#sender.acknowledge(ack, window, early, engine.now);
     if (!this.#sender.inFlight) this.#sender.retries = 0;
     if (piece !== undefined && !this.#takePiece(piece)) return;
     if (kind === "PROBE") this.#acknowledge();
-    if (again !== undefined) this.#transmitPiece(again);
+    for (const lost of again) this.#transmitPiece(lost);
     if (progress) this.#disarm();
     this.#pump();
     if (progress && this.#events !== undefined) this.system.tell(() => this.#events?.writable());
@@ -353,6 +352,7 @@ export class TcpSocket implements ProviderStream, TcpEnd {
       to,
       piece,
       ack: this.#receiver.expected,
+      early: this.#receiver.early,
       window: this.#receiver.told(),
       arrive: () => remote.receive(segment, this.peer),
     };

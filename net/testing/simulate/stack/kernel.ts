@@ -228,6 +228,7 @@ export class Kernel implements System {
       to: from,
       piece: undefined,
       ack: 0,
+      early: [],
       window: 0,
       arrive: () => from.receive(reset),
     };
