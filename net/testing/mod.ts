@@ -21,10 +21,14 @@ export { checkNet, type CheckNetOptions } from "./check_net/mod.ts";
 export { memoryNet, type MemoryNetOptions } from "./memory/mod.ts";
 export { type MockClock, mockClock } from "./mock_clock.ts";
 export {
+  checkSeeds,
+  type CheckSeedsOptions,
   DeadlockError,
+  type FaultPlan,
   formatTrace,
   type HostOptions,
   type LinkOptions,
+  SeedError,
   type Sim,
   type SimDns,
   type SimDnsAnswer,
@@ -33,6 +37,7 @@ export {
   type SimDnsQuery,
   type SimDnsRecords,
   type SimEvent,
+  type SimFault,
   type SimHost,
   type SimOptions,
   type SimSocket,

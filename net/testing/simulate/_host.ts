@@ -68,7 +68,10 @@ export class Host {
     const { scope: parent } = this.#territory;
     const scope = new Scope(parent, "host");
     this.#life = { scope, ...switchOver(scope, this.kernel.name) };
-    if (!this.kernel.isUp) this.kernel.boot();
+    if (!this.kernel.isUp) {
+      this.kernel.boot();
+      this.kernel.record("restart");
+    }
     const main = this.#main;
     if (main !== undefined) void this.#fork(() => main(this.face));
   }
@@ -78,11 +81,18 @@ export class Host {
     const life = this.#life;
     if (life === undefined) return;
     this.#life = undefined;
+    this.kernel.record("crash");
     this.kernel.cut();
     // Its code learns of its own end before that of its sockets.
     life.sw.fail(new Error(`Host ${quoteText(this.kernel.name)} has crashed`));
     this.kernel.crash();
     adopt(this.#territory.root, endLife(life).catch(() => {})); // no error of a dead host matters
+  }
+
+  /** Lets the program stand still. */
+  pause(ms: number): void {
+    this.kernel.record("pause");
+    this.kernel.pause(ms);
   }
 
   /** Ends the program with the simulation. */

@@ -20,6 +20,7 @@ import {
 import { hostAddress, IpAddress } from "../../mod.ts";
 import { seededRandom } from "../internal.ts";
 import { clockOf, DeadlockError, type Engine, type EngineHost, type Halt, installEngine } from "./engine/internal.ts";
+import { FaultInjector } from "./_fault_injector.ts";
 import { Host, type HostTerritory } from "./_host.ts";
 import type { HostOptions, Sim, SimHost } from "./sim.ts";
 import { checkHostOptions, type SimTerms } from "./sim_options.ts";
@@ -43,6 +44,8 @@ export class Simulation implements EngineHost {
   readonly stop: () => void;
   /** Rejects when the simulation cannot even end. */
   readonly stuck: Promise<never>;
+  /** The faults of a plan. */
+  readonly faults: FaultInjector;
   readonly #engine: Engine;
   readonly #network: Network;
   readonly #recorder: Recorder;
@@ -62,6 +65,7 @@ export class Simulation implements EngineHost {
     this.stop = uninstall;
     this.#recorder = new Recorder(() => engine.now, trace);
     this.#network = new Network(engine, this.#recorder, seed, link);
+    this.faults = new FaultInjector(engine, this.#network, () => this.#ended ? [] : [...this.#hosts.values()]);
     this.stuck = new Promise((_, reject) => this.#giveUp = reject);
     this.stuck.catch(() => {});
   }
@@ -81,6 +85,11 @@ export class Simulation implements EngineHost {
   async #end(): Promise<void> {
     this.#ended = true;
     for (const host of [...this.#hosts.values()].reverse()) await host.end();
+  }
+
+  /** The events of the trace. */
+  get trace(): SimEvent[] {
+    return this.#recorder.events();
   }
 
   settled(): void {
@@ -155,20 +164,14 @@ export class Simulation implements EngineHost {
       heal: (a?: SimHost, b?: SimHost) => this.#onLinks("heal", a, b),
       hold: (a: SimHost, b: SimHost) => this.#onLinks("hold", a, b, true),
       release: (a?: SimHost, b?: SimHost) => this.#onLinks("release", a, b),
-      crash: (host: SimHost) => {
-        this.#get(host);
-        recorder.record(host.name, "crash");
-        this.#get(host).crash();
-      },
+      crash: (host: SimHost) => this.#get(host).crash(),
       restart: (host: SimHost) => {
         this.#get(host).crash();
-        recorder.record(host.name, "restart");
         this.#get(host).start();
       },
       pause: (host: SimHost, ms: number) => {
         checkNumber("pause a host", "ms", ms, 0, Number.MAX_SAFE_INTEGER);
-        this.#get(host).kernel.pause(ms);
-        recorder.record(host.name, "pause");
+        this.#get(host).pause(ms);
       },
       async run(ms: number): Promise<void> {
         checkNumber("run the simulation", "ms", ms, 0, Number.MAX_SAFE_INTEGER);

@@ -1,10 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkFunction } from "../../../base/internal.ts";
-import { Switch } from "../../../switch/internal.ts";
+import { runSimulation } from "./_run.ts";
 import type { Sim } from "./sim.ts";
 import { checkSimOptions, type SimOptions } from "./sim_options.ts";
-import { Simulation } from "./_simulation.ts";
 
 /**
  * Runs a program on a simulated network: hosts, links, names and faults in one process, in virtual
@@ -82,12 +81,5 @@ import { Simulation } from "./_simulation.ts";
 export async function simulate<T>(options: SimOptions, main: (sim: Sim) => Promise<T>): Promise<T> {
   const terms = checkSimOptions(options);
   checkFunction("simulate", main);
-  const simulation = new Simulation(terms);
-  try {
-    const running = Switch.run((root) => simulation.run(root, main), { name: "simulation" });
-    running.catch(() => {});
-    return await Promise.race([running, simulation.stuck]);
-  } finally {
-    simulation.stop();
-  }
+  return await runSimulation(terms, main);
 }

@@ -16,6 +16,8 @@ export class Path {
   link: Link;
   /** Whether it loses every packet. */
   blocked = false;
+  /** How many of the next packets it loses. */
+  doomed = 0;
   /** Packets that have arrived while the path is held; `undefined` if it is not. */
   held: Packet[] | undefined;
   /** Returns the random numbers of this path: faults on one do not change others. */
@@ -32,6 +34,10 @@ export class Path {
   /** Decides what becomes of a packet. */
   fateOf({ bytes, headers }: Packet, now: number): Fate {
     if (this.blocked) return lost;
+    if (this.doomed > 0) {
+      this.doomed--;
+      return lost;
+    }
     const { loss, duplicate, reorder, bandwidth, mtu } = this.link;
     let departure = now;
     const fragments = bytes + headers <= mtu ? 1 : Math.ceil(bytes / (mtu - headers));

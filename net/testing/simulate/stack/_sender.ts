@@ -128,7 +128,7 @@ export class Sender {
       this.#resetTimeout();
     }
     if (early.length > 0) this.#noteEarly(early);
-    return { progress, again: this.#lost(progress && ack < this.#recovery) };
+    return { progress, again: this.#lost(early.length > 0, progress && ack < this.#recovery) };
   }
 
   /** Returns the first piece that is not acknowledged, to be sent again because no answer came. */
@@ -181,7 +181,8 @@ export class Sender {
    * Returns the pieces that are lost, because three later ones have arrived, or, after a time without
    * an answer, because they were sent before it.
    */
-  #lost(recovers: boolean): readonly TcpPiece[] {
+  #lost(hasGap: boolean, recovers: boolean): readonly TcpPiece[] {
+    if (!hasGap && !recovers) return none;
     let later = 0;
     let lost: Sent[] | undefined;
     for (let i = this.#flight.length - 1; i >= 0; i--) {
