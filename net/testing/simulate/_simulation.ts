@@ -132,7 +132,7 @@ export class Simulation implements EngineHost {
     for (const { name, check } of this.#invariants) {
       try {
         const result: unknown = check();
-        if (isPromise(result)) throw new TypeError("the check must not return a promise");
+        if (isPromise(result)) throw new TypeError("Cannot check an invariant with a promise");
       } catch (cause) {
         const why = textOf(cause);
         const message = `Cannot continue the simulation at ${this.#engine.now} ms: ${

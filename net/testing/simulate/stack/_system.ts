@@ -40,9 +40,9 @@ export interface System {
   /** Takes a datagram. Reports whether a socket is bound there. */
   receiveDatagram(ip: IpAddress, port: number, data: Uint8Array<ArrayBuffer>, from: UdpAddress): boolean;
   /** Remembers the end of a server. */
-  remember(socket: TcpEnd): void;
-  /** Forgets a closed socket. */
-  forget(socket: TcpEnd): void;
+  remember(end: TcpEnd): void;
+  /** Forgets a closed connection. */
+  forget(end: TcpEnd): void;
 }
 
 /** One end of a TCP connection, as the other one and the systems see it. */

@@ -4,7 +4,8 @@ import { describeAddress } from "../../../internal.ts";
 import { tcp, type TcpAddress } from "../../../mod.ts";
 import type { ProviderListener, ProviderListenerEvents } from "../../../provider/internal.ts";
 import type { Segment, System, TcpEnd } from "./_system.ts";
-import { type TcpOwner, TcpSocket } from "./_tcp_socket.ts";
+import { TcpConnection, type TcpOwner } from "./_tcp_connection.ts";
+import { TcpSocket } from "./_tcp_socket.ts";
 
 /** A simulated TCP listener, with a backlog of connections that are begun or established. */
 export class TcpListener implements ProviderListener, TcpOwner {
@@ -14,8 +15,8 @@ export class TcpListener implements ProviderListener, TcpOwner {
   readonly #system: System;
   readonly #backlog: number;
   readonly #release: () => void;
-  readonly #begun: Set<TcpSocket> = new Set();
-  readonly #ready: Set<TcpSocket> = new Set();
+  readonly #begun: Set<TcpConnection> = new Set();
+  readonly #ready: Set<TcpConnection> = new Set();
   #events: ProviderListenerEvents | undefined;
   #closed = false;
 
@@ -45,30 +46,29 @@ export class TcpListener implements ProviderListener, TcpOwner {
     }
     const local = tcp(to.ip, to.port);
     const terms = { remote: other.system, local, peer: other.local, owner: this, other };
-    const socket = new TcpSocket(this.#system, terms);
-    this.#begun.add(socket);
-    this.#system.remember(socket);
+    const connection = new TcpConnection(this.#system, terms);
+    this.#begun.add(connection);
+    this.#system.remember(connection);
   }
 
-  established(socket: TcpSocket): void {
-    if (!this.#begun.delete(socket)) return;
-    this.#ready.add(socket);
+  established(connection: TcpConnection): void {
+    if (!this.#begun.delete(connection)) return;
+    this.#ready.add(connection);
     this.#system.tell(() => this.#events?.acceptable());
   }
 
-  gone(socket: TcpSocket): void {
-    this.#begun.delete(socket);
-    this.#ready.delete(socket);
+  gone(connection: TcpConnection): void {
+    this.#begun.delete(connection);
+    this.#ready.delete(connection);
   }
 
   accept(): TcpSocket | undefined {
     this.#system.engine.touch();
-    for (const socket of this.#ready) {
+    for (const connection of this.#ready) {
       this.#system.claim("accept", this.address);
-      socket.isClaimed = true;
-      this.#ready.delete(socket);
-      this.#system.record("accept", socket.peerText, socket.localText);
-      return socket;
+      this.#ready.delete(connection);
+      this.#system.record("accept", connection.peerText, connection.localText);
+      return new TcpSocket(connection);
     }
     return undefined;
   }
@@ -87,7 +87,7 @@ export class TcpListener implements ProviderListener, TcpOwner {
     this.#system.engine.touch();
     const waiting = [...this.#begun, ...this.#ready];
     this.fail();
-    for (const socket of waiting) socket.abort();
+    for (const connection of waiting) connection.abort();
     return Promise.resolve();
   }
 }

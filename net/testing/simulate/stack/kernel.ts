@@ -21,7 +21,8 @@ import type { Path } from "./_path.ts";
 import type { SimSocket } from "./socket_info.ts";
 import type { Segment, System, TcpEnd } from "./_system.ts";
 import { TcpListener } from "./_tcp_listener.ts";
-import { type TcpOwner, TcpSocket } from "./_tcp_socket.ts";
+import { TcpConnection, type TcpOwner } from "./_tcp_connection.ts";
+import { TcpSocket } from "./_tcp_socket.ts";
 
 /** The part of a host that is its operating system: addresses, ports and sockets. */
 export class Kernel implements System {
@@ -37,11 +38,11 @@ export class Kernel implements System {
   /** The most open sockets and listeners. */
   readonly #maxSockets: number;
   #claims = 0;
-  #tcp: Ports<TcpListener | TcpSocket> = new Ports();
+  #tcp: Ports<TcpListener> = new Ports();
   readonly #datagrams: Datagrams = new Datagrams(this);
   #unix: UnixSockets = new UnixSockets(this.#turn);
   readonly #listeners: Set<TcpListener> = new Set();
-  readonly #sockets: Set<TcpSocket> = new Set();
+  readonly #connections: Set<TcpConnection> = new Set();
   /** The ends of servers, by those of their clients. */
   readonly #incoming: Map<TcpEnd, TcpEnd> = new Map();
   /** What the code of the host is told once it is no longer paused. */
@@ -112,7 +113,7 @@ export class Kernel implements System {
 
   /** Whether timers in the background can end what waits. */
   get canProgress(): boolean {
-    for (const socket of this.#sockets) if (socket.canProgress) return true;
+    for (const connection of this.#connections) if (connection.canProgress) return true;
     return false;
   }
 
@@ -179,22 +180,22 @@ export class Kernel implements System {
         if (error !== undefined) this.tell(() => done(error));
       },
     };
-    const socket = new TcpSocket(this, { remote, local: tcp(source, bound.port), peer: tcp(ip, address.port), owner });
-    socket.isClaimed = true;
-    this.#sockets.add(socket);
-    return socket;
+    const terms = { remote, local: tcp(source, bound.port), peer: tcp(ip, address.port), owner };
+    const connection = new TcpConnection(this, terms);
+    this.#connections.add(connection);
+    return new TcpSocket(connection);
   }
 
   /** Remembers the end of a server. */
-  remember(socket: TcpEnd): void {
-    this.#sockets.add(socket as TcpSocket);
-    this.#incoming.set(socket.other as TcpEnd, socket);
+  remember(end: TcpEnd): void {
+    this.#connections.add(end as TcpConnection);
+    this.#incoming.set(end.other as TcpEnd, end);
   }
 
   /** Forgets a closed socket. */
-  forget(socket: TcpEnd): void {
-    this.#sockets.delete(socket as TcpSocket);
-    if (socket.other !== undefined) this.#incoming.delete(socket.other);
+  forget(end: TcpEnd): void {
+    this.#connections.delete(end as TcpConnection);
+    if (end.other !== undefined) this.#incoming.delete(end.other);
   }
 
   receiveDatagram(ip: IpAddress, port: number, data: Uint8Array<ArrayBuffer>, from: UdpAddress): boolean {
@@ -210,8 +211,8 @@ export class Kernel implements System {
     const known = segment.to ?? this.#incoming.get(segment.from as TcpEnd);
     if (known !== undefined) return known.receive(segment);
     const listener = segment.kind === "SYN" ? this.#tcp.find(to.ip, to.port) : undefined;
-    if (listener instanceof TcpListener) listener.begin(segment, to);
-    else this.refuse(segment);
+    if (listener === undefined) this.refuse(segment);
+    else listener.begin(segment, to);
   }
 
   /** Answers a segment for a connection that does not exist with a reset. */
@@ -244,7 +245,7 @@ export class Kernel implements System {
   crash(): void {
     const error = systemError("ECONNABORTED", "read");
     for (const listener of [...this.#listeners]) listener.fail();
-    for (const socket of [...this.#sockets]) socket.fail(error);
+    for (const connection of [...this.#connections]) connection.fail(error);
     this.#datagrams.fail();
     this.#unix.crash();
     this.#tcp = new Ports();
@@ -263,7 +264,7 @@ export class Kernel implements System {
       Object.freeze({ host: this.name, local, peer, state, unread, unsent });
     return [
       ...[...this.#listeners].map(({ addressText, waiting }) => of(addressText, undefined, "LISTEN", waiting)),
-      ...[...this.#sockets].map(({ localText, peerText, state, unread, unsent }) =>
+      ...[...this.#connections].map(({ localText, peerText, state, unread, unsent }) =>
         of(localText, peerText, state, unread, unsent)
       ),
       ...[...this.#datagrams.sockets].map(({ local, remote, queued }) =>

@@ -3,7 +3,7 @@
 /** TCP between simulated hosts. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { NetError, type NetErrorCode, readAll, type StreamSocket, Switch, tcp } from "../../../../mod.ts";
-import { type LinkOptions, type Sim, type SimHost, type SimOptions, simulate } from "../../../../net/testing/mod.ts";
+import { type Sim, type SimHost, type SimOptions, simulate } from "../../../../net/testing/mod.ts";
 import { test } from "../../../_test.ts";
 import { echoServer, readError, serve } from "./_programs.ts";
 
