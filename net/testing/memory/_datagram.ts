@@ -60,6 +60,7 @@ export class MemoryDatagram implements ProviderDatagram, Deferred {
 
   /** Queues a datagram, or drops it if the queue is full. */
   receive(datagram: Datagram): void {
+    if (this.#closed) return;
     const { length } = datagram.data;
     const full = this.queued === maxDatagrams || (this.queued > 0 && this.#bytes + length > maxBytes);
     if (full) {

@@ -96,6 +96,10 @@ export class Simulation implements EngineHost {
     if (!this.#ended) this.#checkInvariants();
   }
 
+  threw(error: unknown): void {
+    this.#fail(error);
+  }
+
   canProgress(): boolean {
     return this.#network.canProgress;
   }

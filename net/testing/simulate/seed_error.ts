@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { escapeText, freezeClass, textOf } from "../../../base/internal.ts";
+import { escapeText, fieldOf, freezeClass, textOf } from "../../../base/internal.ts";
 import type { SimFault } from "./fault_plan.ts";
 import { formatTrace } from "./format_trace.ts";
 import type { SimEvent } from "./stack/internal.ts";
@@ -8,8 +8,8 @@ import type { SimEvent } from "./stack/internal.ts";
 /** How many of the last events the message shows. */
 const shownEvents = 20;
 
-/** The longest text of the cause in the message, in characters. */
-const longestCause = 2000;
+/** How much the message shows of the first line of the cause, in characters. */
+const longestCause = 500;
 
 /**
  * The error of {@linkcode checkSeeds}: a seed with which the scenario fails. The message has what is
@@ -45,7 +45,7 @@ export class SeedError extends Error {
    * @param faults The faults.
    */
   constructor(seed: number, cause: unknown, trace: readonly SimEvent[], faults: readonly SimFault[]) {
-    const parts = [`Cannot pass seed ${seed}: ${escapeText(textOf(cause), longestCause)}`];
+    const parts = [`Cannot pass seed ${seed}: ${firstLineOf(cause)}`];
     if (faults.length > 0) {
       parts.push(`faults: [\n${faults.map((fault) => `  ${JSON.stringify(fault)},`).join("\n")}\n]`);
     }
@@ -56,4 +56,11 @@ export class SeedError extends Error {
     this.trace = trace;
     this.faults = faults;
   }
+}
+
+/** Returns the first line of an error: assertions have many, and the cause has them all. */
+function firstLineOf(cause: unknown): string {
+  const message = fieldOf(cause, Error, "message");
+  if (typeof message !== "string") return textOf(cause);
+  return escapeText(`${fieldOf(cause, Error, "name")}: ${message.split("\n", 1)[0]}`, longestCause);
 }

@@ -10,6 +10,8 @@ export interface QueuedEvent {
   index: number;
   /** Whether the simulation may end while it is pending. */
   readonly background: boolean;
+  /** Whether it is a turn, which is not a moment of its own. */
+  readonly isTurn: boolean;
   /** Called when it happens. */
   readonly run: () => void;
 }
@@ -22,6 +24,11 @@ export class EventQueue {
   /** The earliest event. */
   get first(): QueuedEvent | undefined {
     return this.#heap[0];
+  }
+
+  /** The events, in no order. */
+  get events(): readonly QueuedEvent[] {
+    return this.#heap;
   }
 
   /** Whether an event is pending that is not in the background. */

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { currentScope, runIn, type Timer, type TimeSource } from "../../../../switch/internal.ts";
+import { currentScope, longestTimer, runIn, type Timer, type TimeSource } from "../../../../switch/internal.ts";
 import type { Engine } from "./engine.ts";
 import type { QueuedEvent } from "./_event_queue.ts";
 
@@ -34,7 +34,7 @@ class VirtualTimer implements Timer {
       engine.wake();
       runIn(scope, ring);
     };
-    this.#event = engine.after(ms, this.#ring);
+    this.#event = this.#start();
   }
 
   stop(): void {
@@ -43,8 +43,13 @@ class VirtualTimer implements Timer {
 
   restart(): void {
     this.stop();
-    this.#event = this.#engine.after(this.#ms, this.#ring);
+    this.#event = this.#start();
   }
 
   unref(): void {}
+
+  /** The longest timer is a part of a longer one: nothing is due at its end. */
+  #start(): QueuedEvent {
+    return this.#engine.after(this.#ms, this.#ring, this.#ms >= longestTimer);
+  }
 }

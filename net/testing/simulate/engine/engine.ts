@@ -7,8 +7,8 @@ import { EventQueue, type QueuedEvent } from "./_event_queue.ts";
 export type ScheduledEvent = QueuedEvent;
 
 /**
- * How many turns may be requested at one instant without any other event. Later ones happen at the
- * time of the next event: code that polls in a loop lets time pass.
+ * How many turns may happen in a row at one instant. Later ones happen after the next event: code that
+ * polls in a loop lets time pass.
  */
 const turnsPerInstant = 100;
 
@@ -37,6 +37,8 @@ export interface EngineHost {
   readonly strict: boolean;
   /** Called after each event, once nothing more happens at that moment. */
   settled(): void;
+  /** Called with what an event has thrown. */
+  threw(error: unknown): void;
   /** Reports whether events in the background can end what waits. */
   canProgress(): boolean;
   /**
@@ -65,8 +67,10 @@ export class Engine {
   #woken = true;
   #unsettled = false;
   #idle = 0;
+  /** How many turns have happened since the last other event. */
   #turns = 0;
-  #turnsTime = 0;
+  /** The turns that wait for another event. */
+  readonly #deferred: Set<QueuedEvent> = new Set();
   #externals = 0;
   #deadline: number;
   #maxEvents: number;
@@ -91,22 +95,18 @@ export class Engine {
     this.#real.macrotask(this.#loop);
   }
 
-  /** Stops the loop for good. */
+  /** Stops the loop for good. Turns that are left happen in real time, so that no code waits forever. */
   stop(): void {
+    if (this.#stopped) return;
     this.#stopped = true;
     this.#timer?.stop();
+    const left = [...this.#queue.events.filter(({ isTurn }) => isTurn), ...this.#deferred];
+    for (const { run } of left.sort((a, b) => a.sequence - b.sequence)) this.#real.macrotask(run);
   }
 
   /** Schedules an event at a time, which is now if it has passed. */
   at(time: number, run: () => void, background = false): ScheduledEvent {
-    const event = {
-      time: time > this.now ? time : this.now,
-      sequence: this.#sequence++,
-      index: -1,
-      background,
-      run,
-    };
-    this.#touched = true;
+    const event = this.#create(time > this.now ? time : this.now, run, background, false);
     this.#queue.add(event);
     return event;
   }
@@ -118,19 +118,17 @@ export class Engine {
 
   /** Schedules a turn: an event at this instant, after those that are pending for it. */
   addTurn(run: () => void): ScheduledEvent {
-    if (this.#turnsTime !== this.now) this.#turns = 0;
-    this.#turnsTime = this.now;
-    const time = ++this.#turns <= turnsPerInstant ? this.now : this.#queue.first?.time ?? this.now;
-    return this.at(time, () => {
-      this.#woken = true;
-      run();
-    });
+    const event = this.#create(this.now, run, false, true);
+    if (this.#turns < turnsPerInstant) this.#queue.add(event);
+    else this.#deferred.add(event);
+    return event;
   }
 
   /** Cancels an event, if it has not happened. */
   cancel(event: ScheduledEvent): void {
     this.#touched = true;
     this.#queue.remove(event);
+    this.#deferred.delete(event);
   }
 
   /** Records that code outside the engine used the simulation. */
@@ -156,6 +154,11 @@ export class Engine {
       this.#idle = 0;
       if (this.#externals === 0) this.start();
     }
+  }
+
+  #create(time: number, run: () => void, background: boolean, isTurn: boolean): QueuedEvent {
+    this.#touched = true;
+    return { time, sequence: this.#sequence++, index: -1, background, isTurn, run };
   }
 
   /** Runs in a turn of the real event loop, so all promise jobs have run. */
@@ -193,15 +196,27 @@ export class Engine {
   #runEvents(): boolean {
     for (let count = 0; count < eventsPerTurn; count++) {
       const event = this.#queue.first;
-      if (event === undefined || !(this.#queue.hasForeground || this.#host.canProgress())) return this.#wait();
+      if (event === undefined && this.#deferred.size > 0) {
+        this.#resumeTurns();
+        continue;
+      }
+      const waits = !this.#queue.hasForeground && this.#deferred.size === 0 && !this.#host.canProgress();
+      if (event === undefined || waits) return this.#wait();
       if (event.time > this.#deadline) return this.#halt("deadline");
       if (this.events >= this.#maxEvents) return this.#halt("maxEvents");
       this.#queue.remove(event);
       this.now = event.time;
       this.events++;
-      this.#woken = false;
+      if (event.isTurn) this.#turns++;
+      else this.#resumeTurns();
+      this.#woken = event.isTurn;
       this.#touched = false;
-      event.run();
+      try {
+        event.run();
+      } catch (error) {
+        this.#woken = true;
+        this.#host.threw(error);
+      }
       this.#idle = 0;
       this.#touched = this.#woken;
       if (this.#woken || this.#stopped) return true;
@@ -209,6 +224,15 @@ export class Engine {
       if (this.#touched) return true;
     }
     return true;
+  }
+
+  #resumeTurns(): void {
+    this.#turns = 0;
+    for (const event of this.#deferred) {
+      event.time = this.now;
+      this.#queue.add(event);
+    }
+    this.#deferred.clear();
   }
 
   /** Everything waits: gives foreign promises some time, and then halts. */

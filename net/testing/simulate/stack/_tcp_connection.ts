@@ -18,6 +18,9 @@ const dataRetries = 15;
 /** How long a connection that this side has closed first is remembered, in milliseconds. */
 const timeWait = 60_000;
 
+/** How long a connection without a socket waits for the end of the other side, in milliseconds. */
+const finTimeout = 60_000;
+
 /** What a connection reports to the system that has begun it. */
 export interface TcpOwner {
   /** The connection is established. */
@@ -52,8 +55,8 @@ export class TcpConnection implements TcpEnd {
   other: TcpEnd | undefined;
   /** The socket, if it is not closed. */
   user: TcpUser | undefined;
-  /** Whether the user has closed the socket, so that nothing can be read any more. */
-  isOrphan = false;
+  /** Whether the socket was closed, so that nothing can be read any more. */
+  #isOrphan = false;
   readonly sender: Sender = new Sender();
   readonly receiver: Receiver = new Receiver();
   readonly keepAlive: KeepAlive = new KeepAlive(this);
@@ -67,6 +70,7 @@ export class TcpConnection implements TcpEnd {
   #endedFirst = false;
   #timer: ScheduledEvent | undefined;
   #pendingAck: ScheduledEvent | undefined;
+  #fin: ScheduledEvent | undefined;
 
   /** Creates a client's end, or, with the `other` end, that of a server. */
   constructor(
@@ -150,6 +154,14 @@ export class TcpConnection implements TcpEnd {
     this.sender.ending = true;
     this.#endedFirst = !this.receiver.ended;
     this.pump();
+  }
+
+  /** Goes on without a socket: sends what was taken, and waits for the other end. */
+  orphan(): void {
+    this.#isOrphan = true;
+    this.user = undefined;
+    this.end();
+    this.#finish();
   }
 
   /** Ends the connection with a reset. */
@@ -240,7 +252,7 @@ export class TcpConnection implements TcpEnd {
   /** Takes a piece of the stream. Reports whether the connection goes on. */
   #takePiece(piece: TcpPiece): boolean {
     const receiver = this.receiver;
-    if (this.isOrphan && piece.data.length > 0 && piece.seq + piece.data.length > receiver.expected) {
+    if (this.#isOrphan && piece.data.length > 0 && piece.seq + piece.data.length > receiver.expected) {
       this.abort(); // what arrives cannot be read
       return false;
     }
@@ -341,12 +353,20 @@ export class TcpConnection implements TcpEnd {
 
   /** Ends the connection once both directions have ended. */
   #finish(): void {
-    if (this.#phase !== "OPEN" || !this.sender.endAcked || !this.receiver.ended) return;
+    if (this.#phase !== "OPEN" || !this.sender.endAcked) return;
+    if (!this.receiver.ended) {
+      if (this.#isOrphan) this.#forgetLater();
+      return;
+    }
     if (!this.#endedFirst) return this.#close(undefined);
     this.#phase = "TIME_WAIT";
     this.#disarm();
     this.keepAlive.stop();
     this.system.engine.after(timeWait, () => this.#close(undefined), true);
+  }
+
+  #forgetLater(): void {
+    this.#fin ??= this.system.engine.after(finTimeout, () => this.#phase === "OPEN" && this.#close(undefined), true);
   }
 
   #close(error: Error | undefined): void {

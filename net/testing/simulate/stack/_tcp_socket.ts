@@ -86,8 +86,7 @@ export class TcpSocket implements ProviderStream, TcpUser {
     if (this.#isReleased) return;
     // As on Linux: what was not read is lost, and the peer learns it.
     if (this.#connection.unread > 0) return this.abort();
-    this.#connection.isOrphan = true;
-    this.#connection.end();
+    this.#connection.orphan();
     this.#release();
   }
 

@@ -158,6 +158,7 @@ export class Dns {
   }
 
   #answer(system: System, key: string, type: SimDnsQuery["type"]): Records {
+    if (!system.isUp) throw notFound("EAI_AGAIN", key);
     const set = this.#names.get(key)?.answer;
     const answer = typeof set === "function" ? set(Object.freeze({ name: key, type, host: system.name })) : set;
     const records = answer === undefined ? this.#ownRecords(key) : recordsOf(key, answer);

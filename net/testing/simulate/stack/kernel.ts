@@ -81,11 +81,16 @@ export class Kernel implements System {
     this.#untold ??= [];
     this.engine.at(until, () => {
       if (this.#pausedUntil !== until) return;
-      const untold = this.#untold ?? [];
-      this.#untold = undefined;
       this.record("resume");
-      for (const fn of untold) this.tell(fn);
+      this.#resume();
     });
+  }
+
+  #resume(): void {
+    const untold = this.#untold ?? [];
+    this.#untold = undefined;
+    this.#pausedUntil = 0;
+    for (const fn of untold) this.tell(fn);
   }
 
   record(what: string, from?: string, to?: string, bytes?: number): void {
@@ -243,6 +248,7 @@ export class Kernel implements System {
 
   /** Loses everything. */
   crash(): void {
+    this.#resume();
     const error = systemError("ECONNABORTED", "read");
     for (const listener of [...this.#listeners]) listener.fail();
     for (const connection of [...this.#connections]) connection.fail(error);

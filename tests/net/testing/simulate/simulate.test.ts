@@ -2,8 +2,8 @@
 
 /** Time, deadlock, limits and ends of a simulation. */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
-import { awaitCancel, Cancelled, Switch, tcp, TimeoutError, withTimeout, yieldNow } from "../../../../mod.ts";
-import { sleepOn, systemClock } from "../../../../switch/internal.ts";
+import { awaitCancel, both, Cancelled, Switch, tcp, TimeoutError, withTimeout, yieldNow } from "../../../../mod.ts";
+import { macrotask, sleepOn, systemClock } from "../../../../switch/internal.ts";
 import { DeadlockError, openCounts, type Sim, simulate } from "../../../../net/testing/mod.ts";
 import { test } from "../../../_test.ts";
 import { echoServer } from "./_programs.ts";
@@ -60,6 +60,38 @@ test("simulate() lets code that polls in a loop see time pass", () =>
       await yieldNow();
     }
   }));
+
+test("simulate() lets time pass for fibers that poll side by side, and on one host", () =>
+  simulate({}, async (sim) => {
+    const host = sim.host("a", { main: echoServer });
+    const poll = async () => {
+      for (;;) await yieldNow();
+    };
+    const chat = () =>
+      Switch.run(async (sw) => {
+        const flow = await host.net.connect(sw, tcp("127.0.0.1", 80));
+        for (;;) {
+          await flow.write(new Uint8Array(1));
+          await flow.read(new Uint8Array(1));
+        }
+      });
+    await assertRejects(() => withTimeout(sim.clock, 10, () => both(poll, () => both(poll, chat))), TimeoutError);
+    assertEquals(sim.clock.now(), 10);
+  }));
+
+test("simulate() takes a sleep without an end for no event", async () => {
+  const error = await assertRejects(() => simulate({}, () => systemClock.sleep(Infinity)), DeadlockError);
+  assertEquals(error.time, 0);
+});
+
+test("simulate() runs the turns that are left when it ends", async () => {
+  let turned: Promise<void> | undefined;
+  await simulate({}, () => {
+    turned = new Promise((resolve) => macrotask(resolve));
+    return Promise.resolve();
+  });
+  await turned;
+});
 
 test("simulate() throws a DeadlockError that names each host and what it waits for", async () => {
   const error = await assertRejects(() =>

@@ -137,6 +137,29 @@ test("pause() stops a host's program, not its system", () =>
     });
   }));
 
+test("crash() of a paused host ends its program at once, and restart() is not paused", () =>
+  simulate({}, async (sim) => {
+    const ends: number[] = [];
+    const host = sim.host("a", {
+      main: async ({ clock }) => {
+        try {
+          await clock.sleep(10);
+        } finally {
+          ends.push(sim.clock.now());
+        }
+      },
+    });
+    sim.pause(host, 1000);
+    await sim.run(50);
+    assertEquals(ends, []);
+    sim.crash(host);
+    await sim.run(50);
+    assertEquals(ends, [50]);
+    sim.restart(host);
+    await sim.run(50);
+    assertEquals(ends, [50, 110]);
+  }));
+
 test("datagramSocket() loses, doubles and reorders datagrams as its link does", () =>
   simulate({ seed: 3 }, async (sim) => {
     const [a, b] = [sim.host("a"), sim.host("b")];

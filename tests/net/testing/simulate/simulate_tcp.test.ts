@@ -266,6 +266,38 @@ test("maxSockets limits what a host opens and accepts", () =>
     await sim.run(1);
   }));
 
+test("maxSockets counts no attempt that has failed", () =>
+  simulate({}, async (sim) => {
+    const [server, client] = [sim.host("server"), sim.host("client", { maxSockets: 1 })];
+    await Switch.run(async (sw) => {
+      for (let i = 0; i < 3; i++) {
+        assertEquals(await connectError(sw, client, "10.0.0.1", 81), "connection_refused");
+        assertEquals(await connectError(sw, client, "10.9.9.9", 81), "host_unreachable");
+      }
+      sim.partition(client, server);
+      for (let i = 0; i < 3; i++) {
+        await assertRejects(() => client.net.connect(sw, tcp(server.ip, 81), { timeout: 10 }), NetError);
+      }
+      sim.heal();
+      const listener = await server.net.listen(sw, tcp(server.ip, 80));
+      for (let i = 0; i < 3; i++) (await client.net.connect(sw, listener.address)).abort();
+    });
+  }));
+
+test("close() is forgotten by the system if the peer never closes", () =>
+  between(async ({ sim, connect }) => {
+    const [one, other] = await connect();
+    await one.close();
+    await sim.run(1000);
+    assertEquals(sim.sockets().map(({ state }) => state), ["LISTEN", "CLOSE_WAIT", "FIN_WAIT_2"]);
+    await sim.run(60_000);
+    assertEquals(sim.sockets().map(({ state }) => state), ["LISTEN", "CLOSE_WAIT"]);
+    await other.write(new Uint8Array(1));
+    assertEquals(codeOf(await readError(other)), undefined); // the end came first
+    await sim.run(10);
+    await assertRejects(() => other.write(new Uint8Array(1)), NetError, "connection reset");
+  }));
+
 test("sockets() shows the states of both ends", () =>
   between(async ({ sim, connect }) => {
     const states = () => sim.sockets().map(({ host, state }) => `${host} ${state}`);
