@@ -77,6 +77,7 @@ export class Simulation implements EngineHost {
     registerOwner(root, "simulate", { label: "hosts", release: () => this.#end() });
     this.#engine.start();
     const value = await main(this.#sim());
+    if (this.#engine.isForeign) throw this.#errorOf("foreign");
     this.#checkInvariants();
     if (this.#failure !== undefined) throw this.#failure.error;
     return value;

@@ -33,7 +33,8 @@ export interface SimOptions {
   maxEvents?: number | undefined;
   /**
    * Whether a promise that settles without an event of the simulation, such as one of a file or of a
-   * worker, is a `DeadlockError` unless it is waited for by {@linkcode Sim.external}.
+   * worker, is a `DeadlockError` unless it is waited for by {@linkcode Sim.external}. One that settles
+   * while the effects of an event are still going on cannot be told from those.
    *
    * @default {false}
    */

@@ -136,6 +136,11 @@ export class Engine {
     this.#touched = true;
   }
 
+  /** Whether the running code was resumed by something outside, in strict mode. */
+  get isForeign(): boolean {
+    return this.#host.strict && this.#idle > 0 && !this.#touched;
+  }
+
   /** Records that the running event calls code of users. */
   wake(): void {
     this.#woken = true;

@@ -141,8 +141,8 @@ test("simulate() waits for a foreign promise before it calls it a deadlock", asy
 });
 
 test("simulate() in strict mode refuses a foreign promise", async () => {
-  const waiting = () => new Promise((resolve) => setTimeout(resolve, 3));
-  await assertRejects(() => simulate({ strict: true }, waiting), DeadlockError);
+  const yielding = () => new Promise((resolve) => setImmediate(() => setImmediate(() => setImmediate(resolve))));
+  await assertRejects(() => simulate({ strict: true }, yielding), DeadlockError, "settled from outside");
   const turning = async (sim: Sim) => {
     for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
     await sim.run(1);
