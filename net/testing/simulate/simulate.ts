@@ -16,7 +16,7 @@ import { checkSimOptions, type SimOptions } from "./sim_options.ts";
  * uses, and so do those of code that takes its time from a clock or `host.net.clock`. Other code that
  * waits for the system, such as `setTimeout` or files, must be awaited by {@linkcode Sim.external}.
  *
- * A process runs one simulation at a time.
+ * A process runs one simulation at a time: a call waits until earlier ones have ended.
  *
  * The networks of the hosts satisfy the contract of `checkNet`. TCP has a handshake, a backlog,
  * receive windows of 64 KiB, segments of random sizes, retransmission with the limits of Linux
@@ -43,8 +43,8 @@ import { checkSimOptions, type SimOptions } from "./sim_options.ts";
  * @throws {DeadlockError} If everything waits and nothing is left to happen; the message shows what
  * waits for what. In strict mode, also if a promise is settled from outside the simulation.
  * @throws {TimeoutError} If virtual time passes `deadline`.
- * @throws {Error} If an invariant does not hold, after `maxEvents` events, or if another simulation is
- * running.
+ * @throws {Error} If an invariant does not hold, after `maxEvents` events, or if it is called in a
+ * simulation.
  * @throws {TypeError} If an argument has the wrong type.
  * @throws {RangeError} If an option is out of range.
  *

@@ -5,17 +5,11 @@ import { useTime } from "../../../../switch/internal.ts";
 import { Engine, type EngineHost } from "./engine.ts";
 import { virtualTime } from "./_virtual_time.ts";
 
-let installed = false;
-
 /**
  * Creates an engine, and makes its time and `random` those of the library until the returned
- * function is called.
- *
- * @throws {Error} If another engine is installed.
+ * function is called. One engine is installed at a time.
  */
 export function installEngine(host: EngineHost, random: Random): { engine: Engine; uninstall: () => void } {
-  if (installed) throw new Error("Cannot simulate: another simulation is running, and a process has one at a time");
-  installed = true;
   const replaced = useTime(undefined);
   const engine = new Engine(host, useTime(undefined));
   useTime(virtualTime(engine));
@@ -24,7 +18,6 @@ export function installEngine(host: EngineHost, random: Random): { engine: Engin
     engine.stop();
     useTime(replaced);
     useRandom(undefined);
-    installed = false;
   };
   return { engine, uninstall };
 }

@@ -7,7 +7,7 @@ export interface SimEvent {
   /** The name of the host where it happened; of a link, its first host. */
   readonly host: string;
   /**
-   * What happened: `"send SYN"`, `"receive DATA"`, `"drop FIN"`, `"connected"`, `"crash"`. Packets are
+   * What happened: `"send SYN"`, `"receive DATA"`, `"drop FIN"`, `"accept"`, `"crash"`. Packets are
    * `SYN`, `SYN-ACK`, `ACK`, `DATA`, `FIN`, `RST`, `UDP` and `ICMP`.
    */
   readonly what: string;

@@ -281,11 +281,31 @@ test("simulate() is cancelled with its caller's scope", async () => {
   assertEquals(outcome, reason);
 });
 
-test("simulate() runs alone", () =>
-  simulate({}, async () => {
-    const error = await assertRejects(() => simulate({}, () => Promise.resolve()));
+test("simulate() waits until earlier simulations have ended", async () => {
+  const log: string[] = [];
+  const run = (name: string) =>
+    simulate({}, async (sim) => {
+      log.push(`${name} begins`);
+      await sim.run(1000);
+      log.push(`${name} ends at ${sim.clock.now()}`);
+    });
+  const reason = new Error("planned");
+  const cancelled = Switch.run(async (sw) => {
+    const waiting = sw.forkPromise(() => run("never"));
+    sw.fail(reason);
+    await waiting;
+  }).catch((error) => error);
+  const failing = simulate({}, () => Promise.reject(reason)).catch((error) => error);
+  await Promise.all([run("a"), run("b")]);
+  assertEquals(log, ["a begins", "a ends at 1000", "b begins", "b ends at 1000"]);
+  assertEquals([await cancelled, await failing], [reason, reason]);
+});
+
+test("simulate() in a simulation is refused", () =>
+  simulate({}, async (sim) => {
+    const error = await assertRejects(() => sim.host("a").fork(() => simulate({}, () => Promise.resolve())));
     assertInstanceOf(error, Error);
-    assert(error.message.startsWith("Cannot simulate: another simulation is running"));
+    assertEquals(error.message, "Cannot simulate: the code runs in a simulation");
   }));
 
 test("simulate() checks its arguments", async () => {
