@@ -85,6 +85,7 @@ export class Simulation implements EngineHost {
 
   async #end(): Promise<void> {
     this.#ended = true;
+    this.#engine.liftLimits();
     for (const host of [...this.#hosts.values()].reverse()) await host.end();
   }
 

@@ -152,7 +152,8 @@ export interface Sim {
   restart(host: SimHost): void;
   /**
    * Lets the program of a host stand still, as in a long garbage collection: its system goes on
-   * acknowledging and storing, but the program learns of nothing, timers included.
+   * acknowledging and storing, but the program learns of nothing, not even that a sleep on
+   * the host's clock has ended.
    *
    * @param host The host.
    * @param ms The duration, in milliseconds of virtual time.

@@ -29,9 +29,8 @@ import { checkSimOptions, type SimOptions } from "./sim_options.ts";
  *   reaches none but its own: `network_unreachable`.
  * - Two clients with the same local address cannot connect to different peers. TIME_WAIT keeps a
  *   client's port for 60 s; a listener can take the port of its connections at once.
- * - A broken Unix connection and what a paused host does with it: Unix sockets act at once, as those of
- *   `memoryNet`, do not appear in {@linkcode Sim.sockets}, and only those of clients and listeners
- *   count for `maxSockets`.
+ * - Unix sockets act at once, even those of a paused host, as in `memoryNet`. They do not appear in
+ *   {@linkcode Sim.sockets}, and only those of clients and listeners count for `maxSockets`.
  * - Answers of names take no time but their `delay`, and partitions do not affect them.
  * - Multicast, broadcast and zones do not exist. Socket options are stored without effect, but for
  *   `IPV6_V6ONLY`, `SO_KEEPALIVE`, `TCP_KEEPIDLE`, `TCP_KEEPINTVL` and `TCP_KEEPCNT`.

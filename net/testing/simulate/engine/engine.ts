@@ -95,6 +95,12 @@ export class Engine {
     this.#real.macrotask(this.#loop);
   }
 
+  /** Ends the limits, so that what runs can end. */
+  liftLimits(): void {
+    this.#deadline = Infinity;
+    this.#maxEvents = this.events + 1_000_000;
+  }
+
   /** Stops the loop for good. Turns that are left happen in real time, so that no code waits forever. */
   stop(): void {
     if (this.#stopped) return;
@@ -251,8 +257,7 @@ export class Engine {
 
   /** Reports whether to go on: the first time, what waits is cancelled and may end in peace. */
   #halt(why: Halt): boolean {
-    this.#deadline = Infinity;
-    this.#maxEvents = this.events + 1_000_000;
+    this.liftLimits();
     this.#idle = 0;
     this.#touched = true;
     this.#host.halted(why);

@@ -2,7 +2,17 @@
 
 /** Time, deadlock, limits and ends of a simulation. */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
-import { awaitCancel, both, Cancelled, Switch, tcp, TimeoutError, withTimeout, yieldNow } from "../../../../mod.ts";
+import {
+  awaitCancel,
+  both,
+  Cancelled,
+  protect,
+  Switch,
+  tcp,
+  TimeoutError,
+  withTimeout,
+  yieldNow,
+} from "../../../../mod.ts";
 import { macrotask, sleepOn, systemClock } from "../../../../switch/internal.ts";
 import { DeadlockError, openCounts, type Sim, simulate } from "../../../../net/testing/mod.ts";
 import { test } from "../../../_test.ts";
@@ -176,6 +186,16 @@ test("simulate() fails with a TimeoutError after its deadline", async () => {
     "Cannot finish the simulation within 100 ms",
   );
   assertEquals([error.ms, now], [100, 98]);
+});
+
+test("simulate() lets its hosts end after its deadline", async () => {
+  let end = 0;
+  const value = await simulate({ deadline: 100 }, async (sim) => {
+    sim.host("a", { main: ({ clock }) => protect(() => clock.sleep(1000).then(() => end = clock.now())) });
+    await sim.run(10);
+    return "done";
+  });
+  assertEquals([value, end], ["done", 1000]);
 });
 
 test("simulate() fails after maxEvents", async () => {
