@@ -184,4 +184,5 @@ export const innerBenches: readonly InnerBench[] = [
   { name: "scopes, first, timeout", file: "scopes.ts" },
   { name: "lines", file: "lines.ts" },
   { name: "small writes", file: "small_writes.ts" },
+  { name: "simulations", file: "simulate.ts" },
 ];
