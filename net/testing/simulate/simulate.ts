@@ -16,7 +16,8 @@ import { checkSimOptions, type SimOptions } from "./sim_options.ts";
  * uses, and so do those of code that takes its time from a clock or `host.net.clock`. Other code that
  * waits for the system, such as `setTimeout` or files, must be awaited by {@linkcode Sim.external}.
  *
- * A process runs one simulation at a time: a call waits until earlier ones have ended.
+ * A process runs one simulation at a time: a call waits until earlier ones have ended. Other code of
+ * the process that uses the library meanwhile sees virtual time too: its sleeps may end late.
  *
  * The networks of the hosts satisfy the contract of `checkNet`. TCP has a handshake, a backlog,
  * receive windows of 64 KiB, segments of random sizes, retransmission with the limits of Linux

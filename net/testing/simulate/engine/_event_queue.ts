@@ -12,6 +12,8 @@ export interface QueuedEvent {
   readonly background: boolean;
   /** Whether it is a turn, which is not a moment of its own. */
   readonly isTurn: boolean;
+  /** Whether it happens in real time if it is pending when the simulation ends. */
+  readonly survives: boolean;
   /** Called when it happens. */
   readonly run: () => void;
 }

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { currentScope, longestTimer, runIn, type Timer, type TimeSource } from "../../../../switch/internal.ts";
+import { currentScope, runIn, type Timer, type TimeSource } from "../../../../switch/internal.ts";
 import type { Engine } from "./engine.ts";
 import type { QueuedEvent } from "./_event_queue.ts";
 
@@ -14,8 +14,12 @@ export function virtualTime(engine: Engine): TimeSource {
     startTimer: (ms, ring) => new VirtualTimer(engine, ms, ring),
     macrotask(fn) {
       const scope = currentScope();
-      const event = engine.addTurn(() => runIn(scope, fn));
-      return () => engine.cancel(event);
+      let isCancelled = false; // it may happen after the end of the engine
+      const event = engine.addTurn(() => isCancelled || runIn(scope, fn));
+      return () => {
+        isCancelled = true;
+        engine.cancel(event);
+      };
     },
   };
 }
@@ -25,31 +29,30 @@ class VirtualTimer implements Timer {
   readonly #ms: number;
   readonly #ring: () => void;
   #event: QueuedEvent;
+  #isStopped = false;
 
   constructor(engine: Engine, ms: number, ring: () => void) {
     const scope = currentScope();
     this.#engine = engine;
     this.#ms = ms;
     this.#ring = () => {
+      if (this.#isStopped) return; // after the end of the engine
       engine.wake();
       runIn(scope, ring);
     };
-    this.#event = this.#start();
+    this.#event = engine.startTimer(ms, this.#ring);
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#engine.cancel(this.#event);
   }
 
   restart(): void {
     this.stop();
-    this.#event = this.#start();
+    this.#isStopped = false;
+    this.#event = this.#engine.startTimer(this.#ms, this.#ring);
   }
 
   unref(): void {}
-
-  /** The longest timer is a part of a longer one: nothing is due at its end. */
-  #start(): QueuedEvent {
-    return this.#engine.after(this.#ms, this.#ring, this.#ms >= longestTimer);
-  }
 }

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import type { Timer, TimeSource } from "../../../../switch/internal.ts";
+import { longestTimer, type Timer, type TimeSource } from "../../../../switch/internal.ts";
 import { EventQueue, type QueuedEvent } from "./_event_queue.ts";
 
 /** An event that was scheduled. */
@@ -101,20 +101,21 @@ export class Engine {
     this.#maxEvents = this.events + 1_000_000;
   }
 
-  /** Stops the loop for good. Turns that are left happen in real time, so that no code waits forever. */
+  /**
+   * Stops the loop for good. Turns that are left happen in real time, so that no code waits forever,
+   * and so do the longest timers.
+   */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#timer?.stop();
-    const left = [...this.#queue.events.filter(({ isTurn }) => isTurn), ...this.#deferred];
+    const left = [...this.#queue.events.filter(({ survives }) => survives), ...this.#deferred];
     for (const { run } of left.sort((a, b) => a.sequence - b.sequence)) this.#real.macrotask(run);
   }
 
   /** Schedules an event at a time, which is now if it has passed. */
   at(time: number, run: () => void, background = false): ScheduledEvent {
-    const event = this.#create(time > this.now ? time : this.now, run, background, false);
-    this.#queue.add(event);
-    return event;
+    return this.#add({ time: time > this.now ? time : this.now, run, background, isTurn: false, survives: false });
   }
 
   /** Schedules an event after a delay in milliseconds. */
@@ -122,12 +123,16 @@ export class Engine {
     return this.at(this.now + ms, run, background);
   }
 
+  /** Schedules the end of a timer. */
+  startTimer(ms: number, run: () => void): ScheduledEvent {
+    // The longest timer is a part of a longer one: nothing is due at its end, whenever that comes.
+    const isLongest = ms >= longestTimer;
+    return this.#add({ time: this.now + ms, run, background: isLongest, isTurn: false, survives: isLongest });
+  }
+
   /** Schedules a turn: an event at this instant, after those that are pending for it. */
   addTurn(run: () => void): ScheduledEvent {
-    const event = this.#create(this.now, run, false, true);
-    if (this.#turns < turnsPerInstant) this.#queue.add(event);
-    else this.#deferred.add(event);
-    return event;
+    return this.#add({ time: this.now, run, background: false, isTurn: true, survives: true });
   }
 
   /** Cancels an event, if it has not happened. */
@@ -167,9 +172,13 @@ export class Engine {
     }
   }
 
-  #create(time: number, run: () => void, background: boolean, isTurn: boolean): QueuedEvent {
+  #add(terms: Omit<QueuedEvent, "sequence" | "index">): QueuedEvent {
+    const { time, background, isTurn, survives, run } = terms;
+    const event = { time, sequence: this.#sequence++, index: -1, background, isTurn, survives, run };
     this.#touched = true;
-    return { time, sequence: this.#sequence++, index: -1, background, isTurn, run };
+    if (isTurn && this.#turns >= turnsPerInstant) this.#deferred.add(event);
+    else this.#queue.add(event);
+    return event;
   }
 
   /** Runs in a turn of the real event loop, so all promise jobs have run. */

@@ -321,6 +321,17 @@ test("simulate() waits until earlier simulations have ended", async () => {
   assertEquals([await cancelled, await failing], [reason, reason]);
 });
 
+test("simulate() delays real sleeps of other code at most until it ends", async () => {
+  let isOver = false;
+  const sleeping = systemClock.sleep(5).then(() => assert(isOver));
+  await simulate({}, async (sim) => {
+    await sim.external(new Promise((resolve) => setTimeout(resolve, 40)));
+    await sim.run(1000);
+    isOver = true;
+  });
+  await sleeping;
+});
+
 test("simulate() in a simulation is refused", () =>
   simulate({}, async (sim) => {
     const error = await assertRejects(() => sim.host("a").fork(() => simulate({}, () => Promise.resolve())));
