@@ -90,6 +90,11 @@ export function useTime(replacement: TimeSource | undefined): TimeSource {
   return replaced;
 }
 
+/** Reports whether the source of time is the system's. */
+export function isSystemTime(): boolean {
+  return time === systemTime;
+}
+
 /** Returns the milliseconds since the Unix epoch, monotonic within the process. */
 export function realTime(): number {
   return time.now();

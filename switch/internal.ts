@@ -3,6 +3,7 @@
 /** What other folders of the library use of `switch/`. Private: users import `mod.ts`. */
 export {
   hasMacrotasks,
+  isSystemTime,
   longestTimer,
   macrotask,
   startTimer,

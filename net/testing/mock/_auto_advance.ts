@@ -10,6 +10,7 @@ import {
   dumpOf,
   failScope,
   hasMacrotasks,
+  isSystemTime,
   macrotask,
   observeScopes,
   Scope,
@@ -94,10 +95,10 @@ function began(root: Scope): void {
   }
 }
 
-/** Looks again, from now on, until nothing changes. */
+/** Looks again, from now on, until nothing changes. In a simulation, time moves by other rules. */
 function look(): void {
   quiet = 0;
-  if (looking || watches.size === 0) return;
+  if (looking || watches.size === 0 || !isSystemTime()) return;
   looking = true;
   macrotask(lookNow);
 }

@@ -116,7 +116,7 @@ test("simulate() throws a DeadlockError that names each host and what it waits f
       );
     }), DeadlockError);
   assertEquals(error.time, 3); // the acknowledgement of the handshake
-  assert(error.message.includes("Cannot continue the simulation at 3 ms: everything waits"), error.message);
+  assert(error.message.includes("Cannot continue at 3 ms: everything waits"), error.message);
   const lines = error.dump.split("\n").map((line) => line.trim());
   for (
     const line of ['host "server"', "waiting: accept tcp:0.0.0.0:80", 'host "client"', "waiting: read tcp:10.0.0.1:80"]
