@@ -19,11 +19,30 @@ export { type Check } from "./check.ts";
 export { checkFlow, type CheckFlowOptions, type FlowMaker, type FlowPair } from "./check_flow/mod.ts";
 export { checkNet, type CheckNetOptions } from "./check_net/mod.ts";
 export { memoryNet, type MemoryNetOptions } from "./memory/mod.ts";
-export { type MockClock, mockClock } from "./mock_clock.ts";
+export {
+  type Action,
+  DeadlockError,
+  type MockClock,
+  mockClock,
+  type MockClockOptions,
+  type MockDatagram,
+  type MockDatagramSocket,
+  mockDatagramSocket,
+  type MockDatagramSocketOptions,
+  type MockFlow,
+  mockFlow,
+  type MockFlowOptions,
+  type MockListener,
+  mockListener,
+  type MockListenerOptions,
+  type MockNet,
+  mockNet,
+  type MockNetOptions,
+  type MockOptions,
+} from "./mock/mod.ts";
 export {
   checkSeeds,
   type CheckSeedsOptions,
-  DeadlockError,
   type FaultPlan,
   formatTrace,
   type HostOptions,

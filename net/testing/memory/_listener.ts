@@ -60,11 +60,11 @@ export class MemoryListener implements ProviderListener {
     const [stream, other] = MemoryStream.pair(local, peer, turn);
     stream.onGone = () => release(stream);
     const result = new Promise<ProviderStream>((resolve, reject) => {
-      const again = () => resolve(stream);
+      const tryAgain = () => resolve(stream);
       this.#add({
         stream: other,
         admitted: () => {
-          if (turn.admits({ again })) again();
+          if (turn.admits({ tryAgain })) tryAgain();
         },
         refused: () => {
           stream.abort();

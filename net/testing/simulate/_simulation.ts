@@ -19,7 +19,8 @@ import {
 } from "../../../switch/internal.ts";
 import { hostAddress, IpAddress } from "../../mod.ts";
 import { seededRandom } from "../internal.ts";
-import { clockOf, DeadlockError, type Engine, type EngineHost, type Halt, installEngine } from "./engine/internal.ts";
+import { DeadlockError } from "../mock/internal.ts";
+import { clockOf, type Engine, type EngineHost, type Halt, installEngine } from "./engine/internal.ts";
 import { FaultInjector } from "./_fault_injector.ts";
 import { Host, type HostTerritory } from "./_host.ts";
 import type { HostOptions, Sim, SimHost } from "./sim.ts";

@@ -2,7 +2,6 @@
 
 /** A whole network in one process, in virtual time. */
 export { checkSeeds, type CheckSeedsOptions } from "./check_seeds.ts";
-export { DeadlockError } from "./engine/mod.ts";
 export { type FaultPlan, type SimFault } from "./fault_plan.ts";
 export { formatTrace } from "./format_trace.ts";
 export { SeedError } from "./seed_error.ts";

@@ -2,6 +2,5 @@
 
 /** What the rest of the library imports from this room. Users import `mod.ts`. */
 export { clockOf } from "./clock.ts";
-export { DeadlockError } from "./deadlock_error.ts";
 export type { Engine, EngineHost, Halt, ScheduledEvent } from "./engine.ts";
 export { installEngine } from "./install.ts";

@@ -1,4 +1,3 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** The loop of a simulation. */
-export { DeadlockError } from "./deadlock_error.ts";
