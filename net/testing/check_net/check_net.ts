@@ -72,19 +72,21 @@ export function checkNet(make: (sw: Switch) => Promise<Net>, options?: CheckNetO
   const { ip = IpAddress.loopback4, unixPath = () => unix(""), name = "" } = options ?? {};
   const subject = async (sw: Switch): Promise<NetSubject> => ({ net: await make(sw), sw, ip, unixPath, name });
   const run = (check: NetCheck) => Switch.run(async (sw) => await check.run(await subject(sw)));
-  const pair = async (sw: Switch) => {
+  const pairWith = (linger: number) => async (sw: Switch) => {
     const { net, ip } = await subject(sw);
-    // Checks close one end while the other is open, so they wait less than the default.
-    const linger = 100;
     const listener = await net.listen(sw, tcp(ip, 0), { linger });
     return await both(() => net.connect(sw, listener.address, { linger }), () => listener.accept(sw));
   };
+  // Checks close one end while the other is open, so they wait less than the default; but a clogged
+  // connection has much to send, which a busy machine takes long for.
+  const pair = pairWith(100);
+  const clogged = pairWith(500);
   const available = { unixPath: options?.unixPath !== undefined, name: options?.name !== undefined };
   return [
     ...[streamChecks, acceptChecks, socketChecks, optionChecks, unixChecks, nameChecks, datagramChecks].flat()
       .filter(({ needs }) => needs === undefined || available[needs])
       .map((check) => ({ name: check.name, run: () => run(check) })),
-    ...checkFlow(pair, { clogged: pair })
+    ...checkFlow(pair, { clogged })
       .map((check) => ({ name: `a connection: ${check.name}`, run: () => check.run() })),
   ];
 }
