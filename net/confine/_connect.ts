@@ -21,23 +21,30 @@ import {
 } from "../internal.ts";
 import { judgedAnswers } from "./_answers.ts";
 import type { Judge } from "./_judge.ts";
-import { asAddressOf, hostOf } from "./_resolved_address.ts";
+import { type Answers, asAddressOf } from "./_resolved_address.ts";
 import { canonicalName } from "./_rule.ts";
 import { judgedOptions, optionsFor } from "./_socket_options.ts";
 
+/** A network, and what decides on its connections. */
+export interface Confined {
+  readonly net: Net;
+  readonly judge: Judge;
+  /** What its own lookups have returned. */
+  readonly answers: Answers;
+}
+
 /** Connects to what a judge allows. */
 export function connectJudged(
-  net: Net,
-  judge: Judge,
+  confined: Confined,
   sw: Switch,
   target: StreamAddress | HostAddress,
   options: ConnectOptions,
 ): Promise<StreamSocket> {
-  const given = judgedConnectOptions(judge, options);
-  if (target.transport !== "host") return connectToAddress(net, judge, sw, target, target, given);
+  const given = judgedConnectOptions(confined.judge, options);
+  if (target.transport !== "host") return connectToAddress(confined, sw, target, target, given);
   const literal = literalOf(target.name);
-  if (literal === undefined) return connectToName(net, judge, sw, target, given);
-  return connectToAddress(net, judge, sw, tcp(literal, target.port), target, {
+  if (literal === undefined) return connectToName(confined, sw, target, given);
+  return connectToAddress(confined, sw, tcp(literal, target.port), target, {
     ...given,
     socketOptions: optionsFor(literal.version, given.socketOptions),
   });
@@ -54,14 +61,13 @@ function judgedConnectOptions(judge: Judge, options: ConnectOptions): ConnectOpt
 
 /** @param target The target as the caller named it. */
 async function connectToAddress(
-  net: Net,
-  judge: Judge,
+  { net, judge, answers }: Confined,
   sw: Switch,
   address: StreamAddress,
   target: StreamAddress | HostAddress,
   options: ConnectOptions,
 ): Promise<StreamSocket> {
-  const host = address.transport === "tcp" ? hostOf(address.ip) : undefined;
+  const host = address.transport === "tcp" ? answers.hostOf(address.ip) : undefined;
   const verdict = host !== undefined && address.transport === "tcp" && host.port === address.port
     ? judge.host(host) ?? judge.resolved(address.ip, address.port) // a confined network outside dials what it has judged
     : judge.remote("connect", address);
@@ -71,8 +77,7 @@ async function connectToAddress(
 
 /** Looks the name up, once; judges each address, and races those that are allowed. */
 async function connectToName(
-  net: Net,
-  judge: Judge,
+  { net, judge }: Confined,
   sw: Switch,
   target: HostAddress,
   options: ConnectOptions,

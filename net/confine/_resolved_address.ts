@@ -2,30 +2,53 @@
 
 import { type HostAddress, IpAddress } from "../internal.ts";
 
-/**
- * The names whose addresses are being dialled. A confined network looks a name up itself and dials
- * what it has judged; if the network inside is confined too, that one must judge the name and not
- * refuse a raw address. The mark is an address of its own, which passes through other wrappers, and
- * lasts only as long as the dialling, so that no code can keep it.
- */
-const hosts: WeakMap<IpAddress, HostAddress> = new WeakMap();
+/** An address that is being dialled for a name. */
+interface Dialled {
+  readonly host: HostAddress;
+  /** The answer of the lookup, as the network inside has returned it. */
+  readonly answer: IpAddress;
+}
 
-/** Calls `dial` with a copy of an address that is marked as one of `host` until `dial` settles. */
+/**
+ * The addresses that are being dialled for a name. A confined network looks a name up itself and
+ * dials what it has judged; if the network inside is confined too, that one must judge the name and
+ * not refuse a raw address. The mark is an address of its own, which passes through other wrappers,
+ * and lasts only as long as the dialling, so that no code can keep it.
+ *
+ * Any code can make marks, by confining a network that it has written itself. So a mark proves
+ * nothing alone: {@linkcode Answers} are what a network has found out.
+ */
+const dialled: WeakMap<IpAddress, Dialled> = new WeakMap();
+
+/** Calls `dial` with a copy of an answer that is marked as one of `host` until `dial` settles. */
 export async function asAddressOf<T>(
   host: HostAddress,
-  ip: IpAddress,
+  answer: IpAddress,
   dial: (ip: IpAddress) => Promise<T>,
 ): Promise<T> {
-  const marked = new IpAddress(ip.bytes, ip.zone);
-  hosts.set(marked, host);
+  const marked = new IpAddress(answer.bytes, answer.zone);
+  dialled.set(marked, Object.freeze({ host, answer }));
   try {
     return await dial(marked);
   } finally {
-    hosts.delete(marked);
+    dialled.delete(marked);
   }
 }
 
-/** Returns the name and port that an address is being dialled for. */
-export function hostOf(ip: IpAddress): HostAddress | undefined {
-  return hosts.get(ip);
+/** The answers that a confined network has returned from its lookups, by their identity. */
+export class Answers {
+  readonly #names: WeakMap<IpAddress, Set<string>> = new WeakMap();
+
+  /** Remembers an answer for a canonical name. */
+  add(name: string, answer: IpAddress): void {
+    const names = this.#names.get(answer);
+    if (names === undefined) this.#names.set(answer, new Set([name]));
+    else names.add(name);
+  }
+
+  /** Returns the name and port that an address is being dialled for, if it is one of the answers. */
+  hostOf(ip: IpAddress): HostAddress | undefined {
+    const { host, answer } = dialled.get(ip) ?? {};
+    return host !== undefined && answer !== undefined && this.#names.get(answer)?.has(host.name) ? host : undefined;
+  }
 }

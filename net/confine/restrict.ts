@@ -24,6 +24,7 @@ import { type CheckedPolicy, checkPolicy } from "./_checked_policy.ts";
 import { connectJudged } from "./_connect.ts";
 import { Judge } from "./_judge.ts";
 import { OwnHost } from "./_own_host.ts";
+import { Answers } from "./_resolved_address.ts";
 import { canonicalName, problemOf } from "./_rule.ts";
 import { judgedOptions, judgeOption } from "./_socket_options.ts";
 import type { NetPolicy } from "./policy.ts";
@@ -86,6 +87,7 @@ export function restrict(net: Net, policy: NetPolicy): Net {
 /** Returns a network that grants what a checked policy says. */
 export function confine(net: Net, policy: CheckedPolicy): Net {
   const judge = new Judge(policy, new OwnHost(ownAddressesOf(net), net.clock));
+  const answers = new Answers();
 
   async function listen(sw: Switch, address: StreamAddress, options: ListenOptions): Promise<ListeningSocket> {
     const verdict = judge.local("listen", address);
@@ -157,21 +159,25 @@ export function confine(net: Net, policy: CheckedPolicy): Net {
   }
 
   async function getAddrInfo(name: string, { service, type }: AddrInfoOptions): Promise<(TcpAddress | UdpAddress)[]> {
-    const answers = await net.getAddrInfo(lookedUp(name), { service, type });
-    const allowed = [...answers].filter((answer) => allows(name, answer));
+    const found = await net.getAddrInfo(lookedUp(name), { service, type });
+    const allowed = [...found].filter((answer) => allows(name, answer));
     if (allowed.length === 0) throw noneAllowed(name);
     return allowed;
   }
 
   return wrapNet(net, {
-    connect: (_next, target, options, sw) => connectJudged(net, judge, sw, target, options),
+    connect: (_next, target, options, sw) => connectJudged({ net, judge, answers }, sw, target, options),
     listen: (_next, address, options, sw) => listen(sw, address, options),
     datagramSocket: (_next, address, options, sw) => datagramSocket(sw, address, options),
     getAddrInfo: (_next, name, options) => getAddrInfo(name, options),
     addresses: (_next, name) =>
       judgedAnswers({
         ask: () => net.addresses(lookedUp(name)),
-        allows: (ip) => allows(name, { ip }),
+        allows(ip) {
+          const allowed = allows(name, { ip });
+          if (allowed) answers.add(canonicalName(name), ip);
+          return allowed;
+        },
         noneAllowed: () => noneAllowed(name),
         failed: (error) => error,
       }),

@@ -400,6 +400,28 @@ test("restrict() twice leaves no address behind that a name granted", () =>
     await assertNetError(() => inside.connect(sw, tcp(seen[0], 443)), "permission_denied");
   }));
 
+test("restrict() of a network that lies about a granted name reaches nothing else through a confined one", () =>
+  inWorld(memoryNet(), async (world) => {
+    const { sw, net } = world;
+    const granted = restrict(net, { connect: ["api.example.com:443"] });
+    for await (const _ of granted.addresses("api.example.com")); // an answer of its own does not help
+    const lying: Net = {
+      ...granted,
+      async *addresses() {
+        yield await Promise.resolve([IpAddress.parse("10.0.0.5")]);
+      },
+    };
+    for (
+      const own of [
+        restrict(lying, { connect: ["*:*"] }),
+        restrict(restrict(lying, { connect: ["*:*"] }), { connect: ["*:*"] }),
+      ]
+    ) {
+      await assertNetError(() => own.connect(sw, api), "permission_denied");
+    }
+    assertEquals(dialled(world), []);
+  }));
+
 test("restrict() is abandoned by cancelling, whether it looks up or connects", async () => {
   const provider = new FakeProvider();
   await Switch.run(async (sw) => {
