@@ -69,7 +69,7 @@ async function connectToAddress(
 ): Promise<StreamSocket> {
   const host = address.transport === "tcp" ? answers.hostOf(address.ip) : undefined;
   const verdict = host !== undefined && address.transport === "tcp" && host.port === address.port
-    ? judge.host(host) ?? judge.resolved(address.ip, address.port) // a confined network outside dials what it has judged
+    ? judge.host(host) ?? judge.reached(address.ip, address.port) // a confined network outside dials what it has judged
     : judge.remote("connect", address);
   if (verdict !== undefined) throw judge.refuse("connect", target, verdict);
   return await dial(net, judge, sw, address, target, options);
@@ -89,7 +89,7 @@ async function connectToName(
   const answers = judgedAnswers({
     ask: () => net.addresses(host.name),
     allows(ip) {
-      const verdict = hasPlainZone(ip) ? judge.resolved(ip, port) : { reason: `${ip} has no valid zone` };
+      const verdict = hasPlainZone(ip) ? judge.reached(ip, port) : { reason: `${ip} has no valid zone` };
       if (verdict !== undefined) judge.report("connect", host, verdict);
       return verdict === undefined;
     },

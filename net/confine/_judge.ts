@@ -41,8 +41,13 @@ export class Judge {
   remote(right: "connect" | "send", address: Address): Verdict | undefined {
     if (address.transport === "unix") return this.#path(right, address.path);
     const { ip, port } = address;
-    if (isUnspecified(ip)) return { reason: "an unspecified address stands for this host" };
-    return this.resolved(ip, port) ?? this.#granted(right, (rule) => coversIp(rule, ip, port));
+    return this.reached(ip, port) ?? this.#granted(right, (rule) => coversIp(rule, ip, port));
+  }
+
+  /** Judges an address that is connected or sent to, where a granted name has it. */
+  reached(ip: IpAddress, port: number): Verdict | undefined {
+    // No rule would see the loopback address that the system takes instead.
+    return isUnspecified(ip) ? { reason: "an unspecified address stands for this host" } : this.resolved(ip, port);
   }
 
   /** Judges an address that a granted name has. */
@@ -149,7 +154,8 @@ export class Judge {
   }
 
   #notPublic(ip: IpAddress): Verdict | undefined {
-    const why = this.#host.has(ip) ? "an address of this host" : whyNotPublic(ip);
+    const isOwn = [ip, ...carriedAddresses(ip)].some((place) => this.#host.has(place));
+    const why = isOwn ? "an address of this host" : whyNotPublic(ip);
     return why === undefined ? undefined : { reason: `${ip} is not public: ${why}` };
   }
 

@@ -22,6 +22,8 @@ const forms: readonly Form[] = [
   { prefix: [0, 0x64, 0xff, 0x9b, ...zeros(8)], at: last }, // NAT64, RFC 6052
   { prefix: [0, 0x64, 0xff, 0x9b, 0, 1], at: last }, // local NAT64 with a prefix of 96 bits, RFC 8215
   { prefix: [0, 0x64, 0xff, 0x9b, 0, 1], at: [6, 7, 9, 10] }, // the same with one of 48 bits
+  { prefix: [0, 0x64, 0xff, 0x9b, 0, 1], at: [7, 9, 10, 11] }, // of 56 bits
+  { prefix: [0, 0x64, 0xff, 0x9b, 0, 1], at: [9, 10, 11, 12] }, // of 64 bits
   { prefix: [0x20, 0x02], at: [2, 3, 4, 5] }, // 6to4, RFC 3056
   { prefix: [0x20, 0x01, 0, 0], at: [4, 5, 6, 7] }, // the server of Teredo, RFC 4380
   { prefix: [0x20, 0x01, 0, 0], at: last, inverted: true }, // the client of Teredo

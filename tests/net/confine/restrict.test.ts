@@ -163,6 +163,19 @@ test("restrict() lets deny win over every grant", () =>
     assertEquals(log, []);
   }));
 
+test("restrict() does not dial an unspecified address that a name has: it would be this host", () =>
+  inWorld(memoryNet(), async (world) => {
+    const { sw, net, names } = world;
+    const policy = { connect: ["api.example.com:443"], deny: ["127.0.0.0/8", "::1"] };
+    for (const ip of ["0.0.0.0", "::", "::ffff:0.0.0.0"]) {
+      names.set("api.example.com", [[ip]]);
+      for (const confined of [restrict(net, policy), restrict(restrict(net, policy), { connect: ["*:*"] })]) {
+        await assertNetError(() => confined.connect(sw, api), "permission_denied");
+      }
+    }
+    assertEquals(dialled(world), []);
+  }));
+
 test("restrict() does not let a denied port deny lookups", () =>
   inWorld(memoryNet(), async ({ net }) => {
     const confined = restrict(net, { connect: ["*:*"], deny: ["*:25"] });
@@ -466,11 +479,8 @@ test("publicOnly() denies the addresses of this host, which are read again after
       return (await connecting as NetError).code;
     };
     own = ["9.9.9.9", "::1", "fe80::1%eth0"];
-    assertEquals([await to("9.9.9.9"), await to("::ffff:9.9.9.9"), await to("9.9.9.8")], [
-      "permission_denied",
-      "permission_denied",
-      "unknown",
-    ]);
+    for (const ip of ["9.9.9.9", "::ffff:9.9.9.9", "64:ff9b::9.9.9.9"]) assertEquals(await to(ip), "permission_denied");
+    for (const ip of ["9.9.9.8", "64:ff9b::9.9.9.8"]) assertEquals(await to(ip), "unknown");
     own = ["9.9.9.8"];
     provider.clock.setTime(5000);
     assertEquals([await to("9.9.9.9"), await to("9.9.9.8")], ["unknown", "permission_denied"]);
