@@ -2,7 +2,7 @@
 
 /** Decoders of bodies (RFC 9112, sections 6 and 7). */
 import { ChunkExtensions } from "./_chunk_extensions.ts";
-import { HttpError } from "./_errors.ts";
+import { HttpError } from "./errors.ts";
 import { FieldParser } from "./_fields.ts";
 
 /** Decodes the body of one message. */

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { kindOfByte, tokenByte, valueByte } from "./_characters.ts";
-import { HttpError } from "./_errors.ts";
+import { HttpError } from "./errors.ts";
 
 /** The most bytes of all chunk extensions of a body, which nothing reads. */
 const mostBytes = 16 * 1024;

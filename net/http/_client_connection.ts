@@ -6,7 +6,7 @@ import { ClosedError, labelOf, type LendingSource, lends, lendSome } from "../..
 import { type Clock, currentScope, refused, runIn, type Scope } from "../../switch/internal.ts";
 import { addContext, type Connection, NetError } from "../internal.ts";
 import { Deadline } from "./_deadline.ts";
-import { HttpError } from "./_errors.ts";
+import { HttpError } from "./errors.ts";
 import { type Exchange, RunningExchange } from "./_exchange.ts";
 import type { BodyOwner } from "./_incoming_body.ts";
 import { formatRequestHead, type RequestHead } from "./_request_head.ts";

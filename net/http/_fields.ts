@@ -2,7 +2,7 @@
 
 import { decode } from "../../flow/internal.ts";
 import { kindOfByte, latin1, tokenByte, valueByte } from "./_characters.ts";
-import { HttpError } from "./_errors.ts";
+import { HttpError } from "./errors.ts";
 
 /** A header: its name as received, and its value without white space around it. */
 export type Field = readonly [name: string, value: string];

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { HttpError } from "./_errors.ts";
+import { HttpError } from "./errors.ts";
 import type { Field } from "./_fields.ts";
 import type { IncomingHead } from "./_response_head.ts";
 

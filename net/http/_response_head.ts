@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { kindOfByte, valueByte } from "./_characters.ts";
-import { HttpError } from "./_errors.ts";
+import { HttpError } from "./errors.ts";
 import { type Field, FieldParser } from "./_fields.ts";
 
 /** The head of a response. */

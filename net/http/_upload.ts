@@ -40,6 +40,7 @@ export class Upload {
   /** Whether the body could not be read, while the connection may be well. */
   sourceFailed = false;
   #stopped = false;
+  #source: AsyncIterable<Uint8Array> | undefined;
   #iterator: AsyncIterator<Uint8Array> | undefined;
 
   /** What does not fit at once is written in `scope`. */
@@ -50,6 +51,7 @@ export class Upload {
 
   /** Sends a request: at once and in one write, if possible. Else it returns the promise of the rest. */
   send(head: string, body: RequestBody | null): Promise<void> | undefined {
+    if (body !== null && !isBytes(body)) this.#source = body.source;
     const whole = body === null || (isBytes(body) && body.length <= smallBody);
     if (!whole) return runIn(this.#scope, () => this.#sendAll(head, body));
     const memory = encodeWith(head, body ?? undefined);
@@ -59,14 +61,13 @@ export class Upload {
     return undefined;
   }
 
-  /** Sends no further piece of the body. */
+  /** Sends no further piece of the body, and ends its source, also one that has not been asked yet. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    const iterator = this.#iterator;
-    if (iterator === undefined || this.done) return;
+    if (this.#source === undefined || this.done) return;
     try {
-      Promise.resolve(iterator.return?.()).catch(() => {});
+      Promise.resolve(this.#opened(this.#source).return?.()).catch(() => {});
     } catch {
       // The rest of the body is not wanted, and its source may fail as it likes.
     }
@@ -106,7 +107,7 @@ export class Upload {
 
   async #next(source: AsyncIterable<Uint8Array>): Promise<Uint8Array | undefined> {
     try {
-      const { done, value } = await (this.#iterator ??= source[Symbol.asyncIterator]()).next();
+      const { done, value } = await this.#opened(source).next();
       if (done) return undefined;
       if (!isBytes(value)) {
         throw new TypeError(`Cannot send ${describe(value)} as part of a body: must be a Uint8Array`);
@@ -115,6 +116,10 @@ export class Upload {
     } catch (error) {
       throw this.#blame(error);
     }
+  }
+
+  #opened(source: AsyncIterable<Uint8Array>): AsyncIterator<Uint8Array> {
+    return this.#iterator ??= source[Symbol.asyncIterator]();
   }
 
   #blame(error: unknown): unknown {

@@ -9,5 +9,5 @@ export {
   type IncomingHead,
   type RequestBody,
 } from "./_client_connection.ts";
-export { HttpError } from "./_errors.ts";
+export { HttpError } from "./errors.ts";
 export type { Field } from "./_fields.ts";

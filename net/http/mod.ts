@@ -13,4 +13,5 @@
  * @module
  */
 
+export { HttpError } from "./errors.ts";
 export { createFetch, type FetchFunction, type FetchOptions } from "./fetch/mod.ts";

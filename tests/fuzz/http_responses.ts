@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { ClientConnection } from "../../net/http/_client_connection.ts";
-import { HttpError } from "../../net/http/_errors.ts";
+import { HttpError } from "../../net/http/errors.ts";
 import { ResponseReader } from "../../net/http/_response_reader.ts";
 import { NetError } from "../../net/mod.ts";
 import { checkError, same, type Target } from "./_fuzz.ts";

@@ -111,10 +111,7 @@ export class Call {
         const content = body === null ? emptyBody(method) : body.open();
         const exchange = await connection.exchange(head, content);
         const used = connection;
-        afterwards(exchange, () => {
-          pool.giveBack(used);
-          body?.cancel(undefined); // what is left of a stream, if the response came early
-        });
+        afterwards(exchange, () => pool.giveBack(used));
         return { exchange, connection };
       } catch (error) {
         if (!mayRetry || connection === undefined || connection.gotBytes || !isLost(error)) {

@@ -3,7 +3,7 @@
 /** One connection: exchanges, idle time, uploads, limits, cancellation. */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { ClosedError } from "../../../flow/mod.ts";
-import { HttpError } from "../../../net/http/_errors.ts";
+import { HttpError } from "../../../net/http/errors.ts";
 import { ClientConnection } from "../../../net/http/_client_connection.ts";
 import { NetError } from "../../../net/mod.ts";
 import { mockClock, socketPair } from "../../../net/testing/mod.ts";
@@ -333,6 +333,22 @@ test("ClientConnection.exchange() stops the upload when an early response is ove
   send(ok);
   const exchange = await pending;
   assertEquals([await exchange.done, returned, client.usable, connection.closed], [false, true, false, true]);
+});
+
+test("ClientConnection.exchange() ends a source that it has not asked yet", async () => {
+  const { client, send } = scripted();
+  const log: string[] = [];
+  const source: AsyncIterable<Uint8Array> = {
+    [Symbol.asyncIterator]: () => ({
+      next: () => Promise.resolve({ done: true, value: log.push("next") }),
+      return: () => Promise.resolve({ done: true, value: log.push("return") }),
+    }),
+  };
+  const pending = client.exchange(request("POST"), { source });
+  send(ok);
+  await (await pending).done;
+  await turns(2);
+  assertEquals([log, client.usable], [["return"], false]);
 });
 
 test("ClientConnection.exchange() stops the upload at the head of an error", async () => {

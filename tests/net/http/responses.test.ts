@@ -2,7 +2,7 @@
 
 /** What the reader of responses accepts and refuses, whatever the split. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { HttpError } from "../../../net/http/_errors.ts";
+import { HttpError } from "../../../net/http/errors.ts";
 import { ResponseReader } from "../../../net/http/_response_reader.ts";
 import { test } from "../../_test.ts";
 import { malformed, responses } from "./_corpus.ts";

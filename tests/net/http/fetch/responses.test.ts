@@ -3,6 +3,7 @@
 /** What `fetch` makes of responses. */
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { NetError } from "../../../../mod.ts";
+import { HttpError } from "../../../../net/http/mod.ts";
 import { outcomeOf } from "../../../_helpers.ts";
 import { test } from "../../../_test.ts";
 import { reply, withSite } from "./_site.ts";
@@ -137,14 +138,14 @@ for (const [name, text] of malformed) {
   test(`fetch() rejects ${name} and says so in the cause`, () =>
     withSite(() => text, async ({ fetch }) => {
       const error = await assertRejects(() => fetch(url), TypeError, "Cannot fetch from http://a.test: ");
-      assertEquals((error.cause as Error).name, "HttpError");
+      assertInstanceOf(error.cause, HttpError);
     }));
 }
 
 test("fetch() rejects a header larger than maxHeaderSize", () =>
   withSite(() => reply("", `x: ${"y".repeat(1000)}\r\n`), async ({ fetch }) => {
     const error = await assertRejects(() => fetch(url), TypeError);
-    assertEquals((error.cause as Error).name, "HttpError");
+    assertInstanceOf(error.cause, HttpError);
   }, { maxHeaderSize: 1000 }));
 
 const truncated: [name: string, text: string][] = [
