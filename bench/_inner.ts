@@ -4,7 +4,8 @@
 import { join } from "node:path";
 import { root, type Runtime } from "../tests/_runtimes.ts";
 import type { InnerBench } from "./benches.ts";
-import type { Measured } from "./_compare.ts";
+import { compare, type Measured } from "./_compare.ts";
+import { fewerRounds } from "./_network.ts";
 import { cores, Program } from "./_process.ts";
 import type { Settings } from "./_settings.ts";
 
@@ -22,17 +23,24 @@ const flags: Readonly<Record<string, readonly string[]>> = { node: roomy, deno: 
 
 /** Measures `bench` on `runtime`. */
 export async function measureInner(
-  { file, memory = false }: InnerBench,
+  { name, file, cases = "cases", meter = "time", peaks }: InnerBench,
   runtime: Runtime,
   { rounds, ms }: Settings,
 ): Promise<Measured[]> {
-  const command = runtime.runCommand(join(root, "bench/inner/main.ts"));
-  if (memory) command.splice(-1, 0, ...flags[runtime.name] ?? []);
-  const args = [file, String(rounds), String(Math.ceil(ms / 4)), memory ? "memory" : "time"];
-  const program = new Program([...command, ...args], cores.server, { BUN_JSC_useGC: memory ? "0" : undefined });
-  try {
-    return JSON.parse(await program.line(patience));
-  } finally {
-    await program.stop();
-  }
+  const ask = async (...how: string[]) => {
+    const command = runtime.runCommand(join(root, "bench/inner/main.ts"));
+    const isHeap = meter === "heap";
+    if (isHeap) command.splice(-1, 0, ...flags[runtime.name] ?? []);
+    const args = [file, cases, String(rounds), String(Math.ceil(ms / 4)), ...how];
+    const program = new Program([...command, ...args], cores.server, { BUN_JSC_useGC: isHeap ? "0" : undefined });
+    try {
+      return JSON.parse(await program.line(patience));
+    } finally {
+      await program.stop();
+    }
+  };
+  if (peaks === undefined) return await ask(meter);
+  // Each turn is a process of its own, without what the other one has left behind.
+  const [ours, beside] = peaks.map((api) => [{ api, turn: async () => (await ask("peak", api))[0] }]);
+  return [await compare({ name, unit: "MB" }, ours, beside, Math.ceil(rounds / fewerRounds))];
 }

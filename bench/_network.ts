@@ -25,7 +25,8 @@ const scales = { "µs": 1e3, "ms/MB": 1 } as const; // an operation of a flood i
 const leastOperations = 100;
 const mostTries = 5;
 const leads = 20; // each turn goes on for a twentieth of the warm-up before it is timed
-const fewerRounds = 5; // a round of memory is a process for each contestant, and memory varies less than time
+/** A round of memory is a process for each contestant, and memory varies less than time. */
+export const fewerRounds = 5;
 const rest = 500; // ms for what accepting has left behind to be collected
 const acceptPatience = 30_000; // ms
 
@@ -89,17 +90,11 @@ export async function withLoad<T>(
 }
 
 /**
- * What a turn came to: nanoseconds of the server's CPU time for one operation, and its peak memory
- * in bytes.
+ * Puts a load on a server for `warmup` milliseconds, and then for `ms` that are measured. Returns
+ * nanoseconds of the server's CPU time for one operation, and its peak memory in bytes.
  */
-interface Turn {
-  readonly cost: number;
-  readonly peak: number;
-}
-
-/** Puts a load on a server for `warmup` milliseconds, and then for `ms` that are measured. */
 function serve(bench: NetworkBench, { program: { pid }, target }: Server, place: Place, warmup: number, ms: number) {
-  return withLoad(bench.shape, target, { ...bench, ...place }, async (load): Promise<Turn> => {
+  return withLoad(bench.shape, target, { ...bench, ...place }, async (load) => {
     await setTimeout(warmup);
     resetPeak(pid);
     const look = async () => ({ done: Number(await load.ask("look")), cpu: readCpu(pid) });

@@ -42,16 +42,9 @@ export function formatTable(rows: readonly Row[]): string {
 }
 
 function cellsOf({ name, runtime, ours, unit, median, beside, besideMedian, ratio, low, high }: Row): string[] {
-  return [
-    name,
-    runtime,
-    ours,
-    `${digits(median)} ${unit}`,
-    beside ?? "",
-    besideMedian === undefined ? "" : `${digits(besideMedian)} ${unit}`,
-    ratio === undefined ? "" : ratio.toFixed(2),
-    low === undefined || high === undefined ? "" : `${low.toFixed(2)}–${high.toFixed(2)}`,
-  ];
+  const cost = (value: number | undefined) => value === undefined ? "" : `${digits(value)} ${unit}`;
+  const interval = low === undefined || high === undefined ? "" : `${low.toFixed(2)}–${high.toFixed(2)}`;
+  return [name, runtime, ours, cost(median), beside ?? "", cost(besideMedian), ratio?.toFixed(2) ?? "", interval];
 }
 
 function digits(value: number): string {
@@ -71,16 +64,12 @@ export function plotRatios(rows: readonly Row[]): string {
   const names = [...new Set(rows.filter(({ ratio }) => ratio !== undefined).map(({ name }) => name))];
   const height = plot.top + names.length * plot.line + 8;
   const runtimes = Object.entries(colors);
+  const scale = "cost ÷ cost of the cheapest bare API of the runtime";
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${plot.width}" height="${height}" font-family="sans-serif" font-size="12">`,
     `<title>The cost of the library beside the bare API of each runtime</title>`,
     `<rect width="100%" height="100%" fill="#ffffff"/>`,
-    text(
-      8,
-      16,
-      "cost ÷ cost of the cheapest bare API of the runtime: median and 95 % interval, off the scale at its edge",
-      "start",
-    ),
+    text(8, 16, `${scale}: median and 95 % interval, off the scale at its edge`, "start"),
     ...runtimes.map(([runtime, color], i) => text(plot.labels + i * 60, 32, runtime, "start", color)),
     ...ticks.flatMap((tick) => [
       `<path d="M${x(tick)} ${plot.top - 8}V${height - 8}" stroke="${tick === 1 ? "#555555" : "#e4e4e4"}"/>`,

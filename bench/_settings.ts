@@ -58,16 +58,10 @@ export function readOptions(args: readonly string[]): Options {
     },
   });
   const pace = values.full ? full : quick;
-  return {
-    ...pace,
-    rounds: wholeNumber("rounds", values.rounds ?? pace.rounds),
-    ms: wholeNumber("ms", values.ms ?? pace.ms),
-    before: values.before,
-    filters: positionals,
-    runtimes: values.runtime,
-    results: values.results,
-    full: values.full,
-  };
+  const rounds = wholeNumber("rounds", values.rounds ?? pace.rounds);
+  const ms = wholeNumber("ms", values.ms ?? pace.ms);
+  const { before, runtime: runtimes, results } = values;
+  return { ...pace, rounds, ms, before, filters: positionals, runtimes, results, full: values.full };
 }
 
 function wholeNumber(name: string, text: string | number): number {

@@ -41,51 +41,42 @@ export interface NetworkBench {
 /** A bench of code in one process, which `bench/inner/main.ts` measures. */
 export interface InnerBench {
   readonly name: string;
-  /** A file below `bench/inner/` that exports `cases`. */
+  /** A file below `bench/inner/`. */
   readonly file: string;
-  /** Whether the bytes that a call allocates are measured instead of its time. */
-  readonly memory?: boolean | undefined;
+  /** What the file exports the cases as. The default is `cases`. */
+  readonly cases?: string | undefined;
+  /** What is measured: CPU time, or the bytes that a call allocates. The default is `time`. */
+  readonly meter?: "time" | "heap" | undefined;
+  /** The APIs whose peak memory is measured instead: ours, and the other one. */
+  readonly peaks?: readonly [ours: string, beside: string] | undefined;
 }
 
 const echoes = { "node:net": "node.ts echo", "Deno.listen": "deno.ts echo", "Bun.listen": "bun.ts echo" };
 const pipes = { "node:net pipe": "node.ts pipe", "Deno.listen": "deno.ts echo", "Bun.listen": "bun.ts echo" };
 
+const loop = { "read/write loop": "ours.ts echo" };
+const copying = { "copy(flow, flow)": "ours.ts copy" };
+
+/** Every connection waits for the echo of its message, and sends the next. */
+const fifty = { shape: "roundTrip", connections: 50, unit: "µs", checked: true } as const;
+const bulk = { shape: "bulk", connections: 4, unit: "ms/MB", checked: true } as const;
+const relay = { shape: "relay", connections: 4, unit: "ms/MB" } as const;
+
 /** Every bench of servers. `many` is how many connections are many. */
 export function networkBenches(many: number): NetworkBench[] {
   const onMany = (api: string, program: string): NetworkBench => ({
     name: "round trip on many connections",
-    shape: "roundTrip",
+    ...fifty,
     connections: many,
-    unit: "µs",
     ours: { [`${api}, ${many} connections`]: program },
     beside: { [`${api}, 10 connections`]: { program, connections: 10 } },
-    checked: true,
   });
   return [
-    {
-      name: "64-byte round trip, 50 connections",
-      shape: "roundTrip",
-      connections: 50,
-      unit: "µs",
-      ours: { "read/write loop": "ours.ts echo" },
-      beside: echoes,
-      checked: true,
-    },
-    {
-      name: "bulk echo, 4 connections",
-      shape: "bulk",
-      connections: 4,
-      unit: "ms/MB",
-      ours: { "copy(flow, flow)": "ours.ts copy", "read/write loop": "ours.ts echo" },
-      beside: pipes,
-      checked: true,
-      memory: true,
-    },
+    { name: "64-byte round trip, 50 connections", ...fifty, ours: loop, beside: echoes },
+    { name: "bulk echo, 4 connections", ...bulk, ours: { ...copying, ...loop }, beside: pipes, memory: true },
     {
       name: "relay, 2 pairs of connections",
-      shape: "relay",
-      connections: 4,
-      unit: "ms/MB",
+      ...relay,
       ours: { "proxy: copy both ways": "ours.ts relay" },
       beside: {
         "node:net pipe": "node.ts relay",
@@ -96,40 +87,25 @@ export function networkBenches(many: number): NetworkBench[] {
     },
     {
       name: "metered copy, 4 connections",
-      shape: "bulk",
-      connections: 4,
-      unit: "ms/MB",
+      ...bulk,
       ours: { "copy(flow, flow), metered": "ours.ts metered_copy" },
-      beside: { "copy(flow, flow)": "ours.ts copy" },
-      checked: true,
+      beside: copying,
     },
     {
       name: "metered relay, 2 pairs of connections",
-      shape: "relay",
-      connections: 4,
-      unit: "ms/MB",
+      ...relay,
       ours: { "proxy, metered": "ours.ts metered_relay" },
       beside: { "proxy": "ours.ts relay" },
     },
     {
       name: "connect, one echo, close",
+      ...fifty,
       shape: "connectClose",
       connections: 16,
-      unit: "µs",
       ours: { "runServer, copy": "ours.ts copy" },
       beside: echoes,
-      checked: true,
     },
-    {
-      name: "1 KiB copied, 50 connections",
-      shape: "roundTrip",
-      connections: 50,
-      size: 1024,
-      unit: "µs",
-      ours: { "copy(flow, flow)": "ours.ts copy" },
-      beside: pipes,
-      checked: true,
-    },
+    { name: "1 KiB copied, 50 connections", ...fifty, size: 1024, ours: copying, beside: pipes },
     onMany("read/write loop", "ours.ts echo"),
     onMany("node:net", "node.ts echo"),
     {
@@ -142,9 +118,9 @@ export function networkBenches(many: number): NetworkBench[] {
     },
     {
       name: "UDP round trip, 50 sockets",
+      ...fifty,
       shape: "datagrams",
-      connections: 50,
-      unit: "µs",
+      checked: false,
       ours: { "recvMany and send": "ours.ts datagram_echo" },
       beside: { "node:dgram": "node.ts datagram_echo" },
     },
@@ -156,16 +132,7 @@ export function networkBenches(many: number): NetworkBench[] {
       ours: { "recvMany": "ours.ts datagram_count" },
       beside: { "node:dgram": "node.ts datagram_count" },
     },
-    {
-      name: "Unix socket round trip, 50 connections",
-      shape: "roundTrip",
-      connections: 50,
-      unit: "µs",
-      ours: { "read/write loop": "ours.ts echo" },
-      beside: echoes,
-      checked: true,
-      unix: true,
-    },
+    { name: "Unix socket round trip, 50 connections", ...fifty, unix: true, ours: loop, beside: echoes },
     {
       name: "HTTP-like service, 100 connections",
       shape: "http",
@@ -180,9 +147,11 @@ export function networkBenches(many: number): NetworkBench[] {
 /** Every bench of code in one process. */
 export const innerBenches: readonly InnerBench[] = [
   { name: "check, not cancelled", file: "check.ts" },
-  { name: "check, not cancelled: memory", file: "check.ts", memory: true },
+  { name: "check, not cancelled: memory", file: "check.ts", meter: "heap" },
   { name: "scopes, first, timeout", file: "scopes.ts" },
   { name: "lines", file: "lines.ts" },
   { name: "small writes", file: "small_writes.ts" },
-  { name: "simulations", file: "simulate.ts" },
+  { name: "fetch, small GET kept alive", file: "fetch.ts", cases: "small" },
+  { name: "fetch, 64 MiB body", file: "fetch.ts", cases: "large" },
+  { name: "fetch, 64 MiB body: resident memory", file: "fetch.ts", cases: "large", peaks: ["createFetch", "fetch"] },
 ];

@@ -66,8 +66,7 @@ struct connection {
   char reply[REPLY];  // of HTTP
 };
 
-static unsigned char pattern[PATTERN];
-static unsigned char chunk[CHUNK];
+static unsigned char pattern[PATTERN], chunk[CHUNK];
 
 static enum shape shape;
 static struct sockaddr_storage place;
@@ -82,8 +81,7 @@ static unsigned served;  // and how many have had a reply, before they begin tog
 static unsigned open;
 static int stopping;
 static uint64_t done;    // complete operations: bytes of floods
-static uint64_t sentByAll;
-static uint64_t gotByAll;
+static uint64_t sentByAll, gotByAll;
 
 __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...) {
   va_list values;
@@ -96,17 +94,10 @@ __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *for
   _exit(1);
 }
 
-__attribute__((noreturn)) static void failTo(const char *what) {
-  fail("Cannot %s: %s", what, strerror(errno));
-}
+__attribute__((noreturn)) static void failTo(const char *what) { fail("Cannot %s: %s", what, strerror(errno)); }
 
-static int isFlood(void) {
-  return shape == BULK || shape == RELAY;
-}
-
-static int isDatagram(void) {
-  return shape == DATAGRAMS || shape == DATAGRAM_FLOOD;
-}
+static int isFlood(void) { return shape == BULK || shape == RELAY; }
+static int isDatagram(void) { return shape == DATAGRAMS || shape == DATAGRAM_FLOOD; }
 
 static void waitFor(struct connection *c, unsigned events) {
   if (c->events == events) return;
@@ -214,10 +205,8 @@ static void replied(struct connection *c) {
     begin(c, c->sequence + 1);
   } else {
     // Now it is certain that the server has accepted it.
-    if (dialed < count) {
-      dial(&all[dialed], dialed);
-      dialed++;
-    }
+    unsigned next = dialed++;
+    if (next < count) dial(&all[next], next);
     if (++served < count) return;
     say("begun");
     for (unsigned i = 0; i < count; i++) begin(&all[i], all[i].sequence + 1);
@@ -349,10 +338,8 @@ static int setPlace(const char *text) {
 }
 
 static int setShape(const char *name) {
-  for (shape = 0; shape < SHAPES; shape++) {
-    if (strcmp(names[shape], name) == 0) return 1;
-  }
-  return 0;
+  for (shape = 0; shape < SHAPES && strcmp(names[shape], name) != 0;) shape++;
+  return shape < SHAPES;
 }
 
 int main(int argc, char **argv) {
@@ -375,10 +362,7 @@ int main(int argc, char **argv) {
   struct epoll_event orders = {.events = EPOLLIN, .data.ptr = NULL};
   if (epoll_ctl(epoll, EPOLL_CTL_ADD, STDIN_FILENO, &orders) < 0) failTo("watch standard input");
   unsigned first = shape == ROUND_TRIP && count > AT_ONCE ? AT_ONCE : count;
-  while (dialed < first) {
-    dial(&all[dialed], dialed);
-    dialed++;
-  }
+  for (; dialed < first; dialed++) dial(&all[dialed], dialed);
   if (shape != ROUND_TRIP) say("begun");
   while (!stopping || open > 0) {
     struct epoll_event events[EVENTS];

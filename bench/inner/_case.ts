@@ -10,8 +10,8 @@ export type Block = (times: number) => unknown;
 export interface Case {
   readonly name: string;
   /** The default is `ns`. */
-  readonly unit?: "ns" | "µs" | undefined;
-  /** How many operations one call is. The default is 1. */
+  readonly unit?: "ns" | "µs" | "ms/MB" | undefined;
+  /** How many operations one call is, or bytes for `ms/MB`. The default is 1. */
   readonly divisor?: number | undefined;
   readonly ours: Readonly<Record<string, Block>>;
   readonly beside: Readonly<Record<string, Block>>;

@@ -1,22 +1,25 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * `main.ts FILE ROUNDS MS time|memory`: measures the cases of a file, in turns of `MS`
- * milliseconds, and prints what each turn cost as one line of JSON. Time is CPU time of the whole
- * process, so that the threads of the garbage collector count.
+ * `main.ts FILE EXPORT ROUNDS MS time|heap|peak [API]`: measures the cases of a file, in turns of
+ * `MS` milliseconds, and prints what each turn cost as one line of JSON. Time is CPU time of the
+ * whole process, so that the threads of the garbage collector count. `peak` prints that of the
+ * resident memory in a few calls of one API, in megabytes.
  */
 import process from "node:process";
 import { compare, type Contestant, type Measured } from "../_compare.ts";
+import { readMemory } from "../_process.ts";
 import type { Block, Case, Cases } from "./_case.ts";
 
 const calls = 4_000_000; // of which each allocates so little that many are needed
 const stretch = 100_000;
+const callsToPeak = 4;
 
-const [file, rounds, ms, meter] = process.argv.slice(2);
-const { cases }: { cases: Cases } = await import(`./${file}`);
-const all: Measured[] = [];
+const [file, name, rounds, ms, meter, api] = process.argv.slice(2);
+const { [name]: cases }: Record<string, Cases> = await import(`./${file}`);
+const all: unknown[] = [];
 await cases(async (one) => {
-  all.push(meter === "memory" ? await compareMemory(one) : await compareTime(one));
+  all.push(meter === "peak" ? await peakOf(one) : meter === "heap" ? await compareMemory(one) : await compareTime(one));
 });
 console.log(JSON.stringify(all));
 
@@ -48,6 +51,11 @@ async function timed(block: Block, times: number): Promise<number> {
   await block(times);
   const { user, system } = process.cpuUsage(before);
   return (user + system) * 1000;
+}
+
+async function peakOf({ ours, beside }: Case): Promise<number> {
+  await { ...ours, ...beside }[api](callsToPeak);
+  return readMemory(process.pid, "VmHWM") / 1e6;
 }
 
 /** What a call allocates, in bytes. */

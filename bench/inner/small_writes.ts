@@ -2,58 +2,51 @@
 
 /** Fifty short texts to a socket, until the system has them all. */
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer } from "node:net";
-import process from "node:process";
-import { fileURLToPath } from "node:url";
-import { join } from "node:path";
+import { connect } from "node:net";
 import { type BufWriter, run, Switch, tcp, withBufWriter } from "../../mod.ts";
-import { thisRuntime } from "../../tests/_runtimes.ts";
-import { cores, Program } from "../_process.ts";
 import { type Block, type Cases, oneByOne } from "./_case.ts";
+import { withPeer } from "./_peer.ts";
 
 const texts = Array.from({ length: 50 }, (_, i) => `header-name: value ${i}\r\n`);
 
-export const cases: Cases = async (measure) => {
-  // A process of its own, whose CPU time does not count.
-  const discard = new Program(thisRuntime().runCommand(fileURLToPath(import.meta.url)), cores.load);
-  const port = Number(await discard.line());
-  const socket = connect({ host: "127.0.0.1", port, noDelay: true });
-  await once(socket, "connect");
-  await run((env) =>
-    Switch.run(async (sw) => {
-      const flow = await env.net.connect(sw, tcp("127.0.0.1", port));
-      await measure({
-        name: "fifty small writes",
-        unit: "µs",
-        ours: {
-          "withBufWriter": oneByOne(() => withBufWriter(flow, writeTexts)),
-          "one writer, flush": (times) =>
-            withBufWriter(flow, async (writer) => {
-              for (let i = 0; i < times; i++) {
-                writeTexts(writer);
-                await writer.flush();
-              }
+export const cases: Cases = (measure) =>
+  withPeer(async (port) => {
+    const socket = connect({ host: "127.0.0.1", port, noDelay: true });
+    await once(socket, "connect");
+    await run((env) =>
+      Switch.run(async (sw) => {
+        const flow = await env.net.connect(sw, tcp("127.0.0.1", port));
+        await measure({
+          name: "fifty small writes",
+          unit: "µs",
+          ours: {
+            "withBufWriter": oneByOne(() => withBufWriter(flow, writeTexts)),
+            "one writer, flush": (times) =>
+              withBufWriter(flow, async (writer) => {
+                for (let i = 0; i < times; i++) {
+                  writeTexts(writer);
+                  await writer.flush();
+                }
+              }),
+          },
+          beside: {
+            "net.Socket, corked": sending((done) => {
+              socket.cork();
+              writeEach(done);
+              socket.uncork();
             }),
-        },
-        beside: {
-          "net.Socket, corked": sending((done) => {
-            socket.cork();
-            writeEach(done);
-            socket.uncork();
-          }),
-          "net.Socket, each": sending(writeEach),
-          "net.Socket, joined": sending((done) => socket.write(texts.join(""), () => done())),
-        },
-      });
-    })
-  );
-  socket.destroy();
-  await discard.stop();
+            "net.Socket, each": sending(writeEach),
+            "net.Socket, joined": sending((done) => socket.write(texts.join(""), () => done())),
+          },
+        });
+      })
+    );
+    socket.destroy();
 
-  function writeEach(done: () => void): void {
-    for (const [i, text] of texts.entries()) socket.write(text, i === texts.length - 1 ? () => done() : undefined);
-  }
-};
+    function writeEach(done: () => void): void {
+      for (const [i, text] of texts.entries()) socket.write(text, i === texts.length - 1 ? () => done() : undefined);
+    }
+  });
 
 function writeTexts(writer: BufWriter): void {
   for (const text of texts) writer.string(text);
@@ -62,12 +55,4 @@ function writeTexts(writer: BufWriter): void {
 /** A block of sending all texts, one time after the other. */
 function sending(send: (done: () => void) => void): Block {
   return oneByOne(() => new Promise<void>(send));
-}
-
-if (process.argv[1] === join(import.meta.dirname ?? "", "small_writes.ts")) {
-  const server = createServer((socket) => {
-    socket.on("error", () => {});
-    socket.resume();
-  });
-  server.listen({ host: "127.0.0.1", port: 0 }, () => console.log((server.address() as AddressInfo).port));
 }

@@ -4,22 +4,12 @@
 import { onStop, runProgram, sayReady } from "./_command.ts";
 
 /** What is used of Bun, for the compilers that do not know it. */
-interface Socket {
+interface Socket extends Record<"pause" | "resume" | "shutdown" | "end" | "terminate", () => void> {
   data: Side;
   write(bytes: Uint8Array): number;
-  pause(): void;
-  resume(): void;
-  shutdown(): void;
-  end(): void;
-  terminate(): void;
 }
-interface Handlers {
-  open(socket: Socket): void;
+interface Handlers extends Record<"open" | "drain" | "end" | "close" | "error", (socket: Socket) => void> {
   data(socket: Socket, chunk: Uint8Array): void;
-  drain(socket: Socket): void;
-  end(socket: Socket): void;
-  close(socket: Socket): void;
-  error(socket: Socket): void;
 }
 interface Server {
   readonly port?: number;

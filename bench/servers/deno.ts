@@ -16,17 +16,14 @@ interface Listener extends AsyncIterable<Conn> {
   readonly addr: { readonly port?: number };
   close(): void;
 }
-interface HttpOptions {
-  hostname: string;
-  port: number;
-  onListen(address: { readonly port: number }): void;
-}
+type Place = { hostname: string; port: number };
 const { Deno } = globalThis as unknown as {
   Deno: {
-    listen(
-      options: { hostname: string; port: number; tcpBacklog: number } | { transport: "unix"; path: string },
-    ): Listener;
-    serve(options: HttpOptions, handler: (request: Request) => Promise<Response>): { shutdown(): Promise<void> };
+    listen(options: Place & { tcpBacklog: number } | { transport: "unix"; path: string }): Listener;
+    serve(
+      options: Place & { onListen(address: { readonly port: number }): void },
+      handler: (request: Request) => Promise<Response>,
+    ): { shutdown(): Promise<void> };
   };
 };
 

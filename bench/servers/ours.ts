@@ -10,9 +10,8 @@ import { pathToFileURL } from "node:url";
 import type { BufReader as Reader, DatagramSocket, Env, Net, StreamSocket } from "../../mod.ts";
 
 const before = process.env.SLUICE_BEFORE;
-const library: typeof import("../../mod.ts") = before === undefined
-  ? await import("../../mod.ts")
-  : await import(pathToFileURL(`${before}/mod.ts`).href);
+const root = before === undefined ? new URL("../../", import.meta.url) : pathToFileURL(`${before}/`);
+const library: typeof import("../../mod.ts") = await import(`${root}mod.ts`);
 const { BufReader, copy, copyString, formatAddress, interruptible, NetError, proxy, readable } = library;
 const { run, runServer, Switch, tcp, udp, unix, withBufWriter } = library;
 
@@ -102,9 +101,7 @@ async function serveConnections(env: Env): Promise<void> {
 }
 
 async function metered(net: Net): Promise<Net> {
-  const { meter }: typeof import("../../net/confine/mod.ts") = before === undefined
-    ? await import("../../net/confine/mod.ts")
-    : await import(pathToFileURL(`${before}/net/confine/mod.ts`).href);
+  const { meter }: typeof import("../../net/confine/mod.ts") = await import(`${root}net/confine/mod.ts`);
   return meter(net).net;
 }
 
