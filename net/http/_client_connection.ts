@@ -1,6 +1,5 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { isInstance } from "../../base/internal.ts";
 import { BufReader } from "../../flow/mod.ts";
 import { ClosedError, labelOf, type LendingSource, lends, lendSome } from "../../flow/internal.ts";
 import { type Clock, currentScope, refused, runIn, type Scope } from "../../switch/internal.ts";
@@ -9,6 +8,7 @@ import { Deadline } from "./_deadline.ts";
 import { HttpError } from "./errors.ts";
 import { type Exchange, RunningExchange } from "./_exchange.ts";
 import type { BodyOwner } from "./_incoming_body.ts";
+import { isLost } from "./_is_lost.ts";
 import { formatRequestHead, type RequestHead } from "./_request_head.ts";
 import { framingLine, type RequestBody, Upload } from "./_upload.ts";
 
@@ -143,10 +143,13 @@ export class ClientConnection {
     }
   }
 
-  /** What the peer has sent before the sending direction broke may still be a response. */
+  /**
+   * What the peer has sent before it closed the connection may still be a response. After any other
+   * failure, such as a quota of the network, it waits for the rest of the request.
+   */
   #sendingFailed(exchange: RunningExchange, error: unknown): void {
     if (this.#exchange !== exchange) return;
-    if (exchange.upload.sourceFailed || isInstance(error, TypeError)) return this.#fail(error);
+    if (exchange.upload.sourceFailed || !isLost(error)) return this.#fail(error);
     exchange.writeFailure = { error };
     if (exchange.awaitsHead) this.#deadline.set(this.#limits.headersTimeout);
   }

@@ -18,6 +18,8 @@ export interface Exchange {
   readonly reusable: boolean | undefined;
   /** Resolves, and never rejects, to `reusable` at the end of the exchange. */
   readonly done: Promise<boolean>;
+  /** What cut the response short, if anything. */
+  readonly failure: { readonly error: unknown } | undefined;
 }
 
 /** An exchange in progress, as its connection sees it. */
@@ -27,6 +29,7 @@ export class RunningExchange implements Exchange {
   readonly waiter: Waiter<Exchange>;
   body: BodySource | Uint8Array<ArrayBuffer> | null = null;
   reusable: boolean | undefined;
+  failure: { readonly error: unknown } | undefined;
   /** What broke the sending direction: the response may have arrived before. */
   writeFailure: { readonly error: unknown } | undefined;
   /** The body that is arriving. */
@@ -78,6 +81,7 @@ export class RunningExchange implements Exchange {
 
   /** Ends the exchange with an error. */
   fail(error: unknown): void {
+    this.failure = { error };
     this.reusable = false;
     this.upload.stop();
     this.incoming?.fail(error);

@@ -11,3 +11,4 @@ export {
 } from "./_client_connection.ts";
 export { HttpError } from "./errors.ts";
 export type { Field } from "./_fields.ts";
+export { isLost } from "./_is_lost.ts";

@@ -5,8 +5,7 @@ import { isAborted, isInstance, onAbort, reasonOf } from "../../../base/internal
 import { isSilent, onCancel, silent } from "../../../flow/internal.ts";
 import { Cancelled, currentScope, macrotask } from "../../../switch/internal.ts";
 import { NetError } from "../../internal.ts";
-import { TlsError } from "../../tls/internal.ts";
-import type { ClientConnection, Exchange } from "../internal.ts";
+import { type ClientConnection, type Exchange, isLost } from "../internal.ts";
 import type { Pool } from "./_pool.ts";
 import { isRedirect, redirected } from "./_redirect.ts";
 import type { OutgoingRequest } from "./_request.ts";
@@ -150,6 +149,8 @@ export class Call {
       exchange.done.then(() => {
         forget();
         this.#detach();
+        // What has arrived before a revocation is not delivered after it.
+        if (isRevocation(exchange.failure?.error)) fail(this.#failure(exchange.failure?.error));
       });
     }
     return response;
@@ -193,13 +194,12 @@ function discard({ body }: Exchange): void {
   if (body !== null && "cancel" in body) body.cancel();
 }
 
+/** Reports whether an error says that the network may no longer be used. */
+function isRevocation(error: unknown): boolean {
+  return isInstance(error, NetError) && error.code === "permission_denied";
+}
+
 /** Returns the body of a request that has none: `POST` and `PUT` have one of length 0. */
 function emptyBody(method: string): Uint8Array | null {
   return method === "POST" || method === "PUT" ? new Uint8Array(0) : null;
-}
-
-/** Reports whether an error says that the peer has closed the connection. */
-function isLost(error: unknown): boolean {
-  return (isInstance(error, NetError) && error.code === "connection_reset") ||
-    (isInstance(error, TlsError) && error.code === "truncated");
 }
