@@ -1,7 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Content codings (RFC 9110, section 8.4.1): gzip, deflate and, where the runtime can, br. */
-import { macrotask } from "../../../switch/internal.ts";
+/** Content codings (RFC 9110, section 8.4.1): gzip, deflate and br. */
 import { NetError } from "../../internal.ts";
 import { type BodySource, type Field, HttpError } from "../internal.ts";
 import { type Decompressor, openZlib, type ZlibFormat } from "./_node_zlib.ts";
@@ -11,25 +10,11 @@ type Coding = "gzip" | "deflate" | "br";
 /** The most codings of one body: curl's limit. */
 const mostCodings = 5;
 
-/** The largest piece that is decompressed at once, so that its content is not large either. */
+/** The largest piece that is decompressed at once. */
 const largestPiece = 16 * 1024;
 
-/** The name of Brotli in `DecompressionStream`, which the types do not know yet. */
-const brotli = "brotli" as "gzip";
-
-const decodesBrotli: boolean = canDecodeBrotli();
-
 /** The value of `accept-encoding`. */
-export const acceptedCodings: string = decodesBrotli ? "gzip, deflate, br" : "gzip, deflate";
-
-function canDecodeBrotli(): boolean {
-  try {
-    new DecompressionStream(brotli);
-    return true;
-  } catch {
-    return false;
-  }
-}
+export const acceptedCodings = "gzip, deflate, br";
 
 /**
  * Returns the codings of a body in the order in which they were applied; empty if there is none, or
@@ -43,7 +28,7 @@ export function codingsOf(headers: readonly Field[]): readonly Coding[] {
     for (const word of value.toLowerCase().split(",")) {
       const coding = word.trim();
       if (coding === "gzip" || coding === "x-gzip") codings.push("gzip");
-      else if (coding === "deflate" || (coding === "br" && decodesBrotli)) codings.push(coding);
+      else if (coding === "deflate" || coding === "br") codings.push(coding);
       else if (coding !== "" && coding !== "identity") return [];
     }
   }
@@ -158,58 +143,11 @@ class DecodedBody implements BodySource {
 }
 
 function open(coding: Coding, first: Uint8Array): Decompressor {
-  if (coding === "br") return new BrotliDecompressor();
-  return openZlib(coding === "gzip" ? coding : deflateFormat(first));
+  return openZlib(coding === "deflate" ? deflateFormat(first) : coding);
 }
 
 /** Some servers send raw deflate (RFC 1951) instead of the zlib format (RFC 1950) that HTTP means. */
 function deflateFormat(first: Uint8Array): ZlibFormat {
   const hasHeader = first.length > 1 && (first[0] & 15) === 8 && (first[0] * 256 + first[1]) % 31 === 0;
   return hasHeader ? "deflate" : "deflate-raw";
-}
-
-/** Brotli by `DecompressionStream`, because `node:zlib` accepts a truncated stream on Deno. */
-class BrotliDecompressor implements Decompressor {
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
-  /** Whether a chunk was refused, so that the failure is not that of a missing one. */
-  #refused = false;
-  #writing: Promise<void> | undefined;
-  #code: unknown;
-
-  constructor() {
-    const { writable, readable } = new DecompressionStream(brotli);
-    this.#writer = writable.getWriter() as WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-    this.#reader = readable.getReader() as ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
-    this.#writer.closed.catch(() => {});
-    this.#reader.closed.catch(() => {});
-  }
-
-  get truncated(): boolean {
-    return !this.#refused && (this.#code === undefined || this.#code === "Z_BUF_ERROR");
-  }
-
-  write(chunk: Uint8Array): Promise<void> {
-    const refuse = () => void (this.#refused = true); // the reader sees the error
-    return this.#writing = this.#writer.write(chunk as Uint8Array<ArrayBuffer>).catch(refuse);
-  }
-
-  end(): void {
-    this.#writer.close().catch(() => {});
-  }
-
-  async read(): Promise<Uint8Array<ArrayBuffer> | null> {
-    try {
-      const { done, value } = await this.#reader.read();
-      return done ? null : value;
-    } catch (error) {
-      this.#code = (error as { readonly code?: unknown } | undefined)?.code; // on Node
-      await this.#writing; // tells whether a chunk was refused, on Deno and Bun
-      throw error;
-    }
-  }
-
-  destroy(): void {
-    this.#writer.abort().catch(() => {});
-  }
 }

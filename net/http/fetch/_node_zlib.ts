@@ -3,9 +3,19 @@
 /**
  * Decompression by `node:zlib`, which all runtimes have. Their `DecompressionStream`s differ: Deno's
  * accepts a truncated deflate stream and expands a chunk without a limit, and those of Deno and
- * Node refuse a second gzip member (RFC 1952, section 2.2).
+ * Node refuse a second gzip member (RFC 1952, section 2.2). Here each piece of the content is small,
+ * however much the input expands.
  */
-import { createGunzip, createInflate, createInflateRaw, type Gunzip, type Inflate, type InflateRaw } from "node:zlib";
+import {
+  type BrotliDecompress,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  type Gunzip,
+  type Inflate,
+  type InflateRaw,
+} from "node:zlib";
 
 /** A decompressor. Of each method, one call at a time. */
 export interface Decompressor {
@@ -22,23 +32,29 @@ export interface Decompressor {
 }
 
 /** The formats of `node:zlib`. */
-export type ZlibFormat = "gzip" | "deflate" | "deflate-raw";
+export type ZlibFormat = "gzip" | "deflate" | "deflate-raw" | "br";
 
 /** Makes a decompressor. */
 export function openZlib(format: ZlibFormat): Decompressor {
+  if (format === "br") return new ZlibDecompressor(createBrotliDecompress(), true);
   if (format === "gzip") return new ZlibDecompressor(createGunzip());
   return new ZlibDecompressor(format === "deflate" ? createInflate() : createInflateRaw());
 }
 
 class ZlibDecompressor implements Decompressor {
-  readonly #stream: Gunzip | Inflate | InflateRaw;
+  readonly #stream: BrotliDecompress | Gunzip | Inflate | InflateRaw;
+  /** How far the search for a missing end is. Deno reports none in a Brotli stream. */
+  #probe: "none" | "later" | "next" | "done";
+  #written = 0;
   #failure: { readonly error: unknown } | undefined;
   #ended = false;
   #wake: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
-  constructor(stream: Gunzip | Inflate | InflateRaw) {
+  /** With `probes`, one more byte follows the last: a stream whose end is missing takes it. */
+  constructor(stream: BrotliDecompress | Gunzip | Inflate | InflateRaw, probes = false) {
     this.#stream = stream;
+    this.#probe = probes ? "later" : "none";
     stream.on("readable", () => this.#notify());
     stream.on("end", () => {
       this.#ended = true;
@@ -51,11 +67,13 @@ class ZlibDecompressor implements Decompressor {
   }
 
   get truncated(): boolean {
-    return (this.#failure?.error as { readonly code?: unknown } | undefined)?.code === "Z_BUF_ERROR";
+    return this.#probe === "done" ||
+      (this.#failure?.error as { readonly code?: unknown } | undefined)?.code === "Z_BUF_ERROR";
   }
 
   write(chunk: Uint8Array): Promise<void> {
     if (this.#failure !== undefined) return Promise.resolve();
+    this.#written += chunk.length;
     return new Promise((resolve) => {
       this.#wakeWriter = resolve;
       this.#stream.write(chunk, () => resolve());
@@ -63,15 +81,34 @@ class ZlibDecompressor implements Decompressor {
   }
 
   end(): void {
-    if (this.#failure === undefined) this.#stream.end();
+    if (this.#probe === "later") {
+      this.#probe = "next"; // once everything has been read, because the probe could add to it
+      this.#notify();
+    } else if (this.#failure === undefined) this.#stream.end();
   }
 
   async read(): Promise<Uint8Array<ArrayBuffer> | null> {
     for (;;) {
       const chunk = this.#failure === undefined ? this.#stream.read() as Uint8Array<ArrayBuffer> | null : null;
+      if (this.#probe === "done" && this.#stream.bytesWritten > this.#written) {
+        this.#stream.destroy();
+        throw new Error("Cannot decompress: the end is missing");
+      }
       if (chunk !== null) return new Uint8Array(chunk); // not a Buffer, which may share its memory
       if (this.#failure !== undefined) throw this.#failure.error;
-      if (this.#ended) return null;
+      if (this.#ended) {
+        this.#stream.destroy();
+        return null;
+      }
+      if (this.#probe === "next") {
+        this.#probe = "done";
+        // Not by `end`, after which Deno may report nothing.
+        this.#stream.write(Uint8Array.of(0), () => {
+          this.#ended = true;
+          this.#notify();
+        });
+        continue;
+      }
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
   }

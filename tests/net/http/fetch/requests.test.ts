@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** What `fetch` sends, and which arguments it refuses. */
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { tcp } from "../../../../mod.ts";
 import { bytesOf } from "../../../_helpers.ts";
 import { test } from "../../../_test.ts";
@@ -30,7 +30,7 @@ test("fetch() sends host, accept and accept-encoding, and nothing ambient", asyn
   const { headers } = await sent(url);
   const { ["accept-encoding"]: codings, ...others } = headers;
   assertEquals(others, { host: "a.test", accept: "*/*" });
-  assertMatch(codings, /^gzip, deflate(?:, br)?$/);
+  assertEquals(codings, "gzip, deflate, br");
 });
 
 test("fetch() sends the headers of the caller instead of its own", async () => {
