@@ -27,6 +27,25 @@ export class Transfers {
     this.#failed = failed;
   }
 
+  /** Whether the hooks do nothing but count. */
+  get onlyCounts(): boolean {
+    return this.#check === undefined && this.#failed === undefined && !this.limitsReads && !this.limitsWrites;
+  }
+
+  /** Counts bytes that were read, and returns how many. */
+  noteRead(count: number): number {
+    const received = this.#received; // called without `this`
+    if (count > 0) received?.(count);
+    return count;
+  }
+
+  /** Counts bytes that were written, and returns how many. */
+  noteWritten(count: number): number {
+    const sent = this.#sent;
+    if (count > 0) sent?.(count);
+    return count;
+  }
+
   get limitsReads(): boolean {
     return this.#incoming !== undefined;
   }

@@ -7,19 +7,24 @@ import type { Transfers } from "./_transfers.ts";
 export class WrappedJoint implements Joint {
   readonly #inner: Joint;
   readonly #transfers: Transfers;
+  /** Counts what a write took, if the hooks only count: then nothing else is done for each piece. */
+  readonly #note: ((taken: number) => number) | undefined;
 
   constructor(inner: Joint, transfers: Transfers) {
     this.#inner = inner;
     this.#transfers = transfers;
+    this.#note = transfers.onlyCounts ? (taken) => transfers.noteWritten(taken) : undefined;
   }
 
   lendTo(outlet: Outlet, note: (taken: number) => number): Promise<number | null> {
+    if (this.#note !== undefined) return this.#inner.lendTo(outlet, (taken) => note(this.#transfers.noteRead(taken)));
     const use = (bytes: Uint8Array<ArrayBuffer>, terms: LoanTerms) => noted(outlet.take(bytes, terms), note);
     return this.#transfers.refuse("read") ??
       this.#transfers.lend(use, (take) => this.#inner.lendTo({ take }, (taken) => taken));
   }
 
   take(bytes: Uint8Array<ArrayBuffer>, terms: LoanTerms): number | Promise<number> {
+    if (this.#note !== undefined) return noted(this.#inner.take(bytes, terms), this.#note);
     this.#transfers.checkIn(terms.scope, "write");
     const size = lengthOf(bytes);
     return this.#transfers.write(size, (most) => this.#inner.take(most < size ? viewOf(bytes, most) : bytes, terms));
