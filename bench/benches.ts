@@ -154,4 +154,5 @@ export const innerBenches: readonly InnerBench[] = [
   { name: "fetch, small GET kept alive", file: "fetch.ts", cases: "small" },
   { name: "fetch, 64 MiB body", file: "fetch.ts", cases: "large" },
   { name: "fetch, 64 MiB body: resident memory", file: "fetch.ts", cases: "large", peaks: ["createFetch", "fetch"] },
+  { name: "simulations", file: "simulate.ts" },
 ];

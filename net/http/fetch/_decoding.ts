@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** Content codings (RFC 9110, section 8.4.1): gzip, deflate and br. */
+import { macrotask } from "../../../switch/internal.ts";
 import { NetError } from "../../internal.ts";
 import { type BodySource, type Field, HttpError } from "../internal.ts";
 import { type Decompressor, openZlib, type ZlibFormat } from "./_node_zlib.ts";

@@ -160,3 +160,91 @@ for (let cut = 1; cut <= 20; cut++) {
       assert(text.startsWith(got));
     }));
 }
+test("bodyTimeout does not count for a decoded body that nothing reads", () => {
+  const all = gzipSync(content);
+  let release!: () => void;
+  const released = new Promise<void>((resolve) => release = resolve);
+  return withSite(async (_, { send, sendBytes }) => {
+    await send(`HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${all.length}\r\n\r\n`);
+    await sendBytes(all.subarray(0, all.length - 8));
+    await released;
+    await sendBytes(all.subarray(all.length - 8));
+    return undefined;
+  }, async ({ fetch, clock }) => {
+    const reader = (await fetch(url)).body!.getReader();
+    let size = (await reader.read()).value!.length;
+    while (size < text.length) size += (await reader.read()).value!.length;
+    await turns(20);
+    clock.setTime(clock.now() + 10_000);
+    await turns(3);
+    release();
+    assert((await reader.read()).done);
+  }, { bodyTimeout: 1000, idleTimeout: 1e6 });
+});
+
+test("a decoded body times out while a read waits", () => {
+  const all = gzipSync(content);
+  return withSite(async (_, { send, sendBytes }) => {
+    await send(`HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${all.length}\r\n\r\n`);
+    await sendBytes(all.subarray(0, all.length - 8));
+    return undefined;
+  }, async ({ fetch, clock }) => {
+    const outcome = (await fetch(url)).text().catch((error) => error);
+    await turns(20);
+    clock.setTime(clock.now() + 1000);
+    assertEquals((await outcome).cause.code, "connection_timeout");
+  }, { bodyTimeout: 1000 });
+});
+
+test("fetch() uses a connection again when bytes follow a finished deflate stream", () => {
+  const coding = deflateSync("x");
+  const rest = new Uint8Array(200_000);
+  return withSite(async (_, { send, sendBytes }) => {
+    const length = coding.length + rest.length;
+    await send(`HTTP/1.1 200 OK\r\ncontent-encoding: deflate\r\ncontent-length: ${length}\r\n\r\n`);
+    await sendBytes(coding);
+    await turns(3);
+    await sendBytes(rest);
+    return undefined;
+  }, async (site) => {
+    assertEquals(await (await site.fetch(url)).text(), "x");
+    assertEquals(await (await site.fetch(url)).text(), "x");
+    assertEquals(site.connections, 1);
+  }, { maxConnectionsPerOrigin: 1 });
+});
+
+for (const pause of [false, true]) {
+  test(`an empty chunked body has no coding, ${pause ? "in two pieces" : "in one piece"}`, () =>
+    withSite(async (_, { send }) => {
+      const [head, body] = [
+        "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n",
+        "0\r\n\r\n",
+      ];
+      await send(pause ? head : head + body);
+      await turns(5);
+      if (pause) await send(body);
+      return undefined;
+    }, async ({ fetch }) => {
+      const response = await fetch(url);
+      assertEquals([response.headers.get("content-encoding"), await response.text()], [null, ""]);
+    }));
+}
+
+test("fetch() closes the connection of a response that it refuses for its codings", () =>
+  withSite(async (_, { send }) => {
+    const codings = Array.from({ length: 6 }, () => "gzip").join();
+    await send(`HTTP/1.1 200 OK\r\ncontent-encoding: ${codings}\r\ncontent-length: 99\r\n\r\n`);
+    return undefined;
+  }, async (site) => {
+    await assertRejects(() => site.fetch(url), TypeError, "codings");
+    await until(() => site.ended === 1);
+    await assertRejects(() => site.fetch(url), TypeError, "codings");
+  }, { maxConnectionsPerOrigin: 1 }));
+
+test("a small body that expands greatly is decoded on demand", () =>
+  withSite(coded(gzipSync(new Uint8Array(64 << 20)), "gzip"), async ({ fetch }) => {
+    const reader = (await fetch(url)).body!.getReader();
+    const { value } = await reader.read();
+    assert(value!.length <= 1 << 20);
+    await reader.cancel();
+  }));
