@@ -46,8 +46,8 @@ async function attempt(what: string, fn: () => unknown): Promise<void> {
   }
 }
 
-/** Functions that use the caller's message verbatim, or return the caller's error. */
-const verbatim = new Set(["EndOfFlow", "ParseError", "addContext"]);
+/** Functions that use the caller's message or dump verbatim, or return the caller's error. */
+const verbatim = new Set(["DeadlockError", "EndOfFlow", "ParseError", "addContext"]);
 
 /** Values that are or contain the hostile text. */
 const values: readonly unknown[] = [
