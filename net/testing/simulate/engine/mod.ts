@@ -1,3 +1,0 @@
-// Copyright 2026 the Sluice authors. MIT license.
-
-/** The loop of a simulation. */
