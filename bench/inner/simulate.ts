@@ -2,6 +2,7 @@
 
 /** What an event of a simulation costs, and a message that goes from one host to another and back. */
 import { setImmediate } from "node:timers";
+import { copy } from "../../flow/mod.ts";
 import { Switch } from "../../switch/mod.ts";
 import { type Net, tcp } from "../../net/mod.ts";
 import { memoryNet, simulate } from "../../net/testing/mod.ts";
@@ -19,10 +20,7 @@ function roundTrips(server: Net, client: Net, times: number): Promise<void> {
     const accepting = listener.accept(sw);
     const one = await client.connect(sw, listener.address, { linger: 0 });
     const other = await accepting;
-    sw.fork(async () => {
-      const bytes = new Uint8Array(1000);
-      for (let size; (size = await other.read(bytes)) !== null;) await other.write(bytes.subarray(0, size));
-    });
+    sw.fork(() => copy(other, other));
     const bytes = new Uint8Array(100);
     for (let i = 0; i < times; i++) {
       await one.write(bytes);
@@ -32,13 +30,8 @@ function roundTrips(server: Net, client: Net, times: number): Promise<void> {
   });
 }
 
-function simulated(trace: number): Block {
-  return (times) =>
-    simulate({ trace }, (sim) => {
-      const [server, client] = [sim.host("server", { ip: "10.0.0.1" }), sim.host("client")];
-      return roundTrips(server.net, client.net, times);
-    });
-}
+const simulated = (trace: number): Block => (times) =>
+  simulate({ trace }, (sim) => roundTrips(sim.host("server", { ip: "10.0.0.1" }).net, sim.host("client").net, times));
 
 const inMemory: Block = (times) => {
   const net = memoryNet({ hosts: { server: ["10.0.0.1"] } });
