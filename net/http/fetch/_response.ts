@@ -18,9 +18,6 @@ export interface ResponseParts {
   onStream(fail: (error: unknown) => void): void;
 }
 
-/** Captured when the module loads, in case a program replaces it later. */
-const { clone } = Response.prototype;
-
 /** Makes a response. */
 export function makeResponse(parts: ResponseParts): Response {
   const { head, method, url, redirected } = parts;
@@ -53,7 +50,12 @@ function withOrigin(response: Response, url: string, redirected: boolean): Respo
     url: { value: url, configurable: true },
     redirected: { value: redirected, configurable: true },
     type: { value: "basic", configurable: true },
-    clone: { value: () => withOrigin(clone.call(response), url, redirected), configurable: true, writable: true },
+    clone: {
+      // Not read when the module loads, as Node then loads its fetch, and sets globals.
+      value: () => withOrigin(Response.prototype.clone.call(response), url, redirected),
+      configurable: true,
+      writable: true,
+    },
   });
 }
 
