@@ -34,7 +34,7 @@ import { Turn } from "./_turn.ts";
 import { UnixSockets } from "./_unix.ts";
 
 /** The options of connections that can be set. */
-export const connectionOptions: readonly SocketOptionName[] = [
+const connectionOptions: readonly SocketOptionName[] = [
   "TCP_NODELAY",
   "SO_KEEPALIVE",
   "TCP_KEEPIDLE",
@@ -45,7 +45,7 @@ export const connectionOptions: readonly SocketOptionName[] = [
 ];
 
 /** The options of datagram sockets that can be set. */
-export const datagramOptions: readonly SocketOptionName[] = [
+const datagramOptions: readonly SocketOptionName[] = [
   "SO_BROADCAST",
   "SO_RCVBUF",
   "SO_SNDBUF",
@@ -54,23 +54,29 @@ export const datagramOptions: readonly SocketOptionName[] = [
   "IPV6_V6ONLY",
 ];
 
+/** What a network in memory, or a simulated one, can do. */
+export const memoryFeatures: ReadonlySet<NetFeature> = new Set<NetFeature>([
+  "pullAccept",
+  "acceptErrors",
+  "reusePort",
+  "ipv6Only",
+  "abstractUnix",
+  "datagrams",
+  "datagramReusePort",
+  "datagramErrors",
+]);
+
+/** The options that its sockets have. */
+export const memoryOptions: Readonly<Record<SocketKind, ReadonlySet<SocketOptionName>>> = {
+  tcp: new Set(connectionOptions),
+  tcpListener: new Set([...connectionOptions, "IPV6_V6ONLY"]),
+  udp: new Set(datagramOptions),
+};
+
 /** The system of a memory network: one host on which everything sent arrives at once. */
 export class MemoryProvider implements NetProvider {
-  readonly features: ReadonlySet<NetFeature> = new Set<NetFeature>([
-    "pullAccept",
-    "acceptErrors",
-    "reusePort",
-    "ipv6Only",
-    "abstractUnix",
-    "datagrams",
-    "datagramReusePort",
-    "datagramErrors",
-  ]);
-  readonly socketOptions: Readonly<Record<SocketKind, ReadonlySet<SocketOptionName>>> = {
-    tcp: new Set(connectionOptions),
-    tcpListener: new Set([...connectionOptions, "IPV6_V6ONLY"]),
-    udp: new Set(datagramOptions),
-  };
+  readonly features: ReadonlySet<NetFeature> = memoryFeatures;
+  readonly socketOptions: Readonly<Record<SocketKind, ReadonlySet<SocketOptionName>>> = memoryOptions;
   readonly clock: Clock;
   readonly #hosts: Hosts;
   readonly #turn: Turn = new Turn();

@@ -5,7 +5,7 @@ export { ByteQueue } from "./_byte_queue.ts";
 export { MemoryDatagram } from "./_datagram.ts";
 export { bare, isLoopback4, keyOf } from "./_hosts.ts";
 export { type Bound, covers, type Interface, isWildcard, Ports } from "./_ports.ts";
-export { connectionOptions, datagramOptions } from "./_provider.ts";
+export { memoryFeatures, memoryOptions } from "./_provider.ts";
 export { MemoryStream } from "./_stream.ts";
 export { systemError } from "./_system_error.ts";
 export { Turn } from "./_turn.ts";

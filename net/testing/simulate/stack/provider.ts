@@ -23,27 +23,14 @@ import type {
   ProviderStream,
   SocketKind,
 } from "../../../provider/internal.ts";
-import { bare, connectionOptions, datagramOptions, systemError } from "../../memory/internal.ts";
+import { bare, memoryFeatures, memoryOptions, systemError } from "../../memory/internal.ts";
 import { notFound, type SimDnsQuery } from "./dns.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** The network of a simulated host as a backend. */
 export class SimProvider implements NetProvider {
-  readonly features: ReadonlySet<NetFeature> = new Set<NetFeature>([
-    "pullAccept",
-    "acceptErrors",
-    "reusePort",
-    "ipv6Only",
-    "abstractUnix",
-    "datagrams",
-    "datagramReusePort",
-    "datagramErrors",
-  ]);
-  readonly socketOptions: Readonly<Record<SocketKind, ReadonlySet<SocketOptionName>>> = {
-    tcp: new Set(connectionOptions),
-    tcpListener: new Set([...connectionOptions, "IPV6_V6ONLY"]),
-    udp: new Set(datagramOptions),
-  };
+  readonly features: ReadonlySet<NetFeature> = memoryFeatures;
+  readonly socketOptions: Readonly<Record<SocketKind, ReadonlySet<SocketOptionName>>> = memoryOptions;
   readonly clock: Clock;
   readonly #kernel: Kernel;
 
