@@ -18,7 +18,7 @@ export type { RequestHead } from "./_request_head.ts";
 export type { IncomingHead } from "./_response_head.ts";
 export type { RequestBody } from "./_upload.ts";
 
-/** The limits of the exchanges of a connection; `Infinity` is no limit. */
+/** The limits of the exchanges of a connection; `Infinity` means no limit. */
 export interface ExchangeLimits {
   /** The clock on which the times below run. */
   readonly clock: Clock;

@@ -5,7 +5,7 @@ import type { Clock } from "../../../switch/mod.ts";
 import type { TlsClientOptions } from "../../tls/mod.ts";
 import type { ExchangeLimits } from "../internal.ts";
 
-/** Options for {@linkcode createFetch}. `Infinity` is no limit. */
+/** Options for {@linkcode createFetch}. `Infinity` means no limit. */
 export interface FetchOptions {
   /**
    * Settings of TLS, for `https:` URLs. The name in the URL is the name that the server's
