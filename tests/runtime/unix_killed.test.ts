@@ -2,15 +2,21 @@
 
 /** What processes that were killed while they began to listen on a Unix path leave, and who removes it. */
 import { assert, assertEquals } from "@std/assert";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { unix } from "../../mod.ts";
 import { ownMark } from "../../net/backends/unix/_process_mark.ts";
 import { test } from "../_test.ts";
 import { assertNetError } from "../net/_helpers.ts";
-import { withPath } from "./_helpers.ts";
+import { leaveStale, withPath } from "./_helpers.ts";
 import { runThis } from "./_peers.ts";
+
+/** Returns the mark of a process that has ended, with the ID of this process. */
+function exitedMark(): string {
+  const [pid, start, ...realm] = ownMark()!.split(".");
+  return [pid, `${start}0`, ...realm].join(".");
+}
 
 test("listen() removes what killed processes have left beside its path, and no more", async () => {
   await withPath(async (path, sw, net) => {
@@ -22,8 +28,7 @@ test("listen() removes what killed processes have left beside its path, and no m
         await victim.ended;
       }
       const listener = await net.listen(sw, unix(path), { reuseAddr: true });
-      const claims = readdirSync(dirname(path)).filter((name) => /^socket\.\d+$/.test(name)); // they go after 5 s
-      assertEquals(readdirSync(dirname(path)).sort(), ["socket", ...claims]);
+      assertEquals(readdirSync(dirname(path)), ["socket"]);
       await net.connect(sw, unix(path));
       await (await listener.accept(sw)).close();
       await listener.close();
@@ -31,10 +36,54 @@ test("listen() removes what killed processes have left beside its path, and no m
   });
 });
 
+/** Leaves a dead socket at `path`, and a claim to it whose holder has `mark`. Returns the claim. */
+function leaveClaim(path: string, mark: string): string {
+  leaveStale(path);
+  const claim = `${path}.${lstatSync(path).ino}.claim`;
+  mkdirSync(`${claim}/${mark}`, { recursive: true });
+  return claim;
+}
+
+test("listen() takes over the claim of a killed process at once", async () => {
+  await withPath(async (path, sw, net) => {
+    leaveClaim(path, exitedMark());
+    await net.listen(sw, unix(path), { reuseAddr: true });
+    assertEquals(readdirSync(dirname(path)), ["socket"]);
+  });
+});
+
+test("listen() with reuseAddr is address_in_use while a live process has the claim, however old it is", async () => {
+  await withPath(async (path, sw, net) => {
+    const claim = leaveClaim(path, ownMark()!);
+    utimesSync(claim, 0, 0);
+    await assertNetError(() => net.listen(sw, unix(path), { reuseAddr: true }), "address_in_use");
+    assertEquals(readdirSync(claim), [ownMark()]);
+  });
+});
+
+test("listen() takes over a claim of another PID namespace or boot only when it is old", async () => {
+  await withPath(async (path, sw, net) => {
+    const claim = leaveClaim(path, "1.2.3.4");
+    await assertNetError(() => net.listen(sw, unix(path), { reuseAddr: true }), "address_in_use");
+    utimesSync(claim, 0, 0);
+    await net.listen(sw, unix(path), { reuseAddr: true });
+    assertEquals(readdirSync(dirname(path)), ["socket"]);
+  });
+});
+
+test("listen() removes a claim that a killed process emptied or had not finished", async () => {
+  await withPath(async (path, sw, net) => {
+    mkdirSync(`${path}.7.claim`);
+    mkdirSync(`${path}.${exitedMark()}.aaaaaa/${exitedMark()}`, { recursive: true, mode: 0o700 });
+    await net.listen(sw, unix(path));
+    assertEquals(readdirSync(dirname(path)), ["socket"]);
+  });
+});
+
 test("listen() leaves a folder beside its path whose maker lives, or cannot be judged, or that has something else in it", async () => {
   await withPath(async (path, sw, net) => {
-    const [pid, start, ...realm] = ownMark()!.split(".");
-    const gone = `${pid}.${start}0.${realm.join(".")}`;
+    const [pid, start] = ownMark()!.split(".");
+    const gone = exitedMark();
     const kept = [`${ownMark()}.aaaaaa`, `${pid}.${start}0.x.y.aaaaaa`, "backup", "1.2.aaaaaa"];
     for (const name of [...kept, `${gone}.aaaaaa`, `${gone}.bbbbbb`]) mkdirSync(`${path}.${name}`, { mode: 0o700 });
     writeFileSync(`${path}.${gone}.bbbbbb/s`, "precious");

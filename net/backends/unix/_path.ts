@@ -6,19 +6,11 @@
  * then linked to that path; only this library removes the link, and only while it still refers to
  * this socket.
  */
-import { chmodSync, existsSync, linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, renameSync, unlinkSync } from "node:fs";
 import process from "node:process";
 import { NetError, unix } from "../../internal.ts";
-import {
-  addName,
-  hasFile,
-  ignoreErrors,
-  makeFolder,
-  putBack,
-  removeClaim,
-  removeFolder,
-  SocketFolder,
-} from "./_private_folder.ts";
+import { withClaim } from "./_claim.ts";
+import { addName, hasFile, ignoreErrors, makeFolder, putBack, removeFolder, SocketFolder } from "./_private_folder.ts";
 import type { FileId } from "./_probe.ts";
 
 /** The options of a socket's file. */
@@ -127,22 +119,11 @@ export function removeName(path: string, file: FileId): void {
 
 /**
  * Removes the path of a dead socket. Several processes may try at once, and a slow one must not
- * remove the new socket of a fast one: so each first links the file to one more name, its claim,
- * which only one of them can. The caller learns whether the path is free by linking its new socket.
+ * remove the new socket of a fast one: so only the one with the claim does. The caller learns
+ * whether the path is free by linking its new socket.
  */
 function removeDead(path: string, dead: FileId): void {
-  const claim = `${path}.${dead.ino}`;
-  ignoreErrors(() => removeClaim(claim, String(dead.ino)));
-  try {
-    linkSync(path, claim);
-  } catch (error) {
-    // Another process has the claim or removed the file; or the file system has no hard links.
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "EEXIST" && code !== "ENOENT") removeName(path, dead);
-    return;
-  }
-  if (isFile(claim, dead)) removeName(path, dead);
-  ignoreErrors(() => unlinkSync(claim));
+  withClaim(path, dead.ino, () => removeName(path, dead));
 }
 
 /** Returns the cause of a failure to bind: libuv maps ENOENT to EACCES, as on Windows. */

@@ -12,21 +12,15 @@ import {
   lstatSync,
   mkdtempSync,
   openSync,
-  readdirSync,
   renameSync,
   rmdirSync,
   unlinkSync,
 } from "node:fs";
-import process from "node:process";
 import { maxUnixPathBytes } from "../../internal.ts";
-import { hasExited, ownMark } from "./_process_mark.ts";
-import type { DeadTest } from "./_probe.ts";
-
-/** The age in milliseconds at which a claim is stale: a live process holds one for one turn. */
-export const maxClaimAge = 5000;
+import { ownMark } from "./_process_mark.ts";
 
 /** Reports whether the program may use a path, without prompting the user. */
-type Allows = (path: string) => boolean;
+export type Allows = (path: string) => boolean;
 
 /** A private folder in which a socket is bound. */
 export class SocketFolder {
@@ -101,62 +95,6 @@ export function removeFolder(folder: string): void {
   ignoreErrors(() => rmdirSync(folder));
 }
 
-/**
- * Removes what killed processes left beside a path: dead sockets in private folders, stale claims.
- */
-export async function removeStaleFiles(path: string, isDead: DeadTest, allows: Allows): Promise<void> {
-  if (!allows("/proc/self/fd/0/s") || !allows(path) || ownMark() === undefined) return;
-  const slash = path.lastIndexOf("/") + 1;
-  let names: string[] = [];
-  ignoreErrors(() => names = readdirSync(path.slice(0, slash) || "."));
-  const base = `${path.slice(slash)}.`;
-  for (const name of names) {
-    if (!name.startsWith(base)) continue;
-    const mark = /^(.+)\.[A-Za-z0-9]{6}$/.exec(name.slice(base.length))?.[1];
-    const left = path.slice(0, slash) + name;
-    if (mark !== undefined) {
-      if (isOurs(left) && hasExited(mark)) await clearFolder(left, isDead);
-    } else ignoreErrors(() => removeClaim(left, name.slice(base.length)));
-  }
-}
-
-/** Reports whether a path is a folder of this user that others cannot access. */
-function isOurs(folder: string): boolean {
-  try {
-    const { uid, mode } = lstatSync(folder);
-    return (mode & constants.S_IFMT) === constants.S_IFDIR && (mode & 0o077) === 0 && uid === process.geteuid?.();
-  } catch {
-    return false;
-  }
-}
-
-/** Removes a private folder, unless it contains anything but a dead socket. */
-async function clearFolder(folder: string, isDead: DeadTest): Promise<void> {
-  if (await hasDeadSocket(folder, isDead)) ignoreErrors(() => unlinkSync(`${folder}/s`));
-  removeFolder(folder);
-}
-
-/** Reports whether the file in a private folder is a socket without a listener. */
-async function hasDeadSocket(folder: string, isDead: DeadTest): Promise<boolean> {
-  let descriptor: number | undefined;
-  try {
-    if (!lstatSync(`${folder}/s`).isSocket()) return false;
-    descriptor = openFolder(folder);
-    return await isDead(inFolder(descriptor));
-  } catch {
-    return false;
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
-  }
-}
-
-/** Removes a stale claim to a dead socket: a second hard link to it. */
-export function removeClaim(claim: string, ino: string): void {
-  const { ino: own, ctimeMs, mode } = lstatSync(claim);
-  const isClaim = String(own) === ino && (mode & constants.S_IFMT) === constants.S_IFSOCK;
-  if (isClaim && Date.now() - ctimeMs > maxClaimAge) unlinkSync(claim);
-}
-
 /** Moves a file back to its path. If another file has taken the path, both are kept. */
 export function putBack(aside: string, path: string): void {
   addName(aside, path);
@@ -194,12 +132,13 @@ export function ignoreErrors(action: () => unknown): void {
   }
 }
 
-function openFolder(folder: string): number {
+/** Opens a folder. */
+export function openFolder(folder: string): number {
   return openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
 }
 
 /** Returns a path of the socket in an open folder that is always short. */
-function inFolder(descriptor: number): string {
+export function inFolder(descriptor: number): string {
   return `/proc/self/fd/${descriptor}/s`;
 }
 

@@ -17,12 +17,14 @@ export function ownMark(): string | undefined {
 
 /**
  * Reports whether the process with a mark has certainly ended. It must be a process of this user,
- * because the system may hide those of others. Returns false for another boot or namespace.
+ * because the system may hide those of others.
+ *
+ * @returns `undefined` if that cannot be known: the mark is of another boot or PID namespace.
  */
-export function hasExited(mark: string): boolean {
+export function hasExited(mark: string): boolean | undefined {
   const [pid, start, ...realm] = mark.split(".");
   const [, , ...ownRealm] = (ownMark() ?? "").split(".");
-  if (realm.length === 0 || realm.join(".") !== ownRealm.join(".")) return false;
+  if (realm.length === 0 || realm.join(".") !== ownRealm.join(".")) return undefined;
   const number = parseInt(pid, 36);
   try {
     return number > 0 && (isFree(number) || startOf(number) !== start);

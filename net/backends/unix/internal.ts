@@ -10,4 +10,4 @@ export {
   isRefused,
   isRefusedOnBun,
 } from "./_probe.ts";
-export { removeStaleFiles } from "./_private_folder.ts";
+export { removeStaleFiles } from "./_stale_files.ts";
