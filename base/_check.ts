@@ -85,7 +85,7 @@ export function checkBoolean(action: string, name: string, value: unknown): void
   throw new TypeError(`Cannot ${action} as ${name} must be a boolean: current value is ${describe(value)}`);
 }
 
-/** Throws `TypeError` unless `value` is an object with `methods`, which make it a `kind`. */
+/** Throws `TypeError` unless `value` has `methods`; `kind` describes such an object. */
 export function checkShape(action: string, name: string, kind: string, value: unknown, ...methods: string[]): void {
   if (
     typeof value === "object" && value !== null &&

@@ -20,7 +20,7 @@ export interface OpenCounts {
 
 /**
  * The counts of this process. Code that opens something increments a count, and decrements it when
- * the thing is gone.
+ * it is closed.
  */
 export const open: OpenCounts = { fibers: 0, operations: 0, timers: 0, sockets: 0, listeners: 0 };
 

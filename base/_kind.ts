@@ -19,7 +19,8 @@ export function setKind({ prototype }: { readonly prototype: object }, name: Kin
 }
 
 /**
- * Reports whether `value` has the brand `name`, from this copy or another. Runs only proxy code.
+ * Reports whether `value` has the brand `name`, from this copy or another. Runs no code of `value`,
+ * unless it is a proxy.
  */
 export function isOfKind(value: unknown, name: Kind): boolean {
   try {

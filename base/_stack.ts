@@ -11,10 +11,10 @@ type Capture = (target: object, above?: unknown) => void;
 const location = /([^\s(]+:\d+):\d+\)?$/;
 
 /**
- * Throws what `make` returns, two microtasks later. A promise that is resolved with the returned
- * promise rejects with an error that is made in an async continuation of the awaiting code, so that
- * V8 adds that code's frames to its stack. An error made in a callback of a socket or a timer has
- * none.
+ * Throws what `make` returns, two microtasks later. Resolve a promise with the returned one: the
+ * error is then made in an async continuation of the code that awaits that promise, so V8 adds the
+ * frames of that code to its stack. An error made in a callback of a socket or a timer has no such
+ * frames.
  *
  * @param made Called after the error is made and before it is thrown.
  */
@@ -26,17 +26,16 @@ export async function throwLater(make: () => unknown, made?: () => void): Promis
   throw error;
 }
 
-/** Replaces the stack of `error` by that of the running code, if the engine can. */
+/** Replaces the stack of `error` by that of the running code, on V8. */
 export function retrace<E>(error: E): E {
   (Error as { captureStackTrace?: (error: E) => void }).captureStackTrace?.(error);
   return error;
 }
 
 /**
- * Appends to the stack of
- * `error` the missing frames of the code that awaits the running function `operation`. They are
- * missing from an error of a fiber, for which the engine knows only the frames of the fiber, or if
- * the stack limit was exceeded.
+ * Appends the frames of the code that awaits the running function `operation` to the stack of
+ * `error`. They are missing from an error of a fiber, for which the engine knows only the frames of
+ * the fiber, or if the stack limit was exceeded.
  *
  * Formatting a stack takes about 100 microseconds, so it is deferred until the stack is read, if
  * possible.

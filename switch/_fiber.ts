@@ -17,7 +17,7 @@ export interface FiberEnd<T> {
  * Starts a fiber in `parent`: calls `fn` synchronously, up to its first `await`. Only a synchronous
  * throw ends the fiber before this function returns.
  *
- * It waits for the result of `fn` without an async function, whose frame would be a third of the
+ * It waits for the result of `fn` without an async function: its frame would take a third of the
  * memory of a fiber.
  */
 export function startFiber<T>(parent: Scope, kind: string, fn: () => T | Promise<T>, end: FiberEnd<T>): void {
@@ -60,7 +60,10 @@ function fail(scope: Scope, end: FiberEnd<never>, error: unknown): void {
   end.error(error);
 }
 
-/** Starts a branch, unless the scope is cancelled. An error of `fn` or `onValue` cancels all. */
+/**
+ * Starts a branch, unless the scope is cancelled. An error of `fn` or `onValue` cancels all
+ * branches.
+ */
 type StartBranch = <T>(fn: () => T | Promise<T>, onValue: (value: T) => void) => void;
 
 /** Adds a branch for an operation that has begun in the scope. It needs no fiber. */

@@ -87,8 +87,8 @@ export function runUnder<T>(sw: Switch, fn: () => T): T {
  * release hook may add work too: the next hooks do not wait for it, but the switch does, once all
  * hooks have run.
  *
- * The scope in which `work` was begun still governs it. Begin it with {@linkcode runUnder} to have
- * it cancelled with `sw`, or at once if `sw` has failed already.
+ * `work` is cancelled with the scope in which it was begun. Begin it with {@linkcode runUnder} to
+ * have it cancelled with `sw`: at once, if `sw` has already failed.
  *
  * @throws {TypeError} If `sw` is finished.
  */
@@ -109,8 +109,8 @@ export interface ScopeSwitch {
 
 /**
  * Creates a switch in `scope`, the scope of a running fiber: failing or cancelling the switch
- * cancels the fiber, and the reverse. The fiber acts as the main function of the switch, and must
- * call `end` before it ends.
+ * cancels the fiber, and cancelling the fiber cancels the switch. The fiber acts as the main
+ * function of the switch, and must call `end` before it ends.
  */
 export function switchOver(scope: Scope, name?: string): ScopeSwitch {
   const sw = internals.create(scope, name);
@@ -123,8 +123,8 @@ export function switchOver(scope: Scope, name?: string): ScopeSwitch {
 }
 
 /**
- * Fails the switch of `scope`. If it is not that of a switch, everything that waits in it rejects
- * with `error`.
+ * Fails the switch of `scope`. If the scope is not that of a switch, everything that waits in it
+ * rejects with `error`.
  */
 export function failScope(scope: Scope, error: Error): void {
   if (scope.owner === undefined) scope.cancel(error); // a reason that is not a cancellation is thrown like any error

@@ -11,7 +11,7 @@ import { Cancelled, Failures, scopeEnded } from "./errors.ts";
  */
 const refusalsPerTurn = 32;
 
-/** The kind of a scope in which a stream bridge does its I/O, whatever code reads or writes it. */
+/** The kind of a scope in which a stream bridge does its I/O, apart from the code that calls it. */
 export const bridge = "bridge";
 
 /** Observer of all scopes. */
@@ -24,7 +24,7 @@ export interface ScopeObserver {
 
 let observer: ScopeObserver | undefined;
 
-/** Sets the observer of all scopes, for clocks of tests that move when everything waits. */
+/** Sets the observer of all scopes: a clock of tests, which advances when all code waits. */
 export function observeScopes(by: ScopeObserver): void {
   observer = by;
 }
@@ -45,7 +45,7 @@ export class Scope {
    * reads it first.
    */
   reason: Cancelled | undefined;
-  /** The enclosing scope. Once this one is finished: its nearest live ancestor at that time. */
+  /** The enclosing scope; once this scope has finished, the nearest ancestor that was live then. */
   parent: Scope | undefined;
   /** Whether it has ended: code that still runs in it is governed by `parent`. */
   finished = false;
@@ -59,7 +59,7 @@ export class Scope {
   outcome: Promise<unknown> | undefined = undefined;
   /** Receives the unhandled rejections in this scope, even after it is finished. */
   strayListener: StrayListener | undefined = undefined;
-  /** Its siblings. */
+  /** The links to its siblings. */
   newer: Scope | undefined;
   older: Scope | undefined;
 
@@ -208,7 +208,7 @@ export class Scope {
     return this.#children?.toArray() ?? [];
   }
 
-  /** Whether an operation waits in this scope itself. A hook is none. */
+  /** Whether an operation waits in this scope itself. Hooks do not count. */
   get hasOperation(): boolean {
     return this.#waiters?.toArray().some(({ outlives }) => outlives !== true) ?? false;
   }
@@ -237,9 +237,9 @@ export class Scope {
 export interface Waiting extends Linked<Waiting> {
   /** Its name, for `Switch.dump`: "read". */
   readonly operation: string;
-  /** What it waits on, for `Switch.dump`, which alone reads the label: "tcp:127.0.0.1:80". */
+  /** What it waits on. Only `Switch.dump` reads its label, such as "tcp:127.0.0.1:80". */
   readonly subject: { readonly label: string } | undefined;
-  /** Whether the end of its scope (unlike a cancellation) moves it to the nearest live ancestor. */
+  /** Whether it survives the end of its scope and moves to the nearest live ancestor. */
   readonly outlives?: boolean | undefined;
   /** The scope in which it waits. Maintained by {@linkcode Scope}. */
   scope: Scope | undefined;
@@ -398,8 +398,8 @@ function quotedName({ owner }: Scope): string {
 }
 
 /**
- * Returns the stray listener of the running code. In an `unhandledRejection` event of the process,
- * the running code is that whose promise was rejected.
+ * Returns the stray listener of the running code. In a handler of the process's
+ * `unhandledRejection` event, that is the code whose promise was rejected.
  */
 export function strayListener(): StrayListener | undefined {
   for (let scope = storedScope(); scope !== undefined; scope = scope.parent) {

@@ -10,8 +10,8 @@ export type OnCancel<T> = (waiter: Waiter<T>, reason: Cancelled) => void;
 
 /**
  * A pending operation. It settles once: with a value, with an error, or by cancellation of the
- * scope in which it began, whichever comes first. Create one only if
- * `refused` returned `undefined`.
+ * scope in which it began, whichever comes first. Create one only if `refused` returned
+ * `undefined`.
  */
 export class Waiter<T> implements Waiting {
   /** What the operation's caller awaits. */
@@ -62,20 +62,20 @@ export class Waiter<T> implements Waiting {
     if (this.#settle()) this.#reject(error);
   }
 
-  /** Rejects with an error whose stack has the frames of the awaiting code, if the engine can. */
+  /** Rejects with an error whose stack has the frames of the awaiting code, on V8. */
   fail(make: () => unknown): void {
     if (this.#settle()) this.#resolve(throwLater(make));
   }
 
   /**
-   * Does the same because this side has closed what the operation waits on: if the operation is not
-   * awaited, that is not an unhandled rejection.
+   * Like {@linkcode Waiter.fail}, after this side has closed what the operation waits on: if the
+   * operation is not awaited, its rejection counts as handled.
    */
   failClosed(make: () => unknown): void {
     if (this.#settle()) this.#resolve(throwLater(make, () => this.promise.catch(ignore)));
   }
 
-  /** Called by the scope. If the operation is not awaited, that is not an unhandled rejection. */
+  /** Called by the scope. If the operation is not awaited, its rejection counts as handled. */
   cancel(reason: Cancelled): void {
     this.promise.catch(ignore);
     if (this.#onCancel === undefined) this.reject(reason);
@@ -96,7 +96,10 @@ interface QueuedWaiter<T, P> extends Waiter<T> {
   readonly payload: P;
 }
 
-/** A FIFO queue of pending operations. One that is cancelled leaves it and takes no wake-up. */
+/**
+ * A FIFO queue of pending operations. A cancelled operation leaves the queue without using up a
+ * wake-up.
+ */
 export class WaitQueue<T, P = undefined> {
   readonly #waiting: Set<QueuedWaiter<T, P>> = new Set();
   readonly #left: ((payload: P) => void) | undefined;
@@ -116,7 +119,7 @@ export class WaitQueue<T, P = undefined> {
     return this.add(operation, payload, subject).promise;
   }
 
-  /** Appends an operation, and returns its waiter, by which it can be failed or removed alone. */
+  /** Appends an operation, and returns its waiter, with which it alone can be failed or removed. */
   add(operation: string, payload: P, subject?: { readonly label: string }): Waiter<T> {
     const waiter = new Waiter<T>(operation, this.#cancel, subject);
     waiter.payload = payload;
@@ -153,8 +156,8 @@ export class WaitQueue<T, P = undefined> {
   }
 
   /**
-   * Fails an operation because this side has closed what it waits on: if it is not awaited, that is
-   * not an unhandled rejection. Does nothing if it is not in the queue.
+   * Fails an operation after this side has closed what it waits on: if it is not awaited, its
+   * rejection counts as handled. Does nothing if it is not in the queue.
    */
   fail(waiter: Waiter<T>, make: () => unknown): void {
     if (this.#leave(waiter)) waiter.failClosed(make);
