@@ -61,8 +61,8 @@ export class BridgeScope {
   }
 
   /**
-   * Runs what closes the bridge, also after {@linkcode BridgeScope.stop}. It may outlive the scope
-   * of the bridge; the nearest live ancestor governs it then.
+   * Runs `fn`, which closes the bridge, even after {@linkcode BridgeScope.stop}. It may outlive the
+   * scope of the bridge; the nearest live ancestor governs it then.
    */
   async end<T>(fn: () => Promise<T>): Promise<T> {
     const scope = new Scope(this.call(currentScope), bridge);
@@ -95,8 +95,8 @@ export class BridgeScope {
   }
 
   /**
-   * Like `onCancel`, for a stream that must not stay in memory for it: see {@linkcode abortWith}.
-   * Not called once the scope of the bridge has finished.
+   * Like `onCancel`, without keeping the stream in memory: see {@linkcode abortWith}. Not called
+   * once the scope of the bridge has finished.
    */
   onCancelOf(stream: WritableStream, abort: (reason: unknown) => void): () => void {
     return abortWith(this.call(currentSignal), stream, abort);

@@ -22,7 +22,7 @@ export function isBytes(value: unknown): value is Uint8Array {
   return tagOf.call(value) === "Uint8Array";
 }
 
-/** Returns the length of bytes: 0 once their memory was detached or shrunk below them. */
+/** Returns the length of bytes: 0 if their memory is detached or no longer covers them. */
 export function lengthOf(bytes: Uint8Array): number {
   return lengthGetter.call(bytes) as number;
 }
@@ -78,14 +78,14 @@ function notBuffers(value: unknown): TypeError {
   );
 }
 
-/** Rejects what cannot be read into. */
+/** Returns a rejection if `buffer` cannot be read into. */
 export function checkBuffer(buffer: Uint8Array): Promise<never> | undefined {
   if (!isBytes(buffer)) return Promise.reject(notBytes(buffer));
   if (lengthOf(buffer) > 0) return undefined;
   return Promise.reject(new RangeError("Cannot read into an empty buffer: its length must be >= 1"));
 }
 
-/** Rejects what is not a `Uint8Array`. */
+/** Returns a rejection if `bytes` is not a `Uint8Array`. */
 export function checkBytes(bytes: Uint8Array): Promise<never> | undefined {
   return isBytes(bytes) ? undefined : Promise.reject(notBytes(bytes));
 }
@@ -212,18 +212,14 @@ export function describeByte(byte: number): string {
 }
 
 /**
- * Returns `taken` if a stream end, perhaps a provider's, can have taken that many of `size` bytes,
- * and throws otherwise.
+ * Checks how many of `size` bytes a stream end, perhaps a provider's, has taken. Returns `taken`.
  */
 export function checkEndTook(taken: number, size: number): number {
   if (Number.isInteger(taken) && taken >= 0 && taken <= size) return taken;
   throw new TypeError(`Cannot write as the backend must take from 0 to ${size} bytes: it took ${describeData(taken)}`);
 }
 
-/**
- * Returns `taken` if a borrower can have taken that many of the `size` bytes lent to it, and throws
- * otherwise.
- */
+/** Checks how many of the `size` bytes lent to it a borrower has taken. Returns `taken`. */
 export function checkTaken(taken: number, size: number): number {
   if (Number.isInteger(taken) && taken >= 0 && taken <= size) return taken;
   throw new RangeError(`Cannot lend: the borrower took ${describeData(taken)} of ${size} bytes`);

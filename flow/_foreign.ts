@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Calls to sources and sinks that may be foreign code, and the joints of those that are not. The
- * library checks the current scope before each operation, since they may not, and validates every
- * count, so that a faulty one causes an error and never an endless loop.
+ * Calls sources and sinks that may be foreign code, and finds the joints of those of the library.
+ * Foreign code may ignore the current scope, so it is checked before each operation; and every
+ * count is validated, so that a wrong one causes an error and never an endless loop.
  */
 import { describeData } from "../base/internal.ts";
 import { refused, type Scope } from "../switch/internal.ts";
@@ -24,7 +24,7 @@ export function checkSource(action: string, source: Source): void {
   throw new TypeError(`Cannot ${action} ${describeData(source)}: must be a source${sourceHint(source)}`);
 }
 
-/** Throws unless `sink` looks like a `Sink`: "copy to". */
+/** Throws unless `sink` looks like a `Sink`. The action is like "copy to". */
 export function checkSink(action: string, sink: Sink): void {
   if (typeof sink?.write === "function" && !("writableLength" in sink)) return;
   const hint = has(sink, "writableLength")
@@ -109,7 +109,7 @@ export function writeSome(sink: Sink, bytes: Uint8Array): Promise<number> {
     Promise.resolve(sink.write(bytes)).then((count) => checkCount("write", "sink", count, length));
 }
 
-/** Writes once, bytes whose memory the sink may keep. May throw synchronously. */
+/** Writes `bytes` once. The sink may keep their memory. May throw synchronously. */
 export function giveSome(sink: Sink, bytes: Uint8Array): number | Promise<number> {
   return gives(sink) ? giveAll(sink, [bytes]) : writeSome(sink, bytes);
 }
@@ -122,7 +122,7 @@ export function giveOwned(sink: Sink, bytes: Uint8Array): number | Promise<numbe
   return jointOf(sink)?.giveOwned(bytes) ?? giveSome(sink, bytes);
 }
 
-/** Writes once, several buffers whose memory the sink may keep. May throw synchronously. */
+/** Writes several buffers once. The sink may keep their memory. May throw synchronously. */
 export function giveAll(sink: GivingSink, buffers: readonly Uint8Array[]): number | Promise<number> {
   const length = totalLength(buffers);
   const refusal = refused();
@@ -176,13 +176,13 @@ export interface Outlet {
  */
 export interface Joint extends Outlet {
   /**
-   * Lends what arrives to `outlet`, as a `LendingSource` lends to a borrower, except that the end is
-   * reported as null whatever was taken before. `note` receives each count.
+   * Lends what arrives to `outlet`, as a `LendingSource` lends to a borrower, but resolves to null
+   * at the end even if bytes were taken. `note` receives each count.
    */
   lendTo(outlet: Outlet, note: (taken: number) => number): Promise<number | null>;
-  /** Writes bytes once, as a `GivingSink` does, whose memory only the library can reach. */
+  /** Writes bytes once, as a `GivingSink` does. Only the library can reach their memory. */
   giveOwned(bytes: Uint8Array): number | Promise<number>;
-  /** Calls `callback` once the underlying stream is gone. Returns a function that forgets it. */
+  /** Calls `callback` once the underlying stream is gone. Returns a function that removes it. */
   onGone(callback: () => void): () => void;
 }
 
@@ -205,7 +205,7 @@ export function jointOf(flow: object): Joint | undefined {
   return undefined;
 }
 
-/** Passes the result of a borrower or a sink to `note`, at once if it is there at once. */
+/** Passes the count of a borrower or a sink to `note`, synchronously unless it is a promise. */
 export function noted(taken: number | Promise<number>, note: (taken: number) => number): number | Promise<number> {
   return typeof taken === "number" ? note(taken) : taken.then(note);
 }

@@ -13,9 +13,9 @@ import type { StreamEnd, StreamEvents } from "./provider.ts";
 export type Trial<S, A, T> = (on: S, argument: A) => T | Promise<T> | undefined;
 
 /**
- * One half of a socket or pipe. It holds at most one operation, which is tried at once and again
- * after each event of the end. The half itself is what waits in the scope, so that a waiting
- * operation allocates its promise and nothing else.
+ * One half of a socket or pipe. It holds at most one operation, which is tried at once, and again
+ * after each notification of its stream end. The half itself waits in the scope, so that a waiting
+ * operation allocates only its promise.
  */
 export class Half<S = undefined> implements Waiting {
   readonly operation: string;
@@ -92,8 +92,8 @@ export class Half<S = undefined> implements Waiting {
   }
 
   /**
-   * Like {@linkcode Half.fail}, if this side has closed the flow: not an unhandled rejection if
-   * nothing awaits it.
+   * Like {@linkcode Half.fail}, after this side has closed the flow: if the operation is not
+   * awaited, its rejection counts as handled.
    */
   failClosed(make: () => unknown): void {
     const pending = this.#end();
@@ -136,7 +136,7 @@ interface Watcher {
   readonly resolve: () => void;
 }
 
-/** Waiters outside any scope for a state of a stream. */
+/** Waits for states of a stream, outside any scope. */
 export class Watchers {
   #watchers: Watcher[] = [];
 

@@ -4,9 +4,9 @@ import { isInstance, isOfKind, withCallerFrames } from "../base/internal.ts";
 import { MultipleErrors } from "../switch/internal.ts";
 
 /**
- * Runs an operation of several steps. If it was not awaited, then its cancellation, or a
- * `ClosedError` of this side, is not an unhandled rejection: the scope that ended is no longer
- * interested. Any other error still is, and its stack has the frames of the caller.
+ * Runs an operation of several steps. If it is not awaited, a silent error, such as its
+ * cancellation, counts as handled: see {@linkcode isSilent}. Any other error is an unhandled
+ * rejection, whose stack has the frames of the caller.
  *
  * `promise.catch(() => {})` is not enough: V8 looks for those frames only along promises with a
  * single reaction.
@@ -25,8 +25,8 @@ export function operation<T>(run: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Returns `promise.then(then)`, with {@linkcode operation}'s rule for an operation that was not
- * awaited. For one step, without the frame of an async function.
+ * Returns `promise.then(then)`, with the rule of {@linkcode operation} for silent errors: an
+ * operation of one step, which needs no frame of an async function.
  *
  * @param failure Returns the error to throw instead of that of `promise`.
  */
@@ -50,7 +50,7 @@ export function rejection(error: unknown): Promise<never> {
   return promise;
 }
 
-/** Errors of other types that say that the purpose of the operation has ended. */
+/** Errors of other types that {@linkcode silent} has marked. */
 const silentErrors: WeakSet<Error> = new WeakSet();
 
 /** Marks `error` as silent: see {@linkcode isSilent}. */
@@ -59,7 +59,10 @@ export function silent<E extends Error>(error: E): E {
   return error;
 }
 
-/** Reports whether `error` is not reported if nothing awaits the operation that it fails. */
+/**
+ * Reports whether `error` says that this side has ended the operation, by cancelling or closing. As
+ * the rejection of an operation that is not awaited, such an error counts as handled.
+ */
 export function isSilent(error: unknown): boolean {
   if (isInstance(error, MultipleErrors)) return error.errors.every(isSilent);
   if (isOfKind(error, "Cancelled") || isOfKind(error, "ClosedError")) return true;

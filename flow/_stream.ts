@@ -14,17 +14,18 @@ import type { ShutdownHow } from "./types.ts";
 export { label } from "./errors.ts";
 
 /**
- * The most pieces that one turn of a loan lends: an end that never waits would keep it going
- * forever.
+ * The most pieces that a loan lends in one turn, because an end that never waits would keep it
+ * going.
  */
 const piecesPerTurn = 256;
 
-/** A loan in progress. It holds all that a piece needs, so that it makes no closures. */
+/** A loan in progress. It holds the state of all pieces, so that they need no closures. */
 interface Loan extends LoanTerms {
   /** Who takes the bytes: a user's borrower, or the joint of another flow. */
   readonly to: Borrower | Outlet;
   /**
-   * Receives each count of an outlet. Then the loan ends with null whatever was taken before.
+   * Receives each count of an outlet. With it, the loan resolves to null at the end even if bytes
+   * were taken.
    */
   readonly note: ((taken: number) => number) | undefined;
   /** Where it began. The loan ends when this is cancelled. */
@@ -261,7 +262,7 @@ export class Stream implements StreamEvents, Joint {
     return currentScope()?.reason === undefined ? this.flush() : Promise.resolve();
   }
 
-  /** Waits until everything taken has been passed on, or never will be. */
+  /** Waits until everything taken has been passed on or lost. */
   flush(): Promise<void> {
     if (!this.#end.flushed) return (this.#flushes ??= new WaitQueue()).wait("shutdown", undefined, this.#names);
     const loss = this.#loss;
@@ -317,7 +318,7 @@ export class Stream implements StreamEvents, Joint {
     return this.#until(() => this.#gone);
   }
 
-  /** Waits outside any scope until everything taken has been passed on, or never will be. */
+  /** Waits outside any scope until everything taken has been passed on or lost. */
   awaitFlushed(): Promise<void> {
     return this.#until(() => this.#gone || this.#end.flushed);
   }

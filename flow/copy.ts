@@ -29,7 +29,7 @@ export interface CopyFailure {
  * it fails or is cancelled, every byte that the sink has not taken is still in the source. From any
  * other source it buffers at most 64 KiB, and loses them then. Each flow bounds its own buffers: a
  * pipe holds its capacity, a socket up to 64 KiB of unread input and the piece that crosses that
- * mark, and one piece of output, the one that the system has yet to take.
+ * mark, and the one piece of output that the system has yet to take.
  *
  * If the source lends its bytes as they arrive and the sink takes them at once, as two sockets do,
  * no promise is made for each piece. A foreign source or sink that cannot be cancelled is awaited.

@@ -26,7 +26,7 @@ export interface StreamEvents {
   readable(): void;
   /**
    * {@linkcode StreamEnd.write} may take bytes again, or {@linkcode StreamEnd.flushed} became true,
-   * or an error came.
+   * or an error occurred.
    */
   writable(): void;
 }
@@ -39,7 +39,7 @@ export interface StreamEvents {
 export interface StreamEnd {
   /**
    * Whether the memory of what `peek` returned stays unchanged after `consume`, so that a borrower
-   * may keep it. If `false`, the end may write to it again then.
+   * may keep it. If `false`, the end may reuse it.
    *
    * @default {true}
    */
@@ -71,16 +71,16 @@ export interface StreamEnd {
    * Like {@linkcode StreamEnd.write}, for several buffers whose memory belongs to the stream once
    * taken.
    *
-   * @param owned Whether no other code can reach the memory. If it can, an end that hands the
-   * memory to the system copies it first: memory that is detached meanwhile is freed, and the
-   * system would send what lies there next.
+   * @param owned Whether no other code can reach the memory. If it can, an end that passes the
+   * memory to the system copies it first: other code could detach it, and the system would send
+   * from freed memory.
    */
   give(buffers: readonly Uint8Array[], owned?: boolean): number;
   /** Ends the sending direction after everything that was taken. */
   end(): void;
   /** Discards received and future input, so that the peer is not blocked. */
   drop(): void;
-  /** Whether everything taken, and the end, have been passed on, or never will be. */
+  /** Whether everything taken, and the end, have been passed on or lost. */
   readonly flushed: boolean;
   /**
    * What broke the sending direction after {@linkcode StreamEnd.end}, while bytes that were taken

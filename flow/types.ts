@@ -143,7 +143,7 @@ export type Borrower = (bytes: Uint8Array<ArrayBuffer>, keep: boolean) => number
 
 /**
  * A source that lends its buffers, as all sources of the library do. A wrapper of a source
- * implements this itself, or hides it; it never forwards it uncounted.
+ * implements this method itself or omits it: a forwarded call would bypass the wrapper.
  *
  * @example Looking at bytes where they are
  * ```ts
@@ -188,8 +188,8 @@ export interface LendingSource extends Source {
 }
 
 /**
- * A sink that may keep buffers instead of copying them. A wrapper of a sink implements this itself,
- * or hides it; it never forwards it uncounted.
+ * A sink that may keep buffers instead of copying them. A wrapper of a sink implements this method
+ * itself or omits it: a forwarded call would bypass the wrapper.
  *
  * @example Giving memory away
  * ```ts

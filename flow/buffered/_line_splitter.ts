@@ -18,9 +18,9 @@ const batchSize = 64 * 1024;
 
 /**
  * Cuts lines from a buffer. Decoding each line alone costs more than all other work, so lines are
- * cut from text that is decoded ahead; nothing is consumed ahead. A line feed is a single byte in
- * UTF-8, even after invalid bytes, so the text has as many as the bytes, and each line decodes as
- * if it were alone.
+ * cut from text that is decoded ahead; nothing is consumed ahead. In UTF-8, a line feed is a single
+ * byte, even after invalid bytes: so the text has as many line feeds as the bytes, and each line
+ * decodes as if it were alone.
  */
 export class LineSplitter {
   /** Whole lines, decoded ahead. */
@@ -29,10 +29,10 @@ export class LineSplitter {
   #at = 0;
   /** Offset of `#at` in the stream. If the reader is elsewhere, the text is stale. */
   #offset = 0;
-  /** Whether each byte is one unit of `#text`. */
+  /** Whether each byte was decoded to one UTF-16 unit of `#text`. */
   #exact = true;
   #ahead = 0;
-  /** Offset in the stream before which there is no unread line feed. */
+  /** Offset in the stream up to which the unread bytes have no line feed. */
   #searched = 0;
 
   /** Consumes the next line with its end; `undefined` if its end is not buffered. */
@@ -105,8 +105,8 @@ export class LineSplitter {
 }
 
 /**
- * Returns where the last line ends that is within the first `size` bytes, else `first`, the end of
- * the first line.
+ * Returns the end of the last line within the first `size` bytes; if none ends there, `first`, the
+ * end of the first line.
  */
 function lastEnd({ memory, start, end }: ReadBuffer, first: number, size: number): number {
   const limit = Math.min(end, start + size);

@@ -61,7 +61,7 @@ export class ReadBuffer {
   end = 0;
   /** How many bytes were consumed since the beginning. */
   consumed = 0;
-  /** Whether the source has ended. It is not touched any more then. */
+  /** Whether the source has ended. It is not read again then. */
   ended = false;
   /** Whether an operation is in progress. */
   busy = false;

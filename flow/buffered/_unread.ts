@@ -110,8 +110,9 @@ class Front {
   }
 
   /**
-   * Calls `go` unless the flow is closed, through whichever object: the prefix is dropped then too.
-   * A loan that is cancelled before it can wait tells; only a flow that lends can be asked.
+   * Calls `go`, unless the flow was closed through another object, which drops the prefix too. That
+   * is found out by a loan that takes nothing and is cancelled at once, so only for a flow that
+   * lends.
    */
   async #ask<T>(go: () => Promise<T>): Promise<T> {
     const flow = this.#flow;

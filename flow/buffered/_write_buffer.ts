@@ -47,7 +47,7 @@ export class WriteBuffer {
   #taken = 0;
   #paused = false;
   #aborted: { readonly cause: unknown } | undefined;
-  /** Each ends once its number of bytes has been taken. */
+  /** The waiting flushes, each with the total number of bytes taken at which it ends. */
   readonly #flushes: WaitQueue<void, number> = new WaitQueue();
   #taker: Waiter<void> | undefined;
   #takeBack: (() => void) | undefined;
@@ -76,7 +76,7 @@ export class WriteBuffer {
   }
 
   /**
-   * Throws if writing has ended: the cancellation of the current scope, if an abort has come with
+   * Throws if writing has ended: after an abort, the cancellation of the current scope, if there is
    * one.
    */
   check(): void {

@@ -28,9 +28,9 @@ export function brokenPipe(operation: "read" | "write", cause: unknown, flow?: s
 }
 
 /**
- * Calls `fail` with each error of a stream, and when it closes, which `fail` must ignore after the
- * end. As it listens to `'error'`, that event does not end the process. The promise resolves when
- * the stream has closed.
+ * Calls `fail` with each error of a stream, and when it closes; after the end, `fail` must ignore
+ * that. The `'error'` event then has a listener, and does not end the process. The promise resolves
+ * when the stream has closed.
  */
 export function watch(stream: Readable | Writable, fail: (error: unknown) => void): Promise<void> {
   const broken = () =>
@@ -46,11 +46,11 @@ export function watch(stream: Readable | Writable, fail: (error: unknown) => voi
   });
 }
 
-/** Ends a stream for writing, or gives it up: destroys it early. */
+/** Ends a writable stream, or abandons it: destroys it before its end. */
 export class Ending {
   readonly #writable: Writable;
   readonly #scope: BridgeScope;
-  #givenUp = false;
+  #abandoned = false;
   #wake = () => {};
 
   constructor(writable: Writable, scope: BridgeScope) {
@@ -58,18 +58,18 @@ export class Ending {
     this.#scope = scope;
   }
 
-  /** Whether {@linkcode Ending.giveUp} was called. */
-  get givenUp(): boolean {
-    return this.#givenUp;
+  /** Whether {@linkcode Ending.abandon} was called. */
+  get abandoned(): boolean {
+    return this.#abandoned;
   }
 
   /**
    * Destroys the stream now. If `cutsOff`, resets a socket, so that its peer learns that data is
    * missing.
    */
-  giveUp(reason?: unknown, cutsOff = true): void {
-    if (this.#givenUp) return;
-    this.#givenUp = true;
+  abandon(reason?: unknown, cutsOff = true): void {
+    if (this.#abandoned) return;
+    this.#abandoned = true;
     const error = reason instanceof Error ? reason : undefined;
     if (cutsOff) cutOff(this.#writable, error);
     else this.#writable.destroy(error);
@@ -78,22 +78,24 @@ export class Ending {
 
   /**
    * Calls `end`, and waits until the stream has flushed everything, and then for `follow`. If the
-   * scope of the caller or of the bridge is cancelled, the stream is given up, which ends the wait.
+   * scope of the caller or of the bridge is cancelled, the stream is abandoned, which ends the
+   * wait.
    *
-   * @param wrote Whether anything was written. If not, giving up does not reset a socket.
+   * @param wrote Whether anything was written. If not, abandoning the stream does not reset a
+   * socket.
    * @returns The error that broke the stream, if any.
    */
   async end(end: () => void, wrote = true, follow?: () => Promise<void>): Promise<unknown> {
-    const giveUp = (reason: unknown) => this.giveUp(reason, wrote);
-    const forget = [onCancel("close", giveUp), this.#scope.onCancel("close", giveUp)];
+    const abandon = (reason: unknown) => this.abandon(reason, wrote);
+    const forget = [onCancel("close", abandon), this.#scope.onCancel("close", abandon)];
     try {
-      if (this.#givenUp) return;
+      if (this.#abandoned) return;
       const error = await new Promise((resolve) => {
         this.#wake = () => resolve(undefined);
         finished(this.#writable, { readable: false }, resolve);
         end();
       });
-      if (!this.#givenUp) await follow?.();
+      if (!this.#abandoned) await follow?.();
       return error;
     } finally {
       forget.forEach((each) => each());

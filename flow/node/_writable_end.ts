@@ -126,8 +126,8 @@ export class Outgoing {
 
   /**
    * Reports whether a write is taken: not while an older one is queued, nor by a destroyed stream.
-   * That would drop the bytes and never be busy, so a loop of writes would starve its 'error'
-   * event.
+   * A destroyed stream would drop the bytes and never be busy, so a loop of writes would starve its
+   * 'error' event.
    */
   #canWrite(): boolean {
     this.check();

@@ -121,7 +121,7 @@ export function fromDuplex(duplex: Duplex, options?: FromDuplexOptions): DuplexF
     close: () => closing ??= finish(),
     abort: (reason?: unknown) => {
       stream.close("aborted by this side", reason === undefined ? undefined : { cause: reason });
-      ending.giveUp(reason);
+      ending.abandon(reason);
       closing ??= streamClosed;
     },
   });

@@ -57,14 +57,14 @@ export function fromWritable(writable: Writable): ClosableSink {
   const finish = async () => {
     stream.close();
     const error = await ending.end(() => outgoing.end());
-    if (error !== undefined && error !== null && !isReported && !ending.givenUp) throw brokenPipe("write", error);
+    if (error !== undefined && error !== null && !isReported && !ending.abandoned) throw brokenPipe("write", error);
   };
   let closing: Promise<void> | undefined;
   return closableSink(stream, {
     close: () => closing ??= finish(),
     abort: (reason) => {
       stream.close();
-      ending.giveUp(reason);
+      ending.abandon(reason);
       closing ??= Promise.resolve();
     },
   });

@@ -22,8 +22,8 @@ import {
 export interface ControlledReadable {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**
-   * Ends the stream, or fails it with `failure`. Settles when the read in progress has ended, which
-   * has taken nothing.
+   * Ends the stream, or fails it with `failure`. Settles when the read in progress has ended; that
+   * read takes nothing.
    */
   end(failure?: { readonly error: unknown }): Promise<void>;
 }

@@ -118,7 +118,7 @@ class StreamSink implements StreamEnd, StreamNames {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   #failure: { readonly error: unknown } | undefined;
   #isReported = false;
-  #givenUp = false;
+  #abandoned = false;
   #wake = () => {};
   #closing: Promise<void> | undefined;
 
@@ -166,30 +166,30 @@ class StreamSink implements StreamEnd, StreamNames {
 
   abort(reason?: unknown): void {
     this.stream.close();
-    this.#giveUp(reason);
+    this.#abandon(reason);
     this.#closing ??= Promise.resolve();
   }
 
   async #close(): Promise<void> {
     this.stream.close();
-    const giveUp = (reason: unknown) => this.#giveUp(reason);
-    const forget = [onCancel("close", giveUp), this.#scope.onCancel("close", giveUp)];
+    const abandon = (reason: unknown) => this.#abandon(reason);
+    const forget = [onCancel("close", abandon), this.#scope.onCancel("close", abandon)];
     try {
-      if (this.#givenUp) return;
+      if (this.#abandoned) return;
       await new Promise<void>((resolve, reject) => {
         this.#wake = resolve;
         this.#scope.call(() => this.#writer.close()).then(resolve, reject);
       });
     } catch (error) {
-      if (!this.#isReported && !this.#givenUp) throw error;
+      if (!this.#isReported && !this.#abandoned) throw error;
     } finally {
       forget.forEach((each) => each());
     }
   }
 
-  #giveUp(reason: unknown): void {
-    if (this.#givenUp) return;
-    this.#givenUp = true;
+  #abandon(reason: unknown): void {
+    if (this.#abandoned) return;
+    this.#abandoned = true;
     // Not awaited: it settles only when the write in progress does.
     this.#scope.call(() => this.#writer.abort(reason)).catch(ignore);
     this.#wake();
