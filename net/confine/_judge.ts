@@ -20,7 +20,9 @@ import { bytesText, type OwnHost } from "./_own_host.ts";
 import { canonicalName, coversIp, coversName, coversPath, type Rule } from "./_rule.ts";
 import type { NetDenial } from "./policy.ts";
 
-/** Why something is denied. `undefined` instead of a verdict is a permission. */
+/**
+ * The reason for a denial. `undefined` in place of a verdict means that the operation is allowed.
+ */
 export interface Verdict {
   readonly reason: string;
   /** The rule of `deny` that applies. */
@@ -44,13 +46,13 @@ export class Judge {
     return this.reached(ip, port) ?? this.#granted(right, (rule) => coversIp(rule, ip, port));
   }
 
-  /** Judges an address that is connected or sent to, where a granted name has it. */
+  /** Judges an address of a granted name that is connected or sent to. */
   reached(ip: IpAddress, port: number): Verdict | undefined {
-    // No rule would see the loopback address that the system takes instead.
+    // The system would connect to loopback instead, which no rule would see.
     return isUnspecified(ip) ? { reason: "an unspecified address stands for this host" } : this.resolved(ip, port);
   }
 
-  /** Judges an address that a granted name has. */
+  /** Judges an address of a granted name. */
   resolved(ip: IpAddress, port?: number): Verdict | undefined {
     return this.#deniedIp(ip, port) ?? (this.#policy.isPublic ? this.#notPublic(ip) : undefined);
   }
@@ -72,7 +74,9 @@ export class Judge {
     return this.resolved(ip, port) ?? this.#granted("bind", (rule) => coversIp(rule, ip, port));
   }
 
-  /** Judges what could choose any local address or interface. */
+  /**
+   * Judges an option that cannot be judged by an address: only a rule for any address grants it.
+   */
   anyLocal(): Verdict | undefined {
     return this.#granted("bind", ({ pattern, port }) => pattern.kind === "any" && port === undefined);
   }
@@ -105,7 +109,7 @@ export class Judge {
     if (peer?.port !== to.port || bytesText(peer.ip) !== bytesText(to.ip)) {
       return { reason: `the peer is not ${describeAddress(to)}` };
     }
-    // Where the runtime does not tell the addresses of this host, a connection to it does.
+    // If the runtime does not report the addresses of this host, a connection to itself shows them.
     const isOwn = this.#policy.isPublic && this.#host.has(to.ip) === undefined && local !== undefined &&
       bytesText(local.ip) === bytesText(peer.ip);
     return isOwn ? { reason: `${to.ip} is not public: an address of this host` } : undefined;

@@ -7,7 +7,7 @@ import type { OwnAddresses } from "../provider/internal.ts";
 /** How long the addresses of the interfaces are kept, in milliseconds. */
 const maxAge = 5000;
 
-/** The addresses of the host that a network is of. */
+/** The addresses of the host of a network. */
 export class OwnHost {
   readonly #read: OwnAddresses | undefined;
   readonly #clock: Clock;
@@ -20,7 +20,10 @@ export class OwnHost {
     this.#clock = clock;
   }
 
-  /** Reports whether an address is one of the host's; `undefined` if the runtime does not tell. */
+  /**
+   * Reports whether an address is one of the host's; `undefined` if the runtime does not report
+   * them.
+   */
   has(ip: IpAddress): boolean | undefined {
     const read = this.#read;
     if (read === undefined) return false;

@@ -2,7 +2,7 @@
 
 import { type Labelled, registerOwner, type Switch, type Waiter, WaitQueue } from "../../switch/internal.ts";
 
-/** Returns a place. Only the first call does something. */
+/** Frees a place. Further calls do nothing. */
 export type Place = () => void;
 
 /** Places for sockets. An `accept` waits for one, in FIFO order; everything else takes a free one. */

@@ -12,7 +12,7 @@ const names = ["maxSockets", "maxConnects", "maxBytesIn", "maxBytesOut", "maxLoo
 /** The name of a quota. */
 export type QuotaName = typeof names[number];
 
-/** Checks quotas, each read once, and returns them; what is not limited is `Infinity`. */
+/** Checks quotas, each read once, and returns them; a missing one is `Infinity`. */
 export function checkQuota(quota: unknown): Record<QuotaName, number> {
   const action = "limit a network";
   if (typeof quota !== "object" || quota === null) {

@@ -10,13 +10,14 @@ interface Dialled {
 }
 
 /**
- * The addresses that are being dialled for a name. A confined network looks a name up itself and
- * dials what it has judged; if the network inside is confined too, that one must judge the name and
- * not refuse a raw address. The mark is an address of its own, which passes through other wrappers,
- * and lasts only as long as the dialling, so that no code can keep it.
+ * Marks of the addresses that are being dialled for a name. A confined network looks up a name
+ * itself, and dials the addresses that it allows. If the network inside is confined too, the mark
+ * tells it the name, which it judges instead of the bare address. A marked address is a copy, which
+ * passes through other wrappers; its mark is removed when the dialling ends, so that no code can
+ * keep it.
  *
- * Any code can make marks, by confining a network that it has written itself. So a mark proves
- * nothing alone: {@linkcode Answers} are what a network has found out.
+ * Any code can make marks, by confining a network of its own. So a network accepts only marks of
+ * its own {@linkcode Answers}.
  */
 const dialled: WeakMap<IpAddress, Dialled> = new WeakMap();
 

@@ -21,7 +21,7 @@ export class Revocation {
   #revoked: { readonly reason: unknown } | undefined;
   readonly #stops: Set<Stop> = new Set();
 
-  /** Stops everything, in the order in which it began. Only the first call does something. */
+  /** Stops everything, in the order in which it began. Further calls do nothing. */
   revoke(reason: unknown): void {
     if (this.#revoked !== undefined) return;
     this.#revoked = { reason };
@@ -45,7 +45,10 @@ export class Revocation {
     if (this.#revoked !== undefined) throw this.#denied(operation, target);
   }
 
-  /** Returns the error to throw for that of an operation which the revocation may have stopped. */
+  /**
+   * Returns the error to throw for `error`: once revoked, that of the revocation, except for a
+   * cancellation.
+   */
   failure(error: unknown, operation: string, target: Target): unknown {
     if (this.#revoked === undefined || isOfKind(error, "Cancelled")) return error;
     const denied = this.#denied(operation, target);
@@ -53,8 +56,8 @@ export class Revocation {
   }
 
   /**
-   * Runs an operation. A revocation rejects it at once, whatever `fn` does, and cancels `fn`. If it
-   * is not awaited, that is not an unhandled rejection.
+   * Runs an operation. A revocation rejects it at once, whatever `fn` does, and cancels `fn`. If
+   * the operation is not awaited, that rejection counts as handled.
    */
   run<T>(operation: string, target: Target, fn: () => Promise<T>): Promise<T> {
     this.check(operation, target);
@@ -133,7 +136,7 @@ export class Revocation {
     });
   }
 
-  /** Calls `stop` on revocation. Returns a function that forgets it. */
+  /** Calls `stop` on revocation. Returns a function that removes it. */
   #onRevoke(stop: Stop): () => void {
     this.#stops.add(stop);
     return () => void this.#stops.delete(stop);

@@ -170,14 +170,14 @@ export function canonicalName(name: string): string {
   return name.toLowerCase().replace(/\.$/, "");
 }
 
-/** Reports whether a rule stands for a canonical name. Without a port, it must stand for any. */
+/** Reports whether a rule stands for a canonical name at a port; without one, at every port. */
 export function coversName({ pattern, port: own }: Rule, name: string, port?: number): boolean {
   if (own !== undefined && own !== port) return false;
   if (pattern.kind === "name") return pattern.name === name;
   return pattern.kind === "any" || (pattern.kind === "below" && name.endsWith(pattern.suffix));
 }
 
-/** Reports whether a rule stands for an address. Without a port, it must stand for any. */
+/** Reports whether a rule stands for an address at a port; without one, at every port. */
 export function coversIp({ pattern, port: own }: Rule, ip: IpAddress, port?: number): boolean {
   if (own !== undefined && own !== port) return false;
   return pattern.kind === "any" || (pattern.kind === "block" && pattern.blocks.has(ip));

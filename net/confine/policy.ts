@@ -56,7 +56,7 @@ export interface NetPolicy {
    * What is denied whatever grants it: by name, by address, and by the addresses that a name
    * resolves to. Without a port, a rule denies every port. It also denies an IPv6 address that
    * carries a denied IPv4 address (IPv4-mapped, NAT64, 6to4, ISATAP, Teredo). To `listen` and
-   * `bind`, an unspecified address (`0.0.0.0`, `::`) is an address of its own: deny it too.
+   * `bind`, an unspecified address (`0.0.0.0`, `::`) is a separate address: deny it too.
    */
   deny?: readonly string[] | undefined;
   /**

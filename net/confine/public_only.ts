@@ -17,12 +17,12 @@ import { confine } from "./restrict.ts";
  * below them. Nothing can be listened on, bound or joined, and no Unix socket is reached. IPv6 is
  * limited to 2000::/3, and to NAT64 of a public IPv4 address.
  *
- * On Deno, the addresses of this host are known with `--allow-sys=networkInterfaces` only. Without
+ * On Deno, the addresses of this host are known only with `--allow-sys=networkInterfaces`. Without
  * it, a connection to a public address of this host is closed as soon as it is established, and
  * datagrams to it are not recognized.
  *
- * Otherwise it is what {@linkcode restrict} returns: a proxy with a public address is granted with
- * everything that it reaches.
+ * Otherwise it behaves as {@linkcode restrict} does: it also reaches whatever a proxy with a public
+ * address reaches.
  *
  * @param net The network.
  * @returns The confined network.

@@ -5,8 +5,8 @@ import { BlockList } from "node:net";
 import { IpAddress } from "../../internal.ts";
 
 /**
- * A set of blocks of addresses. An IPv4-mapped address is its IPv4 address, in a block as in a
- * question, and a zone does not count.
+ * A set of blocks of addresses. An IPv4-mapped address counts as its IPv4 address, in a block and
+ * in a test; zones are ignored.
  *
  * The two versions are separate lists: in a common one, Node and Bun take an IPv4 address for its
  * IPv4-mapped form, and Deno does not.

@@ -48,8 +48,8 @@ export const globalUnicast6 = "2000::/3";
 export const nat64 = "64:ff9b::/96";
 
 /**
- * Blocks of IPv6 that are not public. Those outside {@linkcode globalUnicast6} are here for their
- * names.
+ * Blocks of IPv6 that are not public. Those outside {@linkcode globalUnicast6} are listed only to
+ * name their purpose.
  */
 export const specialBlocks6: readonly SpecialBlock[] = [
   // IANA IPv6 Special-Purpose Address Registry.
