@@ -59,7 +59,7 @@ const lineFeed = 10;
 const carriageReturn = 13;
 const semicolon = 59;
 
-/** The most digits of a chunk size. More are padding, or a number that is not exact. */
+/** The most digits of a chunk size. More are padding, or a number too large to be exact. */
 const mostDigits = 16;
 
 const inSize = 0;

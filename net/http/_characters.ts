@@ -7,7 +7,7 @@ export const tokenByte = 1;
 /** The bit of bytes that may stand in the value of a header: no control character but a tab. */
 export const valueByte = 2;
 
-/** For each byte, the bits of what it may stand in. */
+/** For each byte, the bits of the parts in which it may stand. */
 export const kindOfByte: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
   const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]$/.test(String.fromCharCode(byte)) ? tokenByte : 0;
   const value = byte === 9 || (byte >= 0x20 && byte !== 0x7f) ? valueByte : 0;
@@ -33,7 +33,7 @@ export function isTarget(text: string): boolean {
   return target.test(text);
 }
 
-/** The most characters that one call makes: each is an argument. */
+/** The most bytes that one call converts: each is an argument. */
 const charactersPerCall = 4096;
 
 /** Decodes the bytes from `start` to `end`: each byte is one character. */

@@ -144,8 +144,9 @@ export class ClientConnection {
   }
 
   /**
-   * What the peer has sent before it closed the connection may still be a response. After any other
-   * failure, such as a quota of the network, it waits for the rest of the request.
+   * Handles a failed write. If the peer has closed the connection, what it sent before may still be
+   * a response. After any other failure, such as an exceeded quota, the peer would wait for the
+   * rest of the request, so the exchange fails.
    */
   #sendingFailed(exchange: RunningExchange, error: unknown): void {
     if (this.#exchange !== exchange) return;
@@ -175,7 +176,7 @@ export class ClientConnection {
     this.#fail(this.#exchange?.writeFailure?.error ?? error);
   };
 
-  /** Takes what has arrived, and leaves what nothing wants yet. */
+  /** Takes received bytes, as far as the exchange can use them now. */
   readonly #take = (bytes: Uint8Array<ArrayBuffer>): number => {
     const exchange = this.#exchange;
     try {

@@ -12,8 +12,8 @@ import {
 } from "../../switch/internal.ts";
 
 /**
- * A deadline that moves often and is rarely missed. It sleeps only while it must, and looks where
- * the deadline is when it wakes, so that most moves cost no timer.
+ * A deadline that moves often and is rarely missed. When its sleep ends, it sleeps again if the
+ * deadline has moved meanwhile, so that most moves need no new timer.
  */
 export class Deadline {
   readonly #clock: Clock;

@@ -13,11 +13,11 @@ export interface BodySource {
   cancel(): void;
 }
 
-/** How much is kept that no one has asked for, in bytes and pieces. */
+/** The most that is buffered ahead of the reader, in bytes and in pieces. */
 const mostBytes = 64 * 1024;
 const mostPieces = 64;
 
-/** The use that a body makes of its connection. */
+/** The connection of a body, as the body sees it. */
 export interface BodyOwner {
   /** A piece is waited for, or there is room again. */
   wanted(): void;

@@ -5,7 +5,7 @@ import { encodeInto } from "../../flow/internal.ts";
 import { isFieldValue, isTarget, isToken } from "./_characters.ts";
 import type { Field } from "./_fields.ts";
 
-/** The head of a request, but for the header of its framing. */
+/** The head of a request, without the header that frames its body. */
 export interface RequestHead {
   /** The method, such as `"GET"`; not `"CONNECT"`. */
   readonly method: string;
@@ -47,7 +47,7 @@ function problem(what: string, value: string): TypeError {
 export function encodeWith(text: string, rest: Uint8Array | undefined): Uint8Array<ArrayBuffer> {
   const memory = new Uint8Array(text.length + (rest?.length ?? 0));
   const { written } = encodeInto(text, memory.subarray(0, text.length));
-  // A character above U+007F has two bytes in UTF-8, so that not all had room, or some were two.
+  // Characters above U+007F were encoded as two bytes each, or did not fit.
   if (written !== text.length || /[^\0-\x7f]/.test(text)) {
     for (let i = 0; i < text.length; i++) memory[i] = text.charCodeAt(i);
   }

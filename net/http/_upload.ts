@@ -37,7 +37,7 @@ export class Upload {
   readonly #scope: Scope | undefined;
   /** Whether everything was taken by the connection. */
   done = false;
-  /** Whether the body could not be read, while the connection may be well. */
+  /** Whether reading the body failed; the connection may still work. */
   sourceFailed = false;
   #stopped = false;
   #source: AsyncIterable<Uint8Array> | undefined;
@@ -61,7 +61,7 @@ export class Upload {
     return undefined;
   }
 
-  /** Sends no further piece of the body, and ends its source, also one that has not been asked yet. */
+  /** Stops sending the body, and ends its source, even if nothing was read from it. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -69,7 +69,7 @@ export class Upload {
     try {
       Promise.resolve(this.#opened(this.#source).return?.()).catch(() => {});
     } catch {
-      // The rest of the body is not wanted, and its source may fail as it likes.
+      // The rest of the body is not needed, so an error of its source is ignored.
     }
   }
 

@@ -175,13 +175,18 @@ export class Call {
   }
 }
 
-/** Calls `fn` at the end of an exchange: at once if it has ended, so that the next call profits. */
+/**
+ * Calls `fn` at the end of an exchange: at once if it has ended, so that the next call can reuse
+ * its connection.
+ */
 function afterwards(exchange: Exchange, fn: () => void): void {
   if (exchange.reusable !== undefined) fn();
   else exchange.done.then(fn);
 }
 
-/** Closes the connection of a response that has switched it to another protocol, which was not asked for. */
+/**
+ * Closes a connection that the server has switched to another protocol without a request to do so.
+ */
 function checkStatus({ exchange, connection }: Reply): void {
   const { status } = exchange.head;
   if (status >= 200 && status <= 599) return;
@@ -189,7 +194,7 @@ function checkStatus({ exchange, connection }: Reply): void {
   throw new TypeError(`Cannot fetch: the status of the response is ${status}`);
 }
 
-/** Gives up a response. */
+/** Cancels the body of a response that is not used. */
 function discard({ body }: Exchange): void {
   if (body !== null && "cancel" in body) body.cancel();
 }

@@ -125,14 +125,17 @@ class DecodedBody implements BodySource {
     return second === null ? first : Uint8Array.of(...first, ...second);
   }
 
-  /** Reads on only while a read waits: else the time limit of a read would count without one. */
+  /**
+   * Reads the encoded body only while a read of the content waits: its time limit is that of a
+   * read.
+   */
   async #feed(decompressor: Decompressor, first: Uint8Array<ArrayBuffer>): Promise<void> {
     try {
       for (let piece: Uint8Array<ArrayBuffer> | null = first; piece !== null; piece = await this.#source.next()) {
         for (let at = 0; at < piece.length; at += largestPiece) {
           await decompressor.write(piece.subarray(at, at + largestPiece));
         }
-        await new Promise<void>((resolve) => void macrotask(resolve)); // what came of it reaches its read
+        await new Promise<void>((resolve) => void macrotask(resolve)); // so that the output reaches the waiting read
         while (!this.#wanted) await new Promise<void>((resolve) => this.#want = resolve);
       }
       decompressor.end();

@@ -17,7 +17,7 @@ import {
   type InflateRaw,
 } from "node:zlib";
 
-/** A decompressor. Of each method, one call at a time. */
+/** A decompressor. Each method allows one call at a time. */
 export interface Decompressor {
   /** Resolves when the chunk has been decompressed, or the decompressor has failed. */
   write(chunk: Uint8Array): Promise<void>;
@@ -43,7 +43,7 @@ export function openZlib(format: ZlibFormat): Decompressor {
 
 class ZlibDecompressor implements Decompressor {
   readonly #stream: BrotliDecompress | Gunzip | Inflate | InflateRaw;
-  /** How far the search for a missing end is. Deno reports none in a Brotli stream. */
+  /** The progress of the probe for a missing end, which Deno does not report in a Brotli stream. */
   #probe: "none" | "later" | "next" | "done";
   #written = 0;
   #failure: { readonly error: unknown } | undefined;

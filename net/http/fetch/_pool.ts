@@ -53,7 +53,7 @@ export class Pool {
     return idle.length > 0;
   }
 
-  /** Sees to it that idle connections are closed in time. */
+  /** Starts to close connections that are idle for too long. */
   watchIdle(): void {
     if (this.#reaping || this.settings.idleTimeout === Infinity) return;
     this.#reaping = true;

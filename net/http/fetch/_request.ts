@@ -29,8 +29,8 @@ interface Init {
 }
 
 /**
- * Headers of the connection, which the caller does not control. The first is `host`: another one
- * than the URL's would reach another site through a rule for a name.
+ * Headers of the connection, which the caller does not control. If it could set `host`, a rule that
+ * grants one name would let it reach another site on the same server.
  */
 const ignoredHeaders: ReadonlySet<string> = new Set([
   "host",

@@ -12,7 +12,7 @@ export interface ResponseParts {
   readonly url: URL;
   /** Whether at least one redirect was followed. */
   readonly redirected: boolean;
-  /** Returns the error of the body for one that its source threw. */
+  /** Converts an error of the source to that of the body. */
   failure(error: unknown): unknown;
   /** Called with a function that makes the body fail at once. */
   onStream(fail: (error: unknown) => void): void;
