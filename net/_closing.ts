@@ -32,7 +32,7 @@ export interface Carrier {
   readonly flushed: boolean;
   /** Closes it, with `ms` milliseconds left. */
   close(ms: number): unknown;
-  /** Resets it, because bytes are left or there is no time. */
+  /** Resets it: bytes are left, or the time is over. */
   abort(): unknown;
 }
 

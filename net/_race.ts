@@ -14,7 +14,7 @@ const attemptDelay = 250;
 const resolutionDelay = 50;
 
 /**
- * The most concurrent attempts: a resolver decides how many addresses there are, but not how many
+ * The most concurrent attempts, so that a resolver that returns many addresses cannot open as many
  * sockets.
  */
 const maxUnderWay = 16;
@@ -101,7 +101,7 @@ export async function race<A, D extends Dialled>(plan: RacePlan<A, D>): Promise<
       throw scope.reason ?? allFailed;
     });
   } catch (error) {
-    winner?.abort(); // another failure, after which it has no owner
+    winner?.abort(); // the race failed after it was won
     // The error is made here, so that it has the caller's frames.
     throw error === allFailed ? plan.failure(failures) : error;
   }

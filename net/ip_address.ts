@@ -140,8 +140,8 @@ export class IpAddress {
   /**
    * Parses an address: an IPv4 dotted quad in canonical decimal, or the text form of IPv6 in RFC
    * 4291 with an optional zone (`fe80::1%eth0`). Brackets, spaces and other spellings are refused.
-   * So is `%25`, the form of `%` in a URL, before a zone, unless only digits follow: these can be
-   * an interface index.
+   * Before a zone, `%25`, the form of `%` in a URL, is refused too, unless only digits follow,
+   * which may be an interface index.
    *
    * @param text The text to parse.
    * @returns The address.

@@ -148,10 +148,10 @@ export interface Net {
    * Looks up the addresses of a host, and yields the answers as they come: first those of one
    * family, if the resolver asks for the families separately, and later those of the other. Each
    * address comes once. {@linkcode Net.connect} to a name races these; {@linkcode connectAny} races
-   * what a program makes of them.
+   * those that a program selects.
    *
-   * Nothing is asked before the first `next`, and each iteration asks anew. Names are treated as by
-   * {@linkcode Net.getAddrInfo}: a literal is never looked up.
+   * The lookup begins with the first `next`; each iteration looks the name up again. Names are
+   * treated as by {@linkcode Net.getAddrInfo}: a literal is never looked up.
    *
    * Leaving the loop abandons the lookup, and so does cancelling the scope in which the loop waits.
    *

@@ -97,7 +97,7 @@ export interface SocketOptionTypes {
   readonly TCP_SYNCNT: number;
   /** How long sent data may remain unacknowledged before the connection breaks, in milliseconds. */
   readonly TCP_USER_TIMEOUT: number;
-  /** The maxInt32 advertised receive window, in bytes. */
+  /** The maximum advertised receive window, in bytes. */
   readonly TCP_WINDOW_CLAMP: number;
   /** Joins a group, until the socket closes. It can only be set. */
   readonly IP_ADD_MEMBERSHIP: GroupMembership;

@@ -160,7 +160,7 @@ class BunListener implements ProviderListener {
     if (this.address.transport === "tcp" && stream.peer.transport === "unix") return stream.abort();
     if (!this.#backlog.add(stream)) return this.#events?.overflowing();
     this.#events?.acceptable();
-    stream.hold(); // two system calls, saved when an `accept()` is waiting
+    stream.hold(); // costs two system calls, which a waiting `accept()` saves
   }
 }
 

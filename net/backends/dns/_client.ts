@@ -46,7 +46,7 @@ interface TransportEvents {
  * if the reply was truncated. The first conclusive answer counts. A server that fails, or is silent
  * for 2 s, is followed by the next; silent ones are queried once more.
  *
- * The runtimes' own clients do not serve: they do not distinguish the failures of a server (nor, on
+ * The runtimes' own clients are not used: they do not distinguish the failures of a server (nor, on
  * Deno, `ENODATA` and `ESERVFAIL` from `ENOTFOUND`), and Deno's queries only the first server.
  *
  * The result rejects with an error whose `code` is one of c-ares.

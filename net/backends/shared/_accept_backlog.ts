@@ -81,8 +81,8 @@ export class AcceptBacklog<S extends Waiting> {
         else next();
       }, reject);
       let timer: NodeJS.Timeout;
-      // Deno would run a bare immediate before it looks for input; after a timer it runs right
-      // after.
+      // Deno would run a bare immediate before it polls for input, and runs one set by a timer
+      // right after.
       const next = () => timer = setTimeout(() => setImmediate(look), 1);
       next();
       if (takesAll) this.#onArrival = () => setImmediate(done);

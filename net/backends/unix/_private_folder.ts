@@ -80,7 +80,7 @@ export class SocketFolder {
   }
 }
 
-/** Creates a private folder beside `path` for a file that is moved aside; undefined on failure. */
+/** Creates a private folder beside `path`; undefined on failure. */
 export function makeFolder(path: string): string | undefined {
   try {
     const mark = ownMark();
