@@ -40,7 +40,7 @@ export const cancelChecks: readonly FlowCheck[] = [
   {
     name: "read() that is cancelled loses nothing",
     async run(a, b) {
-      expectSame(await settleSoon(() => a.read(new Uint8Array(10))), undefined, "what a read without bytes gives");
+      expectSame(await settleSoon(() => a.read(new Uint8Array(10))), undefined, "the result of a read without bytes");
       await writePieces(b, pattern(0, 100));
       await readRest(a, b, 0, 100);
     },
@@ -88,7 +88,7 @@ export const cancelChecks: readonly FlowCheck[] = [
     },
   },
   {
-    name: "write() that is cancelled at any moment tells the truth",
+    name: "write() that is cancelled at any moment has taken nothing, unless it returns a count",
     needs: ["clogged"],
     async run(a, b) {
       const random = seededRandom(6);

@@ -99,7 +99,7 @@ export const endChecks: readonly FlowCheck[] = [
     },
   },
   {
-    name: "shutdown() after the other end has closed is no error",
+    name: "shutdown() succeeds after the other end has closed",
     async run(a, b) {
       await b.close();
       await expectEnd(a);
@@ -117,7 +117,7 @@ export const endChecks: readonly FlowCheck[] = [
     },
   },
   {
-    name: "close() gives the other end what was written, and then the end for ever",
+    name: "close() delivers what was written, and then the end, to every later read",
     async run(a, b) {
       await writePieces(a, pattern(0, 100));
       await both(() => a.close(), () => readPattern(b, 0, 100));
@@ -195,11 +195,11 @@ export const endChecks: readonly FlowCheck[] = [
       await b.close();
       const first = await outcome(a);
       expect(first === "end" || first === "broken", `Expected the end or an error: ${first}`);
-      expectSame(await outcome(a), first, "what the next read gives");
+      expectSame(await outcome(a), first, "the result of the next read");
     },
   },
   {
-    name: "write() fails sooner or later when the other end is closed, and then for ever",
+    name: "write() fails once the other end is closed, after a few writes at most, and so does every later write",
     needs: ["brokenWrites"],
     async run(a, b) {
       await b.close();

@@ -95,7 +95,7 @@ export async function readOnce(source: Source, size = 64): Promise<Uint8Array | 
 
 /** Throws unless the source is at its end, and stays there. */
 export async function expectEnd(source: Source): Promise<void> {
-  for (let i = 0; i < 3; i++) expectSame(await source.read(new Uint8Array(1)), null, "what read() gives at the end");
+  for (let i = 0; i < 3; i++) expectSame(await source.read(new Uint8Array(1)), null, "the result of read() at the end");
 }
 
 /** Writes all of `bytes`, by as many writes as it takes. */
@@ -121,7 +121,7 @@ export async function clog(put: (bytes: Uint8Array) => number | Promise<number>,
     const count = await settleSoon(async () => await put(pattern(from + taken, 16 * 1024)));
     refusals = count === undefined ? refusals + 1 : 0;
     taken += count ?? 0;
-    expect(taken <= clogLimit, `Expected writing to wait while nobody reads: ${taken} bytes were taken`);
+    expect(taken <= clogLimit, `Expected write() to wait while the other end does not read: ${taken} bytes were taken`);
   }
   return taken;
 }

@@ -42,7 +42,7 @@ export const giveChecks: readonly FlowCheck[] = [
     },
   },
   {
-    name: "[give]() answers at once, by a count, where nothing is queued",
+    name: "[give]() returns a count instead of a promise if nothing is queued",
     async run(a, b) {
       let prompt = 0;
       let done = 0;

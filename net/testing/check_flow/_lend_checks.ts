@@ -137,7 +137,7 @@ export const lendChecks: readonly FlowCheck[] = [
     },
   },
   {
-    name: "[lend]() at the end gives null without lending",
+    name: "[lend]() at the end returns null without lending",
     async run(a, b) {
       await both(() => b.close(), () => expectEnd(a));
       const use = () => {
@@ -176,7 +176,7 @@ export const lendChecks: readonly FlowCheck[] = [
     },
   },
   {
-    name: "[lend]() does not believe a borrower that took more than there was",
+    name: "[lend]() rejects a borrower that takes more than it was lent",
     async run(a, b) {
       await writePieces(b, pattern(0, 100));
       await expectError(() => fast(a)[lend]((bytes) => bytes.length + 1), RangeError, "[lend]() of too much");
@@ -221,7 +221,7 @@ export const lendChecks: readonly FlowCheck[] = [
     },
   },
   {
-    name: "[lend]() says truly that what it lent may be kept",
+    name: "[lend]() never changes bytes that a borrower may keep",
     async run(a, b) {
       const size = 200_000;
       const kept: Uint8Array[] = [];

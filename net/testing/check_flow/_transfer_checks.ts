@@ -30,7 +30,7 @@ const notBytes: readonly unknown[] = [
 /** Reading and writing while both ends are open. */
 export const transferChecks: readonly FlowCheck[] = [
   {
-    name: "read() gives what the other end wrote",
+    name: "read() returns what the other end wrote",
     async run(a, b) {
       await writePieces(a, bytesOf("ping"));
       await readText(b, "ping");
@@ -50,7 +50,7 @@ export const transferChecks: readonly FlowCheck[] = [
     async run(a, b) {
       await writePieces(b, pattern(0, 100));
       const first = await readOnce(a, 7);
-      expect(first !== null, "Expected read() to give bytes: it gave the end");
+      expect(first !== null, "Expected read() to return bytes: it returned the end");
       expectBytes(first, pattern(0, first.length), "the first read");
       await readRest(a, b, first.length, 100 - first.length);
     },
@@ -65,7 +65,7 @@ export const transferChecks: readonly FlowCheck[] = [
     },
   },
   {
-    name: "read() beside another read is a BusyError, and the first one goes on",
+    name: "read() beside another read is a BusyError, and does not disturb the first one",
     async run(a, b) {
       await both(() => readText(a, "x"), async () => {
         await expectError(() => a.read(new Uint8Array(1)), BusyError, "the second read");
@@ -110,7 +110,7 @@ export const transferChecks: readonly FlowCheck[] = [
   {
     name: "write() of an empty buffer takes nothing and sends nothing",
     async run(a, b) {
-      expectSame(await a.write(new Uint8Array(0)), 0, "what write() gives for an empty buffer");
+      expectSame(await a.write(new Uint8Array(0)), 0, "the result of write() of an empty buffer");
       await writePieces(a, bytesOf("x"));
       await readText(b, "x");
     },
@@ -130,7 +130,7 @@ export const transferChecks: readonly FlowCheck[] = [
     },
   },
   {
-    name: "write() goes on beside a waiting read of the same end",
+    name: "write() works beside a waiting read of the same end",
     async run(a, b) {
       await both(() => readText(a, "pong"), async () => {
         await writePieces(a, bytesOf("ping"));
@@ -151,7 +151,7 @@ export const transferChecks: readonly FlowCheck[] = [
     },
   },
   {
-    name: "write() waits while nobody reads, and goes on when somebody does",
+    name: "write() waits while the other end does not read, and continues once it does",
     needs: ["clogged"],
     async run(a, b) {
       const taken = await clog((bytes) => a.write(bytes));
@@ -215,7 +215,7 @@ export const transferChecks: readonly FlowCheck[] = [
     },
   },
   {
-    name: "copy() up to the end gives every byte once",
+    name: "copy() up to the end delivers every byte once",
     async run(a, b) {
       const size = 50_000;
       const received: Uint8Array[] = [];

@@ -17,7 +17,7 @@ import {
 } from "../../../switch/internal.ts";
 import { DeadlockError } from "./deadlock_error.ts";
 
-/** Turns in which nothing may happen before time moves: code of others may take some. */
+/** Turns without activity before time moves: foreign code may need some to go on. */
 const quietTurns = 4;
 
 /** A clock that moves by itself. */
@@ -39,7 +39,9 @@ interface Watch {
 }
 
 const watches: Map<AutoClock, Watch> = new Map();
-/** Where sleeps on these clocks, and operations of mocks, wait that run outside any scope. */
+/**
+ * The scope of sleeps on these clocks, and of operations of mocks, that begin outside any scope.
+ */
 let outside = new Scope(undefined, "outside any switch");
 /** Scopes that were failed already. */
 const failed: WeakSet<Scope> = new WeakSet();
@@ -75,9 +77,9 @@ function noteScope(clock: AutoClock): Watch {
 }
 
 /**
- * Returns the scope in which an operation of a mock waits. Outside any scope that is one of this
- * module's, if a clock was made there in this turn of the event loop: later operations may be those
- * of another test.
+ * Returns the scope in which an operation of a mock waits. Outside any scope, that is a scope of
+ * this module, but only in the turn of the event loop in which a clock was made there: later
+ * operations may belong to another test.
  */
 export function mockScope(): Scope | undefined {
   const scope = currentScope();
@@ -157,7 +159,9 @@ function waitsIn(scope: Scope): boolean {
   return false;
 }
 
-/** Returns the innermost switch in `root` that holds every operation that waits there, or `root`. */
+/**
+ * Returns the innermost switch in `root` that holds every operation that waits there, or `root`.
+ */
 function innermost(root: Scope): Scope {
   let found = root;
   for (let scope = root;;) {

@@ -107,7 +107,7 @@ export class Script<T, V = T> {
     for (const { receiver } of [...this.#begun]) if (!receiver.settled) receiver.receive(outcome);
   }
 
-  /** Keeps a value for the next call, before those of its action. */
+  /** Keeps a value for the next call, which takes it before its own action. */
   putBack(value: V): void {
     this.#begun.add({ receiver: { settled: true, receive: () => {} }, outcome: { value } });
   }

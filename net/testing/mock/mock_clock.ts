@@ -69,16 +69,16 @@ class Sleeper implements Labelled {
  * to other work; a sleep of `Infinity` is never due.
  *
  * With `autoAdvance`, it moves to the next timer as soon as nothing else can run: no code is ready,
- * and nothing of the library yields. That takes a few turns of the event loop and no real time, so a
- * test with hours of timeouts needs no code to move the clock. If there is no timer then, the test
- * waits for what can never come: the innermost {@linkcode Switch} around everything that waits fails
- * with a {@linkcode DeadlockError}, which names the operations. Outside any switch the outermost
- * call fails. The clock looks at the outermost scopes in which it was made or used; made outside
- * any, at the first that begins, and at the operations of mocks that begin in the same turn of the
- * event loop. Bare promises of other code have no name and are not reported.
+ * and nothing of the library yields. That takes a few turns of the event loop and no real time, so
+ * a test with hours of timeouts needs no code to move the clock. If there is no timer then, the
+ * test waits for what can never come: the innermost {@linkcode Switch} around everything that waits
+ * fails with a {@linkcode DeadlockError}, which names the operations. Outside any switch the
+ * outermost call fails. The clock looks at the outermost scopes in which it was made or used; made
+ * outside any, at the first that begins, and at the operations of mocks that begin in the same turn
+ * of the event loop. Bare promises of other code have no name and are not reported.
  *
- * What `autoAdvance` cannot see does not hold the time: real sockets and files, `setTimeout`. Use it
- * with mocks, pipes and memory networks only. While something sleeps on the real clock of the
+ * What `autoAdvance` cannot see does not hold the time: real sockets and files, `setTimeout`. Use
+ * it with mocks, pipes and memory networks only. While something sleeps on the real clock of the
  * library, no deadlock is reported.
  *
  * Source: Eio's `Eio_mock.Clock`, and for `autoAdvance` `Eio_mock.Backend.run_full`.
@@ -110,7 +110,7 @@ class Sleeper implements Labelled {
  * assertEquals(clock.now(), 86_400_000);
  * ```
  *
- * @example A test that would wait for ever
+ * @example A test that would wait forever
  * ```ts
  * import { Queue, Switch } from "@sluice/io";
  * import { DeadlockError, mockClock } from "@sluice/io/net/testing";

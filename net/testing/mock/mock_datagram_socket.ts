@@ -50,8 +50,8 @@ export interface MockDatagram {
 /** A datagram socket that is scripted. Created by {@linkcode mockDatagramSocket}. */
 export interface MockDatagramSocket extends DatagramSocket {
   /**
-   * Appends actions for `recv` and `recvMany`: datagrams, or their payloads alone. A call without an
-   * action fails; `recvMany` returns one datagram.
+   * Appends actions for `recv` and `recvMany`: datagrams, or their payloads alone. A call without
+   * an action fails; `recvMany` returns one datagram.
    *
    * @param actions What the next calls do.
    * @throws {TypeError} If one is not an action, or its value is not a datagram. None of them is
@@ -81,13 +81,13 @@ export interface MockDatagramSocketOptions extends MockOptions {
 
 /**
  * Creates a datagram socket that does what a test has scripted, and logs what is done:
- * `received "pong" from udp:127.0.0.1:50002`, `sent "ping" to udp:10.0.0.2:53`, `closed`, and options
- * as those of a {@linkcode mockFlow}, with the same quotes, rows and lists.
+ * `received "pong" from udp:127.0.0.1:50002`, `sent "ping" to udp:10.0.0.2:53`, `closed`, and
+ * options as those of a {@linkcode mockFlow}, with the same quotes, rows and lists.
  *
  * A call that is cancelled has used its action; a datagram that the action yields later is for the
- * next call. It needs no switch; one that a {@linkcode MockNet} returns belongs to the switch of that
- * call, is closed with it, counts in {@linkcode openCounts} until then, and is connected to the
- * `remote` of that call.
+ * next call. It needs no switch; one that a {@linkcode MockNet} returns belongs to the switch of
+ * that call, is closed with it, counts in {@linkcode openCounts} until then, and is connected to
+ * the `remote` of that call.
  *
  * @param label The name in the log, and in errors and dumps.
  * @param options The address and the log.
@@ -259,7 +259,7 @@ class ScriptedDatagramSocket implements MockDatagramSocket {
   }
 }
 
-/** Tells a mock socket the addresses for which a mock network returns it. */
+/** Sets the addresses of a mock socket that a mock network returns. */
 export function bindDatagramSocket(
   socket: Closable,
   local: DatagramAddress,

@@ -43,11 +43,11 @@ const defaultWrite = 4096;
 /** A connection whose reads and writes are scripted. Created by {@linkcode mockFlow}. */
 export interface MockFlow extends StreamSocket {
   /**
-   * Appends actions for reads: bytes, a text in UTF-8, or null for the end. A read without an action
-   * is the end.
+   * Appends actions for reads: bytes, a text in UTF-8, or null for the end. A read without an
+   * action is the end.
    *
-   * One action is one read, unless the buffer is too small for the data: the rest stays for the next
-   * read.
+   * One action is one read, unless the buffer is too small for the data: the rest stays for the
+   * next read.
    *
    * @param actions What the next reads do.
    * @throws {TypeError} If one is not an action, or its value is of another type or empty. None of
@@ -90,12 +90,13 @@ export interface MockFlowOptions extends MockOptions {
  *
  * Each operation is a line of its log, `label: what`:
  *
- * - `read "hello\n"` and `wrote "hello\n"`, with the data that was read or taken, in quotes. Several
- *   lines of data are several rows of one entry, below each other. Several buffers that are written
- *   at once, as `BufWriter` does, are a list: `wrote ["a", "b"]`. The end of the input adds no line.
+ * - `read "hello\n"` and `wrote "hello\n"`, with the data that was read or taken, in quotes.
+ *   Several lines of data are several rows of one entry, below each other. Several buffers that are
+ *   written at once, as `BufWriter` does, are a list: `wrote ["a", "b"]`. The end of the input adds
+ *   no line.
  * - `shutdown send`, `closed` and `aborted`. Closing again adds no line.
- * - `set TCP_NODELAY true` and `get TCP_NODELAY`. Each option can be set and has no effect; one that
- *   was not set is false, 0, empty, or null for `SO_LINGER`.
+ * - `set TCP_NODELAY true` and `get TCP_NODELAY`. Each option can be set and has no effect; one
+ *   that was not set is false, 0, empty, or null for `SO_LINGER`.
  *
  * A read or write that waits for its action is cancelled with its scope, or fails when the flow is
  * closed. It has used its action; data that the action yields later is for the next read, which
@@ -103,8 +104,8 @@ export interface MockFlowOptions extends MockOptions {
  * cancelled already uses none.
  *
  * It holds no resource of the system and needs no switch. One that a {@linkcode MockNet} or a
- * {@linkcode MockListener} returns belongs to the switch of that call, is closed with it, and counts
- * in {@linkcode openCounts} until then. Closing never waits.
+ * {@linkcode MockListener} returns belongs to the switch of that call, is closed with it, and
+ * counts in {@linkcode openCounts} until then. Closing never waits.
  *
  * Source: Eio's `Eio_mock.Flow`.
  *

@@ -63,18 +63,18 @@ export interface MockListenerOptions extends MockOptions {
  * {@linkcode mockFlow}.
  *
  * A call that is cancelled has used its action; a connection that the action yields later is for
- * the next call. It needs no switch; one that a {@linkcode MockNet} returns belongs to the switch of
- * that call, is closed with it, and counts in {@linkcode openCounts} until then. A server that has
- * accepted everything waits for more in an action such as `{ run: awaitCancel }`, or `{ await }` a
- * promise that never settles.
+ * the next call. It needs no switch; one that a {@linkcode MockNet} returns belongs to the switch
+ * of that call, is closed with it, and counts in {@linkcode openCounts} until then. A server that
+ * has accepted everything waits for more in an action such as `{ run: awaitCancel }`, or
+ * `{ await }` a promise that never settles.
  *
  * Source: Eio's `Eio_mock.Net.listening_socket`.
  *
  * @param label The name in the log, and in errors and dumps.
  * @param options The address, the clock and the log.
  * @returns A frozen listener.
- * @throws {TypeError} If `label` is not a string, the address is neither TCP nor Unix, `clock` is not
- * a clock, or `log` is not an array that can grow.
+ * @throws {TypeError} If `label` is not a string, the address is neither TCP nor Unix, `clock` is
+ * not a clock, or `log` is not an array that can grow.
  *
  * @example A server, with everything that it does in one log
  * ```ts
@@ -215,7 +215,7 @@ class ScriptedListener implements MockListener {
   }
 }
 
-/** Tells a mock listener the address for which a mock network returns it, and the clock of that. */
+/** Sets the address and the clock of a mock listener that a mock network returns. */
 export function bindListener(listener: Closable, address: StreamAddress, clock: Clock): void {
   if (listener instanceof ScriptedListener) listenOn(listener, address, clock);
 }

@@ -48,8 +48,8 @@ import { bindListener, checkConnection } from "./mock_listener.ts";
 import type { MockOptions } from "./mock_options.ts";
 
 /**
- * A network whose calls are scripted. A call without an action fails, and its error names the method
- * to script it with. Created by {@linkcode mockNet}.
+ * A network whose calls are scripted. A call without an action fails, and its error names the
+ * method to script it with. Created by {@linkcode mockNet}.
  */
 export interface MockNet extends Net {
   /**
@@ -73,12 +73,13 @@ export interface MockNet extends Net {
    * {@linkcode mockDatagramSocket}s.
    *
    * @param actions What the next calls do.
-   * @throws {TypeError} If one is not an action, or its value is not a datagram socket. None of them
-   * is added then.
+   * @throws {TypeError} If one is not an action, or its value is not a datagram socket. None of
+   * them is added then.
    */
   onDatagramSocket(...actions: Action<DatagramSocket>[]): void;
   /**
-   * Appends actions for `getAddrInfo`, and for `addresses`, which yields the IP addresses once each.
+   * Appends actions for `getAddrInfo`, and for `addresses`, which yields the IP addresses once
+   * each.
    *
    * @param actions What the next calls do.
    * @throws {TypeError} If one is not an action, or its value is not an array of addresses. None of
@@ -89,16 +90,16 @@ export interface MockNet extends Net {
    * Appends actions for `getNameInfo`.
    *
    * @param actions What the next calls do.
-   * @throws {TypeError} If one is not an action, or its value is not an object. None of them is added
-   * then.
+   * @throws {TypeError} If one is not an action, or its value is not an object. None of them is
+   * added then.
    */
   onGetNameInfo(...actions: Action<{ hostname: string; service: string }>[]): void;
   /**
    * Appends actions for `getServices`.
    *
    * @param actions What the next calls do.
-   * @throws {TypeError} If one is not an action, or its value is not an array. None of them is added
-   * then.
+   * @throws {TypeError} If one is not an action, or its value is not an array. None of them is
+   * added then.
    */
   onGetServices(...actions: Action<ServiceRecord[]>[]): void;
   /** What was done, a line for each. */
@@ -123,8 +124,8 @@ export interface MockNetOptions extends MockOptions {
  * service, `net: getNameInfo tcp:10.0.0.1:80`, and `net: getServices _http._tcp.example.com`. For a
  * network with servers, names and errors of its own there is {@linkcode memoryNet}.
  *
- * What a call returns belongs to its switch, and is closed with it. The socket options of a call are
- * set on it, in their order. Arguments are checked as by a real network, and `timeout` works.
+ * What a call returns belongs to its switch, and is closed with it. The socket options of a call
+ * are set on it, in their order. Arguments are checked as by a real network, and `timeout` works.
  * Connecting to a name looks nothing up: it is one `connect`. All features are supported.
  *
  * A call that is cancelled has used its action; what the action yields later is closed. A call in a
@@ -353,7 +354,7 @@ function checkList(value: unknown): unknown[] {
   throw new TypeError(`Cannot use ${describe(value)} as the scripted result of a lookup: must be an array`);
 }
 
-/** Closes what no call takes. The result of a lookup holds nothing. */
+/** Closes a late result, unless it is that of a lookup. */
 function discard(value: object): void {
   const { close } = value as Partial<Closable>;
   if (typeof close === "function") Promise.resolve(close.call(value)).catch(ignore);

@@ -5,7 +5,7 @@ import type { PlannedFault, SimFault } from "./fault_plan.ts";
 import type { Host } from "./_host.ts";
 import type { Network } from "./stack/internal.ts";
 
-/** Lets planned faults happen, and notes those that did. */
+/** Inflicts planned faults, and records those that happened. */
 export class FaultInjector {
   /** The faults that happened, with the names of their hosts. */
   readonly inflicted: SimFault[] = [];

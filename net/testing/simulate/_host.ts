@@ -36,7 +36,7 @@ export interface HostTerritory {
 /** A host: its system, and its program. */
 export class Host {
   readonly kernel: Kernel;
-  /** What users have of it. */
+  /** The object that users have of it. */
   readonly face: SimHost;
   readonly #territory: HostTerritory;
   readonly #main: ((host: SimHost) => unknown) | undefined;
@@ -83,13 +83,13 @@ export class Host {
     this.#life = undefined;
     this.kernel.record("crash");
     this.kernel.cut();
-    // Its code learns of its own end before that of its sockets.
+    // Its code is cancelled before its sockets fail.
     life.sw.fail(new Error(`Host ${quoteText(this.kernel.name)} has crashed`));
     this.kernel.crash();
     adopt(this.#territory.root, endLife(life).catch(() => {})); // no error of a dead host matters
   }
 
-  /** Lets the program stand still. */
+  /** Pauses the program. */
   pause(ms: number): void {
     this.kernel.record("pause");
     this.kernel.pause(ms);

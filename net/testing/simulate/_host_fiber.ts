@@ -11,7 +11,7 @@ export class HostFiber<T> implements Promise<T> {
     outcome.catch(() => {});
   }
 
-  /** Whether an error reaches someone. */
+  /** Whether an error is handled by code that awaits it. */
   get isAwaited(): boolean {
     return this.#isAwaited;
   }

@@ -43,7 +43,7 @@ export class Simulation implements EngineHost {
   readonly strict: boolean;
   /** Uninstalls the engine. */
   readonly stop: () => void;
-  /** Rejects when the simulation cannot even end. */
+  /** Rejects if the simulation cannot continue even to its end. */
   readonly stuck: Promise<never>;
   /** The faults of a plan. */
   readonly faults: FaultInjector;

@@ -10,7 +10,7 @@ import { checkSimOptions, type SimOptions } from "./sim_options.ts";
 import type { Simulation } from "./_simulation.ts";
 import type { SimEvent } from "./stack/internal.ts";
 
-/** The most runs that look for fewer faults. */
+/** The most runs of the search for fewer faults. */
 const mostRuns = 200;
 
 /** Options for {@linkcode checkSeeds}. */
@@ -33,8 +33,8 @@ interface Failed {
 }
 
 /**
- * Runs a scenario in a simulation for each of many seeds, with faults that are drawn from the seed. At
- * the first seed that fails, looks for the fewest of its faults with which it still fails.
+ * Runs a scenario in a simulation for each of many seeds, with faults that are drawn from the seed.
+ * At the first seed that fails, looks for the fewest of its faults with which it still fails.
  *
  * A scenario fails if it throws, deadlocks, breaks an invariant or exceeds a limit. To replay one,
  * pass the seed of the error alone, with its faults.

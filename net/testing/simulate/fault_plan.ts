@@ -52,7 +52,10 @@ export interface SimFault {
   readonly peer?: string | undefined;
 }
 
-/** A fault whose hosts are chosen when it happens: each number stands for one of the hosts that exist. */
+/**
+ * A fault whose hosts are chosen when it happens: each number stands for one of the hosts that
+ * exist.
+ */
 export interface PlannedFault extends Omit<SimFault, "host" | "peer"> {
   readonly host: string | number;
   readonly peer?: string | number | undefined;

@@ -9,8 +9,8 @@ import type { SimEvent } from "./stack/mod.ts";
  * - `"text"` is for people: a line for each event, with its time in milliseconds, host, kind,
  *   addresses and bytes.
  * - `"json"` is a JSON array with a line for each event.
- * - `"chrome"` is a trace in the Trace Event Format, in JSON, for Perfetto and `chrome://tracing`, with
- *   a track for each host.
+ * - `"chrome"` is a trace in the Trace Event Format, in JSON, for Perfetto and `chrome://tracing`,
+ *   with a track for each host.
  *
  * @param events The events, from {@linkcode Sim.trace}.
  * @param format The format. By default `"text"`.
@@ -37,7 +37,7 @@ export function formatTrace(events: readonly SimEvent[], format: "text" | "json"
   );
 }
 
-/** Aligns the columns, so that the eye finds what belongs together. */
+/** Formats a line for each event, with aligned columns. */
 function textOf(events: readonly SimEvent[]): string {
   const times = events.map(({ time }) => time.toFixed(3));
   const timeWidth = Math.max(0, ...last(times, ({ length }) => length));
@@ -52,7 +52,9 @@ function textOf(events: readonly SimEvent[]): string {
   return lines.join("\n");
 }
 
-/** A call takes only so many arguments: the widths follow from a sample if there are many events. */
+/**
+ * Returns the widths of the last items only, because a call takes a limited number of arguments.
+ */
 function last<T>(items: readonly T[], widthOf: (item: T) => number): number[] {
   return items.slice(-10_000).map(widthOf);
 }

@@ -12,8 +12,8 @@ const shownEvents = 20;
 const longestCause = 500;
 
 /**
- * The error of {@linkcode checkSeeds}: a seed with which the scenario fails. The message has what is
- * needed to replay it, and the end of the trace.
+ * The error of {@linkcode checkSeeds}: a seed with which the scenario fails. The message has what
+ * is needed to replay it, and the end of the trace.
  *
  * @example The parts of the error
  * ```ts

@@ -24,8 +24,8 @@ export interface SimHost {
    *
    * @typeParam T The type of the value of `fn`.
    * @param fn The function to run.
-   * @returns The value of `fn`. An error of `fn` fails the simulation, unless this promise is awaited
-   * when `fn` throws.
+   * @returns The value of `fn`. An error of `fn` fails the simulation, unless this promise is
+   * awaited when `fn` throws.
    * @throws {TypeError} If `fn` is not a function.
    * @throws {Error} If the host has crashed, or the simulation has ended.
    */
@@ -80,7 +80,8 @@ export interface Sim {
   /** The names of the simulation. */
   readonly dns: SimDns;
   /**
-   * Adds a host, and starts its `main`. Without options, returns the host of that name if there is one.
+   * Adds a host, and starts its `main`. Without options, returns the host of that name if there is
+   * one.
    *
    * @param name A host name.
    * @param options Its addresses, limits, clock and program.
@@ -120,7 +121,8 @@ export interface Sim {
    */
   heal(a?: SimHost, b?: SimHost): void;
   /**
-   * Stops the packets between two hosts, in both directions, until {@linkcode Sim.release}: none is lost.
+   * Stops the packets between two hosts, in both directions, until {@linkcode Sim.release}: none is
+   * lost.
    *
    * @param a One host.
    * @param b The other.
@@ -136,8 +138,8 @@ export interface Sim {
    */
   release(a?: SimHost, b?: SimHost): void;
   /**
-   * Crashes a host, as by a power failure: its sockets are gone without a FIN or a reset, packets to
-   * it are lost, and its fibers are cancelled. Operations on its sockets outside them fail.
+   * Crashes a host, as by a power failure: its sockets are gone without a FIN or a reset, packets
+   * to it are lost, and its fibers are cancelled. Operations of other fibers on its sockets fail.
    *
    * @param host The host. If it has crashed already, nothing happens.
    * @throws {TypeError} If it is not a host of this simulation.
@@ -151,9 +153,9 @@ export interface Sim {
    */
   restart(host: SimHost): void;
   /**
-   * Lets the program of a host stand still, as in a long garbage collection: its system goes on
-   * acknowledging and storing, but the program learns of nothing, not even that a sleep on
-   * the host's clock has ended.
+   * Pauses the program of a host, as a long garbage collection does: its system goes on
+   * acknowledging and storing, but the program receives no event, not even the end of a sleep on
+   * the host's clock.
    *
    * @param host The host.
    * @param ms The duration, in milliseconds of virtual time.
@@ -180,8 +182,8 @@ export interface Sim {
    */
   schedule(at: number, what: () => unknown): void;
   /**
-   * Adds a check that runs after each event, once everything that follows from it at that moment has
-   * happened. If it throws, the simulation fails.
+   * Adds a check that runs after each event, once everything that follows from it at that moment
+   * has happened. If it throws, the simulation fails.
    *
    * @param name What must hold.
    * @param check Throws if it does not hold.
@@ -189,8 +191,8 @@ export interface Sim {
    */
   invariant(name: string, check: () => void): void;
   /**
-   * Waits for something outside the simulation, such as a file or a worker. Virtual time stands still
-   * meanwhile.
+   * Waits for something outside the simulation, such as a file or a worker. Virtual time stands
+   * still meanwhile.
    *
    * @typeParam T The type of the value.
    * @param promise The promise to wait for.

@@ -8,7 +8,7 @@ import { checkLink, defaultLink, type Link, type LinkOptions } from "./stack/int
 /** Options for {@linkcode simulate}. */
 export interface SimOptions {
   /**
-   * What all random choices follow from: any whole number, of which the low 32 bits count.
+   * The seed of all random choices: any whole number, of which the low 32 bits count.
    *
    * @default {0}
    */
@@ -32,9 +32,9 @@ export interface SimOptions {
    */
   maxEvents?: number | undefined;
   /**
-   * Whether a promise that settles without an event of the simulation, such as one of a file or of a
-   * worker, is a `DeadlockError` unless it is waited for by {@linkcode Sim.external}. One that settles
-   * while the effects of an event are still going on cannot be told from those.
+   * Whether a promise that settles without an event of the simulation, such as one of a file or of
+   * a worker, is a `DeadlockError` unless it is waited for by {@linkcode Sim.external}. One that
+   * settles while code still reacts to an event is not noticed.
    *
    * @default {false}
    */

@@ -7,27 +7,28 @@ import { checkSimOptions, type SimOptions } from "./sim_options.ts";
 
 /**
  * Runs a program on a simulated network: hosts, links, names and faults in one process, in virtual
- * time, from a seed. The same seed yields the same run on every runtime, on a busy machine or an idle
- * one, and waiting takes no time: an hour passes as soon as everything waits for it.
+ * time, from a seed. The same seed yields the same run on every runtime, on a busy machine or an
+ * idle one, and waiting takes no time: an hour passes as soon as everything waits for it.
  *
  * Events are ordered by their time, and at the same time in the order in which they were scheduled.
- * Promise jobs and turns run until nothing more happens; then the clock is set to the earliest event,
- * and that happens. Every timer, turn and random number of the library takes part, whatever clock it
- * uses, and so do those of code that takes its time from a clock or `host.net.clock`. Other code that
- * waits for the system, such as `setTimeout` or files, must be awaited by {@linkcode Sim.external}.
+ * Promise jobs and turns run until nothing more happens; then the clock is set to the earliest
+ * event, and that happens. Every timer, turn and random number of the library takes part, whatever
+ * clock it uses, and so do those of code that takes its time from a clock or `host.net.clock`.
+ * Other code that waits for the system, such as `setTimeout` or files, must be awaited by
+ * {@linkcode Sim.external}.
  *
- * A process runs one simulation at a time: a call waits until earlier ones have ended. Other code of
- * the process that uses the library meanwhile sees virtual time too: its sleeps may end late.
+ * A process runs one simulation at a time: a call waits until earlier ones have ended. Other code
+ * of the process that uses the library meanwhile sees virtual time too: its sleeps may end late.
  *
  * The networks of the hosts satisfy the contract of `checkNet`. TCP has a handshake, a backlog,
- * receive windows of 64 KiB, segments of random sizes, retransmission with the limits of Linux
- * (a connection attempt fails after about 2 minutes without an answer, a connection after about 15),
+ * receive windows of 64 KiB, segments of random sizes, retransmission with the limits of Linux (a
+ * connection attempt fails after about 2 minutes without an answer, a connection after about 15),
  * half-close, resets, ephemeral ports and TIME_WAIT. They differ from a kernel as follows:
  *
  * - There is no congestion control, no Nagle's algorithm and no delayed acknowledgement.
  * - A host has one IPv4 and at most one IPv6 address, and reaches every other one directly. An
- *   address that no host has is `host_unreachable` after a round trip. A host without an IPv6 address
- *   reaches none but its own: `network_unreachable`.
+ *   address that no host has is `host_unreachable` after a round trip. A host without an IPv6
+ *   address reaches none but its own: `network_unreachable`.
  * - Two clients with the same local address cannot connect to different peers. TIME_WAIT keeps a
  *   client's port for 60 s; a listener can take the port of its connections at once.
  * - Unix sockets act at once, even those of a paused host, as in `memoryNet`. They do not appear in
@@ -38,7 +39,8 @@ import { checkSimOptions, type SimOptions } from "./sim_options.ts";
  *
  * @typeParam T The type of the value of `main`.
  * @param options The seed, limits and the default link.
- * @param main The program. It is called with the simulation; when it ends, so do the hosts' programs.
+ * @param main The program. It is called with the simulation; when it ends, so do the hosts'
+ * programs.
  * @returns The value of `main`.
  * @throws {DeadlockError} If everything waits and nothing is left to happen; the message shows what
  * waits for what. In strict mode, also if a promise is settled from outside the simulation.

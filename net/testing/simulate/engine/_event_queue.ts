@@ -10,7 +10,7 @@ export interface QueuedEvent {
   index: number;
   /** Whether the simulation may end while it is pending. */
   readonly background: boolean;
-  /** Whether it is a turn, which is not a moment of its own. */
+  /** Whether it is a turn of the event loop, which continues the event before it. */
   readonly isTurn: boolean;
   /** Whether it happens in real time if it is pending when the simulation ends. */
   readonly survives: boolean;

@@ -7,18 +7,20 @@ import { EventQueue, type QueuedEvent } from "./_event_queue.ts";
 export type ScheduledEvent = QueuedEvent;
 
 /**
- * How many turns may happen in a row at one instant. Later ones happen after the next event: code that
- * polls in a loop lets time pass.
+ * How many turns may happen in a row at one instant. Later ones happen after the next event: code
+ * that polls in a loop lets time pass.
  */
 const turnsPerInstant = 100;
 
-/** How many turns of the real event loop pass before everything is taken to wait. */
+/** How many turns of the real event loop without activity mean that everything waits. */
 const idleTurns = 10;
 
 /** How many idle turns strict mode watches after each event. */
 const strictTurns = 3;
 
-/** How long foreign promises may take before everything is taken to wait, in real milliseconds. */
+/**
+ * The delays in which foreign promises may settle before the engine halts, in real milliseconds.
+ */
 const patience = [1, 2, 5, 10, 20];
 
 /** The most events without a turn of the real event loop. */
@@ -27,7 +29,7 @@ const eventsPerTurn = 10_000;
 /** Why an engine stopped. */
 export type Halt = "deadlock" | "foreign" | "deadline" | "maxEvents";
 
-/** What an engine asks and reports. */
+/** The simulation, as its engine sees it. */
 export interface EngineHost {
   /** The virtual time after which the simulation fails, in milliseconds. */
   readonly deadline: number;
@@ -42,15 +44,15 @@ export interface EngineHost {
   /** Reports whether events in the background can end what waits. */
   canProgress(): boolean;
   /**
-   * Called when the simulation cannot continue. The engine keeps running, so that what was cancelled
-   * can end, until it must halt once more: then it is stopped.
+   * Called when the simulation cannot continue. The engine keeps running, so that what was
+   * cancelled can end, until it must halt once more: then it is stopped.
    */
   halted(why: Halt): void;
 }
 
 /**
- * The queue of a simulation's events, and the loop that lets promise jobs and turns run until nothing
- * more happens, sets the clock to the earliest event, and runs it.
+ * The queue of a simulation's events, and the loop that lets promise jobs and turns run until
+ * nothing more happens, sets the clock to the earliest event, and runs it.
  */
 export class Engine {
   /** The virtual time, in milliseconds. */
@@ -95,15 +97,15 @@ export class Engine {
     this.#real.macrotask(this.#loop);
   }
 
-  /** Ends the limits, so that what runs can end. */
+  /** Lifts the limits, so that running code can end. */
   liftLimits(): void {
     this.#deadline = Infinity;
     this.#maxEvents = this.events + 1_000_000;
   }
 
   /**
-   * Stops the loop for good. Turns that are left happen in real time, so that no code waits forever,
-   * and so do the longest timers.
+   * Stops the loop for good. Turns that are left happen in real time, so that no code waits
+   * forever, and so do the longest timers.
    */
   stop(): void {
     if (this.#stopped) return;
@@ -264,7 +266,7 @@ export class Engine {
     return false;
   }
 
-  /** Reports whether to go on: the first time, what waits is cancelled and may end in peace. */
+  /** Reports whether to go on: the first time, so that what was cancelled can end. */
   #halt(why: Halt): boolean {
     this.liftLimits();
     this.#idle = 0;

@@ -6,7 +6,7 @@ import type { Packet } from "./_packet.ts";
 /** The bytes that wait for a link with a bandwidth. */
 const queueBytes = 1 << 20;
 
-/** What a path does to a packet: the times at which it arrives. */
+/** The times at which a packet arrives: none if it is lost, two if it is duplicated. */
 export type Fate = readonly number[];
 
 const lost: Fate = [];
@@ -54,7 +54,7 @@ export class Path {
     return [arrival, this.#arrival(departure, true)];
   }
 
-  /** Returns when a packet arrives. One that is late is overtaken by those after it. */
+  /** Returns when a packet arrives. Later packets overtake one that is late. */
   #arrival(departure: number, late: boolean): number {
     const { latency, jitter } = this.link;
     const arrival = departure + latency + (jitter > 0 ? jitter * this.#random() : 0);

@@ -9,7 +9,7 @@ export const receiveCapacity: number = 64 * 1024;
 export interface TcpPiece {
   /** The position of its first byte. */
   readonly seq: number;
-  /** Not written to by anyone. */
+  /** Its memory is never written to. */
   readonly data: Uint8Array<ArrayBuffer>;
   /** Whether the stream ends after it. */
   readonly fin: boolean;

@@ -31,7 +31,9 @@ export interface Acknowledged {
   readonly again: readonly TcpPiece[];
 }
 
-/** The sending half of a TCP connection: what is taken, what is on its way, and when to repeat it. */
+/**
+ * The sending half of a TCP connection: what is taken, what is on its way, and when to repeat it.
+ */
 export class Sender {
   /** The time before a retransmission, in milliseconds. */
   timeout = initialTimeout;
@@ -46,7 +48,7 @@ export class Sender {
   #acked = 0;
   /** The first position that the receiver has no room for. */
   #edge: number = receiveCapacity;
-  /** Up to where a loss is being repaired. */
+  /** The position up to which a loss is being repaired. */
   #recovery = 0;
   #roundTrip: number | undefined;
   #deviation = 0;
@@ -178,8 +180,8 @@ export class Sender {
   }
 
   /**
-   * Returns the pieces that are lost, because three later ones have arrived, or, after a time without
-   * an answer, because they were sent before it.
+   * Returns the pieces that are lost, because three later ones have arrived, or, after a time
+   * without an answer, because they were sent before it.
    */
   #lost(hasGap: boolean, recovers: boolean): readonly TcpPiece[] {
     if (!hasGap && !recovers) return none;

@@ -28,7 +28,10 @@ export interface System {
   pathTo(remote: System): Path;
   /** Reports whether packets get to another host and back, now. */
   reaches(remote: System): boolean;
-  /** Returns the host at an address, `undefined` if there is none. As on Linux, the wildcard is this host. */
+  /**
+   * Returns the host at an address, `undefined` if there is none. As on Linux, the wildcard is this
+   * host.
+   */
   targetOf(address: TcpAddress | UdpAddress, syscall: string): { ip: IpAddress; system: System | undefined };
   /** Returns the source address of what a binding sends to a target. */
   sourceFor(bound: Interface, target: IpAddress, remote: System | undefined, syscall: string): IpAddress;
@@ -60,8 +63,8 @@ export interface TcpEnd {
 export type SegmentKind = "SYN" | "SYN-ACK" | "ACK" | "PROBE" | "DATA" | "FIN" | "RST";
 
 /**
- * A TCP segment. It names the sockets by reference instead of by ports and sequence numbers, so that
- * no segment of an earlier connection is taken for one of a later.
+ * A TCP segment. It names the sockets by reference instead of by ports and sequence numbers, so
+ * that no segment of an earlier connection is taken for one of a later.
  */
 export interface Segment extends Packet {
   readonly kind: SegmentKind;

@@ -40,8 +40,8 @@ export interface TcpUser {
 }
 
 /**
- * One end of a simulated TCP connection, as the system knows it: it begins before its socket, and goes
- * on after that is closed.
+ * One end of a simulated TCP connection, as the system knows it: it begins before its socket, and
+ * goes on after that is closed.
  */
 export class TcpConnection implements TcpEnd {
   readonly system: System;
@@ -126,8 +126,8 @@ export class TcpConnection implements TcpEnd {
   }
 
   /**
-   * Whether its timers in the background can change something: the other end has room again, is gone
-   * or out of reach.
+   * Whether its timers in the background can change something: the other end has room again, is
+   * gone or out of reach.
    */
   get canProgress(): boolean {
     const waits = this.#phase === "OPEN" && (this.sender.isBlocked || this.keepAlive.isOn);
@@ -194,7 +194,7 @@ export class TcpConnection implements TcpEnd {
     }
   }
 
-  /** Breaks the connection without a word to the other end. */
+  /** Breaks the connection without notifying the other end. */
   fail(error: Error): void {
     if (this.#phase === "CLOSED") return;
     this.sender.clear();

@@ -38,7 +38,7 @@ export class TcpListener implements ProviderListener, TcpOwner {
     this.#events = events;
   }
 
-  /** Begins a connection. While the backlog is full, the client tries in vain. */
+  /** Begins a connection. While the backlog is full, it ignores the client, which tries again. */
   begin(segment: Segment, to: TcpAddress): void {
     const other = segment.from as TcpEnd;
     if (this.#begun.size + this.#ready.size >= this.#backlog) {
@@ -73,7 +73,7 @@ export class TcpListener implements ProviderListener, TcpOwner {
     return undefined;
   }
 
-  /** Closes without a word to the clients. */
+  /** Closes without notifying the clients. */
   fail(): void {
     if (this.#closed) return;
     this.#closed = true;

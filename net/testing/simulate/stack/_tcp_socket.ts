@@ -5,11 +5,11 @@ import type { SocketOptionName, SocketOptionValue, TcpAddress } from "../../../m
 import type { ProviderStream, ProviderStreamEvents } from "../../../provider/internal.ts";
 import type { TcpConnection, TcpUser } from "./_tcp_connection.ts";
 
-/** The socket of a simulated TCP connection: what a program has of it. */
+/** The socket of a simulated TCP connection, which its program uses. */
 export class TcpSocket implements ProviderStream, TcpUser {
   readonly local: TcpAddress;
   readonly peer: TcpAddress;
-  /** Always true: what is written is in the hands of the system. */
+  /** Always true: the system has taken what was written. */
   readonly flushed = true;
   readonly #connection: TcpConnection;
   readonly #options: Map<SocketOptionName, SocketOptionValue> = new Map([["TCP_NODELAY", true]]);
@@ -84,7 +84,7 @@ export class TcpSocket implements ProviderStream, TcpUser {
 
   close(): void {
     if (this.#isReleased) return;
-    // As on Linux: what was not read is lost, and the peer learns it.
+    // As on Linux, unread input is lost, and the connection is reset.
     if (this.#connection.unread > 0) return this.abort();
     this.#connection.orphan();
     this.#release();

@@ -45,7 +45,7 @@ export class Kernel implements System {
   readonly #connections: Set<TcpConnection> = new Set();
   /** The ends of servers, by those of their clients. */
   readonly #incoming: Map<TcpEnd, TcpEnd> = new Map();
-  /** What the code of the host is told once it is no longer paused. */
+  /** The calls that wait for the end of a pause. */
   #untold: (() => void)[] | undefined;
   #pausedUntil = 0;
 
@@ -73,7 +73,7 @@ export class Kernel implements System {
     fn();
   };
 
-  /** Lets the code of the host stand still, while its system goes on. */
+  /** Pauses the code of the host, but not its system. */
   pause(ms: number): void {
     const until = this.engine.now + ms;
     if (until <= this.#pausedUntil) return;
@@ -122,7 +122,10 @@ export class Kernel implements System {
     return false;
   }
 
-  /** Returns the host at an address, `undefined` if there is none. As on Linux, the wildcard is this host. */
+  /**
+   * Returns the host at an address, `undefined` if there is none. As on Linux, the wildcard is this
+   * host.
+   */
   targetOf(address: TcpAddress | UdpAddress, syscall: string): { ip: IpAddress; system: System | undefined } {
     let ip = bare(address.ip);
     if (isWildcard(ip)) ip = ip.version === 4 ? IpAddress.loopback4 : IpAddress.loopback6;

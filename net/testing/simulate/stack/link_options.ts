@@ -11,8 +11,8 @@ export interface LinkOptions {
    */
   latency?: number | undefined;
   /**
-   * How much longer a packet may take, in milliseconds: a random part of it is added to the latency.
-   * Packets stay in order.
+   * How much longer a packet may take, in milliseconds: a random part of it is added to the
+   * latency. Packets stay in order.
    *
    * @default {0}
    */
@@ -65,8 +65,8 @@ export const defaultLink: Link = Object.freeze({
 });
 
 /**
- * The default link of a host to itself. Without any latency, two fibers that write to each other in a
- * loop would stop time. The sums of this one are exact.
+ * The default link of a host to itself. Without any latency, two fibers that write to each other in
+ * a loop would stop time. This one is a power of two, so that sums of it are exact.
  */
 export const loopbackLink: Link = Object.freeze({ ...defaultLink, latency: 1 / 16, mtu: 65_536 });
 

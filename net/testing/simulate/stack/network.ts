@@ -41,7 +41,7 @@ export class Network {
     return this.#systems;
   }
 
-  /** Returns random numbers of their own for a purpose, so that each is independent of the others. */
+  /** Returns a generator of random numbers for one purpose, independent of all others. */
   randomFor(purpose: string): () => number {
     return seededRandom(this.seed ^ hashText(purpose));
   }

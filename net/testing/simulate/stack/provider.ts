@@ -127,7 +127,7 @@ export class SimProvider implements NetProvider {
     return { result, cancel: () => cancel() };
   }
 
-  /** A router answers for an address that no host has. */
+  /** Fails like a router that answers for an address without a host. */
   #unreachable(address: TcpAddress): Attempt<ProviderStream> {
     const { engine, tell, network } = this.#kernel;
     let cancel = (): void => {};

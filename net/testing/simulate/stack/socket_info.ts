@@ -1,6 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The state of a simulated socket: of TCP in the names of RFC 9293; a datagram socket is `BOUND`. */
+/**
+ * The state of a simulated socket: of TCP in the names of RFC 9293; a datagram socket is `BOUND`.
+ */
 export type SimSocketState =
   | "LISTEN"
   | "SYN_SENT"

@@ -1,6 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Something that happened in a simulation: plain data, the same for the same seed on every runtime. */
+/**
+ * Something that happened in a simulation: plain data, the same for the same seed on every runtime.
+ */
 export interface SimEvent {
   /** The virtual time, in milliseconds. */
   readonly time: number;
@@ -79,7 +81,7 @@ export class Recorder {
     this.#other ^= this.#other >>> 13;
   }
 
-  /** Texts are few: hosts, addresses and kinds of events. */
+  /** Returns the cached hash of a text: there are few hosts, addresses and kinds of events. */
   #hashOf(text: string): number {
     const known = this.#texts.get(text);
     if (known !== undefined) return known;
