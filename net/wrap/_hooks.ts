@@ -25,7 +25,9 @@ export function checkQuotas<H extends object>(action: string, hooks: H, ...names
   }
 }
 
-/** Returns `count` if an operation can have moved that many of `most` bytes, and `most` otherwise. */
+/**
+ * Returns `count` if an operation can have moved that many of `most` bytes, and `most` otherwise.
+ */
 export function movedOf(count: unknown, most: number): number {
   return Number.isInteger(count) && count as number >= 0 && count as number <= most ? count as number : most;
 }

@@ -42,7 +42,10 @@ export class Lifetime implements Releasable {
   #followers: Set<() => void> | undefined;
   #unfollow: (() => void) | undefined;
 
-  /** Returns the lifetime of a resource, if there is a hook to call. `name` returns its name in dumps. */
+  /**
+   * Returns the lifetime of a resource, if there is a hook to call. `name` returns its name in
+   * dumps.
+   */
   static of({ closed, gone }: EndHooks, name?: () => string, owner?: Switch): Lifetime | undefined {
     return closed === undefined && gone === undefined ? undefined : new Lifetime({ closed, gone }, name, owner);
   }
@@ -77,7 +80,7 @@ export class Lifetime implements Releasable {
     if (this.#isGone) this.#unfollow();
   }
 
-  /** Calls `follower` when the resource is gone. Returns a function that forgets it. */
+  /** Calls `follower` when the resource is gone. Returns a function that removes it. */
   onGone(follower: () => void): () => void {
     if (this.#isGone) follower();
     else (this.#followers ??= new Set()).add(follower);

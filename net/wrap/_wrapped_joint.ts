@@ -3,11 +3,15 @@
 import { type Joint, lengthOf, type LoanTerms, noted, type Outlet, viewOf } from "../../flow/internal.ts";
 import type { Transfers } from "./_transfers.ts";
 
-/** Connects a wrapped flow of the library to another one: as the joint inside, through the hooks. */
+/**
+ * Connects a wrapped flow of the library to another one: as the joint inside, through the hooks.
+ */
 export class WrappedJoint implements Joint {
   readonly #inner: Joint;
   readonly #transfers: Transfers;
-  /** Counts what a write took, if the hooks only count: then nothing else is done for each piece. */
+  /**
+   * Counts what a write took, if the hooks only count: then nothing else is done for each piece.
+   */
   readonly #note: ((taken: number) => number) | undefined;
 
   constructor(inner: Joint, transfers: Transfers) {

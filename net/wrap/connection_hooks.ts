@@ -9,8 +9,8 @@ export type ConnectionOperation = "read" | "write" | "setOption" | "getOption";
 /**
  * Hooks of a connection. Each is optional, is read once, and is called without `this`.
  *
- * Between two sockets of the library bytes arrive in callbacks of the system: `received`, `sent` and
- * the quotas may be called in any scope.
+ * Between two sockets of the library bytes arrive in callbacks of the system: `received`, `sent`
+ * and the quotas may be called in any scope.
  */
 export interface ConnectionHooks {
   /**
@@ -34,8 +34,8 @@ export interface ConnectionHooks {
    */
   incoming?: ByteQuota | undefined;
   /**
-   * A quota of the bytes that are written. A write takes at most 64 KiB from it before it begins, and
-   * writes no more.
+   * A quota of the bytes that are written. A write takes at most 64 KiB from it before it begins,
+   * and writes no more.
    */
   outgoing?: ByteQuota | undefined;
   /**

@@ -146,7 +146,7 @@ class WrappedConnection {
     return checkBuffer(buffer) ?? (lends(this.#inner) ? this.#readLent(buffer) : this.#readPrivate(buffer));
   }
 
-  /** Reads by borrowing: how much of what has arrived is allowed is known only then. */
+  /** Reads by borrowing, because the quota is asked only once bytes have arrived. */
   #readLent(buffer: Uint8Array): Promise<number | null> {
     return this.#borrow((bytes) => {
       const size = Math.min(bytes.length, lengthOf(buffer));
@@ -157,8 +157,8 @@ class WrappedConnection {
   }
 
   /**
-   * Reads from a connection that does not lend. Bytes beyond the quota are dropped: it has none left
-   * for a later read.
+   * Reads from a connection that does not lend. Bytes beyond the quota are dropped: it has none
+   * left for a later read.
    */
   #readPrivate(buffer: Uint8Array): Promise<number | null> {
     const own = new Uint8Array(lengthOf(buffer));

@@ -51,15 +51,18 @@ export interface DatagramHooks {
    */
   received?: ((size: number, from: DatagramAddress) => void) | undefined;
   /**
-   * A quota of the bytes received. A datagram of which it has less left than the caller would get is
-   * dropped, and the call fails if it has no other.
+   * A quota of the bytes received. A datagram is dropped if less is left than the caller would get
+   * of it; the call fails if it has no other to return.
    */
   incoming?: ByteQuota | undefined;
-  /** A quota of the bytes sent. It gets nothing back for a send that fails because of a close. */
+  /**
+   * A quota of the bytes sent. The bytes of a send that fails because of a close are not given
+   * back.
+   */
   outgoing?: ByteQuota | undefined;
   /**
-   * Called with the error of an operation that had begun. Returns the error to throw instead, or the
-   * same. It does not see what `check` or a quota throws. Must not throw.
+   * Called with the error of an operation that had begun. Returns the error to throw instead, or
+   * the same. It does not see what `check` or a quota throws. Must not throw.
    */
   failed?: ((error: unknown, operation: "send" | "receive") => unknown) | undefined;
   /**
