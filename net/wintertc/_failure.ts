@@ -8,7 +8,9 @@ import { SocketError } from "./socket_error.ts";
 /** Longer than any message of the library. */
 const maxMessage = 1000;
 
-/** Returns the error of the proposal for one of ours. A cancellation is not a failure, and stays. */
+/**
+ * Converts an error of the library to one of the proposal. A cancellation is returned unchanged.
+ */
 export function socketErrorOf(cause: unknown): unknown {
   if (isInstance(cause, Cancelled) || isInstance(cause, SocketError)) return cause;
   const message = fieldOf(cause, Error, "message");

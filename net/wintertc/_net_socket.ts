@@ -56,7 +56,7 @@ async function secure({ net, sw, tls }: Authority, flow: Connection, { protocols
   try {
     return await tlsClient(sw, flow, { ...tls, clock: tls.clock ?? net.clock, serverName, protocols });
   } catch (error) {
-    flow.abort(error); // of no effect but for an invalid option, with which TLS has not begun
+    flow.abort(error); // has an effect only after an invalid option, with which TLS does not begin
     throw error;
   }
 }
@@ -226,7 +226,9 @@ class NetSocket implements WinterSocket {
     await this.close(error);
   }
 
-  /** The switch has ended: waits for writes in progress, and leaves the connection to its own hook. */
+  /**
+   * The switch has ended: waits for writes in progress, and leaves the connection to its own hook.
+   */
   async #released(): Promise<void> {
     const { sw, net } = this.#authority;
     if (this.#writable.unwritten > 0) await linger(sw, net.clock, defaultLinger, this.#writable.drained());
@@ -248,7 +250,7 @@ class NetSocket implements WinterSocket {
     this.#writable.fail(error);
   }
 
-  /** Makes the socket over. */
+  /** Ends the socket. */
   #end(error: unknown): void {
     this.#state = "over";
     this.#opened.reject(error);

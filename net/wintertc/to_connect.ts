@@ -21,8 +21,8 @@ export interface ToConnectOptions {
 }
 
 /**
- * Makes the `connect` function of WinterTC's "Sockets API", as `cloudflare:sockets` exports it, over
- * a network. Code written for that runs on each runtime, and reaches what `net` grants.
+ * Makes the `connect` function of WinterTC's "Sockets API", as `cloudflare:sockets` exports it,
+ * over a network. Code written for that runs on each runtime, and reaches what `net` grants.
  *
  * Every socket belongs to `sw`, and does its I/O in the scope of `sw`: a timeout or a cancelled
  * fiber of one caller does not break a socket that others share. To stop waiting for a promise or a

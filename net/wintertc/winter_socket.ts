@@ -97,8 +97,8 @@ export interface WinterSocketInfo {
  */
 export interface WinterSocket {
   /**
-   * What the peer sends: a byte stream. Cancelling it does not close the socket. A socket that fails
-   * fails the stream; one that is closed by this side ends it.
+   * What the peer sends: a byte stream. Cancelling it does not close the socket. A socket that
+   * fails fails the stream; one that is closed by this side ends it.
    */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**
@@ -124,17 +124,17 @@ export interface WinterSocket {
   /**
    * Closes the socket at once, or abandons the attempt to open it: ends `readable` and fails
    * `writable`. What settled writes have taken is still sent, for at most the connection's `linger`
-   * time; if a write had not settled, the connection is reset, so that the peer does not mistake the
-   * truncated data for the whole. A second call does nothing.
+   * time; if a write had not settled, the connection is reset, so that the peer does not mistake
+   * the truncated data for the whole. A second call does nothing.
    *
    * @param reason The error of the streams and of `opened`; by default a {@linkcode SocketError}.
    * @returns The same promise as `closed`.
    */
   close(reason?: unknown): Promise<void>;
   /**
-   * Starts TLS on the connection (STARTTLS): once, and only if `secureTransport` is "starttls". What
-   * was written before is sent before it. This socket is closed then, and its streams are over, also
-   * while they are locked; the connection goes on in the socket that is returned.
+   * Starts TLS on the connection (STARTTLS): once, and only if `secureTransport` is "starttls".
+   * What was written before is sent before it. This socket is closed then, and its streams are
+   * over, also while they are locked; the connection goes on in the socket that is returned.
    *
    * @param options The expected server.
    * @returns The new socket. It opens after the handshake.
