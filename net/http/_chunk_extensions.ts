@@ -29,8 +29,8 @@ export class ChunkExtensions {
   #size = 0;
 
   /**
-   * Takes one byte after the semicolon that follows a chunk size. Returns whether it is the carriage
-   * return that ends the extensions of this chunk.
+   * Takes one byte after the semicolon that follows a chunk size. Returns whether it is the
+   * carriage return that ends the extensions of this chunk.
    */
   take(byte: number): boolean {
     if (++this.#size > mostBytes) throw new HttpError(`its chunk extensions are larger than ${mostBytes} bytes`);

@@ -22,7 +22,9 @@ export type { RequestBody } from "./_upload.ts";
 export interface ExchangeLimits {
   /** The clock on which the times below run. */
   readonly clock: Clock;
-  /** From the last byte of the request until the head of the response is complete, in milliseconds. */
+  /**
+   * From the last byte of the request until the head of the response is complete, in milliseconds.
+   */
   readonly headersTimeout: number;
   /** Between two pieces of the body, while a read waits, in milliseconds. */
   readonly bodyTimeout: number;
@@ -35,8 +37,8 @@ const leastBuffer = 4096;
 const mostBuffer = 16 * 1024;
 
 /**
- * The client's end of an HTTP/1.1 connection (RFC 9112), over any connection. It serves one exchange
- * at a time, and knows no URLs, redirects or pools.
+ * The client's end of an HTTP/1.1 connection (RFC 9112), over any connection. It serves one
+ * exchange at a time, and knows no URLs, redirects or pools.
  *
  * One loan of the connection's buffers lasts as long as possible, through many exchanges and the
  * idle time between them: it is how the connection learns of its end, and of bytes that answer no
@@ -62,7 +64,10 @@ export class ClientConnection {
   /** Why no further request can be sent. */
   #closed: { readonly error?: unknown } | undefined;
 
-  /** Called once, when the connection becomes unusable while it is idle, and this side has not closed it. */
+  /**
+   * Called once, when the connection becomes unusable while it is idle, and this side has not
+   * closed it.
+   */
   onIdleEnd: (() => void) | undefined;
 
   constructor(connection: Connection, limits: ExchangeLimits) {
@@ -124,7 +129,10 @@ export class ClientConnection {
     this.#end({ error: reason ?? this.#closedError() }, () => this.#connection.abort(reason), true);
   }
 
-  /** Closes the connection, and waits until it is closed. What is in progress fails with a `ClosedError`. */
+  /**
+   * Closes the connection, and waits until it is closed. What is in progress fails with a
+   * `ClosedError`.
+   */
   close(): Promise<void> {
     this.#end({ error: this.#closedError() }, () => {}, true);
     return this.#connection.close();

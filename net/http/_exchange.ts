@@ -12,9 +12,15 @@ import type { Upload } from "./_upload.ts";
 export interface Exchange {
   /** The head of the response: the final one, or 101. */
   readonly head: IncomingHead;
-  /** The body without its framing: whole, if it arrived with the head; null if it is empty, or there can be none. */
+  /**
+   * The body without its framing: whole, if it arrived with the head; null if it is empty, or there
+   * can be none.
+   */
   readonly body: BodySource | Uint8Array<ArrayBuffer> | null;
-  /** Whether the connection can serve another request; `undefined` while the exchange is in progress. */
+  /**
+   * Whether the connection can serve another request; `undefined` while the exchange is in
+   * progress.
+   */
   readonly reusable: boolean | undefined;
   /** Resolves, and never rejects, to `reusable` at the end of the exchange. */
   readonly done: Promise<boolean>;

@@ -3,13 +3,15 @@
 /** The body of a message that has not arrived whole. */
 export interface BodySource {
   /**
-   * Waits for the next piece of the body, in memory that belongs to the caller; null at the end. One
-   * call at a time. The wait belongs to no scope: {@linkcode BodySource.cancel} ends it.
+   * Waits for the next piece of the body, in memory that belongs to the caller; null at the end.
+   * One call at a time. The wait belongs to no scope: {@linkcode BodySource.cancel} ends it.
    *
    * @throws What cut the body short.
    */
   next(): Promise<Uint8Array<ArrayBuffer> | null>;
-  /** Declares that the rest is not wanted: closes the connection, unless the body has arrived whole. */
+  /**
+   * Declares that the rest is not wanted: closes the connection, unless the body has arrived whole.
+   */
   cancel(): void;
 }
 

@@ -11,7 +11,10 @@ export interface RequestHead {
   readonly method: string;
   /** The target in origin form: `"/index.html?a=b"`. */
   readonly target: string;
-  /** The headers, `host` among them, neither `content-length` nor `transfer-encoding`. One character of a value is one byte. */
+  /**
+   * The headers, `host` among them, neither `content-length` nor `transfer-encoding`. One character
+   * of a value is one byte.
+   */
   readonly headers: readonly Field[];
 }
 

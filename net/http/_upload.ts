@@ -6,8 +6,8 @@ import { runIn, type Scope } from "../../switch/internal.ts";
 import { encodeWith } from "./_request_head.ts";
 
 /**
- * The body of a request: bytes, or their source. With a size, the source must have exactly that many
- * bytes; without one, the body is `chunked`.
+ * The body of a request: bytes, or their source. With a size, the source must have exactly that
+ * many bytes; without one, the body is `chunked`.
  */
 export type RequestBody =
   | Uint8Array
@@ -49,7 +49,10 @@ export class Upload {
     this.#scope = scope;
   }
 
-  /** Sends a request: at once and in one write, if possible. Else it returns the promise of the rest. */
+  /**
+   * Sends a request: at once and in one write, if possible. Else it returns the promise of the
+   * rest.
+   */
   send(head: string, body: RequestBody | null): Promise<void> | undefined {
     if (body !== null && !isBytes(body)) this.#source = body.source;
     const whole = body === null || (isBytes(body) && body.length <= smallBody);

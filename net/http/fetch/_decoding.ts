@@ -150,7 +150,9 @@ function open(coding: Coding, first: Uint8Array): Decompressor {
   return openZlib(coding === "deflate" ? deflateFormat(first) : coding);
 }
 
-/** Some servers send raw deflate (RFC 1951) instead of the zlib format (RFC 1950) that HTTP means. */
+/**
+ * Some servers send raw deflate (RFC 1951) instead of the zlib format (RFC 1950) that HTTP means.
+ */
 function deflateFormat(first: Uint8Array): ZlibFormat {
   const hasHeader = first.length > 1 && (first[0] & 15) === 8 && (first[0] * 256 + first[1]) % 31 === 0;
   return hasHeader ? "deflate" : "deflate-raw";

@@ -1,10 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Decompression by `node:zlib`, which all runtimes have. Their `DecompressionStream`s differ: Deno's
- * accepts a truncated deflate stream and expands a chunk without a limit, and those of Deno and
- * Node refuse a second gzip member (RFC 1952, section 2.2). Here each piece of the content is small,
- * however much the input expands.
+ * Decompression by `node:zlib`, which all runtimes have. Their `DecompressionStream`s differ:
+ * Deno's accepts a truncated deflate stream and expands a chunk without a limit, and those of Deno
+ * and Node refuse a second gzip member (RFC 1952, section 2.2). Here each piece of the content is
+ * small, however much the input expands.
  */
 import {
   type BrotliDecompress,
@@ -23,7 +23,9 @@ export interface Decompressor {
   write(chunk: Uint8Array): Promise<void>;
   /** Declares that no chunk follows. */
   end(): void;
-  /** Waits for the next piece, in its own memory; null at the end. Rejects with the runtime's error. */
+  /**
+   * Waits for the next piece, in its own memory; null at the end. Rejects with the runtime's error.
+   */
   read(): Promise<Uint8Array<ArrayBuffer> | null>;
   /** Whether it has failed because the end is missing. */
   readonly truncated: boolean;

@@ -43,16 +43,16 @@ export type FetchFunction = (input: string | URL | Request, init?: RequestInit) 
  *   redirect back does not restore them.
  * - `integrity` is refused, because it is not checked. Only `http:` and `https:` URLs are fetched.
  *
- * `sw` owns the connections, which are kept open for further requests and close when it ends. A body
- * that is not read keeps its own connection only. Read it to its end or cancel it.
+ * `sw` owns the connections, which are kept open for further requests and close when it ends. A
+ * body that is not read keeps its own connection only. Read it to its end or cancel it.
  *
- * Cancelling the scope in which `fetch` was called, or aborting its `signal`, ends the request, also
- * while the body is read: the connection closes, and the body fails with the
+ * Cancelling the scope in which `fetch` was called, or aborting its `signal`, ends the request,
+ * also while the body is read: the connection closes, and the body fails with the
  * {@linkcode Cancelled}, or the signal's reason. The end of that scope cancels nothing.
  *
  * A kept connection that turns out to be closed is replaced once, if the request is idempotent and
- * its body can be sent again. If a quota of `net` refuses a connection, idle ones are closed, and it
- * is tried once more.
+ * its body can be sent again. If a quota of `net` refuses a connection, idle ones are closed, and
+ * it is tried once more.
  *
  * The returned function rejects:
  *
