@@ -124,7 +124,10 @@ export class Judge {
     attempt(() => Promise.resolve(onDenied(denial)).catch(ignore), ignore);
   }
 
-  /** Tells the owner about a denial. Returns the error for the caller, which names only its own target. */
+  /**
+   * Tells the owner about a denial. Returns the error for the caller, which names only its own
+   * target.
+   */
   refuse(operation: string, target: Address | HostAddress | string, verdict: Verdict): NetError {
     this.report(operation, target, verdict);
     return new NetError("permission_denied", { operation, address: target });

@@ -14,7 +14,10 @@ export function isLookedUp(name: string): boolean {
   return literalOf(name) === undefined;
 }
 
-/** Calls `ask` before the first answer of each iteration, unless the scope is cancelled. It may throw. */
+/**
+ * Calls `ask` before the first answer of each iteration, unless the scope is cancelled. It may
+ * throw.
+ */
 export function askedBy<T>(answers: AsyncIterable<T>, ask: () => void): AsyncIterable<T> {
   return Object.freeze({
     [Symbol.asyncIterator](): AsyncIterator<T> {

@@ -5,7 +5,9 @@ import { type Labelled, registerOwner, type Switch, type Waiter, WaitQueue } fro
 /** Frees a place. Further calls do nothing. */
 export type Place = () => void;
 
-/** Places for sockets. An `accept` waits for one, in FIFO order; everything else takes a free one. */
+/**
+ * Places for sockets. An `accept` waits for one, in FIFO order; everything else takes a free one.
+ */
 export class Places {
   #free: number;
   readonly #waiting: WaitQueue<Place | undefined> = new WaitQueue();

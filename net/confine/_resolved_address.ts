@@ -47,7 +47,9 @@ export class Answers {
     else names.add(name);
   }
 
-  /** Returns the name and port that an address is being dialled for, if it is one of the answers. */
+  /**
+   * Returns the name and port that an address is being dialled for, if it is one of the answers.
+   */
   hostOf(ip: IpAddress): HostAddress | undefined {
     const { host, answer } = dialled.get(ip) ?? {};
     return host !== undefined && answer !== undefined && this.#names.get(answer)?.has(host.name) ? host : undefined;

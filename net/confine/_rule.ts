@@ -7,7 +7,10 @@ import { AddressBlocks } from "./addresses/internal.ts";
 /** The lists of rules of a policy. */
 export type RuleList = "connect" | "listen" | "bind" | "send" | "lookup" | "deny";
 
-/** What a rule stands for: any host, a name, the names below one, a block of addresses, or Unix paths. */
+/**
+ * What a rule stands for: any host, a name, the names below one, a block of addresses, or Unix
+ * paths.
+ */
 export type Pattern =
   | { readonly kind: "any" }
   | { readonly kind: "name"; readonly name: string }

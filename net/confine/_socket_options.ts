@@ -31,7 +31,9 @@ export function judgedOptions(
   return Object.freeze(Object.fromEntries(entries));
 }
 
-/** Returns the options that apply to one version of IP, as a connection to a host name uses them. */
+/**
+ * Returns the options that apply to one version of IP, as a connection to a host name uses them.
+ */
 export function optionsFor(version: 4 | 6, options: SocketOptions | undefined): SocketOptions | undefined {
   const other = version === 4 ? "IPV6_" : "IP_";
   return options && Object.fromEntries(Object.entries(options).filter(([name]) => !name.startsWith(other)));

@@ -14,8 +14,8 @@ export interface NetUsage {
   readonly accepts: number;
   /**
    * How many times something was looked up, whatever came of it: by `getAddrInfo`, `getNameInfo`,
-   * `getServices`, an iteration of `addresses`, or `connect` to a name. The literal of an IP address
-   * is not looked up.
+   * `getServices`, an iteration of `addresses`, or `connect` to a name. The literal of an IP
+   * address is not looked up.
    */
   readonly lookups: number;
   /** How many bytes were received, by connections and as datagrams. */

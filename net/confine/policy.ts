@@ -76,8 +76,8 @@ export interface NetPolicy {
 }
 
 /**
- * What a confined network has denied, and why. It is for the owner of the network: the confined code
- * gets only a `permission_denied` error, with the target that it named itself.
+ * What a confined network has denied, and why. It is for the owner of the network: the confined
+ * code gets only a `permission_denied` error, with the target that it named itself.
  *
  * @example A line of a log
  * ```ts

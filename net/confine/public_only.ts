@@ -11,9 +11,9 @@ import { confine } from "./restrict.ts";
  *
  * It grants connections and datagrams to public addresses, and lookups of public names. It denies
  * every address of the special-purpose registries of IANA (loopback, private, link-local,
- * documentation, multicast and the like), the metadata services of clouds, and the addresses of this
- * host; of a name that has both, only the public ones are used. Local names are denied without a
- * lookup: names of a single label, `localhost`, `local`, `internal`, `home.arpa` and everything
+ * documentation, multicast and the like), the metadata services of clouds, and the addresses of
+ * this host; of a name that has both, only the public ones are used. Local names are denied without
+ * a lookup: names of a single label, `localhost`, `local`, `internal`, `home.arpa` and everything
  * below them. Nothing can be listened on, bound or joined, and no Unix socket is reached. IPv6 is
  * limited to 2000::/3, and to NAT64 of a public IPv4 address.
  *

@@ -34,8 +34,8 @@ import type { NetPolicy } from "./policy.ts";
  * is refused with a {@linkcode NetError} `permission_denied` before anything is opened or asked.
  *
  * A name is checked against the rules in its canonical form, then looked up once, through `net`.
- * Each answer is judged by its bytes as it comes; the allowed ones are raced as by `connectAny`, and
- * the peer of the new connection is compared with the address that was judged. So it does not
+ * Each answer is judged by its bytes as it comes; the allowed ones are raced as by `connectAny`,
+ * and the peer of the new connection is compared with the address that was judged. So it does not
  * matter what the name resolves to at another time.
  *
  * The policy is read once, when the network is made. Restricting a network twice grants what both

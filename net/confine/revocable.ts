@@ -16,11 +16,11 @@ import { Revocation } from "./_revocation.ts";
  *   is closed, and not returned;
  * - makes every later operation fail. `close`, `abort` and `shutdown` still work.
  *
- * The errors are {@linkcode NetError} with the code `permission_denied` and the reason as the cause.
- * An operation that was pending and is not awaited causes no unhandled rejection.
+ * The errors are {@linkcode NetError} with the code `permission_denied` and the reason as the
+ * cause. An operation that was pending and is not awaited causes no unhandled rejection.
  *
- * A network that is derived from this one is revoked with it: {@linkcode limit}, {@linkcode meter} and
- * other wrappers. `net` itself, and what was opened through it, are not affected. A borrower of
+ * A network that is derived from this one is revoked with it: {@linkcode limit}, {@linkcode meter}
+ * and other wrappers. `net` itself, and what was opened through it, are not affected. A borrower of
  * `lend`, or a sink of `copy`, that is still taking bytes when the connection is revoked is waited
  * for, as when the connection is aborted.
  *

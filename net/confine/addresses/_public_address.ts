@@ -56,8 +56,8 @@ export function whyNotPublic(ip: IpAddress): string | undefined {
 }
 
 /**
- * Returns why a canonical host name is not public, or `undefined` if it is. A name of a single label
- * is not, as a resolver completes it from its search list.
+ * Returns why a canonical host name is not public, or `undefined` if it is. A name of a single
+ * label is not, as a resolver completes it from its search list.
  */
 export function whyNotPublicName(name: string): string | undefined {
   if (!name.includes(".")) return "a name of a single label is local";
