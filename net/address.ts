@@ -230,10 +230,10 @@ export function hostAddress(name: string, port: number): HostAddress {
 
 /**
  * Formats an address as one line of text that {@linkcode parseAddress} parses back:
- * `tcp:127.0.0.1:80`, `tcp:[::1]:80`, `udp:...`, `host:example.com:80`, `unix:/run/x`, `unix:` for an
- * unnamed peer and `unix:@x` for the abstract name `x`. To distinguish files from abstract names, a
- * relative path that begins with `@`, or with any number of `./` and then `@`, is prefixed by
- * another `./`: the file `@x` is `unix:./@x`.
+ * `tcp:127.0.0.1:80`, `tcp:[::1]:80`, `udp:...`, `host:example.com:80`, `unix:/run/x`, `unix:` for
+ * an unnamed peer and `unix:@x` for the abstract name `x`. To distinguish files from abstract
+ * names, a relative path that begins with `@`, or with any number of `./` and then `@`, is prefixed
+ * by another `./`: the file `@x` is `unix:./@x`.
  *
  * A Unix path is not escaped, so escape the text before showing it where line breaks matter.
  *

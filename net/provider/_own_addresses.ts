@@ -2,7 +2,9 @@
 
 import type { IpAddress, Net } from "../internal.ts";
 
-/** Returns the addresses of a host's interfaces; `undefined` if the runtime does not tell them. */
+/**
+ * Returns the addresses of a host's interfaces; `undefined` if the runtime does not report them.
+ */
 export type OwnAddresses = () => readonly IpAddress[] | undefined;
 
 /**

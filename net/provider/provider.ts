@@ -230,7 +230,7 @@ export interface NetProvider {
   lookupServices(name: string): Attempt<readonly ServiceRecord[]>;
   /**
    * Returns the current addresses of this host's interfaces, which `publicOnly` treats as private;
-   * `undefined` if the runtime does not tell them. Without this method the host has none.
+   * `undefined` if the runtime does not report them. Without this method the host has none.
    */
   ownAddresses?(): readonly IpAddress[] | undefined;
 }

@@ -14,8 +14,8 @@ import { ignoreErrors, makeFolder, removeFolder } from "./_private_folder.ts";
 import { hasExited, ownMark } from "./_process_mark.ts";
 
 /**
- * The age in milliseconds at which a claim is stale if its mark cannot be judged: without `/proc`, or
- * from another boot or PID namespace. A live process holds a claim for one turn.
+ * The age in milliseconds at which a claim is stale if its mark cannot be judged: without `/proc`,
+ * or from another boot or PID namespace. A live process holds a claim for one turn.
  */
 const maxClaimAge = 5000;
 

@@ -34,7 +34,9 @@ function isOurs(folder: string): boolean {
   }
 }
 
-/** Removes a private folder, unless it contains anything but a dead socket or an unfinished claim. */
+/**
+ * Removes a private folder, unless it contains anything but a dead socket or an unfinished claim.
+ */
 async function clearFolder(folder: string, mark: string, isDead: DeadTest): Promise<void> {
   if (await hasDeadSocket(folder, isDead)) ignoreErrors(() => unlinkSync(`${folder}/s`));
   removeHolder(folder, mark);
