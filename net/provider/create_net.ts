@@ -1,23 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkClock, checkOptions, checkShape } from "../../base/internal.ts";
+import { checkClock, checkShape } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
-import {
-  checkIsSwitch,
-  type Hook,
-  isSwitchCancelled,
-  refused,
-  refusedFor,
-  type Switch,
-  systemClock,
-} from "../../switch/internal.ts";
+import { type Hook, isSwitchCancelled, refused, refusedFor, type Switch, systemClock } from "../../switch/internal.ts";
 import {
   addContext,
   type AddrInfoOptions,
-  checkConnectOptions,
-  checkStreamAddress,
-  checkTargetAddress,
-  checkUnixPath,
   type ConnectOptions,
   connectToAny,
   connectWithin,
@@ -34,7 +22,6 @@ import {
   openOwned,
   type OpenPlan,
   ownerGone,
-  readConnectOptions,
   sameAddress,
   settle,
   type SocketOptionEntry,
@@ -45,12 +32,12 @@ import {
   type UdpAddress,
   whileOwned,
 } from "../internal.ts";
-import { checkListenOptions } from "./_listen_options.ts";
+import { checkConnect, checkListen } from "./_checked_arguments.ts";
 import { answersTo, lookUp } from "./_lookup.ts";
 import { nameInfo } from "./_name_info.ts";
 import { openDatagramSocket } from "./_open_datagram_socket.ts";
 import { setOwnAddresses } from "./_own_addresses.ts";
-import { checkSocketOptions, fitting, supportedOptionsOf } from "./_option_state.ts";
+import { fitting, supportedOptionsOf } from "./_option_state.ts";
 import type { Question } from "./_query.ts";
 import { lookUpServices } from "./_service_records.ts";
 import { SystemConnection } from "./_system_connection.ts";
@@ -140,14 +127,8 @@ export function createNet(provider: NetProvider): Net {
     target: StreamAddress | HostAddress,
     options: ConnectOptions | undefined,
   ): Promise<StreamSocket> {
-    checkIsSwitch(sw, "connect");
-    const to = checkTargetAddress(target);
-    checkOptions("connect", options);
-    const read = readConnectOptions(options);
-    const checked = {
-      ...checkConnectOptions(to, read),
-      initialOptions: checkSocketOptions(read.socketOptions, to, supportedOptionsOf(provider, "tcp", to)),
-    };
+    const checked = checkConnect(sw, target, options, (to) => supportedOptionsOf(provider, "tcp", to));
+    const { to } = checked;
     const refusal = refusedFor(sw, "connect");
     if (refusal !== undefined) return await refusal;
     return await connectWithin(
@@ -163,15 +144,12 @@ export function createNet(provider: NetProvider): Net {
     address: A,
     options: ListenOptions | undefined,
   ): Promise<ListeningSocket<A>> {
-    checkIsSwitch(sw, "listen");
-    const at = checkStreamAddress(address);
-    checkOptions("listen", options);
-    if (at.transport === "unix") checkUnixPath(at.path);
+    const supportedAt = (at: StreamAddress) => supportedOptionsOf(provider, "tcpListener", at);
+    const { at, options: checked, linger, initialOptions } = checkListen(sw, address, options, supportedAt);
     const supportedOptions = {
-      ofListener: supportedOptionsOf(provider, "tcpListener", at),
+      ofListener: supportedAt(at),
       ofConnections: supportedOptionsOf(provider, "tcp", at),
     };
-    const { linger, initialOptions, ...checked } = checkListenOptions(at, options ?? {}, supportedOptions.ofListener);
     const listener = await openOwned({
       sw,
       operation: "listen",

@@ -41,6 +41,12 @@ export class Life {
     if (this.#hooks.push(hook) === 1) open[this.#kind]++;
   }
 
+  /** Closes the mock by its own `close`. */
+  close(): Promise<void> {
+    this.end("closed", "closed by this side");
+    return Promise.resolve();
+  }
+
   /** Ends it once, and logs the verb. */
   end(verb: "closed" | "aborted", state: string, options?: ErrorOptions): void {
     if (this.isOver) return;

@@ -250,8 +250,7 @@ class ScriptedDatagramSocket implements MockDatagramSocket {
   }
 
   close(): Promise<void> {
-    this.#life.end("closed", "closed by this side");
-    return Promise.resolve();
+    return this.#life.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

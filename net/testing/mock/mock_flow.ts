@@ -285,8 +285,7 @@ class ScriptedFlow implements MockFlow {
   }
 
   close(): Promise<void> {
-    this.#life.end("closed", "closed by this side");
-    return Promise.resolve();
+    return this.#life.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -206,8 +206,7 @@ class ScriptedListener implements MockListener {
   }
 
   close(): Promise<void> {
-    this.#life.end("closed", "closed by this side");
-    return Promise.resolve();
+    return this.#life.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -2,18 +2,13 @@
 
 import { checkClock, checkOptions, checkShape, checkString, describe, escapeText } from "../../../base/internal.ts";
 import { type Closable, ignore, operation } from "../../../flow/internal.ts";
-import { checkIsSwitch, type Clock, refused, refusedFor, type Switch, systemClock } from "../../../switch/internal.ts";
+import { type Clock, refused, refusedFor, type Switch, systemClock } from "../../../switch/internal.ts";
 import {
-  checkConnectOptions,
   checkIpEndpoint,
-  checkStreamAddress,
-  checkTargetAddress,
-  checkUnixPath,
   connectWithin,
   describeAddress,
   literalOf,
   openOwned,
-  readConnectOptions,
   settle,
   type SocketOptionEntry,
 } from "../../internal.ts";
@@ -38,7 +33,7 @@ import {
   type TcpAddress,
   type UdpAddress,
 } from "../../mod.ts";
-import { bindAddress, checkDatagramOptions, checkListenOptions, checkSocketOptions } from "../../provider/internal.ts";
+import { checkConnect, checkDatagramSocket, checkListen } from "../../provider/internal.ts";
 import { ownBy } from "./_life.ts";
 import { MockLog } from "./_mock_log.ts";
 import { Script, unscripted } from "./_script.ts";
@@ -225,12 +220,7 @@ export function mockNet(options?: MockNetOptions): MockNet {
     target: StreamAddress | HostAddress,
     options: ConnectOptions | undefined,
   ): Promise<StreamSocket> {
-    checkIsSwitch(sw, "connect");
-    const to = checkTargetAddress(target);
-    checkOptions("connect", options);
-    const read = readConnectOptions(options);
-    const { bindTo, timeout } = checkConnectOptions(to, read);
-    const initialOptions = checkSocketOptions(read.socketOptions, to, allOptions);
+    const { to, bindTo, timeout, initialOptions } = checkConnect(sw, target, options, () => allOptions);
     const refusal = refusedFor(sw, "connect");
     if (refusal !== undefined) return await refusal;
     const subject = describeAddress(to);
@@ -244,11 +234,7 @@ export function mockNet(options?: MockNetOptions): MockNet {
     address: A,
     options: ListenOptions | undefined,
   ): Promise<ListeningSocket<A>> {
-    checkIsSwitch(sw, "listen");
-    const at = checkStreamAddress(address);
-    checkOptions("listen", options);
-    if (at.transport === "unix") checkUnixPath(at.path);
-    const { initialOptions } = checkListenOptions(at, options ?? {}, allOptions);
+    const { at, initialOptions } = checkListen(sw, address, options, () => allOptions);
     const subject = describeAddress(at);
     const opened = (listener: ListeningSocket) => bindListener(listener, at, clock);
     const plan = { operation: "listen", subject, line: `listen on ${subject}`, initialOptions, opened };
@@ -260,10 +246,8 @@ export function mockNet(options?: MockNetOptions): MockNet {
     address: A | "udp4" | "udp6",
     options: DatagramOptions | undefined,
   ): Promise<DatagramSocket<A>> {
-    checkIsSwitch(sw, "open a datagram socket");
-    const at = bindAddress(address);
-    checkOptions("open a datagram socket", options);
-    const { initialOptions, remote } = checkDatagramOptions(at, options ?? {}, allOptions);
+    const checked = checkDatagramSocket(sw, address, options, () => allOptions);
+    const { at, options: { remote }, initialOptions } = checked;
     const subject = describeAddress(at);
     const line = `datagram socket on ${subject}${remote === undefined ? "" : ` to ${describeAddress(remote)}`}`;
     const opened = (socket: DatagramSocket) => bindDatagramSocket(socket, at, remote);
