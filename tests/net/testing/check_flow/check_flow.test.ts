@@ -60,7 +60,7 @@ const faults: [fault: string, check: string, make: (end: PipeEnd) => Partial<Pip
   ],
   [
     "gives more than was written",
-    "read() gives what the other end wrote",
+    "read() returns what the other end wrote",
     (end) => ({
       read: async (buffer) => {
         const count = await end.read(buffer);
@@ -88,12 +88,12 @@ const faults: [fault: string, check: string, make: (end: PipeEnd) => Partial<Pip
   ],
   [
     "takes a second read for one at the end",
-    "read() beside another read is a BusyError, and the first one goes on",
+    "read() beside another read is a BusyError, and does not disturb the first one",
     (end) => ({ read: (buffer) => end.read(buffer).catch((error) => errorOrNull(error, BusyError)) }),
   ],
   [
     "takes bytes without a limit",
-    "write() waits while nobody reads, and goes on when somebody does",
+    "write() waits while the other end does not read, and continues once it does",
     () => ({ write: (bytes) => Promise.resolve(bytes.length) }),
   ],
   [
@@ -155,7 +155,7 @@ const faults: [fault: string, check: string, make: (end: PipeEnd) => Partial<Pip
   ],
   [
     "blames its own side where the other one closed",
-    "write() fails sooner or later when the other end is closed, and then for ever",
+    "write() fails once the other end is closed, after a few writes at most, and so does every later write",
     (end) => ({ write: (bytes) => end.write(bytes).catch(() => Promise.reject(new ClosedError("write"))) }),
   ],
   [
@@ -171,7 +171,7 @@ const faults: [fault: string, check: string, make: (end: PipeEnd) => Partial<Pip
   ],
   [
     "lends memory to be kept that it uses again",
-    "[lend]() says truly that what it lent may be kept",
+    "[lend]() never changes bytes that a borrower may keep",
     (end) => {
       const memory = new Uint8Array(65_536);
       return {
@@ -247,7 +247,7 @@ const faults: [fault: string, check: string, make: (end: PipeEnd) => Partial<Pip
   ],
   [
     "always answers with a promise to what it is given",
-    "[give]() answers at once, by a count, where nothing is queued",
+    "[give]() returns a count instead of a promise if nothing is queued",
     (end) => ({ [give]: async (buffers) => await end[give](buffers) }),
   ],
   [
