@@ -26,7 +26,7 @@ import {
 import { give, lend } from "../../flow/provider.ts";
 import { pattern, seededRandom } from "../../net/testing/_random.ts";
 import { Cancelled, first, Switch, yieldNow } from "../../switch/mod.ts";
-import { bytesOf, inCancelledScope, readText } from "../_helpers.ts";
+import { bytesOf, inCancelledScope, readText, turns } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { cancelling, foreignSource, shortSink } from "./_helpers.ts";
 
@@ -216,7 +216,7 @@ test("copy() awaits a foreign sink that is writing, and counts what it took", as
   let settled = false;
   const source = stringSource("foobar");
   const sink: Sink = { write: () => promise.finally(() => settled = true) };
-  const thrown = await cancelling(() => copy(source, sink), () => setTimeout(() => resolve(4), 5));
+  const thrown = await cancelling(() => copy(source, sink), () => void turns(5).then(() => resolve(4)));
   assert(settled);
   assertEquals([copiedOf(thrown), await readText(source)], [4, "ar"]);
 });

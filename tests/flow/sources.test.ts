@@ -18,7 +18,7 @@ import {
 import { lend, type LendingSource } from "../../flow/provider.ts";
 import { pattern } from "../../net/testing/_random.ts";
 import { Cancelled, checkCancelled, Switch, yieldNow } from "../../switch/mod.ts";
-import { bytesOf, inCancelledScope, readText } from "../_helpers.ts";
+import { bytesOf, inCancelledScope, readText, turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { cancelling, foreignSource, type Step } from "./_helpers.ts";
 
@@ -390,7 +390,7 @@ test("cancellableSource() made in a scope that was cancelled is read in the scop
   const foreign = foreignSource("foo");
   await cancelling(async () => {
     source = cancellableSource(foreign);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await turn();
     await source.read(new Uint8Array(1));
   });
   assertEquals(await readText(source), "foo");

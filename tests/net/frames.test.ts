@@ -16,6 +16,7 @@ import {
 } from "../../mod.ts";
 import { memoryNet } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
+import { turns } from "../_helpers.ts";
 import { ownHost, ownPort, withNet } from "./_helpers.ts";
 
 const dead = () => tcp(ownHost, ownPort());
@@ -44,17 +45,17 @@ const cases: Record<string, (net: Net, sw: Switch) => Promise<unknown>> = {
   },
   "accept() of a listener that is closed": async (net, sw) => {
     const listener = await net.listen(sw, tcp("127.0.0.1", 0));
-    setTimeout(() => listener.close(), 5);
+    turns(5).then(() => listener.close());
     await listener.accept(sw);
   },
   "acceptFork() of a listener that is closed": async (net, sw) => {
     const listener = await net.listen(sw, tcp("127.0.0.1", 0));
-    setTimeout(() => listener.close(), 5);
+    turns(5).then(() => listener.close());
     await acceptFork(sw, listener, () => {}, { onError: () => {} });
   },
   "runServer() of a listener that is closed": async (net, sw) => {
     const listener = await net.listen(sw, tcp("127.0.0.1", 0));
-    setTimeout(() => listener.close(), 5);
+    turns(5).then(() => listener.close());
     await runServer(listener, () => {}, { onError: () => {} });
   },
   "read() of a connection that is reset": async (net, sw) => {
@@ -62,7 +63,7 @@ const cases: Record<string, (net: Net, sw: Switch) => Promise<unknown>> = {
     const accepting = listener.accept(sw);
     const client = await net.connect(sw, listener.address);
     const server = await accepting;
-    setTimeout(() => server.abort(), 5);
+    turns(5).then(() => server.abort());
     await client.read(new Uint8Array(1));
   },
 };

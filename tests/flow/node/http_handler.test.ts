@@ -4,12 +4,13 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import type { EventEmitter } from "node:events";
 import { copyString, readAll } from "../../../flow/mod.ts";
 import { httpHandler } from "../../../flow/node/mod.ts";
 import { runServer, type StreamSocket } from "../../../mod.ts";
-import { textOf, until } from "../../_helpers.ts";
+import { textOf, turns, until } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { anyPort, withNet } from "../../net/_helpers.ts";
 import { runtime, soon } from "./_side_by_side.ts";
@@ -113,7 +114,8 @@ test("httpHandler() lets a response in flight finish, and says that it is the la
     await copyString(ask("/"), flow);
     const response = await asked.promise;
     stop();
-    setTimeout(() => response.end("x".repeat(1_000_000)), 30);
+    await turns(5);
+    response.end("x".repeat(1_000_000));
     const all = textOf(await readAll(flow));
     assert(/\r\nconnection: close\r\n/i.test(all), all.slice(0, 200));
     assert(all.length > 1_000_000);
@@ -135,7 +137,8 @@ test("httpHandler() ends a connection after a response whose headers were sent b
     const response = await asked.promise;
     const before = await readUntil(flow, "abc");
     stop();
-    setTimeout(() => response.end("def"), 30);
+    await turns(5);
+    response.end("def");
     assertEquals(textOf(await readAll(flow)), "def");
     assert(!/connection: close/i.test(before) || runtime === "deno");
     await drained();
@@ -171,10 +174,13 @@ test("httpHandler() answers all requests that came in one go before it ends", as
 
 test("httpHandler() waits for a request that is on its way", async () => {
   const server = await keeping((request, response) => response.end(request.url));
+  const connected = Promise.withResolvers<Socket>();
+  server.once("connection", connected.resolve);
   await withServed(server, async (served) => {
     const flow = await served.connect();
     await copyString(ask("/late").slice(0, 20), flow);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const socket = await connected.promise;
+    await until(() => socket.bytesRead === 20);
     served.stop();
     await copyString(ask("/late").slice(20), flow);
     assert(textOf(await readAll(flow)).endsWith("/late"));
@@ -311,7 +317,8 @@ test("httpHandler() closes a session of node:http2 once its streams are done", a
     const stream = session.request({ ":path": "/" });
     const response = await asked.promise;
     stop();
-    setTimeout(() => response.end("hello"), 30);
+    await turns(5);
+    response.end("hello");
     let all = "";
     for await (const chunk of stream.setEncoding("utf8")) all += chunk;
     assertEquals(all, "hello");

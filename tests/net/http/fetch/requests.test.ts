@@ -3,7 +3,7 @@
 /** What `fetch` sends, and which arguments it refuses. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { tcp } from "../../../../mod.ts";
-import { bytesOf } from "../../../_helpers.ts";
+import { bytesOf, turns } from "../../../_helpers.ts";
 import { test } from "../../../_test.ts";
 import { type Answer, reply, withSite } from "./_site.ts";
 
@@ -242,7 +242,7 @@ test("fetch() sends a slow stream of a Request in chunks", () =>
     const body = new ReadableStream({ start: (controller) => feed = controller });
     const response = fetch(new Request(url, streaming(body)));
     feed.enqueue(bytesOf("a"));
-    for (let i = 0; i < 10; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+    await turns(10);
     feed.enqueue(bytesOf("b"));
     feed.close();
     await response;

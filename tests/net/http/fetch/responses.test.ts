@@ -4,7 +4,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { NetError } from "../../../../mod.ts";
 import { HttpError } from "../../../../net/http/mod.ts";
-import { outcomeOf } from "../../../_helpers.ts";
+import { outcomeOf, turns } from "../../../_helpers.ts";
 import { test } from "../../../_test.ts";
 import { reply, withSite } from "./_site.ts";
 
@@ -190,9 +190,9 @@ test("fetch() reads no further than the reader wants", () => {
   }, async ({ fetch }) => {
     const reader = (await fetch(url)).body!.getReader();
     await reader.read();
-    for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+    await turns(20);
     const before = written;
-    for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+    await turns(20);
     stopped = written === before && written < 1 << 20;
     await reader.cancel();
     assert(stopped, `${written} bytes were taken ahead`);
