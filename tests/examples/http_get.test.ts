@@ -25,7 +25,7 @@ test("http_get prints a page of the runtime's own HTTP server", async () => {
   }
 });
 
-test("http_get fails with the reason where nobody listens", async () => {
+test("http_get fails with the reason if there is no listener", async () => {
   const port = ownPort();
   await using program = startExample("http_get", ownHost, String(port));
   const { status, errors } = await program.end;

@@ -270,7 +270,7 @@ test("copy() to a sink that returns an invalid byte count is a TypeError, and co
   }
 });
 
-test("copy() throws what is no error, or is frozen, as it is", async () => {
+test("copy() throws a value that is not an error, or is frozen, unchanged", async () => {
   for (const thrown of [Object.freeze(new Error("Cannot write")), "text", undefined, null]) {
     const sink: Sink = { write: () => Promise.reject(thrown) };
     let caught: unknown = "nothing";

@@ -194,7 +194,7 @@ const noCount = strangersBut(
 );
 
 for (const [stranger, value] of noCount) {
-  test(`a source or sink that counts ${stranger} fails who uses it, in our own words, and nothing is awaited for ever`, async () => {
+  test(`a source or sink that counts ${stranger} fails its caller with an error of the library, and nothing waits forever`, async () => {
     const lying = { read: () => value, write: () => value, shutdown: () => Promise.resolve() } as unknown as
       & Source
       & Sink;
@@ -215,7 +215,7 @@ for (const [stranger, value] of noCount) {
   });
 }
 
-test("a source that lends what is no bytes, or more than was taken, fails who reads it in our own words", async () => {
+test("a source that lends anything but bytes, or more than was taken, fails its reader with an error of the library", async () => {
   for (const [stranger, value] of strangersBut("a thenable")) {
     const lending = {
       read: () => Promise.resolve(null),
@@ -242,7 +242,7 @@ test("a source that answers undefined without lending anything fails its reader"
   assert(error instanceof TypeError, String(error));
 });
 
-test("a borrower that takes what is no count fails the loan, and the bytes stay", async () => {
+test("a borrower that returns anything but a count fails the loan, and the bytes stay", async () => {
   for (const [stranger, value] of strangersBut("null", "a thenable", "a thenable that throws", "a refusing proxy")) {
     const [a, b] = pipe();
     await flow.copyString("hello", a);

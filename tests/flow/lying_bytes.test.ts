@@ -201,7 +201,7 @@ test("toReadableStream() reads into a buffer of the reader's for what it is", as
 /** Impossible counts that a foreign source or sink returns for 3 bytes. */
 const impossible: readonly unknown[] = [4, 1e9, 0, -1, 1.5, NaN, Infinity, "3", 3n, undefined, null, {}, [3]];
 
-test("a sink that takes more than it was given, or what is no count, is a TypeError", async () => {
+test("a sink that takes more than it was given, or returns anything but a count, is a TypeError", async () => {
   const bytes = honest(3);
   for (const count of impossible) {
     const sink = { write: () => Promise.resolve(count as number) };
@@ -216,7 +216,7 @@ test("a sink that takes more than it was given, or what is no count, is a TypeEr
   }
 });
 
-test("a source that has read more than there is room, or what is no count, is a TypeError", async () => {
+test("a source that reads more than the buffer holds, or returns anything but a count, is a TypeError", async () => {
   for (const count of impossible.filter((each) => each !== null)) {
     const source = { read: () => Promise.resolve(count as number) };
     await assertRejects(() => readExact(source, honest(3)), TypeError, "must count from 1 to 3");

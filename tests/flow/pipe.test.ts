@@ -124,7 +124,7 @@ test("[give]() of a crumb does not keep the large memory that it lies in", async
   await b[lend](async (bytes) => (assert(bytes.buffer.byteLength <= 1024), await bytes.length));
 });
 
-test("[lend]() refuses a count that is no whole number", async () => {
+test("[lend]() refuses a count that is not a whole number", async () => {
   const [a, b] = pipe();
   await copyString("hello", b);
   await assertRejects(() => a[lend](() => 1.5), RangeError, "the borrower took 1.5 of 5 bytes");

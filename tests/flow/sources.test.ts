@@ -52,13 +52,13 @@ async function* stepsOf(...steps: Step[]): AsyncGenerator<Uint8Array> {
 }
 
 for (const [name, make] of Object.entries(foobars)) {
-  test(`${name}: read() gives every byte, and then the end for ever`, async () => {
+  test(`${name}: read() returns every byte, and then the end, to every later read`, async () => {
     const source = make();
     assertEquals(await readText(source), "foobar");
     for (let i = 0; i < 3; i++) assertEquals(await source.read(new Uint8Array(1)), null);
   });
 
-  test(`${name}: read() gives no more than the buffer holds`, async () => {
+  test(`${name}: read() returns no more than the buffer holds`, async () => {
     const source = make();
     const buffer = new Uint8Array(2);
     assertEquals([await source.read(buffer), buffer], [2, bytesOf("fo")]);

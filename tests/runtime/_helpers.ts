@@ -39,7 +39,7 @@ export async function withPath(fn: (path: string, sw: Switch, net: Net) => unkno
   await withFolder((folder) => withNet(async (sw, net) => await fn(join(folder, "socket"), sw, net)));
 }
 
-/** Leaves a socket file behind on which nobody listens, as a killed server does. */
+/** Leaves a socket file without a listener, as a killed server does. */
 export function leaveStale(path: string): void {
   const script = `require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))`;
   spawnSync(nodeProgram, ["-e", script, path]);

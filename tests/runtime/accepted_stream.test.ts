@@ -26,7 +26,7 @@ interface FastSocket extends StreamSocket {
   [lend](use: (bytes: Uint8Array) => Promise<number>): Promise<number | null>;
 }
 
-test("close() of an accepted connection delivers what was taken although there is input that nobody has read", () =>
+test("close() of an accepted connection delivers what was taken although there is unread input", () =>
   withSockets(async ({ client, server }, sw) => {
     await writeAll(client, new Uint8Array(1_000_000)); // more than the library keeps, so that the system has some
     const sent = pattern(1, 1_000_000);
@@ -67,7 +67,7 @@ test("read() of an accepted connection goes on to the end after shutdown(), howe
     await server.close();
   }));
 
-test("write() to an accepted connection that was reset fails, and does not take bytes for ever", () =>
+test("write() to an accepted connection that was reset fails, and does not take bytes forever", () =>
   withSockets(async ({ client, server }) => {
     client.abort();
     await assertRejects(async () => {
@@ -76,7 +76,7 @@ test("write() to an accepted connection that was reset fails, and does not take 
     await assertRejects(() => server.write(new Uint8Array(1)), NetError);
   }));
 
-test("read() of an accepted connection gives what came before the reset, and then fails for ever", () =>
+test("read() of an accepted connection returns what came before the reset, and then fails every time", () =>
   withSockets(async ({ client, server }) => {
     await client.write(bytesOf("last words"));
     await readable(server);

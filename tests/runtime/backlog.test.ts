@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Connections that nobody has accepted yet. */
+/** Connections that have not been accepted. */
 import { assertEquals } from "@std/assert";
 import { copyString, readAll, run, Switch, tcp, type TcpAddress } from "@sluice/io";
 import { connect } from "node:net";

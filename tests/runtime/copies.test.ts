@@ -241,7 +241,7 @@ test("toDuplex() over a flow of another copy is destroyed when its switch ends",
   await b.close();
 });
 
-test("tlsClient() over a silent flow of another copy gives up when its time is over", () =>
+test("tlsClient() over a silent flow of another copy fails when its time is over", () =>
   Switch.run(async (sw) => {
     const clock = mockClock();
     const [a, b] = other.pipe();

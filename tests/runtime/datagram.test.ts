@@ -28,7 +28,7 @@ import { Peer } from "./_peers.ts";
 
 const any4 = udp("127.0.0.1", 0);
 
-/** Where nobody receives, and nobody else will. */
+/** An address without a receiver, now and later. */
 const ownAddress = () => udp(ownHost, ownPort());
 
 /** The end of groups that no other process joins: this file runs on several runtimes at once. */
@@ -211,7 +211,7 @@ test("send() many at once sends each, in order", async () => {
   });
 });
 
-test("remote makes a socket that hears nobody else", async () => {
+test("remote makes a socket that receives from no other sender", async () => {
   await withPair(async (peer, stranger, sw, net) => {
     const opening = net.datagramSocket(sw, any4, { remote: peer.local });
     const socket = await opening;
@@ -249,7 +249,7 @@ function isLocal(address: string, link: string): boolean {
   return stdout.includes(`local ${address} `);
 }
 
-test("remote hears nobody else of what came before it was connected", async () => {
+test("remote drops datagrams of other senders that came before it was connected", async () => {
   await withPair(async (peer, stranger, sw, net) => {
     const address = ownAddress();
     let over = false;
@@ -522,7 +522,7 @@ test("a connected socket talks to a foreign server, and hears that it has gone w
     const receiving = assertNetError(() => socket.recv(new Uint8Array(1)), "connection_refused");
     await socket.send(bytesOf("anybody there?"));
     await receiving;
-    // The socket can be used on. Each answer is told once, to whoever asks first.
+    // The socket stays usable. Each answer is reported once, to the first call.
     await socket.send(bytesOf("again"));
     await assertNetError(() => socket.recv(new Uint8Array(1)), "connection_refused");
   });

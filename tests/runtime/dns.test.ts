@@ -158,7 +158,7 @@ for (const [name, code, expected] of errors) {
   });
 }
 
-test("getAddrInfo() gives up with AGAIN on a server that says nothing, or what is no reply", async () => {
+test("getAddrInfo() is AGAIN on a server that sends nothing, or anything but a reply", async () => {
   const giveUp = (said: Uint8Array | undefined) =>
     withNameServer(() => said, (server) =>
       withNames(server, async (net) => {

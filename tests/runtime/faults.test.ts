@@ -49,7 +49,7 @@ async function lines(peer: Peer, count: number): Promise<(string | undefined)[]>
   return lines;
 }
 
-test("a listener that nobody accepts from holds no more than its backlog, and resets and counts the others", async () => {
+test("a listener that does not accept holds no more than its backlog, and resets and counts the others", async () => {
   await withNet(async (sw, net) => {
     const listener = await net.listen(sw, anyPort, { backlog: 2 });
     await using peer = crowd(listener.address.port, 10);
@@ -60,7 +60,7 @@ test("a listener that nobody accepts from holds no more than its backlog, and re
   });
 });
 
-test("close() of a listener resets what nobody has accepted", async () => {
+test("close() of a listener resets connections that were not accepted", async () => {
   await withNet(async (sw, net) => {
     const listener = await net.listen(sw, anyPort);
     await using peer = crowd(listener.address.port, 3);
@@ -159,7 +159,7 @@ test("connect() that is cancelled leaves no descriptor open", async () => {
   });
 });
 
-test("connect() that nobody answers is connection_timeout, and leaves no descriptor open", async () => {
+test("connect() without an answer is connection_timeout, and leaves no descriptor open", async () => {
   await withNet(async (sw, net) => {
     await withDeafPeer(async (address) => {
       const before = descriptors();
@@ -169,7 +169,7 @@ test("connect() that nobody answers is connection_timeout, and leaves no descrip
   });
 });
 
-test("connect() that nobody answers is Cancelled promptly, and leaves no descriptor open", async () => {
+test("connect() without an answer is Cancelled promptly, and leaves no descriptor open", async () => {
   await withNet(async (sw, net) => {
     await withDeafPeer(async (address) => {
       const before = descriptors();
@@ -179,7 +179,7 @@ test("connect() that nobody answers is Cancelled promptly, and leaves no descrip
   });
 });
 
-test("connect() that nobody answers is given up when its switch fails", async () => {
+test("connect() without an answer is abandoned when its switch fails", async () => {
   await withNet(async (_, net) => {
     await withDeafPeer(async (address) => {
       const before = descriptors();

@@ -113,7 +113,7 @@ test("listen() on one address of a port that a wildcard listener has is address_
   });
 });
 
-test("close() of a listener right after a client has connected leaves nothing open, whoever was first", async () => {
+test("close() of a listener right after a client has connected leaves nothing open, in either order", async () => {
   await withNet(async (sw, net) => {
     for (let i = 0; i < 50; i++) {
       const listener = await net.listen(sw, anyPort);
@@ -131,7 +131,7 @@ test("close() of a listener right after a client has connected leaves nothing op
   });
 });
 
-test("a client that resets while it waits to be accepted is no error of accepting", async () => {
+test("a client that resets while it waits to be accepted is not an error of accepting", async () => {
   await withServerProgram(...splitCommand(thisCommand(faultProgram, "serve", "127.0.0.1")), async (port, server) => {
     for (let i = 0; i < 50; i++) {
       await new Promise<void>((resolve) => {

@@ -40,14 +40,18 @@ test("connect() whose packets are dropped is Cancelled at once, and leaves no de
   });
 }, { peers: netnsPeers });
 
-test("connect() whose packets are dropped is connection_timeout when the system gives up, and no sooner", async () => {
-  using other = new OtherHost();
-  other.rule("tcp dport 80 drop");
-  other.sysctl("net.ipv4.tcp_syn_retries", "1");
-  const command = other.command(...thisCommand(faultProgram, "connect", "127.0.0.1", "80"));
-  const code = onBun ? "connection_refused" : "connection_timeout";
-  assertEquals(await outcomes(...command), [code, code, "back"]);
-}, { peers: netnsPeers });
+test(
+  "connect() whose packets are dropped is connection_timeout at the system's own time limit, and no sooner",
+  async () => {
+    using other = new OtherHost();
+    other.rule("tcp dport 80 drop");
+    other.sysctl("net.ipv4.tcp_syn_retries", "1");
+    const command = other.command(...thisCommand(faultProgram, "connect", "127.0.0.1", "80"));
+    const code = onBun ? "connection_refused" : "connection_timeout";
+    assertEquals(await outcomes(...command), [code, code, "back"]);
+  },
+  { peers: netnsPeers },
+);
 
 const rejections: [answer: string, code: NetErrorCode][] = [
   ["tcp reset", "connection_refused"],
@@ -93,7 +97,7 @@ test("connect() to where no route leads is network_unreachable, and reaches it o
   assertEquals(await outcomes(...other.command(...connect)), ["ok", "ok", "back"]);
 }, { peers: [...netnsPeers, "socat"] });
 
-/** Whether somebody on the other host listens on a port. */
+/** Reports whether a port of the other host has a listener. */
 function listens(other: OtherHost, port: number): boolean {
   return other.output("cat", "/proc/net/tcp").includes(`:${port.toString(16).toUpperCase().padStart(4, "0")} 00000000`);
 }

@@ -51,7 +51,7 @@ test("a writer waits for a peer that stands still, which has everything when it 
   });
 });
 
-test("a writer whose peer is killed while it waits fails with connection_reset, now and for ever", async () => {
+test("a writer whose peer is killed while it waits fails with connection_reset, now and later", async () => {
   await withNet(async (sw, net) => {
     const listener = await net.listen(sw, anyPort);
     await using peer = Peer.node(
@@ -72,7 +72,7 @@ test("a writer whose peer is killed while it waits fails with connection_reset, 
 });
 
 test(
-  "close() of a connection to a peer that has vanished gives up after linger, and leaves no descriptor",
+  "close() of a connection to a peer that has vanished ends after linger, and leaves no descriptor",
   async () => {
     using other = new OtherHost();
     await withNet(async (sw, net) => {

@@ -124,7 +124,7 @@ test("write() in the turn of accept() arrives although nothing else happens, and
   });
 });
 
-test("write() in the turn of accept() can be cancelled by the end of its switch, and harms nobody", async () => {
+test("write() in the turn of accept() can be cancelled by the end of its switch, and does no harm", async () => {
   await withNet(async (outer, net) => {
     const listener = await net.listen(outer, anyPort);
     for (let i = 0; i < times; i++) {

@@ -86,7 +86,7 @@ test("toDuplex() carries what is published to a subscriber of ioredis", () =>
   }), { peers });
 
 test(
-  "toDuplex() lets go of a caller of ioredis who gives up, and the connection serves the others",
+  "toDuplex() lets a caller of ioredis be cancelled, and the connection serves the others",
   () =>
     withClient(async (client, _, net) => {
       const id = await client.client("ID");
@@ -102,7 +102,7 @@ test(
   { peers },
 );
 
-test("toDuplex() ends a client of ioredis that nobody ended with its switch, and its commands too", async () => {
+test("toDuplex() ends a client of ioredis that is still open with its switch, and its commands too", async () => {
   let client: Redis | undefined;
   let waiting: Promise<unknown> | undefined;
   const errors: Error[] = [];

@@ -4,7 +4,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { both, NetError, readable, readAll, readExact, run, Switch, tcp, withTimeout, writeAll } from "@sluice/io";
 import { test } from "../_test.ts";
 
-test("write() to a connection that was reset fails, and does not take bytes for ever", () =>
+test("write() to a connection that was reset fails, and does not take bytes forever", () =>
   run((env) =>
     Switch.run(async (sw) => {
       const listener = await env.net.listen(sw, tcp("127.0.0.1", 0));
@@ -43,7 +43,7 @@ test("close() of a cancelled connection ends while the end of stream is on its w
     })
   ));
 
-test("close() delivers what was taken although there is input that nobody has read", () =>
+test("close() delivers what was taken although there is unread input", () =>
   run((env) =>
     Switch.run(async (sw) => {
       const listener = await env.net.listen(sw, tcp("127.0.0.1", 0));
@@ -66,7 +66,7 @@ test("write() that the system has not taken keeps its bytes while other connecti
       const dial = () => both(() => net.connect(sw, listener.address), () => listener.accept(sw));
       const [slow, reader] = await dial();
       const [quick, echo] = await dial();
-      const total = 32 * 1024 * 1024; // more than the system takes while nobody reads
+      const total = 32 * 1024 * 1024; // more than the system takes without a reader
       const [ones, twos] = [1, 2].map((byte) => new Uint8Array(64 * 1024).fill(byte));
       const exchange = () => both(() => writeAll(quick, twos), () => readExact(echo, new Uint8Array(twos.length)));
       await writeAll(slow, ones);

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Deno's refusals, which its own `node:net` throws where nobody can catch them. */
+/** Deno's refusals, which its own `node:net` throws where no caller can catch them. */
 import { assertEquals } from "@std/assert";
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -32,7 +32,7 @@ async function outcomesOf(permissions: readonly string[], name: string, ...rest:
 const refused = "connection_refused"; // the system was asked
 const denied = "permission_denied";
 
-/** A port on which nobody listens. */
+/** A port without a listener. */
 const closedPort = 9;
 
 test("run() on Deno without --allow-net is permission_denied for everything, and survives", async () => {

@@ -91,7 +91,7 @@ test("toDuplex() leaves an error of a query with the query, and pg goes on", () 
   }), { peers: postgresPeers });
 
 test(
-  "toDuplex() lets go of a caller of pg who gives up, and the connection serves the others",
+  "toDuplex() lets a caller of pg be cancelled, and the connection serves the others",
   () =>
     withClient((client, _, net) =>
       withSlowQuery(async (query, answer) => {
@@ -105,7 +105,7 @@ test(
   { peers: postgresPeers },
 );
 
-test("toDuplex() ends a client of pg that nobody ended with its switch, and its query too", async () => {
+test("toDuplex() ends a client of pg that is still open with its switch, and its query too", async () => {
   const name = "sluice-forgotten";
   let client: pg.Client | undefined;
   let slow: Promise<unknown> | undefined;

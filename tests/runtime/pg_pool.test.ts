@@ -31,7 +31,7 @@ interface Used {
   readonly errors: Error[];
 }
 
-/** Runs `fn` with a pool in a switch, which nobody ends but the switch. */
+/** Runs `fn` with a pool in a switch, which only the switch ends. */
 function withPool(fn: (used: Used) => Promise<void>, options: pg.PoolConfig = {}): Promise<void> {
   return run((env) =>
     Switch.run(async (sw) => {
@@ -156,24 +156,28 @@ test(
   { peers: postgresPeers },
 );
 
-test("toDuplex() closes what a pool has idle and busy when its switch ends, though nobody ends the pool", async () => {
-  let used: Used | undefined;
-  const queries: Promise<unknown>[] = [];
-  await withPool(async (pool) => {
-    used = pool;
-    await Promise.all([session(pool.pool), session(pool.pool)]);
-    queries.push(assertRejects(() => pool.pool.query("select pg_sleep(60)"), ClosedError));
-    await until(() => pool.pool.idleCount === 1);
-    assertEquals(openCounts().sockets, 2);
-  }, { max: 2 });
-  assertEquals(openCounts().sockets, 0);
-  await Promise.all(queries);
-  const { pool, errors } = used as Used;
-  await until(() => pool.totalCount === 0);
-  assertEquals(errors.map((error) => error instanceof ClosedError), errors.map(() => true));
-  await assertRejects(async () => await pool.query("select 1"), TypeError, "the switch is finished");
-  await pool.end();
-}, { peers: postgresPeers });
+test(
+  "toDuplex() closes the idle and busy connections of a pool when its switch ends, even if the pool is not ended",
+  async () => {
+    let used: Used | undefined;
+    const queries: Promise<unknown>[] = [];
+    await withPool(async (pool) => {
+      used = pool;
+      await Promise.all([session(pool.pool), session(pool.pool)]);
+      queries.push(assertRejects(() => pool.pool.query("select pg_sleep(60)"), ClosedError));
+      await until(() => pool.pool.idleCount === 1);
+      assertEquals(openCounts().sockets, 2);
+    }, { max: 2 });
+    assertEquals(openCounts().sockets, 0);
+    await Promise.all(queries);
+    const { pool, errors } = used as Used;
+    await until(() => pool.totalCount === 0);
+    assertEquals(errors.map((error) => error instanceof ClosedError), errors.map(() => true));
+    await assertRejects(async () => await pool.query("select 1"), TypeError, "the switch is finished");
+    await pool.end();
+  },
+  { peers: postgresPeers },
+);
 
 test("toDuplex() stops the pool's connecting when its switch fails", async () => {
   let waiting: Promise<unknown> | undefined;

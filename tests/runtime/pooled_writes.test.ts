@@ -9,7 +9,7 @@ import { anyPort, withNet } from "../net/_helpers.ts";
 
 const size = 3_000_000;
 
-test("write() of many sockets at once mixes up nobody's bytes, though some are reset in the middle", async () => {
+test("write() of many sockets at once mixes up no bytes, even if some sockets are reset meanwhile", async () => {
   await withNet(async (sw, net) => {
     const listener = await net.listen(sw, anyPort);
     await forEachFiber(Array.from({ length: 24 }, (_, i) => i), async (i) => {

@@ -36,7 +36,7 @@ test("connectAny() leaves no socket behind when it is cancelled amid attempts th
   });
 });
 
-test("connectAny() gives up when its time is over, and leaves no socket behind", async () => {
+test("connectAny() fails when its time is over, and leaves no socket open", async () => {
   await withBlackHole(async (hole, sw, net) => {
     const before = descriptors();
     await assertNetError(() => connectAny(net, sw, [hole], { timeout: 50 }), "connection_timeout");

@@ -136,7 +136,7 @@ test("down: connections break, new ones are refused, and it works again afterwar
   });
 });
 
-test("a relay that changes its mind at any time costs failures only, and leaves nothing behind", async () => {
+test("a relay that stops at any time causes only failures, and leaves nothing open", async () => {
   const toxics: (Toxic | undefined)[] = [
     undefined,
     { kind: "slicer", bytes: 1000 },

@@ -250,7 +250,7 @@ test("tlsServer() serves a page to curl", async () => {
   assertEquals(errors, []);
 }, { peers: ["curl"] });
 
-test("curl refuses a tlsServer() that nobody vouches for", async () => {
+test("curl refuses a tlsServer() whose certificate is not trusted", async () => {
   const errors = await withTlsServer(serveHttp, async ({ port }) => {
     await using peer = new Peer("curl", ["-sS", `https://127.0.0.1:${port}/`]);
     assertEquals((await peer.ended).code, 60, peer.errors);

@@ -110,7 +110,7 @@ test("toDuplex() keeps the other connections of undici when a caller's timeout f
     await pool.close();
   }));
 
-test("toDuplex() ends a client of undici that nobody ended with its switch, and its request too", () =>
+test("toDuplex() ends a client of undici that is still open with its switch, and its request too", () =>
   withHttp((request, response) => {
     if (request.url !== "/never") response.end("hello");
   }, async (served) => {
@@ -128,7 +128,7 @@ test("toDuplex() ends a client of undici that nobody ended with its switch, and 
     await (pool as Pool).destroy();
   }));
 
-test("toDuplex() fails a request of undici where nobody listens, and when the server goes away", async () => {
+test("toDuplex() fails a request of undici without a listener, and when the server goes away", async () => {
   const port = ownPort();
   const server = createServer((request) => request.socket.destroy()).listen(port, ownHost);
   await once(server, "listening");

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Whom a Unix path with a mode lets in: nobody else, at no moment. */
+/** Who can connect to a Unix path with a mode: no other user, at no moment. */
 import { assert, assertEquals } from "@std/assert";
 import { chmodSync, readdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";

@@ -199,7 +199,7 @@ test("close() of a Unix listener leaves another name of its socket alone", async
   });
 });
 
-test("close() of a Unix listener removes its file though somebody has changed its permissions and times", async () => {
+test("close() of a Unix listener removes its file even if its permissions and times were changed", async () => {
   await withPath(async (path, sw, net) => {
     const listener = await net.listen(sw, unix(path), { mode: 0o600 });
     chmodSync(path, 0o666);
@@ -280,7 +280,7 @@ test("listen() on a path that ends in a slash is not_found, and address_in_use w
   });
 });
 
-test("listen() and connect() under a file that is no folder are not_found", async () => {
+test("listen() and connect() under a file instead of a folder are not_found", async () => {
   await withPath(async (path, sw, net) => {
     writeFileSync(path, "");
     await assertNetError(() => net.listen(sw, unix(`${path}/s`)), "not_found");
@@ -380,7 +380,7 @@ test("listen() on a Unix path that is cancelled at any moment leaves no file", a
   });
 });
 
-test("a Unix path that belongs to somebody else is permission_denied", async () => {
+test("a Unix path of another user is permission_denied", async () => {
   await withPath(async (path) => {
     const script = `
 import os, socket, sys

@@ -29,7 +29,7 @@ test("listen() replaces a stale Unix socket with reuseAddr", async () => {
   });
 });
 
-test("listen() on a live Unix socket is address_in_use even with reuseAddr, and harms nobody", async () => {
+test("listen() on a live Unix socket is address_in_use even with reuseAddr, and does no harm", async () => {
   await withPath(async (path, sw, net) => {
     const listener = await net.listen(sw, unix(path));
     for (const reuseAddr of [false, true]) {
@@ -54,7 +54,7 @@ test("listen() leaves a regular file alone, with and without reuseAddr", async (
   });
 });
 
-test("listen() with reuseAddr leaves alone what is no socket, though a dead socket may be behind it", async () => {
+test("listen() with reuseAddr leaves alone anything but a socket, even a link to a dead socket", async () => {
   await withPath(async (folder, sw, net) => {
     mkdirSync(folder);
     const path = `${folder}/s`;

@@ -100,7 +100,7 @@ test("toDuplex() lets a client of ws talk to a server of ws on sockets of its ow
     await new Promise((resolve) => server.close(resolve));
   }));
 
-test("toDuplex() ends a WebSocket that nobody closed with its switch, and the server sees that", () =>
+test("toDuplex() ends a WebSocket that is still open with its switch, and the server sees that", () =>
   withEcho(async ({ net, address }, sockets) => {
     let closed: Promise<unknown[]> | undefined;
     let gone: Promise<unknown[]> | undefined;
@@ -129,7 +129,7 @@ test("toDuplex() ends the WebSockets of a server with the switch of its connecti
   assertStrictEquals(await closed, 1006);
 });
 
-test("toDuplex() fails a WebSocket where nobody listens", () =>
+test("toDuplex() fails a WebSocket without a listener", () =>
   withHttp(echoRequest, async ({ net, sw }) => {
     const client = connect(net, sw, tcp("127.0.0.1", 1));
     const error = await new Promise<Error>((resolve) => client.once("error", resolve));

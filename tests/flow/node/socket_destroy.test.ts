@@ -129,7 +129,7 @@ sideBySide("destroy() of toDuplex() while input arrives cuts the peer off", asyn
 });
 
 for (const when of ["as input arrives", "that has unread input"]) {
-  sideBySide(`destroy() of toDuplex() ${when} is no end to the peer, but a reset`, async ({ listen, connect, see }) => {
+  sideBySide(`destroy() of toDuplex() ${when} is a reset to the peer, not an end`, async ({ listen, connect, see }) => {
     const ends: string[] = [];
     const written = Promise.withResolvers<void>();
     const port = await listen((server) => {

@@ -12,7 +12,7 @@ sideBySide("toDuplex() closes after end() on both sides, though neither reads", 
   see("test", await allClosed(client));
 });
 
-sideBySide("toDuplex() of a client that nobody reads closes when the server ends", async ({ pair, see }) => {
+sideBySide("toDuplex() of a client without a reader closes when the server ends", async ({ pair, see }) => {
   const [client, server] = await pair();
   server.end();
   see("test", await allClosed(client, server));
@@ -199,7 +199,7 @@ sideBySide(
   },
 );
 
-sideBySide("toDuplex() reads ahead up to its mark, though nobody reads", async ({ pair, see }) => {
+sideBySide("toDuplex() reads ahead up to its mark without a reader", async ({ pair, see }) => {
   const [client, server] = await pair();
   client.write(new Uint8Array(8_000_000));
   await until(() => server.bytesRead >= server.readableHighWaterMark);

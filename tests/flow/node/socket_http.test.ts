@@ -171,7 +171,7 @@ sideBySide("toDuplex() that is cut off amid an answer fails that", async (arena)
   arena.see("test", await text(response).catch((error) => error.code));
 });
 
-sideBySide("toDuplex() tells the server of a client that gives up", async (arena) => {
+sideBySide("toDuplex() of a client that aborts tells the server", async (arena) => {
   const gone = Promise.withResolvers<void>();
   const { port, sockets } = await serve(arena, (_request, response) => {
     response.write("part");

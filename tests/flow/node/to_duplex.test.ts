@@ -454,7 +454,7 @@ test("toDuplex() has the addresses of the flow, and its counts", async () => {
   assertEquals(duplex.readyState, "closed");
 });
 
-test("toDuplex() of what is no socket has no addresses", async () => {
+test("toDuplex() of a flow that is not a socket has no addresses", async () => {
   const [a] = pipe();
   const duplex = toDuplex(a);
   assertEquals([duplex.localAddress, duplex.remotePort, duplex.address()], [undefined, undefined, {}]);

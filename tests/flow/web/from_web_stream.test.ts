@@ -426,14 +426,14 @@ test("fromWritableStream() of a transformation that is not read can be aborted",
   }
 });
 
-test("fromReadableStream() of what is no readable stream is a TypeError", () => {
+test("fromReadableStream() of anything but a ReadableStream is a TypeError", () => {
   for (const wrong of [undefined, {}, new WritableStream()]) {
     const text = `Cannot make a source of ${describeData(wrong)}: must be a ReadableStream`;
     assertThrows(() => fromReadableStream(wrong as never), TypeError, text);
   }
 });
 
-test("fromWritableStream() of what is no writable stream is a TypeError", () => {
+test("fromWritableStream() of anything but a WritableStream is a TypeError", () => {
   for (const wrong of [undefined, {}, new ReadableStream()]) {
     const text = `Cannot make a sink of ${describeData(wrong)}: must be a WritableStream`;
     assertThrows(() => fromWritableStream(wrong as never), TypeError, text);

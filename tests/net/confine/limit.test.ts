@@ -252,7 +252,7 @@ for (const [network, make] of Object.entries(networks)) {
       }
     }));
 
-  test(`limit() over ${network}: connections share a quota of bytes, whoever reads first`, () =>
+  test(`limit() over ${network}: connections share a quota of bytes, in any order of reads`, () =>
     Switch.run(async (sw) => {
       const inner = make();
       const net = limit(inner, { maxBytesIn: 1000 });

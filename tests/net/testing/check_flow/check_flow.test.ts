@@ -140,7 +140,7 @@ const faults: [fault: string, check: string, make: (end: PipeEnd) => Partial<Pip
     (end) => ({ write: (bytes) => end.write(bytes).catch(() => Promise.reject(new ClosedError("read"))) }),
   ],
   [
-    "minds a second shutdown",
+    "fails a second shutdown",
     "shutdown() again, or after close(), does nothing",
     (end) => {
       let done = false;

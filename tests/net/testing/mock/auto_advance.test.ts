@@ -146,7 +146,7 @@ test("mockClock({ autoAdvance }) names what waits after the last timer", async (
   assertEquals(error.time, 1500);
 });
 
-test("mockClock({ autoAdvance }) names what waits on a mock listener, a mock network and for ever", async () => {
+test("mockClock({ autoAdvance }) names what waits on a mock listener, a mock network and forever", async () => {
   const clock = mockClock({ autoAdvance: true });
   const net = mockNet({ clock });
   const listener = mockListener("listener");
