@@ -3,11 +3,12 @@
 /** What the tests with real sockets share. */
 import { assert } from "@std/assert";
 import { spawnSync } from "node:child_process";
-import { lstatSync, readdirSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type ListeningSocket, type Net, runServer, type StreamAddress, type StreamSocket } from "../../mod.ts";
 import type { Switch } from "../../mod.ts";
 import { until, withFolder } from "../_helpers.ts";
+import { ownMark } from "../../net/backends/unix/_process_mark.ts";
 import { withNet } from "../net/_helpers.ts";
 import { nodeProgram } from "./_peers.ts";
 
@@ -44,6 +45,20 @@ export function leaveStale(path: string): void {
   const script = `require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))`;
   spawnSync(nodeProgram, ["-e", script, path]);
   assert(lstatSync(path).isSocket());
+}
+
+/** Returns the mark of a process that has ended, with the ID of this process. */
+export function exitedMark(): string {
+  const [pid, start, ...realm] = ownMark()!.split(".");
+  return [pid, `${start}0`, ...realm].join(".");
+}
+
+/** Leaves a dead socket at `path`, and a claim to it whose holder has `mark`. Returns the claim. */
+export function leaveClaim(path: string, mark: string): string {
+  leaveStale(path);
+  const claim = `${path}.${lstatSync(path).ino}.claim`;
+  mkdirSync(`${claim}/${mark}`, { recursive: true });
+  return claim;
 }
 
 /** Runs `fn` with a server on `address`, stops it afterwards, and returns the errors that it reported. */

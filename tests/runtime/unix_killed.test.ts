@@ -2,21 +2,15 @@
 
 /** What processes that were killed while they began to listen on a Unix path leave, and who removes it. */
 import { assert, assertEquals } from "@std/assert";
-import { existsSync, lstatSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { unix } from "../../mod.ts";
 import { ownMark } from "../../net/backends/unix/_process_mark.ts";
 import { test } from "../_test.ts";
 import { assertNetError } from "../net/_helpers.ts";
-import { leaveStale, withPath } from "./_helpers.ts";
+import { exitedMark, leaveClaim, withPath } from "./_helpers.ts";
 import { runThis } from "./_peers.ts";
-
-/** Returns the mark of a process that has ended, with the ID of this process. */
-function exitedMark(): string {
-  const [pid, start, ...realm] = ownMark()!.split(".");
-  return [pid, `${start}0`, ...realm].join(".");
-}
 
 test("listen() removes what killed processes have left beside its path, and no more", async () => {
   await withPath(async (path, sw, net) => {
@@ -35,14 +29,6 @@ test("listen() removes what killed processes have left beside its path, and no m
     }
   });
 });
-
-/** Leaves a dead socket at `path`, and a claim to it whose holder has `mark`. Returns the claim. */
-function leaveClaim(path: string, mark: string): string {
-  leaveStale(path);
-  const claim = `${path}.${lstatSync(path).ino}.claim`;
-  mkdirSync(`${claim}/${mark}`, { recursive: true });
-  return claim;
-}
 
 test("listen() takes over the claim of a killed process at once", async () => {
   await withPath(async (path, sw, net) => {

@@ -9,7 +9,7 @@ import { copyString, readAll, unix } from "../../mod.ts";
 import { textOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { assertNetError } from "../net/_helpers.ts";
-import { leaveStale, withPath } from "./_helpers.ts";
+import { exitedMark, leaveClaim, leaveStale, withPath } from "./_helpers.ts";
 import { Peer, runThis } from "./_peers.ts";
 
 test("listen() on a stale Unix socket is address_in_use without reuseAddr, and leaves it alone", async () => {
@@ -146,24 +146,30 @@ test("of many that replace the same dead socket at once, one wins, and it can be
   });
 });
 
-test("of many processes that replace the same dead socket at once, one wins, and it can be reached", async () => {
-  await withPath(async (path, sw, net) => {
-    const racers = Array.from({ length: 4 }, () => runThis("tests/runtime/_unix_racer.ts", path));
-    try {
-      for (const racer of racers) assertEquals(await racer.line(), "ready");
-      for (let round = 0; round < 40; round++) {
-        leaveStale(path);
-        for (const racer of racers) racer.say("go\n");
-        const results = await Promise.all(racers.map((racer) => racer.line()));
-        assertEquals(results.filter((result) => result === "won").length, 1, results.join(" "));
-        assertEquals(results.filter((result) => result === "address_in_use").length, 3, results.join(" "));
-        await (await net.connect(sw, unix(path))).close();
-        for (const racer of racers) racer.say("stop\n");
-        for (const racer of racers) assertEquals(await racer.line(), "stopped");
-        assertEquals(readdirSync(dirname(path)), []);
+const leftovers: Record<string, (path: string) => unknown> = {
+  "dead socket": leaveStale,
+  "dead socket with the claim of a killed process": (path) => leaveClaim(path, exitedMark()),
+};
+for (const [what, leave] of Object.entries(leftovers)) {
+  test(`of many processes that replace the same ${what} at once, one wins, and it can be reached`, async () => {
+    await withPath(async (path, sw, net) => {
+      const racers = Array.from({ length: 4 }, () => runThis("tests/runtime/_unix_racer.ts", path));
+      try {
+        for (const racer of racers) assertEquals(await racer.line(), "ready");
+        for (let round = 0; round < 20; round++) {
+          leave(path);
+          for (const racer of racers) racer.say("go\n");
+          const results = await Promise.all(racers.map((racer) => racer.line()));
+          assertEquals(results.filter((result) => result === "won").length, 1, results.join(" "));
+          assertEquals(results.filter((result) => result === "address_in_use").length, 3, results.join(" "));
+          await (await net.connect(sw, unix(path))).close();
+          for (const racer of racers) racer.say("stop\n");
+          for (const racer of racers) assertEquals(await racer.line(), "stopped");
+          assertEquals(readdirSync(dirname(path)), []);
+        }
+      } finally {
+        for (const racer of racers) await racer[Symbol.asyncDispose]();
       }
-    } finally {
-      for (const racer of racers) await racer[Symbol.asyncDispose]();
-    }
+    });
   });
-});
+}

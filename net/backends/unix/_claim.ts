@@ -10,8 +10,8 @@
  * ended, never the mark of one that has taken the claim since.
  */
 import { lstatSync, mkdirSync, readdirSync, renameSync } from "node:fs";
-import { ignoreErrors, makeFolder, removeFolder } from "./_private_folder.ts";
-import { hasExited, ownMark } from "./_process_mark.ts";
+import { type Allows, ignoreErrors, makeFolder, readableMark, removeFolder } from "./_private_folder.ts";
+import { hasExited } from "./_process_mark.ts";
 
 /**
  * The age in milliseconds at which a claim is stale if its mark cannot be judged: without `/proc`,
@@ -20,12 +20,13 @@ import { hasExited, ownMark } from "./_process_mark.ts";
 const maxClaimAge = 5000;
 
 /** Calls `action` if this process gets the claim to the dead socket `ino` at `path`. */
-export function withClaim(path: string, ino: bigint, action: () => void): void {
+export function withClaim(path: string, ino: bigint, allows: Allows, action: () => void): void {
   const claim = `${path}.${ino}.claim`;
-  const folder = makeFolder(path);
+  const folder = makeFolder(path, allows);
   if (folder === undefined) return action(); // the program may only use the path itself
-  const holder = ownMark() ?? "unmarked";
-  removeStaleClaim(claim);
+  const mark = readableMark(allows);
+  const holder = mark ?? "unmarked";
+  removeStaleClaim(claim, mark !== undefined);
   try {
     mkdirSync(`${folder}/${holder}`);
     renameSync(folder, claim);
@@ -39,11 +40,15 @@ export function withClaim(path: string, ino: bigint, action: () => void): void {
   }
 }
 
-/** Removes a claim, unless its holder may still be running. */
-export function removeStaleClaim(claim: string): void {
+/**
+ * Removes a claim, unless its holder may still be running.
+ *
+ * @param judges Whether holders can be judged by their marks, and not only by age.
+ */
+export function removeStaleClaim(claim: string, judges: boolean): void {
   ignoreErrors(() => {
     for (const holder of readdirSync(claim)) {
-      if (hasExited(holder) ?? isOld(claim)) removeHolder(claim, holder);
+      if ((judges ? hasExited(holder) : undefined) ?? isOld(claim)) removeHolder(claim, holder);
     }
   });
   removeFolder(claim);

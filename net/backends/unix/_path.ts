@@ -10,7 +10,16 @@ import { chmodSync, existsSync, lstatSync, renameSync, unlinkSync } from "node:f
 import process from "node:process";
 import { NetError, unix } from "../../internal.ts";
 import { withClaim } from "./_claim.ts";
-import { addName, hasFile, ignoreErrors, makeFolder, putBack, removeFolder, SocketFolder } from "./_private_folder.ts";
+import {
+  addName,
+  type Allows,
+  hasFile,
+  ignoreErrors,
+  makeFolder,
+  putBack,
+  removeFolder,
+  SocketFolder,
+} from "./_private_folder.ts";
 import type { FileId } from "./_probe.ts";
 
 /** The options of a socket's file. */
@@ -20,7 +29,7 @@ export interface SocketFileOptions {
   /** The dead socket that it may replace. */
   readonly dead: FileId | undefined;
   /** Reports whether the program may bind to a path, without prompting the user. */
-  allows(path: string): boolean;
+  readonly allows: Allows;
 }
 
 /** The file of a listening socket: created, linked to its path, and removed. */
@@ -43,7 +52,7 @@ export class SocketFile {
     this.#options = options;
     this.#folder = this.#makeFolder(path);
     this.bindPath = this.#folder?.bindPath ?? path;
-    if (this.#folder === undefined && options.dead !== undefined) removeDead(this.#path, options.dead);
+    if (this.#folder === undefined && options.dead !== undefined) removeDead(this.#path, options.dead, options.allows);
   }
 
   #makeFolder(path: string): SocketFolder | undefined {
@@ -71,12 +80,12 @@ export class SocketFile {
    * @throws The system's error: `EADDRINUSE` if the path exists.
    */
   publish(): void {
-    const { mode, dead } = this.#options;
+    const { mode, dead, allows } = this.#options;
     const boundFile = this.#folder?.file ?? this.#path;
     if (mode !== undefined) chmodSync(boundFile, mode);
     const { dev, ino } = lstatSync(boundFile, { bigint: true });
     if (this.#folder !== undefined) {
-      if (dead !== undefined) removeDead(this.#path, dead);
+      if (dead !== undefined) removeDead(this.#path, dead, allows);
       addName(boundFile, this.#path);
       ignoreErrors(() => unlinkSync(boundFile));
       this.#folder.remove();
@@ -91,9 +100,10 @@ export class SocketFile {
    * @param stop Stops listening, which removes whatever file has the bound path.
    */
   close(stop: () => void): void {
-    if (this.#own !== undefined) removeName(this.#path, this.#own);
+    const { allows } = this.#options;
+    if (this.#own !== undefined) removeName(this.#path, this.#own, allows);
     const foreign = this.#own !== undefined && this.#folder === undefined && hasFile(this.#path);
-    if (foreign) hideWhile(this.#path, stop);
+    if (foreign) hideWhile(this.#path, allows, stop);
     else stop();
     this.#folder?.remove();
     this.#folder?.close();
@@ -104,9 +114,9 @@ export class SocketFile {
  * Removes a path if it refers to `file`. A file that replaces that one in the same moment is moved
  * too, and put back.
  */
-export function removeName(path: string, file: FileId): void {
+function removeName(path: string, file: FileId, allows: Allows): void {
   if (!isFile(path, file)) return;
-  const folder = makeFolder(path);
+  const folder = makeFolder(path, allows);
   if (folder === undefined) return ignoreErrors(() => unlinkSync(path));
   const aside = `${folder}/s`;
   ignoreErrors(() => {
@@ -122,8 +132,8 @@ export function removeName(path: string, file: FileId): void {
  * remove the new socket of a fast one: so only the one with the claim does. The caller learns
  * whether the path is free by linking its new socket.
  */
-function removeDead(path: string, dead: FileId): void {
-  withClaim(path, dead.ino, () => removeName(path, dead));
+function removeDead(path: string, dead: FileId, allows: Allows): void {
+  withClaim(path, dead.ino, allows, () => removeName(path, dead, allows));
 }
 
 /** Returns the cause of a failure to bind: libuv maps ENOENT to EACCES, as on Windows. */
@@ -133,8 +143,8 @@ export function bindError(path: string, error: NodeJS.ErrnoException): Error {
 }
 
 /** Moves the file at `path` aside, if possible, while `action` removes whatever is at `path`. */
-function hideWhile(path: string, action: () => void): void {
-  const folder = makeFolder(path);
+function hideWhile(path: string, allows: Allows, action: () => void): void {
+  const folder = makeFolder(path, allows);
   const aside = `${folder}/s`;
   ignoreErrors(() => renameSync(path, aside));
   action();

@@ -49,7 +49,7 @@ export class SocketFolder {
    */
   static make(path: string, given: string, allows: Allows): SocketFolder | undefined {
     if (!allows(`${path}.XXXXXX/s`)) return undefined;
-    const mark = allows("/proc/self/fd/0/s") ? ownMark() : undefined;
+    const mark = readableMark(allows);
     if (mark === undefined) {
       const base = [path, given].find((base) => fits(`${base}.XXXXXX/s`));
       if (base === undefined) return undefined;
@@ -80,10 +80,15 @@ export class SocketFolder {
   }
 }
 
+/** Returns the mark of this process, unless the program would need permission to read `/proc`. */
+export function readableMark(allows: Allows): string | undefined {
+  return allows("/proc/self/fd/0/s") ? ownMark() : undefined;
+}
+
 /** Creates a private folder beside `path`; undefined on failure. */
-export function makeFolder(path: string): string | undefined {
+export function makeFolder(path: string, allows: Allows): string | undefined {
   try {
-    const mark = ownMark();
+    const mark = readableMark(allows);
     return mkdtempSync(mark === undefined ? `${path}.` : `${path}.${mark}.`);
   } catch {
     return undefined;

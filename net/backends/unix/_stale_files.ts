@@ -3,13 +3,13 @@
 import { closeSync, constants, lstatSync, readdirSync, unlinkSync } from "node:fs";
 import process from "node:process";
 import { removeHolder, removeStaleClaim } from "./_claim.ts";
-import { type Allows, ignoreErrors, inFolder, openFolder } from "./_private_folder.ts";
+import { type Allows, ignoreErrors, inFolder, openFolder, readableMark } from "./_private_folder.ts";
 import type { DeadTest } from "./_probe.ts";
-import { hasExited, ownMark } from "./_process_mark.ts";
+import { hasExited } from "./_process_mark.ts";
 
 /** Removes what killed processes left beside a path: private folders, dead sockets, claims. */
 export async function removeStaleFiles(path: string, isDead: DeadTest, allows: Allows): Promise<void> {
-  if (!allows("/proc/self/fd/0/s") || !allows(path) || ownMark() === undefined) return;
+  if (!allows(path) || readableMark(allows) === undefined) return;
   const slash = path.lastIndexOf("/") + 1;
   let names: string[] = [];
   ignoreErrors(() => names = readdirSync(path.slice(0, slash) || "."));
@@ -20,7 +20,7 @@ export async function removeStaleFiles(path: string, isDead: DeadTest, allows: A
     const left = path.slice(0, slash) + name;
     if (mark !== undefined) {
       if (isOurs(left) && hasExited(mark)) await clearFolder(left, mark, isDead);
-    } else if (/^\d+\.claim$/.test(name.slice(base.length))) removeStaleClaim(left);
+    } else if (/^\d+\.claim$/.test(name.slice(base.length))) removeStaleClaim(left, true);
   }
 }
 
