@@ -5,6 +5,7 @@ import { assertEquals } from "@std/assert";
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
+import { until } from "../_helpers.ts";
 import { root } from "../_runtimes.ts";
 import { test } from "../_test.ts";
 import { findTool } from "../_tools.ts";
@@ -111,3 +112,18 @@ test("run() on Deno can listen on a Unix path when it is granted that path and n
     assertEquals(readdirSync(dirname(path)), []);
   });
 }, { peers: ["deno"] });
+
+test("run() on Deno closes a listener on a Unix path without a prompt for permission to read /proc", async () => {
+  await withPath(async (path) => {
+    const folder = dirname(path);
+    const program = `tests/net/env/_program.ts denied "listen ${path} 0"`;
+    const command = `"$PROGRAM" run --no-check --allow-net --allow-read=${folder} --allow-write=${folder} ${program}`;
+    // script(1) provides a terminal, without which Deno does not prompt.
+    await using peer = new Peer("script", ["-qec", command, "/dev/null"], { PROGRAM: deno });
+    let hasEnded = false;
+    peer.ended.finally(() => hasEnded = true);
+    await until(() => hasEnded || peer.output.includes("requests"));
+    assertEquals(peer.output.match(/requests.*/g), null);
+    assertEquals(readdirSync(folder), []);
+  });
+}, { peers: ["deno", "script"] });
