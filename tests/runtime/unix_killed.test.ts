@@ -14,7 +14,7 @@ import { runThis } from "./_peers.ts";
 
 test("listen() removes what killed processes have left beside its path, and no more", async () => {
   await withPath(async (path, sw, net) => {
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < 5; round++) {
       const victims = [0, 1, 2].map(() => runThis("tests/runtime/_unix_listener.ts", path));
       await Promise.all(victims.map((victim) => victim.line()));
       for (const victim of victims) {
