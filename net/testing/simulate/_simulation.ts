@@ -55,6 +55,7 @@ export class Simulation implements EngineHost {
   #territory: HostTerritory | undefined;
   #giveUp!: (error: unknown) => void;
   #failure: { readonly error: unknown } | undefined;
+  #traceToFailure: SimEvent[] | undefined;
   #ended = false;
 
   constructor({ seed, deadline, link, maxEvents, strict, trace }: SimTerms) {
@@ -77,11 +78,20 @@ export class Simulation implements EngineHost {
     this.#territory = { network: this.#network, root, scope, fail: (error) => this.#fail(error) };
     registerOwner(root, "simulate", { label: "hosts", release: () => this.#end() });
     this.#engine.start();
-    const value = await main(this.#sim());
+    const value = await this.#runMain(main);
     if (this.#engine.isForeign) throw this.#errorOf("foreign");
     this.#checkInvariants();
     if (this.#failure !== undefined) throw this.#failure.error;
     return value;
+  }
+
+  async #runMain<T>(main: (sim: Sim) => Promise<T>): Promise<T> {
+    try {
+      return await main(this.#sim());
+    } catch (error) {
+      this.#traceToFailure ??= this.#recorder.events();
+      throw error;
+    }
   }
 
   async #end(): Promise<void> {
@@ -90,9 +100,9 @@ export class Simulation implements EngineHost {
     for (const host of [...this.#hosts.values()].reverse()) await host.end();
   }
 
-  /** The events of the trace. */
+  /** The events of the trace, up to the failure: what the end of all programs causes is left out. */
   get trace(): SimEvent[] {
-    return this.#recorder.events();
+    return this.#traceToFailure ?? this.#recorder.events();
   }
 
   settled(): void {
@@ -117,6 +127,7 @@ export class Simulation implements EngineHost {
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
     this.#failure = { error };
+    this.#traceToFailure = this.#recorder.events();
     this.#engine.touch();
     this.#territory?.root.fail(error);
   }

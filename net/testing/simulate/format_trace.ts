@@ -7,7 +7,7 @@ import type { SimEvent } from "./stack/mod.ts";
  * Formats the trace of a simulation.
  *
  * - `"text"` is for people: a line for each event, with its time in milliseconds, host, kind,
- *   addresses and bytes.
+ *   addresses and bytes. The address of a host that sent or received a packet is shown as its name.
  * - `"json"` is a JSON array with a line for each event.
  * - `"chrome"` is a trace in the Trace Event Format, in JSON, for Perfetto and `chrome://tracing`,
  *   with a track for each host.
@@ -42,19 +42,40 @@ function textOf(events: readonly SimEvent[]): string {
   const times = events.map(({ time }) => time.toFixed(3));
   const timeWidth = Math.max(0, ...last(times, ({ length }) => length));
   const hostWidth = Math.max(0, ...last(events, ({ host }) => host.length));
+  const kindWidth = Math.max(0, ...last(events, ({ what, from }) => from === undefined ? 0 : what.length));
+  const hosts = hostsOf(events);
   const lines = events.map(({ host, what, from, to, bytes }, index) => {
-    const parts = [times[index].padStart(timeWidth), host.padEnd(hostWidth), what];
-    if (from !== undefined) parts.push(from);
-    if (to !== undefined) parts.push(`-> ${to}`);
+    const parts = [times[index].padStart(timeWidth), host.padEnd(hostWidth)];
+    parts.push(from === undefined ? what : what.padEnd(kindWidth));
+    if (from !== undefined) parts.push(nameOf(from, hosts));
+    if (to !== undefined) parts.push(`-> ${nameOf(to, hosts)}`);
     if (bytes !== undefined && bytes > 0) parts.push(`${bytes} B`);
     return parts.join(" ");
   });
   return lines.join("\n");
 }
 
-/**
- * Returns the widths of the last items only, because a call takes a limited number of arguments.
- */
+/** The IP address and the port of an address as text. */
+const socketAddress = /^(?:tcp|udp):(.+):(\d+)$/;
+
+/** Returns the hosts by their IP addresses; `undefined` for one that several hosts have, as on loopback. */
+function hostsOf(events: readonly SimEvent[]): Map<string, string | undefined> {
+  const hosts = new Map<string, string | undefined>();
+  for (const { host, what, from, to } of events) {
+    const own = what.startsWith("send ") ? from : what.startsWith("receive ") ? to : undefined;
+    const ip = socketAddress.exec(own ?? "")?.[1];
+    if (ip !== undefined) hosts.set(ip, hosts.has(ip) && hosts.get(ip) !== host ? undefined : host);
+  }
+  return hosts;
+}
+
+function nameOf(address: string, hosts: ReadonlyMap<string, string | undefined>): string {
+  const [, ip, port] = socketAddress.exec(address) ?? [];
+  const host = hosts.get(ip);
+  return host === undefined ? address : `${host}:${port}`;
+}
+
+/** A call takes only so many arguments: the widths follow from a sample if there are many events. */
 function last<T>(items: readonly T[], widthOf: (item: T) => number): number[] {
   return items.slice(-10_000).map(widthOf);
 }

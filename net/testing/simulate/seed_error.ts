@@ -49,7 +49,7 @@ export class SeedError extends Error {
     if (faults.length > 0) {
       parts.push(`faults: [\n${faults.map((fault) => `  ${JSON.stringify(fault)},`).join("\n")}\n]`);
     }
-    if (trace.length > 0) parts.push(`the last events:\n${formatTrace(trace.slice(-shownEvents))}`);
+    if (trace.length > 0) parts.push(`the last events:\n${endOf(trace)}`);
     super(parts.join("\n"), { cause });
     this.name = "SeedError";
     this.seed = seed;
@@ -63,4 +63,9 @@ function firstLineOf(cause: unknown): string {
   const message = fieldOf(cause, Error, "message");
   if (typeof message !== "string") return textOf(cause);
   return escapeText(`${fieldOf(cause, Error, "name")}: ${message.split("\n", 1)[0]}`, longestCause);
+}
+
+/** Formats all events, since hosts get their names from those of any time. */
+function endOf(trace: readonly SimEvent[]): string {
+  return formatTrace(trace).split("\n").slice(-shownEvents).join("\n");
 }

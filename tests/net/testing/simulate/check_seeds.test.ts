@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { Cancelled, Switch, TimeoutError, udp } from "../../../../mod.ts";
+import { Cancelled, Switch, tcp, TimeoutError, udp } from "../../../../mod.ts";
 import {
   checkSeeds,
   DeadlockError,
@@ -52,6 +52,39 @@ test("checkSeeds() throws a SeedError with the seed, the cause, the trace and th
     const part of [`Cannot pass seed ${error.seed}: `, JSON.stringify(error.faults[0]), "the last events:", "send UDP"]
   ) {
     assert(error.message.includes(part), `${part} is not in ${error.message}`);
+  }
+});
+
+test("checkSeeds() shows the trace up to the failure, whether main, a program or an invariant fails", async () => {
+  const talking = (fail: (sim: Sim) => Promise<void>) => async (sim: Sim) => {
+    const [server, client] = [sim.host("server"), sim.host("client")];
+    void server.fork(() => Switch.run(async (sw) => (await server.net.listen(sw, tcp(server.ip, 80))).accept(sw)));
+    void client.fork(() =>
+      Switch.run(async (sw) => {
+        await client.net.connect(sw, tcp(server.ip, 80));
+        await client.clock.sleep(Infinity); // its end resets the connection
+      })
+    );
+    await sim.run(10);
+    sim.schedule(20, () => sim.partition(server, client));
+    await sim.run(10);
+    await fail(sim);
+  };
+  const error = new Error("planned");
+  const ways: ((sim: Sim) => Promise<void>)[] = [
+    () => Promise.reject(error),
+    (sim) => sim.host("other").fork(() => Promise.reject(error)),
+    async (sim) => {
+      sim.invariant("nothing fails", () => {
+        throw error;
+      });
+      await sim.run(1);
+    },
+  ];
+  for (const way of ways) {
+    const { message, trace } = await assertRejects(() => checkSeeds(1, talking(way)), SeedError, "planned");
+    assertEquals(trace.at(-1)?.what, "partition");
+    assert(message.includes("client:32768 -> server:80\n"), message);
   }
 });
 

@@ -69,15 +69,33 @@ test("trace() is plain data, and keeps the latest events", async () => {
 
 const events: SimEvent[] = [
   { time: 0, host: "a", what: "crash" },
-  { time: 12.5, host: "bcd", what: "send DATA", from: "tcp:1.2.3.4:5", to: "tcp:1.2.3.4:6", bytes: 7 },
+  { time: 12.5, host: "bcd", what: "send DATA", from: "tcp:1.2.3.4:5", to: "tcp:1.2.3.5:6", bytes: 7 },
 ];
 
 test("formatTrace() writes a line for each event", () => {
   assertEquals(
     formatTrace(events),
-    " 0.000 a   crash\n12.500 bcd send DATA tcp:1.2.3.4:5 -> tcp:1.2.3.4:6 7 B",
+    " 0.000 a   crash\n12.500 bcd send DATA bcd:5 -> tcp:1.2.3.5:6 7 B",
   );
   assertEquals(formatTrace([]), "");
+});
+
+test("formatTrace() shows the addresses of hosts as their names, but one of several hosts as it is", () => {
+  const loopback = { from: "udp:[::1]:7", to: "udp:[::1]:8" };
+  const others: SimEvent[] = [
+    { time: 13, host: "longer", what: "receive ACK", from: "tcp:1.2.3.4:5", to: "tcp:1.2.3.5:6" },
+    { time: 14, host: "a", what: "send UDP", ...loopback, bytes: 1 },
+    { time: 14, host: "bcd", what: "send UDP", ...loopback, bytes: 1 },
+    { time: 15, host: "a", what: "heal", to: "bcd" },
+  ];
+  assertEquals(formatTrace([...events, ...others]).split("\n"), [
+    " 0.000 a      crash",
+    "12.500 bcd    send DATA   bcd:5 -> longer:6 7 B",
+    "13.000 longer receive ACK bcd:5 -> longer:6",
+    "14.000 a      send UDP    udp:[::1]:7 -> udp:[::1]:8 1 B",
+    "14.000 bcd    send UDP    udp:[::1]:7 -> udp:[::1]:8 1 B",
+    "15.000 a      heal -> bcd",
+  ]);
 });
 
 test("formatTrace() writes JSON, and a trace for Perfetto with a track for each host", () => {
