@@ -75,6 +75,7 @@ const samples: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "mockListener": "prints:",
     "memoryNet, mockClock": "prints:",
     "DeadlockError": "prints:",
+    "checkSeeds": "prints:",
     "openCounts": "prints:",
     "checkFlow": "prints:true\n",
   },
