@@ -75,7 +75,9 @@ function nameOf(address: string, hosts: ReadonlyMap<string, string | undefined>)
   return host === undefined ? address : `${host}:${port}`;
 }
 
-/** A call takes only so many arguments: the widths follow from a sample if there are many events. */
+/**
+ * Returns the widths of the last items only, because a call takes a limited number of arguments.
+ */
 function last<T>(items: readonly T[], widthOf: (item: T) => number): number[] {
   return items.slice(-10_000).map(widthOf);
 }
