@@ -12,12 +12,14 @@ import { MultipleErrors } from "../switch/internal.ts";
  * single reaction.
  *
  * @param run An asynchronous function. It must not throw synchronously.
+ * @param failure Returns the error to throw instead of that of `run`.
  */
-export function operation<T>(run: () => Promise<T>): Promise<T> {
+export function operation<T>(run: () => Promise<T>, failure?: (error: unknown) => unknown): Promise<T> {
   const failed = (error: unknown): never => {
-    const failure = withCallerFrames(error, failed); // before a second reaction hides the awaiting code
-    if (isSilent(failure)) promise.catch(ignore);
-    throw failure;
+    const thrown = failure === undefined ? error : failure(error);
+    const framed = withCallerFrames(thrown, failed); // before a second reaction hides the awaiting code
+    if (isSilent(framed)) promise.catch(ignore);
+    throw framed;
   };
   // not an async function: an idle connection would keep its frame
   const promise: Promise<T> = run().then(undefined, failed);

@@ -70,51 +70,64 @@ export interface CopyFailure {
  * ```
  */
 export function copy(source: Source, sink: Sink): Promise<number> {
-  return operation(() => counted(source, sink));
+  const progress: CopyFailure = { copied: 0 };
+  return operation(() => begin(source, sink, progress), (error) => withCount(error, progress.copied));
 }
 
-async function counted(source: Source, sink: Sink): Promise<number> {
-  const progress: CopyFailure = { copied: 0 };
+/** Copies some bytes, or ends with null at the end of the source. */
+type Turn = () => Promise<number | null>;
+
+/** Takes the first turn, which is often the only one: an idle connection keeps no async frame. */
+function begin(source: Source, sink: Sink, progress: CopyFailure): Promise<number> {
   try {
     checkSource("copy from", source);
     checkSink("copy to", sink);
-    if (!lends(source)) await throughBuffer(source, sink, progress);
-    else await lending(source, sink, progress);
-    return progress.copied;
+    const turn = lends(source) ? lending(source, sink, progress) : throughBuffer(source, sink, progress);
+    return turn().then((count) => count === null ? progress.copied : goOn(turn, progress));
   } catch (error) {
-    throw withCount(error, progress.copied);
+    return Promise.reject(error);
   }
+}
+
+async function goOn(turn: Turn, progress: CopyFailure): Promise<number> {
+  for (let turns = 2; await turn() !== null; turns++) {
+    if (turns % turnsPerYield === 0) await yieldNow();
+  }
+  return progress.copied;
 }
 
 /** Copies through a buffer of the library, from a source that does not lend. */
-async function throughBuffer(source: Source, sink: Sink, progress: CopyFailure): Promise<void> {
+function throughBuffer(source: Source, sink: Sink, progress: CopyFailure): Turn {
   let buffer = new Uint8Array(writeLimit);
-  let turns = 0;
-  for (let count; (count = await readSome(source, buffer)) !== null;) {
-    for (let done = 0; done < count;) {
-      if (buffer.length === 0) throw vanished("write");
-      const taken = await writeSome(sink, buffer.subarray(done, count));
-      done += taken;
-      progress.copied += taken;
-      if (++turns % turnsPerYield === 0) await yieldNow();
+  let done = 0;
+  let count = 0;
+  return async () => {
+    if (done === count) {
+      if (buffer.length === 0) buffer = new Uint8Array(writeLimit); // the sink has detached it
+      const read = await readSome(source, buffer);
+      if (read === null) return null;
+      count = read;
+      done = 0;
     }
-    if (buffer.length === 0) buffer = new Uint8Array(writeLimit); // the sink has detached it
-  }
+    if (buffer.length === 0) throw vanished("write");
+    const taken = await writeSome(sink, buffer.subarray(done, count));
+    done += taken;
+    progress.copied += taken;
+    return taken;
+  };
 }
 
 /** Copies from the source's own buffers. The sink may take each in part. */
-async function lending(source: LendingSource, sink: Sink, progress: CopyFailure): Promise<void> {
+function lending(source: LendingSource, sink: Sink, progress: CopyFailure): Turn {
   const note = (taken: number) => {
     progress.copied += taken;
     return taken;
   };
-  const use: Borrower = (bytes, keep) => noted(keep ? giveSome(sink, bytes) : writeSome(sink, bytes), note);
   const from = jointOf(source);
   const to = jointOf(sink);
-  const once = from !== undefined && to !== undefined ? () => from.lendTo(to, note) : () => lendSome(source, use);
-  for (let turns = 1; await once() !== null; turns++) {
-    if (turns % turnsPerYield === 0) await yieldNow();
-  }
+  if (from !== undefined && to !== undefined) return () => from.lendTo(to, note);
+  const use: Borrower = (bytes, keep) => noted(keep ? giveSome(sink, bytes) : writeSome(sink, bytes), note);
+  return () => lendSome(source, use);
 }
 
 /**
