@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** Pending operations: {@linkcode Waiter}, queues of them, and hooks that run on cancellation. */
-import { open, throwLater } from "../base/internal.ts";
+import { type Linked, List, open, throwLater } from "../base/internal.ts";
 import { currentScope, type Scope, type Waiting } from "./_scope.ts";
 import type { Cancelled } from "./errors.ts";
 
@@ -20,6 +20,8 @@ export class Waiter<T> implements Waiting {
   readonly subject: { readonly label: string } | undefined;
   /** Data of the queue that it is in, for the code that wakes it. */
   payload: unknown;
+  /** Its place in that queue. */
+  place: Place<T> | undefined;
   scope: Scope | undefined;
   newer: Waiting | undefined;
   older: Waiting | undefined;
@@ -91,6 +93,17 @@ export class Waiter<T> implements Waiting {
   }
 }
 
+/** A place in a {@linkcode WaitQueue}. The links of the operation itself are those of its scope. */
+class Place<T> implements Linked<Place<T>> {
+  readonly waiter: Waiter<T>;
+  newer: Place<T> | undefined = undefined;
+  older: Place<T> | undefined = undefined;
+
+  constructor(waiter: Waiter<T>) {
+    this.waiter = waiter;
+  }
+}
+
 /** An operation in a {@linkcode WaitQueue}. */
 interface QueuedWaiter<T, P> extends Waiter<T> {
   readonly payload: P;
@@ -101,7 +114,7 @@ interface QueuedWaiter<T, P> extends Waiter<T> {
  * wake-up.
  */
 export class WaitQueue<T, P = undefined> {
-  readonly #waiting: Set<QueuedWaiter<T, P>> = new Set();
+  readonly #places: List<Place<T>> = new List();
   readonly #left: ((payload: P) => void) | undefined;
 
   /** `left` is called with the payload of an operation that is cancelled or failed. */
@@ -123,35 +136,33 @@ export class WaitQueue<T, P = undefined> {
   add(operation: string, payload: P, subject?: { readonly label: string }): Waiter<T> {
     const waiter = new Waiter<T>(operation, this.#cancel, subject);
     waiter.payload = payload;
-    this.#waiting.add(waiter as QueuedWaiter<T, P>);
+    this.#places.add(waiter.place = new Place(waiter));
     return waiter;
   }
 
   /** Whether no operation waits. */
   get empty(): boolean {
-    return this.#waiting.size === 0;
+    return this.#places.oldest === undefined;
   }
 
   /** The first operation, or `undefined` if none waits. */
   get oldest(): QueuedWaiter<T, P> | undefined {
-    if (this.#waiting.size === 0) return undefined; // without an iterator
-    for (const waiter of this.#waiting) return waiter;
-    return undefined;
+    return this.#places.oldest?.waiter as QueuedWaiter<T, P> | undefined;
   }
 
   /** Wakes the first operation, and returns its payload, or `undefined` if none waits. */
   wakeOne(value: T): { readonly payload: P } | undefined {
     const next = this.oldest;
     if (next === undefined) return undefined;
-    this.#waiting.delete(next);
+    this.remove(next);
     next.resolve(value);
     return next;
   }
 
   /** Wakes all operations that wait now. */
   wakeAll(value: T): void {
-    const waiters = [...this.#waiting];
-    this.#waiting.clear();
+    const waiters = this.#waiting();
+    for (const waiter of waiters) this.remove(waiter);
     for (const waiter of waiters) waiter.resolve(value);
   }
 
@@ -165,7 +176,7 @@ export class WaitQueue<T, P = undefined> {
 
   /** Fails all operations that wait now, like {@linkcode WaitQueue.fail}. */
   failAll(make: () => unknown): void {
-    for (const waiter of [...this.#waiting]) this.fail(waiter, make);
+    for (const waiter of this.#waiting()) this.fail(waiter, make);
   }
 
   /**
@@ -173,7 +184,15 @@ export class WaitQueue<T, P = undefined> {
    * must settle it, even if it is cancelled.
    */
   remove(waiter: Waiter<T>): boolean {
-    return this.#waiting.delete(waiter as QueuedWaiter<T, P>);
+    const { place } = waiter;
+    if (place === undefined) return false;
+    this.#places.remove(place);
+    waiter.place = undefined;
+    return true;
+  }
+
+  #waiting(): Waiter<T>[] {
+    return this.#places.toArray().map(({ waiter }) => waiter);
   }
 
   readonly #cancel = (waiter: Waiter<T>, reason: Cancelled): void => {
