@@ -22,7 +22,7 @@ export class Incoming {
   #ended = false;
   #dropping = false;
   #failure: { readonly error: unknown } | undefined;
-  #onOver = () => {};
+  #onOver: (() => void) | undefined;
 
   constructor(readable: Readable) {
     this.#readable = readable;
@@ -86,7 +86,7 @@ export class Incoming {
   /** Notes that the peer has ended. */
   finish(): void {
     this.#ended = true;
-    this.#onOver();
+    this.#onOver?.();
     this.#reader?.readable();
   }
 
@@ -100,7 +100,7 @@ export class Incoming {
    */
   fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#onOver();
+    this.#onOver?.();
     this.#reader?.readable();
   }
 

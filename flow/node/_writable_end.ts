@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Writable } from "node:stream";
-import { joined, type StreamEvents, writeLimit } from "../internal.ts";
+import { joined, type StreamEvents, totalLength, writeLimit } from "../internal.ts";
 import { ClosedError } from "../mod.ts";
 import { ownCopy, privateCopy } from "./_private_copy.ts";
 
@@ -29,11 +29,8 @@ export class Outgoing {
   readonly #writer: Writer;
   readonly #needsCallback: boolean;
   #busy = false;
-  /**
-   * Whether the last write was complete when it returned. The next one is then expected to be, too.
-   * False at first, because Deno queues the first write of an accepted connection.
-   */
-  #isSynchronous = false;
+  /** Whether the next write is expected to be complete when it returns, as the last one was. */
+  #isSynchronous: boolean;
   #ending = false;
   /** Whether bytes were queued when the stream was ended, and may not have been passed on. */
   #endsBehindQueue = false;
@@ -47,11 +44,14 @@ export class Outgoing {
    * length is reliable, and it releases the memory of a write before the callback. Other streams
    * may keep the memory, and on Bun the standard streams of this process and of its children report
    * a wrong queue length, so only their callback counts. That costs a turn per write.
+   *
+   * @param isSynchronous Whether the first write is expected to be complete when it returns.
    */
-  constructor(writable: Writable, writer: Writer, needsCallback = false) {
+  constructor(writable: Writable, writer: Writer, needsCallback = false, isSynchronous = false) {
     this.#writable = writable;
     this.#writer = writer;
     this.#needsCallback = needsCallback;
+    this.#isSynchronous = isSynchronous;
   }
 
   /** Sets the error that every later write throws. The first one counts. */
@@ -86,10 +86,10 @@ export class Outgoing {
     if (!this.#canWrite()) return 0;
     if (!owned) return this.give([joined(buffers, writeLimit)], true);
     const last = buffers.length - 1;
-    const size = buffers.reduce((sum, { length }) => sum + length, 0); // before a stream can detach them
+    const size = totalLength(buffers); // before a stream can detach them
     if (last > 0) this.#writable.cork();
     const isSynchronous = this.#isSynchronous;
-    buffers.forEach((bytes, i) => this.#put(bytes, !isSynchronous && i === last ? this.#written : undefined));
+    for (let i = 0; i <= last; i++) this.#put(buffers[i], !isSynchronous && i === last ? this.#written : undefined);
     if (last > 0) this.#writable.uncork();
     if (!this.#needsCallback) this.#afterWrite(isSynchronous);
     return size;

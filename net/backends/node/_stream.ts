@@ -67,7 +67,8 @@ export class NodeStream implements ProviderStream {
     this.#socket = socket;
     this.#whenWritable = whenWritable;
     this.#incoming = new Incoming(socket);
-    this.#outgoing = new Outgoing(socket, this);
+    // Deno queues the first write of an accepted connection.
+    this.#outgoing = new Outgoing(socket, this, false, whenWritable === undefined);
     (socket as Owned)[stream] = this;
     socket.on("error", NodeStream.#onError);
     socket.on("close", NodeStream.#onClose);
