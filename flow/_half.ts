@@ -25,7 +25,7 @@ export class Half<S = undefined> implements Waiting {
   older: Waiting | undefined;
 
   readonly #on: S;
-  #pending: Pending | undefined;
+  #pending: Pending<unknown> | undefined;
   #attempt: Trial<S, unknown, unknown> | undefined;
   #argument: unknown;
 
@@ -61,7 +61,7 @@ export class Half<S = undefined> implements Waiting {
 
   /** Waits in the current scope until an attempt succeeds. The caller has made the first one. */
   wait<A, T>(attempt: Trial<S, A, T>, argument: A): Promise<T> {
-    const pending = this.#pending = new Pending();
+    const pending = this.#pending = new Pending<unknown>();
     this.#attempt = attempt as Trial<S, unknown, unknown>;
     this.#argument = argument;
     open.operations++;
@@ -111,7 +111,7 @@ export class Half<S = undefined> implements Waiting {
     else if (outcome instanceof Promise) outcome.catch(ignore); // the operation was cancelled during the attempt
   }
 
-  #end(): Pending | undefined {
+  #end(): Pending<unknown> | undefined {
     const pending = this.#pending;
     if (pending === undefined) return undefined;
     this.#pending = this.#attempt = this.#argument = undefined;
@@ -122,10 +122,10 @@ export class Half<S = undefined> implements Waiting {
 }
 
 /** A promise with its resolvers. */
-class Pending {
-  resolve!: (value: unknown) => void;
+export class Pending<T> {
+  resolve!: (value: T | PromiseLike<T>) => void;
   reject!: (reason: unknown) => void;
-  readonly promise: Promise<unknown> = new Promise((resolve, reject) => {
+  readonly promise: Promise<T> = new Promise((resolve, reject) => {
     this.resolve = resolve;
     this.reject = reject;
   });

@@ -4,7 +4,7 @@ import { throwLater } from "../base/internal.ts";
 import { currentScope, refused, runIn, type Scope, WaitQueue } from "../switch/internal.ts";
 import { checkBuffer, checkBytes, copyTo, howProblem, isEmpty, lengthOf, lost, sizeOfLent } from "./_bytes.ts";
 import { checkEndTook, checkTaken, totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
-import { Half, ownsMemory, type StreamNames, type Trial, Watchers } from "./_half.ts";
+import { Half, ownsMemory, Pending, type StreamNames, type Trial, Watchers } from "./_half.ts";
 import { rejection, silenced } from "./_operation.ts";
 import { type Joint, type LoanTerms, noted, type Outlet } from "./_foreign.ts";
 import { BusyError, ClosedError } from "./errors.ts";
@@ -123,8 +123,9 @@ export class Stream implements StreamEvents, Joint {
   #lent = false;
   #gone = false;
   #hasTaken = false;
-  /** Waiters outside any scope for the end of the stream. */
+  /** Waiters outside any scope for a state of the stream, and for its end. */
   #watchers: Watchers | undefined;
+  #awaitsGone: Pending<void> | undefined;
   /** Called when the stream is gone. */
   #whenGone: Set<() => void> | undefined;
   /** Waiters until everything taken has been passed on. */
@@ -159,7 +160,7 @@ export class Stream implements StreamEvents, Joint {
 
   /** See {@linkcode LendingSource}. */
   lend(use: Borrower): Promise<number | null> {
-    return this.#lend(use, undefined, false);
+    return silenced(this.#lend(use, undefined, false), same);
   }
 
   /**
@@ -184,7 +185,7 @@ export class Stream implements StreamEvents, Joint {
     const refusal = refused() ?? this.#refuseRead();
     if (refusal !== undefined) return refusal;
     const loan: Loan = { to, note, scope: currentScope(), owned, memory: "kept", taken: 0 };
-    return silenced(this.#receiving.perform(lendOn, loan), same);
+    return this.#receiving.perform(lendOn, loan);
   }
 
   #lendPiece(bytes: Uint8Array<ArrayBuffer>, loan: Loan): number | Promise<number> {
@@ -303,6 +304,7 @@ export class Stream implements StreamEvents, Joint {
     this.#names.gone?.();
     this.readable();
     this.writable();
+    this.#awaitsGone?.resolve();
     this.#whenGone?.forEach((callback) => callback());
     this.#whenGone = undefined;
   }
@@ -315,7 +317,7 @@ export class Stream implements StreamEvents, Joint {
 
   /** Waits outside any scope until the underlying stream is gone. */
   awaitGone(): Promise<void> {
-    return this.#until(() => this.#gone);
+    return this.#gone ? Promise.resolve() : (this.#awaitsGone ??= new Pending<void>()).promise;
   }
 
   /** Waits outside any scope until everything taken has been passed on or lost. */
