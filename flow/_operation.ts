@@ -73,3 +73,8 @@ export function isSilent(error: unknown): boolean {
 
 /** Handles a rejection by ignoring it. */
 export function ignore(): void {}
+
+/** Returns its argument. */
+export function same<T>(value: T): T {
+  return value;
+}

@@ -5,7 +5,7 @@ import { currentScope, refused, runIn, type Scope, WaitQueue } from "../switch/i
 import { checkBuffer, checkBytes, copyTo, howProblem, isEmpty, lengthOf, lost, sizeOfLent } from "./_bytes.ts";
 import { checkEndTook, checkTaken, totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
 import { Half, ownsMemory, Pending, type StreamNames, type Trial, Watchers } from "./_half.ts";
-import { rejection, silenced } from "./_operation.ts";
+import { rejection, same, silenced } from "./_operation.ts";
 import { type Joint, type LoanTerms, noted, type Outlet } from "./_foreign.ts";
 import { BusyError, ClosedError } from "./errors.ts";
 import type { Borrower, StreamEnd, StreamEvents } from "./provider.ts";
@@ -409,8 +409,4 @@ export class Stream implements StreamEvents, Joint {
   #sendingEnded(): ClosedError {
     return new ClosedError("write", "sending was shut down by this side", { flow: this.label });
   }
-}
-
-function same<T>(value: T): T {
-  return value;
 }

@@ -4,7 +4,7 @@ import { checkOptions, describe } from "../base/internal.ts";
 import { refused } from "../switch/internal.ts";
 import { bytesProblem, vanished, viewOf } from "./_bytes.ts";
 import { checkSource, jointOf, lends, type Outlet, readSome } from "./_foreign.ts";
-import { ignore, operation, rejection, silenced } from "./_operation.ts";
+import { ignore, operation, rejection, same, silenced } from "./_operation.ts";
 import { BufferLimitExceeded, EndOfFlow, labelOf } from "./errors.ts";
 import { lend } from "./provider.ts";
 import type { Source } from "./types.ts";
@@ -160,7 +160,3 @@ function grown(buffer: Uint8Array<ArrayBuffer>, limit: number): Uint8Array<Array
 
 /** An outlet that only learns that there are bytes. */
 const takesNothing: Outlet = { take: () => 0 };
-
-function same<T>(value: T): T {
-  return value;
-}
