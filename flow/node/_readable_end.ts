@@ -96,9 +96,11 @@ export class Incoming {
   }
 
   /**
-   * Sets the error to throw once everything that arrived before is consumed. The first one counts.
+   * Sets the error to throw once everything that arrived before is consumed. The first one counts,
+   * and none after the end.
    */
   fail(error: unknown): void {
+    if (this.#ended) return;
     this.#failure ??= { error };
     this.#onOver?.();
     this.#reader?.readable();
