@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { hideClass, open, throwLater } from "../base/internal.ts";
-import { type Cancelled, currentScope, type Scope, type Waiting } from "../switch/internal.ts";
+import { type Cancelled, currentScope, refused, runIn, type Scope, type Waiting } from "../switch/internal.ts";
 import { ignore } from "./_operation.ts";
 import type { StreamEnd, StreamEvents } from "./provider.ts";
 
@@ -67,6 +67,11 @@ export class Half<S = undefined> implements Waiting {
     open.operations++;
     currentScope()?.add(this);
     return pending.promise as Promise<T>;
+  }
+
+  /** Waits in `scope`, unless that is cancelled. */
+  waitIn<A, T>(scope: Scope | undefined, attempt: Trial<S, A, T>, argument: A): Promise<T> {
+    return runIn(scope, () => refused() ?? this.wait(attempt, argument));
   }
 
   /** Retries the waiting operation. */

@@ -177,8 +177,7 @@ export class Stream implements StreamEvents, Joint {
     if (problem !== undefined) throw problem;
     const buffers = [bytes];
     const attempt = memory === "reused" ? writeFirstTo : memory === "owned" ? giveOwnedTo : giveTo;
-    return this.#sender.now(attempt, buffers) ??
-      runIn(scope, () => refused() ?? this.#sender.wait(attempt, buffers));
+    return this.#sender.now(attempt, buffers) ?? this.#sender.waitIn(scope, attempt, buffers);
   }
 
   #lend(to: Borrower | Outlet, note: Loan["note"], owned: boolean): Promise<number | null> {
