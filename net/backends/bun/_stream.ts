@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import type { Socket } from "node:net";
-import { guard } from "../../../base/internal.ts";
+import { guard, type Linked } from "../../../base/internal.ts";
 import { registerOwners, writeLimit } from "../../../flow/internal.ts";
 import { inputIsQuiet, ReceiveQueue } from "../../../flow/node/internal.ts";
 import type { SocketOptionName, SocketOptionValue, StreamAddress } from "../../internal.ts";
@@ -53,7 +53,7 @@ let joined: Uint8Array | undefined;
  * An accepted socket of `Bun.listen` as a non-blocking stream. It queues nothing: the system
  * accepts bytes at once, or they are not taken.
  */
-export class BunStream implements ProviderStream {
+export class BunStream implements ProviderStream, Linked<BunStream> {
   static {
     registerOwners((end) => #socket in end);
   }
@@ -73,6 +73,8 @@ export class BunStream implements ProviderStream {
 
   readonly local: StreamAddress;
   readonly peer: StreamAddress;
+  newer: BunStream | undefined = undefined;
+  older: BunStream | undefined = undefined;
   readonly #socket: BunSocket;
   readonly #queue: ReceiveQueue = new ReceiveQueue();
   #events: ProviderStreamEvents | undefined;

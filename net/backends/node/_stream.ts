@@ -2,7 +2,7 @@
 
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
-import { guard } from "../../../base/internal.ts";
+import { guard, type Linked } from "../../../base/internal.ts";
 import { registerOwners } from "../../../flow/internal.ts";
 import { Incoming, Outgoing } from "../../../flow/node/internal.ts";
 import type { SocketOptionName, SocketOptionValue, StreamAddress } from "../../internal.ts";
@@ -26,7 +26,7 @@ interface Owned extends Socket {
  * A `node:net` socket as a non-blocking stream. It is constructed together with the socket, so that
  * an `'error'` event always has a listener.
  */
-export class NodeStream implements ProviderStream {
+export class NodeStream implements ProviderStream, Linked<NodeStream> {
   static {
     registerOwners((end) => #socket in end);
   }
@@ -47,6 +47,8 @@ export class NodeStream implements ProviderStream {
     (this as Owned)[stream].#handleClose();
   }, NodeStream.#onBroken);
 
+  newer: NodeStream | undefined = undefined;
+  older: NodeStream | undefined = undefined;
   readonly #socket: Socket;
   readonly #incoming: Incoming;
   readonly #outgoing: Outgoing;

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
-import { guard } from "../../../base/internal.ts";
+import { guard, type Linked, List } from "../../../base/internal.ts";
 import type { ProviderStream } from "../../provider/internal.ts";
 
 /**
@@ -18,13 +18,14 @@ interface Waiting extends ProviderStream {
 }
 
 /** The accepted connections of a listener that `accept()` has not taken yet, up to the backlog. */
-export class AcceptBacklog<S extends Waiting> {
+export class AcceptBacklog<S extends Waiting & Linked<S>> {
   /** How many connections were reset because the backlog was full. */
   dropped = 0;
   readonly #capacity: number;
   #arrived = 0;
   #onArrival: (() => void) | undefined;
-  #streams: S[] = [];
+  readonly #streams: List<S> = new List();
+  #size = 0;
 
   constructor(backlog: number) {
     this.#capacity = backlog;
@@ -35,9 +36,10 @@ export class AcceptBacklog<S extends Waiting> {
     this.#arrived++;
     this.#onArrival?.();
     // Connections that the peer has reset in the meantime take no space.
-    if (this.#streams.length >= this.#capacity) this.#streams = this.#streams.filter(({ gone }) => !gone);
-    if (this.#streams.length < this.#capacity) {
-      this.#streams.push(stream);
+    if (this.#size >= this.#capacity) this.#removeGone();
+    if (this.#size < this.#capacity) {
+      this.#streams.add(stream);
+      this.#size++;
       return true;
     }
     this.dropped++;
@@ -47,10 +49,20 @@ export class AcceptBacklog<S extends Waiting> {
 
   /** Removes and returns the oldest connection that is still open. */
   take(): S | undefined {
-    for (let stream = this.#streams.shift(); stream !== undefined; stream = this.#streams.shift()) {
+    for (let stream = this.#streams.oldest; stream !== undefined; stream = this.#streams.oldest) {
+      this.#remove(stream);
       if (!stream.gone) return stream;
     }
     return undefined;
+  }
+
+  #removeGone(): void {
+    for (const stream of this.#streams.toArray()) if (stream.gone) this.#remove(stream);
+  }
+
+  #remove(stream: S): void {
+    this.#streams.remove(stream);
+    this.#size--;
   }
 
   /**
@@ -91,7 +103,9 @@ export class AcceptBacklog<S extends Waiting> {
 
   /** Resets all connections. */
   abort(): void {
-    for (const stream of this.#streams) stream.abort();
-    this.#streams = [];
+    for (const stream of this.#streams.toArray()) {
+      this.#remove(stream);
+      stream.abort();
+    }
   }
 }
