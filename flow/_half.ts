@@ -191,7 +191,6 @@ class Events implements AllEvents {
 
   constructor(stream: AllEvents) {
     this.#stream = stream;
-    Object.freeze(this);
   }
 
   readable(): void {
