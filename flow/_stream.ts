@@ -114,8 +114,8 @@ export class Stream implements StreamEvents, Joint {
   readonly #receiving: Half<Stream>;
   /** Made by the first write, because many streams never write. */
   #sending: Half<Stream> | undefined;
-  /** Makes the error of an operation once this side has closed the stream. */
-  #closed: ((operation: string) => ClosedError) | undefined;
+  /** How this side closed the stream: for the error of each operation. */
+  #closed: { readonly state: string | undefined; readonly options: ErrorOptions | undefined } | undefined;
   #sendEnded = false;
   #receiveEnded = false;
   #lending = false;
@@ -279,10 +279,9 @@ export class Stream implements StreamEvents, Joint {
    */
   close(state?: string, options?: ErrorOptions): boolean {
     if (this.#closed !== undefined) return false;
-    const closed = this.#closed = (operation: string) =>
-      new ClosedError(operation, state, { ...options, flow: this.label });
-    if (this.#receiving.busy) this.#receiving.failClosed(() => closed("read"));
-    if (this.#sending?.busy) this.#sending.failClosed(() => closed("write"));
+    this.#closed = { state, options };
+    if (this.#receiving.busy) this.#receiving.failClosed(() => this.#closedError("read"));
+    if (this.#sending?.busy) this.#sending.failClosed(() => this.#closedError("write"));
     return true;
   }
 
@@ -388,7 +387,7 @@ export class Stream implements StreamEvents, Joint {
   }
 
   #refuseRead(): Promise<never> | undefined {
-    if (this.#closed !== undefined) return rejection(this.#closed("read"));
+    if (this.#closed !== undefined) return rejection(this.#closedError("read"));
     if (this.#receiving.busy || this.#lending) return Promise.reject(new BusyError("read", { flow: this.label }));
     return undefined;
   }
@@ -399,10 +398,14 @@ export class Stream implements StreamEvents, Joint {
   }
 
   #writeProblem(): Error | undefined {
-    if (this.#closed !== undefined) return this.#closed("write");
+    if (this.#closed !== undefined) return this.#closedError("write");
     if (this.#sendEnded) return this.#sendingEnded();
     if (this.#sending?.busy) return new BusyError("write", { flow: this.label });
     return undefined;
+  }
+
+  #closedError(operation: string): ClosedError {
+    return new ClosedError(operation, this.#closed?.state, { ...this.#closed?.options, flow: this.label });
   }
 
   #sendingEnded(): ClosedError {
