@@ -106,6 +106,7 @@ export const cancelChecks: readonly FlowCheck[] = [
           if (random() < 0.2) await turns(1);
         }
         await expectEnd(b);
+        await b.close();
       };
       await both(write, read);
     },

@@ -69,16 +69,19 @@ export async function readPattern(source: Source, from: number, size: number): P
 }
 
 /**
- * Reads the rest: exactly `size` bytes of the pattern. The other end closes meanwhile, so that a
- * lost byte shows as an early end; and not at once, so that an extra byte has time to arrive.
+ * Reads the rest: exactly `size` bytes of the pattern, and then the end. The other end closes
+ * meanwhile, so that a lost byte shows as an early end; and not at once, so that an extra byte has
+ * time to arrive. Both ends are closed then.
  */
-export async function readRest(source: Source, other: FlowEnd, from: number, size: number): Promise<void> {
-  const close = async () => {
+export async function readRest(source: FlowEnd, other: FlowEnd, from: number, size: number): Promise<void> {
+  await both(async () => {
     await turns(20);
     await other.close();
-  };
-  await both(close, () => readPattern(source, from, size));
-  await expectEnd(source);
+  }, async () => {
+    await readPattern(source, from, size);
+    await expectEnd(source);
+    await source.close(); // so that the other end does not wait for it
+  });
 }
 
 /** Returns the result of the next read. */
