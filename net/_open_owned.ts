@@ -2,7 +2,7 @@
 
 /** Opens resources that a switch owns, and handles ownership, cancellation and late success. */
 import { follow, isInstance } from "../base/internal.ts";
-import { type Closable, silent } from "../flow/internal.ts";
+import { type Closable, isSilent, silent } from "../flow/internal.ts";
 import {
   asOperation,
   Cancelled,
@@ -10,6 +10,7 @@ import {
   type Hook,
   isSwitchCancelled,
   type Labelled,
+  MultipleErrors,
   refused,
   refusedFor,
   registerOwner,
@@ -157,7 +158,10 @@ export async function whileOwned<T extends Abortable>(
     opened?.abort(error); // cancelled in the turn in which it succeeded
     // A switch that fails cancels its waits before it releases anything.
     const { aborted, reason } = gone.signal;
-    throw aborted && isInstance(error, Cancelled) && error.cause === reason ? ownerGone(sw, operation) : error;
+    const isCancelled = aborted && isInstance(error, Cancelled) && error.cause === reason;
+    // Attempts that `sw` owns too have failed one by one.
+    const haveLost = hasEnded(sw) && isInstance(error, MultipleErrors) && isSilent(error);
+    throw isCancelled || haveLost ? ownerGone(sw, operation) : error;
   } finally {
     if (hook.resource === pending) hook.remove();
   }

@@ -13,7 +13,7 @@ import {
   unix,
   yieldNow,
 } from "../../mod.ts";
-import { type Action, mockClock, mockFlow, mockNet } from "../../net/testing/mod.ts";
+import { type Action, mockClock, mockFlow, mockNet, simulate } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
 import { anyPort, assertNetError, finishedSwitch, ownHost, ownPort, withNet } from "./_helpers.ts";
 
@@ -109,6 +109,28 @@ test("connectAny() abandons every attempt as soon as it is cancelled", async () 
     late.resolve(flow);
     await yieldNow();
     assertEquals([net.log.length, flow.log], [1, ["late: closed"]]);
+  });
+});
+
+test("connectAny() throws one error if its owner ends while several attempts wait", async () => {
+  await simulate({}, async (sim) => {
+    const client = sim.host("client");
+    const silent = [sim.host("a"), sim.host("b")];
+    for (const host of silent) sim.partition(client, host);
+    await Switch.run(async (caller) => {
+      const race = await Switch.run(async (owner) => {
+        const race = caller.fork(() =>
+          assertRejects(
+            () => connectAny(client.net, owner, silent.map(({ ip }) => tcp(ip, 80))),
+            TypeError,
+            "Cannot connect: the switch is finished",
+          )
+        );
+        await sim.run(300); // both attempts have begun
+        return { race };
+      });
+      await race.race;
+    });
   });
 });
 
