@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** `withTcpConnect` over addresses of every kind, with faults while it tries, and while its callback runs. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, AssertionError, assertRejects } from "@std/assert";
 import {
   Cancelled,
   formatAddress,
@@ -83,8 +83,18 @@ function connecting(connect: Connect): (sim: Sim) => Promise<void> {
       const log: Log = { lookups: 0, attempts: [] };
       const { attempts } = log;
       let calls = 0;
+      /** What the callback has returned or thrown. */
+      let result: unknown;
       const use = async (flow: StreamSocket): Promise<string> => {
         assertEquals(++calls, 1, "the callback is called again");
+        try {
+          result = await exchange(flow);
+        } catch (error) {
+          throw result = error;
+        }
+        return result as string;
+      };
+      const exchange = async (flow: StreamSocket): Promise<string> => {
         assert(flow === attempts.at(-1)?.flow, "the callback has another connection");
         const open = `ESTABLISHED ${formatAddress(flow.local)} ${formatAddress(flow.peer)}`;
         assertEquals(openSockets(sim, client), [open], "open while the callback runs");
@@ -98,18 +108,22 @@ function connecting(connect: Connect): (sim: Sim) => Promise<void> {
         return `read ${(await withTimeout(clock, 5000, () => readAll(flow))).length}`;
       };
       let error: unknown;
-      const outcome = await Switch.run((sw) => {
+      const outcome = await Switch.run(async (sw) => {
         if (cancelAt !== undefined) {
           sw.forkDaemon(async () => {
             await clock.sleep(cancelAt);
             sw.fail(reason);
           });
         }
-        return connect(watched(client.net, log), { host: "all", service: 80, timeout }, use);
+        try {
+          return await connect(watched(client.net, log), { host: "all", service: 80, timeout }, use);
+        } finally {
+          assertEquals(openSockets(sim, client), [], "open afterwards");
+        }
       }).catch((failed) => {
         error = failed;
       });
-      assertEquals(openSockets(sim, client), [], "open afterwards");
+      if (error instanceof AssertionError) throw error;
       if (error instanceof Cancelled) throw error; // it has crashed
       assertEquals(log.lookups, 1, "lookups");
       assertEquals(
@@ -126,7 +140,7 @@ function connecting(connect: Connect): (sim: Sim) => Promise<void> {
       assert(attempts.slice(0, -1).every(({ error }) => error instanceof NetError), "it went on after a success");
       if (error === reason) return;
       assertEquals(calls, attempts.at(-1)?.flow === undefined ? 0 : 1, "calls");
-      if (calls === 1) return assert(error === undefined ? outcome !== undefined : true);
+      if (calls === 1) return assertEquals(outcome ?? error, result, "the outcome of the callback");
       assert(error instanceof NetError, String(error));
       assert(error.message.includes("(connecting to all:80"), error.message);
       if (isUnknown) return assertEquals([error.code, attempts.length], ["address_lookup_failed", 0]);
