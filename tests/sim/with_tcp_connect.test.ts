@@ -174,5 +174,5 @@ test("the scenario of withTcpConnect() notices a second call after an error of t
         return await fn(flow);
       }
     });
-  await assertRejects(() => checkSeeds(100, connecting(eager)), SeedError, "calls");
+  await assertRejects(() => checkSeeds(100, connecting(eager)), SeedError, "the callback is called again");
 });
