@@ -6,15 +6,32 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
-import { Cancelled, formatAddress, IpAddress, Switch, tcp, type TcpAddress, withTimeout } from "../../mod.ts";
+import {
+  Cancelled,
+  formatAddress,
+  IpAddress,
+  MultipleErrors,
+  NetError,
+  Switch,
+  tcp,
+  type TcpAddress,
+  TimeoutError,
+  withTimeout,
+} from "../../mod.ts";
 import { checkSeeds, type FaultPlan, type Sim, type SimHost } from "../../net/testing/mod.ts";
+import { test } from "../_test.ts";
 
 /** How many seeds each scenario runs for. */
 export const seeds = Number(process.env.SLUICE_SIM_SEEDS ?? 1000);
 
-/** Runs a scenario, whose name is that of the test, for every seed. */
-export function sweep(scenario: (sim: Sim) => Promise<void>, faults: FaultPlan): Promise<void> {
-  return checkSeeds(seeds, scenario, { faults, maxEvents: 100_000, trace: 20_000, deadline: 10_000_000 });
+/**
+ * Registers a test that runs a scenario for every seed.
+ *
+ * @param name As of `test()`.
+ */
+export function testSeeds(name: string, scenario: (sim: Sim) => Promise<void>, faults: FaultPlan): void {
+  const options = { faults, maxEvents: 100_000, trace: 20_000, deadline: 10_000_000 };
+  test(name, () => checkSeeds(seeds, scenario, options), { timeout: 600_000 });
 }
 
 /** Returns one of some values. */
@@ -120,6 +137,12 @@ async function receiveAll({ net, clock }: SimHost): Promise<void> {
       });
     }
   });
+}
+
+/** Reports whether an error is of the network or a timeout, or consists of such. */
+export function isOfNetwork(error: unknown): boolean {
+  if (error instanceof MultipleErrors) return error.errors.every(isOfNetwork);
+  return error instanceof NetError || error instanceof TimeoutError;
 }
 
 /** Checks two times that follow from the same sums. */

@@ -33,7 +33,7 @@ import {
   hasCrashed,
   openSockets,
   runClient,
-  sweep,
+  testSeeds,
   texts,
 } from "./_helpers.ts";
 
@@ -288,12 +288,15 @@ async function naming(sim: Sim): Promise<void> {
   });
 }
 
-test("connectAny() keeps the rules of its race, and leaves one socket, of the first that answers, or none", () =>
-  sweep(racing(connectAny), faults));
+testSeeds(
+  "connectAny() keeps the rules of its race, and leaves one socket, of the first that answers, or none",
+  racing(connectAny),
+  faults,
+);
 
-test("connectAny() leaves nothing open, whatever ends it", () => sweep(ending(connectAny), faults));
+testSeeds("connectAny() leaves nothing open, whatever ends it", ending(connectAny), faults);
 
-test("connect() to a name leaves one socket, of the first that answers, or none", () => sweep(naming, faults));
+testSeeds("connect() to a name leaves one socket, of the first that answers, or none", naming, faults);
 
 test("the race's scenario notices a race that leaves its losers open", async () => {
   const careless: Race = (net, sw, addresses) =>

@@ -16,7 +16,7 @@ import {
 } from "../../mod.ts";
 import { checkSeeds, SeedError, type Sim } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
-import { addTargets, assertSameTime, awake, choose, openSockets, runClient, sweep, texts } from "./_helpers.ts";
+import { addTargets, assertSameTime, awake, choose, openSockets, runClient, testSeeds, texts } from "./_helpers.ts";
 
 const faults = { partitions: 1, crashes: 1, pauses: 1, drops: 2, within: 1500 };
 
@@ -150,8 +150,11 @@ function connecting(connect: Connect): (sim: Sim) => Promise<void> {
   };
 }
 
-test("withTcpConnect() tries one address after the other, calls back once, and leaves nothing open", () =>
-  sweep(connecting(withTcpConnect), faults));
+testSeeds(
+  "withTcpConnect() tries one address after the other, calls back once, and leaves nothing open",
+  connecting(withTcpConnect),
+  faults,
+);
 
 test("the scenario of withTcpConnect() notices a connection that outlives the call", async () => {
   const careless: Connect = (net, options, fn) =>
