@@ -9,7 +9,8 @@
  * `--unit` skips folders whose tests need root, foreign programs or much time, and runs the others
  * on Deno unless a runtime is named. With arguments it runs only the matching files, and not the
  * packed library. The last line is `N passed, N failed`. `SLUICE_TEST_LIMIT` is the time limit of
- * one file on one runtime, in milliseconds.
+ * one file on one runtime, in milliseconds. `SLUICE_SIM_SEEDS` is how many seeds each scenario under
+ * `tests/sim/` runs for: by default 1000, and 100 with `--unit`.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -34,6 +35,7 @@ async function main(args: readonly string[]): Promise<number> {
   const names = args.filter((arg) => arg.startsWith("--runtime=")).map((arg) => arg.slice("--runtime=".length));
   const unit = args.includes("--unit");
   if (unit && names.length === 0) names.push("deno");
+  if (unit) process.env.SLUICE_SIM_SEEDS ??= "100";
   const filters = args.filter((arg) => !arg.startsWith("--"));
   const runtimes = allRuntimes(deno).filter(({ name }) => names.length === 0 || names.includes(name));
   const files = findTests().filter((file) => !unit || !heavy.test(file))
