@@ -2,7 +2,7 @@
 
 /** Connecting to a host name and to any of several addresses: the common part. */
 import { isInstance } from "../base/internal.ts";
-import { asOperation, type Clock, TimeoutError, withTimeout } from "../switch/internal.ts";
+import { asOperation, type Clock, MultipleErrors, TimeoutError, withTimeout } from "../switch/internal.ts";
 import { type Dialled, race } from "./_race.ts";
 import type { HostAddress, StreamAddress, TcpAddress } from "./address.ts";
 import type { StreamSocket } from "./connection.ts";
@@ -19,9 +19,16 @@ export async function connectWithin<T>(
   try {
     return await asOperation("connect", () => withTimeout(clock, timeout, fn));
   } catch (error) {
-    if (!isInstance(error, TimeoutError)) throw error;
+    if (!isTimeout(error)) throw error;
     throw new NetError("connection_timeout", { operation: "connect", address: target, cause: error });
   }
+}
+
+/** Reports whether an attempt timed out. It may fail by itself in the same turn. */
+function isTimeout(error: unknown): boolean {
+  const errors: unknown[] = isInstance(error, MultipleErrors) ? error.errors : [error];
+  return errors.some((each) => isInstance(each, TimeoutError)) &&
+    errors.every((each) => isInstance(each, TimeoutError) || isInstance(each, NetError));
 }
 
 /** The target of {@linkcode connectToAny}, and how to connect to it. */

@@ -134,6 +134,19 @@ test("connectAny() throws one error if its owner ends while several attempts wai
   });
 });
 
+test("connectAny() throws connection_timeout if an attempt fails in the turn in which the time is over", async () => {
+  await simulate({}, async (sim) => {
+    const client = sim.host("client");
+    sim.pause(client, 100); // the client learns of both at once
+    await Switch.run(async (sw) => {
+      const unreachable = [tcp("10.9.9.9", 80)];
+      await assertNetError(() => connectAny(client.net, sw, unreachable, { timeout: 1 }), "connection_timeout");
+      sim.pause(client, 100);
+      await assertNetError(() => client.net.connect(sw, unreachable[0], { timeout: 1 }), "connection_timeout");
+    });
+  });
+});
+
 test("connectAny() reaches the one open listener, over the system's network", async () => {
   await withNet(async (sw, net) => {
     const up = await net.listen(sw, anyPort);
