@@ -61,7 +61,7 @@ export function below(random: () => number, limit: number): number {
 }
 
 /** Sets the links between all hosts: many are good, and the others lose, delay, repeat and reorder packets. */
-export function spoilLinks(sim: Sim, hosts: readonly SimHost[]): void {
+function spoilLinks(sim: Sim, hosts: readonly SimHost[], loss = 0.1): void {
   const { random } = hosts[0] as SimHost;
   const chance = (most: number) => random() < 0.5 ? 0 : random() * most;
   hosts.forEach((a, index) => {
@@ -69,7 +69,7 @@ export function spoilLinks(sim: Sim, hosts: readonly SimHost[]): void {
       sim.link(a, b, {
         latency: random() * 20,
         jitter: chance(30),
-        loss: chance(0.1),
+        loss: chance(loss),
         duplicate: chance(0.2),
         reorder: chance(0.2),
         mtu: 200 + below(random, 1500),
@@ -243,6 +243,7 @@ export async function exchangeUntilCalm(
   const host = sim.host(client, { main });
   spoilLinks(sim, [host, ...hosts]);
   await sim.run(calm + 2 * patience);
+  spoilLinks(sim, hosts.concat(host), 0);
   await host.fork(() => exchange(host));
   outcomes.whole++;
   await sim.run(200_000); // TIME_WAIT, and the last repetitions

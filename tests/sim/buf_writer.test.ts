@@ -30,8 +30,8 @@ interface Session {
 /** The size of a record without its body. */
 const headSize = 6;
 
-/** Writes a record by several calls, none of which waits. */
-function writeRecord(w: BufWriter, random: () => number, [writer, number, size]: Written): void {
+/** Writes a record by several calls, none of which waits. Returns its bytes, which may change after a flush. */
+function writeRecord(w: BufWriter, random: () => number, [writer, number, size]: Written): Uint8Array {
   w.uint8(writer);
   w.uint16be(number);
   w.uint16le(size);
@@ -41,18 +41,20 @@ function writeRecord(w: BufWriter, random: () => number, [writer, number, size]:
   w.bytes(body.subarray(0, half));
   if (random() < 0.3) w.schedule(body.subarray(half));
   else for (const byte of body.subarray(half)) w.byte(byte);
+  return body;
 }
 
 /** Several fibers that write records through one writer, and a server that reads them. */
 async function records(sim: Sim, outcomes: Outcomes): Promise<void> {
   const sessions: Session[] = [];
   const host = sim.host("server", {
-    main: server((flow) =>
+    main: server((flow, { random, clock }) =>
       orReset(flow, async () => {
-        const reader = new BufReader(flow, { initialSize: 16, maxSize: 4096 });
+        const reader = new BufReader(flow, { initialSize: 16, maxSize: 65_536 });
         const session = sessions[await reader.uint8()] as Session;
         let count = 0;
         for (; !await reader.atEnd(); count++) {
+          if (random() < 0.02) await clock.sleep(random() * 500);
           const got: Written = [await reader.uint8(), await reader.uint16be(), await reader.uint16le()];
           assertEquals(got, session.written[count] as Written, `record ${count}`);
           assertEquals(await reader.line(), "");
@@ -73,6 +75,7 @@ async function records(sim: Sim, outcomes: Outcomes): Promise<void> {
       const session: Session = { written: [], complete: false };
       const counting = partialSink(flow, random);
       const sink = random() < 0.5 ? flow : counting;
+      const most = random() < 0.1 ? 60_000 : 3000; // enough to fill the windows of the connection, or not
       let size = 0;
       await withBufWriter(sink, async (w) => {
         w.uint8(sessions.push(session) - 1);
@@ -86,12 +89,16 @@ async function records(sim: Sim, outcomes: Outcomes): Promise<void> {
           const count = below(random, 8);
           for (let number = 0; number < count; number++) {
             if (random() < 0.1) w.pause();
-            const record: Written = [writer, number, below(random, random() < 0.1 ? 4000 : 300)];
+            const record: Written = [writer, number, below(random, random() < 0.2 ? most : 300)];
             session.written.push(record);
-            writeRecord(w, random, record);
+            const body = writeRecord(w, random, record);
             size += headSize + record[2];
-            if (random() < 0.4) await flush();
-            else if (random() < 0.4) await clock.sleep(random() * 50);
+            if (random() < 0.4) {
+              await flush();
+              body.fill(255);
+            } else if (random() < 0.4) {
+              await clock.sleep(random() * 50);
+            }
             w.unpause();
           }
         });

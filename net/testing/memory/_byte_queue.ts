@@ -71,7 +71,17 @@ export class ByteQueue {
       memory.set(bytes);
       this.#chunks.push({ memory, start: 0, end: bytes.length });
     }
-    this.#size += bytes.length;
+    this.#added(bytes.length);
+  }
+
+  /** Appends `bytes`, which must fit, in their own memory. */
+  keep(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#chunks.push({ memory: bytes, start: 0, end: bytes.length });
+    this.#added(bytes.length);
+  }
+
+  #added(size: number): void {
+    this.#size += size;
     this.#full ||= this.#size === capacity;
   }
 }

@@ -89,9 +89,10 @@ export class Sender {
     return size;
   }
 
-  /** Takes a copy of bytes, which must fit. */
-  add(bytes: Uint8Array): void {
-    this.#unsent.add(bytes);
+  /** Takes bytes, which must fit: a copy of them, or their own memory, which shows who still writes to it. */
+  add(bytes: Uint8Array, given: boolean): void {
+    if (given) this.#unsent.keep(bytes as Uint8Array<ArrayBuffer>);
+    else this.#unsent.add(bytes);
   }
 
   /**

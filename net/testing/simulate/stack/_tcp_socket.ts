@@ -70,11 +70,11 @@ export class TcpSocket implements ProviderStream, TcpUser {
   }
 
   write(bytes: Uint8Array): number {
-    return this.#take([bytes]);
+    return this.#take([bytes], false);
   }
 
   give(buffers: readonly Uint8Array[]): number {
-    return this.#take(buffers);
+    return this.#take(buffers, true);
   }
 
   end(): void {
@@ -105,7 +105,7 @@ export class TcpSocket implements ProviderStream, TcpUser {
     return this.#options.get(name);
   }
 
-  #take(buffers: readonly Uint8Array[]): number {
+  #take(buffers: readonly Uint8Array[], given: boolean): number {
     const { sender, error, system } = this.#connection;
     system.engine.touch();
     if (error !== undefined) throw error;
@@ -115,7 +115,7 @@ export class TcpSocket implements ProviderStream, TcpUser {
     for (const bytes of buffers) {
       if (left === 0) break;
       const part = bytes.subarray(0, left);
-      if (part.length > 0) sender.add(part);
+      if (part.length > 0) sender.add(part, given);
       left -= part.length;
     }
     if (size > 0) this.#connection.pump();
