@@ -128,6 +128,10 @@ class NodeEndpoint implements TlsEndpoint {
   /** The peer's certificate. */
   #certificate: X509Certificate | undefined;
   #ending = false;
+  /** Whether plaintext is being passed on: the encrypted bytes that come now are those of it. */
+  #isPutting = false;
+  /** The close_notify that the runtime has sent on its own. */
+  #farewell: Buffer | undefined;
   #isBroken = false;
   /** Fails the session with an error thrown in a callback, where no caller can catch it. */
   readonly broken = (error: unknown): void => {
@@ -144,8 +148,13 @@ class NodeEndpoint implements TlsEndpoint {
     this.stream = new Duplex({
       read: () => queueMicrotask(wantsRecord), // a push within read() would be delayed
       write: (chunk: Buffer, _, done) => {
-        attempt(() => events.encrypted(chunk), this.broken);
-        done();
+        const send = () => {
+          attempt(() => this.#send(chunk), this.broken);
+          done();
+        };
+        // What comes unasked may be the answer to the peer's end: whether it is shows after this call.
+        if (this.#incoming === undefined || this.#ending || this.#isPutting) send();
+        else queueMicrotask(send);
       },
       final: (done) => {
         done();
@@ -219,6 +228,8 @@ class NodeEndpoint implements TlsEndpoint {
   end(): void {
     if (this.#ending || this.#incoming === undefined) return;
     this.#ending = true;
+    if (this.#farewell !== undefined) this.#events.encrypted(this.#farewell);
+    this.#farewell = undefined;
     this.#socket?.end(guard(() => this.#events.writable(), this.broken));
   }
 
@@ -244,8 +255,22 @@ class NodeEndpoint implements TlsEndpoint {
 
   #put(bytes: Uint8Array): number {
     const { length } = bytes; // now: the runtime may detach it
-    this.#socket?.write(bytes, guard(() => this.#events.writable(), this.broken));
+    this.#isPutting = true;
+    try {
+      this.#socket?.write(bytes, guard(() => this.#events.writable(), this.broken));
+    } finally {
+      this.#isPutting = false;
+    }
     return length;
+  }
+
+  /**
+   * Sends encrypted bytes. Bun ends both directions when the peer ends: its close_notify is held back
+   * until this side ends, so that a peer whose answer is lost does not take that for its end.
+   */
+  #send(chunk: Buffer): void {
+    if (this.#incoming !== undefined && !this.#ending && this.stream.writableEnded) this.#farewell = chunk;
+    else this.#events.encrypted(chunk);
   }
 }
 

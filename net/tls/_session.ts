@@ -23,6 +23,8 @@ export class Session implements StreamEnd {
   #receiveFailure: { readonly error: unknown } | undefined;
   /** What every write throws. */
   #sendFailure: { readonly error: unknown } | undefined;
+  /** Whether a write has failed. */
+  #isCut = false;
   /** Whether the flow ended without close_notify, and that counts as an end. */
   #receiveEnded = false;
   /** Whether the plaintext of the next record is needed: a reader waits, or input is discarded. */
@@ -102,8 +104,9 @@ export class Session implements StreamEnd {
     return this.#sender?.give(buffers) ?? 0;
   }
 
+  /** Sends close_notify, unless a write has failed: the peer must not take a part for the whole. */
   end(): void {
-    this.#endpoint?.end();
+    if (!this.#isCut) this.#endpoint?.end();
   }
 
   /** Encrypted bytes are sent even if the endpoint has failed, or has ended with its peer. */
@@ -138,7 +141,10 @@ export class Session implements StreamEnd {
 
   /** The endpoint, if it accepts a write: nothing older is queued. */
   get #sender(): TlsEndpoint | undefined {
-    if (this.#sendFailure !== undefined) throw this.#sendFailure.error;
+    if (this.#sendFailure !== undefined) {
+      this.#isCut = true;
+      throw this.#sendFailure.error;
+    }
     return this.records.idle ? this.#endpoint : undefined;
   }
 

@@ -17,7 +17,7 @@ import {
 } from "../../../mod.ts";
 import { closeWithin } from "../../../net/_closing.ts";
 import { mockClock, socketPair } from "../../../net/testing/mod.ts";
-import { tlsClient, type TlsConnection, tlsServer } from "../../../net/tls/mod.ts";
+import { tlsClient, type TlsConnection, TlsError, tlsServer } from "../../../net/tls/mod.ts";
 import { textOf, turn } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { bare, withSockets } from "../_helpers.ts";
@@ -398,3 +398,30 @@ test("operations of a TLS connection in a cancelled switch are not unhandled rej
   );
   assert(error instanceof Cancelled);
 });
+
+// Found by tests/sim/tls.test.ts, seed 1. Bun answers a close_notify at once, and refuses later writes.
+test("close() of a TLS connection whose write has failed does not look like its end to the peer", () =>
+  Switch.run(async (sw) => {
+    const [client, server] = await securedPipe(sw);
+    await copyString("a request", client);
+    await client.shutdown("send");
+    assertEquals(textOf(await readAll(server)), "a request");
+    for (let i = 0; i < 5; i++) await turn();
+    const answered = await copyString("an answer", server).then(() => true, () => false);
+    await all([
+      () => server.close(),
+      async () => {
+        if (answered) assertEquals(textOf(await readAll(client)), "an answer");
+        else assertEquals((await assertRejects(() => readAll(client), TlsError)).code, "truncated");
+      },
+    ]);
+  }));
+
+test("close() of a TLS connection that has read the peer's end, and has nothing to say, ends it", () =>
+  Switch.run(async (sw) => {
+    const [client, server] = await securedPipe(sw);
+    await client.shutdown("send");
+    assertEquals(textOf(await readAll(server)), "");
+    for (let i = 0; i < 5; i++) await turn();
+    await all([() => server.close(), async () => assertEquals(textOf(await readAll(client)), "")]);
+  }));
