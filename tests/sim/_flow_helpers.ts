@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** What the scenarios of flows have in common: bytes that are checked, bad links, servers and clients. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import process from "node:process";
 import {
   BrokenPipeError,
@@ -19,34 +19,42 @@ import {
   TimeoutError,
   withTimeout,
 } from "../../mod.ts";
-import { checkSeeds, type FaultPlan, type Sim, type SimHost } from "../../net/testing/mod.ts";
+import { checkSeeds, type FaultPlan, SeedError, type Sim, type SimHost } from "../../net/testing/mod.ts";
+import { test } from "../_test.ts";
 
-/** How many seeds each scenario runs for. */
-const seeds = Number(process.env.SLUICE_SIM_SEEDS ?? 1000);
+/** How many seeds a scenario runs for. */
+const allSeeds = Number(process.env.SLUICE_SIM_SEEDS ?? 1000);
 
 /** The virtual time in which faults begin, in milliseconds. The last one ends after 1.5 times that. */
 const within = 2000;
 
 /** When the last fault has ended. */
-export const calm: number = 1.5 * within;
+const calm = 1.5 * within;
 
-/** Every kind of fault. */
-export const everyFault: FaultPlan = { partitions: 1, crashes: 1, pauses: 1, drops: 4 };
+const faults: FaultPlan = { partitions: 1, crashes: 1, pauses: 1, drops: 4, within };
 
 /** The limit of everything that a program of a host does with its peer, in milliseconds. */
 const patience = 30_000;
 
-/** Runs a scenario for every seed. */
-export async function sweep(
-  scenario: (sim: Sim, outcomes: Outcomes) => Promise<void>,
-  faults: FaultPlan = everyFault,
-): Promise<Outcomes> {
+/** Defines a test that runs a scenario for every seed, or for at most `most` of them. */
+export function testSeeds(name: string, scenario: Scenario, most = Infinity): void {
+  test(name, () => sweep(scenario, Math.min(most, allSeeds)), { timeout: 900_000 }); // on a busy machine
+}
+
+/** Defines a test in which a fault of the scenario is found, with a message. */
+export function testFault(name: string, scenario: Scenario, message: string): void {
+  test(name, () => assertRejects(() => sweep(scenario, 1000), SeedError, message), { timeout: 900_000 });
+}
+
+/** A program that counts its outcomes. */
+export type Scenario = (sim: Sim, outcomes: Outcomes) => Promise<void>;
+
+async function sweep(scenario: Scenario, seeds: number): Promise<void> {
   const outcomes = { whole: 0, broken: 0 };
   const limits = { deadline: 10_000_000, maxEvents: 100_000, trace: 5000 };
-  await checkSeeds(seeds, (sim) => scenario(sim, outcomes), { ...limits, faults: { ...faults, within } });
+  await checkSeeds(seeds, (sim) => scenario(sim, outcomes), { ...limits, faults });
   // Otherwise the scenario would not show much: it must succeed, and be disturbed.
   assert(outcomes.whole >= seeds && outcomes.broken >= seeds / 20, JSON.stringify(outcomes));
-  return outcomes;
 }
 
 /** How many exchanges have ended as they should, and how many with an error that is none of ours. */
@@ -99,17 +107,19 @@ export class Delivery {
   next(size: number): Uint8Array<ArrayBuffer> {
     const from = this.sent;
     this.sent += size;
-    return Uint8Array.from({ length: size }, (_, i) => this.#byteAt(from + i));
+    const bytes = new Uint8Array(size);
+    for (let i = 0; i < size; i++) bytes[i] = this.#byteAt(from + i);
+    return bytes;
   }
 
   /** Takes bytes that have arrived. */
   take(bytes: Uint8Array): void {
     if (this.ended) throw new Violation(`${bytes.length} bytes arrived after the end`);
     if (this.received + bytes.length > this.sent) throw new Violation("bytes arrived that were not sent");
-    bytes.forEach((byte, i) => {
-      if (byte !== this.#byteAt(this.received + i)) throw new Violation(`byte ${this.received + i} is wrong`);
-    });
-    this.received += bytes.length;
+    for (const byte of bytes) {
+      if (byte !== this.#byteAt(this.received)) throw new Violation(`byte ${this.received} is wrong`);
+      this.received++;
+    }
   }
 
   /** Takes the end: it stands for everything. */
@@ -237,7 +247,7 @@ export async function exchangeUntilCalm(
         if (!isExpected(error)) throw error;
         outcomes.broken++;
       }
-      await host.clock.sleep(100 + 400 * host.random());
+      await host.clock.sleep(200 + 800 * host.random());
     }
   };
   const host = sim.host(client, { main });

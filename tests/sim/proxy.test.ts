@@ -1,9 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** What holds for connections through a proxy, whatever the network and the hosts do. */
-import { all, both, hostAddress, proxy, type Source, type StreamSocket } from "../../mod.ts";
+import { all, both, copy, hostAddress, proxy, type Source, type StreamSocket, type TwoWay } from "../../mod.ts";
 import type { Sim, SimHost } from "../../net/testing/mod.ts";
-import { test } from "../_test.ts";
 import {
   below,
   Delivery,
@@ -13,7 +12,8 @@ import {
   receive,
   send,
   server,
-  sweep,
+  testFault,
+  testSeeds,
   Violation,
   withConnection,
 } from "./_flow_helpers.ts";
@@ -97,4 +97,22 @@ async function inOrder(...steps: (() => Promise<void>)[]): Promise<void> {
   for (const step of steps) await step();
 }
 
-test("proxy() passes everything and both ends on, or fails at both sides", () => sweep(throughProxy(proxy)));
+testSeeds("proxy() passes everything and both ends on, or fails at both sides", throughProxy(proxy));
+
+testFault("a proxy that does not pass an end on is found", throughProxy(endless), "within 30000 ms");
+testFault("a proxy that closes both sides when one breaks is found", throughProxy(polite), "the end came after");
+
+/** A proxy that ends neither direction before both have ended. */
+async function endless(a: TwoWay, b: TwoWay): Promise<void> {
+  await both(() => copy(a, b), () => copy(b, a));
+  await all([() => a.shutdown("send"), () => b.shutdown("send")]);
+}
+
+/** A proxy whose failure looks like an end. */
+async function polite(a: TwoWay, b: TwoWay): Promise<void> {
+  const pass = async (from: TwoWay, to: TwoWay) => {
+    await copy(from, to).catch(() => {});
+    await to.shutdown("send");
+  };
+  await both(() => pass(a, b), () => pass(b, a));
+}

@@ -399,7 +399,7 @@ test("operations of a TLS connection in a cancelled switch are not unhandled rej
   assert(error instanceof Cancelled);
 });
 
-// Found by tests/sim/tls.test.ts, seed 1. Bun answers a close_notify at once, and refuses later writes.
+// Found by tests/sim/tls.test.ts, seed 3. Bun answers a close_notify at once, and refuses later writes.
 test("close() of a TLS connection whose write has failed does not look like its end to the peer", () =>
   Switch.run(async (sw) => {
     const [client, server] = await securedPipe(sw);
