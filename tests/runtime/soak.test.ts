@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** Much, for long: what a leak of one byte or one descriptor in a thousand would show. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import process from "node:process";
 import {
   Cancelled,
@@ -14,8 +14,9 @@ import {
   runServer,
   type StreamSocket,
   Switch,
+  tcp,
 } from "../../mod.ts";
-import { openCounts } from "../../net/testing/mod.ts";
+import { openCounts, simulate } from "../../net/testing/mod.ts";
 import { seededRandom } from "../../net/testing/_random.ts";
 import { collectGarbage, textOf, turn } from "../_helpers.ts";
 import { test } from "../_test.ts";
@@ -131,3 +132,40 @@ test(
     assertEquals(openCounts().sockets, 0);
   },
 );
+
+test("a simulation without a trace uses no more memory after 1 000 000 events", async () => {
+  const heaps: number[] = [];
+  const events = 1_000_000;
+  const endless = simulate({ trace: 0, maxEvents: events, link: { loss: 0.01, jitter: 5 } }, async (sim) => {
+    const server = sim.host("server", {
+      main: ({ net }) =>
+        Switch.run(async (sw) => {
+          const listener = await net.listen(sw, tcp("0.0.0.0", 80));
+          await runServer(listener, (flow) => copy(flow, flow), { onError: () => {} });
+        }),
+    });
+    const client = sim.host("client");
+    const cycle = () =>
+      Switch.run(async (sw) => {
+        const flow = await client.net.connect(sw, tcp(server.ip, 80));
+        const buffer = new Uint8Array(100);
+        for (let i = 0; i < 20; i++) {
+          await flow.write(buffer);
+          await flow.read(buffer);
+        }
+        await flow.close();
+        await sim.run(1000); // few connections are in TIME_WAIT at once
+      });
+    for (;;) {
+      for (let i = 0; i < 1000; i++) await cycle();
+      heaps.push((await sim.external(inUse())).heap);
+    }
+  });
+  await assertRejects(() => endless, Error, `${events} events`);
+  const [, early] = heaps;
+  const growth = heaps.at(-1) as number - early;
+  assert(
+    heaps.length > 5 && growth < events, // less than a byte for each
+    `the heap was ${heaps.join(", ")}`,
+  );
+}, { timeout: 500_000 });
