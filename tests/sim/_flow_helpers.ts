@@ -2,7 +2,6 @@
 
 /** What the scenarios of flows have in common: bytes that are checked, bad links, servers and clients. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import process from "node:process";
 import {
   BrokenPipeError,
   Cancelled,
@@ -21,9 +20,7 @@ import {
 } from "../../mod.ts";
 import { checkSeeds, type FaultPlan, SeedError, type Sim, type SimHost } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
-
-/** How many seeds a scenario runs for. */
-const allSeeds = Number(process.env.SLUICE_SIM_SEEDS ?? 1000);
+import { seeds } from "./_helpers.ts";
 
 /** The virtual time in which faults begin, in milliseconds. The last one ends after 1.5 times that. */
 const within = 2000;
@@ -36,9 +33,9 @@ const faults: FaultPlan = { partitions: 1, crashes: 1, pauses: 1, drops: 4, with
 /** The limit of everything that a program of a host does with its peer, in milliseconds. */
 const patience = 30_000;
 
-/** Defines a test that runs a scenario for every seed, or for at most `most` of them. */
-export function testSeeds(name: string, scenario: Scenario, most = Infinity): void {
-  test(name, () => sweep(scenario, Math.min(most, allSeeds)), { timeout: 900_000 }); // on a busy machine
+/** Defines a test that runs a scenario for every seed. */
+export function testSeeds(name: string, scenario: Scenario): void {
+  test(name, () => sweep(scenario, seeds), { timeout: 900_000 }); // on a busy machine
 }
 
 /** Defines a test in which a fault of the scenario is found, with a message. */
