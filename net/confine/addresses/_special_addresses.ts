@@ -4,9 +4,10 @@
  * The addresses and names that are not public: data. When a registry changes, change this file, its
  * date, and the copy in `tests/fixtures/`.
  *
- * Source: the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890, RFC 8190). Also what
- * they call globally reachable is not public here, NAT64 aside: anycast services of a network, and
- * tunnels.
+ * Source: the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890, RFC 8190), as of
+ * their update of 2025-10-09, compared on 2026-11-30 with copies of IANA's CSV files (the fixture
+ * names them). Also what they call globally reachable is not public here, NAT64 aside: anycast
+ * services of a network, and tunnels.
  */
 
 /** A block of addresses, and what it is for. */
@@ -60,6 +61,11 @@ export const specialBlocks6: readonly SpecialBlock[] = [
   ["100:0:0:1::/64", "dummy prefix (RFC 9780)"],
   ["2001::/32", "Teredo (RFC 4380)"],
   ["2001:2::/48", "benchmarking (RFC 5180)"],
+  ["2001:3::/32", "AMT (RFC 7450)"],
+  ["2001:4:112::/48", "AS112 (RFC 7535)"],
+  ["2001:10::/28", "ORCHID, deprecated (RFC 4843)"],
+  ["2001:20::/28", "ORCHIDv2 (RFC 7343)"],
+  ["2001:30::/28", "drone remote identification (RFC 9374)"],
   ["2001::/23", "IETF protocol assignments (RFC 2928)"],
   ["2001:db8::/32", "documentation (RFC 3849)"],
   ["2002::/16", "6to4 (RFC 3056)"],
@@ -71,7 +77,6 @@ export const specialBlocks6: readonly SpecialBlock[] = [
   // Other registries and RFCs.
   ["::/96", "IPv4-compatible (RFC 4291)"],
   ["::ffff:0:0:0/96", "IPv4-translated (RFC 2765)"],
-  ["2001:4:112::/48", "AS112 (RFC 7535)"],
   ["fec0::/10", "site-local (RFC 3879)"],
   ["ff00::/8", "multicast (RFC 4291)"],
 ];

@@ -36,7 +36,7 @@ function rangeOf(block: string): { version: 4 | 6; first: bigint; last: bigint }
 }
 
 test("the special addresses have every block of the registries", () => {
-  assertEquals(rows.length, 50);
+  assertEquals(rows.length, 51);
   for (const [block] of rows) {
     if (block === "64:ff9b::/96") continue; // judged by the IPv4 address
     const { version, first, last } = rangeOf(block);
@@ -53,7 +53,12 @@ test("the special addresses have the date of the registries", () => {
 });
 
 test("the special addresses are named by their most specific block", () => {
-  const purposes = { "10.1.2.3": "10.0.0.0/8, private use (RFC 1918)", "2001::1": "2001::/32, Teredo (RFC 4380)" };
+  const purposes = {
+    "10.1.2.3": "10.0.0.0/8, private use (RFC 1918)",
+    "2001::1": "2001::/32, Teredo (RFC 4380)",
+    "2001:4:112::1": "2001:4:112::/48, AS112 (RFC 7535)",
+    "2001:1::1": "2001::/23, IETF protocol assignments (RFC 2928)",
+  };
   for (const [ip, purpose] of Object.entries(purposes)) assertEquals(whyNotPublic(IpAddress.parse(ip)), purpose);
 });
 
