@@ -8,8 +8,8 @@ import type { IpAddress } from "../internal.ts";
 export interface AnswerPlan {
   /** Begins the lookup. Throws to refuse it. */
   ask(): AsyncIterable<readonly IpAddress[]>;
-  /** Reports whether an address may be returned. */
-  allows(ip: IpAddress): boolean;
+  /** Returns the address to pass on instead of an answer; `undefined` if that is denied. */
+  pass(ip: IpAddress): IpAddress | undefined;
   /** Returns the error if addresses were found, and none was allowed. */
   noneAllowed(): unknown;
   /** Returns the error to throw instead of that of the lookup. */
@@ -52,7 +52,7 @@ class JudgedAnswers {
         this.#inner ??= this.#plan.ask()[Symbol.asyncIterator]();
         const { done, value } = await this.#inner.next();
         if (done) break;
-        const allowed = [...value].filter((ip) => this.#allows(ip));
+        const allowed = [...value].map((ip) => this.#pass(ip)).filter((ip) => ip !== undefined);
         if (allowed.length > 0) return { done: false, value: Object.freeze(allowed) };
       }
     } catch (error) {
@@ -71,10 +71,10 @@ class JudgedAnswers {
     return end;
   }
 
-  #allows(ip: IpAddress): boolean {
-    const allowed = this.#plan.allows(ip);
-    if (allowed) this.#hasAllowed = true;
-    else this.#hasDropped = true;
-    return allowed;
+  #pass(ip: IpAddress): IpAddress | undefined {
+    const passed = this.#plan.pass(ip);
+    if (passed === undefined) this.#hasDropped = true;
+    else this.#hasAllowed = true;
+    return passed;
   }
 }

@@ -21,7 +21,7 @@ import {
 } from "../internal.ts";
 import { judgedAnswers } from "./_answers.ts";
 import type { Judge } from "./_judge.ts";
-import { type Answers, asAddressOf } from "./_resolved_address.ts";
+import type { Answers } from "./_resolved_address.ts";
 import { canonicalName } from "./_rule.ts";
 import { judgedOptions, optionsFor } from "./_socket_options.ts";
 
@@ -29,7 +29,7 @@ import { judgedOptions, optionsFor } from "./_socket_options.ts";
 export interface Confined {
   readonly net: Net;
   readonly judge: Judge;
-  /** What its own lookups have returned. */
+  /** What its own lookups have found. */
   readonly answers: Answers;
 }
 
@@ -67,12 +67,16 @@ async function connectToAddress(
   target: StreamAddress | HostAddress,
   options: ConnectOptions,
 ): Promise<StreamSocket> {
-  const host = address.transport === "tcp" ? answers.hostOf(address.ip) : undefined;
-  const verdict = host !== undefined && address.transport === "tcp" && host.port === address.port
-    ? judge.host(host) ?? judge.reached(address.ip, address.port) // a confined network outside dials what it has judged
-    : judge.remote("connect", address);
+  const found = address.transport === "tcp" ? answers.get(address.ip) : undefined;
+  if (found === undefined || address.transport !== "tcp") {
+    const verdict = judge.remote("connect", address);
+    if (verdict !== undefined) throw judge.refuse("connect", target, verdict);
+    return await dial(net, judge, sw, address, target, options);
+  }
+  const answer = tcp(found.answer, address.port);
+  const verdict = judge.found(found.name, answer);
   if (verdict !== undefined) throw judge.refuse("connect", target, verdict);
-  return await dial(net, judge, sw, address, target, options);
+  return await dial(net, judge, sw, answer, target, options);
 }
 
 /** Looks the name up, once; judges each address, and races those that are allowed. */
@@ -88,10 +92,11 @@ async function connectToName(
   const host: HostAddress = Object.freeze({ ...target, name: canonicalName(target.name) });
   const answers = judgedAnswers({
     ask: () => net.addresses(host.name),
-    allows(ip) {
+    pass(ip) {
       const verdict = hasPlainZone(ip) ? judge.reached(ip, port) : { reason: `${ip} has no valid zone` };
-      if (verdict !== undefined) judge.report("connect", host, verdict);
-      return verdict === undefined;
+      if (verdict === undefined) return ip;
+      judge.report("connect", host, verdict);
+      return undefined;
     },
     noneAllowed: () => judge.refuse("connect", target, { reason: "every address of the name is denied" }),
     failed: (error) => isDenial(error) ? denied(target) : addContext(error, `connecting to ${describeAddress(target)}`),
@@ -99,11 +104,10 @@ async function connectToName(
   const dialled: Pick<Net, "connect" | "clock"> = {
     clock: net.clock,
     connect: (sw, address, options) =>
-      asAddressOf(host, (address as TcpAddress).ip, (ip) =>
-        dial(net, judge, sw, tcp(ip, port), target, {
-          ...options,
-          socketOptions: optionsFor(ip.version, options?.socketOptions),
-        })),
+      dial(net, judge, sw, address as TcpAddress, target, {
+        ...options,
+        socketOptions: optionsFor((address as TcpAddress).ip.version, options?.socketOptions),
+      }),
   };
   return await connectToAnyOf(dialled, sw, addressesAt(port, answers), options, host);
 }

@@ -9,7 +9,7 @@ import {
   describeAddress,
   domainNameProblem,
   type HostAddress,
-  type IpAddress,
+  IpAddress,
   literalOf,
   NetError,
   type TcpAddress,
@@ -17,7 +17,7 @@ import {
 import { carriedAddresses, whyNotPublic, whyNotPublicName } from "./addresses/internal.ts";
 import type { CheckedPolicy } from "./_checked_policy.ts";
 import { bytesText, type OwnHost } from "./_own_host.ts";
-import { canonicalName, coversIp, coversName, coversPath, type Rule } from "./_rule.ts";
+import { type Block, blockOf, canonicalName, coversIp, coversName, coversPath, overlap, type Rule } from "./_rule.ts";
 import type { NetDenial } from "./policy.ts";
 
 /**
@@ -61,12 +61,12 @@ export class Judge {
   local(right: "listen" | "bind", address: Address): Verdict | undefined {
     if (address.transport === "unix") return this.#path(right, address.path);
     const { ip, port } = address;
-    return this.#deniedIp(ip, port) ?? this.#granted(right, (rule) => coversIp(rule, ip, port));
+    return this.#deniedHere(ip, port) ?? this.#granted(right, (rule) => coversIp(rule, ip, port));
   }
 
   /** Judges the address that the system has bound a socket to, where the caller chose port 0. */
   bound(address: Address): Verdict | undefined {
-    return address.transport === "unix" ? undefined : this.#deniedIp(address.ip, address.port);
+    return address.transport === "unix" ? undefined : this.#deniedHere(address.ip, address.port);
   }
 
   /** Judges a multicast group that a socket with a local port joins. */
@@ -86,6 +86,13 @@ export class Judge {
     const canonical = canonicalName(name);
     return this.#deniedName(canonical, port) ??
       this.#granted("connect", (rule) => coversName(rule, canonical, port)) ?? this.lookup(name);
+  }
+
+  /** Judges an address that the caller connects to, and that a lookup has found for a canonical name. */
+  found(name: string, address: TcpAddress): Verdict | undefined {
+    const { ip, port } = address;
+    const isGranted = this.host({ transport: "host", name, port }) === undefined;
+    return this.#deniedName(name, port) ?? (isGranted ? this.reached(ip, port) : this.remote("connect", address));
   }
 
   /** Judges a name that is looked up. It may be invalid, or an IP address. */
@@ -160,6 +167,25 @@ export class Judge {
     return denial && { ...denial, reason: `${denial.reason} to ${ip}` };
   }
 
+  /** Judges a local address by `deny`. An unspecified one stands for every address of this host. */
+  #deniedHere(ip: IpAddress, port: number): Verdict | undefined {
+    const denial = this.#deniedIp(ip, port);
+    if (denial !== undefined || this.#policy.deny.length === 0 || !isUnspecified(ip)) return denial;
+    const isPart = ({ version }: IpAddress) => ip.unmapped().version === 6 || version === 4; // :: is both
+    const own = this.#host.addresses();
+    const rule = this.#policy.deny.find((rule) => {
+      const { pattern, port: at } = rule;
+      if (pattern.kind !== "block" || (at !== undefined && at !== port)) return false;
+      const { block } = pattern;
+      return loopback.some((part) => isPart(part.first) && overlap(part, block)) ||
+        (own ?? [block.first]).some((part) => isPart(part.unmapped()) && block.addresses.has(part));
+    });
+    if (rule === undefined) return undefined;
+    const which = own === undefined ? "one that this host may have, as the runtime does not tell" : "one of them";
+    const reason = `${ip} stands for every address of this host, and a rule of deny applies to ${which}`;
+    return { reason, rule: rule.text };
+  }
+
   #notPublic(ip: IpAddress): Verdict | undefined {
     const isOwn = [ip, ...carriedAddresses(ip)].some((place) => this.#host.has(place));
     const why = isOwn ? "an address of this host" : whyNotPublic(ip);
@@ -174,6 +200,11 @@ export class Judge {
     return this.#denied((rule) => coversPath(rule, path)) ?? this.#granted(right, (rule) => coversPath(rule, path));
   }
 }
+
+const loopback: readonly Block[] = [
+  blockOf(IpAddress.parse("127.0.0.0"), 8),
+  blockOf(IpAddress.loopback6, 128),
+];
 
 function isUnspecified(ip: IpAddress): boolean {
   const { bytes } = ip.unmapped();

@@ -7,12 +7,14 @@ import type { OwnAddresses } from "../provider/internal.ts";
 /** How long the addresses of the interfaces are kept, in milliseconds. */
 const maxAge = 5000;
 
-/** The addresses of the host of a network. */
+const none: ReadonlyMap<string, IpAddress> = new Map();
+
+/** The addresses of the host that a network is of. */
 export class OwnHost {
   readonly #read: OwnAddresses | undefined;
   readonly #clock: Clock;
   #readAt = -Infinity;
-  #addresses: ReadonlySet<string> | undefined;
+  #addresses: ReadonlyMap<string, IpAddress> | undefined;
 
   /** @param read Returns the addresses. Without it, the host has none. */
   constructor(read: OwnAddresses | undefined, clock: Clock) {
@@ -25,15 +27,25 @@ export class OwnHost {
    * them.
    */
   has(ip: IpAddress): boolean | undefined {
+    return this.#known()?.has(bytesText(ip));
+  }
+
+  /** Returns the addresses of the host; `undefined` if the runtime does not tell. */
+  addresses(): readonly IpAddress[] | undefined {
+    const known = this.#known();
+    return known && [...known.values()];
+  }
+
+  #known(): ReadonlyMap<string, IpAddress> | undefined {
     const read = this.#read;
-    if (read === undefined) return false;
+    if (read === undefined) return none;
     const now = this.#clock.now();
     if (now - this.#readAt >= maxAge) {
       this.#readAt = now;
       const ips = read();
-      this.#addresses = ips && new Set(ips.map(bytesText));
+      this.#addresses = ips && new Map(ips.map((ip) => [bytesText(ip), ip]));
     }
-    return this.#addresses?.has(bytesText(ip));
+    return this.#addresses;
   }
 }
 

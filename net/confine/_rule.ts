@@ -7,15 +7,18 @@ import { AddressBlocks } from "./addresses/internal.ts";
 /** The lists of rules of a policy. */
 export type RuleList = "connect" | "listen" | "bind" | "send" | "lookup" | "deny";
 
-/**
- * What a rule stands for: any host, a name, the names below one, a block of addresses, or Unix
- * paths.
- */
+/** A block of addresses. */
+export interface Block {
+  readonly first: IpAddress;
+  readonly addresses: AddressBlocks;
+}
+
+/** What a rule stands for: any host, a name, the names below one, a block of addresses, or Unix paths. */
 export type Pattern =
   | { readonly kind: "any" }
   | { readonly kind: "name"; readonly name: string }
   | { readonly kind: "below"; readonly suffix: string }
-  | { readonly kind: "block"; readonly blocks: AddressBlocks }
+  | { readonly kind: "block"; readonly block: Block }
   | { readonly kind: "unix"; readonly path: string | undefined };
 
 /** A parsed rule. */
@@ -119,7 +122,7 @@ function parseHost(host: string, fail: Fail): Pattern {
   if (host === "") fail('its host is empty: "*" is any');
   if (host.includes("/") || host.includes(":")) return parseBlock(host, fail);
   const literal = literalOf(host);
-  if (literal !== undefined) return block(literal, 32);
+  if (literal !== undefined) return { kind: "block", block: blockOf(literal, 32) };
   if (host.startsWith("*.")) {
     const below = parseName(host.slice(2), fail);
     if (literalOf(below) !== undefined) fail("no name is below an address");
@@ -154,13 +157,14 @@ function parseBlock(text: string, fail: Fail): Pattern {
   }
   const hasHostBits = ip.bytes.some((byte, i) => (byte & (0xff >> Math.min(8, Math.max(0, prefix - 8 * i)))) !== 0);
   if (hasHostBits) fail(`${ip} has bits after the first ${prefix}`);
-  return block(ip, prefix);
+  return { kind: "block", block: blockOf(ip, prefix) };
 }
 
-function block(ip: IpAddress, prefix: number): Pattern {
-  const blocks = new AddressBlocks();
-  blocks.add(ip, prefix);
-  return { kind: "block", blocks };
+/** Returns the block of the addresses whose first `prefix` bits are those of `first`. */
+export function blockOf(first: IpAddress, prefix: number): Block {
+  const addresses = new AddressBlocks();
+  addresses.add(first, prefix);
+  return Object.freeze({ first, addresses });
 }
 
 /** Returns what is wrong with a value, from the error of a check: `Cannot use "x": it is empty`. */
@@ -183,7 +187,12 @@ export function coversName({ pattern, port: own }: Rule, name: string, port?: nu
 /** Reports whether a rule stands for an address at a port; without one, at every port. */
 export function coversIp({ pattern, port: own }: Rule, ip: IpAddress, port?: number): boolean {
   if (own !== undefined && own !== port) return false;
-  return pattern.kind === "any" || (pattern.kind === "block" && pattern.blocks.has(ip));
+  return pattern.kind === "any" || (pattern.kind === "block" && pattern.block.addresses.has(ip));
+}
+
+/** Reports whether two blocks have an address in common: one of them is then within the other. */
+export function overlap(one: Block, other: Block): boolean {
+  return one.addresses.has(other.first) || other.addresses.has(one.first);
 }
 
 /** Reports whether a rule stands for a Unix path, or an abstract name after a NUL. */

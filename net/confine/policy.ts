@@ -56,7 +56,10 @@ export interface NetPolicy {
    * What is denied whatever grants it: by name, by address, and by the addresses that a name
    * resolves to. Without a port, a rule denies every port. It also denies an IPv6 address that
    * carries a denied IPv4 address (IPv4-mapped, NAT64, 6to4, ISATAP, Teredo). To `listen` and
-   * `bind`, an unspecified address (`0.0.0.0`, `::`) is a separate address: deny it too.
+   * `bind`, an unspecified address (`0.0.0.0`, `::`) stands for every address of this host, and is
+   * denied with any of them: loopback, and those of the interfaces. On Deno, these are known with
+   * `--allow-sys=networkInterfaces` only; without it, every denied address of the same version
+   * counts.
    */
   deny?: readonly string[] | undefined;
   /**

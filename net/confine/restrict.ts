@@ -8,13 +8,16 @@ import {
   type DatagramOptions,
   type DatagramSocket,
   domainNameProblem,
+  type IpAddress,
   type ListeningSocket,
   type ListenOptions,
   literalOf,
   type Net,
   NetError,
   type StreamAddress,
+  tcp,
   type TcpAddress,
+  udp,
   type UdpAddress,
 } from "../internal.ts";
 import { ownAddressesOf } from "../provider/internal.ts";
@@ -34,9 +37,11 @@ import type { NetPolicy } from "./policy.ts";
  * is refused with a {@linkcode NetError} `permission_denied` before anything is opened or asked.
  *
  * A name is checked against the rules in its canonical form, then looked up once, through `net`.
- * Each answer is judged by its bytes as it comes; the allowed ones are raced as by `connectAny`,
- * and the peer of the new connection is compared with the address that was judged. So it does not
- * matter what the name resolves to at another time.
+ * Each answer is judged by its bytes as it comes; the allowed ones are raced as by `connectAny`, and
+ * the peer of the new connection is compared with the address that was judged. So it does not
+ * matter what the name resolves to at another time. Code can also look a granted name up itself, and
+ * connect to an address that it has got, as `withTcpConnect` and `connectAny` do: that very
+ * {@linkcode IpAddress}, which is judged again, counts as the name. An equal one does not.
  *
  * The policy is read once, when the network is made. Restricting a network twice grants what both
  * policies grant, in either order, also with other wrappers in between. The result is frozen and
@@ -152,15 +157,21 @@ export function confine(net: Net, policy: CheckedPolicy): Net {
 
   const noneAllowed = (name: string) => judge.refuse("lookup", name, { reason: "every address of the name is denied" });
 
-  function allows(name: string, { ip, port }: Pick<TcpAddress, "ip"> & { port?: number }): boolean {
+  /** Judges an answer for a name. Returns what the caller gets: `undefined` for nothing. */
+  function passed(name: string, ip: IpAddress, port?: number): IpAddress | undefined {
     const verdict = judge.resolved(ip, port);
-    if (verdict !== undefined) judge.report("lookup", name, verdict);
-    return verdict === undefined;
+    if (verdict === undefined) return literalOf(name) === undefined ? answers.add(canonicalName(name), ip) : ip;
+    judge.report("lookup", name, verdict);
+    return undefined;
   }
 
   async function getAddrInfo(name: string, { service, type }: AddrInfoOptions): Promise<(TcpAddress | UdpAddress)[]> {
     const found = await net.getAddrInfo(lookedUp(name), { service, type });
-    const allowed = [...found].filter((answer) => allows(name, answer));
+    const allowed: (TcpAddress | UdpAddress)[] = [];
+    for (const { transport, ip, port } of found) {
+      const mine = passed(name, ip, port);
+      if (mine !== undefined) allowed.push(transport === "tcp" ? tcp(mine, port) : udp(mine, port));
+    }
     if (allowed.length === 0) throw noneAllowed(name);
     return allowed;
   }
@@ -173,11 +184,7 @@ export function confine(net: Net, policy: CheckedPolicy): Net {
     addresses: (_next, name) =>
       judgedAnswers({
         ask: () => net.addresses(lookedUp(name)),
-        allows(ip) {
-          const allowed = allows(name, { ip });
-          if (allowed) answers.add(canonicalName(name), ip);
-          return allowed;
-        },
+        pass: (ip) => passed(name, ip),
         noneAllowed: () => noneAllowed(name),
         failed: (error) => error,
       }),

@@ -3,6 +3,7 @@
 /** What a policy grants, and what the owner and the confined code see of a denial. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
+  connectAny,
   first,
   formatAddress,
   hostAddress,
@@ -13,9 +14,11 @@ import {
   tcp,
   udp,
   unix,
+  withTcpConnect,
   yieldNow,
 } from "../../../mod.ts";
-import { type NetDenial, publicOnly, restrict } from "../../../net/confine/mod.ts";
+import { type NetDenial, type NetPolicy, publicOnly, restrict } from "../../../net/confine/mod.ts";
+import { setOwnAddresses } from "../../../net/provider/internal.ts";
 import { createNet } from "../../../net/provider/mod.ts";
 import { memoryNet, mockClock, openCounts } from "../../../net/testing/mod.ts";
 import { wrapConnection, wrapNet } from "../../../net/wrap/mod.ts";
@@ -23,7 +26,7 @@ import { bytesOf, outcomeOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { FakeProvider, FakeStream } from "../_fake_provider.ts";
 import { assertNetError, microtasks } from "../_helpers.ts";
-import { dialled, inWorld, networks, publicIp } from "./_world.ts";
+import { dialled, inWorld, networks, ownIp, publicIp } from "./_world.ts";
 
 const api = hostAddress("api.example.com", 443);
 
@@ -397,20 +400,141 @@ test("restrict() twice is an intersection, in either order, through other wrappe
     }
   }));
 
-test("restrict() twice leaves no address behind that a name granted", () =>
+/** A listener that answers for the names of a network in memory, and what each connection reached. */
+function withService<T>(use: (sw: Switch, net: Net, reached: string[]) => Promise<T>): Promise<T> {
+  const hosts = {
+    "api.example.com": ["192.0.2.7", "192.0.2.8"],
+    "mixed.example": ["10.0.0.1", "192.0.2.7"],
+    "other.example": ["192.0.2.7"],
+  };
+  const reached: string[] = [];
+  const open = memoryNet({ hosts });
+  const net = wrapNet(open, {
+    connect(next, target) {
+      reached.push(formatAddress(target));
+      return next();
+    },
+  });
+  return Switch.run(async (sw) => {
+    for (const port of [80, 443]) await open.listen(sw, tcp("192.0.2.7", port));
+    return await use(sw, net, reached);
+  });
+}
+
+test("withTcpConnect() over restrict() reaches a granted name, at the addresses that were judged", () =>
+  withService(async (_, net, reached) => {
+    const policy: NetPolicy = { connect: ["api.example.com:443", "mixed.example:443"], deny: ["10.0.0.0/8"] };
+    for (const confined of [restrict(net, policy), restrict(restrict(net, policy), policy)]) {
+      for (const host of ["api.example.com", "API.Example.com.", "mixed.example"]) {
+        reached.length = 0;
+        const peer = await withTcpConnect(confined, { host, service: 443 }, ({ peer }) => peer);
+        assertEquals(peer, tcp("192.0.2.7", 443));
+        assertEquals(reached, ["tcp:192.0.2.7:443"]);
+      }
+      await assertNetError(
+        () => withTcpConnect(confined, { host: "api.example.com", service: 80 }, () => {}),
+        "permission_denied",
+      );
+      await assertNetError(
+        () => withTcpConnect(confined, { host: "other.example", service: 443 }, () => {}),
+        "permission_denied",
+      );
+    }
+  }));
+
+test("connectAny() over restrict() reaches what addresses() has found for a granted name", () =>
+  withService(async (sw, net) => {
+    const policy: NetPolicy = { connect: ["api.example.com:443"] };
+    async function* at(confined: Net, port: number) {
+      for await (const ips of confined.addresses("api.example.com")) yield ips.map((ip) => tcp(ip, port));
+    }
+    for (const confined of [restrict(net, policy), restrict(wrapNet(restrict(net, policy), {}), policy)]) {
+      assertEquals((await connectAny(confined, sw, at(confined, 443))).peer, tcp("192.0.2.7", 443));
+      await assertNetError(() => connectAny(confined, sw, at(confined, 80)), "permission_denied");
+    }
+  }));
+
+test("restrict() grants an address that was found for a name as that very object, and to that network", () =>
+  withService(async (sw, net, reached) => {
+    const confined = restrict(net, { connect: ["api.example.com:443"] });
+    const [{ ip }] = await confined.getAddrInfo("api.example.com");
+    const [raw] = await net.getAddrInfo("api.example.com");
+    assertEquals((await confined.connect(sw, { transport: "tcp", ip, port: 443 })).peer, tcp("192.0.2.7", 443));
+    const twin = restrict(net, { connect: ["api.example.com:443"] });
+    const outside = restrict(confined, { connect: ["api.example.com:443"] });
+    for (
+      const connecting of [
+        () => confined.connect(sw, tcp(ip, 80)),
+        () => confined.connect(sw, tcp(ip.text, 443)),
+        () => confined.connect(sw, tcp(IpAddress.fromBytes(ip.bytes), 443)),
+        () => confined.connect(sw, tcp(raw.ip, 443)),
+        () => twin.connect(sw, tcp(ip, 443)),
+        () => outside.connect(sw, tcp(ip, 443)),
+      ]
+    ) await assertNetError(connecting, "permission_denied");
+    assertEquals(reached, ["tcp:192.0.2.7:443"]);
+  }));
+
+test("restrict() judges an address that was found for a name again, by the name and by the address", () =>
+  withService(async (sw, net) => {
+    const policy: NetPolicy = { connect: ["*:443"], lookup: ["*"], deny: ["api.example.com:443", "192.0.2.8:443"] };
+    const confined = restrict(net, policy);
+    const [found] = await confined.getAddrInfo("api.example.com");
+    await assertNetError(() => confined.connect(sw, tcp(found.ip, 443)), "permission_denied");
+    const other = restrict(net, { connect: ["192.0.2.7:443"], lookup: ["api.example.com"], deny: ["192.0.2.8:443"] });
+    const [granted, denied] = await other.getAddrInfo("api.example.com", { type: "stream" });
+    await other.connect(sw, tcp(granted.ip, 443)); // by the rule for the address
+    await assertNetError(() => other.connect(sw, tcp(denied.ip, 443)), "permission_denied");
+  }));
+
+test("restrict() denies a local address that stands for denied ones", () =>
   inWorld(memoryNet(), async ({ sw, net }) => {
-    const seen: IpAddress[] = [];
-    const policy = { connect: ["api.example.com:443"] };
-    const inside = restrict(net, policy);
-    const spied = wrapNet(inside, {
-      connect: (next, target) => {
-        if (target.transport === "tcp") seen.push(target.ip);
-        return next();
-      },
-    });
-    await (await restrict(spied, policy).connect(sw, api)).close();
-    assertEquals(seen.map(String), [publicIp]);
-    await assertNetError(() => inside.connect(sw, tcp(seen[0], 443)), "permission_denied");
+    const every = ["0.0.0.0", "::", "::ffff:0.0.0.0"];
+    const cases: [deny: string, denied: string[]][] = [
+      ["127.0.0.1", every],
+      ["127.0.0.0/9", every],
+      ["0.0.0.0/1", every],
+      ["127.0.0.1:53", every],
+      ["::ffff:127.0.0.0/104", every],
+      [ownIp, every],
+      [`[::ffff:${ownIp}]:53`, every],
+      ["[::1]", ["::"]],
+      ["::/0", ["::"]],
+      ["127.0.0.1:54", []],
+      ["169.254.169.254", []],
+      ["93.184.216.98", []],
+      ["[fd00::1]", []],
+      ["local.example", []],
+      ["unix:/run/x", []],
+    ];
+    for (const [deny, denied] of cases) {
+      const reasons: string[] = [];
+      const onDenied = ({ rule, reason }: NetDenial) => void reasons.push(`${rule}: ${reason}`);
+      const confined = restrict(net, { listen: ["*:*"], bind: ["*:*"], deny: [deny], onDenied });
+      for (const ip of every) {
+        const openings = [() => confined.listen(sw, tcp(ip, 53)), () => confined.datagramSocket(sw, udp(ip, 53))];
+        for (const open of openings) {
+          const outcome = await outcomeOf(async () => await (await open()).close());
+          const code = outcome instanceof NetError ? outcome.code : undefined;
+          assertEquals(code, denied.includes(ip) ? "permission_denied" : undefined, `${deny}: ${ip}`);
+        }
+      }
+      assertEquals(reasons.length, 2 * denied.length);
+      for (const reason of reasons) assert(reason.startsWith(`${deny}: `), reason);
+    }
+    const granted = restrict(net, { listen: ["*:*"], deny: ["127.0.0.1"] });
+    await (await granted.listen(sw, tcp("127.0.0.2", 53))).close();
+  }));
+
+test("restrict() denies an unspecified address that may stand for a denied one, where the runtime does not tell", () =>
+  inWorld(memoryNet(), async ({ sw, net }) => {
+    setOwnAddresses(net, () => undefined);
+    const confined = restrict(net, { listen: ["*:*"], deny: ["192.0.2.1"] });
+    await assertNetError(() => confined.listen(sw, tcp("0.0.0.0", 53)), "permission_denied");
+    await assertNetError(() => confined.listen(sw, tcp("::", 53)), "permission_denied");
+    const six = restrict(net, { listen: ["*:*"], deny: ["[2001:db8::1]"] });
+    await (await six.listen(sw, tcp("0.0.0.0", 53))).close();
+    await assertNetError(() => six.listen(sw, tcp("::", 53)), "permission_denied");
   }));
 
 test("restrict() of a network that lies about a granted name reaches nothing else through a confined one", () =>
