@@ -173,11 +173,15 @@ export class Transfers {
     };
     const outcome = run(borrower);
     const failure = this.#failure("read");
-    if (failure === undefined) return outcome;
+    if (failure === undefined && this.#check === undefined) return outcome;
     return silenced(
       Promise.resolve(outcome),
-      (count) => count,
-      (error) => thrown?.error === error ? error : failure(error),
+      (count) => {
+        // One loan can last up to the end, which another read would have been refused.
+        if (count === null && again) this.checkIn(scope, "read");
+        return count;
+      },
+      (error) => failure === undefined || thrown?.error === error ? error : failure(error),
     );
   }
 

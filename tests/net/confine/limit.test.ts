@@ -26,7 +26,7 @@ import {
 import { limit, type NetQuota, restrict } from "../../../net/confine/mod.ts";
 import { memoryNet } from "../../../net/testing/mod.ts";
 import { wrapConnection } from "../../../net/wrap/mod.ts";
-import { bytesOf, textOf } from "../../_helpers.ts";
+import { bytesOf, textOf, turns } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { fakeNet, FakeStream } from "../_fake_provider.ts";
 import { data, receivers, senders, size } from "../_transfers.ts";
@@ -163,6 +163,14 @@ for (const [network, make] of Object.entries(networks)) {
         assert(all.every((byte, i) => byte === data[i]), "a byte is wrong");
         void net;
       }));
+
+    test(`limit() over ${network}: ${name} fails at the end of exactly as many bytes as the quota`, () =>
+      withPair(make(), { maxBytesIn: size }, async (client, server) => {
+        await both(async () => {
+          await senders["writeAll()"](server);
+          await server.shutdown("send");
+        }, () => assertExceeded(() => receive(client), "maxBytesIn"));
+      }));
   }
 
   test(`limit() over ${network}: proxy() fails where the quota ends, and resets the connection`, () =>
@@ -226,6 +234,23 @@ for (const [network, make] of Object.entries(networks)) {
         client.abort();
         await sending;
       }));
+  }
+
+  for (const [name, receive] of Object.entries(readers)) {
+    for (const together of [true, false]) {
+      const when = together ? "comes with the last byte" : "comes later";
+      test(`limit() over ${network}: ${name} fails when the quota is used up, also if the end ${when}`, () =>
+        withPair(make(), { maxBytesIn: 3 }, async (client, server) => {
+          let got = 0;
+          const receiving = assertExceeded(() => receive(client, (size) => void (got += size)), "maxBytesIn");
+          if (!together) await yieldNow(); // the read waits
+          await copyString("abc", server);
+          if (!together) await turns(5);
+          await server.shutdown("send");
+          await receiving;
+          assertEquals(got, 3);
+        }));
+    }
   }
 
   test(`limit() over ${network} holds for a copy() between two of its sockets, in and out`, () =>
