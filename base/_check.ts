@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** Checks of arguments, which throw, and questions about values of any kind, which never do. */
-import { describe } from "./_text.ts";
+import { describe, quoteText } from "./_text.ts";
 
 /** A class whose instances are `T`, whatever arguments its constructor takes. */
 type Type<T> = (abstract new (...args: never[]) => unknown) & { readonly prototype: T };
@@ -42,6 +42,23 @@ export function checkOptions<T extends object>(action: string, options: T | unde
   if (options === undefined) return {};
   if (typeof options === "object" && options !== null) return options;
   throw new TypeError(`Cannot ${action} as options must be an object: current value is ${describe(options)}`);
+}
+
+/**
+ * Throws `TypeError` unless `value` is an object of fields: not a list, a map, a promise, or anything
+ * else that has none and would look as if each were left out.
+ */
+export function checkRecord(action: string, name: string, value: unknown): asserts value is object {
+  if (typeof value === "object" && value !== null && /^\[object (?:Object|Module)\]$/.test(tagOf(value))) return;
+  throw new TypeError(`Cannot ${action} as ${name} must be an object: current value is ${describe(value)}`);
+}
+
+/** Throws `TypeError` if an object has, or inherits, a field that is not among `known`. */
+export function checkFields(action: string, name: string, value: object, known: readonly string[]): void {
+  for (const field in value) {
+    if (known.includes(field)) continue;
+    throw new TypeError(`Cannot ${action} as ${name} has an unknown field: current value is ${quoteText(field)}`);
+  }
 }
 
 /** Throws `TypeError` unless `name` is a string or undefined. */
@@ -126,6 +143,15 @@ export function className(object: unknown): string | undefined {
 export function functionName(fn: unknown): string | undefined {
   const name = fieldOfAny(fn, "name");
   return typeof name === "string" && name !== "" ? name : undefined;
+}
+
+/** Returns the built-in tag of any object, such as `[object Map]`. */
+function tagOf(object: object): string {
+  try {
+    return Object.prototype.toString.call(object);
+  } catch {
+    return "";
+  }
 }
 
 /** Returns a property of any value, or `undefined` if reading it throws. */

@@ -4,11 +4,13 @@
 export {
   checkBoolean,
   checkClock,
+  checkFields,
   checkFunction,
   checkMilliseconds,
   checkName,
   checkNumber,
   checkOptions,
+  checkRecord,
   checkShape,
   checkString,
   checkWhole,

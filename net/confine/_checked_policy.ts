@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { describe, quoteText } from "../../base/internal.ts";
+import { checkRecord, describe, quoteText } from "../../base/internal.ts";
 import { parseRule, type Rule, type RuleList } from "./_rule.ts";
 import type { NetDenial, NetPolicy } from "./policy.ts";
 
@@ -23,9 +23,7 @@ const fields: readonly PropertyKey[] = [...lists, "addresses", "onDenied"];
 
 /** Reads a policy: each field and each rule once. Only its own properties count. */
 export function checkPolicy(policy: NetPolicy): CheckedPolicy {
-  if (typeof policy !== "object" || policy === null) {
-    throw new TypeError(`Cannot restrict a network as policy must be an object: current value is ${describe(policy)}`);
-  }
+  checkRecord("restrict a network", "policy", policy);
   const keys = Reflect.ownKeys(policy);
   const unknown = keys.find((key) => !fields.includes(key));
   if (unknown !== undefined) {

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { describe, quoteText } from "../../base/internal.ts";
+import { checkFields, checkRecord, describe } from "../../base/internal.ts";
 import { type Address, type HostAddress, NetError } from "../internal.ts";
 import type { ByteQuota } from "../wrap/mod.ts";
 
@@ -15,13 +15,8 @@ export type QuotaName = typeof names[number];
 /** Checks quotas, each read once, and returns them; a missing one is `Infinity`. */
 export function checkQuota(quota: unknown): Record<QuotaName, number> {
   const action = "limit a network";
-  if (typeof quota !== "object" || quota === null) {
-    throw new TypeError(`Cannot ${action} as quota must be an object: current value is ${describe(quota)}`);
-  }
-  for (const name in quota) { // also what it inherits
-    if (names.some((known) => known === name)) continue;
-    throw new TypeError(`Cannot ${action} as quota has an unknown field: current value is ${quoteText(name)}`);
-  }
+  checkRecord(action, "quota", quota);
+  checkFields(action, "quota", quota, names);
   const checked = {} as Record<QuotaName, number>;
   for (const name of names) {
     const value = (quota as Record<string, unknown>)[name];

@@ -571,7 +571,7 @@ test("limit() holds beneath another wrapper", () =>
 
 test("limit() refuses quotas that make no sense, and reads each once", async () => {
   const net = memoryNet();
-  for (const strange of [null, undefined, 5, "x"]) {
+  for (const strange of [null, undefined, 5, "x", [], [1], new Map([["maxConnects", 0]]), Promise.resolve({})]) {
     assertThrows(() => limit(net, strange as never), TypeError, "quota must be an object");
   }
   for (const name of ["maxSockets", "maxConnects", "maxBytesIn", "maxBytesOut", "maxLookups"]) {
