@@ -64,10 +64,10 @@ export class ClientConnection {
   /** Why no further request can be sent. */
   #closed: { readonly error?: unknown } | undefined;
 
-  /**
-   * Called once, when the connection becomes unusable while it is idle, and this side has not
-   * closed it.
-   */
+  /** How long the server keeps the connection open while it is idle, in milliseconds, if it has said so. */
+  idleTimeout: number | undefined;
+
+  /** Called once, when the connection becomes unusable while it is idle, and this side has not closed it. */
   onIdleEnd: (() => void) | undefined;
 
   constructor(connection: Connection, limits: ExchangeLimits) {
@@ -221,6 +221,8 @@ export class ClientConnection {
   /** Ends an exchange whose response has arrived whole; `clean` if nothing came after it. */
   #finish(exchange: RunningExchange, clean: boolean): void {
     const reusable = clean && exchange.reader.staysOpen && exchange.upload.done;
+    const { idleSeconds } = exchange.reader;
+    if (idleSeconds !== undefined) this.idleTimeout = idleSeconds * 1000;
     this.#exchange = undefined;
     this.#deadline.clear();
     exchange.end(reusable);

@@ -12,6 +12,8 @@ export interface Framing {
   readonly chunked: boolean;
   /** Whether the sender keeps the connection open afterwards. */
   readonly persistent: boolean;
+  /** How long the sender keeps the connection open while it is idle, in seconds, if it says so. */
+  readonly idleSeconds: number | undefined;
 }
 
 /** How the body of a response ends. */
@@ -29,10 +31,12 @@ export function framingOf(version: 0 | 1, headers: readonly Field[]): Framing {
   let chunked = false;
   let persistent = version === 1;
   let close = false;
+  let idleSeconds: number | undefined;
   for (let i = 0; i < headers.length; i++) {
     const [name, value] = headers[i];
     switch (name.length) {
       case 10:
+        if (name.toLowerCase() === "keep-alive") idleSeconds = idleSecondsOf(value) ?? idleSeconds;
         if (name.toLowerCase() !== "connection") break;
         for (const option of value.toLowerCase().split(",")) {
           const word = option.trim();
@@ -55,7 +59,13 @@ export function framingOf(version: 0 | 1, headers: readonly Field[]): Framing {
   }
   if (chunked && length !== undefined) throw new HttpError("it has a content-length beside a transfer-encoding");
   if (chunked && version === 0) throw new HttpError("it has a transfer-encoding in HTTP/1.0");
-  return { length, chunked, persistent: persistent && !close };
+  return { length, chunked, persistent: persistent && !close, idleSeconds };
+}
+
+/** Returns the `timeout` of a `keep-alive` header (RFC 2068, section 19.7.1.1), as Apache and Node send it. */
+function idleSecondsOf(value: string): number | undefined {
+  const [, seconds] = /(?:^|,)[ \t]*timeout=([0-9]{1,9})[ \t]*(?:,|$)/i.exec(value) ?? [];
+  return seconds === undefined ? undefined : Number(seconds);
 }
 
 function lengthOf(value: string): number {

@@ -17,6 +17,8 @@ export class ResponseReader {
   head: IncomingHead | undefined;
   /** Whether the sender keeps the connection open after this response. */
   staysOpen = false;
+  /** How long the sender keeps an idle connection open, in seconds, if it says so. */
+  idleSeconds: number | undefined;
   /** Whether the response is complete. */
   ended = false;
   /** The part of the body that the last `take` found, in new memory; `undefined` if none. */
@@ -61,6 +63,7 @@ export class ResponseReader {
   #begin(head: IncomingHead): void {
     const framing = framingOf(head.version, head.headers);
     this.staysOpen = staysOpen(head, framing);
+    this.idleSeconds = framing.idleSeconds;
     switch (bodyKindOf(this.#method, head, framing)) {
       case "none":
         this.ended = true;

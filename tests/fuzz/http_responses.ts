@@ -30,7 +30,7 @@ function read(input: Uint8Array<ArrayBuffer>, method: string, size: number): unk
     failure = (error as Error).message;
   }
   if (body.length > input.length) throw new Error("The body is larger than the input");
-  return [failure ?? [at, reader.ended, reader.endsAtClose, reader.staysOpen, body], reader.head];
+  return [failure ?? [at, reader.ended, reader.endsAtClose, reader.staysOpen, reader.idleSeconds, body], reader.head];
 }
 
 /** The reader of responses: no split changes the result. */

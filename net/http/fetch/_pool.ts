@@ -10,6 +10,9 @@ import { tlsClient } from "../../tls/mod.ts";
 import { ClientConnection } from "../internal.ts";
 import type { FetchSettings } from "./options.ts";
 
+/** How long before the server may close an idle connection it is given up, in milliseconds. */
+const serverMargin = 1000;
+
 interface Idle {
   readonly connection: ClientConnection;
   readonly until: number;
@@ -102,7 +105,7 @@ export class OriginPool {
   constructor(pool: Pool, { protocol, hostname, port }: URL, emptied: () => void) {
     this.#pool = pool;
     this.#secure = protocol === "https:";
-    this.#host = hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
+    this.#host = hostname.startsWith("[") ? hostname.slice(1, -1) : hostname.replace(/\.$/, "");
     this.#port = port === "" ? (this.#secure ? 443 : 80) : Number(port);
     this.#emptied = emptied;
   }
@@ -115,6 +118,10 @@ export class OriginPool {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       idle.connection.onIdleEnd = undefined;
       if (!idle.connection.usable) continue;
+      if (idle.until <= this.#pool.net.clock.now()) {
+        idle.connection.close().catch(ignore);
+        continue;
+      }
       this.#leases++;
       return { kept: idle.connection };
     }
@@ -135,8 +142,8 @@ export class OriginPool {
   }
 
   #keep(connection: ClientConnection): void {
-    const { idleTimeout } = this.#pool.settings;
-    if (idleTimeout === 0) return void connection.close().catch(ignore);
+    const idleTimeout = Math.min(this.#pool.settings.idleTimeout, (connection.idleTimeout ?? Infinity) - serverMargin);
+    if (idleTimeout <= 0) return void connection.close().catch(ignore);
     const idle: Idle = { connection, until: this.#pool.net.clock.now() + idleTimeout };
     this.#idle.push(idle);
     connection.onIdleEnd = () => {
@@ -164,7 +171,7 @@ export class OriginPool {
 
   /** When the first idle connection expires. */
   get nextExpiry(): number {
-    return this.#idle.length === 0 ? Infinity : this.#idle[0].until;
+    return Math.min(...this.#idle.map(({ until }) => until));
   }
 
   /**

@@ -69,8 +69,8 @@ export type FetchFunction = (input: string | URL | Request, init?: RequestInit) 
  * @param net The network to use. Its clock measures all times.
  * @param options Settings of TLS, and limits.
  * @returns The function. Two of them never share a connection.
- * @throws {TypeError} If `sw` is not a running switch, `net` is not a `Net`, or an option has the
- * wrong type.
+ * @throws {TypeError} If `sw` is not a running switch, `net` is not a `Net`, or an option is unknown
+ * or has the wrong type.
  * @throws {RangeError} If an option is out of range.
  * @throws {Cancelled} If `sw` is cancelled.
  *

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkMilliseconds, checkOptions, checkWhole } from "../../../base/internal.ts";
+import { checkFields, checkMilliseconds, checkRecord, checkWhole } from "../../../base/internal.ts";
 import type { Clock } from "../../../switch/mod.ts";
 import type { TlsClientOptions } from "../../tls/mod.ts";
 import type { ExchangeLimits } from "../internal.ts";
@@ -22,7 +22,9 @@ export interface FetchOptions {
    */
   maxConnectionsPerOrigin?: number | undefined;
   /**
-   * How long an unused connection is kept for another request, in milliseconds. With 0, none is.
+   * How long an unused connection is kept for another request, in milliseconds. With 0, none is. If
+   * the server says that it keeps it open for less (`keep-alive: timeout=5`, in seconds), it is kept
+   * until 1 s before that.
    *
    * @default {5000}
    */
@@ -74,15 +76,39 @@ export interface FetchSettings {
 
 const action = "create a fetch";
 
+const known: readonly (keyof FetchOptions)[] = [
+  "tls",
+  "maxConnectionsPerOrigin",
+  "idleTimeout",
+  "connectTimeout",
+  "headersTimeout",
+  "bodyTimeout",
+  "maxHeaderSize",
+  "maxRedirects",
+];
+
+const knownOfTls: readonly (keyof NonNullable<FetchOptions["tls"]>)[] = [
+  "authorities",
+  "certificate",
+  "verification",
+  "closeNotify",
+  "clock",
+  "handshakeTimeout",
+  "linger",
+];
+
 /**
  * Checks the options, reads each once, and adds the defaults.
  *
- * @throws {TypeError} If an option has the wrong type.
+ * @throws {TypeError} If an option is unknown, or has the wrong type.
  * @throws {RangeError} If a number is out of range.
  */
 export function readFetchOptions(options: FetchOptions | undefined, clock: Clock): FetchSettings {
+  const given: FetchOptions = options === undefined ? {} : options;
+  checkRecord(action, "options", given);
+  checkFields(action, "options", given, known);
   const {
-    tls,
+    tls = {},
     maxConnectionsPerOrigin = 6,
     idleTimeout = 5000,
     connectTimeout = 10_000,
@@ -90,21 +116,19 @@ export function readFetchOptions(options: FetchOptions | undefined, clock: Clock
     bodyTimeout = 60_000,
     maxHeaderSize = 16_384,
     maxRedirects = 20,
-  } = checkOptions<FetchOptions>(action, options);
+  } = given;
   checkWhole(action, "maxConnectionsPerOrigin", maxConnectionsPerOrigin, 1, true);
   checkWhole(action, "maxHeaderSize", maxHeaderSize, 1, true);
   checkWhole(action, "maxRedirects", maxRedirects, 0, true);
   for (const [name, value] of Object.entries({ idleTimeout, connectTimeout, headersTimeout, bodyTimeout })) {
     checkMilliseconds(action, name, value);
   }
-  const given = { ...checkOptions<object>(action, tls) } as Omit<TlsClientOptions, "serverName" | "protocols">;
+  checkRecord(action, "tls", tls);
+  checkFields(action, "tls", tls, knownOfTls);
+  const { authorities, certificate, verification, closeNotify } = tls;
+  const { clock: tlsClock = clock, handshakeTimeout = Infinity, linger = 0 } = tls;
   return {
-    tls: {
-      ...given,
-      clock: given.clock ?? clock,
-      handshakeTimeout: given.handshakeTimeout ?? Infinity,
-      linger: given.linger ?? 0,
-    },
+    tls: { authorities, certificate, verification, closeNotify, clock: tlsClock, handshakeTimeout, linger },
     maxConnectionsPerOrigin,
     idleTimeout,
     connectTimeout,

@@ -50,7 +50,7 @@ export interface Site {
 }
 
 /** The origins that the site answers for. */
-export const hosts = { "a.test": ["127.0.0.1"], "b.test": ["127.0.0.1"], "a.test.": ["127.0.0.1"] };
+export const hosts = { "a.test": ["127.0.0.1"], "b.test": ["127.0.0.1"] };
 
 /** Settings of {@linkcode withSite}. */
 export interface SiteOptions extends FetchOptions {

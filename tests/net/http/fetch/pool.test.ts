@@ -2,9 +2,10 @@
 
 /** The connections of a `fetch`: how many there are, and what becomes of each. */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
-import { all, type Net, NetError, Switch } from "../../../../mod.ts";
+import { all, type Clock, formatAddress, type Net, NetError, Switch } from "../../../../mod.ts";
 import { createFetch, type FetchOptions } from "../../../../net/http/mod.ts";
 import { memoryNet } from "../../../../net/testing/mod.ts";
+import { wrapNet } from "../../../../net/wrap/mod.ts";
 import { outcomeOf, turns, until } from "../../../_helpers.ts";
 import { test } from "../../../_test.ts";
 import { finishedSwitch, signal } from "../../_helpers.ts";
@@ -71,6 +72,22 @@ test("fetch() shares connections between hosts with and without a trailing dot",
     await site.fetch(url);
     await site.fetch("http://a.test./");
     assertEquals([site.connections, site.requests.length], [1, 2]);
+  }));
+
+test("fetch() looks a host up without its trailing dot", () =>
+  withSite(ok, async (site) => {
+    const targets: string[] = [];
+    const net = wrapNet(site.net, {
+      connect(next, target) {
+        targets.push(formatAddress(target));
+        return next();
+      },
+    });
+    const fetch = createFetch(site.sw, net);
+    assertEquals(await (await fetch("http://a.test./")).text(), "ok");
+    assertEquals((await fetch("http://a.test./")).url, "http://a.test./");
+    await fetch("http://127.0.0.1./");
+    assertEquals(targets, ["host:a.test:80", "tcp:127.0.0.1:80"]);
   }));
 
 test("fetch() shares no connection between origins, or between two functions", () =>
@@ -158,6 +175,54 @@ test("fetch() keeps no connection with idleTimeout: 0", () =>
     await site.fetch(url);
     assertEquals(site.connections, 2);
   }, { idleTimeout: 0 }));
+
+/** Answers with a `keep-alive` header. */
+const keeping = (value: string, name = "Keep-Alive"): Answer => () => reply("ok", `${name}: ${value}\r\n`);
+
+test("fetch() uses a connection until 1 s before the server may close it", () =>
+  withSite(keeping("timeout=3"), async (site) => {
+    await site.fetch(url);
+    site.clock.setTime(1999);
+    await site.fetch(url);
+    assertEquals(site.connections, 1);
+    site.clock.setTime(3999); // 2 s after the second response
+    await site.fetch(url);
+    assertEquals(site.connections, 2);
+    await until(() => site.ended === 1);
+  }));
+
+for (const value of ["timeout=1", "max=5, timeout=0", "TIMEOUT=1 ,max=5"]) {
+  test(`fetch() does not use a connection again after keep-alive: ${value}`, () =>
+    withSite(keeping(value, "keep-alive"), async (site) => {
+      await site.fetch(url);
+      await until(() => site.ended === 1);
+      await site.fetch(url);
+      assertEquals(site.connections, 2);
+    }));
+}
+
+for (const value of ["timeout=60", "max=1", "timeout=-1", "timeout=", "timeout=1x", "xtimeout=1", "timeout=1e0", ""]) {
+  test(`fetch() keeps a connection for idleTimeout after keep-alive: ${value || "nothing"}`, () =>
+    withSite(keeping(value), async (site) => {
+      await site.fetch(url);
+      site.clock.setTime(4999);
+      await site.fetch(url);
+      assertEquals(site.connections, 1);
+      site.clock.setTime(9999);
+      await until(() => site.ended === 1);
+    }));
+}
+
+test("fetch() does not use a connection whose idleTimeout is over, though it is still open", () =>
+  withSite(ok, async (site) => {
+    const never = () => new Promise<void>(() => {}); // so that it is never closed
+    const clock: Clock = { now: () => site.clock.now(), sleep: never, sleepUntil: never };
+    const fetch = createFetch(site.sw, { ...site.net, clock });
+    await fetch(url);
+    site.clock.setTime(5000);
+    await fetch(url);
+    assertEquals(site.connections, 2);
+  }));
 
 /** Serves one request on each connection, and closes it when the next one has come. */
 function closing(before: string, log: string[]) {
@@ -328,6 +393,22 @@ test("createFetch() checks its arguments", async () => {
     assertThrows(() => createFetch(sw, {} as Net), TypeError, "Net");
     assertThrows(() => createFetch(sw, net, 1 as FetchOptions), TypeError, "options");
     assertThrows(() => createFetch(sw, net, { tls: 1 as FetchOptions["tls"] }), TypeError);
+    const shapeless = [null, [], new Map([["maxRedirects", 0]]), Promise.resolve({ maxRedirects: 0 })];
+    for (const options of shapeless) {
+      assertThrows(() => createFetch(sw, net, options as FetchOptions), TypeError, "options must be an object");
+      assertThrows(() => createFetch(sw, net, { tls: options as FetchOptions["tls"] }), TypeError, "tls must be");
+    }
+    const misspelt: [options: unknown, message: string][] = [
+      [{ maxRedirect: 0 }, 'options has an unknown field: current value is "maxRedirect"'],
+      [Object.create({ timeout: 1 }), '"timeout"'],
+      [{ tls: { rejectUnauthorized: false } }, 'tls has an unknown field: current value is "rejectUnauthorized"'],
+      [{ tls: { serverName: "a.test" } }, '"serverName"'],
+      [{ tls: { protocols: ["h2"] } }, '"protocols"'],
+    ];
+    for (const [options, message] of misspelt) {
+      assertThrows(() => createFetch(sw, net, options as FetchOptions), TypeError, message);
+    }
+    createFetch(sw, net, Object.freeze(Object.assign(Object.create(null), { tls: Object.create({ linger: 5 }) })));
     const numbers: (keyof FetchOptions)[] = [
       "maxConnectionsPerOrigin",
       "idleTimeout",
