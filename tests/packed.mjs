@@ -11,8 +11,11 @@ import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
+import { gzipSync } from "node:zlib";
 import { Cancelled, copy, first, readAll, run, runServer, Switch, tcp, writeAll, yieldNow } from "@sluice/io";
 import { toDuplex } from "@sluice/io/flow/node";
+import { restrict } from "@sluice/io/net/confine";
+import { createFetch } from "@sluice/io/net/http";
 import { tlsClient, TlsError, tlsServer } from "@sluice/io/net/tls";
 
 const encoder = new TextEncoder();
@@ -123,6 +126,44 @@ const checks = {
         (error) => error instanceof TlsError && error.code === "name_mismatch",
       );
     });
+  },
+
+  async "createFetch gets, posts, decodes and follows through a confined network, and reaches nothing else"(net) {
+    const ports = [];
+    const server = createServer(async (request, response) => {
+      ports.push(request.socket.remotePort);
+      if (request.url === "/moved") return response.writeHead(302, { location: "/echo" }).end("moved");
+      if (request.url === "/out") return response.writeHead(302, { location: "http://127.0.0.2/" }).end();
+      response.writeHead(200, { "content-encoding": "gzip", "set-cookie": ["a=1", "b=2"] });
+      const body = (await request.toArray()).join("");
+      response.end(gzipSync(`${request.method} ${request.headers.host === undefined} ${body}`));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address();
+    const url = `http://127.0.0.1:${port}`;
+    const denied = [];
+    await Switch.run(async (sw) => {
+      const onDenied = ({ target }) => denied.push(target);
+      const fetch = createFetch(sw, restrict(net, { connect: [`127.0.0.1:${port}`], onDenied }));
+      const response = await fetch(`${url}/moved`);
+      assert.ok(response instanceof Response);
+      assert.deepEqual([response.status, response.url, response.redirected], [200, `${url}/echo`, true]);
+      assert.deepEqual(response.headers.getSetCookie(), ["a=1", "b=2"]);
+      assert.equal(await response.text(), "GET false ");
+      assert.equal(new Set(ports).size, 1); // one connection
+      const body = new Blob(["hel", "lo"]).stream();
+      const posted = await fetch(new Request(url, { method: "POST", body, duplex: "half" }));
+      assert.equal(await posted.text(), "POST false hello");
+      for (const target of [`${url}/out`, "http://127.0.0.2/", "http://localhost/"]) {
+        const { name, cause } = await fetch(target).catch((error) => error);
+        assert.deepEqual([name, cause.code], ["TypeError", "permission_denied"]);
+      }
+      await assert.rejects(() => fetch(url, { signal: AbortSignal.abort() }), { name: "AbortError" });
+    });
+    assert.deepEqual(denied, ["tcp:127.0.0.2:80", "tcp:127.0.0.2:80", "host:localhost:80"]);
+    server.close();
+    await once(server, "close");
   },
 
   async "undici and ws talk to node:http and ws over our sockets"(net) {
