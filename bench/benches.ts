@@ -60,7 +60,6 @@ const copying = { "copy(flow, flow)": "ours.ts copy" };
 /** Every connection waits for the echo of its message, and sends the next. */
 const fifty = { shape: "roundTrip", connections: 50, unit: "µs", checked: true } as const;
 const bulk = { shape: "bulk", connections: 4, unit: "ms/MB", checked: true } as const;
-const relay = { shape: "relay", connections: 4, unit: "ms/MB" } as const;
 
 /** Every bench of servers. `many` is how many connections are many. */
 export function networkBenches(many: number): NetworkBench[] {
@@ -76,7 +75,9 @@ export function networkBenches(many: number): NetworkBench[] {
     { name: "bulk echo, 4 connections", ...bulk, ours: { ...copying, ...loop }, beside: pipes, memory: true },
     {
       name: "relay, 2 pairs of connections",
-      ...relay,
+      shape: "relay",
+      connections: 4,
+      unit: "ms/MB",
       ours: { "proxy: copy both ways": "ours.ts relay" },
       beside: {
         "node:net pipe": "node.ts relay",
@@ -84,18 +85,6 @@ export function networkBenches(many: number): NetworkBench[] {
         "Deno.listen": "deno.ts relay",
         "Bun.listen": "bun.ts relay",
       },
-    },
-    {
-      name: "metered copy, 4 connections",
-      ...bulk,
-      ours: { "copy(flow, flow), metered": "ours.ts metered_copy" },
-      beside: copying,
-    },
-    {
-      name: "metered relay, 2 pairs of connections",
-      ...relay,
-      ours: { "proxy, metered": "ours.ts metered_relay" },
-      beside: { "proxy": "ours.ts relay" },
     },
     {
       name: "connect, one echo, close",
@@ -151,8 +140,10 @@ export const innerBenches: readonly InnerBench[] = [
   { name: "scopes, first, timeout", file: "scopes.ts" },
   { name: "lines", file: "lines.ts" },
   { name: "small writes", file: "small_writes.ts" },
+  { name: "metered copy", file: "metered.ts" },
   { name: "fetch, small GET kept alive", file: "fetch.ts", cases: "small" },
   { name: "fetch, 64 MiB body", file: "fetch.ts", cases: "large" },
   { name: "fetch, 64 MiB body: resident memory", file: "fetch.ts", cases: "large", peaks: ["createFetch", "fetch"] },
+  { name: "fetch, 512 MiB body: resident memory", file: "fetch.ts", cases: "huge", peaks: ["createFetch", "fetch"] },
   { name: "simulations", file: "simulate.ts" },
 ];

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** The other end of a connection: a program of its own, on the core of the load. */
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
@@ -8,18 +9,14 @@ import process from "node:process";
 import { thisRuntime } from "../../tests/_runtimes.ts";
 import { cores, Program } from "../_process.ts";
 
-/** The body of `/small`. */
-export const greeting = "Hello, world!";
-
-/** The size of `/large`, in bytes, and the piece of it that repeats itself. */
-export const largeSize: number = 64 * 1024 * 1024;
+/** What each body repeats. */
 export const piece: Uint8Array = Uint8Array.from({ length: 64 * 1024 }, (_, i) => i % 251);
 
 const path = join(import.meta.dirname ?? "", "_peer.ts");
 
 /**
- * Calls `use` with a port of 127.0.0.1 whose server answers `GET` of `/small` and `/large`, and
- * discards all else.
+ * Calls `use` with a port of 127.0.0.1 whose server answers `GET /13` with 13 bytes, and `GET /13.`
+ * with the same and the end of the connection. It discards all else.
  */
 export async function withPeer(use: (port: number) => Promise<void>): Promise<void> {
   const peer = new Program(thisRuntime().runCommand(path), cores.load);
@@ -31,13 +28,14 @@ if (process.argv[1] === path) {
   const server = createServer((socket) => {
     socket.on("error", () => {});
     socket.on("data", async (chunk) => {
-      const name = /^GET \/(small|large) /.exec(chunk.subarray(0, 11).toString())?.[1];
-      if (name === undefined) return;
-      const size = name === "large" ? largeSize : greeting.length;
-      socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${size}\r\n\r\n${name === "small" ? greeting : ""}`);
-      for (let sent = 0; name === "large" && sent < size; sent += piece.length) {
-        if (!socket.write(piece)) await once(socket, "drain").catch(() => sent = size); // the client has gone
+      const [, size, last] = /^GET \/(\d+)(\.)? /.exec(chunk.subarray(0, 20).toString()) ?? [];
+      if (size === undefined) return;
+      const part = piece.subarray(0, Number(size));
+      socket.write(Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: ${size}\r\n\r\n`), part]));
+      for (let sent = part.length; sent < Number(size); sent += piece.length) {
+        if (!socket.write(piece)) await once(socket, "drain").catch(() => sent = Infinity); // the client has gone
       }
+      if (last !== undefined) socket.end();
     });
   });
   server.listen({ host: "127.0.0.1", port: 0 }, () => console.log((server.address() as AddressInfo).port));

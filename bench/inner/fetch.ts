@@ -4,26 +4,34 @@
 import { run, Switch } from "../../mod.ts";
 import { createFetch, type FetchFunction } from "../../net/http/mod.ts";
 import { type Case, type Cases, oneByOne } from "./_case.ts";
-import { greeting, largeSize, piece, withPeer } from "./_peer.ts";
+import { piece, withPeer } from "./_peer.ts";
+
+const greeting = String.fromCharCode(...piece.subarray(0, 13));
 
 /** A response of a few bytes. */
 export const small: Cases = (measure) =>
   measuring(measure, { name: "fetch, small GET kept alive", unit: "µs" }, async (fetch, url) => {
-    const response = await fetch(`${url}small`);
+    const response = await fetch(url + greeting.length);
     if (response.status !== 200 || await response.text() !== greeting) throw new Error("Reply differs");
   });
 
-/** A response whose body is read piece by piece. */
-export const large: Cases = (measure) =>
-  measuring(measure, { name: "fetch, 64 MiB body", unit: "ms/MB", divisor: largeSize }, async (fetch, url) => {
-    const { body } = await fetch(`${url}large`);
-    let got = 0;
-    for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
-      if (chunk[0] !== piece[got % piece.length]) throw new Error("Reply differs");
-      got += chunk.length;
-    }
-    if (got !== largeSize) throw new Error(`Reply has ${got} bytes instead of ${largeSize}`);
-  });
+/** Responses whose body is read piece by piece. */
+export const large: Cases = reading(64);
+export const huge: Cases = reading(512);
+
+function reading(mebibytes: number): Cases {
+  const divisor = mebibytes * 2 ** 20;
+  return (measure) =>
+    measuring(measure, { name: `fetch, ${mebibytes} MiB body`, unit: "ms/MB", divisor }, async (fetch, url) => {
+      const { body } = await fetch(url + divisor);
+      let got = 0;
+      for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+        if (chunk[0] !== piece[got % piece.length]) throw new Error("Reply differs");
+        got += chunk.length;
+      }
+      if (got !== divisor) throw new Error(`Reply has ${got} bytes instead of ${divisor}`);
+    });
+}
 
 /** Measures `get`, from a server on loopback. */
 function measuring(

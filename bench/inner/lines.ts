@@ -7,9 +7,6 @@ import { Readable } from "node:stream";
 import { BufReader, fromIterable } from "../../flow/mod.ts";
 import { type Block, type Cases, scoped } from "./_case.ts";
 
-// As a string, for the npm mirror ships no types.
-const { TextLineStream } = await import("deno-std/streams/text_line_stream.js" as string);
-
 const size = 1024 * 1024;
 const chunkSize = 64 * 1024;
 
@@ -43,21 +40,6 @@ const beside: Readonly<Record<string, Count>> = {
     input.on("line", (line: string) => count += tally(line));
     input.on("close", () => resolve(count));
     return promise;
-  },
-  async "TextLineStream"(text, times) {
-    const chunks = text.chunks(times);
-    const source = new ReadableStream({
-      pull(controller) {
-        const { done, value } = chunks.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-    });
-    const lines = source.pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>)
-      .pipeThrough(new TextLineStream() as ReadableWritablePair<string, string>).getReader();
-    let count = 0;
-    for (let result; !(result = await lines.read()).done;) count += tally(result.value);
-    return count;
   },
 };
 

@@ -2,12 +2,11 @@
 
 /**
  * `ours.ts NAME PLACE`: the servers of the library, on a port of 127.0.0.1 or at a Unix path, until
- * SIGTERM or SIGINT. `metered_NAME` is the same server on a network that `meter` counts.
- * `SLUICE_BEFORE` is the root of another checkout, whose library serves instead.
+ * SIGTERM or SIGINT. `SLUICE_BEFORE` is the root of another checkout, whose library serves instead.
  */
 import process from "node:process";
 import { pathToFileURL } from "node:url";
-import type { BufReader as Reader, DatagramSocket, Env, Net, StreamSocket } from "../../mod.ts";
+import type { BufReader as Reader, DatagramSocket, Env, StreamSocket } from "../../mod.ts";
 
 const before = process.env.SLUICE_BEFORE;
 const root = before === undefined ? new URL("../../", import.meta.url) : pathToFileURL(`${before}/`);
@@ -76,9 +75,7 @@ const datagramHandlers: Readonly<Record<string, (socket: DatagramSocket) => Prom
   },
 };
 
-const [program, place] = process.argv.slice(2);
-const isMetered = program.startsWith("metered_");
-const name = isMetered ? program.slice("metered_".length) : program;
+const [name, place] = process.argv.slice(2);
 if (name in handlers) await run(serveConnections);
 else await run(serveDatagrams);
 
@@ -86,8 +83,7 @@ async function serveConnections(env: Env): Promise<void> {
   await Switch.run(async (sw) => {
     const stop = env.stop();
     const address = place.startsWith("/") ? unix(place) : tcp("127.0.0.1", Number(place));
-    const net = isMetered ? await metered(env.net) : env.net;
-    const listener = await net.listen(sw, address, { backlog });
+    const listener = await env.net.listen(sw, address, { backlog });
     if (place === "0") await copyString(`${formatAddress(listener.address)}\n`, env.stdout);
     await copyString("ready\n", env.stdout);
     const failures = new Map<string, number>();
@@ -98,11 +94,6 @@ async function serveConnections(env: Env): Promise<void> {
     await runServer(listener, handlers[name], { onError, maxConnections: Infinity, stop, grace });
     for (const [kind, count] of failures) await copyString(`${count} connections failed: ${kind}\n`, env.stderr);
   });
-}
-
-async function metered(net: Net): Promise<Net> {
-  const { meter }: typeof import("../../net/confine/mod.ts") = await import(`${root}net/confine/mod.ts`);
-  return meter(net).net;
 }
 
 async function serveDatagrams(env: Env): Promise<void> {

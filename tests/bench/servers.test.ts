@@ -12,7 +12,6 @@ const own = `${thisRuntime().name}.ts`;
 const echoes: Readonly<Record<string, string>> = {
   "ours.ts echo": "ours.ts echo",
   "ours.ts copy": "ours.ts copy",
-  "ours.ts metered_copy": "ours.ts metered_copy",
   "ours.ts idle_readable": "ours.ts idle_readable",
   "ours.ts idle_reader": "ours.ts idle_reader",
   "node.ts echo": "node.ts echo",
@@ -38,7 +37,6 @@ for (const [name, program] of Object.entries(echoes)) {
 
 const others: readonly (readonly [name: string, program: string, shape: string, operations: number])[] = [
   ["ours.ts relay", "ours.ts relay", "relay", 10_000_000],
-  ["ours.ts metered_relay", "ours.ts metered_relay", "relay", 10_000_000],
   ["node.ts relay", "node.ts relay", "relay", 10_000_000],
   ["node.ts web_relay", "node.ts web_relay", "relay", 10_000_000],
   ["the runtime's relay", `${own} relay`, "relay", 10_000_000],
