@@ -2,6 +2,7 @@
 
 /** What `fetch` makes of responses. */
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { memoryUsage } from "node:process";
 import { NetError } from "../../../../mod.ts";
 import { HttpError } from "../../../../net/http/mod.ts";
 import { outcomeOf, turns } from "../../../_helpers.ts";
@@ -197,4 +198,31 @@ test("fetch() reads no further than the reader wants", () => {
     await reader.cancel();
     assert(stopped, `${written} bytes were taken ahead`);
   });
+});
+
+test("a body of 512 MiB needs the memory of one of 64 MiB", async () => {
+  const piece = new Uint8Array(64 * 1024);
+  const most: number[] = [];
+  const before = memoryUsage().rss;
+  for (const size of [64 * 2 ** 20, 512 * 2 ** 20]) {
+    const [sent, read] = [{ size: 0 }, { size: 0 }];
+    let between = 0;
+    await withSite(async (_, { send, sendBytes }) => {
+      await send(`HTTP/1.1 200 OK\r\ncontent-length: ${size}\r\n\r\n`);
+      while (sent.size < size) {
+        sent.size += piece.length;
+        between = Math.max(between, sent.size - read.size);
+        await sendBytes(piece);
+      }
+      return undefined;
+    }, async ({ fetch }) => {
+      for await (const { length } of (await fetch(url)).body!) read.size += length;
+    });
+    assertEquals([sent.size, read.size], [size, size]);
+    most.push(between);
+  }
+  assertEquals(most[1], most[0]);
+  assert(most[0] < 2 ** 20, `${most[0]} bytes were between the server and the reader`);
+  const grown = memoryUsage().rss - before; // with garbage that is not collected yet
+  assert(grown < 384 * 2 ** 20, `The process has grown by ${grown} bytes`);
 });
