@@ -55,12 +55,13 @@ export interface NetQuota {
  *   `maxSockets` 1, where the listener has the only place.
  * - **Connects and lookups.** A connect to a name is one connect and one lookup. A failed or
  *   cancelled one counts as well, so that a program cannot scan for free.
- * - **Bytes.** A read delivers, and a write takes, no more than what is left. Once nothing is left,
- *   both fail: a read even if the peer has ended, and one that waits already when bytes arrive. A
- *   write reserves its bytes, at most 64 KiB, before it begins, and returns those that it has not
- *   written. A datagram counts whole: one that is too large is not sent; if received, it is
- *   dropped, and fails the call unless there are others to return. `copy` and the other fast paths
- *   obey too.
+ * - **Bytes.** A read delivers, and a write takes, no more than is left; once nothing is left, it
+ *   fails, even if the peer has ended; a read that waits then fails when bytes arrive. So a quota
+ *   of exactly what the peer sends is too small to read up to the end, on every path. A write takes
+ *   its bytes, at most 64 KiB, from the quota before it begins, and returns those that it has not
+ *   written; other writes find less left meanwhile. A datagram counts whole: one that is too large
+ *   is not sent, and one that arrives is dropped, and fails the call unless there are others. `copy`
+ *   and the other fast paths obey too.
  *
  * The quotas are shared by everything that is opened through the network. Nested limits all apply.
  *
