@@ -181,7 +181,7 @@ export class Judge {
         (own ?? [block.first]).some((part) => isPart(part.unmapped()) && block.addresses.has(part));
     });
     if (rule === undefined) return undefined;
-    const which = own === undefined ? "one that this host may have, as the runtime does not tell" : "one of them";
+    const which = own === undefined ? "one that it may have, as the runtime does not tell them" : "one of them";
     const reason = `${ip} stands for every address of this host, and a rule of deny applies to ${which}`;
     return { reason, rule: rule.text };
   }
