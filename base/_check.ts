@@ -49,7 +49,7 @@ export function checkOptions<T extends object>(action: string, options: T | unde
  * else that has none and would look as if each were left out.
  */
 export function checkRecord(action: string, name: string, value: unknown): asserts value is object {
-  if (typeof value === "object" && value !== null && /^\[object (?:Object|Module)\]$/.test(tagOf(value))) return;
+  if (typeof value === "object" && value !== null && isRecord(value)) return;
   throw new TypeError(`Cannot ${action} as ${name} must be an object: current value is ${describe(value)}`);
 }
 
@@ -145,12 +145,14 @@ export function functionName(fn: unknown): string | undefined {
   return typeof name === "string" && name !== "" ? name : undefined;
 }
 
-/** Returns the built-in tag of any object, such as `[object Map]`. */
-function tagOf(object: object): string {
+/** Reports whether an object is none of the built-in kinds. Reads no property of it, which may be a getter. */
+function isRecord(object: object): boolean {
   try {
-    return Object.prototype.toString.call(object);
+    const prototype = Object.getPrototypeOf(object);
+    const isPlain = prototype === null || Object.prototype.toString.call(prototype) === "[object Object]";
+    return isPlain && !Array.isArray(object);
   } catch {
-    return "";
+    return false; // a revoked proxy
   }
 }
 
