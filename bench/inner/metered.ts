@@ -6,7 +6,7 @@ import { meter } from "../../net/confine/mod.ts";
 import { type Cases, oneByOne } from "./_case.ts";
 import { withPeer } from "./_peer.ts";
 
-const divisor = 64 * 2 ** 20;
+const divisor = 16 * 2 ** 20;
 
 export const cases: Cases = (measure) =>
   withPeer((port) =>
