@@ -9,7 +9,7 @@ const maxAge = 5000;
 
 const none: ReadonlyMap<string, IpAddress> = new Map();
 
-/** The addresses of the host that a network is of. */
+/** The addresses of the host of a network. */
 export class OwnHost {
   readonly #read: OwnAddresses | undefined;
   readonly #clock: Clock;

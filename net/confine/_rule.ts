@@ -13,7 +13,10 @@ export interface Block {
   readonly addresses: AddressBlocks;
 }
 
-/** What a rule stands for: any host, a name, the names below one, a block of addresses, or Unix paths. */
+/**
+ * What a rule stands for: any host, a name, the names below one, a block of addresses, or Unix
+ * paths.
+ */
 export type Pattern =
   | { readonly kind: "any" }
   | { readonly kind: "name"; readonly name: string }

@@ -60,8 +60,8 @@ export interface NetQuota {
  *   of exactly what the peer sends is too small to read up to the end, on every path. A write takes
  *   its bytes, at most 64 KiB, from the quota before it begins, and returns those that it has not
  *   written; other writes find less left meanwhile. A datagram counts whole: one that is too large
- *   is not sent, and one that arrives is dropped, and fails the call unless there are others. `copy`
- *   and the other fast paths obey too.
+ *   is not sent, and one that arrives is dropped, and fails the call unless there are others.
+ *   `copy` and the other fast paths obey too.
  *
  * The quotas are shared by everything that is opened through the network. Nested limits all apply.
  *

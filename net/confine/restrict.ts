@@ -37,10 +37,10 @@ import type { NetPolicy } from "./policy.ts";
  * is refused with a {@linkcode NetError} `permission_denied` before anything is opened or asked.
  *
  * A name is checked against the rules in its canonical form, then looked up once, through `net`.
- * Each answer is judged by its bytes as it comes; the allowed ones are raced as by `connectAny`, and
- * the peer of the new connection is compared with the address that was judged. So it does not
- * matter what the name resolves to at another time. Code can also look a granted name up itself, and
- * connect to an address that it has got, as `withTcpConnect` and `connectAny` do: that very
+ * Each answer is judged by its bytes as it comes; the allowed ones are raced as by `connectAny`,
+ * and the peer of the new connection is compared with the address that was judged. So it does not
+ * matter what the name resolves to at another time. Code can also look up a granted name itself, and
+ * connect to an address that it has received, as `withTcpConnect` and `connectAny` do: that very
  * {@linkcode IpAddress}, which is judged again, counts as the name. An equal one does not.
  *
  * The policy is read once, when the network is made. Restricting a network twice grants what both

@@ -64,10 +64,13 @@ export class ClientConnection {
   /** Why no further request can be sent. */
   #closed: { readonly error?: unknown } | undefined;
 
-  /** How long the server keeps the connection open while it is idle, in milliseconds, if it has said so. */
+  /** How long the server keeps an idle connection open, in milliseconds, if it has said so. */
   idleTimeout: number | undefined;
 
-  /** Called once, when the connection becomes unusable while it is idle, and this side has not closed it. */
+  /**
+   * Called once, when the connection becomes unusable while it is idle, and this side has not
+   * closed it.
+   */
   onIdleEnd: (() => void) | undefined;
 
   constructor(connection: Connection, limits: ExchangeLimits) {
