@@ -54,8 +54,8 @@ export function viewOf<B extends ArrayBufferLike>(
 }
 
 /**
- * Returns a {@linkcode viewOf} each non-empty buffer, ready to pass to a sink: a copy where other
- * threads can write to it. Returns the error to throw if `buffers` is not an array of bytes.
+ * Returns a plain view of each non-empty buffer, or a copy if other threads can write to it: ready
+ * to pass to a sink. Returns the error to throw if `buffers` is not an array of bytes.
  */
 export function viewsOf(buffers: readonly Uint8Array[]): Uint8Array[] | TypeError {
   try {
@@ -113,8 +113,8 @@ export function vanished(operation: "read" | "write" | "receive" | "send"): Type
 }
 
 /**
- * Returns the error of every read of a flow after memory that it had accepted vanished: bytes are
- * missing in the middle.
+ * Returns the error of each read of a flow once the memory of unread bytes has vanished, which
+ * leaves a gap in its data.
  */
 export function lost(): TypeError {
   return new TypeError("Cannot read: the memory of what had arrived was detached or shrunk before it was read");
@@ -212,14 +212,15 @@ export function describeByte(byte: number): string {
 }
 
 /**
- * Checks how many of `size` bytes a stream end, perhaps a provider's, has taken. Returns `taken`.
+ * Checks and returns the count that a stream end, which a provider may implement, returned for a
+ * write of `size` bytes.
  */
-export function checkEndTook(taken: number, size: number): number {
+export function checkWritten(taken: number, size: number): number {
   if (Number.isInteger(taken) && taken >= 0 && taken <= size) return taken;
   throw new TypeError(`Cannot write as the backend must take from 0 to ${size} bytes: it took ${describeData(taken)}`);
 }
 
-/** Checks how many of the `size` bytes lent to it a borrower has taken. Returns `taken`. */
+/** Checks and returns the count that a borrower returned for a loan of `size` bytes. */
 export function checkTaken(taken: number, size: number): number {
   if (Number.isInteger(taken) && taken >= 0 && taken <= size) return taken;
   throw new RangeError(`Cannot lend: the borrower took ${describeData(taken)} of ${size} bytes`);

@@ -25,7 +25,7 @@ export interface CloseActions {
 
 /**
  * Adds the operations of a stream to a class of flows. The flow forwards every call unchanged, so
- * two such flows are connected through their streams.
+ * `copy` from one such flow to another connects their streams directly.
  *
  * @param find Finds the stream of a flow by a private field, which no other object can forge.
  */

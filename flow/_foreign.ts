@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Calls sources and sinks that may be foreign code, and finds the joints of those of the library.
- * Foreign code may ignore the current scope, so it is checked before each operation; and every
- * count is validated, so that a wrong one causes an error and never an endless loop.
+ * Calls sources and sinks that may be foreign code, and finds the joints of the library's own.
+ * Foreign code may ignore that the current scope is cancelled, so that is checked before each call.
+ * Every count is validated, so that a wrong one causes an error and never an endless loop.
  */
 import { describeData } from "../base/internal.ts";
 import { refused, type Scope } from "../switch/internal.ts";
@@ -19,7 +19,7 @@ import type { Sink, Source } from "./types.ts";
  * mistaken for one.
  */
 export function checkSource(action: string, source: Source): void {
-  // The `read` of a Node stream has another contract, and would look like the end.
+  // A Node stream also has a `read`, but its null does not mean the end.
   if (typeof source?.read === "function" && !("readableFlowing" in source)) return;
   throw new TypeError(`Cannot ${action} ${describeData(source)}: must be a source${sourceHint(source)}`);
 }
@@ -45,7 +45,7 @@ export function gives(sink: Sink): sink is GivingSink {
   return typeof (sink as Partial<GivingSink>)[give] === "function";
 }
 
-/** Reads once. The buffer is a plain view, so that any source sees its true length. */
+/** Reads once. `buffer` must be a plain view, so that any source sees its true length. */
 export async function readSome(source: Source, buffer: Uint8Array): Promise<number | null> {
   const refusal = refused();
   if (refusal !== undefined) return await refusal;
@@ -96,7 +96,7 @@ function lendWith(source: LendingSource, use: Borrower, once: boolean): Promise<
   });
 }
 
-/** Returns what a source has lent as a plain array. */
+/** Returns a plain view of bytes that a source has lent. */
 function lent(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   if (isBytes(bytes)) return unshared(viewOf(bytes));
   throw new TypeError(`Cannot read: the source lent ${describeData(bytes)}: must be a Uint8Array`);
@@ -172,7 +172,7 @@ export interface Outlet {
 
 /**
  * How flows of the library are connected without user code, and without a promise for each piece.
- * A stream is a joint, and so is each wrapper around one, which counts what passes.
+ * A stream is a joint. So is a wrapper around a joint, which also counts what passes.
  */
 export interface Joint extends Outlet {
   /**

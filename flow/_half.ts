@@ -10,7 +10,7 @@ import type { StreamEnd, StreamEvents } from "./provider.ts";
  * Returns `undefined` if it cannot be done yet. It throws for a failure of the underlying stream,
  * and returns a rejected promise for a mistake of the caller.
  */
-export type Trial<S, A, T> = (on: S, argument: A) => T | Promise<T> | undefined;
+export type Attempt<S, A, T> = (on: S, argument: A) => T | Promise<T> | undefined;
 
 /**
  * One half of a socket or pipe. It holds at most one operation, which is tried at once, and again
@@ -26,7 +26,7 @@ export class Half<S = undefined> implements Waiting {
 
   readonly #on: S;
   #pending: Pending<unknown> | undefined;
-  #attempt: Trial<S, unknown, unknown> | undefined;
+  #attempt: Attempt<S, unknown, unknown> | undefined;
   #argument: unknown;
 
   constructor(operation: string, names: StreamNames, on: S) {
@@ -42,16 +42,16 @@ export class Half<S = undefined> implements Waiting {
 
   /**
    * Returns the first result of `attempt` that is not `undefined`. An operation that is cancelled
-   * before has had no effect.
+   * while it waits has had no effect.
    */
-  perform<A, T>(attempt: Trial<S, A, T>, argument: A): Promise<T> {
+  perform<A, T>(attempt: Attempt<S, A, T>, argument: A): Promise<T> {
     const outcome = this.now(attempt, argument);
     if (outcome === undefined) return this.wait(attempt, argument);
     return outcome instanceof Promise ? outcome : Promise.resolve(outcome);
   }
 
   /** Makes the first attempt. */
-  now<A, T>(attempt: Trial<S, A, T>, argument: A): T | Promise<T> | undefined {
+  now<A, T>(attempt: Attempt<S, A, T>, argument: A): T | Promise<T> | undefined {
     try {
       return attempt(this.#on, argument);
     } catch (error) {
@@ -60,9 +60,9 @@ export class Half<S = undefined> implements Waiting {
   }
 
   /** Waits in the current scope until an attempt succeeds. The caller has made the first one. */
-  wait<A, T>(attempt: Trial<S, A, T>, argument: A): Promise<T> {
+  wait<A, T>(attempt: Attempt<S, A, T>, argument: A): Promise<T> {
     const pending = this.#pending = new Pending<unknown>();
-    this.#attempt = attempt as Trial<S, unknown, unknown>;
+    this.#attempt = attempt as Attempt<S, unknown, unknown>;
     this.#argument = argument;
     open.operations++;
     currentScope()?.add(this);
@@ -70,7 +70,7 @@ export class Half<S = undefined> implements Waiting {
   }
 
   /** Waits in `scope`, unless that is cancelled. */
-  waitIn<A, T>(scope: Scope | undefined, attempt: Trial<S, A, T>, argument: A): Promise<T> {
+  waitIn<A, T>(scope: Scope | undefined, attempt: Attempt<S, A, T>, argument: A): Promise<T> {
     return runIn(scope, () => refused() ?? this.wait(attempt, argument));
   }
 
@@ -162,13 +162,13 @@ export class Watchers {
   }
 }
 
-/** The name of a stream and of its failures. */
+/** What a stream is called, and how its failures are reported. */
 export interface StreamNames {
-  /** The name of the stream in errors and dumps: "tcp:127.0.0.1:80". Read only when one is made. */
+  /** The name in errors and dumps: "tcp:127.0.0.1:80". Read only when one of these is made. */
   readonly label: string;
   /**
    * Returns the error to throw for a failure of the underlying stream; the operation is "read",
-   * "write" or "receive".
+   * "write", "shutdown" or "receive".
    */
   failure(operation: string, cause: unknown): unknown;
   /** Called when the underlying stream is gone. */
@@ -231,19 +231,20 @@ export const noSource: Pick<StreamEnd, "peek" | "consume" | "drop"> = {
 };
 
 /** Recognises the ends of one class, by a private field that no other object can forge. */
-type Test = (end: object) => boolean;
+type OwnerTest = (end: object) => boolean;
 
-const tests: Test[] = [];
+const ownerTests: OwnerTest[] = [];
 
 /**
- * Registers a class of ends that lend only memory that the runtime allocated for one chunk: plain
- * bytes that no other code can reach. Not a property, because any provider could set that.
+ * Registers a class of ends that own their memory: the runtime allocates it for one chunk, as plain
+ * bytes, and no other code can reach it. A property cannot say so, because any provider could set
+ * it.
  */
-export function registerOwners(test: Test): void {
-  tests.push(test);
+export function registerOwners(test: OwnerTest): void {
+  ownerTests.push(test);
 }
 
 /** Reports whether only `end` and its borrowers can reach the memory that it lends. */
 export function ownsMemory(end: object): boolean {
-  return tests.some((test) => test(end));
+  return ownerTests.some((test) => test(end));
 }

@@ -3,8 +3,8 @@
 import { throwLater } from "../base/internal.ts";
 import { currentScope, refused, runIn, type Scope, WaitQueue } from "../switch/internal.ts";
 import { checkBuffer, checkBytes, copyTo, howProblem, isEmpty, lengthOf, lost, sizeOfLent } from "./_bytes.ts";
-import { checkEndTook, checkTaken, totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
-import { Half, ownsMemory, Pending, type StreamNames, type Trial, Watchers } from "./_half.ts";
+import { checkTaken, checkWritten, totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
+import { type Attempt, Half, ownsMemory, Pending, type StreamNames, Watchers } from "./_half.ts";
 import { rejection, same, silenced } from "./_operation.ts";
 import { type Joint, type LoanTerms, noted, type Outlet } from "./_foreign.ts";
 import { BusyError, ClosedError } from "./errors.ts";
@@ -14,8 +14,8 @@ import type { ShutdownHow } from "./types.ts";
 export { label } from "./errors.ts";
 
 /**
- * The most pieces that a loan lends in one turn, because an end that never waits would keep it
- * going.
+ * The most pieces that a loan lends in one turn, so that an end that always has more bytes does not
+ * block the event loop.
  */
 const piecesPerTurn = 256;
 
@@ -24,13 +24,13 @@ interface Loan extends LoanTerms {
   /** Who takes the bytes: a user's borrower, or the joint of another flow. */
   readonly to: Borrower | Outlet;
   /**
-   * Receives each count of an outlet. With it, the loan resolves to null at the end even if bytes
-   * were taken.
+   * Called with each count that an outlet took, and returns it. If set, the loan resolves to null
+   * when the input has ended, even if bytes were taken.
    */
   readonly note: ((taken: number) => number) | undefined;
-  /** Where it began. The loan ends when this is cancelled. */
+  /** The scope in which the loan began. The loan ends when that is cancelled. */
   readonly scope: Scope | undefined;
-  /** Whether only the library can reach the memory, unless user code was lent it before. */
+  /** Whether the end owns the memory. User code may still hold a view of it (`#lent`). */
   readonly owned: boolean;
   /** Set before each piece of a loan to an outlet. */
   memory: LoanTerms["memory"];
@@ -38,19 +38,19 @@ interface Loan extends LoanTerms {
   taken: number;
 }
 
-// The attempts of each operation. Functions, not methods: a half keeps them without a closure per
-// operation.
+// The attempts of each operation. They are not methods, so that a half keeps them without a closure
+// per operation.
 /**
  * Reads what has arrived, as far as it fits. If the buffer vanished, the bytes stay for the next
  * reader.
  */
-let fill: Trial<Stream, Uint8Array, number | null>;
-/** Lends for as long as the borrower takes everything synchronously. */
-let lendOn: Trial<Stream, Loan, number | null>;
-let writeTo: Trial<Stream, Uint8Array, number>;
-let giveTo: Trial<Stream, readonly Uint8Array[], number>;
-let giveOwnedTo: Trial<Stream, readonly Uint8Array[], number>;
-let writeFirstTo: Trial<Stream, readonly Uint8Array[], number>;
+let fill: Attempt<Stream, Uint8Array, number | null>;
+/** Lends piece by piece, for as long as the borrower takes each whole and synchronously. */
+let lendPieces: Attempt<Stream, Loan, number | null>;
+let writeTo: Attempt<Stream, Uint8Array, number>;
+let giveTo: Attempt<Stream, readonly Uint8Array[], number>;
+let giveOwnedTo: Attempt<Stream, readonly Uint8Array[], number>;
+let writeFirstTo: Attempt<Stream, readonly Uint8Array[], number>;
 
 /**
  * Adds waiting, cancellation and checks to a {@linkcode StreamEnd}. All reads and writes of pipes
@@ -65,17 +65,17 @@ export class Stream implements StreamEvents, Joint {
       if (length === 0) return throwLater(() => vanished("read"));
       let filled = 0;
       do {
-        const there = sizeOfLent(bytes);
-        if (there === 0) return filled || throwLater(lost);
-        const size = Math.min(there, length - filled);
-        copyTo(buffer, size === there ? bytes : viewOf(bytes, size), filled);
+        const available = sizeOfLent(bytes);
+        if (available === 0) return filled || throwLater(lost);
+        const size = Math.min(available, length - filled);
+        copyTo(buffer, size === available ? bytes : viewOf(bytes, size), filled);
         filled += size;
         if (stream.#end.consume(size) !== true || filled === length) break;
         bytes = stream.#peek();
       } while (bytes !== undefined && bytes !== null);
       return filled;
     };
-    lendOn = (stream, loan) => {
+    lendPieces = (stream, loan) => {
       for (let pieces = 0; pieces < piecesPerTurn; pieces++) {
         const bytes = stream.#peek();
         if (bytes === undefined) return undefined;
@@ -123,12 +123,13 @@ export class Stream implements StreamEvents, Joint {
   #lent = false;
   #gone = false;
   #hasTaken = false;
-  /** Waiters outside any scope for a state of the stream, and for its end. */
+  /** Waiters, outside any scope, for a state of the stream. */
   #watchers: Watchers | undefined;
+  /** What {@linkcode Stream.awaitGone} waits for. */
   #awaitsGone: Pending<void> | undefined;
   /** Called when the stream is gone. */
   #whenGone: Set<() => void> | undefined;
-  /** Waiters until everything taken has been passed on. */
+  /** The waiting calls of {@linkcode Stream.flush}. */
   #flushes: WaitQueue<void> | undefined;
 
   constructor(end: StreamEnd, names: StreamNames) {
@@ -164,9 +165,8 @@ export class Stream implements StreamEvents, Joint {
   }
 
   /**
-   * Lends to another stream. No other code sees the bytes, so those of an end that owns its memory
-   * are passed on without a view. `note` receives each count, so the end is reported as null at
-   * once.
+   * Lends to another stream. No user code sees the bytes, so if the end owns its memory, no view is
+   * made. As `note` has received each count, the result is null as soon as the input ends.
    */
   lendTo(outlet: Outlet, note: (taken: number) => number): Promise<number | null> {
     return this.#lend(outlet, note, ownsMemory(this.#end));
@@ -184,7 +184,7 @@ export class Stream implements StreamEvents, Joint {
     const refusal = refused() ?? this.#refuseRead();
     if (refusal !== undefined) return refusal;
     const loan: Loan = { to, note, scope: currentScope(), owned, memory: "kept", taken: 0 };
-    return this.#receiving.perform(lendOn, loan);
+    return this.#receiving.perform(lendPieces, loan);
   }
 
   #lendPiece(bytes: Uint8Array<ArrayBuffer>, loan: Loan): number | Promise<number> {
@@ -193,7 +193,7 @@ export class Stream implements StreamEvents, Joint {
     if (typeof to === "function") {
       this.#lent = true;
       const view = viewOf(bytes);
-      // Later pieces arrive in a callback of the end, which runs in any scope.
+      // Later pieces arrive in a callback of the end, which may run in any scope.
       return currentScope() === scope ? to(view, keeps) : runIn(scope, to, view, keeps);
     }
     loan.memory = !keeps ? "reused" : owned && !this.#lent ? "owned" : "kept";
@@ -240,7 +240,7 @@ export class Stream implements StreamEvents, Joint {
     return refused() ?? this.#refuseWrite() ?? this.#perform(giveOwnedTo, [bytes]);
   }
 
-  #perform<A>(attempt: Trial<Stream, A, number>, argument: A): number | Promise<number> {
+  #perform<A>(attempt: Attempt<Stream, A, number>, argument: A): number | Promise<number> {
     return this.#sender.now(attempt, argument) ?? this.#sender.wait(attempt, argument);
   }
 
@@ -262,7 +262,7 @@ export class Stream implements StreamEvents, Joint {
     return currentScope()?.reason === undefined ? this.flush() : Promise.resolve();
   }
 
-  /** Waits until everything taken has been passed on or lost. */
+  /** Waits until everything that writes took has been passed on or lost. */
   flush(): Promise<void> {
     if (!this.#end.flushed) return (this.#flushes ??= new WaitQueue()).wait("shutdown", undefined, this.#names);
     const loss = this.#loss;
@@ -318,7 +318,7 @@ export class Stream implements StreamEvents, Joint {
     return this.#gone ? Promise.resolve() : (this.#awaitsGone ??= new Pending<void>()).promise;
   }
 
-  /** Waits outside any scope until everything taken has been passed on or lost. */
+  /** Waits outside any scope until everything that writes took has been passed on or lost. */
   awaitFlushed(): Promise<void> {
     return this.#until(() => this.#gone || this.#end.flushed);
   }
@@ -351,7 +351,7 @@ export class Stream implements StreamEvents, Joint {
 
   #sent(count: number, size: number): number {
     if (count > 0) this.#hasTaken = true;
-    return checkEndTook(count, size);
+    return checkWritten(count, size);
   }
 
   #endFlushes(flushes: WaitQueue<void>): void {
@@ -363,7 +363,7 @@ export class Stream implements StreamEvents, Joint {
     }
   }
 
-  /** Makes the error for bytes that were taken and lost, unless this side has closed the stream. */
+  /** Makes the error of a flush; undefined if nothing was lost, or this side has closed. */
   get #loss(): (() => unknown) | undefined {
     const { lost } = this.#end;
     if (lost === undefined || this.#closed !== undefined) return undefined;

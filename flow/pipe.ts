@@ -14,8 +14,8 @@ import type { Closable, TwoWay } from "./types.ts";
 export interface PipeOptions {
   /**
    * How many bytes each direction buffers before its writer waits. The writer resumes once half of
-   * them are read, or its whole write fits, so that a reader of small parts does not break all
-   * writes into small pieces.
+   * the capacity is free, or its whole write fits; otherwise a reader of small parts would break
+   * all writes into small pieces.
    *
    * @default {65536}
    */

@@ -13,7 +13,7 @@ export interface ReleaseHook {
   remove(): boolean;
 }
 
-/** An object with a label, which is read only to make a dump. */
+/** An object with a label. Only dumps read the label. */
 export interface Labelled {
   readonly label: string;
 }
@@ -65,8 +65,11 @@ export class ReleaseFunction implements Releasable {
   }
 }
 
-/** Waits for a release after the end of its switch, and ends the calls that it did not await. */
-export async function releaseLate(shield: Scope, release: unknown): Promise<void> {
+/**
+ * Waits for a release that began after the end of its switch, and ends the calls that the release
+ * did not await.
+ */
+export async function finishLateRelease(shield: Scope, release: unknown): Promise<void> {
   try {
     await release;
     const failures = await endForgotten(shield);

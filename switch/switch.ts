@@ -6,7 +6,7 @@ import { retrace, setKind, withCallerFrames } from "../base/internal.ts";
 import { type FiberEnd, startFiber } from "./_fiber.ts";
 import { currentScope, dumpScope, endForgotten, failureIn, ownerOf, reportOf, runIn, Scope } from "./_scope.ts";
 import { Cancelled, Failures, noLongerNeeded, scopeEnded } from "./errors.ts";
-import { Hook, type Releasable, ReleaseFunction, type ReleaseHook, releaseLate } from "./release_hook.ts";
+import { finishLateRelease, Hook, type Releasable, ReleaseFunction, type ReleaseHook } from "./release_hook.ts";
 
 /** Options for {@linkcode Switch.runProtected}. */
 export interface SwitchOptions {
@@ -504,7 +504,7 @@ export class Switch {
     const problem = `Cannot register a release hook: the switch is ${this.#state}`;
     const shield = new Scope(currentScope(), "release hook", true);
     try {
-      const work = releaseLate(shield, runIn(shield, () => resource.release()));
+      const work = finishLateRelease(shield, runIn(shield, () => resource.release()));
       const owner = ownerOf(currentScope()) as Switch | undefined;
       if (owner !== undefined) owner.#adopt(work);
       else work.catch(() => {}); // nothing is left to report it to

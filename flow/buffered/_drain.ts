@@ -3,7 +3,10 @@
 import { giveAll, gives, type GivingSink, joined, type Sink, writeLimit, writeSome } from "../internal.ts";
 import { bytesOfPiece, type Piece, type WriteBuffer } from "./_write_buffer.ts";
 
-/** Scheduled memory of at least this size is written in place, and not copied to merge writes. */
+/**
+ * Scheduled memory, which `BufWriter.schedule` adds by reference, is copied to merge small writes.
+ * If it is at least this large, in bytes, it is written in place.
+ */
 const largeSize: number = writeLimit / 2;
 
 /** Moves everything from `buffer` to `sink`, until the buffer is closed and empty. */
@@ -17,8 +20,8 @@ export async function drain(buffer: WriteBuffer, sink: Sink): Promise<void> {
 }
 
 /**
- * Passes the pieces to the sink in one `give`, which takes over the writer's own memory. Scheduled
- * memory may change after a flush, so it is copied, or written alone and in place if it is large.
+ * Passes the pieces to the sink in one `give`, which takes over the writer's own memory. The caller
+ * may change scheduled memory after a flush, so it is copied, or if it is large, written alone.
  */
 async function givePieces(buffer: WriteBuffer, sink: GivingSink, pieces: readonly Piece[]): Promise<void> {
   const large = pieces.findIndex((piece) => !piece.ours && piece.end - piece.start >= largeSize);

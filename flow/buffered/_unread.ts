@@ -28,7 +28,7 @@ const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 const endings: readonly PropertyKey[] = ["close", "abort", Symbol.asyncDispose, Symbol.dispose];
 
 /**
- * Returns a flow whose reads begin with `bytes`, which no other code writes to. Its members are
+ * Returns a flow whose reads begin with `bytes`, which no other code may write to. Its members are
  * those of `flow`, called on `flow`: an object that inherits from a flow, or a proxy of one, has no
  * access to its private fields.
  */
@@ -61,7 +61,7 @@ class Front {
 
   read(buffer: Uint8Array): Promise<number | null> {
     if (this.#passed) return this.#flow.read(buffer);
-    return checkBuffer(buffer) ?? this.#refuse() ?? this.#ask(() => this.#read(buffer));
+    return checkBuffer(buffer) ?? this.#refuse() ?? this.#unlessClosed(() => this.#read(buffer));
   }
 
   #read(buffer: Uint8Array): Promise<number | null> {
@@ -77,10 +77,10 @@ class Front {
 
   lend(use: Borrower): Promise<number | null> {
     if (this.#passed && lends(this.#flow)) return this.#flow[lend](use);
-    return this.#refuse() ?? this.#ask(() => this.#lend(use));
+    return this.#refuse() ?? this.#unlessClosed(() => this.#lend(use));
   }
 
-  /** Lends the prefix, and then what the flow lends if all of it was taken synchronously. */
+  /** Lends the prefix and, if all of that was taken synchronously, what the flow lends. */
   async #lend(use: Borrower): Promise<number | null> {
     const flow = this.#flow as TwoWay & LendingSource;
     if (this.#passed) return await flow[lend](use); // shut down or closed meanwhile
@@ -110,13 +110,13 @@ class Front {
   }
 
   /**
-   * Calls `go`, unless the flow was closed through another object, which drops the prefix too. That
-   * is found out by a loan that takes nothing and is cancelled at once, so only for a flow that
-   * lends.
+   * Calls `read`. If the flow was closed through another object, drops the prefix and throws
+   * instead. To find out, it borrows from the flow, takes nothing and cancels the loan at once, so
+   * a flow that does not lend is not checked.
    */
-  async #ask<T>(go: () => Promise<T>): Promise<T> {
+  async #unlessClosed<T>(read: () => Promise<T>): Promise<T> {
     const flow = this.#flow;
-    if (!lends(flow)) return await go();
+    if (!lends(flow)) return await read();
     this.#lending = true;
     const scope = new Scope(undefined, "unread");
     try {
@@ -133,7 +133,7 @@ class Front {
       scope.finish();
       this.#lending = false;
     }
-    return await go();
+    return await read();
   }
 
   /** Whether the prefix is consumed, so that reads go to the flow. */

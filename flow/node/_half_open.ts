@@ -8,11 +8,11 @@ import { endedByPeerError } from "./_node_error.ts";
  * Makes a stream whose `allowHalfOpen` is false end with its peer as a socket of `node:net` does: a
  * later write fails with `EPIPE`, and not as a write after `end()`, which its user did not call.
  *
- * A `TLSSocket` over the stream must end it itself, after its close_notify. Node would fail to
- * write that to an ended stream, and the `'error'` event of the `TLSSocket` would end the process;
- * and a stream that closes itself would destroy the `TLSSocket` with undelivered data. A
- * `TLSSocket` first attaches its listeners, and then reads `allowHalfOpen`, to do the same itself:
- * this is how it is detected.
+ * A stream under a `TLSSocket` must not end with its peer: the `TLSSocket` ends it after writing
+ * its close_notify. On an ended stream that write would fail, and the `'error'` event of the
+ * `TLSSocket` would end the process; a stream that closed itself would destroy the `TLSSocket` with
+ * undelivered data. A `TLSSocket` is detected when it reads `allowHalfOpen`, which it does after it
+ * has attached its listeners.
  */
 export function endWithPeer(duplex: Duplex): void {
   let allowed = duplex.allowHalfOpen;

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * Errors in the shape of Node's sockets: retry loops and pools look at `code`, `syscall`, `address`
+ * Errors like those of Node's sockets: retry loops and pools look at `code`, `syscall`, `address`
  * and `port`. The error of the flow is the `cause`.
  */
 import { constants } from "node:os";
@@ -19,7 +19,7 @@ interface Details {
   readonly hostname?: string;
 }
 
-/** The properties read here of errors from the layers above, which this layer cannot import. */
+/** The properties used here of errors whose classes belong to layers above. */
 interface LayerError extends Error {
   readonly code: string;
   readonly operation?: string;
@@ -46,7 +46,7 @@ const systemCodes: Readonly<Record<string, string>> = {
 };
 
 /**
- * getaddrinfo codes by the lookup code of a `NetError`. The others are `EAI_` and the same word.
+ * getaddrinfo codes by the lookup code of a `NetError`. For any other, it is `EAI_` and that code.
  */
 const resolverCodes: Readonly<Record<string, string>> = {
   NONAME: "ENOTFOUND",
@@ -58,7 +58,7 @@ const resolverCodes: Readonly<Record<string, string>> = {
 /** libuv's numbers for codes that are not system errors. */
 const resolverNumbers: Readonly<Record<string, number>> = { ENOTFOUND: -3008, EAI_AGAIN: -3001, EAI_FAIL: -3004 };
 
-/** `node:tls` codes by `TlsError` code, for one whose cause has no code. */
+/** `node:tls` codes by `TlsError` code, for errors whose cause has no code. */
 const tlsCodes: Readonly<Record<string, string>> = {
   certificate_untrusted: "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
   certificate_expired: "CERT_HAS_EXPIRED",

@@ -3,7 +3,7 @@
 import type { Readable } from "node:stream";
 import { startTimer } from "../../switch/internal.ts";
 import { isBytes, isGone, lost, type StreamEvents, unshared, viewOf } from "../internal.ts";
-import { inputIsQuiet, ReceiveQueue } from "./_receive_queue.ts";
+import { awaitQuietInput, ReceiveQueue } from "./_receive_queue.ts";
 
 /** The receiver of readability notifications. */
 export type Reader = Pick<StreamEvents, "readable">;
@@ -92,7 +92,7 @@ export class Incoming {
 
   /** Waits until what the system has received is read, as far as can be told. */
   settled(): Promise<void> {
-    return inputIsQuiet(() => this.#ended ? undefined : this.#received);
+    return awaitQuietInput(() => this.#ended ? undefined : this.#received);
   }
 
   /**

@@ -21,7 +21,7 @@ const mostTurns = 50;
 
 /** A bounded queue of received, unread input. */
 export class ReceiveQueue {
-  /** The first piece, apart from the others, because most often there are none. */
+  /** The first piece. It is kept apart from the others, because there are seldom any. */
   #first: Uint8Array<ArrayBuffer> | undefined;
   #later: Uint8Array<ArrayBuffer>[] | undefined;
   #size = 0;
@@ -63,9 +63,7 @@ export class ReceiveQueue {
     this.#size = 0;
   }
 
-  /**
-   * The size of the first piece before its memory vanished, which a borrower may have transferred.
-   */
+  /** The size of the first piece, even if a borrower has transferred its memory since. */
   get #firstSize(): number {
     return this.#size - totalLength(this.#later ?? []);
   }
@@ -76,13 +74,13 @@ export class ReceiveQueue {
 }
 
 /**
- * Waits until what the system has received is read, as far as can be told: until some turns brought
- * nothing, or there were too many. A socket that is closed with unread input is reset, and the peer
- * may lose what it was sent before.
+ * Waits until what the system has received is read, as far as can be told: until a few turns in a
+ * row have brought nothing, or too many turns have passed. Closing a socket with unread input
+ * resets the connection, and the peer may lose what it was sent before.
  *
  * @param received Returns how many bytes have come so far; `undefined` once no more will.
  */
-export async function inputIsQuiet(received: () => number | undefined): Promise<void> {
+export async function awaitQuietInput(received: () => number | undefined): Promise<void> {
   let before = received();
   for (let turn = 0, quiet = 0; turn < mostTurns && quiet < quietTurns && before !== undefined; turn++) {
     // on Deno and Bun a turn without a delay ends before they poll for input

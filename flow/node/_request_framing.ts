@@ -2,14 +2,14 @@
 
 import { Buffer } from "node:buffer";
 
-/** The longest line that is kept, in bytes. Servers reject much shorter ones. */
+/** How much of a line is kept, in bytes. The limits of servers are much lower. */
 const longestLine = 64 * 1024;
 
 const lineFeed = 10;
 
 /**
  * Tracks where the requests of an HTTP/1 connection begin and end (RFC 9112), to know whether one
- * is in progress. It decides nothing else: the server rejects what is invalid.
+ * is being received. It decides nothing else: the server rejects what is invalid.
  */
 export class RequestFraming {
   /** How many request heads have been received. */
@@ -24,8 +24,8 @@ export class RequestFraming {
   #length = 0;
   #chunked = false;
 
-  /** Whether no request is in progress. */
-  get between(): boolean {
+  /** Whether no request is being received. */
+  get idle(): boolean {
     return this.#next === "start" && this.#body === 0 && (this.#line === "" || this.#line === "\r");
   }
 

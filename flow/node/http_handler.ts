@@ -9,8 +9,8 @@ import type { SocketDuplex } from "./socket_duplex.ts";
 import { toDuplex } from "./to_duplex.ts";
 
 /**
- * The events by which a `node:http` server hands over a request. Only the first always has a
- * listener.
+ * The events by which a `node:http` server hands over a request. Without a listener to one of the
+ * last two, the server handles such a request by itself.
  */
 const requestEvents: readonly string[] = ["request", "checkContinue", "checkExpectation"];
 
@@ -43,8 +43,8 @@ interface Session {
  * When `scope.stopping` is aborted, the handler drains: an idle connection is ended at once, and a
  * busy one after its pending requests and responses; the last response says `Connection: close` if
  * its headers are not sent yet. An HTTP/2 session is closed, which lets its streams finish. A
- * connection that was upgraded, or is sending a request, is left to its client, to the server's own
- * timeouts, and to the `grace` of `runServer`.
+ * connection that was upgraded, or on which a request is arriving, is left to its client, to the
+ * server's own timeouts, and to the `grace` of `runServer`.
  *
  * For TLS, wrap it: `tlsHandler(options, httpHandler(server))`.
  *
@@ -110,26 +110,26 @@ function emitConnection(server: EventEmitter, stream: SocketDuplex): Session | u
 class Exchanges {
   readonly #server: EventEmitter;
   readonly #connections: WeakMap<object, Connection> = new WeakMap();
-  readonly #heard: Set<string> = new Set();
+  readonly #listened: Set<string> = new Set();
 
   constructor(server: EventEmitter) {
     this.#server = server;
   }
 
   open(stream: SocketDuplex): Connection {
-    for (const event of requestEvents) this.#hear(event);
+    for (const event of requestEvents) this.#listen(event);
     const connection = new Connection(stream);
     this.#connections.set(stream, connection);
     return connection;
   }
 
   /**
-   * Adds the first listener. Listening for an optional event means handling it, so it needs another
-   * listener.
+   * Adds a listener before all others. With a listener to an optional event, the server leaves the
+   * request to it, so one is added only if the program has one.
    */
-  #hear(event: string): void {
-    if (this.#heard.has(event) || event !== "request" && this.#server.listenerCount(event) === 0) return;
-    this.#heard.add(event);
+  #listen(event: string): void {
+    if (this.#listened.has(event) || event !== "request" && this.#server.listenerCount(event) === 0) return;
+    this.#listened.add(event);
     this.#server.prependListener(event, ({ socket }: Request, response: Response) => {
       this.#connections.get(socket as object)?.begin(response);
     });
@@ -140,7 +140,7 @@ class Exchanges {
 class Connection {
   readonly #stream: SocketDuplex;
   readonly #framing: RequestFraming = new RequestFraming();
-  /** In the order of their requests, in which they are sent. */
+  /** The pending responses, in the order of their requests, in which HTTP/1 sends them. */
   readonly #responses: Set<Response> = new Set();
   /** How many requests the server has handed over. */
   #begun = 0;
@@ -152,10 +152,7 @@ class Connection {
     this.#stream = stream;
   }
 
-  /**
-   * Observes received bytes. Not by a listener, which would consume them when the connection is
-   * upgraded.
-   */
+  /** Observes received bytes in `push`: a listener would consume those that follow an upgrade. */
   watch(): void {
     const push = this.#stream.push;
     this.#stream.push = (chunk, encoding) => {
@@ -200,11 +197,11 @@ class Connection {
   }
 
   /**
-   * Ends the connection if no request is being received, awaits its response, or was handed over
-   * another way.
+   * Ends the connection, unless a request is being received, awaits its response, or was handed
+   * over by another event, such as `'upgrade'`.
    */
   #endIfIdle(): void {
-    if (!this.#draining || this.#responses.size > 0 || !this.#framing.between) return;
+    if (!this.#draining || this.#responses.size > 0 || !this.#framing.idle) return;
     if (this.#framing.heads <= this.#begun) this.#stream.destroySoon();
   }
 }

@@ -4,5 +4,5 @@
 export { brokenPipe, bufferOf } from "./_node_stream.ts";
 export { privateCopy } from "./_private_copy.ts";
 export { Incoming } from "./_readable_end.ts";
-export { inputIsQuiet, ReceiveQueue } from "./_receive_queue.ts";
+export { awaitQuietInput, ReceiveQueue } from "./_receive_queue.ts";
 export { Outgoing } from "./_writable_end.ts";

@@ -28,8 +28,8 @@ export interface ToDuplexOptions {
   sw?: Switch | undefined;
   /**
    * Whether the stream stays writable after the peer has ended. If `false`, it then ends and closes
-   * itself, like the sockets that clients make, on which some clients rely; a later write fails
-   * with `EPIPE`. A `TLSSocket` over the stream decides this itself.
+   * itself, as a socket of `net.connect` does by default and some clients expect; a later write
+   * fails with `EPIPE`. A `TLSSocket` over the stream decides this itself.
    *
    * @default {true}
    */
@@ -65,25 +65,30 @@ type Done = (error?: Error | null) => void;
  * The stream does its I/O, and emits its events, in the scope in which it was made, or in that of
  * `options.sw`: a caller that is cancelled, by a timeout for example, does not break a connection
  * that others share. When that scope is cancelled, the stream is destroyed with the
- * {@linkcode Cancelled}. When its switch ends, it is destroyed with a {@linkcode ClosedError}, once
- * the flow has taken what was written, or after one second; without an error if it was ended
- * before, because its client is done.
+ * {@linkcode Cancelled}. When its switch ends, the stream waits at most one second for the flow
+ * to take what was written, and is destroyed with a {@linkcode ClosedError}. If `end()` was called
+ * before, the client is done, and the stream is destroyed without an error.
  *
  * It reads ahead from the start, up to its `readableHighWaterMark`, even while it is paused or has
  * no reader. Thus it notices the peer's end, or a reset, and closes.
  *
- * Ending the stream shuts down sending of the flow. Destroying it, also because both directions
- * have ended, closes the flow, which flushes what the flow has taken. It aborts the flow instead,
- * if possible, in three cases: the stream is destroyed before it has ended, other than by the end
- * of its switch, and the peer goes on sending; its scope is cancelled; or the flow has not taken
- * all that was written. So the peer does not mistake truncated data for the whole. A flow that can
- * be neither closed nor aborted is shut down.
+ * Ending the stream shuts down sending of the flow. When the stream is destroyed, also because both
+ * directions have ended, it closes the flow, which flushes what the flow has taken. In three cases
+ * it aborts the flow instead, if possible, so that the peer does not mistake truncated data for the
+ * whole:
+ *
+ * - The flow has not taken all that was written.
+ * - The scope of the stream is cancelled.
+ * - The stream is destroyed before it has ended, and the peer goes on sending, unless the switch of
+ *   the stream has ended.
+ *
+ * A flow that can be neither closed nor aborted is shut down.
  *
  * `'close'` is emitted, with whether there was an error, as soon as the stream is destroyed and its
  * write callbacks have been called, as for a Node socket: a pool frees its slot even if the peer is
- * slow. Only the switch waits until the flow has closed. If the stream was not given a function,
- * other code may own the flow and close it after `'close'`; the event is then emitted once the
- * close has begun, after at most 52 ms, in which the peer may show that it goes on sending.
+ * slow. Only the switch waits until the flow has closed. If no function opened the flow, other code
+ * may own it and close it on `'close'`. The event then waits until the stream has begun to close
+ * the flow: at most 52 ms, the time to find out whether the peer goes on sending.
  *
  * While the flow has yet to arrive, the stream is `connecting`; `'connect'` follows. If opening
  * fails, the stream is destroyed with that error. A function that opens the flow is called at once,
@@ -142,7 +147,7 @@ class Bridge implements SocketState {
   readonly #opensFlow: boolean;
   readonly #isPromise: boolean;
   readonly #arriving: Promise<BridgedFlow>;
-  /** Resolves once the stream is destroyed and its flow is closed, or left to a pending promise. */
+  /** Resolves once the stream is destroyed, and its flow is closed or still a pending promise. */
   readonly #gone: Promise<void>;
   #onGone = () => {};
   #source: LendingSource | undefined;
@@ -247,7 +252,8 @@ class Bridge implements SocketState {
   #write(chunks: readonly Uint8Array[], done: Done): void {
     const size = this.#writing = this.#waitingForCallback = chunks.reduce((sum, chunk) => sum + sizeOf(chunk), 0);
     this.#dispatched += size;
-    const whole = size >= this.duplex.writableLength; // the sum of the sizes when they were written
+    // `writableLength` still counts memory that has vanished since.
+    const whole = size >= this.duplex.writableLength;
     this.#run("write", async (flow) => {
       if (!whole) throw vanished("write");
       await writeAll(size > writeLimit ? this.#watchedSink(flow) : flow, ...chunks);
@@ -328,8 +334,8 @@ class Bridge implements SocketState {
   }
 
   /**
-   * Destroys the stream because its scope ends: without an error if its client has ended it, and
-   * only waits for the close.
+   * Destroys the stream because its scope ends: without an error if its client has called `end()`,
+   * and so only waits for the close.
    */
   #destroyWithScope(reason: Error): void {
     if (this.duplex.writableEnded) this.#scope.call(() => this.duplex.destroy());
@@ -390,7 +396,7 @@ class Bridge implements SocketState {
     if (typeof flow.abort === "function" && await this.#mustAbort(flow, error, waiting)) {
       flow.abort(error ?? undefined);
     }
-    // Not earlier: the owner of a flow could then close it instead of aborting it.
+    // Not before the abort: the owner of the flow may close it on 'close'.
     this.#emitCloseSoon(error !== null);
     await (typeof flow.close === "function" ? flow.close() : flow.shutdown("all"));
   }

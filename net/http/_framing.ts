@@ -20,9 +20,9 @@ export interface Framing {
 export type BodyKind = "none" | "length" | "chunked" | "close";
 
 /**
- * Reads the framing of a message. Whatever two recipients could read differently is refused (RFC
- * 9112, section 6): a second length, even an equal one; a length beside a coding; a coding other
- * than one `chunked`, or in HTTP/1.0.
+ * Reads the framing of a message. It refuses what two recipients could read differently (RFC 9112,
+ * section 6): a second `content-length`, even an equal one; one beside a `transfer-encoding`; and a
+ * `transfer-encoding` that is not a single `chunked`, or is in HTTP/1.0.
  *
  * @throws {HttpError} If the headers contradict each other.
  */
@@ -62,7 +62,10 @@ export function framingOf(version: 0 | 1, headers: readonly Field[]): Framing {
   return { length, chunked, persistent: persistent && !close, idleSeconds };
 }
 
-/** Returns the `timeout` of a `keep-alive` header (RFC 2068, section 19.7.1.1), as Apache and Node send it. */
+/**
+ * Returns the `timeout` of a `keep-alive` header (RFC 2068, section 19.7.1.1), as Apache and Node
+ * send it.
+ */
 function idleSecondsOf(value: string): number | undefined {
   const [, seconds] = /(?:^|,)[ \t]*timeout=([0-9]{1,9})[ \t]*(?:,|$)/i.exec(value) ?? [];
   return seconds === undefined ? undefined : Number(seconds);
@@ -85,6 +88,6 @@ export function bodyKindOf(method: string, { status }: IncomingHead, { length, c
 /** Reports whether the connection may serve another request after this response. */
 export function staysOpen({ status }: IncomingHead, { length, chunked, persistent }: Framing): boolean {
   if (!persistent || status === 101) return false;
-  // It cannot have a body, but says that it has one, which may follow.
+  // A 204 has no body, but one that its headers announce may follow nevertheless.
   return status !== 204 || (!chunked && (length ?? 0) === 0);
 }

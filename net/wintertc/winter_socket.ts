@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The types of the proposal, by its own definitions, whose names have "Winter" in front here. */
+/** The types of WinterTC's proposal "Sockets API", with "Winter" in front of their names. */
 
 /**
  * The `connect` function of the proposal, which `toConnect` makes.
@@ -88,7 +88,7 @@ export interface WinterSocketInfo {
  * A TCP connection as two web streams: `Socket` in the proposal.
  *
  * The streams can be used at once; they transfer bytes as soon as the socket has opened. What fails
- * is a {@linkcode SocketError}. No rejection of a promise or stream of it is ever unhandled.
+ * is a {@linkcode SocketError}. Rejections of its promises and streams never count as unhandled.
  *
  * It lives until it is closed, or fails, or its switch ends. With `allowHalfOpen`, it closes also
  * when both directions have ended.
@@ -97,13 +97,13 @@ export interface WinterSocketInfo {
  */
 export interface WinterSocket {
   /**
-   * What the peer sends: a byte stream. Cancelling it does not close the socket. A socket that
-   * fails fails the stream; one that is closed by this side ends it.
+   * What the peer sends: a byte stream. Cancelling it does not close the socket. The stream fails
+   * if the socket fails, and ends if this side closes the socket.
    */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**
-   * What is sent to the peer. Closing it ends this direction only, and aborting it does not end it.
-   * A write that has settled was taken by the connection, which `close` does not lose.
+   * What is sent to the peer. Closing it ends this direction only; aborting it does not. Once a
+   * write has settled, the connection has taken its bytes, and `close` does not lose them.
    */
   readonly writable: WritableStream<Uint8Array>;
   /**
@@ -123,7 +123,7 @@ export interface WinterSocket {
   readonly secureTransport: WinterSecureTransport;
   /**
    * Closes the socket at once, or abandons the attempt to open it: ends `readable` and fails
-   * `writable`. What settled writes have taken is still sent, for at most the connection's `linger`
+   * `writable`. The bytes of settled writes are still sent, for at most the connection's `linger`
    * time; if a write had not settled, the connection is reset, so that the peer does not mistake
    * the truncated data for the whole. A second call does nothing.
    *
@@ -133,8 +133,8 @@ export interface WinterSocket {
   close(reason?: unknown): Promise<void>;
   /**
    * Starts TLS on the connection (STARTTLS): once, and only if `secureTransport` is "starttls".
-   * What was written before is sent before it. This socket is closed then, and its streams are
-   * over, also while they are locked; the connection goes on in the socket that is returned.
+   * The handshake follows what was written before. Then this socket is closed and its streams are
+   * over, even if they are locked; the connection goes on in the socket that is returned.
    *
    * @param options The expected server.
    * @returns The new socket. It opens after the handshake.

@@ -3,7 +3,7 @@
 import type { Socket } from "node:net";
 import { guard, type Linked } from "../../../base/internal.ts";
 import { registerOwners, writeLimit } from "../../../flow/internal.ts";
-import { inputIsQuiet, ReceiveQueue } from "../../../flow/node/internal.ts";
+import { awaitQuietInput, ReceiveQueue } from "../../../flow/node/internal.ts";
 import type { SocketOptionName, SocketOptionValue, StreamAddress } from "../../internal.ts";
 import type { ProviderStream, ProviderStreamEvents } from "../../provider/internal.ts";
 import { NodeTcpOptions } from "../node/internal.ts";
@@ -175,7 +175,7 @@ export class BunStream implements ProviderStream, Linked<BunStream> {
   close(): void {
     if (!this.#dropping || this.#ended) return this.#socket.close();
     // Closing with unread input would reset the connection, so the peer would lose sent data.
-    inputIsQuiet(() => this.#ended || this.#gone ? undefined : this.#received)
+    awaitQuietInput(() => this.#ended || this.#gone ? undefined : this.#received)
       .then(() => this.#socket.close(), () => {});
   }
 
