@@ -91,7 +91,9 @@ function lendWith(source: LendingSource, use: Borrower, once: boolean): Promise<
   return Promise.resolve(lending).then((count) => {
     if (count === null ? total === undefined : typeof count === "number" && count === total) return count;
     throw new TypeError(
-      `Cannot read: the source lent ${describeData(count)} bytes where ${total ?? "none"} were taken`,
+      `Cannot read: the source reported ${describeData(count)} bytes, but ${
+        total === undefined ? "lent none" : `${total} were taken`
+      }`,
     );
   });
 }
@@ -149,7 +151,7 @@ function has(value: unknown, key: PropertyKey): boolean {
 function checkCount(operation: string, who: string, count: unknown, limit: number): number {
   if (Number.isInteger(count) && count as number >= 1 && count as number <= limit) return count as number;
   throw new TypeError(
-    `Cannot ${operation} as the ${who} must count from 1 to ${limit} bytes: it gave ${describeData(count)}`,
+    `Cannot ${operation} as the ${who} must return a count from 1 to ${limit}: it gave ${describeData(count)}`,
   );
 }
 

@@ -145,7 +145,8 @@ export function readable(source: Source): Promise<void> {
     };
     return silenced(Promise.resolve(source[lend](use)), (count) => {
       if (count === null || (lent && count === 0)) return;
-      throw new TypeError(`Cannot read: the source lent ${describe(count)} bytes where none were taken`);
+      const problem = lent ? "0 were taken" : "lent none";
+      throw new TypeError(`Cannot read: the source reported ${describe(count)} bytes, but ${problem}`);
     });
   } catch (error) {
     return rejection(error);

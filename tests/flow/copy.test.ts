@@ -247,7 +247,7 @@ test("copy() of a source that returns an invalid byte count is a TypeError, not 
 
 test("copy() of a lender that never lends is a TypeError, not an endless loop", async () => {
   const source = { read: () => Promise.resolve(null), [lend]: () => Promise.resolve(0) };
-  await assertRejects(() => copy(source, bufferSink()), TypeError, "lent 0 bytes where none were taken");
+  await assertRejects(() => copy(source, bufferSink()), TypeError, "reported 0 bytes, but lent none");
 });
 
 test("copy() of a lender that lends nothing is a TypeError, not an endless loop", async () => {

@@ -207,11 +207,15 @@ test("a sink that takes more than it was given, or returns anything but a count,
     const sink = { write: () => Promise.resolve(count as number) };
     const giving = { ...sink, [give]: () => Promise.resolve(count as number) };
     for (const each of [sink, giving]) {
-      await assertRejects(() => writeAll(each, bytes), TypeError, "must count from 1 to 3");
+      await assertRejects(() => writeAll(each, bytes), TypeError, "must return a count from 1 to 3");
       await assertRejects(() => writeAll(each, bytes.subarray(0, 1), bytes.subarray(1)), TypeError);
-      await assertRejects(() => copy(bytesSource(bytes), each), TypeError, "must count from 1 to 3");
-      await assertRejects(() => copy(lender(bytes, true), each), TypeError, "must count from 1 to 3");
-      await assertRejects(() => withBufWriter(each, (w) => w.bytes(bytes)), TypeError, "must count from 1 to 3");
+      await assertRejects(() => copy(bytesSource(bytes), each), TypeError, "must return a count from 1 to 3");
+      await assertRejects(() => copy(lender(bytes, true), each), TypeError, "must return a count from 1 to 3");
+      await assertRejects(
+        () => withBufWriter(each, (w) => w.bytes(bytes)),
+        TypeError,
+        "must return a count from 1 to 3",
+      );
     }
   }
 });
@@ -219,7 +223,7 @@ test("a sink that takes more than it was given, or returns anything but a count,
 test("a source that reads more than the buffer holds, or returns anything but a count, is a TypeError", async () => {
   for (const count of impossible.filter((each) => each !== null)) {
     const source = { read: () => Promise.resolve(count as number) };
-    await assertRejects(() => readExact(source, honest(3)), TypeError, "must count from 1 to 3");
+    await assertRejects(() => readExact(source, honest(3)), TypeError, "must return a count from 1 to 3");
   }
   const source = { read: (buffer: Uint8Array) => Promise.resolve(buffer.length + 1) };
   const ways = [
@@ -233,7 +237,7 @@ test("a source that reads more than the buffer holds, or returns anything but a 
       for await (const _ of chunks(source));
     },
   ];
-  for (const way of ways) await assertRejects(way, TypeError, "must count from 1 to");
+  for (const way of ways) await assertRejects(way, TypeError, "must return a count from 1 to");
 });
 
 test("a source that says it lent what was not taken is a TypeError", async () => {
@@ -242,8 +246,8 @@ test("a source that says it lent what was not taken is a TypeError", async () =>
       read: () => Promise.reject(new Error("Cannot read: it lends")),
       [lend]: async (use) => (await use(honest(3), true), count as number),
     };
-    await assertRejects(() => copy(source, bufferSink()), TypeError, "the source lent");
-    await assertRejects(() => new BufReader(source).takeAll(), TypeError, "the source lent");
+    await assertRejects(() => copy(source, bufferSink()), TypeError, "the source reported");
+    await assertRejects(() => new BufReader(source).takeAll(), TypeError, "the source reported");
   }
 });
 

@@ -72,7 +72,7 @@ test("readExact() of a source that returns an invalid byte count is a TypeError,
     await assertRejects(
       () => readExact(source, new Uint8Array(4)),
       TypeError,
-      `Cannot read as the source must count from 1 to 4 bytes: it gave ${count === "1" ? "a string" : count}`,
+      `Cannot read as the source must return a count from 1 to 4: it gave ${count === "1" ? "a string" : count}`,
     );
   }
 });
@@ -183,6 +183,6 @@ test("readable() of a lender that lies about its loans is a TypeError", async ()
       },
     };
     const error = await assertRejects(() => readable(source), TypeError);
-    assert(error.message.startsWith(`Cannot read: the source lent ${count} bytes`), error.message);
+    assert(error.message.startsWith(`Cannot read: the source reported ${count} bytes`), error.message);
   }
 });

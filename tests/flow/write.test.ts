@@ -100,7 +100,7 @@ test("writeAll() of a sink that returns an invalid byte count is a TypeError, no
     await assertRejects(
       () => writeAll(sink, bytesOf("four")),
       TypeError,
-      `Cannot write as the sink must count from 1 to 4 bytes: it gave ${count}`,
+      `Cannot write as the sink must return a count from 1 to 4: it gave ${count}`,
     );
   }
 });
