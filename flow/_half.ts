@@ -191,6 +191,7 @@ class Events implements AllEvents {
 
   constructor(stream: AllEvents) {
     this.#stream = stream;
+    Object.freeze(this);
   }
 
   readable(): void {
