@@ -184,7 +184,13 @@ export interface Joint extends Outlet {
   lendTo(outlet: Outlet, note: (taken: number) => number): Promise<number | null>;
   /** Writes bytes once, as a `GivingSink` does. Only the library can reach their memory. */
   giveOwned(bytes: Uint8Array): number | Promise<number>;
-  /** Calls `callback` once the underlying stream is gone. Returns a function that removes it. */
+  /** Whether bytes have arrived that were not read. */
+  readonly hasInput: boolean;
+  /** Whether the peer has ended and everything it sent was read, or no more can be read. */
+  readonly inputIsOver: boolean;
+  /** How many bytes were taken and are still queued, if known: see `StreamEnd.unsent`. */
+  readonly unsent: number;
+  /** Calls `callback` once the underlying stream is gone. Returns a function that forgets it. */
   onGone(callback: () => void): () => void;
 }
 

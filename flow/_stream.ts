@@ -331,6 +331,18 @@ export class Stream implements StreamEvents, Joint {
     return this.#until(() => this.#gone || (this.#end.flushed && this.inputIsOver));
   }
 
+  get hasInput(): boolean {
+    try {
+      return (this.#peek() ?? undefined) !== undefined;
+    } catch {
+      return false;
+    }
+  }
+
+  get unsent(): number {
+    return this.#end.unsent ?? 0;
+  }
+
   /** Whether the peer has ended and everything it sent was read, or no more can be read. */
   get inputIsOver(): boolean {
     try {

@@ -121,6 +121,10 @@ class MemoryEnd implements StreamEnd, CloseActions {
     return flowOf(this.#stream, this);
   }
 
+  get unsent(): number {
+    return this.#out.size;
+  }
+
   peek(): Uint8Array<ArrayBuffer> | null | undefined {
     const piece = this.#in.pieces[0];
     if (piece !== undefined) {

@@ -83,6 +83,13 @@ export interface StreamEnd {
   /** Whether everything taken, and the end, have been passed on or lost. */
   readonly flushed: boolean;
   /**
+   * How many bytes were taken and are still queued, before the system or the peer. If it changes, a
+   * slow peer is making progress, which a time limit takes into account.
+   *
+   * @default {0}
+   */
+  readonly unsent?: number | undefined;
+  /**
    * What broke the sending direction after {@linkcode StreamEnd.end}, while bytes that were taken
    * were still queued.
    */

@@ -117,6 +117,11 @@ export class Outgoing {
     return !this.#busy && this.#writable.writableLength === 0 && (!this.#ending || this.#writable.writableFinished);
   }
 
+  /** How many bytes the stream has yet to pass on. */
+  get unsent(): number {
+    return this.#writable.writableLength;
+  }
+
   /** Throws what broke the stream, if anything has. */
   check(): void {
     if (this.#failure !== undefined) throw this.#failure.error;

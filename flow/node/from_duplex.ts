@@ -95,6 +95,9 @@ export function fromDuplex(duplex: Duplex, options?: FromDuplexOptions): DuplexF
     get flushed() {
       return outgoing.flushed;
     },
+    get unsent() {
+      return outgoing.unsent;
+    },
   };
   const stream = new Stream(end, { label: "duplex", failure: brokenPipe });
   const streamClosed = watch(duplex, (error) => {

@@ -61,6 +61,11 @@ export class Records {
     return !this.#sending;
   }
 
+  /** How many encrypted bytes were not handed to the flow. */
+  get unsent(): number {
+    return this.#queue.reduce((sum, { length }) => sum + length, 0);
+  }
+
   /** Called when the endpoint can take the next record or a part of it. */
   ready(): void {
     this.#isReady = true;

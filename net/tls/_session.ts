@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import type { BridgeScope, StreamEnd, StreamEvents } from "../../flow/internal.ts";
+import { type BridgeScope, jointOf, type StreamEnd, type StreamEvents } from "../../flow/internal.ts";
 import { BrokenPipeError } from "../../flow/mod.ts";
 import type { HandshakeResult, TlsEndpoint, TlsEvents } from "./_engine.ts";
 import { Records } from "./_records.ts";
@@ -113,6 +113,11 @@ export class Session implements StreamEnd {
   get flushed(): boolean {
     if (this.#released !== undefined) return true;
     return this.records.idle && (this.#sendFailure !== undefined || (this.#endpoint?.flushed ?? true));
+  }
+
+  /** What the flow has yet to pass on, if it is one of the library. */
+  get unsent(): number {
+    return this.records.unsent + (jointOf(this.#flow)?.unsent ?? 0);
   }
 
   /** Closes the flow, waiting at most `ms` milliseconds for the peer. */

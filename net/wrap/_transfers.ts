@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkTaken, rejection, silenced, viewOf, writeLimit } from "../../flow/internal.ts";
+import { checkTaken, noted, rejection, type ShutdownHow, silenced, viewOf, writeLimit } from "../../flow/internal.ts";
 import { currentScope, refused, runIn, type Scope } from "../../switch/internal.ts";
 import { giveRest, movedOf } from "./_hooks.ts";
 import type { ByteQuota } from "./byte_quota.ts";
@@ -14,14 +14,21 @@ export class Transfers {
   readonly #check: ConnectionHooks["check"];
   readonly #received: ConnectionHooks["received"];
   readonly #sent: ConnectionHooks["sent"];
+  readonly #pending: ConnectionHooks["pending"];
+  readonly #ended: ConnectionHooks["ended"];
   readonly #incoming: ByteQuota | undefined;
   readonly #outgoing: ByteQuota | undefined;
   readonly #failed: ConnectionHooks["failed"];
 
-  constructor({ check, received, sent, incoming, outgoing, failed }: ConnectionHooks) {
+  /** Whether this side has shut down receiving, so that reads do not tell when the peer ends. */
+  #receivingEnded = false;
+
+  constructor({ check, received, sent, pending, ended, incoming, outgoing, failed }: ConnectionHooks) {
     this.#check = check;
     this.#received = received;
     this.#sent = sent;
+    this.#pending = pending;
+    this.#ended = ended;
     this.#incoming = incoming;
     this.#outgoing = outgoing;
     this.#failed = failed;
@@ -44,6 +51,52 @@ export class Transfers {
     const sent = this.#sent;
     if (count > 0) sent?.(count);
     return count;
+  }
+
+  /** Counts bytes that a joint takes, at once or later, and returns how many. */
+  noteTaken(taken: number | Promise<number>): number | Promise<number> {
+    const note = (count: number) => this.noteWritten(count);
+    const pending = this.#pending; // called without `this`
+    if (typeof taken === "number" || pending === undefined) return noted(taken, note);
+    const settled = pending("write");
+    return silenced(taken, (count) => {
+      note(count);
+      settled();
+      return count;
+    }, (error) => {
+      settled();
+      return error;
+    });
+  }
+
+  /** Notes the end if a read or a loan that has begun finds it. */
+  noteEnd(reading: Promise<number | null>): Promise<number | null> {
+    return this.#ended === undefined ? reading : silenced(reading, (count) => this.#noteEndIn(count));
+  }
+
+  #noteEndIn<T>(count: T): T {
+    const ended = this.#ended;
+    if (count === null && !this.#receivingEnded) ended?.();
+    return count;
+  }
+
+  /** Shuts a direction down, or both. */
+  shutdown(how: ShutdownHow, shut: () => Promise<void>): Promise<void> {
+    if (how === "receive" || how === "all") this.#receivingEnded = true;
+    const pending = this.#pending;
+    if (pending === undefined || (how !== "send" && how !== "all")) return shut();
+    const settled = pending("shutdown");
+    let shutting: Promise<void>;
+    try {
+      shutting = Promise.resolve(shut());
+    } catch (error) {
+      settled();
+      throw error;
+    }
+    return silenced(shutting, settled, (error) => {
+      settled();
+      return error;
+    });
   }
 
   get limitsReads(): boolean {
@@ -87,9 +140,9 @@ export class Transfers {
    */
   read(reading: Promise<number | null>, deliver?: (count: number) => void): Promise<number | null> {
     const received = this.#received;
-    if (received === undefined && this.#failed === undefined && deliver === undefined) return reading;
+    if (received === undefined && this.#failed === undefined && deliver === undefined) return this.noteEnd(reading);
     return silenced(Promise.resolve(reading), (count) => {
-      if (typeof count !== "number" || count <= 0) return count;
+      if (typeof count !== "number" || count <= 0) return this.#noteEndIn(count);
       const allowed = deliver === undefined ? count : this.#incoming?.take(count, 1) ?? count;
       deliver?.(allowed);
       received?.(allowed);
@@ -106,7 +159,10 @@ export class Transfers {
     const sent = this.#sent;
     const outgoing = size === 0 ? undefined : this.#outgoing;
     const failure = this.#failure("write");
-    if (sent === undefined && outgoing === undefined && failure === undefined) return move(size);
+    const pending = this.#pending;
+    if (sent === undefined && outgoing === undefined && failure === undefined && pending === undefined) {
+      return move(size);
+    }
     let most = size;
     try {
       if (outgoing !== undefined) most = outgoing.take(Math.min(size, writeLimit), 1);
@@ -126,8 +182,14 @@ export class Transfers {
       return count;
     };
     if (typeof count === "number") return written(count);
-    return silenced(Promise.resolve(count), written, (error) => {
+    const settled = pending?.("write");
+    return silenced(Promise.resolve(count), (count) => {
+      written(count);
+      settled?.();
+      return count;
+    }, (error) => {
       giveRest(outgoing, most, 0);
+      settled?.();
       return failure === undefined ? error : failure(error);
     });
   }
@@ -173,15 +235,11 @@ export class Transfers {
     };
     const outcome = run(borrower);
     const failure = this.#failure("read");
-    if (failure === undefined && this.#check === undefined) return outcome;
+    if (failure === undefined) return this.noteEnd(outcome);
     return silenced(
       Promise.resolve(outcome),
-      (count) => {
-        // One loan can last up to the end, which another read would have been refused.
-        if (count === null && again) this.checkIn(scope, "read");
-        return count;
-      },
-      (error) => failure === undefined || thrown?.error === error ? error : failure(error),
+      (count) => this.#noteEndIn(count),
+      (error) => thrown?.error === error ? error : failure(error),
     );
   }
 

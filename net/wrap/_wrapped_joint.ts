@@ -9,26 +9,26 @@ import type { Transfers } from "./_transfers.ts";
 export class WrappedJoint implements Joint {
   readonly #inner: Joint;
   readonly #transfers: Transfers;
-  /**
-   * Counts what a write took, if the hooks only count: then nothing else is done for each piece.
-   */
-  readonly #note: ((taken: number) => number) | undefined;
+  /** Whether the hooks only count: then nothing else is done for each piece. */
+  readonly #onlyCounts: boolean;
 
   constructor(inner: Joint, transfers: Transfers) {
     this.#inner = inner;
     this.#transfers = transfers;
-    this.#note = transfers.onlyCounts ? (taken) => transfers.noteWritten(taken) : undefined;
+    this.#onlyCounts = transfers.onlyCounts;
   }
 
   lendTo(outlet: Outlet, note: (taken: number) => number): Promise<number | null> {
-    if (this.#note !== undefined) return this.#inner.lendTo(outlet, (taken) => note(this.#transfers.noteRead(taken)));
+    if (this.#onlyCounts) {
+      return this.#transfers.noteEnd(this.#inner.lendTo(outlet, (taken) => note(this.#transfers.noteRead(taken))));
+    }
     const use = (bytes: Uint8Array<ArrayBuffer>, terms: LoanTerms) => noted(outlet.take(bytes, terms), note);
     return this.#transfers.refuse("read") ??
       this.#transfers.lend(use, (take) => this.#inner.lendTo({ take }, (taken) => taken));
   }
 
   take(bytes: Uint8Array<ArrayBuffer>, terms: LoanTerms): number | Promise<number> {
-    if (this.#note !== undefined) return noted(this.#inner.take(bytes, terms), this.#note);
+    if (this.#onlyCounts) return this.#transfers.noteTaken(this.#inner.take(bytes, terms));
     this.#transfers.checkIn(terms.scope, "write");
     const size = lengthOf(bytes);
     return this.#transfers.write(size, (most) => this.#inner.take(most < size ? viewOf(bytes, most) : bytes, terms));
@@ -38,6 +38,18 @@ export class WrappedJoint implements Joint {
     const size = lengthOf(bytes);
     const move = (most: number) => this.#inner.giveOwned(most < size ? viewOf(bytes, most) : bytes);
     return this.#transfers.refuse("write") ?? this.#transfers.write(size, move);
+  }
+
+  get hasInput(): boolean {
+    return this.#inner.hasInput;
+  }
+
+  get inputIsOver(): boolean {
+    return this.#inner.inputIsOver;
+  }
+
+  get unsent(): number {
+    return this.#inner.unsent;
   }
 
   onGone(callback: () => void): () => void {

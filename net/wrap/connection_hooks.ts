@@ -29,6 +29,16 @@ export interface ConnectionHooks {
    */
   sent?: ((size: number) => void) | undefined;
   /**
+   * Called when a write that has to wait, or a shutdown of the sending direction, has begun. The
+   * function that it returns is called when that has settled, after `sent`. Neither must throw.
+   */
+  pending?: ((operation: "write" | "shutdown") => () => void) | undefined;
+  /**
+   * Called whenever a read finds that the peer has ended, unless this side has shut down receiving.
+   * Must not throw.
+   */
+  ended?: (() => void) | undefined;
+  /**
    * A quota of the bytes that reads and borrowers take. A read delivers no more than it has, and
    * takes from it only once bytes have arrived.
    */

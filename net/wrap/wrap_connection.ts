@@ -189,7 +189,7 @@ class WrappedConnection {
   }
 
   shutdown(how: ShutdownHow): Promise<void> {
-    return this.#inner.shutdown(how);
+    return this.#transfers.shutdown(how, () => this.#inner.shutdown(how));
   }
 
   close(): Promise<void> {
@@ -271,7 +271,7 @@ export function connectionWith<C extends Connection>(
   lifetime?: Lifetime | undefined,
 ): C {
   const action = "wrap a connection";
-  checkHooks(action, hooks, "check", "received", "sent", "failed", "closed", "gone");
+  checkHooks(action, hooks, "check", "received", "sent", "pending", "ended", "failed", "closed", "gone");
   checkQuotas(action, hooks, "incoming", "outgoing");
   return new WrappedConnection(connection, hooks, lifetime ?? Lifetime.of(hooks)) as Partial<Connection> as C;
 }

@@ -17,6 +17,11 @@ import type { NodeQuirks } from "./_quirks.ts";
  */
 const stream: unique symbol = Symbol("stream");
 
+/** A socket with the handle that Node itself asks whether a slow write makes progress. */
+interface SocketWithHandle extends Socket {
+  readonly _handle?: { readonly writeQueueSize?: number } | null;
+}
+
 /** A socket with its stream; `this` in listeners. */
 interface Owned extends Socket {
   [stream]: NodeStream;
@@ -222,6 +227,11 @@ export class NodeStream implements ProviderStream, Linked<NodeStream> {
 
   get flushed(): boolean {
     return this.#gone || this.#outgoing.flushed;
+  }
+
+  /** What the system has yet to take of a write, where the runtime tells: Node. */
+  get unsent(): number {
+    return (this.#socket as SocketWithHandle)._handle?.writeQueueSize || this.#outgoing.unsent;
   }
 
   close(): void {

@@ -51,6 +51,10 @@ export class MemoryStream implements ProviderStream, Deferred {
     if (this.#gone) queueMicrotask(() => events.closed());
   }
 
+  get unsent(): number {
+    return this.#other.#arrived.size;
+  }
+
   peek(): Uint8Array<ArrayBuffer> | null | undefined {
     const bytes = this.#arrived.peek();
     if (bytes !== undefined) return bytes;

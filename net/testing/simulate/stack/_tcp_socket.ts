@@ -45,6 +45,10 @@ export class TcpSocket implements ProviderStream, TcpUser {
     if (isOver && receiver.arrived.size === 0 && this.#events !== undefined) this.#release();
   }
 
+  get unsent(): number {
+    return this.#connection.unsent;
+  }
+
   peek(): Uint8Array<ArrayBuffer> | null | undefined {
     const { receiver, error, system } = this.#connection;
     system.engine.touch();
