@@ -426,6 +426,13 @@ export function mayBeStray(): boolean {
   return servers > 0;
 }
 
+/** Returns the names of the operations that wait in `scope` and in what runs in it. */
+export function operationsIn(scope: Scope): string[] {
+  const scopes = [scope]; // recursion would overflow the stack in a deep tree
+  for (const next of scopes) scopes.push(...next.children());
+  return scopes.flatMap((next) => next.waiting()).map((operation) => escapeText(operation, longestLabel));
+}
+
 /** The maximum indentation of a dump, in levels. */
 const deepest = 50;
 

@@ -37,6 +37,7 @@ export {
   liveScope,
   mayBeStray,
   observeScopes,
+  operationsIn,
   refused,
   runIn,
   Scope,

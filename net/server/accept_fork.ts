@@ -133,8 +133,11 @@ export interface ServeTerms {
   readonly stopping: Stopping;
 }
 
-/** Called when a connection is closed and any error of its handler has been reported. */
-export interface ServeEnd {
+/** What the server learns of a connection. */
+export interface ServeEvents {
+  /** The handler has failed, which is about to be reported. */
+  failed(): void;
+  /** The connection is closed, and any error of its handler has been reported. */
   ended(): void;
 }
 
@@ -165,13 +168,13 @@ async function acceptForeign(action: string, sw: Switch, listener: ListeningSock
 }
 
 /** Runs a handler in the current fiber, closes its connection and reports what it threw. */
-export function serve(connection: StreamSocket, terms: ServeTerms, end?: ServeEnd): Promise<void> {
+export function serve(connection: StreamSocket, terms: ServeTerms, events?: ServeEvents): Promise<void> {
   const { peer, local } = connection;
   const scope = new HandlerScope(terms.stopping, new Strays({ peer, local }, terms.onError));
   // Not an async function: each idle connection would keep its frame.
   return callHandler(terms.handler, connection, peer, scope).then(
-    () => finish(connection, scope, terms.onError, end),
-    (error) => finish(connection, scope, terms.onError, end, { error }),
+    () => finish(connection, scope, terms.onError, events),
+    (error) => finish(connection, scope, terms.onError, events, { error }),
   );
 }
 
@@ -192,7 +195,7 @@ class Strays implements StrayListener {
   }
 
   stray(error: unknown): void {
-    runIn(this.#scope, report, error, this.#info, this.#onError);
+    runIn(this.#scope, report, error, this.#info, this.#onError, undefined);
   }
 }
 
@@ -213,7 +216,7 @@ async function finish(
   connection: StreamSocket,
   scope: HandlerScope,
   onError: AcceptForkOptions["onError"],
-  end: ServeEnd | undefined,
+  events: ServeEvents | undefined,
   thrown?: { readonly error: unknown },
 ): Promise<void> {
   let failures: Failures | undefined;
@@ -231,9 +234,11 @@ async function finish(
       failures = withFailure(error, failures);
     }
     // A failure in the handler's switch cancels its scope, so report in the server's scope.
-    if (failures !== undefined) await runIn(fiberOf(scope)?.parent, report, failures.error, connection, onError);
+    if (failures !== undefined) {
+      await runIn(fiberOf(scope)?.parent, report, failures.error, connection, onError, events);
+    }
   } finally {
-    end?.ended();
+    events?.ended();
   }
 }
 
@@ -246,10 +251,12 @@ async function report(
   error: unknown,
   { peer, local }: ConnectionInfo,
   onError: AcceptForkOptions["onError"],
+  events: ServeEvents | undefined,
 ): Promise<void> {
   // A cancellation is not reported, and ends the server only if the server itself is cancelled.
-  if (isInstance(error, Cancelled)) checkCancelled();
-  else await onError(addContext(error, `handling connection from ${describeAddress(peer)}`), { peer, local });
+  if (isInstance(error, Cancelled)) return checkCancelled();
+  events?.failed();
+  await onError(addContext(error, `handling connection from ${describeAddress(peer)}`), { peer, local });
 }
 
 /** Throws `TypeError` unless `listener` has the shape of a listening socket. */

@@ -35,10 +35,11 @@ import {
   type ConnectionHandler,
   type ConnectionInfo,
   serve,
-  type ServeEnd,
+  type ServeEvents,
   type ServeTerms,
 } from "./accept_fork.ts";
 import { Stopping } from "./connection_scope.ts";
+import { checkMonitor, type ConnectionLog, logServer, type ServerLog, type ServerMonitor } from "./monitor.ts";
 
 /**
  * Options for {@linkcode runServer}.
@@ -59,9 +60,14 @@ export interface RunServerOptions<T = never> {
    * The most connections served at once; others wait in the backlog. An integer >= 1, or
    * `Infinity`.
    *
+   * A {@linkcode Semaphore} can be shared by several servers, and resized while they run. Each
+   * takes a permit before it accepts, so an idle server holds one: the semaphore needs more permits
+   * than servers. After it has shrunk, running handlers continue, and each server may accept one
+   * more connection with the permit that it holds.
+   *
    * @default {1000}
    */
-  maxConnections?: number | undefined;
+  maxConnections?: number | Semaphore | undefined;
   /**
    * Stops the server when it settles or is aborted: the listener is closed, and running handlers
    * are notified by {@linkcode ConnectionScope.stopping} and awaited. Without it the server runs
@@ -90,6 +96,12 @@ export interface RunServerOptions<T = never> {
    * @default {onError, where the peer is the unnamed Unix address}
    */
   onAcceptError?: ((error: unknown) => unknown) | undefined;
+  /**
+   * Observes the server. One monitor can observe several servers.
+   *
+   * @default {undefined}
+   */
+  monitor?: ServerMonitor | undefined;
 }
 
 /** Initial and maximal back-off after an error of accepting, in milliseconds. */
@@ -167,20 +179,24 @@ export function runServer<T>(
     const terms = checkTerms(listener, handler, options);
     const stop = watchStop(terms.stop);
     const unregister = expectStrays();
+    const log = terms.monitor && logServer(terms.monitor);
     try {
       await refused();
-      return await serveUntil(stop, listener, terms);
+      return await serveUntil(stop, listener, terms, log);
     } finally {
       stop.forget();
       unregister();
+      log?.ended();
     }
   });
 }
 
 /** Checked arguments of {@linkcode runServer}. */
-interface Terms<T> extends Required<Omit<RunServerOptions<T>, "stop">> {
+interface Terms<T> extends Required<Omit<RunServerOptions<T>, "stop" | "monitor" | "maxConnections">> {
   readonly handler: ConnectionHandler;
+  readonly slots: Semaphore;
   readonly stop: RunServerOptions<T>["stop"];
+  readonly monitor: ServerMonitor | undefined;
   readonly onAcceptError: (error: unknown) => unknown;
 }
 
@@ -192,28 +208,40 @@ function checkTerms<T>(
   checkListener("run server", listener);
   checkOptions("run server", options);
   const given: Partial<RunServerOptions<T>> = options ?? {};
-  const { onError, maxConnections = 1000, stop, grace = Infinity, keepListening = false, onAcceptError: own } = given;
+  const { onError, maxConnections = 1000, stop, grace = Infinity, keepListening = false, onAcceptError: own, monitor } =
+    given;
   checkCallbacks("run server", { handler, onError });
   const reportTo = onError as RunServerOptions<T>["onError"];
   const unnamed = (error: unknown) => reportTo(error, { peer: unix(""), local: listener.address });
   const onAcceptError = own === undefined ? unnamed : own;
   checkCallbacks("run server", { onAcceptError });
+  checkMilliseconds("run server", "grace", grace);
+  checkBoolean("run server", "keepListening", keepListening);
+  if (monitor !== undefined) checkMonitor("run server", monitor);
+  const slots = slotsOf(maxConnections);
+  return { handler, onError: reportTo, slots, stop, grace, keepListening, onAcceptError, monitor };
+}
+
+function slotsOf(maxConnections: number | Semaphore): Semaphore {
+  if (isInstance(maxConnections, Semaphore)) return maxConnections;
   if ((maxConnections !== Infinity && !Number.isSafeInteger(maxConnections)) || maxConnections < 1) {
     throw new RangeError(
       `Cannot run server as maxConnections must be >= 1: current value is ${describe(maxConnections)}`,
     );
   }
-  checkMilliseconds("run server", "grace", grace);
-  checkBoolean("run server", "keepListening", keepListening);
-  return { handler, onError: reportTo, maxConnections, stop, grace, keepListening, onAcceptError };
+  return new Semaphore(Math.min(maxConnections, Number.MAX_SAFE_INTEGER));
 }
 
-async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, terms: Terms<T>): Promise<T> {
-  const { handler, onError, maxConnections, grace, keepListening, onAcceptError } = terms;
+async function serveUntil<T>(
+  stop: StopWatch<T>,
+  listener: ListeningSocket,
+  terms: Terms<T>,
+  log: ServerLog | undefined,
+): Promise<T> {
+  const { handler, onError, slots, grace, keepListening, onAcceptError } = terms;
   /** The library's listeners that accept for this server: the given one, or those that it wraps. */
   const listeners: Set<ServedListener> = new Set();
   const newListeners: Queue<ServedListener> = new Queue(Number.MAX_SAFE_INTEGER);
-  const slots = new Semaphore(Math.min(maxConnections, Number.MAX_SAFE_INTEGER));
   const live: List<Served> = new List();
   const stopping = new Stopping();
   const serveTerms: ServeTerms = { handler, onError, stopping };
@@ -226,10 +254,11 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
         onAccept(handlers, (listener) => {
           if (listeners.has(listener)) return;
           listeners.add(listener);
+          log?.listens(listener);
           newListeners.tryPush(listener);
         });
         outcome = stop.settled() ?? await acceptUntilStop(handlers);
-        stopping.stop();
+        beginStop();
         if (!keepListening) await listener.close?.(); // a mock listener may have no close
         if (grace < Infinity) server.forkDaemon(() => cancelAfterGrace(handlers));
       }, { name: "handlers" });
@@ -260,9 +289,14 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
    */
   async function waitForStop(): Promise<Outcome<T>> {
     const outcome = await stop.wait();
-    stopping.stop();
+    beginStop();
     if (!keepListening) await Promise.all([...listeners].map((listener) => listener.stopListening()));
     return outcome;
+  }
+
+  function beginStop(): void {
+    log?.stopping();
+    stopping.stop();
   }
 
   async function acceptAll(handlers: Switch): Promise<never> {
@@ -272,10 +306,14 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
       try {
         const connection = await acceptFrom("run server", handlers, listener);
         backoff = shortestBackoff;
-        handlers.fork(() => serve(connection, serveTerms, new Served(live, connection, slot)));
+        handlers.fork(() => {
+          const served = new Served(live, connection, slot, log?.accepted(connection));
+          return serve(served.counted, serveTerms, served);
+        });
       } catch (error) {
         slot.release();
         if (isFinal(error)) throw error;
+        log?.acceptFailed();
         await onAcceptError(error);
         await sleep(backoff);
         backoff = Math.min(backoff * 2, longestBackoff);
@@ -297,7 +335,7 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
     for (;;) {
       await served.overflow();
       const cause = new Error(`The backlog is full and connections are reset: ${served.dropped} up to now`);
-      const remedy = `the backlog is full, raise maxConnections (${maxConnections}) of runServer or backlog of listen`;
+      const remedy = `the backlog is full, raise maxConnections (${slots.permits}) of runServer or backlog of listen`;
       await onAcceptError(
         new NetError("quota_exceeded", { operation: "accept", address: listener.address, remedy, cause }),
       );
@@ -331,22 +369,32 @@ async function serveUntil<T>(stop: StopWatch<T>, listener: ListeningSocket, term
 }
 
 /** A connection being served: a member of the list of these, which holds a slot. */
-class Served implements Linked<Served>, ServeEnd {
+class Served implements Linked<Served>, ServeEvents {
   readonly connection: StreamSocket;
+  /** The same connection for the handler: a monitor counts its bytes. */
+  readonly counted: StreamSocket;
   hasEnded = false;
   newer: Served | undefined;
   older: Served | undefined;
   readonly #list: List<Served>;
   readonly #slot: Permit;
+  readonly #log: ConnectionLog | undefined;
 
-  constructor(list: List<Served>, connection: StreamSocket, slot: Permit) {
+  constructor(list: List<Served>, connection: StreamSocket, slot: Permit, log: ConnectionLog | undefined) {
     this.connection = connection;
+    this.counted = log?.connection ?? connection;
+    this.#log = log;
     this.#list = list;
     this.#slot = slot;
     list.add(this);
   }
 
+  failed(): void {
+    this.#log?.failed();
+  }
+
   ended(): void {
+    this.#log?.ended();
     this.hasEnded = true;
     this.#list.remove(this);
     this.#slot.release();

@@ -1,0 +1,179 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { ignore, type Joint, jointOf } from "../../flow/internal.ts";
+import { type Clock, macrotask, noLongerNeeded, runIn, Scope, sleepOn } from "../../switch/internal.ts";
+import type { Connection } from "../internal.ts";
+import type { ConnectionHooks } from "../wrap/mod.ts";
+
+/** The names of the limits. If several expire at once, the first one counts. */
+export const limitNames = ["firstByte", "idle", "write", "halfClosed", "lifetime"] as const;
+
+/** The name of a time limit. */
+export type LimitName = typeof limitNames[number];
+
+/** Time limits in milliseconds; `Infinity` if absent. */
+export type Limits = Readonly<Record<LimitName, number>>;
+
+/** Who is notified when a limit expires, once; or when the clock fails. */
+export interface DeadlineEvents {
+  expired(limit: LimitName): void;
+  failed(error: unknown): void;
+}
+
+/**
+ * The time limits of one connection. The hooks only take times, and one timer for all limits rings
+ * at the earliest deadline that was known when it was set. By then the deadline has usually moved,
+ * and the timer is set again.
+ */
+export class Deadlines {
+  readonly hooks: ConnectionHooks;
+  readonly #clock: Clock;
+  readonly #limits: Limits;
+  readonly #events: DeadlineEvents;
+  /** Absent for a connection of a user, which tells nothing about unread input and unsent output. */
+  readonly #joint: Joint | undefined;
+  readonly #started: number;
+  /** When bytes were last read or written. */
+  #active: number;
+  #awaitsFirstByte = true;
+  /** How many writes and shutdowns are pending, and since when they have made no progress. */
+  #pending = 0;
+  #stalled = 0;
+  /** What the connection had not sent then. */
+  #unsent = 0;
+  /** When this side ended its direction, until the peer has ended too. */
+  #halfClosed: number | undefined;
+  #peerEnded = false;
+  /** When the timer rings, and the scope in which it sleeps. */
+  #rings = Infinity;
+  #timer: Scope | undefined;
+  #stopJudging: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(clock: Clock, limits: Limits, connection: Connection, events: DeadlineEvents) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#events = events;
+    this.#joint = jointOf(connection);
+    this.#active = this.#started = clock.now();
+    const settled = () => {
+      this.#pending--;
+    };
+    this.hooks = {
+      received: () => {
+        this.#awaitsFirstByte = false;
+        this.#active = clock.now();
+      },
+      sent: () => {
+        this.#active = this.#stalled = clock.now();
+      },
+      pending: (operation) => {
+        this.#begin(operation);
+        return settled;
+      },
+      ended: () => {
+        this.#awaitsFirstByte = false; // there is none
+        this.#endOfPeer();
+      },
+      closed: () => this.stop(),
+    };
+    this.#arm();
+  }
+
+  /** Removes the timer for good. */
+  stop(): void {
+    this.#stopped = true;
+    this.#disarm();
+    this.#stopJudging?.();
+  }
+
+  #begin(operation: "write" | "shutdown"): void {
+    const { write, halfClosed } = this.#limits;
+    if (operation === "shutdown" && !this.#peerEnded) this.#halfClosed ??= this.#clock.now();
+    if (this.#pending++ === 0 && write < Infinity) {
+      this.#stalled = this.#clock.now();
+      this.#unsent = this.#joint?.unsent ?? 0;
+    }
+    if (write < Infinity || halfClosed < Infinity) this.#arm();
+  }
+
+  #endOfPeer(): void {
+    this.#peerEnded = true;
+    this.#halfClosed = undefined;
+  }
+
+  /** Returns the deadline of a limit; `Infinity` if it does not apply now. */
+  #deadline(limit: LimitName): number {
+    const ms = this.#limits[limit];
+    switch (limit) {
+      case "firstByte":
+        return this.#awaitsFirstByte ? this.#started + ms : Infinity;
+      case "idle":
+        return this.#active + ms;
+      case "write":
+        return this.#pending > 0 ? this.#stalled + ms : Infinity;
+      case "halfClosed":
+        return this.#halfClosed === undefined ? Infinity : this.#halfClosed + ms;
+      case "lifetime":
+        return this.#started + ms;
+    }
+  }
+
+  /** Returns the limit with the earliest deadline. */
+  #next(): { readonly limit: LimitName; readonly at: number } {
+    let next: { readonly limit: LimitName; readonly at: number } = { limit: "lifetime", at: Infinity };
+    for (const limit of limitNames) {
+      const at = this.#deadline(limit);
+      if (at < next.at) next = { limit, at };
+    }
+    return next;
+  }
+
+  /** Sets the timer, unless it rings early enough. */
+  #arm(): void {
+    if (this.#stopped || this.#stopJudging !== undefined) return;
+    const { at } = this.#next();
+    if (at >= this.#rings) return;
+    this.#disarm();
+    this.#rings = at;
+    // In a scope of its own, it is not in the dump of the handler, nor cancelled with it.
+    const timer = this.#timer = new Scope(undefined, "timeLimits");
+    runIn(timer, () => sleepOn(this.#clock, at - this.#clock.now())).then(
+      () => this.#timer === timer && this.#ring(),
+      (error) => this.#timer === timer && this.#events.failed(error),
+    ).catch(ignore);
+  }
+
+  #disarm(): void {
+    const timer = this.#timer;
+    this.#timer = undefined;
+    this.#rings = Infinity;
+    timer?.cancel(noLongerNeeded());
+    timer?.finish();
+  }
+
+  #ring(): void {
+    this.#disarm();
+    if (this.#clock.now() < this.#next().at) return this.#arm();
+    // If the event loop was blocked, timers run before input that has arrived meanwhile.
+    this.#stopJudging = macrotask(() => {
+      this.#stopJudging = undefined;
+      this.#judge();
+    });
+  }
+
+  #judge(): void {
+    const now = this.#clock.now();
+    const unsent = this.#pending > 0 ? this.#joint?.unsent ?? 0 : this.#unsent;
+    if (unsent !== this.#unsent) {
+      this.#unsent = unsent;
+      this.#active = this.#stalled = now;
+    }
+    if (this.#deadline("idle") <= now && this.#joint?.hasInput === true) this.#active = now;
+    if (this.#deadline("halfClosed") <= now && this.#joint?.inputIsOver === true) this.#endOfPeer();
+    const { limit, at } = this.#next();
+    if (now < at) return this.#arm();
+    this.stop();
+    this.#events.expired(limit);
+  }
+}

@@ -1,0 +1,356 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { describe, hideClass } from "../../base/internal.ts";
+import { currentScope, operationsIn, type Scope, systemClock } from "../../switch/internal.ts";
+import type { ServedListener, StreamAddress, StreamSocket } from "../internal.ts";
+import { wrapConnection } from "../wrap/mod.ts";
+
+/** One connection, in a {@linkcode ServerMonitor}. */
+export interface MonitoredConnection {
+  /** Its number: the first connection that the monitor sees is 1. */
+  readonly id: number;
+  /** The peer's address. */
+  readonly peer: StreamAddress;
+  /** The local address. */
+  readonly local: StreamAddress;
+  /** When it was accepted, by the clock of the listener's network. */
+  readonly openedAt: number;
+  /** How many bytes were read from the socket. */
+  readonly bytesIn: number;
+  /** How many bytes were written to the socket. */
+  readonly bytesOut: number;
+  /** What its fibers wait in, such as `"read tcp:127.0.0.1:40000"`; empty while its code runs. */
+  readonly waiting: readonly string[];
+}
+
+/** How servers stopped, in a {@linkcode ServerMonitor}. */
+export interface ServerReport {
+  /** How many connections were accepted in all. */
+  readonly served: number;
+  /** How many connections ended by themselves after their server was told to stop. */
+  readonly drained: number;
+  /** How many connections were cancelled: after `grace`, or because their server failed. */
+  readonly forced: number;
+  /** How long stopping took, in milliseconds: of several servers, the slowest one. */
+  readonly milliseconds: number;
+}
+
+/**
+ * Observes servers, for a person, a probe and an exporter of metrics. Created by
+ * {@linkcode serverMonitor}. The counts only grow, except `active`, and are sums over all servers.
+ */
+export interface ServerMonitor {
+  /**
+   * `"idle"` before the first server has started, `"serving"`, `"draining"` from when the first of
+   * them was told to stop, and `"stopped"` when all of them have ended, however they did. A
+   * readiness probe answers whether it is `"serving"`.
+   */
+  readonly state: "idle" | "serving" | "draining" | "stopped";
+  /** How many connections were accepted. */
+  readonly accepted: number;
+  /** How many of them are open now. */
+  readonly active: number;
+  /**
+   * How many connections failed: their handler threw an error that was reported. One that was reset
+   * by {@linkcode perPeer}, or forced by the stop of the server, does not count.
+   */
+  readonly failed: number;
+  /** How many connections were reset, by {@linkcode perPeer} or because a backlog was full. */
+  readonly dropped: number;
+  /** How many times accepting failed. */
+  readonly acceptErrors: number;
+  /**
+   * Returns the connections that are open now, oldest first. Takes time for each connection, unlike
+   * the counts.
+   *
+   * @returns A snapshot.
+   */
+  connections(): readonly MonitoredConnection[];
+  /** How the servers stopped, once the state is `"stopped"`; `undefined` before. */
+  readonly report: ServerReport | undefined;
+}
+
+/** What a server records of one connection. */
+export interface ConnectionLog {
+  /** The connection for the handler, whose bytes are counted. */
+  readonly connection: StreamSocket;
+  /** Notes that its handler has failed. */
+  failed(): void;
+  /** Notes that it is closed, and its errors are reported. */
+  ended(): void;
+}
+
+/** What a server records of itself. */
+export interface ServerLog {
+  /** Notes that `listener` accepts for the server. */
+  listens(listener: ServedListener): void;
+  /** Notes that a connection was accepted. Called in the fiber of its handler. */
+  accepted(connection: StreamSocket): ConnectionLog;
+  /** Notes that accepting has failed. */
+  acceptFailed(): void;
+  /** Notes that the server is stopping. */
+  stopping(): void;
+  /** Notes that the server has ended. */
+  ended(): void;
+}
+
+/** Begins to record a server. */
+export let logServer: (monitor: ServerMonitor) => ServerLog;
+
+/** Throws `TypeError` unless `monitor` is one that {@linkcode serverMonitor} has made. */
+export let checkMonitor: (action: string, monitor: unknown) => void;
+
+/** The logs of monitored connections, by the scope of their fiber. */
+const logs: WeakMap<Scope, Entry> = new WeakMap();
+
+/** Notes that the connection of the running handler is reset, for its monitor, if it has one. */
+export function noteDropped(): void {
+  for (let scope = currentScope(); scope !== undefined; scope = scope.parent) {
+    const entry = logs.get(scope);
+    if (entry !== undefined) return entry.drop();
+  }
+}
+
+class Monitor implements ServerMonitor {
+  static {
+    logServer = (monitor) => new Log((monitor as Monitor).#counts);
+    checkMonitor = (action, monitor) => {
+      if (typeof monitor === "object" && monitor !== null && #counts in monitor) return;
+      throw new TypeError(
+        `Cannot ${action} as monitor must be what serverMonitor() returns: current value is ${describe(monitor)}`,
+      );
+    };
+    hideClass(this);
+  }
+
+  readonly #counts: Counts = new Counts();
+
+  constructor() {
+    Object.freeze(this);
+  }
+
+  get state(): ServerMonitor["state"] {
+    return this.#counts.state;
+  }
+
+  get accepted(): number {
+    return this.#counts.accepted;
+  }
+
+  get active(): number {
+    return this.#counts.entries.size;
+  }
+
+  get failed(): number {
+    return this.#counts.failed;
+  }
+
+  get dropped(): number {
+    return this.#counts.dropped + this.#counts.overflowed;
+  }
+
+  get acceptErrors(): number {
+    return this.#counts.acceptErrors;
+  }
+
+  connections(): readonly MonitoredConnection[] {
+    return Array.from(this.#counts.entries, (entry) => entry.snapshot());
+  }
+
+  get report(): ServerReport | undefined {
+    const { state, accepted: served, drained, forced, milliseconds } = this.#counts;
+    return state === "stopped" ? Object.freeze({ served, drained, forced, milliseconds }) : undefined;
+  }
+}
+
+/** The numbers of a monitor. */
+class Counts {
+  accepted = 0;
+  failed = 0;
+  dropped = 0;
+  acceptErrors = 0;
+  drained = 0;
+  forced = 0;
+  milliseconds = 0;
+  readonly entries: Set<Entry> = new Set();
+  /** The servers that have not ended. */
+  readonly servers: Set<Log> = new Set();
+  /** Their listeners, and how many connections each had reset before. */
+  readonly listeners: Map<ServedListener, number> = new Map();
+  #started = false;
+
+  start(server: Log): void {
+    this.#started = true;
+    this.servers.add(server);
+  }
+
+  end(server: Log): void {
+    this.servers.delete(server);
+    if (this.servers.size > 0) return;
+    this.dropped += this.overflowed;
+    this.listeners.clear();
+  }
+
+  get state(): ServerMonitor["state"] {
+    if (this.servers.size === 0) return this.#started ? "stopped" : "idle";
+    for (const server of this.servers) if (server.isStopping) return "draining";
+    return "serving";
+  }
+
+  /** How many connections the listeners have reset because their backlog was full. */
+  get overflowed(): number {
+    let sum = 0;
+    for (const [listener, before] of this.listeners) sum += listener.dropped - before;
+    return sum;
+  }
+}
+
+class Log implements ServerLog {
+  readonly #counts: Counts;
+  #listener: ServedListener | undefined;
+  /** When the server was told to stop. */
+  #stopped: number | undefined;
+
+  constructor(counts: Counts) {
+    this.#counts = counts;
+    counts.start(this);
+  }
+
+  get isStopping(): boolean {
+    return this.#stopped !== undefined;
+  }
+
+  /** The time by the clock of the network, or of the system if the listener is foreign. */
+  get now(): number {
+    return (this.#listener?.clock ?? systemClock).now();
+  }
+
+  listens(listener: ServedListener): void {
+    this.#listener ??= listener;
+    const { listeners } = this.#counts;
+    if (!listeners.has(listener)) listeners.set(listener, listener.dropped);
+  }
+
+  accepted(connection: StreamSocket): ConnectionLog {
+    return new Entry(this.#counts, this, connection);
+  }
+
+  acceptFailed(): void {
+    this.#counts.acceptErrors++;
+  }
+
+  stopping(): void {
+    this.#stopped ??= this.now;
+  }
+
+  ended(): void {
+    this.stopping(); // it has failed, if it was not told to stop
+    const milliseconds = this.now - (this.#stopped as number);
+    this.#counts.milliseconds = Math.max(this.#counts.milliseconds, milliseconds);
+    this.#counts.end(this);
+  }
+}
+
+/** A connection that is open. */
+class Entry implements ConnectionLog {
+  readonly connection: StreamSocket;
+  readonly #id: number;
+  readonly #counts: Counts;
+  readonly #server: Log;
+  readonly #fiber: Scope | undefined = currentScope();
+  readonly #openedAt: number;
+  #bytesIn = 0;
+  #bytesOut = 0;
+  #hasFailed = false;
+
+  constructor(counts: Counts, server: Log, connection: StreamSocket) {
+    this.#id = ++counts.accepted;
+    this.#counts = counts;
+    this.#server = server;
+    this.#openedAt = server.now;
+    this.connection = wrapConnection(connection, {
+      received: (size) => {
+        this.#bytesIn += size;
+      },
+      sent: (size) => {
+        this.#bytesOut += size;
+      },
+    });
+    counts.entries.add(this);
+    if (this.#fiber !== undefined) logs.set(this.#fiber, this);
+  }
+
+  snapshot(): MonitoredConnection {
+    const { peer, local } = this.connection;
+    return Object.freeze({
+      id: this.#id,
+      peer,
+      local,
+      openedAt: this.#openedAt,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+      waiting: Object.freeze(this.#fiber === undefined ? [] : operationsIn(this.#fiber)),
+    });
+  }
+
+  /** Whether the server has cancelled all its handlers. */
+  get #isForced(): boolean {
+    return this.#fiber?.parent?.reason !== undefined;
+  }
+
+  drop(): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true; // the report of it is not a failure
+    this.#counts.dropped++;
+  }
+
+  failed(): void {
+    if (this.#hasFailed || this.#isForced) return;
+    this.#hasFailed = true;
+    this.#counts.failed++;
+  }
+
+  ended(): void {
+    const counts = this.#counts;
+    counts.entries.delete(this);
+    if (this.#isForced) counts.forced++;
+    else if (this.#server.isStopping) counts.drained++;
+  }
+}
+
+/**
+ * Creates a monitor for `runServer`, which can observe several servers. A server without a monitor
+ * does no work for one.
+ *
+ * @returns A monitor.
+ *
+ * @example What a probe asks
+ * ```ts
+ * import { copy, copyString, readExact, run, runServer, tcp } from "@sluice/io";
+ * import { serverMonitor } from "@sluice/io/net/server";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await run(async ({ net, sw }) => {
+ *   const monitor = serverMonitor();
+ *   assertEquals(monitor.state, "idle");
+ *   const listener = await net.listen(sw, tcp("127.0.0.1", 0));
+ *   const stop = new AbortController();
+ *   const server = sw.forkPromise(() =>
+ *     runServer(listener, (flow) => copy(flow, flow), { onError: console.error, stop: stop.signal, monitor })
+ *   );
+ *   const flow = await net.connect(sw, listener.address);
+ *   await copyString("hello", flow);
+ *   await readExact(flow, new Uint8Array(5));
+ *   assertEquals([monitor.state, monitor.active], ["serving", 1]);
+ *   const [{ bytesIn, bytesOut }] = monitor.connections();
+ *   assertEquals([bytesIn, bytesOut], [5, 5]);
+ *   await flow.close();
+ *   stop.abort();
+ *   await server;
+ *   assertEquals([monitor.state, monitor.report?.served], ["stopped", 1]);
+ * });
+ * ```
+ */
+export function serverMonitor(): ServerMonitor {
+  return new Monitor();
+}
