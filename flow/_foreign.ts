@@ -184,6 +184,9 @@ export interface Joint extends Outlet {
   lendTo(outlet: Outlet, note: (taken: number) => number): Promise<number | null>;
   /** Writes bytes once, as a `GivingSink` does. Only the library can reach their memory. */
   giveOwned(bytes: Uint8Array): number | Promise<number>;
+  /** How many bytes were read, and how many were taken by writes. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
   /** Whether bytes have arrived that were not read. */
   readonly hasInput: boolean;
   /** Whether the peer has ended and everything it sent was read, or no more can be read. */

@@ -70,6 +70,7 @@ export class Stream implements StreamEvents, Joint {
         const size = Math.min(available, length - filled);
         copyTo(buffer, size === available ? bytes : viewOf(bytes, size), filled);
         filled += size;
+        stream.#bytesIn += size;
         if (stream.#end.consume(size) !== true || filled === length) break;
         bytes = stream.#peek();
       } while (bytes !== undefined && bytes !== null);
@@ -122,8 +123,9 @@ export class Stream implements StreamEvents, Joint {
   /** Whether user code may hold a view of bytes that are still unread. */
   #lent = false;
   #gone = false;
-  #hasTaken = false;
-  /** Waiters, outside any scope, for a state of the stream. */
+  #bytesIn = 0;
+  #bytesOut = 0;
+  /** Waiters outside any scope for the end of the stream. */
   #watchers: Watchers | undefined;
   /** What {@linkcode Stream.awaitGone} waits for. */
   #awaitsGone: Pending<void> | undefined;
@@ -150,7 +152,15 @@ export class Stream implements StreamEvents, Joint {
 
   /** Whether a write has ever taken bytes. */
   get hasTaken(): boolean {
-    return this.#hasTaken;
+    return this.#bytesOut > 0;
+  }
+
+  get bytesIn(): number {
+    return this.#bytesIn;
+  }
+
+  get bytesOut(): number {
+    return this.#bytesOut;
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
@@ -216,6 +226,7 @@ export class Stream implements StreamEvents, Joint {
     checkTaken(taken, length);
     if (taken === length) this.#lent = false;
     this.#consume(taken);
+    this.#bytesIn += taken;
     loan.taken += taken;
   }
 
@@ -362,8 +373,8 @@ export class Stream implements StreamEvents, Joint {
   }
 
   #sent(count: number, size: number): number {
-    if (count > 0) this.#hasTaken = true;
-    return checkWritten(count, size);
+    this.#bytesOut += checkEndTook(count, size);
+    return count;
   }
 
   #endFlushes(flushes: WaitQueue<void>): void {

@@ -3,12 +3,7 @@
 /** Servers. */
 export { acceptFork, type AcceptForkOptions, type ConnectionHandler, type ConnectionInfo } from "./accept_fork.ts";
 export type { ConnectionScope } from "./connection_scope.ts";
-export {
-  type MonitoredConnection,
-  type ServerMonitor,
-  serverMonitor,
-  type ServerReport,
-} from "./monitor.ts";
+export { type MonitoredConnection, type ServerMonitor, serverMonitor, type ServerReport } from "./monitor.ts";
 export { perPeer, type PerPeerOptions } from "./per_peer.ts";
 export { runServer, type RunServerOptions } from "./run_server.ts";
-export { timeLimits, type TimeLimits } from "./time_limits.ts";
+export { type TimeLimits, timeLimits } from "./time_limits.ts";

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { describe, hideClass } from "../../base/internal.ts";
+import { jointOf } from "../../flow/internal.ts";
 import { currentScope, operationsIn, type Scope, systemClock } from "../../switch/internal.ts";
 import type { ServedListener, StreamAddress, StreamSocket } from "../internal.ts";
 import { wrapConnection } from "../wrap/mod.ts";
@@ -72,7 +73,7 @@ export interface ServerMonitor {
 
 /** What a server records of one connection. */
 export interface ConnectionLog {
-  /** The connection for the handler, whose bytes are counted. */
+  /** The connection for the handler: one whose bytes are counted. */
   readonly connection: StreamSocket;
   /** Notes that its handler has failed. */
   failed(): void;
@@ -154,7 +155,7 @@ class Monitor implements ServerMonitor {
   }
 
   connections(): readonly MonitoredConnection[] {
-    return Array.from(this.#counts.entries, (entry) => entry.snapshot());
+    return Object.freeze(Array.from(this.#counts.entries, (entry) => entry.snapshot()));
   }
 
   get report(): ServerReport | undefined {
@@ -259,8 +260,8 @@ class Entry implements ConnectionLog {
   readonly #server: Log;
   readonly #fiber: Scope | undefined = currentScope();
   readonly #openedAt: number;
-  #bytesIn = 0;
-  #bytesOut = 0;
+  /** The bytes of the connection. */
+  readonly #bytes: { readonly bytesIn: number; readonly bytesOut: number };
   #hasFailed = false;
 
   constructor(counts: Counts, server: Log, connection: StreamSocket) {
@@ -268,12 +269,15 @@ class Entry implements ConnectionLog {
     this.#counts = counts;
     this.#server = server;
     this.#openedAt = server.now;
-    this.connection = wrapConnection(connection, {
+    const joint = jointOf(connection); // one of the library counts by itself
+    const bytes = { bytesIn: 0, bytesOut: 0 };
+    this.#bytes = joint ?? bytes;
+    this.connection = joint !== undefined ? connection : wrapConnection(connection, {
       received: (size) => {
-        this.#bytesIn += size;
+        bytes.bytesIn += size;
       },
       sent: (size) => {
-        this.#bytesOut += size;
+        bytes.bytesOut += size;
       },
     });
     counts.entries.add(this);
@@ -287,8 +291,8 @@ class Entry implements ConnectionLog {
       peer,
       local,
       openedAt: this.#openedAt,
-      bytesIn: this.#bytesIn,
-      bytesOut: this.#bytesOut,
+      bytesIn: this.#bytes.bytesIn,
+      bytesOut: this.#bytes.bytesOut,
       waiting: Object.freeze(this.#fiber === undefined ? [] : operationsIn(this.#fiber)),
     });
   }

@@ -40,6 +40,14 @@ export class WrappedJoint implements Joint {
     return this.#transfers.refuse("write") ?? this.#transfers.write(size, move);
   }
 
+  get bytesIn(): number {
+    return this.#inner.bytesIn;
+  }
+
+  get bytesOut(): number {
+    return this.#inner.bytesOut;
+  }
+
   get hasInput(): boolean {
     return this.#inner.hasInput;
   }

@@ -3,7 +3,7 @@
 /** Helpers for the tests of what stands around a handler. */
 import { type ConnectionHandler, runServer, type RunServerOptions, type StreamSocket, Switch } from "../../../mod.ts";
 import { tcp, yieldNow } from "../../../mod.ts";
-import { type MockClock, mockClock, memoryNet } from "../../../net/testing/mod.ts";
+import { memoryNet, type MockClock, mockClock } from "../../../net/testing/mod.ts";
 import { turn } from "../../_helpers.ts";
 
 /** A server in memory whose time is that of a mock clock. */
@@ -28,9 +28,7 @@ export async function serving(
   const net = memoryNet({ clock });
   await Switch.run(async (sw) => {
     const listener = await net.listen(sw, tcp("127.0.0.1", 80));
-    sw.forkDaemon(() =>
-      runServer(listener, handlerOf(clock), { onError: (error) => errors.push(error), ...options })
-    );
+    sw.forkDaemon(() => runServer(listener, handlerOf(clock), { onError: (error) => errors.push(error), ...options }));
     const connect = (from = "127.0.0.2") => net.connect(sw, listener.address, { bindTo: tcp(from, 0) });
     await fn({ clock, errors, connect, pass: (ms) => pass(clock, ms) }, sw);
   });

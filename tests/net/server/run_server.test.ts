@@ -11,6 +11,7 @@ import {
   NetError,
   runServer,
   type RunServerOptions,
+  Semaphore,
   type StreamSocket,
   Switch,
   yieldNow,
@@ -328,4 +329,79 @@ test("runServer() begins nothing in a cancelled scope", async () => {
     await assertRejects(() => failed, Error, "Cannot go on");
     assert(system.queue.length === 1);
   });
+});
+
+test("runServer() draws from a Semaphore, which can be resized while it runs", async () => {
+  const listener = listenerOf(4);
+  const limit = new Semaphore(1);
+  const finish = [signal(), signal(), signal(), signal()];
+  let running = 0;
+  const stop = new AbortController();
+  const handler = () => finish[running++].promise;
+  const server = runServer(listener, handler, { onError: rethrow, maxConnections: limit, stop: stop.signal });
+  const settle = async () => {
+    for (let i = 0; i < 5; i++) await yieldNow();
+  };
+  await settle();
+  assertEquals(running, 1);
+  limit.resize(3);
+  await settle();
+  assertEquals(running, 3);
+  limit.resize(1); // ends nothing, and admits none until one is left
+  finish[0].resolve();
+  finish[1].resolve();
+  await settle();
+  assertEquals([running, limit.available], [3, 0]);
+  finish[2].resolve();
+  await settle();
+  assertEquals(running, 4);
+  finish[3].resolve();
+  stop.abort();
+  await server;
+  assertEquals(limit.available, 1);
+});
+
+test("runServer(): several servers share one Semaphore, and return what they took", async () => {
+  const limit = new Semaphore(3);
+  const finish = signal();
+  let running = 0;
+  const handler = () => {
+    running++;
+    return finish.promise;
+  };
+  const stop = new AbortController();
+  const options = { onError: rethrow, maxConnections: limit, stop: stop.signal };
+  const servers = [listenerOf(3), listenerOf(3)].map((listener) => runServer(listener, handler, options));
+  for (let i = 0; i < 5; i++) await yieldNow();
+  assertEquals([running, limit.available], [3, 0]);
+  limit.resize(4);
+  for (let i = 0; i < 5; i++) await yieldNow();
+  assertEquals(running, 4);
+  finish.resolve();
+  stop.abort();
+  await Promise.all(servers);
+  assertEquals(limit.available, 4);
+});
+
+test("runServer(): an idle server holds a permit of a shared Semaphore, and returns it when it is cancelled", async () => {
+  const limit = new Semaphore(2);
+  const failed = Switch.run(async (sw) => {
+    sw.fork(() => runServer(listenerOf(0), () => {}, { onError: rethrow, maxConnections: limit }));
+    for (let i = 0; i < 3; i++) await yieldNow();
+    assertEquals(limit.available, 1);
+    throw new Error("Cannot go on");
+  });
+  await assertRejects(() => failed, Error, "Cannot go on");
+  assertEquals(limit.available, 2);
+});
+
+test("runServer() waits while a shared Semaphore has no permits, and stops", async () => {
+  const listener = listenerOf(1);
+  const limit = new Semaphore(0);
+  const stop = new AbortController();
+  const server = runServer(listener, () => {}, { onError: rethrow, maxConnections: limit, stop: stop.signal });
+  for (let i = 0; i < 3; i++) await yieldNow();
+  assertEquals(listener.log, []);
+  stop.abort();
+  await server;
 });

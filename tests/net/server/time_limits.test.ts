@@ -18,7 +18,7 @@ import {
   tcp,
   writeAll,
 } from "../../../mod.ts";
-import { timeLimits, type TimeLimits } from "../../../net/server/mod.ts";
+import { type TimeLimits, timeLimits } from "../../../net/server/mod.ts";
 import { mockClock, socketPair } from "../../../net/testing/mod.ts";
 import { outcomeOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";

@@ -527,3 +527,97 @@ test("copy() between wrapped streams ends with what a check, or a quota, throws,
     for (const { flow, peer } of [from, to]) await both(() => flow.close(), () => peer.close());
   }
 });
+
+/** Returns hooks that tell of pending operations and of the peer's end. */
+function pendingHooks(told: string[]): ConnectionHooks {
+  return {
+    pending: (operation) => {
+      told.push(`${operation} waits`);
+      return () => void told.push(`${operation} settled`);
+    },
+    ended: () => void told.push("ended"),
+  };
+}
+
+test("wrapConnection(): pending tells of a shutdown, and of a write that has to wait, until they settle", async () => {
+  const told: string[] = [];
+  const { flow, peer } = wrapped({ ...pendingHooks(told), sent: undefined, received: undefined });
+  assertEquals(flow[give]([bytesOf("hello")]), 5);
+  assertEquals(told, []);
+  const filling = flow[give]([new Uint8Array(100_000)]);
+  assertEquals(typeof filling, "number"); // what fits
+  const waiting = Promise.resolve(flow[give]([new Uint8Array(100_000)]));
+  assertEquals(told, ["write waits"]);
+  await yieldNow();
+  assertEquals(told, ["write waits"]);
+  await peer.read(new Uint8Array(100_000));
+  await waiting;
+  assertEquals(told.splice(0), ["write waits", "write settled"]);
+  await flow.shutdown("receive");
+  assertEquals(told, []);
+  await assertRejects(() => flow.shutdown("both" as never), TypeError);
+  assertEquals(told, []);
+  await flow.shutdown("send");
+  assertEquals(told, ["shutdown waits", "shutdown settled"]);
+  await both(() => flow.close(), () => peer.close());
+});
+
+test("wrapConnection(): pending tells when a write has failed or was cancelled", async () => {
+  const told: string[] = [];
+  const { flow, peer } = wrapped({ ...pendingHooks(told), sent: undefined });
+  flow[give]([new Uint8Array(100_000)]);
+  await first(() => flow.write(bytesOf("x")), () => yieldNow());
+  assertEquals(told.splice(0), ["write waits", "write settled"]);
+  const failing = assertRejects(() => Promise.resolve(flow[give]([bytesOf("x")])));
+  peer.abort();
+  await failing;
+  assertEquals(told, ["write waits", "write settled"]);
+  flow.abort();
+});
+
+test("wrapConnection(): ended tells of the peer's end on every path, but not of this side's", async () => {
+  const reads: Record<string, (flow: Fast) => Promise<unknown>> = {
+    read: (flow) => flow.read(new Uint8Array(9)),
+    lend: (flow) => flow[lend]((bytes) => bytes.length),
+    copy: (flow) => copy(flow, nullFlow),
+    "copy to a wrapper": (flow) => copy(flow, wrapped().flow),
+    readAll: (flow) => readAll(flow),
+  };
+  for (const [name, read] of Object.entries(reads)) {
+    for (const more of [{}, { failed: (error: unknown) => error }, { check: () => {} }] as ConnectionHooks[]) {
+      const told: string[] = [];
+      const { flow, peer } = wrapped({ ...pendingHooks(told), ...more });
+      await peer.shutdown("send");
+      await read(flow);
+      assertEquals(told, ["ended"], name);
+      await both(() => flow.close(), () => peer.close());
+    }
+  }
+  const told: string[] = [];
+  const { flow, peer } = wrapped(pendingHooks(told));
+  await flow.shutdown("receive");
+  assertEquals(await flow.read(new Uint8Array(9)), null);
+  assertEquals(told, []);
+  await both(() => flow.close(), () => peer.close());
+});
+
+test("copy() between two wrapped streams tells when a piece has to wait", async () => {
+  const told: string[] = [];
+  const from = wrapped();
+  const to = wrapped({ ...pendingHooks(told), sent: () => void told.push("sent") });
+  const copying = copy(from.flow, to.flow);
+  await copyString("hello", from.peer);
+  assertEquals(told.splice(0), ["sent"]);
+  const filling = (async () => {
+    for (let i = 0; i < 4; i++) await from.peer.write(new Uint8Array(60_000));
+    await from.peer.shutdown("send");
+  })();
+  await yieldNow();
+  assertEquals(told.at(-1), "write waits");
+  await both(() => readAll(to.peer), async () => {
+    await both(() => copying, () => filling);
+    await to.flow.shutdown("send");
+  });
+  assertEquals(told.filter((line) => line.endsWith("waits")).length, told.filter((l) => l.endsWith("settled")).length);
+  for (const { flow, peer } of [from, to]) await both(() => flow.close(), () => peer.close());
+});
