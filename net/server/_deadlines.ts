@@ -14,6 +14,12 @@ export type LimitName = typeof limitNames[number];
 /** Time limits in milliseconds; `Infinity` if absent. */
 export type Limits = Readonly<Record<LimitName, number>>;
 
+/**
+ * How many turns of the event loop pass before a timer that rings late counts: if the loop was
+ * blocked, timers run before input that has arrived meanwhile. Deno polls the system every 61 turns.
+ */
+const turnsToPoll = 64;
+
 /** Who is notified when a limit expires, once; or when the clock fails. */
 export interface DeadlineEvents {
   expired(limit: LimitName): void;
@@ -154,9 +160,15 @@ export class Deadlines {
 
   #ring(): void {
     this.#disarm();
-    if (this.#clock.now() < this.#next().at) return this.#arm();
-    // If the event loop was blocked, timers run before input that has arrived meanwhile.
+    const late = this.#clock.now() - this.#next().at;
+    if (late < 0) return this.#arm();
+    this.#judgeAfter(late < 1 ? 1 : turnsToPoll);
+  }
+
+  /** Judges after some turns of the event loop, in which what the system has is read and written. */
+  #judgeAfter(turns: number): void {
     this.#stopJudging = macrotask(() => {
+      if (turns > 1) return this.#judgeAfter(turns - 1);
       this.#stopJudging = undefined;
       this.#judge();
     });

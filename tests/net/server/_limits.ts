@@ -42,8 +42,8 @@ export async function pass(clock: MockClock, ms: number): Promise<void> {
   await settled();
 }
 
-/** Lets everything run that can. */
+/** Lets everything run that can, also after a timer that rang late. */
 export async function settled(): Promise<void> {
   for (let i = 0; i < 3; i++) await turn();
-  await yieldNow();
+  for (let i = 0; i < 70; i++) await yieldNow();
 }
