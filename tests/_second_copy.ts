@@ -16,6 +16,7 @@ type Library =
   & typeof import("../net/confine/mod.ts")
   & typeof import("../net/http/mod.ts")
   & typeof import("../net/provider/mod.ts")
+  & typeof import("../net/server/mod.ts")
   & typeof import("../net/testing/mod.ts")
   & typeof import("../net/tls/mod.ts")
   & typeof import("../net/wintertc/mod.ts");
@@ -27,6 +28,7 @@ const entryPoints = [
   "net/confine/mod.ts",
   "net/http/mod.ts",
   "net/provider/mod.ts",
+  "net/server/mod.ts",
   "net/testing/mod.ts",
   "net/tls/mod.ts",
   "net/wintertc/mod.ts",

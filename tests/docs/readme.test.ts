@@ -81,6 +81,24 @@ test("servers.md: a proxy connects its clients to another server", () =>
     await stops(program);
   }));
 
+test("servers.md: two servers share a limit, and stop", async () => {
+  await using program = startSample("docs/servers.md", "Semaphore", anyPort);
+  assertEquals(await ask(await listeningPort(program), "hello"), "hello");
+  await stops(program);
+});
+
+test("servers.md: a server with TLS and limits gives back what it is sent, and stops", async () => {
+  await using program = startSample("docs/servers.md", "perPeer", { ...certificate, "8443": "0" });
+  const port = await listeningPort(program);
+  const socket = connectTls({ port, host: "127.0.0.1", ca: readFileSync(authority), servername: "localhost" });
+  await once(socket, "secureConnect");
+  socket.write("hello");
+  assertEquals(String((await once(socket, "data"))[0]), "hello");
+  socket.end();
+  await once(socket, "close");
+  await stops(program);
+});
+
 test("servers.md: a server of node:http answers over flows, and stops", async () => {
   await using program = startSample("docs/servers.md", "httpHandler", anyPort);
   const port = await listeningPort(program);

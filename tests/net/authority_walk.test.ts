@@ -11,6 +11,7 @@ import * as flowProvider from "../../flow/provider.ts";
 import * as confine from "../../net/confine/mod.ts";
 import * as http from "../../net/http/mod.ts";
 import * as netProvider from "../../net/provider/mod.ts";
+import * as server from "../../net/server/mod.ts";
 import * as testing from "../../net/testing/mod.ts";
 import * as tls from "../../net/tls/mod.ts";
 import * as wintertc from "../../net/wintertc/mod.ts";
@@ -24,7 +25,7 @@ import { securedPipe } from "./tls/_helpers.ts";
 import { type Findings, walk } from "./_walk.ts";
 
 /** All entry points but the fast paths of flows, which are symbols. */
-const entryPoints = { root, confine, nodeFlows, http, netProvider, testing, tls, wintertc, wrap };
+const entryPoints = { root, confine, nodeFlows, http, netProvider, server, testing, tls, wintertc, wrap };
 
 /** The classes that users construct or test against. */
 const publicClasses: ReadonlySet<unknown> = new Set(
@@ -106,6 +107,27 @@ test("errors thrown by a scope share nothing mutable", async () => {
   assert(one !== other);
   one.message = "changed";
   assertEquals(other.message, "Operation was cancelled: Its result is no longer needed");
+});
+
+test("what limits and a monitor give to a handler and to its server cannot be changed", async () => {
+  const found: Record<string, unknown> = {};
+  await root.Switch.run(async (sw) => {
+    const net = testing.memoryNet();
+    const listener = await net.listen(sw, root.tcp("127.0.0.1", 80));
+    const monitor = server.serverMonitor();
+    const stop = new AbortController();
+    const handler = spy(found, "handler", (_: unknown, __: unknown, scope: root.ConnectionScope) => {
+      Object.assign(found, { handlerSwitch: scope.sw, stopping: scope.stopping, connections: monitor.connections() });
+      return root.awaitCancel();
+    });
+    const limited = server.perPeer(1, server.timeLimits(net.clock, { lifetime: 1 }, handler));
+    const onError = spy(found, "onError", () => stop.abort());
+    const served = sw.forkPromise(() => root.runServer(listener, limited, { onError, stop: stop.signal, monitor }));
+    await net.connect(sw, listener.address);
+    await served;
+    Object.assign(found, { monitor, report: monitor.report, limited });
+  });
+  assertNothing(walkAll(found));
 });
 
 test("sockets of the system, their listener and their addresses cannot be changed", async () => {
