@@ -166,6 +166,24 @@ export interface LoanTerms {
   readonly memory: "reused" | "kept" | "owned";
 }
 
+/** A loan in progress. It holds all that a piece needs, so that it makes no closures. */
+export interface Loan extends LoanTerms {
+  /** Who takes the bytes: a user's borrower, or the joint of another flow. */
+  readonly to: Borrower | Outlet;
+  /**
+   * Receives each count of an outlet. Then the loan ends with null whatever was taken before.
+   */
+  readonly note: ((taken: number) => number) | undefined;
+  /** Where it began. The loan ends when this is cancelled. */
+  readonly scope: Scope | undefined;
+  /** Whether only the library can reach the memory, unless user code was lent it before. */
+  readonly owned: boolean;
+  /** Set before each piece of a loan to an outlet. */
+  memory: LoanTerms["memory"];
+  /** How many bytes were taken. */
+  taken: number;
+}
+
 /** What a joint lends to. */
 export interface Outlet {
   /** Takes lent bytes, and returns how many. Throws, or rejects, if it cannot. */
@@ -187,10 +205,11 @@ export interface Joint extends Outlet {
   /** How many bytes were read, and how many were taken by writes. */
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Whether bytes have arrived that were not read. */
-  readonly hasInput: boolean;
-  /** Whether the peer has ended and everything it sent was read, or no more can be read. */
-  readonly inputIsOver: boolean;
+  /**
+   * What has arrived and was not read: bytes, null if the peer has ended or no more can be read, or
+   * `undefined` if there is nothing.
+   */
+  readonly input: Uint8Array | null | undefined;
   /** How many bytes were taken and are still queued, if known: see `StreamEnd.unsent`. */
   readonly unsent: number;
   /** Calls `callback` once the underlying stream is gone. Returns a function that forgets it. */

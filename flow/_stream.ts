@@ -1,12 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { throwLater } from "../base/internal.ts";
-import { currentScope, refused, runIn, type Scope, WaitQueue } from "../switch/internal.ts";
+import { currentScope, refused, runIn, WaitQueue } from "../switch/internal.ts";
 import { checkBuffer, checkBytes, copyTo, howProblem, isEmpty, lengthOf, lost, sizeOfLent } from "./_bytes.ts";
-import { checkTaken, checkWritten, totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
-import { type Attempt, Half, ownsMemory, Pending, type StreamNames, Watchers } from "./_half.ts";
-import { rejection, same, silenced } from "./_operation.ts";
-import { type Joint, type LoanTerms, noted, type Outlet } from "./_foreign.ts";
+import { checkEndTook, checkTaken, totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
+import { Half, ownsMemory, type StreamNames, type Trial, Watchers } from "./_half.ts";
+import { rejection, silenced } from "./_operation.ts";
+import { type Joint, type Loan, type LoanTerms, noted, type Outlet } from "./_foreign.ts";
 import { BusyError, ClosedError } from "./errors.ts";
 import type { Borrower, StreamEnd, StreamEvents } from "./provider.ts";
 import type { ShutdownHow } from "./types.ts";
@@ -19,27 +19,8 @@ export { label } from "./errors.ts";
  */
 const piecesPerTurn = 256;
 
-/** A loan in progress. It holds the state of all pieces, so that they need no closures. */
-interface Loan extends LoanTerms {
-  /** Who takes the bytes: a user's borrower, or the joint of another flow. */
-  readonly to: Borrower | Outlet;
-  /**
-   * Called with each count that an outlet took, and returns it. If set, the loan resolves to null
-   * when the input has ended, even if bytes were taken.
-   */
-  readonly note: ((taken: number) => number) | undefined;
-  /** The scope in which the loan began. The loan ends when that is cancelled. */
-  readonly scope: Scope | undefined;
-  /** Whether the end owns the memory. User code may still hold a view of it (`#lent`). */
-  readonly owned: boolean;
-  /** Set before each piece of a loan to an outlet. */
-  memory: LoanTerms["memory"];
-  /** How many bytes were taken. */
-  taken: number;
-}
-
-// The attempts of each operation. They are not methods, so that a half keeps them without a closure
-// per operation.
+// The attempts of each operation. Functions, not methods: a half keeps them without a closure per
+// operation.
 /**
  * Reads what has arrived, as far as it fits. If the buffer vanished, the bytes stay for the next
  * reader.
@@ -70,7 +51,7 @@ export class Stream implements StreamEvents, Joint {
         const size = Math.min(available, length - filled);
         copyTo(buffer, size === available ? bytes : viewOf(bytes, size), filled);
         filled += size;
-        stream.#bytesIn += size;
+        stream.bytesIn += size;
         if (stream.#end.consume(size) !== true || filled === length) break;
         bytes = stream.#peek();
       } while (bytes !== undefined && bytes !== null);
@@ -110,6 +91,8 @@ export class Stream implements StreamEvents, Joint {
     writeFirstTo = (stream, [bytes]) => writeTo(stream, bytes);
   }
 
+  bytesIn = 0;
+  bytesOut = 0;
   readonly #end: StreamEnd;
   readonly #names: StreamNames;
   readonly #receiving: Half<Stream>;
@@ -123,8 +106,6 @@ export class Stream implements StreamEvents, Joint {
   /** Whether user code may hold a view of bytes that are still unread. */
   #lent = false;
   #gone = false;
-  #bytesIn = 0;
-  #bytesOut = 0;
   /** Waiters outside any scope for the end of the stream. */
   #watchers: Watchers | undefined;
   /** What {@linkcode Stream.awaitGone} waits for. */
@@ -152,15 +133,7 @@ export class Stream implements StreamEvents, Joint {
 
   /** Whether a write has ever taken bytes. */
   get hasTaken(): boolean {
-    return this.#bytesOut > 0;
-  }
-
-  get bytesIn(): number {
-    return this.#bytesIn;
-  }
-
-  get bytesOut(): number {
-    return this.#bytesOut;
+    return this.bytesOut > 0;
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
@@ -226,7 +199,7 @@ export class Stream implements StreamEvents, Joint {
     checkTaken(taken, length);
     if (taken === length) this.#lent = false;
     this.#consume(taken);
-    this.#bytesIn += taken;
+    this.bytesIn += taken;
     loan.taken += taken;
   }
 
@@ -339,28 +312,19 @@ export class Stream implements StreamEvents, Joint {
    * stream is gone.
    */
   awaitDrained(): Promise<void> {
-    return this.#until(() => this.#gone || (this.#end.flushed && this.inputIsOver));
+    return this.#until(() => this.#gone || (this.#end.flushed && this.input === null));
   }
 
-  get hasInput(): boolean {
+  get input(): Uint8Array | null | undefined {
     try {
-      return (this.#peek() ?? undefined) !== undefined;
+      return this.#end.peek();
     } catch {
-      return false;
+      return null;
     }
   }
 
   get unsent(): number {
     return this.#end.unsent ?? 0;
-  }
-
-  /** Whether the peer has ended and everything it sent was read, or no more can be read. */
-  get inputIsOver(): boolean {
-    try {
-      return this.#end.peek() === null;
-    } catch {
-      return true;
-    }
   }
 
   #until(condition: () => boolean): Promise<void> {
@@ -373,7 +337,7 @@ export class Stream implements StreamEvents, Joint {
   }
 
   #sent(count: number, size: number): number {
-    this.#bytesOut += checkEndTook(count, size);
+    this.bytesOut += checkEndTook(count, size);
     return count;
   }
 

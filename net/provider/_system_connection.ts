@@ -169,7 +169,7 @@ export class SystemConnection implements StreamSocket, Lingering {
     try {
       if (!this.#stream.close(state)) return this.#stream.awaitGone();
       if (isSwitchCancelled(this.#owner)) this.#end.abort();
-      else if (this.#end.flushed && this.#stream.inputIsOver) this.#end.close();
+      else if (this.#end.flushed && this.#stream.input === null) this.#end.close();
       else return this.#linger(Math.min(ms, this.#terms.linger));
       return this.#stream.awaitGone();
     } catch (error) {

@@ -181,8 +181,8 @@ export class Deadlines {
       this.#unsent = unsent;
       this.#active = this.#stalled = now;
     }
-    if (this.#deadline("idle") <= now && this.#joint?.hasInput === true) this.#active = now;
-    if (this.#deadline("halfClosed") <= now && this.#joint?.inputIsOver === true) this.#endOfPeer();
+    if (this.#deadline("idle") <= now && (this.#joint?.input ?? undefined) !== undefined) this.#active = now;
+    if (this.#deadline("halfClosed") <= now && this.#joint?.input === null) this.#endOfPeer();
     const { limit, at } = this.#next();
     if (now < at) return this.#arm();
     this.stop();

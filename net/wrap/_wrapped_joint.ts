@@ -48,12 +48,8 @@ export class WrappedJoint implements Joint {
     return this.#inner.bytesOut;
   }
 
-  get hasInput(): boolean {
-    return this.#inner.hasInput;
-  }
-
-  get inputIsOver(): boolean {
-    return this.#inner.inputIsOver;
+  get input(): Uint8Array | null | undefined {
+    return this.#inner.input;
   }
 
   get unsent(): number {

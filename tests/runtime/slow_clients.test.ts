@@ -10,7 +10,7 @@ import {
   type Connection,
   type ConnectionHandler,
   copy,
-  NetError,
+  type NetError,
   readAll,
   runServer,
   writeAll,
