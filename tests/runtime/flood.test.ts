@@ -1,0 +1,258 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * Servers under more than they can take. `deno task soak` runs the same with the full numbers, for
+ * the seconds in `SLUICE_SOAK`.
+ */
+import { assert, assertEquals } from "@std/assert";
+import process from "node:process";
+import {
+  Cancelled,
+  ClosedError,
+  copyString,
+  EndOfFlow,
+  first,
+  forEachFiber,
+  isCancelled,
+  MultipleErrors,
+  type Net,
+  NetError,
+  readExact,
+  runServer,
+  Semaphore,
+  type StreamSocket,
+  Switch,
+  tcp,
+  writeAll,
+} from "../../mod.ts";
+import { perPeer, serverMonitor, timeLimits } from "../../net/server/mod.ts";
+import { collectGarbage, textOf, turn, until } from "../_helpers.ts";
+import { test } from "../_test.ts";
+import { anyPort, generator, withNet } from "../net/_helpers.ts";
+import { descriptors, descriptorsBack } from "./_helpers.ts";
+import { Peer } from "./_peers.ts";
+
+/** How long `deno task soak` lasts, in seconds; 0 in the suite. */
+const soak = Number(process.env.SLUICE_SOAK ?? 0);
+const timeout = (soak + 300) * 1000;
+
+/** What a server reports of connections that were killed. */
+class Killed extends Error {}
+
+/** Reports whether an error is one that killing explains. */
+function isExpected(error: unknown): boolean {
+  if (error instanceof MultipleErrors) return error.errors.every(isExpected);
+  return [NetError, ClosedError, EndOfFlow, Cancelled, Killed].some((type) => error instanceof type);
+}
+
+/** What can be killed: each function ends something of one connection. */
+type Victims = Set<() => void>;
+
+function killOne(victims: Victims, below: (limit: number) => number): void {
+  const all = [...victims];
+  all[below(all.length)]?.();
+}
+
+const message = "a message to and fro";
+
+/** A client: it talks, and then leaves in one of the ways in which clients leave. */
+async function visit(net: Net, port: number, below: (limit: number) => number, victims: Victims): Promise<void> {
+  await Switch.run(async (sw) => {
+    const flow = await net.connect(sw, tcp("127.0.0.1", port), {
+      bindTo: tcp(`127.0.0.${2 + below(4)}`, 0),
+      linger: 50,
+    });
+    const kill = () => flow.abort(new Killed());
+    victims.add(kill);
+    try {
+      const answer = new Uint8Array(message.length);
+      for (let i = below(20); i >= 0; i--) {
+        await copyString(message, flow);
+        await readExact(flow, answer);
+        assertEquals(textOf(answer), message);
+        await net.clock.sleep(below(50));
+      }
+      const way = below(5);
+      if (way === 0) flow.abort();
+      if (way === 1) await flow.shutdown("send");
+      if (way === 2) await first(() => writeAll(flow, new Uint8Array(1_000_000)), () => net.clock.sleep(300));
+      if (way <= 3) await flow.read(answer); // silent, until the server has had enough
+    } finally {
+      victims.delete(kill);
+    }
+  });
+}
+
+test("runServer() survives a stampede under all limits, with something killed every 50 ms", async () => {
+  const seconds = soak || 4;
+  const lanes = soak === 0 ? 200 : 500;
+  const below = generator(15);
+  const before = descriptors();
+  const unexpected: unknown[] = [];
+  const note = (error: unknown) => isExpected(error) || unexpected.push(error);
+  const monitor = serverMonitor();
+  const limit = new Semaphore(lanes);
+  let served = 0;
+  let kills = 0;
+  await withNet(async (sw, net) => {
+    const victims: Victims = new Set();
+    const listener = await net.listen(sw, anyPort, { linger: 50 });
+    const limits = { firstByte: 1000, idle: 500, write: 500, halfClosed: 500, lifetime: 3000 };
+    const echo = timeLimits(net.clock, limits, async (connection, _, { sw }) => {
+      served++;
+      const fail = () => sw.fail(new Killed());
+      const abort = () => connection.abort(new Killed());
+      victims.add(fail).add(abort);
+      sw.onRelease(() => (victims.delete(fail), victims.delete(abort)));
+      const buffer = new Uint8Array(1024);
+      for (let size; (size = await connection.read(buffer)) !== null;) {
+        await writeAll(connection, buffer.subarray(0, size));
+      }
+    });
+    const stop = new AbortController();
+    const server = sw.forkPromise(() =>
+      runServer(listener, perPeer(lanes / 10, echo), {
+        onError: note,
+        maxConnections: limit,
+        monitor,
+        stop: stop.signal,
+        grace: 1000,
+      })
+    );
+    await first(
+      () =>
+        forEachFiber(Array.from({ length: lanes }), async () => {
+          while (!isCancelled()) {
+            await visit(net, listener.address.port, below, victims).catch(note);
+            await net.clock.sleep(below(100)); // else those that are dropped come back at once
+          }
+        }),
+      async () => {
+        for (let left = seconds * 20; left > 0 || monitor.dropped === 0; left--) {
+          await net.clock.sleep(50);
+          killOne(victims, below);
+          kills++;
+          limit.resize(lanes / 2 + below(lanes / 2));
+          assert(monitor.connections().length === monitor.active);
+        }
+      },
+    );
+    stop.abort();
+    await server;
+  });
+  assertEquals(unexpected, []);
+  assert(served > 10 && monitor.dropped > 0, `${served} served, ${monitor.dropped} dropped, ${kills} kills`);
+  assertEquals([monitor.state, monitor.active, monitor.accepted], ["stopped", 0, served + monitor.dropped]);
+  assertEquals(limit.available, limit.permits);
+  await descriptorsBack(before);
+}, { timeout });
+
+const impatient = `
+  const [port, count, most] = args.map(Number);
+  let left = count, started = 0, served = 0;
+  const failures = {};
+  const visit = () => {
+    if (started === count) return;
+    started++;
+    let got = "", how = "closed";
+    net.connect(port, "127.0.0.1", function () { this.write("q"); })
+      .on("data", (part) => got += part).on("error", (error) => how = error.code)
+      .on("close", () => {
+        if (got === "answer") served++; else failures[how] = (failures[how] ?? 0) + 1;
+        visit();
+        if (--left === 0) say(served + " served " + JSON.stringify(failures));
+      });
+  };
+  for (let i = 0; i < most; i++) visit();
+`;
+
+test("runServer() with maxConnections 100 serves 5000 clients, 2000 of them at once", () =>
+  withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    const monitor = serverMonitor();
+    const limit = new Semaphore(100);
+    let most = 0;
+    const answer = async (connection: StreamSocket) => {
+      most = Math.max(most, monitor.active);
+      await readExact(connection, new Uint8Array(1));
+      await copyString("answer", connection);
+    };
+    const errors: unknown[] = [];
+    sw.forkDaemon(() =>
+      runServer(listener, answer, { onError: (error) => errors.push(error), maxConnections: limit, monitor })
+    );
+    await using peer = Peer.node(impatient, listener.address.port, 5000, 2000);
+    assertEquals(await peer.line(), "5000 served {}");
+    await until(() => monitor.active === 0);
+    assertEquals([errors, monitor.accepted, monitor.failed, monitor.dropped], [[], 5000, 0, 0]);
+    assert(most <= 100, `${most} at once`);
+  }), { timeout });
+
+const drip = `
+  const [port, count] = args.map(Number);
+  const flows = [];
+  const open = () => {
+    if (flows.length === count) return say("open");
+    const flow = net.connect(port, "127.0.0.1", () => { flow.write("x"); flows.push(flow); open(); });
+    flow.on("error", (error) => say(error.code)).resume();
+  };
+  open();
+  setInterval(() => { for (const flow of flows) flow.write("x"); }, 1000);
+`;
+
+test(
+  "runServer() with slow clients keeps its memory, and serves a new client within a second",
+  () =>
+    withNet(async (sw, net) => {
+      const count = soak === 0 ? 1000 : 10_000;
+      const listener = await net.listen(sw, anyPort);
+      const monitor = serverMonitor();
+      const errors: unknown[] = [];
+      const handler = timeLimits(net.clock, { firstByte: 30_000, idle: 30_000, write: 30_000 }, async (connection) => {
+        const line = new Uint8Array(1);
+        while (line[0] !== 10) await readExact(connection, line); // a line that does not end
+        await copyString("answer", connection);
+      });
+      sw.forkDaemon(() =>
+        runServer(listener, perPeer(count + 100, handler), {
+          onError: (error) => errors.push(error),
+          maxConnections: count + 100,
+          monitor,
+        })
+      );
+      await using peer = Peer.node(drip, listener.address.port, count);
+      assertEquals(await peer.line(), "open");
+      await until(() => monitor.active === count);
+
+      const heap = async () => {
+        for (let i = 0; i < 5; i++) await turn();
+        collectGarbage();
+        return process.memoryUsage().heapUsed;
+      };
+      const received = () => monitor.connections().reduce((sum, { bytesIn }) => sum + bytesIn, 0);
+      const rounds = async (many: number) => {
+        const enough = received() + many * count;
+        while (received() < enough) await net.clock.sleep(100);
+      };
+      await rounds(2);
+      const before = await heap();
+      const seconds = soak || 5;
+      for (let round = 0; round < seconds; round++) {
+        await rounds(1);
+        const start = performance.now();
+        await Switch.run(async (sw) => {
+          const flow = await net.connect(sw, listener.address);
+          await copyString("hello\n", flow);
+          await readExact(flow, new Uint8Array(6));
+        });
+        const took = performance.now() - start;
+        assert(took < 1000, `A new client waited for ${took} ms`);
+      }
+      const growth = await heap() - before;
+      assert(growth < count * 200, `The heap has grown by ${growth} bytes`);
+      assertEquals([monitor.active - count <= 1, errors], [true, []]);
+      peer.kill("SIGKILL");
+      await until(() => monitor.active === 0);
+    }),
+  { timeout },
+);
