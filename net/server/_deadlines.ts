@@ -1,9 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { ignore, type Joint, jointOf } from "../../flow/internal.ts";
-import { type Clock, macrotask, noLongerNeeded, runIn, Scope, sleepOn } from "../../switch/internal.ts";
+import { type Joint, jointOf } from "../../flow/internal.ts";
+import { type Clock, macrotask } from "../../switch/internal.ts";
 import type { Connection } from "../internal.ts";
 import type { ConnectionHooks } from "../wrap/mod.ts";
+import { Alarm } from "./_alarm.ts";
 
 /** The names of the limits. If several expire at once, the first one counts. */
 export const limitNames = ["firstByte", "idle", "write", "halfClosed", "lifetime"] as const;
@@ -50,9 +51,9 @@ export class Deadlines {
   /** When this side ended its direction, until the peer has ended too. */
   #halfClosed: number | undefined;
   #peerEnded = false;
-  /** When the timer rings, and the scope in which it sleeps. */
+  /** When the timer rings. */
   #rings = Infinity;
-  #timer: Scope | undefined;
+  #timer: Alarm | undefined;
   #stopJudging: (() => void) | undefined;
   #stopped = false;
 
@@ -142,20 +143,14 @@ export class Deadlines {
     if (at >= this.#rings) return;
     this.#disarm();
     this.#rings = at;
-    // In a scope of its own, it is not in the dump of the handler, nor cancelled with it.
-    const timer = this.#timer = new Scope(undefined, "timeLimits");
-    runIn(timer, () => sleepOn(this.#clock, at - this.#clock.now())).then(
-      () => this.#timer === timer && this.#ring(),
-      (error) => this.#timer === timer && this.#events.failed(error),
-    ).catch(ignore);
+    const ms = at - this.#clock.now();
+    this.#timer = new Alarm(this.#clock, ms, () => this.#ring(), (error) => this.#events.failed(error));
   }
 
   #disarm(): void {
-    const timer = this.#timer;
+    this.#timer?.stop();
     this.#timer = undefined;
     this.#rings = Infinity;
-    timer?.cancel(noLongerNeeded());
-    timer?.finish();
   }
 
   #ring(): void {

@@ -106,10 +106,20 @@ const logs: WeakMap<Scope, Entry> = new WeakMap();
 
 /** Notes that the connection of the running handler is reset, for its monitor, if it has one. */
 export function noteDropped(): void {
-  for (let scope = currentScope(); scope !== undefined; scope = scope.parent) {
+  logOf(currentScope())?.drop();
+}
+
+/** Notes that the handler that runs in `scope` has failed, for its monitor, if it has one. */
+export function noteFailed(scope: Scope | undefined): void {
+  logOf(scope)?.failed();
+}
+
+function logOf(fiber: Scope | undefined): Entry | undefined {
+  for (let scope = fiber; scope !== undefined; scope = scope.parent) {
     const entry = logs.get(scope);
-    if (entry !== undefined) return entry.drop();
+    if (entry !== undefined) return entry;
   }
+  return undefined;
 }
 
 class Monitor implements ServerMonitor {

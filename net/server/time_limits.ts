@@ -1,12 +1,15 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkFunction, checkMilliseconds, checkShape, describe, fieldOf, quoteText } from "../../base/internal.ts";
-import { type Clock, Switch } from "../../switch/internal.ts";
+import { ignore } from "../../flow/internal.ts";
+import { type Clock, currentScope, strayListener, Switch } from "../../switch/internal.ts";
 import { type Connection, NetError, type StreamAddress, type StreamSocket } from "../internal.ts";
 import { wrapConnection } from "../wrap/mod.ts";
+import { Alarm } from "./_alarm.ts";
 import { Deadlines, type LimitName, limitNames, type Limits } from "./_deadlines.ts";
 import type { ConnectionHandler } from "./accept_fork.ts";
 import type { ConnectionScope } from "./connection_scope.ts";
+import { noteFailed } from "./monitor.ts";
 
 /** The limits of {@linkcode timeLimits}, in milliseconds: each is > 0, or `Infinity` for none. */
 export interface TimeLimits {
@@ -50,7 +53,8 @@ export interface TimeLimits {
  * Returns a connection handler that calls `handler` with time limits. When one expires, the handler
  * and everything in its switch are cancelled, and the connection is reset. Then the handler is
  * awaited, and the call fails with a {@linkcode NetError} `connection_timeout` that names the limit,
- * even if `handler` ignores its cancellation.
+ * even if `handler` ignores its cancellation. In a server, that error is reported after a second at
+ * the latest, even if `handler` still runs.
  *
  * The limits hold until the handler and the fibers of its switch have ended, or the connection is
  * closed. The handler has a switch of its own, `scope.sw`, which is not that of the caller. Its
@@ -111,6 +115,9 @@ export function timeLimits(
   return (connection, peer, scope) => serveInTime(clock, checked, handler, connection, peer, scope);
 }
 
+/** How long a cancelled handler may keep running before it is reported, in milliseconds. */
+const cancelTimeout = 1000;
+
 async function serveInTime(
   clock: Clock,
   limits: Limits,
@@ -119,8 +126,17 @@ async function serveInTime(
   peer: StreamAddress,
   scope: ConnectionScope,
 ): Promise<void> {
+  const fiber = currentScope();
+  const reporter = strayListener();
   let timeout: NetError | undefined;
   let deadlines: Deadlines | undefined;
+  let isReported = false;
+  const report = () => {
+    isReported = true;
+    noteFailed(fiber);
+    reporter?.stray(timeout);
+  };
+  let late: Alarm | undefined;
   try {
     await Switch.run(async (sw) => {
       const end = (error: unknown) => {
@@ -128,7 +144,10 @@ async function serveInTime(
         connection.abort(error);
       };
       deadlines = new Deadlines(clock, limits, connection, {
-        expired: (limit) => end(timeout = timeoutOf(limit, limits, peer)),
+        expired(limit) {
+          end(timeout = timeoutOf(limit, limits, peer));
+          if (reporter !== undefined) late = new Alarm(clock, cancelTimeout, report, ignore);
+        },
         failed: end,
       });
       const own: ConnectionScope = Object.freeze({
@@ -144,8 +163,11 @@ async function serveInTime(
         if (timeout === undefined || fieldOf(error, Error, "cause") !== timeout) throw error;
       }
     }, { name: "timeLimits" });
+  } catch (error) {
+    if (!isReported || error !== timeout) throw error;
   } finally {
     deadlines?.stop();
+    late?.stop();
   }
 }
 

@@ -16,6 +16,7 @@ import {
   Switch,
   tcp,
   unix,
+  writeAll,
 } from "../../../mod.ts";
 import { perPeer, type ServerMonitor, serverMonitor, timeLimits } from "../../../net/server/mod.ts";
 import { memoryNet, simulate, socketPair } from "../../../net/testing/mod.ts";
@@ -227,6 +228,36 @@ test("limits in a simulation cut off a client that a partition has swallowed", a
         assertEquals(await talk(flow, "hello"), "hello");
         sim.partition(client, server);
         await client.clock.sleep(50_000);
+        flow.abort();
+      })
+    );
+    await serving;
+    assertEquals(errors.map((error) => (error as NetError).code), ["connection_timeout"]);
+  });
+});
+
+test("limits in a simulation cut off a client that takes nothing more, and whose acknowledgements are lost", async () => {
+  await simulate({ seed: 8 }, async (sim) => {
+    const server = sim.host("server");
+    const client = sim.host("client");
+    const errors: unknown[] = [];
+    const serving = server.fork(() =>
+      Switch.run(async (sw) => {
+        const listener = await server.net.listen(sw, tcp("0.0.0.0", 80));
+        const flood = timeLimits(server.clock, { write: 5000 }, async (connection) => {
+          for (;;) await writeAll(connection, new Uint8Array(10_000));
+        });
+        sw.forkDaemon(() => runServer(listener, flood, { onError: (error) => errors.push(error) }));
+        await server.clock.sleep(30_000);
+      })
+    );
+    await client.fork(() =>
+      Switch.run(async (sw) => {
+        await client.clock.sleep(10);
+        const flow = await client.net.connect(sw, { transport: "tcp", ip: server.ip, port: 80 });
+        await readExact(flow, new Uint8Array(50_000));
+        sim.partition(client, server);
+        await client.clock.sleep(20_000);
         flow.abort();
       })
     );

@@ -18,10 +18,12 @@ import {
   tcp,
   writeAll,
 } from "../../../mod.ts";
-import { type TimeLimits, timeLimits } from "../../../net/server/mod.ts";
+import { serverMonitor, type TimeLimits, timeLimits } from "../../../net/server/mod.ts";
 import { mockClock, socketPair } from "../../../net/testing/mod.ts";
+import { wrapConnection } from "../../../net/wrap/mod.ts";
 import { outcomeOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
+import { signal } from "../_helpers.ts";
 import { pass, type Served, serving, settled } from "./_limits.ts";
 
 /** Serves with limits while `fn` runs, and returns the reported errors. */
@@ -232,6 +234,51 @@ test("timeLimits() reports a handler that swallows its cancellation", async () =
     await pass(1000);
   });
   assertTimeout(errors, "lifetime");
+});
+
+test("timeLimits() reports a handler that does not end a second later, and only once", async () => {
+  const finish = signal();
+  const monitor = serverMonitor();
+  const errors = await serving(
+    (clock) => timeLimits(clock, { lifetime: 1000 }, () => finish.promise),
+    async ({ connect, pass, errors }) => {
+      await connect();
+      await pass(1000);
+      await pass(999);
+      assertEquals(errors, []);
+      await pass(1);
+      assertTimeout(errors, "lifetime");
+      assertEquals([monitor.failed, monitor.active], [1, 1]);
+      finish.resolve();
+      await settled();
+    },
+    { monitor },
+  );
+  assertTimeout(errors, "lifetime");
+  assertEquals([monitor.failed, monitor.active], [1, 0]);
+});
+
+test("timeLimits(): write expires when a shutdown makes no progress", async () => {
+  const clock = mockClock();
+  const [client, server] = socketPair();
+  const stuck = wrapConnection(server, {});
+  const connection: Connection = Object.assign(Object.create(null), {
+    local: stuck.local,
+    peer: stuck.peer,
+    read: (buffer: Uint8Array) => stuck.read(buffer),
+    write: (bytes: Uint8Array) => stuck.write(bytes),
+    shutdown: () => awaitCancel(),
+    close: () => stuck.close(),
+    abort: (reason: unknown) => stuck.abort(reason),
+  });
+  await Switch.run(async (sw) => {
+    const handler = timeLimits(clock, { write: 100 }, (connection) => connection.shutdown("send"));
+    const scope = { sw, stopping: sw.signal };
+    const failed = assertRejects(async () => await handler(connection, client.local, scope), NetError, "limit write");
+    await pass(clock, 100);
+    await failed;
+  });
+  await client.close();
 });
 
 test("timeLimits() adds what the handler throws on its way out", async () => {
