@@ -16,6 +16,7 @@ export const rooms: readonly string[] = [
   "net",
   "net/provider",
   "net/wrap",
+  "net/blocks",
   "net/confine/addresses",
   "net/confine",
   "net/server",

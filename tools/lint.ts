@@ -345,7 +345,7 @@ function isExported(callable: Node): boolean {
 function mayNameRuntime(path: string): boolean {
   const files = [
     "switch/_context.ts",
-    "net/confine/addresses/_block_list.ts",
+    "net/blocks/_block_list.ts",
     "net/http/fetch/_node_zlib.ts",
     "net/tls/_node_engine.ts",
   ];

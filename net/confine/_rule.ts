@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { describe, quoteText } from "../../base/internal.ts";
-import { checkHostName, checkUnixPath, IpAddress, literalOf } from "../internal.ts";
-import { AddressBlocks } from "./addresses/internal.ts";
+import { type AddressBlocks, parseBlock, problemOf } from "../blocks/internal.ts";
+import { checkHostName, checkUnixPath, type IpAddress, literalOf } from "../internal.ts";
 
 /** The lists of rules of a policy. */
 export type RuleList = "connect" | "listen" | "bind" | "send" | "lookup" | "deny";
@@ -123,9 +123,9 @@ function parsePath(text: string, fail: Fail): string | undefined {
 function parseHost(host: string, fail: Fail): Pattern {
   if (host === "*") return { kind: "any" };
   if (host === "") fail('its host is empty: "*" is any');
-  if (host.includes("/") || host.includes(":")) return parseBlock(host, fail);
-  const literal = literalOf(host);
-  if (literal !== undefined) return { kind: "block", block: blockOf(literal, 32) };
+  if (host.includes("/") || host.includes(":") || literalOf(host) !== undefined) {
+    return { kind: "block", blocks: parseBlock(host, fail) };
+  }
   if (host.startsWith("*.")) {
     const below = parseName(host.slice(2), fail);
     if (literalOf(below) !== undefined) fail("no name is below an address");
@@ -142,37 +142,6 @@ function parseName(name: string, fail: Fail): string {
     fail(problemOf(error));
   }
   return canonicalName(name);
-}
-
-function parseBlock(text: string, fail: Fail): Pattern {
-  const [address, length, more] = text.split("/");
-  let ip: IpAddress;
-  try {
-    ip = IpAddress.parse(address);
-  } catch (error) {
-    return fail(problemOf(error));
-  }
-  if (ip.zone !== undefined) fail("a rule has no zone");
-  const bits = ip.version === 4 ? 32 : 128;
-  const prefix = length === undefined ? bits : Number(length);
-  if (more !== undefined || (length !== undefined && !/^(?:0|[1-9][0-9]{0,2})$/.test(length)) || prefix > bits) {
-    fail(`the length of a prefix is a decimal number up to ${bits}, without leading zeros`);
-  }
-  const hasHostBits = ip.bytes.some((byte, i) => (byte & (0xff >> Math.min(8, Math.max(0, prefix - 8 * i)))) !== 0);
-  if (hasHostBits) fail(`${ip} has bits after the first ${prefix}`);
-  return { kind: "block", block: blockOf(ip, prefix) };
-}
-
-/** Returns the block of the addresses whose first `prefix` bits are those of `first`. */
-export function blockOf(first: IpAddress, prefix: number): Block {
-  const addresses = new AddressBlocks();
-  addresses.add(first, prefix);
-  return Object.freeze({ first, addresses });
-}
-
-/** Returns what is wrong with a value, from the error of a check: `Cannot use "x": it is empty`. */
-export function problemOf(error: unknown): string {
-  return (error as Error).message.replace(/^Cannot [^"]*"(?:[^"\\]|\\.)*"(?:\.\.\.)?: /, "");
 }
 
 /** Returns the canonical form of a valid host name: in lower case, without a final dot. */

@@ -2,6 +2,7 @@
 
 import { checkShape } from "../../base/internal.ts";
 import type { Switch } from "../../switch/internal.ts";
+import { problemOf } from "../blocks/internal.ts";
 import {
   type AddrInfoOptions,
   type DatagramAddress,
@@ -28,7 +29,7 @@ import { connectJudged } from "./_connect.ts";
 import { Judge } from "./_judge.ts";
 import { OwnHost } from "./_own_host.ts";
 import { Answers } from "./_resolved_address.ts";
-import { canonicalName, problemOf } from "./_rule.ts";
+import { canonicalName } from "./_rule.ts";
 import { judgedOptions, judgeOption } from "./_socket_options.ts";
 import type { NetPolicy } from "./policy.ts";
 

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { IpAddress } from "../../internal.ts";
-import { AddressBlocks } from "./_block_list.ts";
+import { AddressBlocks } from "../../blocks/internal.ts";
 import { carriedAddresses, isIsatap } from "./_carried_addresses.ts";
 import {
   globalUnicast6,

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
 import { IpAddress } from "../../../mod.ts";
-import { AddressBlocks } from "../../../net/confine/addresses/_block_list.ts";
+import { AddressBlocks } from "../../../net/blocks/internal.ts";
 import { carriedAddresses } from "../../../net/confine/addresses/_carried_addresses.ts";
 import { whyNotPublic, whyNotPublicName } from "../../../net/confine/addresses/_public_address.ts";
 import { registryDate, specialBlocks4, specialBlocks6 } from "../../../net/confine/addresses/_special_addresses.ts";

@@ -2,7 +2,7 @@
 
 /** Matching of addresses against blocks (CIDR): the only file of this room that names `node:`. */
 import { BlockList } from "node:net";
-import { IpAddress } from "../../internal.ts";
+import { IpAddress } from "../internal.ts";
 
 /**
  * A set of blocks of addresses. An IPv4-mapped address counts as its IPv4 address, in a block and

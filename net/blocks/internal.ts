@@ -1,0 +1,5 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** Blocks of addresses (CIDR), for `net/confine/` and `net/server/`. Not public. */
+export { AddressBlocks } from "./_block_list.ts";
+export { parseBlock, problemOf } from "./_parse_block.ts";
