@@ -31,6 +31,7 @@ export {
   giveAll,
   giveOwned,
   gives,
+  innerOf,
   type Joint,
   jointOf,
   lendOne,
@@ -41,6 +42,7 @@ export {
   type Outlet,
   readSome,
   registerFlows,
+  registerLayers,
   writeSome,
 } from "./_foreign.ts";
 export { addStreamMethods, closableSink, closableSource, flowOf, sourceOf, type StreamMethods } from "./_flow.ts";

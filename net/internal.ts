@@ -35,6 +35,7 @@ export {
   udp,
   type UdpAddress,
   unix,
+  type UnixAddress,
 } from "./address.ts";
 export { connectToAnyOf } from "./connect_any.ts";
 export type { Connection, ConnectOptions, StreamSocket } from "./connection.ts";

@@ -14,6 +14,7 @@ import {
   lends,
   lengthOf,
   lost,
+  registerLayers,
   type ShutdownHow,
   type TwoWay,
   vanished,
@@ -21,6 +22,10 @@ import {
 } from "../internal.ts";
 
 type Method = (...args: never[]) => unknown;
+
+/** The flow under each flow that has bytes put back. */
+const inner: WeakMap<object, object> = new WeakMap();
+registerLayers((flow) => inner.get(flow));
 
 const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
@@ -42,6 +47,7 @@ export function unreadTo<F extends TwoWay>(flow: F, bytes: Uint8Array<ArrayBuffe
   define(same, "read", (buffer: Uint8Array) => front.read(buffer));
   define(same, "shutdown", (how: ShutdownHow) => front.shutdown(how));
   if (lends(flow)) define(same, lend, (use: Borrower) => front.lend(use));
+  inner.set(same, flow);
   return Object.freeze(same) as F;
 }
 

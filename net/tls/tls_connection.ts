@@ -2,7 +2,7 @@
 
 import type { PeerCertificate } from "./peer_certificate.ts";
 import { hideClass } from "../../base/internal.ts";
-import { addStreamMethods, Stream, type StreamMethods } from "../../flow/internal.ts";
+import { addStreamMethods, registerLayers, Stream, type StreamMethods } from "../../flow/internal.ts";
 import { adopt, registerOwner } from "../../switch/internal.ts";
 import type { ReleaseHook } from "../../switch/mod.ts";
 import { closeGracefully, closeWithin, type Lingering } from "../internal.ts";
@@ -82,6 +82,7 @@ export interface SecureFlow extends StreamMethods {}
 export class SecureFlow implements TlsConnection, Lingering {
   static {
     addStreamMethods(this, (flow) => #stream in flow ? flow.#stream : undefined);
+    registerLayers((flow) => #flow in flow ? flow.#flow : undefined);
     hideClass(this);
     secure = (flow, result, serverName) => {
       flow.#result = result;

@@ -19,6 +19,7 @@ import {
   lends,
   lengthOf,
   registerFlows,
+  registerLayers,
   type ShutdownHow,
   totalLength,
   vanished,
@@ -68,6 +69,7 @@ let members: {
 class WrappedConnection {
   static {
     registerFlows((flow) => #inner in flow ? flow.#joint() : undefined);
+    registerLayers((flow) => #inner in flow ? flow.#inner : undefined);
     hideClass(this);
     members = {
       abort(reason) {

@@ -12,6 +12,7 @@ import { dns } from "./dns.ts";
 import { Choices, failureOf, makeInput, shrink, type Target } from "./_fuzz.ts";
 import { http } from "./http.ts";
 import { httpClient, httpResponses } from "./http_responses.ts";
+import { proxyHeader } from "./proxy_header.ts";
 import { certificates, serverNames } from "./tls.ts";
 
 const targets: readonly Target[] = [
@@ -23,6 +24,7 @@ const targets: readonly Target[] = [
   httpClient,
   certificates,
   serverNames,
+  proxyHeader,
 ];
 const args = process.argv.slice(2);
 
