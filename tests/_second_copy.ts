@@ -15,6 +15,7 @@ type Library =
   & typeof import("../flow/provider.ts")
   & typeof import("../net/confine/mod.ts")
   & typeof import("../net/http/mod.ts")
+  & typeof import("../net/observe/mod.ts")
   & typeof import("../net/provider/mod.ts")
   & typeof import("../net/server/mod.ts")
   & typeof import("../net/testing/mod.ts")
@@ -27,6 +28,7 @@ const entryPoints = [
   "flow/provider.ts",
   "net/confine/mod.ts",
   "net/http/mod.ts",
+  "net/observe/mod.ts",
   "net/provider/mod.ts",
   "net/server/mod.ts",
   "net/testing/mod.ts",

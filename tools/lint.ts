@@ -347,6 +347,7 @@ function mayNameRuntime(path: string): boolean {
     "switch/_context.ts",
     "net/blocks/_block_list.ts",
     "net/http/fetch/_node_zlib.ts",
+    "net/observe/_node_channel.ts",
     "net/tls/_node_engine.ts",
   ];
   return files.includes(path) || /^(net\/backends\/|net\/env\/|flow\/node\/)/

@@ -10,6 +10,7 @@ import * as nodeFlows from "../../flow/node/mod.ts";
 import * as flowProvider from "../../flow/provider.ts";
 import * as confine from "../../net/confine/mod.ts";
 import * as http from "../../net/http/mod.ts";
+import * as observing from "../../net/observe/mod.ts";
 import * as netProvider from "../../net/provider/mod.ts";
 import * as server from "../../net/server/mod.ts";
 import * as testing from "../../net/testing/mod.ts";
@@ -25,7 +26,7 @@ import { securedPipe } from "./tls/_helpers.ts";
 import { type Findings, walk } from "./_walk.ts";
 
 /** All entry points but the fast paths of flows, which are symbols. */
-const entryPoints = { root, confine, nodeFlows, http, netProvider, server, testing, tls, wintertc, wrap };
+const entryPoints = { root, confine, nodeFlows, http, netProvider, observing, server, testing, tls, wintertc, wrap };
 
 /** The classes that users construct or test against. */
 const publicClasses: ReadonlySet<unknown> = new Set(
