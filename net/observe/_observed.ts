@@ -17,7 +17,8 @@ export class Observed {
   readonly id: number = nextId();
   readonly #reporter: Reporter;
   readonly #owner: Switch;
-  readonly #began: number;
+  /** When the attempt began, or when it was open. */
+  #began: number;
   #state: "opening" | "open" | "gone" = "opening";
   #counts: NetAttributes | undefined;
   /** The types of the errors that were reported: a broken socket has one for each call. */
@@ -51,6 +52,7 @@ export class Observed {
       throw error;
     }
     opened(resource, this.#age());
+    this.#began = this.#reporter.now();
     if (this.#state === "opening") this.#state = "open";
     else this.#close(); // it was gone before anyone heard of it
     return resource;

@@ -53,7 +53,7 @@ const samples: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "currentSignal": "prints:timed out\ntimed out\n",
     "Queue": "prints:30\n",
   },
-  "docs/servers.md": { "proxy": "peer", "Semaphore": "peer", "perPeer": "peer", "httpHandler": "peer" },
+  "docs/servers.md": { "proxy(connection": "peer", "proxyHeaderOf": "peer", "httpHandler": "peer" },
   "docs/clients.md": {
     "httpGet": "peer",
     "getServices": "peer",

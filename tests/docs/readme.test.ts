@@ -73,7 +73,7 @@ test("tls.md: both sides start TLS in the middle of a conversation", async () =>
 
 test("servers.md: a proxy connects its clients to another server", () =>
   withServer((socket) => socket.pipe(socket), async (upstream) => {
-    await using program = startSample("docs/servers.md", "proxy", {
+    await using program = startSample("docs/servers.md", "proxy(connection", {
       ...anyPort,
       'tcp("127.0.0.1", 80)': `tcp("127.0.0.1", ${upstream})`,
     });
@@ -81,21 +81,12 @@ test("servers.md: a proxy connects its clients to another server", () =>
     await stops(program);
   }));
 
-test("servers.md: two servers share a limit, and stop", async () => {
-  await using program = startSample("docs/servers.md", "Semaphore", anyPort);
-  assertEquals(await ask(await listeningPort(program), "hello"), "hello");
-  await stops(program);
-});
-
-test("servers.md: a server with TLS and limits gives back what it is sent, and stops", async () => {
-  await using program = startSample("docs/servers.md", "perPeer", { ...certificate, "8443": "0" });
-  const port = await listeningPort(program);
-  const socket = connectTls({ port, host: "127.0.0.1", ca: readFileSync(authority), servername: "localhost" });
-  await once(socket, "secureConnect");
-  socket.write("hello");
-  assertEquals(String((await once(socket, "data"))[0]), "hello");
-  socket.end();
-  await once(socket, "close");
+test("servers.md: a server behind a proxy sees the client, and what it asked for", async () => {
+  const here = { '"0.0.0.0", 8080': '"127.0.0.1", 0', "10.0.0.0/8": "127.0.0.0/8" };
+  await using program = startSample("docs/servers.md", "proxyHeaderOf", here);
+  const header = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x18\x01\x02\x03\x04\x05\x06\x07\x08\0\x09\0\x50\x02\0\x09a.example";
+  const answer = await ask(await listeningPort(program), header);
+  assertEquals(answer, "hello tcp:1.2.3.4:9, you asked for a.example\n");
   await stops(program);
 });
 

@@ -90,6 +90,27 @@ test("observe() reports a connection on both sides, in order, with the names of 
   assert(events.every(Object.isFrozen));
 });
 
+test("observe() says how long a connection was open, not how long it was awaited", async () => {
+  const clock = mockClock();
+  const [net, events] = observed(memoryNet({ clock }));
+  await Switch.run(async (sw) => {
+    const listener = await net.listen(sw, address);
+    const accepting = listener.accept(sw);
+    const pass = async (ms: number) => {
+      const sleeping = clock.sleep(ms);
+      clock.advance();
+      await sleeping;
+    };
+    await pass(1000);
+    const client = await net.connect(sw, address);
+    const server = await accepting;
+    await pass(50);
+    server.abort();
+    client.abort();
+  });
+  assertEquals(events.filter(({ type }) => type === "close").map(({ duration }) => duration), [50, 50, 1050]);
+});
+
 test("observe() reports a refused connection as an error with the code of the NetError", async () => {
   const [net, events] = observed();
   await Switch.run(async (sw) => {
