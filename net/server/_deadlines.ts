@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { type Joint, jointOf } from "../../flow/internal.ts";
+import { innerOf, type Joint, jointOf } from "../../flow/internal.ts";
 import { type Clock, macrotask } from "../../switch/internal.ts";
 import type { Connection } from "../internal.ts";
 import type { ConnectionHooks } from "../wrap/mod.ts";
@@ -37,7 +37,10 @@ export class Deadlines {
   readonly #clock: Clock;
   readonly #limits: Limits;
   readonly #events: DeadlineEvents;
-  /** Absent for a connection of a user, which tells nothing about unread input and unsent output. */
+  /**
+   * Absent for a connection of a user, which does not report unread input and unsent output. Bytes
+   * that were put back by `unread` do not count as input.
+   */
   readonly #joint: Joint | undefined;
   readonly #started: number;
   /** When bytes were last read or written. */
@@ -61,7 +64,7 @@ export class Deadlines {
     this.#clock = clock;
     this.#limits = limits;
     this.#events = events;
-    this.#joint = jointOf(connection);
+    this.#joint = jointWithin(connection);
     this.#active = this.#started = clock.now();
     const settled = () => {
       this.#pending--;
@@ -183,4 +186,13 @@ export class Deadlines {
     this.stop();
     this.#events.expired(limit);
   }
+}
+
+/** Returns the joint of a flow, or of the next flow inside that has one. */
+function jointWithin(flow: object): Joint | undefined {
+  for (let at: object | undefined = flow; at !== undefined; at = innerOf(at)) {
+    const joint = jointOf(at);
+    if (joint !== undefined) return joint;
+  }
+  return undefined;
 }

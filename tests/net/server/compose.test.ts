@@ -3,6 +3,7 @@
 /** What stands around a handler, together, over every kind of connection. */
 import { assert, assertEquals } from "@std/assert";
 import {
+  awaitCancel,
   type ConnectionHandler,
   copy,
   copyString,
@@ -18,7 +19,14 @@ import {
   unix,
   writeAll,
 } from "../../../mod.ts";
-import { perPeer, type ServerMonitor, serverMonitor, timeLimits } from "../../../net/server/mod.ts";
+import {
+  perPeer,
+  proxyProtocol,
+  type ServerMonitor,
+  serverMonitor,
+  timeLimits,
+  writeProxyHeader,
+} from "../../../net/server/mod.ts";
 import { memoryNet, simulate, socketPair } from "../../../net/testing/mod.ts";
 import { tlsClient, tlsHandler } from "../../../net/tls/mod.ts";
 import { mockClock } from "../../../net/testing/mod.ts";
@@ -27,13 +35,22 @@ import { outcomeOf, textOf, withFolder } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { anyPort } from "../_helpers.ts";
 import { clientOptions, serverOptions } from "../tls/_helpers.ts";
-import { pass, settled } from "./_limits.ts";
+import { pass, serving, settled } from "./_limits.ts";
 
 const limits = { firstByte: 1000, idle: 5000, write: 1000, halfClosed: 1000, lifetime: 60_000 };
+const trusted = ["0.0.0.0/0"];
 const echo = (connection: Connection) => copy(connection, connection);
 
+/** A handler, and what its clients do. */
+interface Stack {
+  readonly tls: boolean;
+  /** Whether a client begins with a PROXY header. */
+  readonly proxy?: boolean;
+  make(clock: Clock): ConnectionHandler;
+}
+
 /** Handlers in every order, by name; each admits one client, and cuts off one that is silent. */
-const stacks: Record<string, { readonly tls: boolean; make(clock: Clock): ConnectionHandler }> = {
+const stacks: Record<string, Stack> = {
   "limits": { tls: false, make: (clock) => perPeer(2, timeLimits(clock, limits, echo)) },
   "limits, reversed": { tls: false, make: (clock) => timeLimits(clock, limits, perPeer<Connection>(2, echo)) },
   "limits twice": {
@@ -47,6 +64,26 @@ const stacks: Record<string, { readonly tls: boolean; make(clock: Clock): Connec
   "limits in TLS": {
     tls: true,
     make: (clock) => tlsHandler(serverOptions, perPeer<Connection>(2, timeLimits(clock, limits, echo))),
+  },
+  "limits behind a proxy": {
+    tls: false,
+    proxy: true,
+    make: (clock) => proxyProtocol(clock, { trusted }, perPeer<Connection>(2, timeLimits(clock, limits, echo))),
+  },
+  "limits around a proxy": {
+    tls: false,
+    proxy: true,
+    make: (clock) => perPeer(2, timeLimits(clock, limits, proxyProtocol(clock, { trusted }, echo))),
+  },
+  "limits in TLS behind a proxy": {
+    tls: true,
+    proxy: true,
+    make: (clock) =>
+      proxyProtocol(
+        clock,
+        { trusted },
+        perPeer<Connection>(2, tlsHandler(serverOptions, timeLimits(clock, limits, echo))),
+      ),
   },
 };
 
@@ -62,11 +99,13 @@ async function talk(flow: TwoWay, text: string): Promise<string> {
 async function visit(
   sw: Switch,
   connect: () => Promise<StreamSocket>,
-  tls: boolean,
+  { tls, proxy }: Stack,
   wait: (ms: number) => Promise<void>,
 ): Promise<void> {
   const open = async () => {
     const socket = await connect();
+    const [source, destination] = [tcp("192.0.2.1", 4000), tcp("192.0.2.2", 80)];
+    if (proxy) await writeProxyHeader(socket, { version: 2, command: "proxy", source, destination, tlvs: [] });
     return tls ? await tlsClient(sw, socket, clientOptions) : socket;
   };
   const flow = await open();
@@ -90,11 +129,10 @@ async function serveAndVisit(sw: Switch, net: Net, clock: Clock, stack: keyof ty
   const monitor = serverMonitor();
   const limit = new Semaphore(10);
   const stop = new AbortController();
-  const { tls, make } = stacks[stack];
   const listener = await net.listen(sw, at.listenOn);
   const options = { onError: (e: unknown) => errors.push(e), monitor, maxConnections: limit, stop: stop.signal };
-  const server = sw.forkPromise(() => runServer(listener, make(clock), options));
-  await visit(sw, () => net.connect(sw, listener.address), tls, at.wait);
+  const server = sw.forkPromise(() => runServer(listener, stacks[stack].make(clock), options));
+  await visit(sw, () => net.connect(sw, listener.address), stacks[stack], at.wait);
   stop.abort();
   await at.wait(0);
   await server;
@@ -180,7 +218,7 @@ for (const stack of Object.keys(stacks).filter((name) => !stacks[name].tls)) {
           Switch.run(async (sw) => {
             await client.clock.sleep(10);
             const connect = () => client.net.connect(sw, { transport: "tcp", ip: server.ip, port: 80 });
-            await visit(sw, connect, false, (ms) => client.clock.sleep(ms + 100));
+            await visit(sw, connect, stacks[stack], (ms) => client.clock.sleep(ms + 100));
           })
         );
         stop.abort();
@@ -190,6 +228,24 @@ for (const stack of Object.keys(stacks).filter((name) => !stacks[name].tls)) {
     }
   });
 }
+
+test("idle behind a proxy does not expire while unread input waits in the socket", async () => {
+  const errors = await serving((clock) => {
+    const limited = timeLimits(clock, { idle: 1000 }, async (connection) => {
+      await readExact(connection, new Uint8Array(1));
+      await awaitCancel();
+    });
+    return proxyProtocol(clock, { trusted }, limited);
+  }, async ({ connect, pass, errors }) => {
+    const client = await connect();
+    await copyString("PROXY TCP4 192.0.2.1 192.0.2.2 4000 80\r\nx", client);
+    await pass(500);
+    await copyString("unread", client);
+    for (let i = 0; i < 10; i++) await pass(1000);
+    assertEquals(errors, []);
+  });
+  assertEquals(errors, []);
+});
 
 test("limits over a pair of sockets cut off a handler that is called alone", async () => {
   for (const stack of ["limits", "limits, reversed"]) {
