@@ -48,7 +48,7 @@ test("the register loses what was read, with its flaw, at the same seed on every
   assertEquals([error.seed, error.faults], [firstSeed, [{ what: "crash", at: 770, for: 351, host: "client2" }]]);
 });
 
-test("the register loses nothing that was read, without its flaw", () => checkSeeds(300, checkRegister, options), {
+test("the register loses nothing that was read, without its flaw", () => checkSeeds(100, checkRegister, options), {
   timeout: 300_000, // seconds, but minutes on a very busy machine
 });
 
