@@ -166,17 +166,18 @@ export interface LoanTerms {
   readonly memory: "reused" | "kept" | "owned";
 }
 
-/** A loan in progress. It holds all that a piece needs, so that it makes no closures. */
+/** A loan in progress. It holds the state of all pieces, so that they need no closures. */
 export interface Loan extends LoanTerms {
   /** Who takes the bytes: a user's borrower, or the joint of another flow. */
   readonly to: Borrower | Outlet;
   /**
-   * Receives each count of an outlet. Then the loan ends with null whatever was taken before.
+   * Called with each count that an outlet took, and returns it. If set, the loan resolves to null
+   * when the input has ended, even if bytes were taken.
    */
   readonly note: ((taken: number) => number) | undefined;
-  /** Where it began. The loan ends when this is cancelled. */
+  /** The scope in which the loan began. The loan ends when that is cancelled. */
   readonly scope: Scope | undefined;
-  /** Whether only the library can reach the memory, unless user code was lent it before. */
+  /** Whether the end owns the memory. User code may still hold a view of it. */
   readonly owned: boolean;
   /** Set before each piece of a loan to an outlet. */
   memory: LoanTerms["memory"];
@@ -212,7 +213,7 @@ export interface Joint extends Outlet {
   readonly input: Uint8Array | null | undefined;
   /** How many bytes were taken and are still queued, if known: see `StreamEnd.unsent`. */
   readonly unsent: number;
-  /** Calls `callback` once the underlying stream is gone. Returns a function that forgets it. */
+  /** Calls `callback` once the underlying stream is gone. Returns a function that removes it. */
   onGone(callback: () => void): () => void;
 }
 
@@ -257,7 +258,7 @@ export function innerOf(outer: object): object | undefined {
   return undefined;
 }
 
-/** Passes the result of a borrower or a sink to `note`, at once if it is there at once. */
+/** Passes the count of a borrower or a sink to `note`, synchronously unless it is a promise. */
 export function noted(taken: number | Promise<number>, note: (taken: number) => number): number | Promise<number> {
   return typeof taken === "number" ? note(taken) : taken.then(note);
 }

@@ -3,9 +3,9 @@
 import { throwLater } from "../base/internal.ts";
 import { currentScope, refused, runIn, WaitQueue } from "../switch/internal.ts";
 import { checkBuffer, checkBytes, copyTo, howProblem, isEmpty, lengthOf, lost, sizeOfLent } from "./_bytes.ts";
-import { checkEndTook, checkTaken, totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
-import { Half, ownsMemory, type StreamNames, type Trial, Watchers } from "./_half.ts";
-import { rejection, silenced } from "./_operation.ts";
+import { checkTaken, checkWritten, totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
+import { type Attempt, Half, ownsMemory, Pending, type StreamNames, Watchers } from "./_half.ts";
+import { rejection, same, silenced } from "./_operation.ts";
 import { type Joint, type Loan, type LoanTerms, noted, type Outlet } from "./_foreign.ts";
 import { BusyError, ClosedError } from "./errors.ts";
 import type { Borrower, StreamEnd, StreamEvents } from "./provider.ts";
@@ -19,8 +19,8 @@ export { label } from "./errors.ts";
  */
 const piecesPerTurn = 256;
 
-// The attempts of each operation. Functions, not methods: a half keeps them without a closure per
-// operation.
+// The attempts of each operation. They are not methods, so that a half keeps them without a closure
+// per operation.
 /**
  * Reads what has arrived, as far as it fits. If the buffer vanished, the bytes stay for the next
  * reader.
@@ -106,7 +106,7 @@ export class Stream implements StreamEvents, Joint {
   /** Whether user code may hold a view of bytes that are still unread. */
   #lent = false;
   #gone = false;
-  /** Waiters outside any scope for the end of the stream. */
+  /** Waiters, outside any scope, for a state of the stream. */
   #watchers: Watchers | undefined;
   /** What {@linkcode Stream.awaitGone} waits for. */
   #awaitsGone: Pending<void> | undefined;
@@ -337,7 +337,7 @@ export class Stream implements StreamEvents, Joint {
   }
 
   #sent(count: number, size: number): number {
-    this.bytesOut += checkEndTook(count, size);
+    this.bytesOut += checkWritten(count, size);
     return count;
   }
 

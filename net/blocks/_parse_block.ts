@@ -3,6 +3,12 @@
 import { IpAddress } from "../internal.ts";
 import { AddressBlocks } from "./_block_list.ts";
 
+/** A block of addresses. */
+export interface Block {
+  readonly first: IpAddress;
+  readonly addresses: AddressBlocks;
+}
+
 /** Throws an error that says what is wrong with a rule. */
 type Fail = (reason: string) => never;
 
@@ -11,9 +17,9 @@ type Fail = (reason: string) => never;
  *
  * @param text The text.
  * @param fail Throws an error with a reason.
- * @returns The addresses.
+ * @returns The block.
  */
-export function parseBlock(text: string, fail: Fail): AddressBlocks {
+export function parseBlock(text: string, fail: Fail): Block {
   const [address, length, more] = text.split("/");
   let ip: IpAddress;
   try {
@@ -29,9 +35,19 @@ export function parseBlock(text: string, fail: Fail): AddressBlocks {
   }
   const hasHostBits = ip.bytes.some((byte, i) => (byte & (0xff >> Math.min(8, Math.max(0, prefix - 8 * i)))) !== 0);
   if (hasHostBits) fail(`${ip} has bits after the first ${prefix}`);
-  const blocks = new AddressBlocks();
-  blocks.add(ip, prefix);
-  return blocks;
+  return blockOf(ip, prefix);
+}
+
+/** Returns the block of the addresses whose first `prefix` bits are those of `first`. */
+export function blockOf(first: IpAddress, prefix: number): Block {
+  const addresses = new AddressBlocks();
+  addresses.add(first, prefix);
+  return Object.freeze({ first, addresses });
+}
+
+/** Reports whether two blocks have an address in common: one of them is then within the other. */
+export function overlap(one: Block, other: Block): boolean {
+  return one.addresses.has(other.first) || other.addresses.has(one.first);
 }
 
 /** Returns what is wrong with a value, from the error of a check: `Cannot use "x": it is empty`. */

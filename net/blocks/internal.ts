@@ -2,4 +2,4 @@
 
 /** Blocks of addresses (CIDR), for `net/confine/` and `net/server/`. Not public. */
 export { AddressBlocks } from "./_block_list.ts";
-export { parseBlock, problemOf } from "./_parse_block.ts";
+export { type Block, blockOf, overlap, parseBlock, problemOf } from "./_parse_block.ts";

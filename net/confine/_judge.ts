@@ -2,6 +2,7 @@
 
 import { attempt } from "../../base/internal.ts";
 import { ignore } from "../../flow/internal.ts";
+import { type Block, blockOf, overlap } from "../blocks/internal.ts";
 import {
   type Address,
   checkStreamAddress,
@@ -17,7 +18,7 @@ import {
 import { carriedAddresses, whyNotPublic, whyNotPublicName } from "./addresses/internal.ts";
 import type { CheckedPolicy } from "./_checked_policy.ts";
 import { bytesText, type OwnHost } from "./_own_host.ts";
-import { type Block, blockOf, canonicalName, coversIp, coversName, coversPath, overlap, type Rule } from "./_rule.ts";
+import { canonicalName, coversIp, coversName, coversPath, type Rule } from "./_rule.ts";
 import type { NetDenial } from "./policy.ts";
 
 /**

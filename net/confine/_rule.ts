@@ -1,17 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { describe, quoteText } from "../../base/internal.ts";
-import { type AddressBlocks, parseBlock, problemOf } from "../blocks/internal.ts";
+import { type Block, parseBlock, problemOf } from "../blocks/internal.ts";
 import { checkHostName, checkUnixPath, type IpAddress, literalOf } from "../internal.ts";
 
 /** The lists of rules of a policy. */
 export type RuleList = "connect" | "listen" | "bind" | "send" | "lookup" | "deny";
-
-/** A block of addresses. */
-export interface Block {
-  readonly first: IpAddress;
-  readonly addresses: AddressBlocks;
-}
 
 /**
  * What a rule stands for: any host, a name, the names below one, a block of addresses, or Unix
@@ -124,7 +118,7 @@ function parseHost(host: string, fail: Fail): Pattern {
   if (host === "*") return { kind: "any" };
   if (host === "") fail('its host is empty: "*" is any');
   if (host.includes("/") || host.includes(":") || literalOf(host) !== undefined) {
-    return { kind: "block", blocks: parseBlock(host, fail) };
+    return { kind: "block", block: parseBlock(host, fail) };
   }
   if (host.startsWith("*.")) {
     const below = parseName(host.slice(2), fail);
@@ -160,11 +154,6 @@ export function coversName({ pattern, port: own }: Rule, name: string, port?: nu
 export function coversIp({ pattern, port: own }: Rule, ip: IpAddress, port?: number): boolean {
   if (own !== undefined && own !== port) return false;
   return pattern.kind === "any" || (pattern.kind === "block" && pattern.block.addresses.has(ip));
-}
-
-/** Reports whether two blocks have an address in common: one of them is then within the other. */
-export function overlap(one: Block, other: Block): boolean {
-  return one.addresses.has(other.first) || other.addresses.has(one.first);
 }
 
 /** Reports whether a rule stands for a Unix path, or an abstract name after a NUL. */

@@ -11,7 +11,7 @@ import {
 } from "../../base/internal.ts";
 import { BufReader } from "../../flow/buffered/mod.ts";
 import { asOperation, type Clock, TimeoutError, withTimeout } from "../../switch/internal.ts";
-import { type AddressBlocks, parseBlock } from "../blocks/internal.ts";
+import { type Block, parseBlock } from "../blocks/internal.ts";
 import { type Connection, NetError, type StreamAddress, type StreamSocket, tcp } from "../internal.ts";
 import { wrapConnection } from "../wrap/mod.ts";
 import { fixedSize, maxBlock } from "./_proxy_format.ts";
@@ -156,7 +156,7 @@ function parseTrusted(trusted: unknown): (peer: StreamAddress) => boolean {
   if (!Array.isArray(trusted)) {
     throw new TypeError(`Cannot ${action} as trusted must be an array: current value is ${describe(trusted)}`);
   }
-  const blocks: AddressBlocks[] = [];
+  const blocks: Block[] = [];
   let trustsUnix = false;
   for (const rule of trusted as readonly unknown[]) {
     if (typeof rule !== "string") {
@@ -169,5 +169,5 @@ function parseTrusted(trusted: unknown): (peer: StreamAddress) => boolean {
       }));
     }
   }
-  return (peer) => peer.transport === "unix" ? trustsUnix : blocks.some((block) => block.has(peer.ip));
+  return (peer) => peer.transport === "unix" ? trustsUnix : blocks.some(({ addresses }) => addresses.has(peer.ip));
 }

@@ -235,11 +235,15 @@ export class Transfers {
     };
     const outcome = run(borrower);
     const failure = this.#failure("read");
-    if (failure === undefined) return this.noteEnd(outcome);
+    if (failure === undefined && this.#check === undefined) return this.noteEnd(outcome);
     return silenced(
       Promise.resolve(outcome),
-      (count) => this.#noteEndIn(count),
-      (error) => thrown?.error === error ? error : failure(error),
+      (count) => {
+        // One loan can last up to the end, which another read would have been refused.
+        if (count === null && again) this.checkIn(scope, "read");
+        return this.#noteEndIn(count);
+      },
+      (error) => failure === undefined || thrown?.error === error ? error : failure(error),
     );
   }
 

@@ -53,7 +53,13 @@ const samples: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "currentSignal": "prints:timed out\ntimed out\n",
     "Queue": "prints:30\n",
   },
-  "docs/servers.md": { "proxy(connection": "peer", "proxyHeaderOf": "peer", "httpHandler": "peer" },
+  "docs/servers.md": {
+    "proxy(connection": "peer",
+    "Semaphore": "peer",
+    "perPeer": "peer",
+    "proxyHeaderOf": "peer",
+    "httpHandler": "peer",
+  },
   "docs/clients.md": {
     "httpGet": "peer",
     "getServices": "peer",

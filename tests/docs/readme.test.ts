@@ -81,6 +81,24 @@ test("servers.md: a proxy connects its clients to another server", () =>
     await stops(program);
   }));
 
+test("servers.md: two servers share a limit, and stop", async () => {
+  await using program = startSample("docs/servers.md", "Semaphore", anyPort);
+  assertEquals(await ask(await listeningPort(program), "hello"), "hello");
+  await stops(program);
+});
+
+test("servers.md: a server with TLS and limits gives back what it is sent, and stops", async () => {
+  await using program = startSample("docs/servers.md", "perPeer", { ...certificate, "8443": "0" });
+  const port = await listeningPort(program);
+  const socket = connectTls({ port, host: "127.0.0.1", ca: readFileSync(authority), servername: "localhost" });
+  await once(socket, "secureConnect");
+  socket.write("hello");
+  assertEquals(String((await once(socket, "data"))[0]), "hello");
+  socket.end();
+  await once(socket, "close");
+  await stops(program);
+});
+
 test("servers.md: a server behind a proxy sees the client, and what it asked for", async () => {
   const here = { '"0.0.0.0", 8080': '"127.0.0.1", 0', "10.0.0.0/8": "127.0.0.0/8" };
   await using program = startSample("docs/servers.md", "proxyHeaderOf", here);
