@@ -96,11 +96,14 @@ export class Waiter<T> implements Waiting {
 /** A place in a {@linkcode WaitQueue}. The links of the operation itself are those of its scope. */
 class Place<T> implements Linked<Place<T>> {
   readonly waiter: Waiter<T>;
+  /** The list of the queue. */
+  list: List<Place<T>>;
   newer: Place<T> | undefined = undefined;
   older: Place<T> | undefined = undefined;
 
-  constructor(waiter: Waiter<T>) {
+  constructor(waiter: Waiter<T>, list: List<Place<T>>) {
     this.waiter = waiter;
+    this.list = list;
   }
 }
 
@@ -136,8 +139,20 @@ export class WaitQueue<T, P = undefined> {
   add(operation: string, payload: P, subject?: { readonly label: string }): Waiter<T> {
     const waiter = new Waiter<T>(operation, this.#cancel, subject);
     waiter.payload = payload;
-    this.#places.add(waiter.place = new Place(waiter));
+    this.#places.add(waiter.place = new Place(waiter, this.#places));
     return waiter;
+  }
+
+  /**
+   * Moves an operation from this queue to the end of another one. There, cancelling it has no
+   * effect.
+   */
+  moveTo(other: WaitQueue<T, P>, waiter: Waiter<T>): void {
+    const { place } = waiter;
+    if (place?.list !== this.#places) return;
+    this.#places.remove(place);
+    place.list = other.#places;
+    other.#places.add(place);
   }
 
   /** Whether no operation waits. */
@@ -185,7 +200,7 @@ export class WaitQueue<T, P = undefined> {
    */
   remove(waiter: Waiter<T>): boolean {
     const { place } = waiter;
-    if (place === undefined) return false;
+    if (place?.list !== this.#places) return false;
     this.#places.remove(place);
     waiter.place = undefined;
     return true;

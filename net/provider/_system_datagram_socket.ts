@@ -15,15 +15,7 @@ import {
   vanished,
   viewOf,
 } from "../../flow/internal.ts";
-import {
-  type Labelled,
-  macrotask,
-  refused,
-  type ReleaseHook,
-  type Switch,
-  type Waiter,
-  WaitQueue,
-} from "../../switch/internal.ts";
+import { type Labelled, macrotask, refused, type ReleaseHook, type Switch, WaitQueue } from "../../switch/internal.ts";
 import {
   checkDatagramAddress,
   closedState,
@@ -89,7 +81,7 @@ export class SystemDatagramSocket implements DatagramSocket {
   /** Datagrams that wait until the provider accepts more. */
   readonly #queued: WaitQueue<void, Sending> = new WaitQueue();
   /** Sends that the system has begun, and that can no longer be cancelled. */
-  readonly #inFlight: Set<Waiter<void>> = new Set();
+  readonly #inFlight: WaitQueue<void, Sending> = new WaitQueue();
   /** Whether the receiver is a `recvMany` call, and whether its retry is scheduled. */
   #batching = false;
   #retryScheduled = false;
@@ -184,8 +176,7 @@ export class SystemDatagramSocket implements DatagramSocket {
     this.#receiving.failClosed(() => new ClosedError("receive", closedState(this.#owner)));
     const closed = () => new ClosedError("send", closedState(this.#owner));
     this.#queued.failAll(closed);
-    for (const waiter of this.#inFlight) waiter.failClosed(closed);
-    this.#inFlight.clear();
+    this.#inFlight.failAll(closed);
     this.#end.close();
     if (!this.#closed) await new Promise<void>((resolve) => this.#onClosed = resolve);
   }
@@ -196,7 +187,7 @@ export class SystemDatagramSocket implements DatagramSocket {
       const { data, size, to } = waiter.payload;
       const done = (error?: unknown) => {
         if (waiter.settled) return;
-        if (!this.#inFlight.delete(waiter)) this.#queued.remove(waiter);
+        if (!this.#inFlight.remove(waiter)) this.#queued.remove(waiter);
         if (error === undefined) waiter.resolve();
         else waiter.fail(() => netErrorFrom(error, { operation: "send", address: to }));
       };
@@ -208,8 +199,7 @@ export class SystemDatagramSocket implements DatagramSocket {
       try {
         if (!this.#end.send(data, this.remote === undefined ? to : undefined, done)) return;
         if (waiter.settled) continue;
-        this.#queued.remove(waiter);
-        this.#inFlight.add(waiter);
+        this.#queued.moveTo(this.#inFlight, waiter);
       } catch (error) {
         done(error);
       }

@@ -48,3 +48,18 @@ test("WaitQueue.remove() removes an operation, which cancelling no longer settle
   });
   await assertRejects(() => outcome, Error, "Cannot go on");
 });
+
+test("WaitQueue.moveTo() moves an operation, which cancelling no longer settles", async () => {
+  const [from, to] = [new WaitQueue<string, string>(), new WaitQueue<string, string>()];
+  const outcome = Switch.run(async (sw) => {
+    const waiter = from.add("wait", "moved");
+    from.moveTo(to, waiter);
+    from.moveTo(to, waiter);
+    assertEquals([from.empty, to.oldest?.payload, from.remove(waiter)], [true, "moved", false]);
+    sw.fail(new Error("Cannot go on"));
+    assertEquals([waiter.settled, to.wakeOne("woken")?.payload, to.empty], [false, "moved", true]);
+    assertEquals(await waiter.promise, "woken");
+    await assertRejects(() => yieldNow(), Cancelled);
+  });
+  await assertRejects(() => outcome, Error, "Cannot go on");
+});
