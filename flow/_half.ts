@@ -10,7 +10,7 @@ import type { StreamEnd, StreamEvents } from "./provider.ts";
  * Returns `undefined` if it cannot be done yet. It throws for a failure of the underlying stream,
  * and returns a rejected promise for a mistake of the caller.
  */
-export type Attempt<S, A, T> = (on: S, argument: A) => T | Promise<T> | undefined;
+export type HalfAttempt<S, A, T> = (on: S, argument: A) => T | Promise<T> | undefined;
 
 /**
  * One half of a socket or pipe. It holds at most one operation, which is tried at once, and again
@@ -26,7 +26,7 @@ export class Half<S = undefined> implements Waiting {
 
   readonly #on: S;
   #pending: Pending<unknown> | undefined;
-  #attempt: Attempt<S, unknown, unknown> | undefined;
+  #attempt: HalfAttempt<S, unknown, unknown> | undefined;
   #argument: unknown;
 
   constructor(operation: string, names: StreamNames, on: S) {
@@ -44,14 +44,14 @@ export class Half<S = undefined> implements Waiting {
    * Returns the first result of `attempt` that is not `undefined`. An operation that is cancelled
    * while it waits has had no effect.
    */
-  perform<A, T>(attempt: Attempt<S, A, T>, argument: A): Promise<T> {
+  perform<A, T>(attempt: HalfAttempt<S, A, T>, argument: A): Promise<T> {
     const outcome = this.now(attempt, argument);
     if (outcome === undefined) return this.wait(attempt, argument);
     return outcome instanceof Promise ? outcome : Promise.resolve(outcome);
   }
 
   /** Makes the first attempt. */
-  now<A, T>(attempt: Attempt<S, A, T>, argument: A): T | Promise<T> | undefined {
+  now<A, T>(attempt: HalfAttempt<S, A, T>, argument: A): T | Promise<T> | undefined {
     try {
       return attempt(this.#on, argument);
     } catch (error) {
@@ -60,9 +60,9 @@ export class Half<S = undefined> implements Waiting {
   }
 
   /** Waits in the current scope until an attempt succeeds. The caller has made the first one. */
-  wait<A, T>(attempt: Attempt<S, A, T>, argument: A): Promise<T> {
+  wait<A, T>(attempt: HalfAttempt<S, A, T>, argument: A): Promise<T> {
     const pending = this.#pending = new Pending<unknown>();
-    this.#attempt = attempt as Attempt<S, unknown, unknown>;
+    this.#attempt = attempt as HalfAttempt<S, unknown, unknown>;
     this.#argument = argument;
     open.operations++;
     currentScope()?.add(this);
@@ -70,7 +70,7 @@ export class Half<S = undefined> implements Waiting {
   }
 
   /** Waits in `scope`, unless that is cancelled. */
-  waitIn<A, T>(scope: Scope | undefined, attempt: Attempt<S, A, T>, argument: A): Promise<T> {
+  waitIn<A, T>(scope: Scope | undefined, attempt: HalfAttempt<S, A, T>, argument: A): Promise<T> {
     return runIn(scope, () => refused() ?? this.wait(attempt, argument));
   }
 

@@ -4,7 +4,7 @@ import { throwLater } from "../base/internal.ts";
 import { currentScope, refused, runIn, WaitQueue } from "../switch/internal.ts";
 import { checkBuffer, checkBytes, copyTo, howProblem, isEmpty, lengthOf, lost, sizeOfLent } from "./_bytes.ts";
 import { checkTaken, checkWritten, totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
-import { type Attempt, Half, ownsMemory, Pending, type StreamNames, Watchers } from "./_half.ts";
+import { Half, type HalfAttempt, ownsMemory, Pending, type StreamNames, Watchers } from "./_half.ts";
 import { rejection, same, silenced } from "./_operation.ts";
 import { type Joint, type Loan, type LoanTerms, noted, type Outlet } from "./_foreign.ts";
 import { BusyError, ClosedError } from "./errors.ts";
@@ -25,13 +25,13 @@ const piecesPerTurn = 256;
  * Reads what has arrived, as far as it fits. If the buffer vanished, the bytes stay for the next
  * reader.
  */
-let fill: Attempt<Stream, Uint8Array, number | null>;
+let fill: HalfAttempt<Stream, Uint8Array, number | null>;
 /** Lends piece by piece, for as long as the borrower takes each whole and synchronously. */
-let lendPieces: Attempt<Stream, Loan, number | null>;
-let writeTo: Attempt<Stream, Uint8Array, number>;
-let giveTo: Attempt<Stream, readonly Uint8Array[], number>;
-let giveOwnedTo: Attempt<Stream, readonly Uint8Array[], number>;
-let writeFirstTo: Attempt<Stream, readonly Uint8Array[], number>;
+let lendPieces: HalfAttempt<Stream, Loan, number | null>;
+let writeTo: HalfAttempt<Stream, Uint8Array, number>;
+let giveTo: HalfAttempt<Stream, readonly Uint8Array[], number>;
+let giveOwnedTo: HalfAttempt<Stream, readonly Uint8Array[], number>;
+let writeFirstTo: HalfAttempt<Stream, readonly Uint8Array[], number>;
 
 /**
  * Adds waiting, cancellation and checks to a {@linkcode StreamEnd}. All reads and writes of pipes
@@ -224,7 +224,7 @@ export class Stream implements StreamEvents, Joint {
     return refused() ?? this.#refuseWrite() ?? this.#perform(giveOwnedTo, [bytes]);
   }
 
-  #perform<A>(attempt: Attempt<Stream, A, number>, argument: A): number | Promise<number> {
+  #perform<A>(attempt: HalfAttempt<Stream, A, number>, argument: A): number | Promise<number> {
     return this.#sender.now(attempt, argument) ?? this.#sender.wait(attempt, argument);
   }
 

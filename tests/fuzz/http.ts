@@ -14,7 +14,7 @@ const texts = [
 function read(input: Uint8Array<ArrayBuffer>, piece: number): unknown {
   const framing = new RequestFraming();
   for (let at = 0; at < input.length; at += piece) framing.take(input.slice(at, at + piece));
-  return [framing.heads, framing.between];
+  return [framing.heads, framing.idle];
 }
 
 /** Where requests of HTTP/1 begin and end. */

@@ -16,7 +16,7 @@ test("RequestFraming is between two requests only where one ends", () => {
     for (let size = 1; size < request.length * 2; size++) {
       const framing = new RequestFraming();
       framing.take(bytesOf((request + request).slice(0, size)));
-      if (framing.between) ends.push(size);
+      if (framing.idle) ends.push(size);
     }
     assertEquals(ends, [request.length], request);
   }
@@ -27,12 +27,12 @@ test("RequestFraming counts requests, in whatever pieces they come", () => {
   for (const size of [1, 2, 3, 7, 50, all.length]) {
     const framing = new RequestFraming();
     for (let at = 0; at < all.length; at += size) framing.take(bytesOf(all.slice(at, at + size)));
-    assertEquals([framing.heads, framing.between], [4, true]);
+    assertEquals([framing.heads, framing.idle], [4, true]);
   }
 });
 
 test("RequestFraming never goes back for a length below 0", () => {
   const framing = new RequestFraming();
   framing.take(bytesOf("POST / HTTP/1.1\r\nContent-Length: -100\r\n\r\n" + get));
-  assertEquals([framing.heads, framing.between], [2, true]);
+  assertEquals([framing.heads, framing.idle], [2, true]);
 });
