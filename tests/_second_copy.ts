@@ -20,7 +20,8 @@ type Library =
   & typeof import("../net/server/mod.ts")
   & typeof import("../net/testing/mod.ts")
   & typeof import("../net/tls/mod.ts")
-  & typeof import("../net/wintertc/mod.ts");
+  & typeof import("../net/wintertc/mod.ts")
+  & typeof import("../net/workers/mod.ts");
 
 const entryPoints = [
   "mod.ts",
@@ -34,6 +35,7 @@ const entryPoints = [
   "net/testing/mod.ts",
   "net/tls/mod.ts",
   "net/wintertc/mod.ts",
+  "net/workers/mod.ts",
 ];
 
 /** Loads the second copy, and removes its files. */

@@ -33,6 +33,7 @@ export const rooms: readonly string[] = [
   "net/http/fetch",
   "net/wintertc",
   "net/env",
+  "net/workers",
   "net/testing/memory",
   "net/testing/mock",
   "net/testing",

@@ -349,6 +349,7 @@ function mayNameRuntime(path: string): boolean {
     "net/http/fetch/_node_zlib.ts",
     "net/observe/_node_channel.ts",
     "net/tls/_node_engine.ts",
+    "net/workers/_thread.ts",
   ];
   return files.includes(path) || /^(net\/backends\/|net\/env\/|flow\/node\/)/
     .test(path);

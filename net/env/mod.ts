@@ -3,3 +3,4 @@
 /** {@linkcode run}, the entry point of programs, which grants access to the system. */
 
 export { type Env, run, type RunOptions } from "./run.ts";
+export type { WorkerManager } from "./worker_manager.ts";

@@ -10,6 +10,7 @@ import type { Net, UdpAddress } from "../mod.ts";
 import { guardRejections, markFailure } from "./_rejections.ts";
 import { openInput, openOutput } from "./_stdio.ts";
 import { openStopSignal } from "./_stop_signal.ts";
+import { createWorkerManager, startThread, type WorkerManager } from "./worker_manager.ts";
 
 /**
  * The capabilities that {@linkcode run} passes to a program: everything it can reach. Destructure
@@ -24,6 +25,8 @@ export interface Env {
   readonly net: Net;
   /** The system's clock. */
   readonly clock: Clock;
+  /** Threads, each of which reaches what {@linkcode Env.net} does: for `runWorkers`. */
+  readonly workers: WorkerManager;
   /** Standard input. It is read only on demand. */
   readonly stdin: Source;
   /** Standard output. Everything written is flushed before `run` returns. */
@@ -121,12 +124,15 @@ function runMain<T>(main: (env: Env) => T | Promise<T>, nameServers: RunOptions[
       unguard();
     });
     const net = createNet(systemProvider(nameServers));
+    const checkRuns = () => {
+      if (ended) throw new TypeError("Cannot use an environment: its run has ended");
+    };
     // Opens a resource on first use, and closes it at the end.
     const lazily = <R>(open: () => R, close: (opened: R) => unknown): () => R => {
       let opened: { readonly value: R } | undefined;
       return () => {
         if (opened !== undefined) return opened.value;
-        if (ended) throw new TypeError("Cannot use an environment: its run has ended");
+        checkRuns();
         const value = open();
         outer.onRelease(() => close(value));
         opened = { value };
@@ -137,11 +143,16 @@ function runMain<T>(main: (env: Env) => T | Promise<T>, nameServers: RunOptions[
     const stdout = lazily(() => openOutput(process.stdout, "stdout"), (output) => output.close());
     const stderr = lazily(() => openOutput(process.stderr, "stderr"), (output) => output.close());
     const signal = lazily(openStopSignal, (opened) => opened.close());
+    const workers = createWorkerManager(() => {
+      checkRuns();
+      return { net, nameServers, start: startThread };
+    });
     return await Switch.run(async (sw) =>
       await main(Object.freeze({
         sw,
         net,
         clock: net.clock,
+        workers,
         get stdin() {
           return stdin().source;
         },

@@ -16,13 +16,17 @@ export interface StopWatch<T> {
   forget(): void;
 }
 
-/** Observes `stop`; without it, `wait` lasts until it is cancelled. */
-export function watchStop<T>(stop: Promise<T> | AbortSignal | undefined): StopWatch<T> {
+/**
+ * Observes `stop`; without it, `wait` lasts until it is cancelled.
+ *
+ * @param action What the caller does, for errors.
+ */
+export function watchStop<T>(action: string, stop: Promise<T> | AbortSignal | undefined): StopWatch<T> {
   const signal = isSignal(stop) ? stop : undefined;
   const promise = signal === undefined ? stop as Promise<T> | undefined : undefined;
   if (promise !== undefined && !isPromise(promise)) {
     throw new TypeError(
-      `Cannot run server as stop must be a promise or an AbortSignal: current value is ${describe(stop)}`,
+      `Cannot ${action} as stop must be a promise or an AbortSignal: current value is ${describe(stop)}`,
     );
   }
   let outcome: Outcome<T> | undefined;

@@ -60,6 +60,8 @@ export interface ServerMonitor {
   readonly dropped: number;
   /** How many times accepting failed. */
   readonly acceptErrors: number;
+  /** How many connections were lost because the worker that served them died: see `runWorkers`. */
+  readonly lost: number;
   /**
    * Returns the connections that are open now, oldest first. Takes time for each connection, unlike
    * the counts.
@@ -95,6 +97,35 @@ export interface ServerLog {
   ended(): void;
 }
 
+/** Servers in other threads, whose numbers a monitor adds to its own. */
+export interface RemoteServers {
+  readonly accepted: number;
+  readonly active: number;
+  readonly failed: number;
+  readonly dropped: number;
+  readonly acceptErrors: number;
+  readonly lost: number;
+  /** The parts of their report, final when they have ended. */
+  readonly drained: number;
+  readonly forced: number;
+  readonly milliseconds: number;
+  /** Whether they were told to stop. */
+  readonly isStopping: boolean;
+  /** What is known of the connections that are open. */
+  readonly connections: readonly MonitoredConnection[];
+}
+
+/** What a monitor offers to {@linkcode RemoteServers}. */
+export interface RemoteLog {
+  /** Returns the number of a further connection. */
+  nextId(): number;
+  /** Notes that the servers have ended, and that their numbers are final. */
+  ended(): void;
+}
+
+/** Begins to add the numbers of servers in other threads. */
+export let addRemoteServers: (monitor: ServerMonitor, servers: RemoteServers) => RemoteLog;
+
 /** Begins to record a server. */
 export let logServer: (monitor: ServerMonitor) => ServerLog;
 
@@ -125,6 +156,7 @@ function logOf(fiber: Scope | undefined): Entry | undefined {
 class Monitor implements ServerMonitor {
   static {
     logServer = (monitor) => new Log((monitor as Monitor).#counts);
+    addRemoteServers = (monitor, servers) => (monitor as Monitor).#counts.add(servers);
     checkMonitor = (action, monitor) => {
       if (typeof monitor === "object" && monitor !== null && #counts in monitor) return;
       throw new TypeError(
@@ -145,27 +177,35 @@ class Monitor implements ServerMonitor {
   }
 
   get accepted(): number {
-    return this.#counts.accepted;
+    return this.#counts.sum("accepted");
   }
 
   get active(): number {
-    return this.#counts.entries.size;
+    return this.#counts.entries.size + this.#counts.remotely("active");
   }
 
   get failed(): number {
-    return this.#counts.failed;
+    return this.#counts.sum("failed");
   }
 
   get dropped(): number {
-    return this.#counts.dropped + this.#counts.overflowed;
+    return this.#counts.sum("dropped") + this.#counts.overflowed;
   }
 
   get acceptErrors(): number {
-    return this.#counts.acceptErrors;
+    return this.#counts.sum("acceptErrors");
+  }
+
+  get lost(): number {
+    return this.#counts.sum("lost");
   }
 
   connections(): readonly MonitoredConnection[] {
-    return Object.freeze(Array.from(this.#counts.entries, (entry) => entry.snapshot()));
+    const { entries, remotes } = this.#counts;
+    const own = Array.from(entries, (entry) => entry.snapshot());
+    if (remotes.size === 0) return Object.freeze(own);
+    const all = own.concat(...Array.from(remotes, ({ connections }) => connections));
+    return Object.freeze(all.sort((a, b) => a.id - b.id));
   }
 
   get report(): ServerReport | undefined {
@@ -174,25 +214,60 @@ class Monitor implements ServerMonitor {
   }
 }
 
+/** What only grows, in a monitor and in {@linkcode RemoteServers}. */
+const sums = ["accepted", "failed", "dropped", "acceptErrors", "lost", "drained", "forced"] as const;
+
 /** The numbers of a monitor. */
 class Counts {
   accepted = 0;
   failed = 0;
   dropped = 0;
   acceptErrors = 0;
+  lost = 0;
   drained = 0;
   forced = 0;
   milliseconds = 0;
   readonly entries: Set<Entry> = new Set();
   /** The servers that have not ended. */
   readonly servers: Set<Log> = new Set();
+  /** Those of other threads that have not ended. */
+  readonly remotes: Set<RemoteServers> = new Set();
   /** Their listeners, and how many connections each had reset before. */
   readonly listeners: Map<ServedListener, number> = new Map();
   #started = false;
+  #lastId = 0;
 
   start(server: Log): void {
     this.#started = true;
     this.servers.add(server);
+  }
+
+  nextId(): number {
+    return ++this.#lastId;
+  }
+
+  add(servers: RemoteServers): RemoteLog {
+    this.#started = true;
+    this.remotes.add(servers);
+    return {
+      nextId: () => this.nextId(),
+      ended: () => {
+        if (!this.remotes.delete(servers)) return;
+        for (const name of sums) this[name] += servers[name];
+        this.milliseconds = Math.max(this.milliseconds, servers.milliseconds);
+      },
+    };
+  }
+
+  /** A number of this thread's servers and of those in other threads. */
+  sum(name: typeof sums[number]): number {
+    return this[name] + this.remotely(name);
+  }
+
+  remotely(name: typeof sums[number] | "active"): number {
+    let sum = 0;
+    for (const servers of this.remotes) sum += servers[name];
+    return sum;
   }
 
   end(server: Log): void {
@@ -203,9 +278,9 @@ class Counts {
   }
 
   get state(): ServerMonitor["state"] {
-    if (this.servers.size === 0) return this.#started ? "stopped" : "idle";
-    for (const server of this.servers) if (server.isStopping) return "draining";
-    return "serving";
+    const all = [...this.servers, ...this.remotes];
+    if (all.length === 0) return this.#started ? "stopped" : "idle";
+    return all.some((server) => server.isStopping) ? "draining" : "serving";
   }
 
   /** How many connections the listeners have reset because their backlog was full. */
@@ -275,7 +350,8 @@ class Entry implements ConnectionLog {
   #hasFailed = false;
 
   constructor(counts: Counts, server: Log, connection: StreamSocket) {
-    this.#id = ++counts.accepted;
+    counts.accepted++;
+    this.#id = counts.nextId();
     this.#counts = counts;
     this.#server = server;
     this.#openedAt = server.now;

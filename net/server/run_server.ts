@@ -41,6 +41,24 @@ import {
 import { Stopping } from "./connection_scope.ts";
 import { checkMonitor, type ConnectionLog, logServer, type ServerLog, type ServerMonitor } from "./monitor.ts";
 
+/** What a server takes a slot from before it accepts a connection, such as a {@linkcode Semaphore}. */
+export interface Slots {
+  /** How many there are. */
+  readonly permits: number;
+  /** Takes a slot, or returns null if none is free. */
+  tryAcquire(): Permit | null;
+  /** Waits for a slot, until the current scope is cancelled. */
+  acquire(): Promise<Permit>;
+}
+
+/** Parts of a server that belong to more than one thread. */
+export interface SharedParts {
+  /** In place of `maxConnections`. */
+  readonly slots: Slots;
+  /** In place of the log of `monitor`. Called once the arguments have been checked. */
+  startLog(): ServerLog | undefined;
+}
+
 /**
  * Options for {@linkcode runServer}.
  *
@@ -175,11 +193,22 @@ export function runServer<T>(
   handler: ConnectionHandler,
   options: RunServerOptions<T>,
 ): Promise<T> {
+  return runSharedServer(listener, handler, options, undefined);
+}
+
+/** Like {@linkcode runServer}, with parts that other threads use too. */
+export function runSharedServer<T>(
+  listener: ListeningSocket,
+  handler: ConnectionHandler,
+  options: RunServerOptions<T>,
+  shared: SharedParts | undefined,
+): Promise<T> {
   return operation(async () => {
-    const terms = checkTerms(listener, handler, options);
-    const stop = watchStop(terms.stop);
+    const checked = checkTerms(listener, handler, options);
+    const terms = shared === undefined ? checked : { ...checked, slots: shared.slots };
+    const stop = watchStop("run server", terms.stop);
     const unregister = expectStrays();
-    const log = terms.monitor && logServer(terms.monitor);
+    const log = shared === undefined ? terms.monitor && logServer(terms.monitor) : shared.startLog();
     try {
       await refused();
       return await serveUntil(stop, listener, terms, log);
@@ -194,7 +223,7 @@ export function runServer<T>(
 /** Checked arguments of {@linkcode runServer}. */
 interface Terms<T> extends Required<Omit<RunServerOptions<T>, "stop" | "monitor" | "maxConnections">> {
   readonly handler: ConnectionHandler;
-  readonly slots: Semaphore;
+  readonly slots: Slots;
   readonly stop: RunServerOptions<T>["stop"];
   readonly monitor: ServerMonitor | undefined;
   readonly onAcceptError: (error: unknown) => unknown;

@@ -16,6 +16,7 @@ import * as server from "../../net/server/mod.ts";
 import * as testing from "../../net/testing/mod.ts";
 import * as tls from "../../net/tls/mod.ts";
 import * as wintertc from "../../net/wintertc/mod.ts";
+import * as workers from "../../net/workers/mod.ts";
 import * as wrap from "../../net/wrap/mod.ts";
 import { bytesOf, outcomeOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
@@ -26,7 +27,20 @@ import { securedPipe } from "./tls/_helpers.ts";
 import { type Findings, walk } from "./_walk.ts";
 
 /** All entry points but the fast paths of flows, which are symbols. */
-const entryPoints = { root, confine, nodeFlows, http, netProvider, observing, server, testing, tls, wintertc, wrap };
+const entryPoints = {
+  root,
+  confine,
+  nodeFlows,
+  http,
+  netProvider,
+  observing,
+  server,
+  testing,
+  tls,
+  wintertc,
+  workers,
+  wrap,
+};
 
 /** The classes that users construct or test against. */
 const publicClasses: ReadonlySet<unknown> = new Set(
