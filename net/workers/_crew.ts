@@ -93,13 +93,11 @@ export class Crew implements WorkerEvents {
     this.#workers.get(worker)?.list(list);
   }
 
-  exited(worker: Worker, { drained, forced }: Exit): void {
+  exited(worker: Worker, exit: Exit): void {
     const numbers = this.#workers.get(worker);
     this.#workers.delete(worker);
     this.#desk.ended(worker.index);
     if (this.#numbers === undefined || numbers === undefined) return;
-    this.#numbers.remove(numbers);
-    this.#numbers.drained += drained;
-    this.#numbers.forced += forced;
+    this.#numbers.remove(numbers, exit);
   }
 }

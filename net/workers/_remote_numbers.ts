@@ -9,6 +9,7 @@ import {
   type ServerMonitor,
 } from "../server/internal.ts";
 import { addressFrom, type SentConnection } from "./_messages.ts";
+import type { Exit } from "./_worker.ts";
 import { numberMemory, type Numbers, readNumbers } from "./_numbers.ts";
 
 type Sum = Exclude<keyof Numbers, "ended">;
@@ -91,11 +92,17 @@ export class RemoteNumbers implements RemoteServers {
     return worker;
   }
 
-  /** Notes that a worker has ended. What was open is lost. */
-  remove(worker: RemoteWorker): void {
+  /**
+   * Notes that a worker has ended. Connections that were open are lost, and so are those that it
+   * has cancelled because it failed.
+   */
+  remove(worker: RemoteWorker, { drained, forced, error }: Exit): void {
     const numbers = readNumbers(worker.memory);
     for (const name of Object.keys(this.#past) as Sum[]) this.#past[name] += numbers[name];
-    this.lost += openIn(numbers);
+    const hasFailed = error !== undefined && !this.isStopping;
+    this.drained += drained;
+    this.forced += hasFailed ? 0 : forced;
+    this.lost += openIn(numbers) + (hasFailed ? forced : 0);
     this.#workers.delete(worker);
   }
 

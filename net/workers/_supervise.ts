@@ -132,7 +132,9 @@ async function drain(
   const limit = async (worker: Worker): Promise<never> => {
     await sleepOn(clock, grace);
     await sleepOn(clock, answerTimeout);
-    if (!worker.hasAnswered) worker.terminate();
+    const reason =
+      `The thread was terminated, as it was still too busy to stop ${answerTimeout} ms after the grace period`;
+    if (!worker.hasAnswered) worker.terminate(new Error(reason));
     return await awaitCancel();
   };
   for (const worker of crew.workers) {

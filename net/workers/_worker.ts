@@ -84,7 +84,9 @@ export class Worker {
     this.#thread?.post(command);
   }
 
-  terminate(): void {
+  /** Ends the thread, whatever it is doing. `reason` is why, if that is worth a report. */
+  terminate(reason?: Error): void {
+    if (reason !== undefined) this.#failure ??= { error: reason };
     this.#isTerminated = true;
     this.#thread?.terminate();
   }
@@ -114,7 +116,7 @@ export class Worker {
   }
 
   #exited(code: number): void {
-    const error = this.#failure === undefined ? new Error(`It exited with code ${code}`) : this.#failure.error;
+    const error = this.#failure === undefined ? new Error(`The thread exited with code ${code}`) : this.#failure.error;
     const exit = this.#exit ?? { error, drained: 0, forced: 0 };
     this.#events.exited(this, exit);
     this.#rejectListening(exit.error ?? new Error("Cannot start a worker: it was told to stop"));
