@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -16,6 +16,7 @@ import { Cancelled, copy, first, readAll, run, runServer, Switch, tcp, writeAll,
 import { toDuplex } from "@sluice/io/flow/node";
 import { restrict } from "@sluice/io/net/confine";
 import { createFetch } from "@sluice/io/net/http";
+import { runWorkers } from "@sluice/io/net/workers";
 import { tlsClient, TlsError, tlsServer } from "@sluice/io/net/tls";
 
 const encoder = new TextEncoder();
@@ -166,6 +167,32 @@ const checks = {
     await once(server, "close");
   },
 
+  async "workers serve in threads, where a port can be shared"(net, { workers, sw }) {
+    writeFileSync(
+      "serve.mjs",
+      `import { copy } from "@sluice/io";
+      import { workerServer } from "@sluice/io/net/workers";
+      export default workerServer(() => ({ handler: (flow) => copy(flow, flow) }));`,
+    );
+    const stop = new AbortController();
+    const errors = [];
+    const options = {
+      module: new URL("./serve.mjs", import.meta.url),
+      address: tcp("127.0.0.1", 0),
+      workers: 2,
+      onError: (error) => errors.push(error),
+      onListen: (address) =>
+        sw.fork(async () => {
+          for (let i = 0; i < 8; i++) assert.equal(await exchange(net, address, "hello"), "hello");
+          stop.abort();
+        }),
+      stop: stop.signal,
+    };
+    if (net.features.has("reusePort")) await runWorkers(workers, options);
+    else await assert.rejects(() => runWorkers(workers, options), { code: "not_supported" });
+    assert.deepEqual(errors, []);
+  },
+
   async "undici and ws talk to node:http and ws over our sockets"(net) {
     const require = createRequire(join(process.argv[2], "package.json"));
     const { Client } = require("undici/index.js"); // by the name `undici` Bun returns a module of its own
@@ -230,7 +257,7 @@ function fail(sw) {
 
 for (const [name, check] of Object.entries(checks)) {
   try {
-    await run((env) => check(env.net));
+    await run((env) => check(env.net, env));
     console.log(`ok ${name}`);
   } catch (error) {
     console.log(`not ok ${name}`);

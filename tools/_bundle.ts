@@ -19,9 +19,12 @@ const rooms = [
   { name: "node", test: /\/flow\/node\//, priority: 1, minShareCount: 2 },
 ];
 
+/** What is not an entry point, but a file of its own, as the library loads it by its URL. */
+const loadedByUrl = ["net/workers/_thread.ts"];
+
 /** Replaces every `.js` file in `folder`, the package, by the bundled ones. Returns the paths of these. */
 export async function bundle(folder: string): Promise<string[]> {
-  const inputs = Object.values(readManifest().exports).map((path) => path.replace(/^\.\//, ""));
+  const inputs = [...Object.values(readManifest().exports), ...loadedByUrl].map((path) => path.replace(/^\.\//, ""));
   const bundler = await rolldown({
     cwd: root,
     input: Object.fromEntries(inputs.map((path) => [path.replace(/\.ts$/, ""), join(root, path)])),

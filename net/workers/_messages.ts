@@ -5,22 +5,6 @@ import { formatAddress, parseAddress, type StreamAddress } from "../mod.ts";
 import type { MonitoredConnection } from "../server/internal.ts";
 import type { SentError } from "./_errors.ts";
 
-/** What a worker starts with. */
-export interface WorkerStart {
-  /** The URL of the module that has the server. */
-  readonly module: string;
-  readonly data: unknown;
-  readonly address: string;
-  readonly nameServers: readonly string[] | undefined;
-  readonly grace: number;
-  /** The index of the worker. */
-  readonly worker: number;
-  readonly maxConnections: number;
-  readonly slots: Int32Array<SharedArrayBuffer>;
-  /** The memory of the numbers; `undefined` without a monitor. */
-  readonly numbers: BigInt64Array<SharedArrayBuffer> | undefined;
-}
-
 /** What the main thread tells a worker. */
 export type Command =
   | { readonly type: "stop" }

@@ -17,10 +17,26 @@ import {
 } from "../server/internal.ts";
 import { sendConnections } from "./_connection_list.ts";
 import { sendable } from "./_errors.ts";
-import { addressFrom, type Command, type Notice, type WorkerStart } from "./_messages.ts";
+import { addressFrom, type Command, type Notice } from "./_messages.ts";
 import { showNumbers } from "./_numbers.ts";
 import { WorkerSlots } from "./_slots.ts";
 import type { WorkerServer } from "./worker_server.ts";
+
+/** What a worker starts with. */
+export interface WorkerStart {
+  /** The URL of the module that has the server. */
+  readonly module: string;
+  readonly data: unknown;
+  readonly address: string;
+  readonly nameServers: readonly string[] | undefined;
+  readonly grace: number;
+  /** The index of the worker. */
+  readonly worker: number;
+  readonly maxConnections: number;
+  readonly slots: Int32Array<SharedArrayBuffer>;
+  /** The memory of the numbers; `undefined` without a monitor. */
+  readonly numbers: BigInt64Array<SharedArrayBuffer> | undefined;
+}
 
 const start: WorkerStart = workerData;
 const stop = new AbortController();

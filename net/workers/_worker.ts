@@ -2,7 +2,8 @@
 
 import type { Thread, Threads } from "../env/internal.ts";
 import { errorFrom } from "./_errors.ts";
-import type { Command, Notice, SentConnection, WorkerStart } from "./_messages.ts";
+import type { Command, Notice, SentConnection } from "./_messages.ts";
+import type { WorkerStart } from "./_thread.ts"; // its code runs in the thread only
 
 /** What happens in a worker, for the crew that it belongs to. */
 export interface WorkerEvents {

@@ -20,7 +20,7 @@ const maxColumns = 100;
 
 /**
  * The samples of each page: what only that one contains, and what it prints. `peer` is one that a test in another file
- * runs; `compiled` one that would leave this machine.
+ * runs; `compiled` one that would leave this machine, or that needs a file beside it.
  */
 const samples: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "README.md": {
@@ -58,6 +58,8 @@ const samples: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "Semaphore": "peer",
     "perPeer": "peer",
     "proxyHeaderOf": "peer",
+    "export default workerServer": "compiled",
+    "runWorkers(env.workers": "compiled",
     "httpHandler": "peer",
   },
   "docs/clients.md": {

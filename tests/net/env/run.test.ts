@@ -165,7 +165,7 @@ test("the environment cannot be changed, and its streams are frozen", async () =
     assertEquals(Reflect.set(env, "net", undefined), false);
     for (const stream of [env.stdin, env.stdout, env.stderr]) assert(Object.isFrozen(stream));
     await copyString("", env.stdout);
-    const names: (keyof Env)[] = ["sw", "net", "clock", "stdin", "stdout", "stderr", "stop"];
+    const names: (keyof Env)[] = ["sw", "net", "clock", "workers", "stdin", "stdout", "stderr", "stop"];
     assertEquals(Object.keys(env).sort(), [...names].sort());
   });
 });
