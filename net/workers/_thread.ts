@@ -12,7 +12,6 @@ import {
   logServer,
   runSharedServer,
   type ServerLog,
-  type ServerMonitor,
   serverMonitor,
 } from "../server/internal.ts";
 import { sendConnections } from "./_connection_list.ts";

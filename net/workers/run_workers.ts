@@ -96,7 +96,8 @@ export interface RunWorkersOptions<T = never> {
  * did. Cancelling the caller cancels the handlers at once. Either way every thread has ended when
  * the call returns.
  *
- * Needs the feature `reusePort`. On Deno, starting a thread needs `--allow-read` for its module.
+ * Needs the feature `reusePort`. On Deno, starting a thread needs `--allow-read` for
+ * the library and the module.
  *
  * Source: `additional_domains` of Eio's `Net.run_server`.
  *

@@ -29,7 +29,7 @@ export default workerServer<unknown>(({ data, sw }) => ({
       case "net error":
         throw new NetError("connection_refused", { operation: "connect", address: tcp("10.0.0.1", 80) });
       case "string":
-        throw "a string"; // deno-lint-ignore no-throw-literal
+        return await Promise.reject("a string");
       case "exit":
         process.exit(7);
         break;

@@ -109,7 +109,7 @@ for (
 ) {
   test(`runWorkers() reports and replaces a worker that ends by "${command}"`, () =>
     withWorkers({ workers: 1 }, async ({ openHeld, open, ask, reported, monitor }) => {
-      const { flow, thread } = await openHeld("hold");
+      const { flow } = await openHeld("hold");
       await open(command as string);
       const error = await reported(message as string);
       assert(error.message.startsWith("Worker 1 died: "), error.message);
