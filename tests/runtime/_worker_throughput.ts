@@ -33,6 +33,7 @@ function spin(turns: number = 300_000): number {
 async function measure(env: Env, workers: number, ms: number): Promise<number> {
   const stop = new AbortController();
   let served = 0;
+  const before = process.cpuUsage();
   await runWorkers(env.workers, {
     module: new URL(import.meta.url),
     address: tcp("127.0.0.1", 0),
@@ -49,6 +50,8 @@ async function measure(env: Env, workers: number, ms: number): Promise<number> {
       stop.abort();
     },
   });
+  const { user, system } = process.cpuUsage(before);
+  console.log(`  with ${workers}: ${((user + system) / 1000 / served).toFixed(2)} ms of CPU time for each request`);
   return served / ms * 1000;
 }
 
