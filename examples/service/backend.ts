@@ -1,0 +1,106 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** The client of the backends, which SRV records name. */
+import {
+  BufReader,
+  copyString,
+  EndOfFlow,
+  type Net,
+  NetError,
+  type ServiceRecord,
+  TimeoutError,
+  withTcpConnect,
+  withTimeout,
+} from "@sluice/io";
+
+/** How long an answer of the DNS is used, in milliseconds. */
+const lookupAge = 5_000;
+
+/** How long one backend may take to connect and to answer, in milliseconds. */
+const patience = 1_000;
+
+const maxAnswer = 64 * 1024;
+const lineFeed = 10;
+
+/** Thrown when no backend has answered. */
+export class UnavailableError extends Error {
+  override name = "UnavailableError";
+}
+
+/**
+ * Asks one of several equal backends: one line out, one line back, over a connection for each
+ * question. A question that one backend does not answer is asked again at the next, so it must be
+ * harmless to ask it twice.
+ */
+export class Backend {
+  /** How many questions were answered. */
+  answered = 0;
+  /** How many attempts failed. */
+  failures = 0;
+  /** How many questions no backend has answered. */
+  unavailable = 0;
+
+  readonly #net: Net;
+  readonly #service: string;
+  /** The backends, best first. One that has failed is last until the next lookup. */
+  #targets: readonly ServiceRecord[] = [];
+  #expires = -Infinity;
+
+  /** @param service The name of the SRV records, such as `"_answers._tcp.example.com"`. */
+  constructor(net: Net, service: string) {
+    this.#net = net;
+    this.#service = service;
+  }
+
+  /**
+   * Returns the answer of the first backend that answers.
+   *
+   * @throws {UnavailableError} If none does.
+   */
+  async ask(question: string): Promise<string> {
+    const errors: unknown[] = [];
+    for (const target of await this.#lookUp(errors)) {
+      try {
+        const answer = await withTimeout(this.#net.clock, patience, () => this.#askOne(target, question));
+        this.answered++;
+        return answer;
+      } catch (error) {
+        if (!isUnavailable(error)) throw error;
+        errors.push(error);
+        this.failures++;
+        this.#targets = [...this.#targets.filter((other) => other !== target), target];
+      }
+    }
+    this.unavailable++;
+    const cause = new AggregateError(errors, errors.join("; "));
+    throw new UnavailableError(`Cannot ask ${this.#service}: ${cause.message}`, { cause });
+  }
+
+  /** Returns the backends. Old ones are better than none, if the DNS does not answer. */
+  async #lookUp(errors: unknown[]): Promise<readonly ServiceRecord[]> {
+    const { clock } = this.#net;
+    if (clock.now() < this.#expires) return this.#targets;
+    try {
+      this.#targets = await withTimeout(clock, patience, () => this.#net.getServices(this.#service));
+      this.#expires = clock.now() + lookupAge;
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      errors.push(error);
+    }
+    return this.#targets;
+  }
+
+  #askOne({ name, port }: ServiceRecord, question: string): Promise<string> {
+    return withTcpConnect(this.#net, { host: name, service: port }, async (connection) => {
+      await copyString(`${question}\n`, connection);
+      const reader = new BufReader(connection, { maxSize: maxAnswer });
+      const answer = await reader.takeWhile((byte) => byte !== lineFeed);
+      await reader.byte(lineFeed); // fails if the backend has died in the middle of its answer
+      return new TextDecoder().decode(answer);
+    });
+  }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof NetError || error instanceof TimeoutError || error instanceof EndOfFlow;
+}
