@@ -70,6 +70,11 @@ const samples: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "ioredis": "peer",
     "undici": "peer",
   },
+  "docs/operating.md": {
+    "toDiagnosticsChannel":
+      `prints:{"type":"connect","server.port":1}\n{"type":"error","server.port":1,"error.type":"connection_refused"}\n`,
+    "toTrace": "prints:",
+  },
   "docs/tls.md": { "hostAddress": "peer", "runServer": "peer", "STARTTLS": "peer" },
   "docs/datagrams.md": {
     "truncated": "prints:hello\n",
