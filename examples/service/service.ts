@@ -120,7 +120,7 @@ export function runService(
     sw.forkDaemon(() => runServer(admin, adminHandler(clock, { ready, monitor, backend }), adminOptions));
 
     const listener = await net.listen(sw, config.address);
-    onListen(listener.address, admin.address);
+    await onListen(listener.address, admin.address);
     const handler = serviceHandler(clock, config, (question) => backend.ask(question), onError);
     const { maxConnections, grace } = config;
     await runServer(listener, handler, { onError, monitor, maxConnections, stop: drained, grace });
