@@ -16,6 +16,7 @@ type Library =
   & typeof import("../net/confine/mod.ts")
   & typeof import("../net/http/mod.ts")
   & typeof import("../net/observe/mod.ts")
+  & typeof import("../net/pool/mod.ts")
   & typeof import("../net/provider/mod.ts")
   & typeof import("../net/server/mod.ts")
   & typeof import("../net/testing/mod.ts")
@@ -30,6 +31,7 @@ const entryPoints = [
   "net/confine/mod.ts",
   "net/http/mod.ts",
   "net/observe/mod.ts",
+  "net/pool/mod.ts",
   "net/provider/mod.ts",
   "net/server/mod.ts",
   "net/testing/mod.ts",

@@ -20,6 +20,7 @@ export const rooms: readonly string[] = [
   "net/confine/addresses",
   "net/confine",
   "net/server",
+  "net/pool",
   "net/observe",
   "net/backends/shared",
   "net/backends/dns",

@@ -19,7 +19,7 @@ export type Limits = Readonly<Record<LimitName, number>>;
  * How many turns of the event loop pass before a timer that rings late counts: if the loop was
  * blocked, timers run before input that has arrived meanwhile. Deno polls the system every 61 turns.
  */
-const turnsToPoll = 64;
+export const turnsToPoll = 64;
 
 /** Who is notified when a limit expires, once; or when the clock fails. */
 export interface DeadlineEvents {

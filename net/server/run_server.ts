@@ -5,6 +5,7 @@ import { operation } from "../../flow/internal.ts";
 import {
   any,
   Cancelled,
+  currentScope,
   expectStrays,
   isCancelled,
   MultipleErrors,
@@ -27,6 +28,7 @@ import {
   type StreamSocket,
   unix,
 } from "../internal.ts";
+import { recordClock } from "./_server_clock.ts";
 import { type Outcome, type StopWatch, watchStop } from "./_stop_watch.ts";
 import {
   acceptFrom,
@@ -251,7 +253,8 @@ function checkTerms<T>(
   return { handler, onError: reportTo, slots, stop, grace, keepListening, onAcceptError, monitor };
 }
 
-function slotsOf(maxConnections: number | Semaphore): Semaphore {
+/** Returns the slots of a server: a shared limit, or one of its own. */
+export function slotsOf(maxConnections: number | Semaphore): Semaphore {
   if (isInstance(maxConnections, Semaphore)) return maxConnections;
   if ((maxConnections !== Infinity && !Number.isSafeInteger(maxConnections)) || maxConnections < 1) {
     throw new RangeError(
@@ -280,9 +283,11 @@ async function serveUntil<T>(
     let outcome: Outcome<T> | undefined;
     try {
       await Switch.run(async (handlers) => {
+        const scope = currentScope();
         onAccept(handlers, (listener) => {
           if (listeners.has(listener)) return;
           listeners.add(listener);
+          recordClock(scope, listener.clock);
           log?.listens(listener);
           newListeners.tryPush(listener);
         });

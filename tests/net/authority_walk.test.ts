@@ -11,6 +11,7 @@ import * as flowProvider from "../../flow/provider.ts";
 import * as confine from "../../net/confine/mod.ts";
 import * as http from "../../net/http/mod.ts";
 import * as observing from "../../net/observe/mod.ts";
+import * as pool from "../../net/pool/mod.ts";
 import * as netProvider from "../../net/provider/mod.ts";
 import * as server from "../../net/server/mod.ts";
 import * as testing from "../../net/testing/mod.ts";
@@ -34,6 +35,7 @@ const entryPoints = {
   http,
   netProvider,
   observing,
+  pool,
   server,
   testing,
   tls,
