@@ -105,10 +105,9 @@ export class Turns {
       const hasPost = channel.posts.size > 0;
       if (this.#input === undefined && (late >= 0 || (hasPost && this.#wasPost))) await channel.look(turnsOf(late));
       const input = this.#input;
-      const isPostNext = hasPost && !this.#wasPost;
-      this.#wasPost = false;
-      if (input !== undefined && !isPostNext) {
+      if (input !== undefined && (this.#wasPost || !hasPost)) {
         if (input === "ended") this.#toldEnd = true;
+        this.#wasPost = false;
         return input;
       }
       if (input === undefined && late >= 0) return "timedOut";
