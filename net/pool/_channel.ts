@@ -2,7 +2,7 @@
 
 import { checkNumber, checkWhole, describe, fieldOf, isInstance } from "../../base/internal.ts";
 import { BufReader } from "../../flow/buffered/mod.ts";
-import { encode, isBytes, operation, writeAll } from "../../flow/internal.ts";
+import { encode, isBytes, operation, silent, writeAll } from "../../flow/internal.ts";
 import {
   asOperation,
   type Clock,
@@ -201,15 +201,18 @@ export class Channel {
     );
   }
 
-  /** Runs `fn`. If this side has reset the connection, throws why, not that it is closed. */
+  /**
+   * Runs `fn`. If this side has reset the connection, throws why, not that it is closed. An error of
+   * the connection counts as handled if the operation is not awaited, because the loop of callbacks
+   * meets it too.
+   */
   async #told<T>(fn: () => Promise<T>): Promise<T> {
     try {
       return await fn();
     } catch (error) {
-      if (this.#failure !== undefined && fieldOf(error, Error, "cause") === this.#failure.error) {
-        throw this.#failure.error;
-      }
-      throw error;
+      const failure = this.#failure?.error;
+      const thrown = failure !== undefined && fieldOf(error, Error, "cause") === failure ? failure : error;
+      throw isInstance(thrown, NetError) ? silent(thrown) : thrown;
     }
   }
 
