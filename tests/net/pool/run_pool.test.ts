@@ -191,16 +191,15 @@ test('overload "refuse" of a pool over sockets', async () => {
       const first = await net.connect(sw, listener.address);
       assertEquals(await talk(first, "hello"), "hello");
       for (let i = 0; i < 3; i++) {
-        const other = await net.connect(sw, listener.address);
-        await assertRejects(() => readAll(other), NetError);
+        await assertRejects(async () => await readAll(await net.connect(sw, listener.address)), NetError);
       }
       assertEquals(await talk(first, "again"), "again");
       await first.shutdown("send");
       await readAll(first);
       await first.close();
       for (;;) { // until the slot is free
-        const next = await net.connect(sw, listener.address);
-        if (await outcomeOf(() => talk(next, "hello")) === "hello") break;
+        const answer = await outcomeOf(async () => await talk(await net.connect(sw, listener.address), "hello"));
+        if (answer === "hello") break;
       }
     });
     assert(errors.every((error) => error instanceof NetError && error.code === "quota_exceeded"), String(errors));
