@@ -60,6 +60,7 @@ const samples: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "proxyHeaderOf": "peer",
     "export default workerServer": "compiled",
     "runWorkers(env.workers": "compiled",
+    "PoolHandler": "prints:5 bytes\n",
     "httpHandler": "peer",
   },
   "docs/clients.md": {

@@ -147,6 +147,30 @@ test("what limits and a monitor give to a handler and to its server cannot be ch
   assertNothing(walkAll(found));
 });
 
+test("what a pool hands to its callbacks cannot be changed, and leads to nothing inside", async () => {
+  const found: Record<string, unknown> = {};
+  await root.Switch.run(async (sw) => {
+    const net = testing.memoryNet();
+    const listener = await net.listen(sw, root.tcp("127.0.0.1", 80));
+    const stop = new AbortController();
+    const handler = {
+      connected: spy(found, "connected", () => Promise.reject(new Error("Cannot serve"))),
+      received: spy(found, "received"),
+      failed: spy(found, "failed"),
+      closed: spy(found, "closed", () => stop.abort()),
+    } as unknown as pool.PoolHandler<undefined>;
+    const onError = spy(found, "onError");
+    const served = sw.forkPromise(() =>
+      pool.runPool(listener, handler, { state: () => undefined, onError, stop: stop.signal })
+    );
+    await net.connect(sw, listener.address);
+    await served;
+    for (const name of ["connected", "failed", "closed"]) delete found[`${name}.this`]; // the user's own handler
+    Object.assign(found, { proceed: pool.proceed(), finish: pool.finish() });
+  });
+  assertNothing(walkAll(found));
+});
+
 test("sockets of the system, their listener and their addresses cannot be changed", async () => {
   const found: Record<string, unknown> = {};
   await withNet(async (sw, net) => {
