@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * A chat of lines, as a pool of callbacks: the first line of a client is its name, and each one after
- * that goes to all others. Ctrl-C says goodbye to everyone and stops. Try it with `nc`.
+ * A chat of lines, as a pool of callbacks: the first line of a client is its name, and each one
+ * after that goes to all others. Ctrl-C says goodbye to everyone and stops. Try it with `nc`.
  *
  *     deno run --allow-net examples/pool_chat.ts [PORT]
  *     bun examples/pool_chat.ts [PORT]
@@ -10,7 +10,15 @@
  */
 import process from "node:process";
 import { copyString, formatAddress, run, tcp } from "@sluice/io";
-import { finish, type PoolConnection, type PoolHandler, proceed, runPool, switchTo } from "@sluice/io/net/pool";
+import {
+  finish,
+  type Next,
+  type PoolConnection,
+  type PoolHandler,
+  proceed,
+  runPool,
+  switchTo,
+} from "@sluice/io/net/pool";
 
 const longestLine = 1000;
 
@@ -28,7 +36,7 @@ function linesOf(input: Input, bytes: Uint8Array): string[] {
   return lines.map((line) => line.trim());
 }
 
-/** Everyone who has said a name. A member is reached by a message, never by a write of another fiber. */
+/** All clients with a name. Other connections send them messages, and each writes for itself. */
 const members = new Map<string, PoolConnection>();
 
 function tellOthers(c: PoolConnection, text: string): void {
@@ -40,17 +48,18 @@ interface Member {
   readonly input: Input;
 }
 
+function say(c: PoolConnection, { name, input }: Member, bytes: Uint8Array): Next {
+  for (const line of linesOf(input, bytes)) tellOthers(c, `${name}: ${line}`);
+  return proceed();
+}
+
 const chat: PoolHandler<Member> = {
-  async connected(c, { name }) {
-    members.set(name, c);
-    tellOthers(c, `* ${name} is here`);
-    await c.write(`* hello ${name}, you are ${members.size}\n`);
-    return proceed();
+  async connected(c, member) {
+    tellOthers(c, `* ${member.name} is here`);
+    await c.write(`* hello ${member.name}, you are ${members.size}\n`);
+    return say(c, member, new Uint8Array()); // what has come with the name
   },
-  received(c, bytes, { name, input }) {
-    for (const line of linesOf(input, bytes)) tellOthers(c, `${name}: ${line}`);
-    return proceed();
-  },
+  received: (c, bytes, member) => say(c, member, bytes),
   async posted(c, message) {
     await c.write(`${message}\n`);
     return proceed();
@@ -77,7 +86,8 @@ const login: PoolHandler<Input> = {
       await c.write("* that name is taken\n");
       return finish();
     }
-    input.rest = [...rest, input.rest].join("\n"); // what the client has sent after its name
+    input.rest = [...rest, input.rest].join("\n");
+    members.set(name, c);
     return switchTo(chat, { name, input });
   },
 };

@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * One port, three protocols, told apart by their first bytes: TLS, in which the same again is spoken;
- * HTTP, served by `node:http`; and anything else, whose bytes come back. CHAIN and KEY are the PEM
- * files of a certificate.
+ * One port, three protocols, told apart by their first bytes: TLS, within which all of them are
+ * served again; HTTP, by `node:http`; and an echo of anything else. CHAIN and KEY are the PEM files
+ * of a certificate.
  *
  *     deno run --allow-net --allow-read examples/sniff.ts CHAIN KEY [PORT]
  *     bun examples/sniff.ts CHAIN KEY [PORT]

@@ -20,8 +20,8 @@ import { wrapConnection } from "../wrap/mod.ts";
 import type { PoolLimits } from "./pool_options.ts";
 
 /**
- * A connection of a pool, with its input buffer, messages and timers. Its loop of callbacks waits in
- * it, and users have only what {@linkcode PoolConnection} passes on.
+ * A connection of a pool, with its input buffer, messages and timers. Its loop of callbacks waits
+ * in it, and users have only what {@linkcode PoolConnection} passes on.
  */
 export class Channel {
   readonly connection: Connection;
@@ -145,7 +145,7 @@ export class Channel {
     this.#waiter?.resolve();
   }
 
-  /** Forgets earlier calls of {@linkcode Channel.ring}, before the caller looks what has happened. */
+  /** Forgets earlier calls of {@linkcode Channel.ring}. The caller then looks what has happened. */
   heed(): void {
     this.#rang = false;
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -202,9 +202,9 @@ export class Channel {
   }
 
   /**
-   * Runs `fn`. If this side has reset the connection, throws why, not that it is closed. An error of
-   * the connection counts as handled if the operation is not awaited, because the loop of callbacks
-   * meets it too.
+   * Runs `fn`. If this side has reset the connection, throws why, not that it is closed. An error
+   * of the connection counts as handled if the operation is not awaited, because the loop of
+   * callbacks meets it too.
    */
   async #told<T>(fn: () => Promise<T>): Promise<T> {
     try {

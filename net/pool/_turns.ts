@@ -90,8 +90,8 @@ export class Turns {
   }
 
   /**
-   * Waits for the next event. Messages and input take turns, and between two messages the event loop
-   * goes on.
+   * Waits for the next event. Messages and input take turns, and between two messages the event
+   * loop goes on.
    */
   async #next(): Promise<Event> {
     const channel = this.#channel;

@@ -197,7 +197,7 @@ export function readAnswer(callback: string, given: unknown): Answer {
 
 const optional = ["connected", "posted", "timedOut", "ended", "stopping", "failed", "closed"] as const;
 
-/** Throws `TypeError` unless `handler` is an object with a `received`, whose other callbacks are functions. */
+/** Throws `TypeError` unless `handler` has a function `received`, and no callback that is not one. */
 export function checkPoolHandler(action: string, handler: unknown): void {
   if (typeof handler !== "object" || handler === null) {
     throw new TypeError(`Cannot ${action} as handler must be an object: current value is ${describe(handler)}`);

@@ -35,7 +35,7 @@ export interface PoolConnection {
   readonly peer: StreamAddress;
   /** The local address. */
   readonly local: StreamAddress;
-  /** The protocol that TLS has negotiated (ALPN), if the connection that the pool got is a TLS one. */
+  /** The protocol that TLS has negotiated (ALPN), if the pool got a TLS connection. */
   readonly protocol: string | undefined;
   /** When the pool got the connection, in milliseconds on its clock. */
   readonly acceptedAt: number;

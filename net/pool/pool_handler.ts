@@ -25,8 +25,8 @@ export interface PoolHandlerOptions<S> extends PoolOptions<S> {
 }
 
 /**
- * Returns a connection handler that serves each connection by the callbacks of a pool, so that these
- * compose with TLS, the PROXY protocol and limits. `stopping` is called when the scope of the
+ * Returns a connection handler that serves each connection by the callbacks of a pool, so that
+ * these compose with TLS, the PROXY protocol and limits. `stopping` is called when the scope of the
  * connection is told to stop.
  *
  * @typeParam S The type of the state of a connection.

@@ -26,8 +26,8 @@ import { checkPool, type PoolOptions } from "./pool_options.ts";
 export interface RunPoolOptions<S, T = never> extends PoolOptions<S> {
   /**
    * Called with each error of a connection, after `failed` and before `closed`, and with errors of
-   * accepting, whose peer is the unnamed Unix address. An error that it throws itself ends the pool.
-   * Its result is awaited.
+   * accepting, whose peer is the unnamed Unix address. An error that it throws itself ends the
+   * pool. Its result is awaited.
    *
    * @param error The error.
    * @param info The addresses of the connection.
@@ -54,8 +54,8 @@ export interface RunPoolOptions<S, T = never> extends PoolOptions<S> {
    */
   stop?: Promise<T> | AbortSignal | undefined;
   /**
-   * How long connections may last after `stop`, in milliseconds. Then their callbacks are cancelled,
-   * and they are reset.
+   * How long connections may last after `stop`, in milliseconds. Then their callbacks are
+   * cancelled, and they are reset.
    *
    * @default {Infinity}
    */
@@ -69,8 +69,8 @@ export interface RunPoolOptions<S, T = never> extends PoolOptions<S> {
 }
 
 /**
- * Accepts connections until stopped, and serves each by the callbacks of `handler`, in a fiber of its
- * own. It is `runServer` with `poolHandler`, of which see more about limits and stopping.
+ * Accepts connections until stopped, and serves each by the callbacks of `handler`, in a fiber of
+ * its own. Limits and stopping are those of `runServer`.
  *
  * Cancelling the caller cancels the callbacks, and resets the connections; `closed` is still called
  * for each.

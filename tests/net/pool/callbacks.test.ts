@@ -157,7 +157,7 @@ test("runPool() never runs two callbacks of one connection at the same time", as
         gates.shift()?.();
       }
     },
-    { receiveTimeout: 10, stop: stop.signal as unknown as Promise<never>, grace: 1_000_000 },
+    { receiveTimeout: 10, stop: stop.signal, grace: 1_000_000 },
   ).catch((error) => [error]);
   assert(errors.every((error) => !(error instanceof Error) || error.name !== "AssertionError"), String(errors));
   assert(calls >= 24);

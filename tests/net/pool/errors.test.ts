@@ -61,7 +61,7 @@ for (const name of ["connected", "received", "posted", "timedOut", "ended", "sto
       },
       {
         onError: (error) => events.push(`onError ${(error as Error).message}`),
-        stop: stop.signal as unknown as Promise<never>,
+        stop: stop.signal,
       },
     );
     assertEquals(events, [`failed ${name}`, `onError ${name}`, "closed", "socket"]);

@@ -75,7 +75,7 @@ test("runPool() stopping is called between two callbacks, and a handler that goe
       client.abort();
       await pass(0);
     },
-    { stop: stop.signal as unknown as Promise<never> },
+    { stop: stop.signal },
   );
 });
 

@@ -101,7 +101,7 @@ for (const [name, cause] of Object.entries(callbacks)) {
         await pass(0);
         client.abort();
         await pass(0);
-      }, { stop: stop.signal as unknown as Promise<never> });
+      }, { stop: stop.signal });
       const expected = {
         proceed: [name, "closed changed"],
         finish: [name, "closed initial"],
@@ -129,7 +129,7 @@ test("a new handler is told of the peer's end, and of the stop, that the old one
       stop.abort();
       await pass(0);
     },
-    { stop: stop.signal as unknown as Promise<never> },
+    { stop: stop.signal },
   );
   assertEquals(events, ["connected", "ended", "stopping", "connected", "stopping", "closed"]);
 });
@@ -239,7 +239,7 @@ test("after PoolConnection.upgrade() there are no events, no posts, and no other
       await client.shutdown("send");
       await pass(0);
     },
-    { stop: stop.signal as unknown as Promise<never> },
+    { stop: stop.signal },
   );
   assertEquals([events, errors], [["TypeError: Cannot upgrade: the connection was upgraded", "closed"], []]);
 });
