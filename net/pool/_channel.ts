@@ -23,7 +23,7 @@ import type { PoolLimits } from "./pool_options.ts";
  * A connection of a pool, with its input buffer, messages and timers. Its loop of callbacks waits
  * in it, and users have only what {@linkcode PoolConnection} passes on.
  */
-export class Channel {
+export class PoolChannel {
   readonly connection: Connection;
   readonly clock: Clock;
   readonly acceptedAt: number;
@@ -39,7 +39,7 @@ export class Channel {
   #failure: { readonly error: unknown } | undefined;
   #isOpen = true;
   #isUpgraded = false;
-  /** Whether something has happened since {@linkcode Channel.heed}. */
+  /** Whether something has happened since {@linkcode PoolChannel.heed}. */
   #rang = false;
   #waiter: Waiter<void> | undefined;
   #alarm: Alarm | undefined;
@@ -139,13 +139,13 @@ export class Channel {
     return this.reader.take(Math.min(limit, this.reader.buffered));
   }
 
-  /** Ends the present or the next {@linkcode Channel.wait}. */
+  /** Ends the present or the next {@linkcode PoolChannel.wait}. */
   ring(): void {
     this.#rang = true;
     this.#waiter?.resolve();
   }
 
-  /** Forgets earlier calls of {@linkcode Channel.ring}. The caller then looks what has happened. */
+  /** Forgets earlier calls of {@linkcode PoolChannel.ring}. The caller then looks what has happened. */
   heed(): void {
     this.#rang = false;
     if (this.#failure !== undefined) throw this.#failure.error;

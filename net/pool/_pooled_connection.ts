@@ -2,18 +2,18 @@
 
 import { hideClass } from "../../base/internal.ts";
 import type { Connection, StreamAddress } from "../internal.ts";
-import type { Channel } from "./_channel.ts";
+import type { PoolChannel } from "./_channel.ts";
 import type { PoolConnection } from "./pool_connection.ts";
 
-/** What users have of a {@linkcode Channel}. */
+/** What users have of a {@linkcode PoolChannel}. */
 export class PooledConnection implements PoolConnection {
   static {
     hideClass(this);
   }
 
-  readonly #channel: Channel;
+  readonly #channel: PoolChannel;
 
-  constructor(channel: Channel) {
+  constructor(channel: PoolChannel) {
     this.#channel = channel;
     Object.freeze(this);
   }

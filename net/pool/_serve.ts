@@ -5,7 +5,7 @@ import { Cancelled, currentScope, Failures } from "../../switch/internal.ts";
 import { protect } from "../../switch/mod.ts";
 import { addContext, type Connection, describeAddress } from "../internal.ts";
 import { type ConnectionInfo, noteFailed, serverClock } from "../server/internal.ts";
-import { Channel } from "./_channel.ts";
+import { PoolChannel } from "./_channel.ts";
 import { PooledConnection } from "./_pooled_connection.ts";
 import { Turns } from "./_turns.ts";
 import type { PoolConnection } from "./pool_connection.ts";
@@ -36,7 +36,7 @@ async function runCallbacks(
   stopping: AbortSignal,
 ): Promise<void> {
   const state = terms.state();
-  const channel = new Channel(connection, terms.clock ?? serverClock(), terms);
+  const channel = new PoolChannel(connection, terms.clock ?? serverClock(), terms);
   const c = new PooledConnection(channel);
   const turns = new Turns(terms.handler, state, channel, stopping, terms.receiveTimeout);
   const forgetStop = onAbort(stopping, () => channel.ring());

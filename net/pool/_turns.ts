@@ -2,7 +2,7 @@
 
 import { isAborted } from "../../base/internal.ts";
 import { turnsToPoll } from "../server/internal.ts";
-import type { Channel } from "./_channel.ts";
+import type { PoolChannel } from "./_channel.ts";
 import { type Answer, type PoolHandler, readAnswer } from "./callbacks.ts";
 import type { PoolConnection } from "./pool_connection.ts";
 
@@ -17,7 +17,7 @@ export class Turns {
   /** The present handler and its state. */
   handler: PoolHandler<unknown>;
   state: unknown;
-  readonly #channel: Channel;
+  readonly #channel: PoolChannel;
   readonly #stopping: AbortSignal;
   readonly #receiveTimeout: number;
   #toldEnd = false;
@@ -30,7 +30,7 @@ export class Turns {
   constructor(
     handler: PoolHandler<unknown>,
     state: unknown,
-    channel: Channel,
+    channel: PoolChannel,
     stopping: AbortSignal,
     receiveTimeout: number,
   ) {

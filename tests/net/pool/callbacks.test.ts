@@ -12,7 +12,7 @@ import {
   switchTo,
 } from "../../../net/pool/mod.ts";
 import { memoryNet, mockClock, socketPair } from "../../../net/testing/mod.ts";
-import { textOf, turns } from "../../_helpers.ts";
+import { textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { signal } from "../_helpers.ts";
 import { none, pooling, recorder, talk } from "./_pools.ts";

@@ -7,7 +7,7 @@ import {
   type ConnectionHandler,
   copyString,
   formatAddress,
-  NetError,
+  type NetError,
   readAll,
   runServer,
   Switch,
