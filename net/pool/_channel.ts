@@ -17,6 +17,7 @@ import {
 import { type Connection, NetError } from "../internal.ts";
 import { Alarm, Deadlines } from "../server/internal.ts";
 import { wrapConnection } from "../wrap/mod.ts";
+import { cancellable } from "./_cancellable.ts";
 import type { PoolLimits } from "./pool_options.ts";
 
 /**
@@ -33,6 +34,8 @@ export class PoolChannel {
   readonly posts: Queue<unknown> = new Queue(Number.MAX_SAFE_INTEGER);
   readonly #limits: PoolLimits;
   readonly #deadlines: Deadlines;
+  /** The same connection, whose reads can be cancelled. */
+  readonly #input: Connection;
   /** The same connection, whose writes have a time limit. */
   readonly #sender: Connection;
   /** Why the connection was reset by this side. */
@@ -51,7 +54,8 @@ export class PoolChannel {
     this.clock = clock;
     this.#limits = limits;
     this.acceptedAt = this.connectedAt = clock.now();
-    this.reader = new BufReader(connection, { maxSize: limits.maxBuffer });
+    this.#input = cancellable(connection);
+    this.reader = new BufReader(this.#input, { maxSize: limits.maxBuffer });
     const { sendTimeout: write } = limits;
     const none = Infinity;
     this.#deadlines = new Deadlines(
@@ -116,7 +120,7 @@ export class PoolChannel {
   upgrade(): Connection {
     this.#checkNotUpgraded("upgrade");
     if (!this.#isOpen) throw new TypeError("Cannot upgrade the connection: it has ended");
-    const flow = this.reader.unread(this.connection);
+    const flow = this.reader.unread(this.#input);
     this.#isUpgraded = true;
     this.end();
     this.dispose();

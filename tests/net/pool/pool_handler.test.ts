@@ -18,6 +18,7 @@ import {
 } from "../../../mod.ts";
 import {
   finish,
+  type PoolConnection,
   type PoolHandler,
   poolHandler,
   type PoolHandlerOptions,
@@ -268,37 +269,54 @@ test("poolHandler() fails when a partition swallows a peer that takes nothing", 
   });
 });
 
-test("poolHandler() over a foreign connection, which the library cannot look into", async () => {
-  const [client, server] = socketPair();
+test("poolHandler() over a foreign connection, whose reads ignore their scope", async () => {
+  const [, { peer, local }] = socketPair();
+  let arrive = (_: number | null): void => {};
   const foreign: Connection = {
-    peer: server.peer,
-    local: server.local,
-    read: (buffer) => server.read(buffer),
-    write: (bytes) => server.write(bytes),
-    shutdown: (how) => server.shutdown(how),
-    close: () => server.close(),
-    abort: (reason) => server.abort(reason),
-    [Symbol.asyncDispose]: () => server.close(),
+    peer,
+    local,
+    read: (buffer) =>
+      new Promise((resolve) => {
+        arrive = (count) => resolve((buffer[0] = 65, count));
+      }),
+    write: (bytes) => Promise.resolve(bytes.length),
+    shutdown: () => Promise.resolve(),
+    close: () => Promise.resolve(arrive(null)),
+    abort: () => arrive(null),
+    [Symbol.asyncDispose]: () => foreign.close(),
   };
   const clock = mockClock();
   const events: string[] = [];
+  const connections: PoolConnection[] = [];
   await Switch.run(async (sw) => {
-    const handler = poolHandler(recorder(events, { timedOut: () => (events.push("timedOut"), finish()) }), {
-      state: none,
-      clock,
-    });
-    const served = outcomeOf(async () =>
-      await handler(foreign, server.peer, { sw, stopping: new AbortController().signal })
-    );
-    await copyString("hello", client);
+    const own: Partial<PoolHandler<undefined>> = {
+      timedOut(c) {
+        events.push("timedOut");
+        upgraded = c.upgrade();
+        return finish();
+      },
+    };
+    let upgraded: Connection | undefined;
+    const handler = poolHandler(recorder(events, own, connections), { state: none, clock });
+    const served = outcomeOf(async () => await handler(foreign, peer, { sw, stopping: new AbortController().signal }));
+    await pass(clock, 0);
+    connections[0].post("one");
+    await pass(clock, 0);
+    arrive(1);
+    await pass(clock, 0);
+    connections[0].post("two");
     await pass(clock, 59_999);
-    assertEquals(events, ["connected", "received hello"]);
+    assertEquals(events, ["connected", "posted one", "received A", "posted two"]);
     await pass(clock, 1);
     assertEquals(await served, undefined);
-    assert(events.includes("timedOut"));
+    assertEquals(events.slice(4), ["timedOut", "closed"]);
+    const buffer = new Uint8Array(2);
+    const reading = upgraded?.read(buffer);
+    await pass(clock, 0);
+    arrive(1); // of the read that the pool had begun
+    assertEquals([await reading, buffer[0]], [1, 65]);
     await foreign.close();
   });
-  client.abort();
 });
 
 test("poolHandler() in memory, where several servers share one handler", async () => {
