@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** poolHandler() within what stands around a handler, and over every kind of connection. */
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import {
   type Connection,
   type ConnectionHandler,

@@ -175,6 +175,25 @@ for (const shared of [false, true]) {
   });
 }
 
+test('overload "refuse": a connection has its slot until its socket is closed', async () => {
+  const connections: PoolConnection[] = [];
+  await pooling(
+    recorder([], { received: () => finish(), connected: (c) => (connections.push(c), c.write("."), proceed()) }),
+    none,
+    async ({ connect, pass }) => {
+      const first = await connect();
+      await copyString("end", first);
+      await pass(0); // the pool waits for the client's end, for a second
+      await assertRejects(async () => await readAll(await connect()), NetError);
+      await pass(1000);
+      await connect();
+      await pass(0);
+      assertEquals(connections.length, 2);
+    },
+    { maxConnections: 1, overload: "refuse" },
+  );
+});
+
 test('overload "refuse" of a pool over sockets', async () => {
   await withNet(async (sw, net) => {
     const errors: unknown[] = [];
