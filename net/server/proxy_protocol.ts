@@ -29,7 +29,7 @@ export interface ProxyProtocolOptions {
    */
   trusted: readonly string[];
   /**
-   * How long the header may take, in milliseconds. `Infinity` is no limit.
+   * How long the header may take, in milliseconds. `Infinity` removes the limit.
    *
    * @default {3000}
    */
@@ -140,7 +140,7 @@ async function readWithin<T>(clock: Clock, ms: number, peer: StreamAddress, fn: 
   }
 }
 
-/** Returns the addresses that a header gives a connection, or `undefined` if it keeps its own. */
+/** Returns the addresses in a header; `undefined` if those of the socket apply. */
 function namedBy({ header, isDatagram }: ReadHeader): { peer: StreamAddress; local: StreamAddress } | undefined {
   const { source, destination } = header;
   if (isDatagram || source === undefined || destination === undefined) return undefined;

@@ -32,7 +32,7 @@ export interface ScriptTerms<V> {
   readonly handler: string;
   /** Checks a value and returns it in the form in which it is used. */
   check(value: unknown): V;
-  /** Performs a call for which there is no action. */
+  /** Handles a call when no scripted action is left. */
   otherwise(): V;
   /** Drops a value that came after its call had ended. By default the next call takes it. */
   late?(value: V): void;
@@ -200,7 +200,7 @@ function wrong(what: string, rule: string, value: unknown): TypeError {
   return new TypeError(`Cannot ${what} as ${rule}: current value is ${describe(value)}`);
 }
 
-/** Returns what fails a call for which there is no action. */
+/** Returns a handler that fails a call when no scripted action is left. */
 export function unscripted({ label }: Labelled, operation: string, handler: string): () => never {
   return () => {
     throw new TypeError(`Cannot ${operation}: the mock "${label}" has no action left, so script one with ${handler}`);

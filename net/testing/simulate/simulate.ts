@@ -25,7 +25,7 @@ import { checkSimOptions, type SimOptions } from "./sim_options.ts";
  * connection attempt fails after about 2 minutes without an answer, a connection after about 15),
  * half-close, resets, ephemeral ports and TIME_WAIT. They differ from a kernel as follows:
  *
- * - There is no congestion control, no Nagle's algorithm and no delayed acknowledgement.
+ * - Congestion control, Nagle's algorithm and delayed acknowledgements are not simulated.
  * - A host has one IPv4 and at most one IPv6 address, and reaches every other one directly. An
  *   address that no host has is `host_unreachable` after a round trip. A host without an IPv6
  *   address reaches none but its own: `network_unreachable`.

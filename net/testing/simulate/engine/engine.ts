@@ -257,7 +257,7 @@ export class Engine {
     this.#deferred.clear();
   }
 
-  /** Everything waits: gives foreign promises some time, and then halts. */
+  /** Called when everything waits. Waits a while for foreign promises, and then halts. */
   #wait(): boolean {
     if (this.#idle < idleTurns) return true;
     const ms = this.#host.strict ? undefined : patience[this.#idle - idleTurns];
