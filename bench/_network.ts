@@ -24,8 +24,7 @@ const scales = { "µs": 1e3, "ms/MB": 1 } as const; // an operation of a flood i
 
 const leastOperations = 100;
 const mostTries = 5;
-const leads = 20; // each turn goes on for a twentieth of the warm-up before it is timed
-/** A round of memory is a process for each contestant, and memory varies less than time. */
+/** Memory varies less than time, and a round of it takes longer. */
 export const fewerRounds = 5;
 const rest = 500; // ms for what accepting has left behind to be collected
 const acceptPatience = 30_000; // ms
@@ -90,12 +89,12 @@ export async function withLoad<T>(
 }
 
 /**
- * Puts a load on a server for `warmup` milliseconds, and then for `ms` that are measured. Returns
+ * Puts a load on a server for `ms` milliseconds, and then for as long again, measured. Returns
  * nanoseconds of the server's CPU time for one operation, and its peak memory in bytes.
  */
-function serve(bench: NetworkBench, { program: { pid }, target }: Server, place: Place, warmup: number, ms: number) {
+function serve(bench: NetworkBench, { program: { pid }, target }: Server, place: Place, ms: number) {
   return withLoad(bench.shape, target, { ...bench, ...place }, async (load) => {
-    await setTimeout(warmup);
+    await setTimeout(ms);
     resetPeak(pid);
     const look = async () => ({ done: Number(await load.ask("look")), cpu: readCpu(pid) });
     const before = await look();
@@ -142,52 +141,44 @@ async function memoryPerConnection(command: readonly string[], connections: numb
   }
 }
 
-/** Measures `bench` on `runtime`. */
+/**
+ * Measures `bench` on `runtime`. Each turn has a server of its own: how the compiler and the
+ * allocator of one process happen to decide may change its cost by a fifth for all its life.
+ */
 export async function measureNetwork(bench: NetworkBench, runtime: Runtime, settings: Settings): Promise<Measured[]> {
-  const { rounds, ms, warmup, before } = settings;
+  const { rounds, ms, before } = settings;
   const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
-  const servers = new Map<string, Server>();
+  const path = bench.unix ? join(folder, "socket") : undefined;
   const peaks = new Map<string, number[]>();
 
-  /**
-   * The server of a program, started and checked at its first use. Contestants with the same
-   * program share it.
-   */
-  const serverOf = async (command: readonly string[], older?: string) => {
-    const key = `${older} ${command.join(" ")}`;
-    const known = servers.get(key);
-    if (known !== undefined) return known;
-    const server = await startServer(command, bench.unix ? join(folder, String(servers.size)) : undefined, older);
-    servers.set(key, server);
-    if (bench.checked) await validate(server);
-    return server;
-  };
-  const enter = async (api: string, place: Place, older?: string): Promise<Contestant[]> => {
+  const enter = (api: string, place: Place, older?: string): Contestant[] => {
     const command = commandOf(place.program, runtime);
     if (command === undefined) return [];
     const connections = place.connections ?? bench.connections;
     if (bench.unit === "B") return [{ api, turn: () => memoryPerConnection(command, connections, older) }];
-    const server = await serverOf(command, older);
-    await serve(bench, server, place, 0, warmup);
     const peak: number[] = [];
     peaks.set(api, peak);
     const scale = scales[bench.unit];
     return [{
       api,
       async turn() {
-        const turn = await serve(bench, server, place, warmup / leads, ms);
-        peak.push(turn.peak / 1e6);
-        return turn.cost / scale;
+        const server = await startServer(command, path, older);
+        try {
+          if (bench.checked) await validate(server);
+          const turn = await serve(bench, server, place, ms);
+          peak.push(turn.peak / 1e6);
+          return turn.cost / scale;
+        } finally {
+          await server.program.stop();
+        }
       },
     }];
   };
   try {
-    const ours: Contestant[] = [];
-    const beside: Contestant[] = [];
-    for (const [api, place] of entries(bench.ours)) ours.push(...await enter(api, place));
-    for (const [api, place] of entries(bench.beside)) beside.push(...await enter(api, place));
+    const ours = entries(bench.ours).flatMap(([api, place]) => enter(api, place));
+    const beside = entries(bench.beside).flatMap(([api, place]) => enter(api, place));
     if (before !== undefined) {
-      for (const [api, place] of entries(bench.ours)) beside.push(...await enter(beforeOf(api), place, before));
+      beside.push(...entries(bench.ours).flatMap(([api, place]) => enter(beforeOf(api), place, before)));
     }
     const measured = await compare(bench, ours, beside, bench.unit === "B" ? Math.ceil(rounds / fewerRounds) : rounds);
     if (bench.memory !== true) return [measured];
@@ -195,7 +186,6 @@ export async function measureNetwork(bench: NetworkBench, runtime: Runtime, sett
     const name = `${bench.name}: resident memory`;
     return [measured, { name, unit: "MB", ours: held(ours), beside: held(beside) }];
   } finally {
-    await Promise.all([...servers.values()].map(({ program }) => program.stop()));
     rmSync(folder, { recursive: true });
   }
 }

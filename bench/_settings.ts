@@ -11,8 +11,6 @@ export interface Settings {
    * How long a turn of a server is, in milliseconds. A turn inside a process is a quarter of it.
    */
   readonly ms: number;
-  /** How long a server works before its first turn, in milliseconds. */
-  readonly warmup: number;
   /** How many connections are many. */
   readonly many: number;
   /** The root of another checkout, whose library is measured beside this one. */
@@ -31,8 +29,8 @@ export interface Options extends Settings {
   readonly full: boolean;
 }
 
-const quick = { rounds: 3, ms: 200, warmup: 200, many: 1000 };
-const full: typeof quick = { rounds: 15, ms: 1000, warmup: 1000, many: 10_000 };
+const quick = { rounds: 3, ms: 200, many: 1000 };
+const full: typeof quick = { rounds: 15, ms: 1000, many: 10_000 };
 
 export const usage = `usage: deno task bench [options] [part of a bench's name …]
   --runtime NAME   only on deno, bun or node; may be repeated
