@@ -17,29 +17,23 @@ export const packages: Readonly<Record<string, string>> = { effect: "4.1.0" };
 
 const patience = 600_000; // ms: the program prints nothing before its end
 
-/** Flags that leave room for every allocation, so that no collection hides one. */
-const roomy = ["--min-semi-space-size=64", "--max-semi-space-size=64"];
-const flags: Readonly<Record<string, readonly string[]>> = { node: roomy, deno: [`--v8-flags=${roomy.join(",")}`] };
-
 /** Measures `bench` on `runtime`. */
 export async function measureInner(
-  { name, file, cases = "cases", meter = "time", peaks }: InnerBench,
+  { name, file, cases = "cases", peaks }: InnerBench,
   runtime: Runtime,
   { rounds, ms }: Settings,
 ): Promise<Measured[]> {
   const ask = async (...how: string[]) => {
     const command = runtime.runCommand(join(root, "bench/inner/main.ts"));
-    const isHeap = meter === "heap";
-    if (isHeap) command.splice(-1, 0, ...flags[runtime.name] ?? []);
     const args = [file, cases, String(rounds), String(Math.ceil(ms / 4)), ...how];
-    const program = new Program([...command, ...args], cores.server, { BUN_JSC_useGC: isHeap ? "0" : undefined });
+    const program = new Program([...command, ...args], cores.server);
     try {
       return JSON.parse(await program.line(patience));
     } finally {
       await program.stop();
     }
   };
-  if (peaks === undefined) return await ask(meter);
+  if (peaks === undefined) return await ask("time");
   // Each turn is a process of its own, without what the other one has left behind.
   const [ours, beside] = peaks.map((api) => [{ api, turn: async () => (await ask("peak", api))[0] }]);
   return [await compare({ name, unit: "MB" }, ours, beside, Math.ceil(rounds / fewerRounds))];

@@ -58,8 +58,13 @@ export interface Server {
 }
 
 /** Starts a server on a port that the system chooses, or at `path`. */
-export async function startServer(command: readonly string[], path = "0", before?: string): Promise<Server> {
-  const program = new Program([...command, path], cores.server, { SLUICE_BEFORE: before });
+export async function startServer(
+  command: readonly string[],
+  path = "0",
+  { before, everyCore = false }: { readonly before?: string | undefined; readonly everyCore?: boolean | undefined } =
+    {},
+): Promise<Server> {
+  const program = new Program([...command, path], everyCore ? undefined : cores.server, { SLUICE_BEFORE: before });
   try {
     const target = path === "0" ? (await program.line()).split(":").at(-1) ?? "" : path;
     if (await program.line() !== "ready") throw new Error(`${command.join(" ")}: did not start`);
@@ -90,13 +95,15 @@ export async function withLoad<T>(
 
 /**
  * Puts a load on a server for `ms` milliseconds, and then for as long again, measured. Returns
- * nanoseconds of the server's CPU time for one operation, and its peak memory in bytes.
+ * nanoseconds for one operation, of the server's CPU time or on the clock, and its peak memory in
+ * bytes.
  */
 function serve(bench: NetworkBench, { program: { pid }, target }: Server, place: Place, ms: number) {
   return withLoad(bench.shape, target, { ...bench, ...place }, async (load) => {
     await setTimeout(ms);
     resetPeak(pid);
-    const look = async () => ({ done: Number(await load.ask("look")), cpu: readCpu(pid) });
+    const spent = () => bench.clock ? new Map([["", performance.now() * 1e6]]) : readCpu(pid);
+    const look = async () => ({ done: Number(await load.ask("look")), spent: spent() });
     const before = await look();
     let after = before;
     // On a busy machine a short time may hold too few operations.
@@ -107,7 +114,7 @@ function serve(bench: NetworkBench, { program: { pid }, target }: Server, place:
     const peak = readMemory(pid, "VmHWM");
     await load.ask("stop");
     if (after.done === before.done) throw new Error(`${bench.shape}: nothing done within ${mostTries * ms} ms`);
-    return { cost: cpuBetween(before.cpu, after.cpu) / (after.done - before.done), peak };
+    return { cost: cpuBetween(before.spent, after.spent) / (after.done - before.done), peak };
   });
 }
 
@@ -121,7 +128,7 @@ export async function validate({ target }: Server): Promise<void> {
 
 /** The bytes that a fresh server's memory grows by for each of many idle connections. */
 async function memoryPerConnection(command: readonly string[], connections: number, before?: string): Promise<number> {
-  const { program, target } = await startServer(command, undefined, before);
+  const { program, target } = await startServer(command, undefined, { before });
   try {
     const memory = readMemory(program.pid, "VmRSS");
     const descriptors = countDescriptors(program.pid);
@@ -162,7 +169,7 @@ export async function measureNetwork(bench: NetworkBench, runtime: Runtime, sett
     return [{
       api,
       async turn() {
-        const server = await startServer(command, path, older);
+        const server = await startServer(command, path, { before: older, everyCore: bench.clock });
         try {
           if (bench.checked) await validate(server);
           const turn = await serve(bench, server, place, ms);

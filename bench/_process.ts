@@ -32,10 +32,10 @@ export class Program {
   readonly #lines: AsyncIterator<string>;
   readonly #exited: Promise<unknown>;
 
-  constructor(command: readonly string[], core: number, env: Record<string, string | undefined> = {}) {
+  constructor(command: readonly string[], core: number | undefined, env: Record<string, string | undefined> = {}) {
     this.#name = command.slice(-3).join(" ");
     // taskset replaces itself by the program, so that the process is the program's.
-    const [program, ...args] = pinned ? ["taskset", "-c", String(core), ...command] : command;
+    const [program, ...args] = pinned && core !== undefined ? ["taskset", "-c", String(core), ...command] : command;
     this.#child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, ...env } });
     this.#child.stdin.on("error", () => {}); // the program has ended: its output says so
     this.#exited = once(this.#child, "exit").catch(() => {});

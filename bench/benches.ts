@@ -36,6 +36,8 @@ export interface NetworkBench {
   readonly unix?: boolean | undefined;
   /** Whether their peak memory is compared too. */
   readonly memory?: boolean | undefined;
+  /** Whether time on the clock is measured, with every core for the server. */
+  readonly clock?: boolean | undefined;
 }
 
 /** A bench of code in one process, which `bench/inner/main.ts` measures. */
@@ -45,8 +47,6 @@ export interface InnerBench {
   readonly file: string;
   /** What the file exports the cases as. The default is `cases`. */
   readonly cases?: string | undefined;
-  /** What is measured: CPU time, or the bytes that a call allocates. The default is `time`. */
-  readonly meter?: "time" | "heap" | undefined;
   /** The APIs whose peak memory is measured instead: ours, and the other one. */
   readonly peaks?: readonly [ours: string, beside: string] | undefined;
 }
@@ -123,6 +123,27 @@ export function networkBenches(many: number): NetworkBench[] {
     },
     { name: "Unix socket round trip, 50 connections", ...fifty, unix: true, ours: loop, beside: echoes },
     {
+      name: "operated: 64-byte round trip, 50 connections",
+      ...fifty,
+      ours: {
+        "time limits and perPeer": "operated.ts limited",
+        "a monitor": "operated.ts monitored",
+        "observed": "operated.ts observed",
+        "unobserved": "operated.ts unobserved",
+        "a pool": "operated.ts pooled",
+      },
+      beside: { "read/write loop": "operated.ts bare" },
+    },
+    {
+      name: "workers: a handler that computes, 16 connections",
+      ...fifty,
+      connections: 16,
+      checked: false,
+      clock: true,
+      ours: { "2 workers": "operated.ts workers2" },
+      beside: { "1 worker": "operated.ts workers1" },
+    },
+    {
       name: "HTTP-like service, 100 connections",
       shape: "http",
       connections: 100,
@@ -136,7 +157,6 @@ export function networkBenches(many: number): NetworkBench[] {
 /** Every bench of code in one process. */
 export const innerBenches: readonly InnerBench[] = [
   { name: "check, not cancelled", file: "check.ts" },
-  { name: "check, not cancelled: memory", file: "check.ts", meter: "heap" },
   { name: "scopes, first, timeout", file: "scopes.ts" },
   { name: "lines", file: "lines.ts" },
   { name: "small writes", file: "small_writes.ts" },

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * `main.ts FILE EXPORT ROUNDS MS time|heap|peak [API]`: measures the cases of a file, in turns of
+ * `main.ts FILE EXPORT ROUNDS MS time|peak [API]`: measures the cases of a file, in turns of
  * `MS` milliseconds, and prints what each turn cost as one line of JSON. Time is CPU time of the
  * whole process, so that the threads of the garbage collector count. `peak` prints that of the
  * resident memory in a few calls of one API, in megabytes.
@@ -11,15 +11,13 @@ import { compare, type Contestant, type Measured } from "../_compare.ts";
 import { readMemory } from "../_process.ts";
 import type { Block, Case, Cases } from "./_case.ts";
 
-const calls = 4_000_000; // of which each allocates so little that many are needed
-const stretch = 100_000;
 const callsToPeak = 4;
 
 const [file, name, rounds, ms, meter, api] = process.argv.slice(2);
 const { [name]: cases }: Record<string, Cases> = await import(`./${file}`);
 const all: unknown[] = [];
 await cases(async (one) => {
-  all.push(meter === "peak" ? await peakOf(one) : meter === "heap" ? await compareMemory(one) : await compareTime(one));
+  all.push(meter === "peak" ? await peakOf(one) : await compareTime(one));
 });
 console.log(JSON.stringify(all));
 
@@ -56,32 +54,4 @@ async function timed(block: Block, times: number): Promise<number> {
 async function peakOf({ ours, beside }: Case): Promise<number> {
   await { ...ours, ...beside }[api](callsToPeak);
   return readMemory(process.pid, "VmHWM") / 1e6;
-}
-
-/** What a call allocates, in bytes. */
-async function compareMemory({ name, ours, beside }: Case): Promise<Measured> {
-  const contestants = (blocks: Readonly<Record<string, Block>>): Contestant[] =>
-    Object.entries(blocks).map(([api, block]) => ({ api, turn: () => Promise.resolve(grown(block) / calls) }));
-  return await compare({ name: `${name}: memory`, unit: "B" }, contestants(ours), contestants(beside), 1);
-}
-
-/**
- * On V8, how the heap grows over stretches that are too short for a collection. JSC only says what
- * is left after one: there the collector is off, by `BUN_JSC_useGC`, and the resident memory
- * counts.
- */
-function grown(block: Block): number {
-  for (let i = 0; i < 20; i++) block(10_000); // warm
-  if (process.versions.bun !== undefined) {
-    const before = process.memoryUsage().rss;
-    block(calls);
-    return Math.max(0, process.memoryUsage().rss - before);
-  }
-  let sum = 0;
-  for (let done = 0; done < calls; done += stretch) {
-    const before = process.memoryUsage().heapUsed;
-    block(stretch);
-    sum += Math.max(0, process.memoryUsage().heapUsed - before); // less than nothing: a collection came in between
-  }
-  return sum;
 }

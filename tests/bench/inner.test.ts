@@ -18,10 +18,3 @@ for (const bench of innerBenches) {
     assertEquals([odd, rows.length > 0], [[], true]);
   });
 }
-
-test('the bench "check, not cancelled: memory" sees what an object costs, and nothing of a check', async () => {
-  const bench = innerBenches.find(({ meter }) => meter === "heap");
-  const [{ ours, beside }] = bench === undefined ? [] : await measureInner(bench, thisRuntime(), settings);
-  const bytes = Object.fromEntries([...ours, ...beside].map(({ api, costs }) => [api, costs[0]]));
-  assertEquals([bytes["an object"] > 8, bytes["checkCancelled()"] < 4], [true, true]);
-});
