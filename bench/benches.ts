@@ -143,20 +143,11 @@ export function networkBenches(many: number): NetworkBench[] {
       ours: { "2 workers": "operated.ts workers2" },
       beside: { "1 worker": "operated.ts workers1" },
     },
-    {
-      name: "HTTP-like service, 100 connections",
-      shape: "http",
-      connections: 100,
-      unit: "µs",
-      ours: { "BufReader and BufWriter": "ours.ts http" },
-      beside: { "node:http": "node.ts http", "Deno.serve": "deno.ts http", "Bun.serve": "bun.ts http" },
-    },
   ];
 }
 
 /** Every bench of code in one process. */
 export const innerBenches: readonly InnerBench[] = [
-  { name: "check, not cancelled", file: "check.ts" },
   { name: "scopes, first, timeout", file: "scopes.ts" },
   { name: "lines", file: "lines.ts" },
   { name: "small writes", file: "small_writes.ts" },

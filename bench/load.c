@@ -7,7 +7,6 @@
 //   bulk           sends as fast as it can, and reads what comes back; an operation is one byte
 //   relay          the same for a server that joins connections in pairs
 //   connectClose   connects, has a message echoed, half-closes, waits for the end, and again
-//   http           posts a message of 64 bytes, which the reply must hold, and posts the next
 //   datagrams      sends a datagram, waits for it to come back, and sends the next
 //   datagramFlood  sends datagrams to a server that reports its count after every 32
 //   hold           only connects
@@ -44,13 +43,12 @@ enum {
   PATIENCE = 10000,  // how long nothing may happen while connections end, in milliseconds
   PER_REPORT = 32,   // datagrams for each report of a flooded server
   WINDOW = 128,      // datagrams in flight: fewer than a receive buffer of 208 KiB holds
-  REPLY = 1024,      // the most that a reply by HTTP has
 };
 
-enum shape { ROUND_TRIP, BULK, RELAY, CONNECT_CLOSE, HTTP, DATAGRAMS, DATAGRAM_FLOOD, HOLD, VALIDATE, SHAPES };
+enum shape { ROUND_TRIP, BULK, RELAY, CONNECT_CLOSE, DATAGRAMS, DATAGRAM_FLOOD, HOLD, VALIDATE, SHAPES };
 
 static const char *const names[SHAPES] = {
-  "roundTrip", "bulk", "relay", "connectClose", "http", "datagrams", "datagramFlood", "hold", "validate",
+  "roundTrip", "bulk", "relay", "connectClose", "datagrams", "datagramFlood", "hold", "validate",
 };
 
 struct connection {
@@ -63,7 +61,6 @@ struct connection {
   uint64_t got;
   int finished;       // it has half-closed
   size_t piece;       // the most that is sent next
-  char reply[REPLY];  // of HTTP
 };
 
 static unsigned char pattern[PATTERN], chunk[CHUNK];
@@ -142,14 +139,6 @@ static void sendWhole(const struct connection *c, const void *bytes, size_t leng
   if ((size_t)sent != length) fail("Cannot send %zu bytes at once: only %zd were taken", length, sent);
 }
 
-static void post(struct connection *c) {
-  char request[256];
-  int length = snprintf(request, sizeof request,
-    "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 64\r\n\r\n"
-    "message %055" PRIu64 "\n", c->sequence);
-  sendWhole(c, request, (size_t)length);
-}
-
 // Sends datagrams until the window is full, always as many as the server will report.
 static void flood(struct connection *c) {
   for (; c->sent - c->got < WINDOW / count || c->sent % PER_REPORT != 0; c->sent++) {
@@ -166,9 +155,8 @@ static void begin(struct connection *c, uint64_t sequence) {
   c->piece = shape == VALIDATE ? sequence + 1 : PIECE;
   c->sent = 0;
   c->got = 0;
-  if (shape == HTTP) post(c);
   if (shape == DATAGRAM_FLOOD) flood(c);
-  if (shape == HTTP || shape == DATAGRAM_FLOOD || shape == HOLD) waitFor(c, EPOLLIN);
+  if (shape == DATAGRAM_FLOOD || shape == HOLD) waitFor(c, EPOLLIN);
   else put(c);
 }
 
@@ -239,26 +227,6 @@ static void ended(struct connection *c) {
   if (shape == CONNECT_CLOSE && !stopping) dial(c, c->sequence + count);
 }
 
-// Adds to a reply by HTTP, and checks its status, its length and its body once it is whole.
-static void receiveHttp(struct connection *c, size_t got) {
-  if (c->got + got >= REPLY) fail("Reply has more than %d bytes", REPLY);
-  memcpy(c->reply + c->got, chunk, got);
-  c->got += got;
-  c->reply[c->got] = 0;
-  char *head = strstr(c->reply, "\r\n\r\n");
-  if (head == NULL) return;
-  char *length = strcasestr(c->reply, "\r\ncontent-length:");
-  if (strncmp(c->reply, "HTTP/1.1 200 OK\r\n", 17) != 0) fail("Reply has another status: %.12s", c->reply);
-  if (length == NULL || length > head || atoi(length + 17) != 64) fail("Reply has another length");
-  size_t expected = (size_t)(head + 4 - c->reply) + 64;
-  if (c->got < expected) return;
-  if (c->got > expected) fail("Reply has %" PRIu64 " bytes that were not sent", c->got - expected);
-  char body[65];
-  snprintf(body, sizeof body, "message %055" PRIu64 "\n", c->sequence);
-  if (memcmp(head + 4, body, 64) != 0) fail("Reply differs from what was sent");
-  replied(c);
-}
-
 // Reads the report of a flooded server: its count in 8 digits.
 static void receiveReport(struct connection *c, size_t got) {
   chunk[got] = 0;
@@ -277,10 +245,6 @@ static void receive(struct connection *c) {
   size_t got = (size_t)size;
   if (got == 0) {
     ended(c);
-  } else if (c->finished && shape == HTTP) {
-    fail("Reply has %zu bytes that were not sent", got);
-  } else if (shape == HTTP) {
-    receiveHttp(c, got);
   } else if (shape == DATAGRAM_FLOOD) {
     receiveReport(c, got);
   } else {

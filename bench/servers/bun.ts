@@ -43,15 +43,6 @@ runProgram({
       return partner;
     });
   },
-  http(place) {
-    const server = Bun.serve({
-      hostname: "127.0.0.1",
-      port: Number(place),
-      fetch: async (request) => new Response(await request.bytes(), { headers: { "content-type": "text/plain" } }),
-    });
-    onStop(() => server.stop(true));
-    sayReady(place, server.port);
-  },
 });
 
 /**

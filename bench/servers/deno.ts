@@ -46,14 +46,6 @@ runProgram({
       }
     });
   },
-  http(place) {
-    const onListen = ({ port }: { readonly port: number }) => sayReady(place, port);
-    const server = Deno.serve(
-      { hostname: "127.0.0.1", port: Number(place), onListen },
-      async (request) => new Response(await request.bytes(), { headers: { "content-type": "text/plain" } }),
-    );
-    onStop(() => void server.shutdown());
-  },
 });
 
 /** Serves each connection by `handle`, and closes it then. A broken one is dropped. */

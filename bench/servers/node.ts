@@ -1,11 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * `node.ts NAME PLACE`: servers on `node:net`, `node:http` and `node:dgram` alone, by callbacks.
+ * `node.ts NAME PLACE`: servers on `node:net` and `node:dgram` alone, by callbacks.
  */
-import { Buffer } from "node:buffer";
 import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from "node:dgram";
-import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { onStop, runProgram, sayReady } from "./_command.ts";
@@ -33,7 +31,6 @@ runProgram({
       here.readable.pipeTo(there.writable).catch(() => {}); // the server drops a broken connection
       there.readable.pipeTo(here.writable).catch(() => {});
     }),
-  http: serveHttp,
   datagram_echo: (place) =>
     serveDatagrams(place, (socket, message, { port, address }) => socket.send(message, port, address)),
   datagram_count(place) {
@@ -74,26 +71,6 @@ function servePairs(place: number | string, join: (a: Socket, b: Socket) => void
     socket.on("close", () => {
       if (waiting === socket) waiting = undefined;
     });
-  });
-}
-
-/** Answers each request with its own body. */
-function serveHttp(place: number | string): void {
-  const server = createHttpServer((request, response) => {
-    const chunks: Uint8Array[] = [];
-    request.on("data", (chunk) => chunks.push(chunk));
-    request.on("end", () => {
-      const body = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-      response.writeHead(200, { "content-type": "text/plain", "content-length": body.length }).end(body);
-    });
-    request.on("error", () => response.destroy());
-  });
-  server.keepAliveTimeout = 60_000;
-  const port = Number(place);
-  server.listen({ host: "127.0.0.1", port, backlog }, () => sayReady(place, (server.address() as AddressInfo).port));
-  onStop(() => {
-    server.close();
-    server.closeAllConnections();
   });
 }
 

@@ -6,13 +6,13 @@
  */
 import process from "node:process";
 import { pathToFileURL } from "node:url";
-import type { BufReader as Reader, DatagramSocket, Env, StreamSocket } from "../../mod.ts";
+import type { DatagramSocket, Env, StreamSocket } from "../../mod.ts";
 
 const before = process.env.SLUICE_BEFORE;
 const root = before === undefined ? new URL("../../", import.meta.url) : pathToFileURL(`${before}/`);
 const library: typeof import("../../mod.ts") = await import(`${root}mod.ts`);
 const { BufReader, copy, copyString, formatAddress, interruptible, NetError, proxy, readable } = library;
-const { run, runServer, Switch, tcp, udp, unix, withBufWriter } = library;
+const { run, runServer, Switch, tcp, udp, unix } = library;
 
 const grace = 200; // ms for handlers after the signal
 const backlog = 4096;
@@ -46,16 +46,6 @@ const handlers: Readonly<Record<string, (flow: StreamSocket) => Promise<unknown>
     waiting = undefined;
     await proxy(partner.flow, flow).finally(() => partner.relayed.resolve());
   },
-  http: (flow) =>
-    withBufWriter(flow, async (writer) => {
-      const reader = new BufReader(flow, { maxSize: mostBytes });
-      while (!await reader.atEnd()) {
-        const body = await readRequest(reader);
-        writer.string(`HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: ${body.length}\r\n\r\n`);
-        writer.bytes(body);
-        await writer.flush();
-      }
-    }),
 };
 
 const datagramHandlers: Readonly<Record<string, (socket: DatagramSocket) => Promise<never>>> = {
@@ -104,17 +94,4 @@ async function serveDatagrams(env: Env): Promise<void> {
     await copyString(`${formatAddress(socket.local)}\nready\n`, env.stdout);
     await stop;
   });
-}
-
-/** As much of HTTP/1.1 as the load speaks. Returns the body. */
-async function readRequest(reader: Reader): Promise<Uint8Array> {
-  let size = 0;
-  if (!/^[A-Z]+ \S+ HTTP\/1\.1$/.test(await reader.line() ?? "")) throw new Error("Request has a wrong first line");
-  for (let line; (line = await reader.line()) !== "";) {
-    if (line === null) throw new Error("Request has no end");
-    const colon = line.indexOf(":");
-    if (line.slice(0, colon).toLowerCase() === "content-length") size = Number(line.slice(colon + 1));
-  }
-  if (!(size <= mostBytes)) throw new Error(`Request has a body of ${size} bytes`);
-  return await reader.take(size);
 }

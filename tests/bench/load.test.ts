@@ -55,17 +55,6 @@ function talkative(socket: Socket): void {
   socket.write("x");
 }
 
-/**
- * Answers a request by HTTP with what is left of `reply` after its body has taken the place of
- * `BODY`.
- */
-function http(reply: string): (socket: Socket) => void {
-  return (socket) =>
-    socket.on("data", (chunk) => socket.write(reply.replace("BODY", String(chunk).split("\r\n\r\n")[1])));
-}
-
-const ok = "HTTP/1.1 200 OK\r\ncontent-length: 64\r\n\r\n";
-
 const faults: Readonly<Record<string, readonly [handle: (socket: Socket) => void, shapes: string[], told: string]>> = {
   "a wrong byte": [wrong, ["roundTrip", "bulk", "connectClose", "validate"], "Reply differs from what was sent"],
   "a byte too many": [longer, ["roundTrip", "connectClose"], "Reply has 1 bytes that were not sent"],
@@ -74,10 +63,6 @@ const faults: Readonly<Record<string, readonly [handle: (socket: Socket) => void
   "bytes that never come back": [silent, ["bulk", "relay", "validate"], "Server ended after 0 of "],
   "a byte on an idle connection": [talkative, ["hold"], "Reply has 1 bytes that were not sent"],
   "an end of an idle connection": [(socket) => socket.end(), ["hold"], "Server ended too early"],
-  "a wrong HTTP status": [http(ok.replace("200", "500") + "BODY"), ["http"], "Reply has another status"],
-  "a wrong HTTP length": [http(ok.replace("64", "65") + "BODY."), ["http"], "Reply has another length"],
-  "a wrong HTTP body": [http(ok + "x".repeat(64)), ["http"], "Reply differs from what was sent"],
-  "an HTTP reply that is too long": [http(`${ok}BODY.`), ["http"], "Reply has 1 bytes that were not sent"],
 };
 
 for (const [fault, [handle, shapes, told]] of Object.entries(faults)) {
