@@ -72,7 +72,7 @@ function nodeRuntime(program: string): Runtime {
   return {
     name: "node",
     program,
-    testCommand: (path, report) => [program, "--test", "--test-isolation=none", ...reporters(report), path],
+    testCommand: (path, report) => [program, ...reporters(report), path],
     runCommand: (path) => [program, path],
   };
 }

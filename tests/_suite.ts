@@ -58,12 +58,20 @@ export async function runJobs(jobs: readonly Job[], atOnce: number): Promise<Tal
 export class Suite {
   readonly #options: SuiteOptions;
   readonly #reports: string;
+  readonly #env: Readonly<Record<string, string | undefined>>;
   readonly #skips: Set<string> = new Set();
   #started = 0;
 
   constructor(options: SuiteOptions) {
     this.#options = options;
     this.#reports = mkdtempSync(join(tmpdir(), "sluice-tests-"));
+    this.#env = {
+      SLUICE_DENO: process.execPath,
+      NODE_COMPILE_CACHE: join(this.#reports, "compiled"), // else each process compiles the library anew
+      NO_COLOR: "1",
+      FORCE_COLOR: undefined,
+      NODE_TEST_CONTEXT: undefined,
+    };
   }
 
   /** Returns the jobs for `files` on `runtimes`. A missing runtime counts as one failure. */
@@ -101,7 +109,7 @@ export class Suite {
     const child = await runChild(runtime.testCommand(resolve(root, file), report), {
       limit,
       cwd: root,
-      env: { SLUICE_DENO: process.execPath, NO_COLOR: "1", FORCE_COLOR: undefined, NODE_TEST_CONTEXT: undefined },
+      env: this.#env,
     });
     const cases = existsSync(report) ? parseJunit(readFileSync(report, "utf8")) : undefined;
     if (cases !== undefined) reports.push({ runtime: runtime.name, cases });

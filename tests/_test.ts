@@ -2,12 +2,13 @@
 
 /**
  * Defines tests: a flat {@linkcode test} that passes only if its body succeeds and leaves nothing
- * open. The same file runs under `deno test`, `bun test` and `node --test`, with the same count.
+ * open. The same file runs under `deno test`, `bun test` and `node`, with the same count.
  *
  * The check is part of the test, because Deno ignores errors of `node:test` hooks.
  */
+import { createHook } from "node:async_hooks";
 import process from "node:process";
-import { test as nodeTest } from "node:test";
+import { before, test as nodeTest } from "node:test";
 import { type OpenCounts, openCounts } from "../base/_counter.ts";
 import { missingTools } from "./_tools.ts";
 
@@ -46,6 +47,22 @@ const { setImmediate, setTimeout, clearTimeout } = globalThis;
 
 /** Leaks for which earlier tests of this file have failed, so that later ones do not. */
 const blamed: OpenCounts = { fibers: 0, operations: 0, timers: 0, sockets: 0, listeners: 0 };
+
+if (process.versions.deno === undefined && process.versions.bun === undefined) startWithoutHook();
+
+/**
+ * Starts the test runner of Node without its hook, which sees every promise begin and end, so that the runner knows
+ * which test an error belongs to. It takes more time than many tests do, and {@linkcode test} knows without it.
+ */
+function startWithoutHook(): void {
+  const hooks = Object.getPrototypeOf(createHook({}));
+  const { enable } = hooks;
+  hooks.enable = function () {
+    return this;
+  };
+  before(() => {}); // the first call of any function of `node:test` starts the runner
+  hooks.enable = enable;
+}
 
 /**
  * Registers a test. It fails if `body` throws, if there is an unhandled rejection, or if a fiber,
