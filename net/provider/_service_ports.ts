@@ -31,7 +31,13 @@ interface ServiceTable {
   readonly names: ReadonlyMap<number, string>;
 }
 
-const tables: Readonly<Record<"tcp" | "udp", ServiceTable>> = { tcp: parse(tcpServices), udp: parse(udpServices) };
+const texts = { tcp: tcpServices, udp: udpServices };
+const tables: { tcp?: ServiceTable; udp?: ServiceTable } = {};
+
+/** Returns the table of `transport`, parsed at its first use: most programs have none. */
+function tableOf(transport: "tcp" | "udp"): ServiceTable {
+  return tables[transport] ??= parse(texts[transport]);
+}
 
 /**
  * Returns the port of a service, or `undefined` if there is no such service over `transport`.
@@ -40,14 +46,14 @@ const tables: Readonly<Record<"tcp" | "udp", ServiceTable>> = { tcp: parse(tcpSe
  * @param transport The transport protocol.
  */
 export function servicePort(service: string, transport: "tcp" | "udp"): number | undefined {
-  if (!/^(?:0|[1-9][0-9]{0,4})$/.test(service)) return tables[transport].ports.get(service);
+  if (!/^(?:0|[1-9][0-9]{0,4})$/.test(service)) return tableOf(transport).ports.get(service);
   const port = Number(service);
   return port > 65535 ? undefined : port;
 }
 
 /** Returns the name of the service on a port, or the port as text. */
 export function serviceName(port: number, transport: "tcp" | "udp"): string {
-  return tables[transport].names.get(port) ?? String(port);
+  return tableOf(transport).names.get(port) ?? String(port);
 }
 
 function parse(text: string): ServiceTable {
