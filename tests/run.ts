@@ -20,7 +20,7 @@ import { runPacked } from "./_packed.ts";
 import { allRuntimes, root } from "./_runtimes.ts";
 import { type Job, runJobs, Suite, type SuiteOptions, summarize } from "./_suite.ts";
 
-const atOnce = 2;
+const atOnce = 3; // one more than CI has cores, as many tests wait
 
 /** Tests that need root, foreign programs or much time. */
 const heavy = /^tests\/(bench|examples|runtime)\//;
