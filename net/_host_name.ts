@@ -5,6 +5,7 @@ import { IpAddress } from "./ip_address.ts";
 
 /** Returns the IP address that `text` is the literal of; `undefined` if it is not a literal. */
 export function literalOf(text: string): IpAddress | undefined {
+  if (typeof text !== "string" || !/^[\d.]+$|:/.test(text)) return undefined; // else parse() makes an error for each name
   try {
     return IpAddress.parse(text);
   } catch {
