@@ -11,10 +11,12 @@ import { compare, type Contestant, type Measured } from "../_compare.ts";
 import { readMemory } from "../_process.ts";
 import type { Block, Case, Cases } from "./_case.ts";
 
-const callsToPeak = 4;
-
 const [file, name, rounds, ms, meter, api] = process.argv.slice(2);
 const { [name]: cases }: Record<string, Cases> = await import(`./${file}`);
+
+/** How many calls a peak is measured over: one is enough to try a bench. */
+const callsToPeak = Number(rounds) > 1 ? 4 : 1;
+
 const all: unknown[] = [];
 await cases(async (one) => {
   all.push(meter === "peak" ? await peakOf(one) : await compareTime(one));
