@@ -42,6 +42,26 @@ export function tellServer(sw: Switch, listener: ServedListener): void {
   servers.get(sw)?.(listener);
 }
 
+/**
+ * Watches a listener, or something else that changes. Calls `wake` when it has something new: at
+ * once if a connection waits to be accepted already, which stays there; and when it is closed.
+ *
+ * @returns A function that ends the watch; `undefined`, without a watch, if nothing new can come.
+ */
+export type Watch = (wake: () => void) => (() => void) | undefined;
+
+const watches: WeakMap<object, Watch> = new WeakMap();
+
+/** Makes `subject` one that can be watched. A wrapper of a listener passes on the watch inside. */
+export function addWatch(subject: object, watch: Watch): void {
+  watches.set(subject, watch);
+}
+
+/** Returns how to watch `subject`, or `undefined` if it cannot be watched. */
+export function watchOf(subject: object): Watch | undefined {
+  return watches.get(subject);
+}
+
 const served: WeakSet<object> = new WeakSet();
 
 /** Marks `listener` as one of the library: cancelling the current scope ends its `accept`. */

@@ -15,7 +15,16 @@ export {
   settle,
   whileOwned,
 } from "./_open_owned.ts";
-export { addServed, isServed, onAccept, type ServedListener, tellServer } from "./_served_listener.ts";
+export {
+  addServed,
+  addWatch,
+  isServed,
+  onAccept,
+  type ServedListener,
+  tellServer,
+  type Watch,
+  watchOf,
+} from "./_served_listener.ts";
 export {
   type Address,
   checkDatagramAddress,

@@ -15,6 +15,7 @@ type Library =
   & typeof import("../flow/provider.ts")
   & typeof import("../net/confine/mod.ts")
   & typeof import("../net/http/mod.ts")
+  & typeof import("../net/managed/mod.ts")
   & typeof import("../net/observe/mod.ts")
   & typeof import("../net/pool/mod.ts")
   & typeof import("../net/provider/mod.ts")
@@ -30,6 +31,7 @@ const entryPoints = [
   "flow/provider.ts",
   "net/confine/mod.ts",
   "net/http/mod.ts",
+  "net/managed/mod.ts",
   "net/observe/mod.ts",
   "net/pool/mod.ts",
   "net/provider/mod.ts",

@@ -21,6 +21,7 @@ export const rooms: readonly string[] = [
   "net/confine",
   "net/server",
   "net/pool",
+  "net/managed",
   "net/observe",
   "net/backends/shared",
   "net/backends/dns",

@@ -18,6 +18,7 @@ import {
 } from "../../switch/internal.ts";
 import {
   addServed,
+  addWatch,
   closedState,
   labelled,
   type ListeningSocket,
@@ -61,6 +62,9 @@ class Acceptor implements Releasable {
   }
 }
 
+/** What a provider's listener has supplied, before a call of `accept` receives it. */
+type Supplied = { readonly stream: ProviderStream } | { readonly error: unknown };
+
 /** Settings of a listener. */
 export interface ListenerTerms {
   readonly clock: Clock;
@@ -90,6 +94,9 @@ export class SystemListener implements ListeningSocket, ServedListener {
   readonly #hook: Hook;
   readonly #acceptors: WaitQueue<StreamSocket, Acceptor> = new WaitQueue(({ hook }) => hook.remove());
   readonly #watchers: WaitQueue<void> = new WaitQueue();
+  /** What was taken from the provider because of a watch: the next call of `accept` receives it. */
+  #supplied: Supplied | undefined;
+  readonly #wakes: Set<() => void> = new Set();
   /**
    * Whether connections are being reset because the backlog is full, and whether `overflow` has
    * reported it.
@@ -111,6 +118,7 @@ export class SystemListener implements ListeningSocket, ServedListener {
     this.#hook = hook;
     listener.attach(Object.freeze({ acceptable: () => this.#serve(), overflowing: () => this.#overflowing() }));
     addServed(this);
+    addWatch(this, (wake) => this.#watch(wake));
     open.listeners++;
     Object.freeze(this);
   }
@@ -187,8 +195,24 @@ export class SystemListener implements ListeningSocket, ServedListener {
     const closed = () => error ??= this.#closedError();
     this.#acceptors.failAll(closed);
     this.#watchers.failAll(closed);
+    const supplied = this.#supplied;
+    this.#supplied = undefined;
+    if (supplied !== undefined && "stream" in supplied) supplied.stream.abort();
+    this.#wake();
     await this.#listener.close();
     open.listeners--;
+  }
+
+  /** Watches for a connection that no pending `accept` call takes: see {@linkcode addWatch}. */
+  #watch(wake: () => void): (() => void) | undefined {
+    if (this.#closing !== undefined) return undefined;
+    this.#wakes.add(wake);
+    this.#serve();
+    return () => this.#wakes.delete(wake);
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#wakes]) wake();
   }
 
   /** Passes connections to pending `accept` calls in FIFO order. */
@@ -213,19 +237,31 @@ export class SystemListener implements ListeningSocket, ServedListener {
         acceptor.release();
         continue;
       }
-      let taken: ProviderStream | undefined;
-      try {
-        taken = this.#listener.accept();
-      } catch (cause) {
-        this.#acceptors.fail(waiter, () => netErrorFrom(cause, { operation: "accept", address: this.address }));
+      const supplied = this.#supply();
+      if (supplied === undefined) return;
+      this.#supplied = undefined;
+      if ("error" in supplied) {
+        const { error } = supplied;
+        this.#acceptors.fail(waiter, () => netErrorFrom(error, { operation: "accept", address: this.address }));
         continue;
       }
-      if (taken === undefined) return;
       this.#acceptors.remove(waiter);
       if (this.#burst === "reported") this.#burst = "none"; // the backlog has room again
-      const opened = this.#socketOf(taken, acceptor);
+      const opened = this.#socketOf(supplied.stream, acceptor);
       if (waiter.settled) opened.abort(); // cancelled in the meantime
       else waiter.resolve(opened);
+    }
+    if (this.#wakes.size > 0 && this.#supply() !== undefined) this.#wake();
+  }
+
+  /** Returns the next connection or error, which is kept until an `accept` call has it. */
+  #supply(): Supplied | undefined {
+    if (this.#supplied !== undefined) return this.#supplied;
+    try {
+      const stream = this.#listener.accept();
+      return this.#supplied = stream && { stream };
+    } catch (error) {
+      return this.#supplied = { error };
     }
   }
 

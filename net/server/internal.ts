@@ -5,7 +5,13 @@ export { Alarm } from "./_alarm.ts";
 export { Deadlines, turnsToPoll } from "./_deadlines.ts";
 export { serverClock } from "./_server_clock.ts";
 export { type Outcome, watchStop } from "./_stop_watch.ts";
-export { checkCallbacks, type ConnectionHandler, type ConnectionInfo } from "./accept_fork.ts";
+export {
+  acceptFrom,
+  checkCallbacks,
+  checkListener,
+  type ConnectionHandler,
+  type ConnectionInfo,
+} from "./accept_fork.ts";
 export {
   addRemoteServers,
   checkMonitor,
@@ -20,4 +26,12 @@ export {
   type ServerMonitor,
   serverMonitor,
 } from "./monitor.ts";
-export { runServer, runSharedServer, type Slots, slotsOf } from "./run_server.ts";
+export {
+  isFinal,
+  longestBackoff,
+  runServer,
+  runSharedServer,
+  shortestBackoff,
+  type Slots,
+  slotsOf,
+} from "./run_server.ts";

@@ -125,8 +125,8 @@ export interface RunServerOptions<T = never> {
 }
 
 /** Initial and maximal back-off after an error of accepting, in milliseconds. */
-const shortestBackoff = 5;
-const longestBackoff = 1000;
+export const shortestBackoff = 5;
+export const longestBackoff = 1000;
 
 /** How long a cancelled handler may keep running before it is reported, in milliseconds. */
 const cancelTimeout = 1000;
@@ -448,6 +448,6 @@ function closedBy(error: unknown): unknown {
  * Reports whether accepting can never succeed again: the listener is closed, the server is
  * cancelled, or the program is wrong.
  */
-function isFinal(error: unknown): boolean {
+export function isFinal(error: unknown): boolean {
   return isOfKind(error, "Cancelled") || isOfKind(error, "ClosedError") || isInstance(error, TypeError);
 }

@@ -55,6 +55,11 @@ export class Accepting {
     return waiter.promise;
   }
 
+  /** Whether a connection that arrived late waits for a caller. */
+  get hasLate(): boolean {
+    return this.#late.size > 0;
+  }
+
   /** Closes connections that no caller has taken. */
   close(): void {
     this.#closed = true;

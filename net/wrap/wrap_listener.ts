@@ -4,6 +4,7 @@ import { checkShape, hideClass } from "../../base/internal.ts";
 import { rejection } from "../../flow/internal.ts";
 import { refusedFor, type Switch } from "../../switch/internal.ts";
 import {
+  addWatch,
   describeAddress,
   labelled,
   type ListeningSocket,
@@ -11,6 +12,8 @@ import {
   type SocketOptionTypes,
   type StreamAddress,
   type StreamSocket,
+  type Watch,
+  watchOf,
 } from "../internal.ts";
 import { Accepting } from "./_accepting.ts";
 import { checkHooks } from "./_hooks.ts";
@@ -73,6 +76,8 @@ class WrappedListener implements ListeningSocket {
     );
     this.#lifetime = lifetime;
     recordLifetime(this, inner, lifetime);
+    const watch = watchOf(inner);
+    if (watch !== undefined) addWatch(this, (wake) => this.#watch(watch, wake));
     Object.freeze(this);
   }
 
@@ -105,6 +110,12 @@ class WrappedListener implements ListeningSocket {
       open: async () => await this.#inner.accept(sw),
       wrap: (connection, lifetime) => connectionWith(connection, hooks, lifetime),
     });
+  }
+
+  #watch(watch: Watch, wake: () => void): (() => void) | undefined {
+    if (this.#closing !== undefined) return undefined;
+    if (this.#accepting?.hasLate) wake();
+    return watch(wake);
   }
 
   setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {

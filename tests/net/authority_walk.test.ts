@@ -10,6 +10,7 @@ import * as nodeFlows from "../../flow/node/mod.ts";
 import * as flowProvider from "../../flow/provider.ts";
 import * as confine from "../../net/confine/mod.ts";
 import * as http from "../../net/http/mod.ts";
+import * as managed from "../../net/managed/mod.ts";
 import * as observing from "../../net/observe/mod.ts";
 import * as pool from "../../net/pool/mod.ts";
 import * as netProvider from "../../net/provider/mod.ts";
@@ -33,6 +34,7 @@ const entryPoints = {
   confine,
   nodeFlows,
   http,
+  managed,
   netProvider,
   observing,
   pool,

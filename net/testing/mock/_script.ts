@@ -58,6 +58,11 @@ export class Script<T, V = T> {
     this.#actions.push(...actions.map((action, i) => this.#performer(action, `script action ${i + 1} of ${handler}`)));
   }
 
+  /** Whether the next call has an action, or a value that came after its call had ended. */
+  get hasNext(): boolean {
+    return this.#actions.length > 0 || [...this.#begun].some(({ outcome }) => outcome !== undefined);
+  }
+
   /** Whether a call waits. */
   get busy(): boolean {
     return [...this.#begun].some(({ receiver }) => !receiver.settled);

@@ -10,7 +10,14 @@ import {
   systemClock,
   WaitQueue,
 } from "../../../switch/internal.ts";
-import { checkStreamAddress, describeAddress, openOwned, type ServedListener, tellServer } from "../../internal.ts";
+import {
+  addWatch,
+  checkStreamAddress,
+  describeAddress,
+  openOwned,
+  type ServedListener,
+  tellServer,
+} from "../../internal.ts";
 import {
   type ListeningSocket,
   type SocketOptionName,
@@ -132,6 +139,7 @@ class ScriptedListener implements MockListener {
   readonly #accepts: Script<StreamSocket>;
   readonly #overflows: WaitQueue<void> = new WaitQueue();
   readonly #served: ServedListener;
+  readonly #wakes: Set<() => void> = new Set();
   #address: StreamAddress | undefined;
   #clock: Clock | undefined;
 
@@ -147,6 +155,7 @@ class ScriptedListener implements MockListener {
     this.#life = new Life(this, log, "listeners", () => {
       this.#accepts.end({ error: this.#life.closedError("accept") });
       this.#overflows.failAll(() => this.#life.closedError("accept"));
+      this.#wake();
     });
     this.#options = new MockSocketOptions(log, this.#life);
     const clockOf = () => this.#clock ?? systemClock;
@@ -158,7 +167,17 @@ class ScriptedListener implements MockListener {
       overflow: () => this.#overflows.wait("overflow", undefined, log),
       stopListening: () => Promise.resolve(),
     };
+    addWatch(this, (wake) => {
+      if (this.#life.isOver) return undefined;
+      this.#wakes.add(wake);
+      if (this.#accepts.hasNext) wake();
+      return () => this.#wakes.delete(wake);
+    });
     Object.freeze(this);
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#wakes]) wake();
   }
 
   get log(): readonly string[] {
@@ -171,6 +190,7 @@ class ScriptedListener implements MockListener {
 
   onAccept(...actions: Action<StreamSocket>[]): void {
     this.#accepts.add(actions);
+    if (this.#accepts.hasNext) this.#wake();
   }
 
   accept(sw: Switch): Promise<StreamSocket> {
