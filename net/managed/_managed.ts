@@ -154,7 +154,7 @@ export class Managed<D> implements ManagedConnection<D> {
     this.#checkSize("forget", size);
     if (size > this.#input.length) return false;
     this.#input.drop(size);
-    this.#spaced.notifyAll();
+    this.#spaced.notify();
     return true;
   }
 
@@ -243,7 +243,7 @@ export class Managed<D> implements ManagedConnection<D> {
 
   #take(size: number): Uint8Array<ArrayBuffer> {
     const bytes = this.#input.take(size);
-    this.#spaced.notifyAll();
+    this.#spaced.notify();
     return bytes;
   }
 
@@ -253,7 +253,7 @@ export class Managed<D> implements ManagedConnection<D> {
     if (this.#ends !== undefined && this.#ends.sink === undefined) return false;
     if (this.#unsent + bytes.length > this.#terms.maxSendBuffer) return false;
     this.#output.push(bytes);
-    this.#queued.notifyAll();
+    this.#queued.notify();
     return true;
   }
 
@@ -284,7 +284,7 @@ export class Managed<D> implements ManagedConnection<D> {
     this.#goal = goal;
     this.#change(disconnecting);
     if (this.#ends !== undefined && this.#ends.sink === undefined) this.#end(goal);
-    else this.#queued.notifyAll();
+    else this.#queued.notify();
   }
 
   #fail(error: unknown): void {
