@@ -96,6 +96,7 @@ const samples: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "docs/from-eio.md": { "httpGet": "peer", "maxConnections": "peer" },
   "docs/from-go.md": { "SIGTERM": "peer", "mapFibers": "prints:[ 5, 5, 5 ]\n" },
   "docs/from-node.md": { "toUpperCase": "peer", "function ask": "prints:hello\n" },
+  "docs/from-procord.md": { "managedConnection": "prints:hello\ndisconnected false\n" },
 };
 
 for (const page of pages) {

@@ -173,6 +173,28 @@ test("what a pool hands to its callbacks cannot be changed, and leads to nothing
   assertNothing(walkAll(found));
 });
 
+test("managed connections and their sets cannot be changed, and lead to nothing inside", async () => {
+  const found: Record<string, unknown> = {};
+  await root.Switch.run(async (sw) => {
+    const net = testing.memoryNet();
+    const listener = await net.listen(sw, root.tcp("127.0.0.1", 80));
+    const set = managed.managedSet<string>(sw);
+    const accept = spy(found, "accept", "data") as () => string;
+    sw.forkDaemon(() => set.acceptFrom(listener, { clock: net.clock, accept }));
+    const open = spy(found, "open", (own: root.Switch) => net.connect(own, listener.address));
+    const options = { clock: net.clock, data: undefined };
+    const connection = managed.managedConnection(sw, open as () => Promise<root.StreamSocket>, options);
+    while (set.size === 0) await set.changed();
+    const [member] = set;
+    const failed = managed.managedConnection(sw, () => Promise.reject(new Error("Cannot open")), options);
+    await failed.closed();
+    Object.assign(found, { set, connection, member, state: member.state, failed: failed.state });
+    connection.close();
+  });
+  assertNothing(walkAll(found));
+  for (const name of ["accept", "open"]) assertEquals(found[`${name}.this`] ?? undefined, undefined, name);
+});
+
 test("sockets of the system, their listener and their addresses cannot be changed", async () => {
   const found: Record<string, unknown> = {};
   await withNet(async (sw, net) => {
