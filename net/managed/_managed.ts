@@ -71,8 +71,8 @@ export class Managed<D> implements ManagedConnection<D> {
     });
     addWatch(this, (wake) => this.#watch(wake));
     Object.freeze(this);
-    this.#reminder.set();
     this.#pump.start(sw, open, this.#pumped);
+    this.#reminder.set();
   }
 
   /** The connection for its fiber, which is all that calls these. */

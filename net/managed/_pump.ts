@@ -15,7 +15,15 @@ import {
   type Source,
   type TwoWay,
 } from "../../flow/internal.ts";
-import { any, awaitCancel, interruptible, isSwitchCancelled, runUnder, Switch } from "../../switch/internal.ts";
+import {
+  any,
+  awaitCancel,
+  currentScope,
+  interruptible,
+  isSwitchCancelled,
+  runUnder,
+  Switch,
+} from "../../switch/internal.ts";
 import { protect } from "../../switch/mod.ts";
 import { checkStreamAddress, type Connection, type StreamAddress } from "../internal.ts";
 
@@ -118,8 +126,14 @@ export class Pump {
       pumped.failed(error);
     } finally {
       if (ends !== undefined) await release(ends, !this.#aborting.signal.aborted);
+      if (hasFibers(own)) this.#aborting.abort(); // they would last as long as they like
     }
   }
+}
+
+/** Reports whether fibers of a switch still run, which what opened the flow has forked. */
+function hasFibers(own: Switch): boolean {
+  return runUnder(own, currentScope)?.children().some(({ kind }) => kind === "fiber") ?? false;
 }
 
 /** Waits for the flow, unless it is cancelled. A late one is closed. */

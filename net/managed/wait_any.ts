@@ -22,6 +22,9 @@ export interface WaitAnyOptions {
  * Waits until one of several things changes: a connection, as its `changed` says, or a set; or
  * until a listener has a connection, which stays there for `accept`, or is closed.
  *
+ * Changes before the call do not count: look at the connections, and wait at once, without an
+ * `await` between.
+ *
  * A listener that has a connection already ends the wait at once. A connection that has ended, a
  * closed listener, and a set whose switch has ended can change no more: they are left out, and if
  * nothing else is in the list, there is nothing to wait for.
@@ -49,8 +52,10 @@ export interface WaitAnyOptions {
  *   const [end, other] = pipe();
  *   const connection = managedOf(sw, { source: end, sink: end }, { clock, data: undefined });
  *   assertEquals(await waitAny(clock, [connection], { timeout: 50 }), false);
+ *
+ *   const waiting = waitAny(clock, [connection], { timeout: 50 });
  *   await other.write(new Uint8Array(3));
- *   assertEquals(await waitAny(clock, [connection], { timeout: 50 }), true);
+ *   assertEquals([await waiting, connection.bufferLength], [true, 3]);
  * });
  * ```
  */

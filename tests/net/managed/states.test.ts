@@ -173,6 +173,17 @@ test("close() ends the switch that open was called with", () =>
     await released.promise;
   }));
 
+test("close() ends the fibers that open has forked", () =>
+  Switch.run(async (sw) => {
+    const open = (own: Switch) => {
+      own.fork(awaitCancel);
+      return Promise.resolve(pipe()[0]);
+    };
+    const c = managedConnection(sw, open, { clock, data: 0 });
+    await c.connected();
+    await c[Symbol.asyncDispose]();
+  }));
+
 test("close() while disconnecting ends at once", () =>
   connecting({}, async ({ c }) => {
     const closing = c.closeNicely();
