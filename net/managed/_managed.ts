@@ -12,7 +12,7 @@ import { isOfKind } from "../../base/internal.ts";
 import { operation, rejection } from "../../flow/internal.ts";
 import { BrokenPipeError } from "../../flow/mod.ts";
 import { Condition } from "../../switch/mod.ts";
-import { type Labelled, refused, type Switch, WaitQueue } from "../../switch/internal.ts";
+import { isSwitchCancelled, type Labelled, refused, type Switch, WaitQueue } from "../../switch/internal.ts";
 import { addWatch, describeAddress, netErrorFrom, type StreamAddress } from "../internal.ts";
 import { payloadOf } from "./_payload.ts";
 import { type Ends, Pump, type Pumped } from "./_pump.ts";
@@ -36,6 +36,7 @@ export class Managed<D> implements ManagedConnection<D> {
     hideClass(this);
   }
 
+  readonly #sw: Switch;
   readonly #terms: ManagedTerms<D>;
   readonly #pump: Pump = new Pump();
   readonly #reminder: Reminder;
@@ -62,6 +63,7 @@ export class Managed<D> implements ManagedConnection<D> {
   readonly #wakes: Set<() => void> = new Set();
 
   constructor(sw: Switch, open: (sw: Switch) => Ends | Promise<Ends>, terms: ManagedTerms<D>) {
+    this.#sw = sw;
     this.#terms = terms;
     this.#lastReceived = terms.clock.now();
     this.#reminder = new Reminder(terms.clock, {
@@ -288,7 +290,8 @@ export class Managed<D> implements ManagedConnection<D> {
   }
 
   #fail(error: unknown): void {
-    if (isOfKind(error, "ClosedError")) this.#end("closed"); // other code of this side has closed the flow
+    // Other code of this side has closed the flow, or the switch is cancelled.
+    if (isOfKind(error, "ClosedError") || isSwitchCancelled(this.#sw)) this.#end("closed");
     else this.#end(isReset(error) ? "reset" : "failed", error);
   }
 

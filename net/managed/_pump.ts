@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** The fiber of a managed connection, which moves bytes between its buffers and its flow. */
-import { checkShape, isPromise } from "../../base/internal.ts";
+import { checkShape, isInstance, isPromise } from "../../base/internal.ts";
 import {
   cancellableSource,
   checkSink,
@@ -10,21 +10,26 @@ import {
   ignore,
   lends,
   lendSome,
-  onCancel,
   type Sink,
   type Source,
   type TwoWay,
 } from "../../flow/internal.ts";
 import {
+  adopt,
   any,
   awaitCancel,
+  Cancelled,
   currentScope,
+  type Hook,
   interruptible,
   isSwitchCancelled,
+  noLongerNeeded,
+  registerOwner,
+  runIn,
   runUnder,
+  Scope,
   Switch,
 } from "../../switch/internal.ts";
-import { protect } from "../../switch/mod.ts";
 import { checkStreamAddress, type Connection, type StreamAddress } from "../internal.ts";
 
 /** The flow of a connection: one object, or one for each direction. */
@@ -58,7 +63,7 @@ export interface Pumped {
 
 /** The fiber of a connection, and its end. */
 export class Pump {
-  readonly #aborting = new AbortController();
+  #scope: Scope | undefined;
   #end: () => void = ignore;
   readonly #ended: Promise<void> = new Promise((resolve) => this.#end = resolve);
   #released: Promise<void> = Promise.resolve();
@@ -70,44 +75,36 @@ export class Pump {
 
   /** Ends the fiber. It closes the flow, or if it must not wait for the peer, resets it. */
   end(graceful: boolean): void {
-    if (!graceful) this.#aborting.abort();
+    if (!graceful) this.#scope?.cancel(noLongerNeeded());
     this.#end();
   }
 
   /**
-   * Starts the fiber, up to its first wait. It is a daemon, and outlives the cancellation of the
-   * daemons, in order to close the flow gracefully.
+   * Starts the fiber, up to its first wait. It is cancelled if `sw` fails; if `sw` ends otherwise,
+   * the flow is closed together with the other resources of `sw`.
    *
    * @param open Returns the flow, under a switch that ends with the connection.
+   * @throws {TypeError} If `sw` has ended.
    */
   start(sw: Switch, open: (sw: Switch) => Ends | Promise<Ends>, pumped: Pumped): void {
-    let started = false;
-    sw.forkDaemon(() => {
-      started = true;
-      return this.#released = this.#run(sw, open, pumped);
-    });
-    if (started) return;
-    pumped.close(); // the switch is ending
-  }
-
-  async #run(sw: Switch, open: (sw: Switch) => Ends | Promise<Ends>, pumped: Pumped): Promise<void> {
-    const { signal } = this.#aborting;
-    const forget = [
-      onCancel("manage a connection", () => pumped.close()),
-      runUnder(sw, () =>
-        onCancel("manage a connection", () => {
-          if (!isSwitchCancelled(sw)) return;
-          pumped.close();
-          this.#aborting.abort();
-        })),
-    ];
+    const release = () => {
+      pumped.close();
+      adopt(sw, this.#released);
+    };
+    let hook: Hook;
     try {
-      await protect(() => Switch.run((own) => this.#serve(own, open, pumped), { signal }));
-    } catch {
-      // The state of the connection says why it has ended.
-    } finally {
-      for (const each of forget) each();
+      hook = registerOwner(sw, "manage a connection", { release, label: "a managed connection" });
+    } catch (error) {
+      if (!isInstance(error, Cancelled)) throw error;
+      return pumped.close();
     }
+    const scope = this.#scope = runUnder(sw, () => new Scope(currentScope(), "managed connection"));
+    const running = runIn(scope, () => Switch.run((own) => this.#serve(own, open, pumped)));
+    // The state says why the connection has ended; errors of closing it are ignored.
+    this.#released = running.catch(ignore).then(() => {
+      hook.remove();
+      scope.finish();
+    });
   }
 
   async #serve(own: Switch, open: (sw: Switch) => Ends | Promise<Ends>, pumped: Pumped): Promise<void> {
@@ -125,15 +122,11 @@ export class Pump {
     } catch (error) {
       pumped.failed(error);
     } finally {
-      if (ends !== undefined) await release(ends, !this.#aborting.signal.aborted);
-      if (hasFibers(own)) this.#aborting.abort(); // they would last as long as they like
+      if (ends !== undefined) await release(ends, !isSwitchCancelled(own));
+      // Fibers that `open` has forked would keep the switch open.
+      if (currentScope()?.children().some(({ kind }) => kind === "fiber")) this.#scope?.cancel(noLongerNeeded());
     }
   }
-}
-
-/** Reports whether fibers of a switch still run, which what opened the flow has forked. */
-function hasFibers(own: Switch): boolean {
-  return runUnder(own, currentScope)?.children().some(({ kind }) => kind === "fiber") ?? false;
 }
 
 /** Waits for the flow, unless it is cancelled. A late one is closed. */

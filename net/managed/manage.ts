@@ -2,7 +2,7 @@
 
 import { checkFunction } from "../../base/internal.ts";
 import type { Sink, Source, TwoWay } from "../../flow/internal.ts";
-import { checkIsSwitch, hasEnded, type Switch } from "../../switch/internal.ts";
+import { checkIsSwitch, type Switch } from "../../switch/internal.ts";
 import type { StreamAddress } from "../internal.ts";
 import { Managed } from "./_managed.ts";
 import { checkEnds, endsOf, release } from "./_pump.ts";
@@ -52,7 +52,7 @@ export function managedConnection<D>(
   open: (sw: Switch) => Promise<TwoWay>,
   options: ManagedOptions<D>,
 ): ManagedConnection<D> {
-  checkOwner(sw);
+  checkIsSwitch(sw, action);
   checkFunction(action, open);
   return new Managed<D>(sw, async (own) => endsOf(await open(own)), checkManagedOptions(action, options));
 }
@@ -92,14 +92,9 @@ export function managedOf<D>(
   ends: { source?: Source | undefined; sink?: Sink | undefined; peer?: StreamAddress | undefined },
   options: ManagedOptions<D>,
 ): ManagedConnection<D> {
-  checkOwner(sw);
+  checkIsSwitch(sw, action);
   const checked = checkEnds(action, ends);
   const connection = new Managed<D>(sw, () => checked, checkManagedOptions(action, options));
   if (!connection.alive) release(checked, false); // the switch is cancelled
   return connection;
-}
-
-function checkOwner(sw: Switch): void {
-  checkIsSwitch(sw, action);
-  if (hasEnded(sw)) throw new TypeError(`Cannot ${action}: the switch is finished`);
 }

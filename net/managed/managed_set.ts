@@ -2,7 +2,15 @@
 
 import { checkFunction, checkOptions, describe, hideClass } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
-import { type Labelled, refused, registerOwner, sleepOn, type Switch, WaitQueue } from "../../switch/internal.ts";
+import {
+  adopt,
+  type Labelled,
+  refused,
+  registerOwner,
+  sleepOn,
+  type Switch,
+  WaitQueue,
+} from "../../switch/internal.ts";
 import { addWatch, type ListeningSocket, type StreamAddress, type StreamSocket, watchOf } from "../internal.ts";
 import { acceptFrom, checkListener, isFinal, longestBackoff, shortestBackoff } from "../server/internal.ts";
 import { Managed, managedIn } from "./_managed.ts";
@@ -122,7 +130,10 @@ class MemberSet<D> implements ManagedSet<D> {
 
   constructor(sw: Switch) {
     this.#sw = sw;
-    registerOwner(sw, "make a set", { release: () => this.#release(), label: subject.label });
+    registerOwner(sw, "make a set", {
+      release: () => adopt(sw, this.#release()),
+      label: subject.label,
+    });
     addWatch(this, (wake) => {
       if (this.#ended) return undefined;
       this.#wakes.add(wake);
@@ -204,7 +215,7 @@ class MemberSet<D> implements ManagedSet<D> {
     for (const wake of [...this.#wakes]) wake();
   }
 
-  /** Called when the switch ends. Its own connections have ended before. */
+  /** Closes the members, also those of other switches. */
   async #release(): Promise<void> {
     this.#ended = true;
     const members = [...this];

@@ -333,28 +333,49 @@ test("a switch that fails closes, and resets", async () => {
   assertEquals(reason, "closed");
 });
 
+/** Runs `fn` under a switch that it has cancelled. */
+async function underCancelled(fn: (sw: Switch) => void): Promise<void> {
+  const error = new Error("Failed by the test");
+  const thrown = await assertRejects(() =>
+    Switch.run((sw) => {
+      sw.fail(error);
+      fn(sw);
+    })
+  );
+  assertStrictEquals(thrown, error);
+}
+
 test("managedConnection() under a cancelled switch is closed, and opens nothing", async () => {
   let opened = false;
-  await Switch.run((sw) => {
-    sw.fail(new Error("Failed by the test"));
+  await underCancelled((sw) => {
     const open = () => {
       opened = true;
       return Promise.resolve(nullFlow as never);
     };
     const c = managedConnection(sw, open, { clock, data: 0, timeout: 5 });
     assertEquals(c.state, { kind: "disconnected", reason: "closed" });
-  }).catch(() => {});
+  });
   assertEquals(opened, false);
 });
 
 test("managedOf() under a cancelled switch closes its flow", async () => {
   const [near, peer] = pipe();
-  await Switch.run((sw) => {
-    sw.fail(new Error("Failed by the test"));
+  await underCancelled((sw) => {
     assertEquals(managedOf(sw, { source: near }, { clock, data: 0 }).alive, false);
-  }).catch(() => {});
+  });
   assertEquals(await peer.read(new Uint8Array(1)), null);
 });
+
+test("the end of the switch closes connections together with sockets of other code", () =>
+  Switch.run(async (sw) => {
+    const net = memoryNet({ clock: mockClock() }); // no time passes
+    const listener = await net.listen(sw, tcp("127.0.0.1", 80));
+    const accepting = listener.accept(sw);
+    const c = managedConnection(sw, (own) => net.connect(own, listener.address), { clock, data: 0 });
+    c.send("x");
+    await c.flushed();
+    await accepting;
+  }));
 
 test("managedConnection() and managedOf() under a finished switch are a TypeError", async () => {
   const sw = await finishedSwitch();
