@@ -1,14 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import {
-  checkMilliseconds,
-  checkNumber,
-  checkOptions,
-  checkWhole,
-  hideClass,
-  isInstance,
-} from "../../base/internal.ts";
-import { isOfKind } from "../../base/internal.ts";
+import { checkMilliseconds, checkOptions, checkWhole, hideClass, isInstance, isOfKind } from "../../base/internal.ts";
 import { operation, rejection } from "../../flow/internal.ts";
 import { BrokenPipeError } from "../../flow/mod.ts";
 import { Condition } from "../../switch/mod.ts";
@@ -16,8 +8,8 @@ import { isSwitchCancelled, type Labelled, refused, type Switch, WaitQueue } fro
 import { addWatch, describeAddress, netErrorFrom, type StreamAddress } from "../internal.ts";
 import { payloadOf } from "./_payload.ts";
 import { type Ends, Pump, type Pumped } from "./_pump.ts";
-import { Reminder } from "./_reminder.ts";
 import { Rope } from "./_rope.ts";
+import { Timeouts } from "./_timeouts.ts";
 import type { CloseNicelyOptions, DisconnectReason, ManagedConnection, ManagedState } from "./managed_connection.ts";
 import type { ManagedTerms } from "./managed_options.ts";
 
@@ -25,21 +17,20 @@ const connecting: ManagedState = Object.freeze({ kind: "connecting" });
 const connected: ManagedState = Object.freeze({ kind: "connected" });
 const disconnecting: ManagedState = Object.freeze({ kind: "disconnecting" });
 
-/** Returns the object behind a managed connection, or `undefined` for any other value. */
-export let managedIn: (value: unknown) => Managed<unknown> | undefined;
+/** Reports whether `value` is a managed connection. */
+export let isManaged: (value: unknown) => boolean;
 
 /** A managed connection: its state, its buffers, and what waits for them. */
 export class Managed<D> implements ManagedConnection<D> {
   static {
-    managedIn = (value) =>
-      typeof value === "object" && value !== null && #state in value ? value as Managed<unknown> : undefined;
+    isManaged = (value) => typeof value === "object" && value !== null && #state in value;
     hideClass(this);
   }
 
   readonly #sw: Switch;
   readonly #terms: ManagedTerms<D>;
   readonly #pump: Pump = new Pump();
-  readonly #reminder: Reminder;
+  readonly #timeouts: Timeouts;
   readonly #input: Rope = new Rope();
   readonly #output: Rope = new Rope();
   /** How many bytes the fiber has taken out of the send buffer, and the sink has not taken. */
@@ -49,10 +40,6 @@ export class Managed<D> implements ManagedConnection<D> {
   #ends: Pick<Ends, "sink" | "peer"> | undefined;
   /** Why no more can be sent: this side closes nicely, or the peer has ended. */
   #goal: "closed" | "end" | undefined;
-  #lastReceived: number;
-  #pinged = false;
-  /** When a nice close gives up. */
-  #closeDeadline = Infinity;
   readonly #queued: Condition = new Condition();
   readonly #spaced: Condition = new Condition();
   readonly #connections: WaitQueue<void> = new WaitQueue();
@@ -65,16 +52,20 @@ export class Managed<D> implements ManagedConnection<D> {
   constructor(sw: Switch, open: (sw: Switch) => Ends | Promise<Ends>, terms: ManagedTerms<D>) {
     this.#sw = sw;
     this.#terms = terms;
-    this.#lastReceived = terms.clock.now();
-    this.#reminder = new Reminder(terms.clock, {
-      due: () => Math.min(this.#pingTime, this.#timeoutTime, this.#closeDeadline),
-      ring: () => this.#ring(),
+    const { clock, timeout = Infinity, ping } = terms;
+    const isConnected = () => this.#state === connected;
+    this.#timeouts = new Timeouts(clock, timeout, {
+      get pings() {
+        return ping !== undefined && isConnected();
+      },
+      ping: () => ping !== undefined && this.#queue(ping),
+      expired: () => this.#end("timeout"),
       failed: (error) => this.#end("failed", error),
     });
     addWatch(this, (wake) => this.#watch(wake));
     Object.freeze(this);
     this.#pump.start(sw, open, this.#pumped);
-    this.#reminder.set();
+    this.#timeouts.set();
   }
 
   /** The connection for its fiber, which is all that calls these. */
@@ -182,8 +173,7 @@ export class Managed<D> implements ManagedConnection<D> {
       const { timeout = Infinity } = checkOptions("close nicely", options);
       checkMilliseconds("close nicely", "timeout", timeout);
       if (this.alive) {
-        this.#closeDeadline = Math.min(this.#closeDeadline, this.#terms.clock.now() + timeout);
-        this.#reminder.set();
+        this.#timeouts.limitClosing(timeout);
         this.#finish("closed");
       }
       await this.closed();
@@ -240,7 +230,11 @@ export class Managed<D> implements ManagedConnection<D> {
   /** Checks how many bytes are asked for, which must fit in the buffer: else they never come. */
   #checkSize(action: string, size: number, offset = 0): void {
     checkWhole(action, "size", size, 0);
-    checkNumber(action, "offset + size", offset + size, 0, this.#terms.maxReceiveBuffer);
+    const { maxReceiveBuffer } = this.#terms;
+    if (offset + size <= maxReceiveBuffer) return;
+    throw new RangeError(
+      `Cannot ${action} ${offset + size} bytes: the receive buffer holds at most ${maxReceiveBuffer}`,
+    );
   }
 
   #take(size: number): Uint8Array<ArrayBuffer> {
@@ -265,16 +259,14 @@ export class Managed<D> implements ManagedConnection<D> {
     this.#connections.wakeAll();
     if (this.#goal === undefined) this.#change(connected);
     else if (ends.sink === undefined) this.#end(this.#goal);
-    this.#reminder.set();
+    this.#timeouts.set();
   }
 
   #arrived(bytes: Uint8Array): number {
     const size = this.alive ? Math.min(bytes.length, this.#terms.maxReceiveBuffer - this.#input.length) : 0;
     if (size === 0) return 0;
     this.#input.push(bytes.subarray(0, size));
-    this.#lastReceived = this.#terms.clock.now();
-    this.#pinged = false;
-    this.#reminder.set();
+    this.#timeouts.received();
     this.#serve();
     this.#note();
     return size;
@@ -292,13 +284,16 @@ export class Managed<D> implements ManagedConnection<D> {
   #fail(error: unknown): void {
     // Other code of this side has closed the flow, or the switch is cancelled.
     if (isOfKind(error, "ClosedError") || isSwitchCancelled(this.#sw)) this.#end("closed");
-    else this.#end(isReset(error) ? "reset" : "failed", error);
+    else if (!isReset(error)) this.#end("failed", error);
+    // A peer that has ended, and then closes its socket, resets what is still sent to it.
+    else if (this.#goal === "end") this.#end("end");
+    else this.#end("reset", error);
   }
 
   #end(reason: DisconnectReason, error?: unknown): void {
     if (!this.alive) return;
     const graceful = this.#ends !== undefined && (reason === "closed" || reason === "end");
-    this.#reminder.stop();
+    this.#timeouts.stop();
     this.#output.clear();
     this.#inFlight = 0;
     const state: ManagedState = { kind: "disconnected", reason };
@@ -318,25 +313,6 @@ export class Managed<D> implements ManagedConnection<D> {
       else if (this.alive) return;
       else this.#receivers.wakeOne(null);
     }
-  }
-
-  #ring(): void {
-    const now = this.#terms.clock.now();
-    if (now >= Math.min(this.#timeoutTime, this.#closeDeadline)) return this.#end("timeout");
-    const { ping } = this.#terms;
-    if (ping === undefined || now < this.#pingTime) return;
-    this.#pinged = true;
-    this.#queue(ping);
-  }
-
-  get #timeoutTime(): number {
-    return this.#lastReceived + (this.#terms.timeout ?? Infinity);
-  }
-
-  get #pingTime(): number {
-    const { timeout = Infinity, ping } = this.#terms;
-    const pings = ping !== undefined && !this.#pinged && this.#state === connected;
-    return pings ? this.#lastReceived + timeout / 2 : Infinity;
   }
 
   #change(state: ManagedState): void {

@@ -13,7 +13,7 @@ import {
 } from "../../switch/internal.ts";
 import { addWatch, type ListeningSocket, type StreamAddress, type StreamSocket, watchOf } from "../internal.ts";
 import { acceptFrom, checkListener, isFinal, longestBackoff, shortestBackoff } from "../server/internal.ts";
-import { Managed, managedIn } from "./_managed.ts";
+import { isManaged, Managed } from "./_managed.ts";
 import { payloadOf } from "./_payload.ts";
 import { endsOf, release } from "./_pump.ts";
 import type { ManagedConnection } from "./managed_connection.ts";
@@ -151,7 +151,7 @@ class MemberSet<D> implements ManagedSet<D> {
   }
 
   add(connection: ManagedConnection<D>): void {
-    if (managedIn(connection) === undefined) {
+    if (!isManaged(connection)) {
       throw new TypeError(`Cannot add ${describe(connection)} to a set: must be a managed connection`);
     }
     if (this.#ended) throw new TypeError("Cannot add a connection to a set: its switch has ended");

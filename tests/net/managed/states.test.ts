@@ -74,6 +74,26 @@ test("at an orderly end what is queued is sent first", () =>
     assertEquals([received, reasonOf(c.state)], [size, "end"]);
   }));
 
+test("a peer that ends, and then resets what is sent to it, has ended", () =>
+  managed({}, async ({ c, peer }) => {
+    c.send("x".repeat(300_000));
+    await peer.shutdown("send");
+    await settle();
+    peer.abort();
+    await c.closed();
+    assertEquals(c.state, { kind: "disconnected", reason: "end" });
+  }));
+
+test("closeNicely() that cannot send everything is a reset", () =>
+  managed({}, async ({ c, peer }) => {
+    c.send("x".repeat(300_000));
+    const closing = c.closeNicely();
+    await settle();
+    peer.abort();
+    await closing;
+    assertEquals(reasonOf(c.state), "reset");
+  }));
+
 test("a reset by the peer is a reset, with the error", () =>
   managed({}, async ({ c, peer }) => {
     await copyString("some", peer);
