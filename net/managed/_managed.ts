@@ -301,7 +301,6 @@ export class Managed<D> implements ManagedConnection<D> {
     this.#serve();
     for (const queue of [this.#connections, this.#flushes, this.#closes]) queue.wakeAll();
     this.#note();
-    this.#wakes.clear();
     this.#pump.end(graceful);
   }
 

@@ -113,7 +113,6 @@ class WrappedListener implements ListeningSocket {
   }
 
   #watch(watch: Watch, wake: () => void): (() => void) | undefined {
-    if (this.#closing !== undefined) return undefined;
     if (this.#accepting?.hasLate) wake();
     return watch(wake);
   }

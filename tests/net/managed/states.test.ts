@@ -224,6 +224,26 @@ test("closeNicely() sends everything, and then closes", () =>
     assertEquals([received, c.state], [size, { kind: "disconnected", reason: "closed" }]);
   }));
 
+test("closeNicely() ends the direction of this side, and waits for that", () =>
+  Switch.run(async (sw) => {
+    const calls: string[] = [];
+    const flushed = signal();
+    const sink = {
+      write: (bytes: Uint8Array) => Promise.resolve(calls.push("write") && bytes.length),
+      shutdown: (how: string) => (calls.push(`shutdown ${how}`), flushed.promise),
+      close: () => Promise.resolve(calls.push("close")),
+    };
+    const c = managedOf(sw, { sink }, { clock, data: 0 });
+    c.send("x");
+    const closing = c.closeNicely();
+    await settle();
+    assertEquals([calls, c.state], [["write", "shutdown send"], { kind: "disconnecting" }]);
+    flushed.resolve();
+    await closing;
+    await settle();
+    assertEquals([calls, reasonOf(c.state)], [["write", "shutdown send", "close"], "closed"]);
+  }));
+
 test("closeNicely() while connecting connects first", () =>
   connecting({}, async ({ c, opening, near, peer }) => {
     c.send("hello");
@@ -334,6 +354,17 @@ test("the end of the switch closes sockets in order: what was taken arrives", as
     const server = await accepting;
     assertEquals([await readSome(server), await readSome(server)], ["bye", null]);
   });
+});
+
+test("the end of the switch waits until the flow is closed", async () => {
+  const closing = signal();
+  let ended = false;
+  const sink = { write: () => awaitCancel(), close: () => closing.promise };
+  const running = Switch.run((sw) => void managedOf(sw, { sink }, { clock, data: 0 })).then(() => ended = true);
+  await settle();
+  assertEquals(ended, false);
+  closing.resolve();
+  await running;
 });
 
 test("a switch that fails closes, and resets", async () => {

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { type Clock, copyString, NetError, nullFlow, Switch } from "../../../mod.ts";
+import { type Clock, copyString, NetError, nullFlow, Switch, yieldNow } from "../../../mod.ts";
 import { managedConnection, managedOf, type ManagedState } from "../../../net/managed/mod.ts";
 import { mockClock } from "../../../net/testing/mod.ts";
 import { textOf } from "../../_helpers.ts";
@@ -85,6 +85,7 @@ test("timeout reads first what has arrived while the program was busy", () =>
   managed({ timeout: 1000 }, async ({ c, peer, clock }) => {
     await settle();
     clock.setTime(5000);
+    for (let turn = 0; turn < 10; turn++) await yieldNow();
     await copyString("x", peer); // as if it had waited in the system
     await settle();
     assertEquals([c.alive, textOf(c.receiveAll())], [true, "x"]);

@@ -8,7 +8,7 @@ import { memoryNet, mockClock, mockFlow, mockListener, openCounts } from "../../
 import { wrapListener } from "../../../net/wrap/mod.ts";
 import { inCancelledScope, textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { anyPort, microtasks, withNet } from "../_helpers.ts";
+import { anyPort, microtasks, signal, withNet } from "../_helpers.ts";
 import { connecting, managed, readSome, settle, settles } from "./_managed.ts";
 
 test("connected() waits until the connection is established", () =>
@@ -286,6 +286,23 @@ test("waitAny() on wrapped listeners is true when a connection is there", () =>
     await listener.accept(sw);
     await listener.close();
     assertEquals(await waitAny(clock, [listener]), true);
+  }));
+
+test("waitAny() on a wrapped listener is true when a connection came too late for its call", () =>
+  listening(async (inner, net, sw) => {
+    const gate = signal();
+    const listener = wrapListener(inner, { accept: (next) => next().then((each) => gate.promise.then(() => each)) });
+    const accepting = first<unknown, string>(() => listener.accept(sw), () => settle().then(() => "cancelled"));
+    await net.connect(sw, listener.address);
+    assertEquals(await accepting, "cancelled");
+    gate.resolve();
+    await settle();
+    assertEquals(await waitAny(clock, [listener]), true);
+    await listener.accept(sw);
+    const again = waitAny(clock, [listener]);
+    assertEquals(await settles(again), false);
+    await listener.close();
+    assertEquals(await again, true);
   }));
 
 test("waitAny() on a mock listener is true when it has an action", () =>
