@@ -22,6 +22,30 @@ const patience = 1_000;
 const maxAnswer = 64 * 1024;
 const lineFeed = 10;
 
+const counters = ["answered", "failures", "unavailable"] as const;
+
+/**
+ * What became of the questions: how many were `answered`, how many attempts were `failures`, and for
+ * how many questions each backend was `unavailable`. The memory can be shared with other threads.
+ */
+export class BackendCounts {
+  readonly memory: BigInt64Array<SharedArrayBuffer>;
+
+  constructor(
+    memory: BigInt64Array<SharedArrayBuffer> = new BigInt64Array(new SharedArrayBuffer(8 * counters.length)),
+  ) {
+    this.memory = memory;
+  }
+
+  get(counter: typeof counters[number]): number {
+    return Number(Atomics.load(this.memory, counters.indexOf(counter)));
+  }
+
+  add(counter: typeof counters[number]): void {
+    Atomics.add(this.memory, counters.indexOf(counter), 1n);
+  }
+}
+
 /** Thrown when no backend has answered. */
 export class UnavailableError extends Error {
   override name = "UnavailableError";
@@ -33,23 +57,18 @@ export class UnavailableError extends Error {
  * harmless to ask it twice.
  */
 export class Backend {
-  /** How many questions were answered. */
-  answered = 0;
-  /** How many attempts failed. */
-  failures = 0;
-  /** How many questions no backend has answered. */
-  unavailable = 0;
-
   readonly #net: Net;
   readonly #service: string;
+  readonly #counts: BackendCounts;
   /** The backends, best first. One that has failed is last until the next lookup. */
   #targets: readonly ServiceRecord[] = [];
   #expires = -Infinity;
 
   /** @param service The name of the SRV records, such as `"_answers._tcp.example.com"`. */
-  constructor(net: Net, service: string) {
+  constructor(net: Net, service: string, counts: BackendCounts) {
     this.#net = net;
     this.#service = service;
+    this.#counts = counts;
   }
 
   /**
@@ -62,16 +81,16 @@ export class Backend {
     for (const target of await this.#lookUp(errors)) {
       try {
         const answer = await withTimeout(this.#net.clock, patience, () => this.#askOne(target, question));
-        this.answered++;
+        this.#counts.add("answered");
         return answer;
       } catch (error) {
         if (!isUnavailable(error)) throw error;
         errors.push(error);
-        this.failures++;
+        this.#counts.add("failures");
         this.#targets = [...this.#targets.filter((other) => other !== target), target];
       }
     }
-    this.unavailable++;
+    this.#counts.add("unavailable");
     const cause = new AggregateError(errors, errors.join("; "));
     throw new UnavailableError(`Cannot ask ${this.#service}: ${cause.message}`, { cause });
   }

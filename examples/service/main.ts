@@ -47,6 +47,7 @@ const config: ServiceConfig = {
   backend: read("BACKEND"),
   trusted: read("TRUSTED_PROXIES", "").split(",").filter((rule) => rule !== ""),
   certificate: chain === undefined ? undefined : { chain: readFileSync(chain), key: readFileSync(read("TLS_KEY")) },
+  workers: readNumber("WORKERS", 2),
   maxConnections: readNumber("MAX_CONNECTIONS", 10_000),
   maxPerClient: readNumber("MAX_PER_CLIENT", 100),
   limits: { firstByte: 10_000, idle: 60_000, write: 30_000 },
@@ -54,11 +55,11 @@ const config: ServiceConfig = {
   grace: readNumber("GRACE_MS", 20_000),
 };
 
-await run(async ({ net, stop, stdout }) => {
+await run(async ({ net, workers, stop, stdout }) => {
   const report = await runService(net, config, stop(), {
     onListen: (address, admin) =>
       copyString(`listening on ${formatAddress(address)}, admin on ${formatAddress(admin)}\n`, stdout),
     onError: (error) => console.error(String(error)),
-  });
+  }, workers);
   await copyString(`stopped: ${JSON.stringify(report)}\n`, stdout);
 }, { nameServers: readNameServer() });

@@ -12,10 +12,12 @@ import {
   formatAddress,
   interruptible,
   type Net,
+  run,
   runServer,
   type StreamSocket,
   Switch,
   tcp,
+  type WorkerManager,
 } from "../../mod.ts";
 import { type ServerReport, writeProxyHeader } from "../../net/server/mod.ts";
 import { memoryNet, type MockClock, mockClock } from "../../net/testing/mod.ts";
@@ -31,6 +33,7 @@ const config: ServiceConfig = {
   admin: tcp("127.0.0.1", 9090),
   backend: "_answers._tcp.test",
   trusted: [],
+  workers: 2,
   maxConnections: 100,
   maxPerClient: 10,
   limits: {},
@@ -53,21 +56,26 @@ interface Surroundings {
 }
 
 /** Runs `fn` with a service in memory, and stops it. */
-async function withService(changes: Partial<ServiceConfig>, fn: (it: Surroundings) => Promise<void>): Promise<void> {
+async function withService(
+  changes: Partial<ServiceConfig>,
+  fn: (it: Surroundings) => Promise<void>,
+  workers?: WorkerManager,
+): Promise<void> {
   const clock = mockClock();
-  const net = memoryNet({
+  const memory = memoryNet({
     clock,
     hosts: Object.fromEntries(backends.map(({ ip }, i) => [`b${i + 1}.test`, [ip]])),
     services: {
       [config.backend]: backends.map(({ port }, i) => ({ name: `b${i + 1}.test`, port, priority: i, weight: 0 })),
     },
   });
+  const net: Net = workers === undefined ? memory : { ...memory, features: new Set() };
   const errors: unknown[] = [];
   const stop = signal();
   const listening = signal();
   await Switch.run(async (sw) => {
     const events = { onListen: () => listening.resolve(), onError: (error: unknown) => errors.push(error) };
-    const stopped = sw.forkPromise(() => runService(net, { ...config, ...changes }, stop.promise, events));
+    const stopped = sw.forkPromise(() => runService(net, { ...config, ...changes }, stop.promise, events, workers));
     await interruptible(listening.promise);
     await Switch.run((sw) => fn({ sw, net, clock, errors, stop, stopped })); // closes the clients
     stop.resolve();
@@ -182,6 +190,14 @@ test("service sees the client of a proxy, under TLS", () =>
     await tls.close();
     assertEquals(it.errors, []);
   }));
+
+test("service does without workers where they cannot share a port", () =>
+  run(({ workers }) =>
+    withService({}, async (it) => {
+      await serveBackend(it, 1);
+      assertMatch(await (await Client.connect(it)).ask("one") ?? "", /^1 .* one$/);
+    }, workers)
+  ));
 
 test("service is not ready while it drains, and accepts until the delay is over", () =>
   withService({ drainDelay: 2000 }, async (it) => {

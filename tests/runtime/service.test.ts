@@ -2,6 +2,7 @@
 
 /** `examples/service/` as programs: behind haproxy with the configuration that is deployed, and with backends that die. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   BufReader,
@@ -187,6 +188,12 @@ async function metric(place: Place, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1]);
 }
 
+/** Returns how many sockets listen on the port of an instance: each of its threads has one. */
+function listenersOf({ address: { port } }: Place): number {
+  const end = `:${port.toString(16).toUpperCase().padStart(4, "0")} 00000000:0000 0A `;
+  return readFileSync("/proc/net/tcp", "utf8").split(end).length - 1;
+}
+
 const peers = ["haproxy", dnsmasq];
 
 test("service behind haproxy sees its clients, over TLS, and answers probes", () =>
@@ -227,6 +234,7 @@ test(
         const instances = await Promise.all(places.map((place) => startInstance(place, nameServer, env)));
         try {
           await withHaproxy(places[0], places[1], async (front) => {
+            assertEquals(places.map(listenersOf), [2, 2]);
             const load = new Load(sw, net, front);
             await load.more(100);
             for (const [i, place] of places.entries()) {
