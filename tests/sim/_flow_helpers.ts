@@ -33,9 +33,9 @@ const faults: FaultPlan = { partitions: 1, crashes: 1, pauses: 1, drops: 4, with
 /** The limit of everything that a program of a host does with its peer, in milliseconds. */
 const patience = 30_000;
 
-/** Defines a test that runs a scenario for every seed. */
-export function testSeeds(name: string, scenario: Scenario): void {
-  test(name, () => sweep(scenario, seeds), { timeout: 900_000 }); // on a busy machine
+/** Defines a test that runs a scenario for every seed, or for `most`. */
+export function testSeeds(name: string, scenario: Scenario, most: number = seeds): void {
+  test(name, () => sweep(scenario, Math.min(most, seeds)), { timeout: 900_000 }); // on a busy machine
 }
 
 /** Defines a test in which a fault of the scenario is found, with a message. */
