@@ -13,13 +13,18 @@
  * processes. Four more clients misbehave. Then the server stops, with a grace period. The last line
  * of output is `demo ok`.
  *
+ * The name of a file as an argument writes a trace of the connections there, for
+ * https://ui.perfetto.dev.
+ *
  * On Deno, the network needs `--allow-net`, the child processes `--allow-run`, and reading `/proc`
  * `-A`.
  */
+import { writeFileSync } from "node:fs";
 import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import {
   all,
+  bufferSink,
   copyString,
   type Env,
   first,
@@ -31,6 +36,7 @@ import {
   Switch,
   tcp,
 } from "@sluice/io";
+import { observe, toTrace } from "@sluice/io/net/observe";
 import { openCounts } from "@sluice/io/net/testing";
 import { askToThrow, halfClose, readNothing, reset, sendAndCheck } from "./tour/clients.ts";
 import { runForeignClients } from "./tour/foreign_process.ts";
@@ -55,7 +61,12 @@ const bytesExpected = clients * totalSize(files) + generatedSize;
 const server = new TourServer(clients + troublemakers);
 const result = { port: 0, bytesChecked: 0, seconds: 0, drainMs: 0 };
 
-async function tour({ net, clock, stdout }: Env): Promise<void> {
+const traceFile = process.argv[2];
+const traceText = bufferSink();
+const trace = toTrace(traceText);
+
+async function tour({ net: system, clock, stdout }: Env): Promise<void> {
+  const net = traceFile === undefined ? system : observe(system, trace.observer);
   await Switch.run(async (sw) => {
     const listener = await net.listen(sw, tcp("127.0.0.1", 0), { backlog: 512 });
     const { address } = listener;
@@ -119,6 +130,10 @@ try {
   problems.push(error instanceof Error ? error.message : String(error));
 }
 const open = await countOpen();
+if (traceFile !== undefined) {
+  await trace.close();
+  writeFileSync(traceFile, traceText.text());
+}
 
 const errors = Object.entries(server.errors).map(([code, count]) => `${code} ${count}`).sort().join(", ");
 const table = {

@@ -1,11 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { bufferSink, copy, copyString, NetError, readAll, runServer, Switch, tcp, udp } from "../../../mod.ts";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { bufferSink, NetError, Switch, tcp, udp } from "../../../mod.ts";
 import { observe, toTrace } from "../../../net/observe/mod.ts";
 import { memoryNet } from "../../../net/testing/mod.ts";
 import { test } from "../../_test.ts";
-import { anyPort, rethrow, withNet } from "../_helpers.ts";
 import { checkTrace } from "./_trace_format.ts";
 
 const address = tcp("127.0.0.1", 80);
@@ -89,32 +88,6 @@ test("toTrace() writes a valid trace of nothing", async () => {
   const sink = bufferSink();
   await toTrace(sink).close();
   assertEquals(checkTrace(sink.text()).map(({ name }) => name), ["process_name"]);
-});
-
-test("toTrace() writes a valid trace of a server of the system with many clients", async () => {
-  const sink = bufferSink();
-  const trace = toTrace(sink);
-  await withNet(async (sw, system) => {
-    const net = observe(system, trace.observer);
-    const listener = await net.listen(sw, anyPort);
-    const stop = new AbortController();
-    const server = sw.forkPromise(() =>
-      runServer(listener, (flow) => copy(flow, flow), { onError: rethrow, stop: stop.signal })
-    );
-    await Promise.all(Array.from({ length: 50 }, () =>
-      Switch.run(async (sw) => {
-        const flow = await net.connect(sw, listener.address);
-        await copyString("hello", flow);
-        await flow.shutdown("send");
-        assertEquals((await readAll(flow)).length, 5);
-      })));
-    stop.abort();
-    await server;
-  });
-  await trace.close();
-  const events = checkTrace(sink.text());
-  assertEquals(events.filter(({ ph, cat }) => ph === "b" && cat === "connection").length, 100);
-  assert(events.some(({ args }) => args?.name?.endsWith("runServer / handlers")));
 });
 
 test("toTrace() throws from close() what the sink throws", async () => {
