@@ -13,6 +13,7 @@ import {
   runIn,
   type Scope,
   type StrayListener,
+  strayListener,
   type Switch,
 } from "../../switch/internal.ts";
 import {
@@ -56,7 +57,7 @@ export type ConnectionHandler<C extends Connection = StreamSocket> = (
   scope: ConnectionScope,
 ) => unknown;
 
-/** The addresses of a connection whose handler failed. */
+/** The addresses of a connection whose handler failed: those in a PROXY header, if it had one. */
 export interface ConnectionInfo {
   /** The peer's address. */
   readonly peer: StreamAddress;
@@ -167,6 +168,18 @@ async function acceptForeign(action: string, sw: Switch, listener: ListeningSock
   return connection;
 }
 
+/** Sets the addresses of the connection whose handler is running, for reports and monitors. */
+export function setInfo(info: ConnectionInfo): void {
+  const strays = strayListener();
+  if (isInstance(strays, Strays)) strays.info = info;
+}
+
+/** Returns the addresses of `connection`, which is served in `fiber`. */
+export function infoOf(fiber: Scope | undefined, connection: ConnectionInfo): ConnectionInfo {
+  const strays = fiber?.strayListener;
+  return isInstance(strays, Strays) ? strays.info : connection;
+}
+
 /** Runs a handler in the current fiber, closes its connection and reports what it threw. */
 export function serve(connection: StreamSocket, terms: ServeTerms, events?: ServeEvents): Promise<void> {
   const { peer, local } = connection;
@@ -186,16 +199,16 @@ export function serve(connection: StreamSocket, terms: ServeTerms, events?: Serv
 class Strays implements StrayListener {
   /** The scope of the server. */
   readonly #scope: Scope | undefined = currentScope()?.parent;
-  readonly #info: ConnectionInfo;
+  info: ConnectionInfo;
   readonly #onError: AcceptForkOptions["onError"];
 
   constructor(info: ConnectionInfo, onError: AcceptForkOptions["onError"]) {
-    this.#info = info;
+    this.info = info;
     this.#onError = onError;
   }
 
   stray(error: unknown): void {
-    runIn(this.#scope, report, error, this.#info, this.#onError, undefined);
+    runIn(this.#scope, report, error, this.info, this.#onError, undefined);
   }
 }
 
@@ -235,7 +248,8 @@ async function finish(
     }
     // A failure in the handler's switch cancels its scope, so report in the server's scope.
     if (failures !== undefined) {
-      await runIn(fiberOf(scope)?.parent, report, failures.error, connection, onError, events);
+      const fiber = fiberOf(scope);
+      await runIn(fiber?.parent, report, failures.error, infoOf(fiber, connection), onError, events);
     }
   } finally {
     events?.ended();

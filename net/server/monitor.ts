@@ -5,14 +5,15 @@ import { jointOf } from "../../flow/internal.ts";
 import { currentScope, operationsIn, type Scope, systemClock } from "../../switch/internal.ts";
 import type { ServedListener, StreamAddress, StreamSocket } from "../internal.ts";
 import { wrapConnection } from "../wrap/mod.ts";
+import { infoOf } from "./accept_fork.ts";
 
 /** One connection, in a {@linkcode ServerMonitor}. */
 export interface MonitoredConnection {
   /** Its number: the first connection that the monitor sees is 1. */
   readonly id: number;
-  /** The peer's address. */
+  /** The peer's address: that of the client, once a PROXY header has named it. */
   readonly peer: StreamAddress;
-  /** The local address. */
+  /** The local address, or the one in that header. */
   readonly local: StreamAddress;
   /** When it was accepted, by the clock of the listener's network. */
   readonly openedAt: number;
@@ -371,7 +372,7 @@ class Entry implements ConnectionLog {
   }
 
   snapshot(): MonitoredConnection {
-    const { peer, local } = this.connection;
+    const { peer, local } = infoOf(this.#fiber, this.connection);
     return Object.freeze({
       id: this.#id,
       peer,

@@ -15,7 +15,7 @@ import { type Block, parseBlock } from "../blocks/internal.ts";
 import { type Connection, NetError, type StreamAddress, type StreamSocket, tcp } from "../internal.ts";
 import { wrapConnection } from "../wrap/mod.ts";
 import { fixedSize, maxBlock } from "./_proxy_format.ts";
-import type { ConnectionHandler } from "./accept_fork.ts";
+import { type ConnectionHandler, setInfo } from "./accept_fork.ts";
 import type { ConnectionScope } from "./connection_scope.ts";
 import { recordProxyHeader } from "./proxy_header.ts";
 import { type ReadHeader, readHeader } from "./read_proxy_header.ts";
@@ -48,7 +48,8 @@ const defaultTimeout = 3000;
  * is closed, the error is one of that connection, and `handler` is not called. From any other peer a
  * header is never looked for: its first bytes are its own.
  *
- * For `handler`, `peer` is the client's address, and `local` the one that the client connected to.
+ * For `handler`, `peer` is the client's address, and `local` the one that the client connected to;
+ * so they are for `onError` and monitors of the server.
  * A header that is local (a health check), unknown, about datagrams, or of an unspecified family
  * leaves the socket's own addresses. {@linkcode proxyHeaderOf} returns the header in any case. Bytes
  * that follow the header belong to the handler, and fast paths and socket options stay.
@@ -124,6 +125,7 @@ async function serveProxied(
   const read = await readWithin(clock, timeout, peer, () => readHeader(reader));
   const flow = reader.unread(connection);
   const named = namedBy(read);
+  if (named !== undefined) setInfo(named);
   const proxied = named === undefined ? flow : wrapConnection(flow, named);
   recordProxyHeader(proxied, read.header);
   return await handler(proxied, named?.peer ?? peer, scope);

@@ -12,6 +12,7 @@ import {
   type Permit,
   Queue,
   refused,
+  type Scope,
   Semaphore,
   sleepOn,
   Switch,
@@ -36,6 +37,7 @@ import {
   checkListener,
   type ConnectionHandler,
   type ConnectionInfo,
+  infoOf,
   serve,
   type ServeEvents,
   type ServeTerms,
@@ -395,7 +397,7 @@ async function serveUntil<T>(
     await sleep(cancelTimeout);
     for (const served of live.toArray()) {
       if (served.hasEnded) continue; // ended while others were reported
-      const { peer, local } = served.connection;
+      const { peer, local } = infoOf(served.fiber, served.connection);
       const problem = `Handler of ${describeAddress(peer)} is still running ${cancelTimeout} ms after it was cancelled`;
       await onError(new Error(problem), { peer, local });
     }
@@ -407,6 +409,7 @@ class Served implements Linked<Served>, ServeEvents {
   readonly connection: StreamSocket;
   /** The same connection for the handler: a monitor counts its bytes. */
   readonly counted: StreamSocket;
+  readonly fiber: Scope | undefined = currentScope();
   hasEnded = false;
   newer: Served | undefined;
   older: Served | undefined;

@@ -24,9 +24,10 @@ import {
   tcp,
   unix,
   writeAll,
+  yieldNow,
 } from "../../../mod.ts";
 import { gives, lends } from "../../../flow/internal.ts";
-import { proxyHeaderOf, proxyProtocol } from "../../../net/server/mod.ts";
+import { proxyHeaderOf, proxyProtocol, serverMonitor } from "../../../net/server/mod.ts";
 import { checkFlow, memoryNet, mockClock, simulate, socketPair } from "../../../net/testing/mod.ts";
 import { tlsClient, type TlsConnection, tlsHandler, tlsServer } from "../../../net/tls/mod.ts";
 import { systemClock } from "../../../switch/internal.ts";
@@ -236,6 +237,44 @@ async function slowly(bytes: string, ms: number, timeout?: number): Promise<unkn
   });
   return reports[0][0];
 }
+
+test("proxyProtocol() names the client to onError and to a monitor", async () => {
+  const clock = mockClock();
+  const net = memoryNet({ clock });
+  const monitor = serverMonitor();
+  const serving = signal();
+  const end = signal();
+  const handler = proxyProtocol(clock, { trusted }, async () => {
+    serving.resolve();
+    await end.promise; // despite its cancellation
+    throw new NetError("connection_refused", { operation: "connect", address });
+  });
+  const reports: Report[] = [];
+  await Switch.run(async (sw) => {
+    const listener = await net.listen(sw, address);
+    const stop = new AbortController();
+    const onError = (error: unknown, info: ConnectionInfo) => {
+      reports.push([error, info]);
+      end.resolve();
+    };
+    const server = sw.forkPromise(() =>
+      runServer(listener, handler, { onError, monitor, stop: stop.signal, grace: 100 })
+    );
+    await copyString(line4, await net.connect(sw, address));
+    await serving.promise;
+    const client = { peer: tcp("192.0.2.1", 50000), local: tcp("192.0.2.9", 443) };
+    assertEquals(monitor.connections().map(({ peer, local }) => ({ peer, local })), [client]);
+    stop.abort();
+    while (reports.length === 0) {
+      clock.tryAdvance();
+      await yieldNow();
+    }
+    await server;
+    assertEquals(reports.map(([, info]) => info), [client, client]);
+    assertMatch(String(reports[0][0]), /Handler of tcp:192\.0\.2\.1:50000 is still running/);
+    assertMatch(String(reports[1][0]), /handling connection from tcp:192\.0\.2\.1:50000/);
+  });
+});
 
 test("proxyProtocol() reports connection_timeout when the header takes longer than 3 s", async () => {
   const error = await slowly("PROXY", 3000);
