@@ -17,6 +17,7 @@ import {
   MultipleErrors,
   type Net,
   NetError,
+  ParseError,
   readExact,
   runServer,
   Semaphore,
@@ -25,7 +26,14 @@ import {
   tcp,
   writeAll,
 } from "../../mod.ts";
-import { perPeer, serverMonitor, timeLimits } from "../../net/server/mod.ts";
+import {
+  perPeer,
+  type ProxyHeader,
+  proxyProtocol,
+  serverMonitor,
+  timeLimits,
+  writeProxyHeader,
+} from "../../net/server/mod.ts";
 import { collectGarbage, textOf, turn, until } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { anyPort, generator, withNet } from "../net/_helpers.ts";
@@ -42,7 +50,7 @@ class Killed extends Error {}
 /** Reports whether an error is one that killing explains. */
 function isExpected(error: unknown): boolean {
   if (error instanceof MultipleErrors) return error.errors.every(isExpected);
-  return [NetError, ClosedError, EndOfFlow, Cancelled, Killed].some((type) => error instanceof type);
+  return [NetError, ClosedError, EndOfFlow, Cancelled, Killed, ParseError].some((type) => error instanceof type);
 }
 
 /** What can be killed: each function ends something of one connection. */
@@ -55,16 +63,25 @@ function killOne(victims: Victims, below: (limit: number) => number): void {
 
 const message = "a message to and fro";
 
-/** A client: it talks, and then leaves in one of the ways in which clients leave. */
+/** Returns the header of one of four clients of a proxy. */
+function headerOf(below: (limit: number) => number): ProxyHeader {
+  const [source, destination] = [tcp(`192.0.2.${1 + below(4)}`, 1 + below(65_535)), tcp("192.0.2.9", 443)];
+  const tlvs = below(2) === 0
+    ? []
+    : [{ type: 3, value: new Uint8Array(4) }, { type: 4, value: new Uint8Array(below(2000)) }];
+  return { version: tlvs.length > 0 || below(2) === 0 ? 2 : 1, command: "proxy", source, destination, tlvs };
+}
+
+/** A client of a proxy: it talks, and then leaves in one of the ways in which clients leave. */
 async function visit(net: Net, port: number, below: (limit: number) => number, victims: Victims): Promise<void> {
   await Switch.run(async (sw) => {
-    const flow = await net.connect(sw, tcp("127.0.0.1", port), {
-      bindTo: tcp(`127.0.0.${2 + below(4)}`, 0),
-      linger: 50,
-    });
+    const flow = await net.connect(sw, tcp("127.0.0.1", port), { linger: 50 });
     const kill = () => flow.abort(new Killed());
     victims.add(kill);
     try {
+      if (below(20) === 0) return void await flow.read(new Uint8Array(1)); // a proxy that says nothing
+      if (below(20) === 0) await copyString("PROXY TCP5 nonsense\r\n", flow);
+      else await writeProxyHeader(flow, headerOf(below));
       const answer = new Uint8Array(message.length);
       for (let i = below(20); i >= 0; i--) {
         await copyString(message, flow);
@@ -91,6 +108,7 @@ async function stampede(seconds: number): Promise<void> {
   const note = (error: unknown) => isExpected(error) || unexpected.push(error);
   const monitor = serverMonitor();
   const limit = new Semaphore(lanes);
+  let proxied = 0;
   let served = 0;
   let kills = 0;
   await withNet(async (sw, net) => {
@@ -108,9 +126,18 @@ async function stampede(seconds: number): Promise<void> {
         await writeAll(connection, buffer.subarray(0, size));
       }
     });
+    const limited = perPeer(lanes / 10, echo);
+    const handler = proxyProtocol<StreamSocket>(
+      net.clock,
+      { trusted: ["127.0.0.0/8"], timeout: 1000 },
+      (...connection) => {
+        proxied++;
+        return limited(...connection);
+      },
+    );
     const stop = new AbortController();
     const server = sw.forkPromise(() =>
-      runServer(listener, perPeer(lanes / 10, echo), {
+      runServer(listener, handler, {
         onError: note,
         maxConnections: limit,
         monitor,
@@ -141,7 +168,8 @@ async function stampede(seconds: number): Promise<void> {
   });
   assertEquals(unexpected, []);
   assert(served > 0 && monitor.dropped > 0, `${served} served, ${monitor.dropped} dropped, ${kills} kills`);
-  assertEquals([monitor.state, monitor.active, monitor.accepted], ["stopped", 0, served + monitor.dropped]);
+  assertEquals([monitor.state, monitor.active, proxied], ["stopped", 0, served + monitor.dropped]);
+  assert(monitor.accepted > proxied, "some have no header");
   assertEquals(limit.available, limit.permits);
 }
 
