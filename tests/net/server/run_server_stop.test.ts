@@ -237,6 +237,30 @@ test("runServer() reports a handler that ignores its cancellation by name, and s
   });
 });
 
+test("runServer() does not report a handler that ends while another is reported", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system, clock } = await fakeListener(sw);
+    for (let i = 0; i < 2; i++) system.arrive();
+    const stop = new AbortController();
+    const finish = signal();
+    const reported: unknown[] = [];
+    const onError = async (error: unknown) => {
+      reported.push(error);
+      finish.resolve();
+      await microtasks(); // meanwhile both handlers end
+    };
+    const server = runServer(listener, () => finish.promise, { onError, stop: stop.signal, grace: 100 });
+    await microtasks();
+    stop.abort();
+    await microtasks();
+    clock.advance();
+    await microtasks();
+    clock.advance();
+    await server;
+    assertEquals(reported.length, 1);
+  });
+});
+
 test("runServer() reports what a forced handler throws on its way out", async () => {
   await Switch.run(async (sw) => {
     const { listener, system, clock } = await fakeListener(sw);
