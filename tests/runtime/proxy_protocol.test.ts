@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** The PROXY protocol against those who made it, and others. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
@@ -17,12 +17,18 @@ import {
   tcp,
   type TcpAddress,
 } from "../../mod.ts";
-import { type ProxyHeader, proxyHeaderOf, proxyProtocol, writeProxyHeader } from "../../net/server/mod.ts";
+import {
+  type ProxyHeader,
+  proxyHeaderOf,
+  proxyProtocol,
+  type ProxyTlv,
+  writeProxyHeader,
+} from "../../net/server/mod.ts";
 import { tlsClient } from "../../net/tls/mod.ts";
 import { bytesOf, readText, textOf, until } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { anyPort, signal, withNet } from "../net/_helpers.ts";
-import { clientOptions, fixture } from "../net/tls/_helpers.ts";
+import { certificate, clientOptions, fixture } from "../net/tls/_helpers.ts";
 import { Peer } from "./_peers.ts";
 import { at, withHaproxy, withNginx } from "./_proxies.ts";
 
@@ -115,36 +121,59 @@ listen two
   { peers: ["haproxy"] },
 );
 
-test("proxyHeaderOf() has the TLVs that haproxy sends for a TLS client", async () => {
-  const seen = signal<Seen>();
-  const serve: Serve = (_, what) => seen.resolve(what);
+/** Reads what a TLV about TLS says: flags, the result of the verification, and TLVs of its own. */
+function readTls({ value }: ProxyTlv) {
+  const view = new DataView(value.buffer, value.byteOffset, value.length);
+  const fields = new Map<number, string>();
+  for (let at = 5; at < value.length; at += 3 + view.getUint16(at + 1)) {
+    fields.set(value[at], textOf(value.subarray(at + 3, at + 3 + view.getUint16(at + 1))));
+  }
+  return { flags: value[0], verify: view.getUint32(1), fields };
+}
+
+test("proxyHeaderOf() has the TLVs that haproxy sends for a TLS client with a certificate", async () => {
+  const seen: ((seen: Seen) => void)[] = [];
+  const serve: Serve = (_, what) => seen.shift()?.(what);
   await withBackend(serve, (backend, sw, net) =>
-    withHaproxy(1, ({ addresses: [front], folder }) => {
+    withHaproxy(2, ({ addresses: [one, two], folder }) => {
       const pem = join(folder, "both.pem");
       writeFileSync(
         pem,
         ["localhost.crt", "localhost.key"].map((name) => readFileSync(fixture(name), "utf8")).join("\n"),
       );
-      const options = "proxy-v2-options ssl,cert-cn,ssl-cipher,authority,crc32c,unique-id";
+      const tls = `ssl crt ${pem} alpn smtp,imap ca-file ${fixture("authority.crt")} verify required`;
       return `
-listen front
-  bind ${at(front)} ssl crt ${pem} alpn smtp,imap
+listen one
+  bind ${at(one)} ${tls}
   unique-id-format id-%pid
-  server backend ${at(backend)} send-proxy-v2 ${options}
+  server backend ${at(backend)} send-proxy-v2 proxy-v2-options ssl,cert-cn,ssl-cipher,authority,crc32c,unique-id
+listen two
+  bind ${at(two)} ${tls}
+  server backend ${at(backend)} send-proxy-v2-ssl-cn
 `;
-    }, async ({ addresses: [front] }) => {
-      const flow = await net.connect(sw, front);
-      const tls = await tlsClient(sw, flow, { ...clientOptions, protocols: ["imap"] });
-      const { peer, header } = await seen.promise;
-      const valueOf = (type: number) => header?.tlvs.find((tlv) => tlv.type === type)?.value;
-      assertEquals(peer, flow.local);
-      assertEquals(textOf(valueOf(1)!), "imap");
-      assertEquals(textOf(valueOf(2)!), "localhost");
-      assertEquals(valueOf(3)?.length, 4);
-      assert(textOf(valueOf(5)!).startsWith("id-"));
-      assert(valueOf(0x20)![0] & 1); // the client connected over TLS
-      assert(textOf(valueOf(0x20)!).includes("TLSv1."));
-      await tls.close();
+    }, async ({ addresses: [one, two] }) => {
+      const open = async (front: TcpAddress) => {
+        const flow = await net.connect(sw, front);
+        const came = new Promise<Seen>((resolve) => seen.push(resolve));
+        const options = { ...clientOptions, protocols: ["imap"], certificate: certificate("client") };
+        const tls = await tlsClient(sw, flow, options);
+        const { peer, header } = await came;
+        await tls.close();
+        assertEquals(peer, flow.local);
+        const find = (type: number) => header?.tlvs.find((tlv) => tlv.type === type) as ProxyTlv;
+        const { flags, verify, fields } = readTls(find(0x20));
+        assertEquals([flags, verify], [1 | 2 | 4, 0]); // TLS, with a certificate, which is good
+        assertEquals(fields.get(0x22), "client");
+        assertMatch(fields.get(0x21) ?? "", /^TLSv1\.[23]$/);
+        return { find, fields };
+      };
+      const { find, fields } = await open(one);
+      assertEquals(textOf(find(1).value), "imap");
+      assertEquals(textOf(find(2).value), "localhost");
+      assertEquals(find(3).value.length, 4);
+      assertMatch(textOf(find(5).value), /^id-/);
+      assertMatch(fields.get(0x23) ?? "", /^TLS_|^ECDHE/);
+      await open(two);
     }));
 }, { peers: ["haproxy"] });
 
