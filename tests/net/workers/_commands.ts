@@ -30,6 +30,8 @@ export default workerServer<unknown>(({ data, sw }) => ({
         throw new NetError("connection_refused", { operation: "connect", address: tcp("10.0.0.1", 80) });
       case "string":
         return await Promise.reject("a string");
+      case "eat":
+        for (let all = {};;) all = { all };
       case "exit":
         process.exit(7);
         break;

@@ -2,8 +2,10 @@
 
 /** Workers in real threads: what they share, how they stop, and how they die. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { setFlagsFromString } from "node:v8";
 import { writeAll } from "../../../mod.ts";
 import { outcomeOf, until } from "../../_helpers.ts";
+import { thisRuntime } from "../../_runtimes.ts";
 import { test } from "../../_test.ts";
 import { withWorkers, type Workers } from "./_helpers.ts";
 
@@ -120,6 +122,21 @@ for (
       while (next === undefined || next === "") next = (await outcomeOf(() => ask("thread"))) as string;
     }));
 }
+
+test("runWorkers() reports and replaces a worker that runs out of memory, on Node", async () => {
+  if (thisRuntime().name !== "node") return; // the others end the process
+  setFlagsFromString("--max-old-space-size=32"); // MiB, for threads that start from now on
+  try {
+    await withWorkers({ workers: 1 }, async ({ open, ask, reported, monitor }) => {
+      await open("eat");
+      const error = await reported("Worker 1 died") as Error & { code?: string };
+      assertEquals([error.code, monitor.lost], ["ERR_WORKER_OUT_OF_MEMORY", 1]);
+      while (!await ask("thread").catch(() => "")); // until its replacement listens
+    });
+  } finally {
+    setFlagsFromString("--max-old-space-size=0"); // the default
+  }
+});
 
 test("runWorkers() keeps serving in the other workers while one is dead", () =>
   withWorkers({}, async (workers) => {
