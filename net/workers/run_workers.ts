@@ -89,8 +89,9 @@ export interface RunWorkersOptions<T = never> {
  *
  * A worker that dies, because nothing catches an error in it, or it exits or runs out of memory, is
  * reported to `onError` and replaced, after 100 ms at first and at most 5 seconds if replacements
- * die too. On Deno and Bun, a worker that runs out of memory ends the whole process instead. Its connections are lost, and counted as `lost` by the monitor. If a worker cannot start
- * at the beginning, the call fails.
+ * die too. Its connections are lost, and counted as `lost` by the monitor. If a worker cannot start
+ * at the beginning, the call fails. Only Node limits the memory of a thread: on Deno and Bun, one
+ * that runs out of memory ends the process.
  *
  * When `stop` settles, each worker stops as `runServer` does, and then the call settles as `stop`
  * did. Cancelling the caller cancels the handlers at once. Either way every thread has ended when
