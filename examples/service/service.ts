@@ -39,8 +39,8 @@ export interface ServiceEvents {
  * Runs the service until `stop` resolves: then it is not ready any more, stops accepting after
  * `drainDelay`, and waits for its connections.
  *
- * @param workers Threads to serve in, on the network of the system. Without them, or where threads
- * cannot share a port, this one serves.
+ * @param workers Threads to serve in, on the network of the system. Without them, or with only one,
+ * or where threads cannot share a port, the calling thread serves.
  * @returns How it stopped.
  */
 export function runService(
@@ -74,7 +74,7 @@ export function runService(
     const { address, maxConnections, grace } = config;
     const options = { onError, monitor, maxConnections, stop: drained, grace };
     const data: WorkerData = { config, counts: counts.memory };
-    if (workers === undefined || !net.features.has("reusePort")) {
+    if (workers === undefined || config.workers === 1 || !net.features.has("reusePort")) {
       const listener = await net.listen(sw, address);
       await listening(listener.address);
       await runServer(listener, handlerOf(net, data, onError), options);

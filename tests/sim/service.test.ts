@@ -121,7 +121,7 @@ testSeeds(
     const backend = new Backend(net, service, new BackendCounts());
     return (question) => backend.ask(question);
   }),
-  200,
+  100,
 );
 
 testFault(
