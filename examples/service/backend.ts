@@ -17,7 +17,7 @@ import {
 const lookupAge = 5_000;
 
 /** How long one backend may take to connect and to answer, in milliseconds. */
-const patience = 1_000;
+const patience = 2_000;
 
 const maxAnswer = 64 * 1024;
 const lineFeed = 10;

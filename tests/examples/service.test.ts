@@ -166,7 +166,7 @@ test("service says that no backend answers, and continues", () =>
     assertMatch(String(it.errors), /^UnavailableError: Cannot ask _answers\._tcp\.test: .*connection refused/);
   }));
 
-test("service asks the next backend if one is silent for a second", () =>
+test("service asks the next backend if one is silent for too long", () =>
   withService({}, async (it) => {
     const silent = await it.net.listen(it.sw, backends[0]);
     await serveBackend(it, 2);

@@ -57,7 +57,7 @@ function asking(askOf: AskOf) {
           const question = await new BufReader(flow).line();
           const answer = `back${i} ${question}\n`;
           const how = health === "bad" ? 0.3 * random() : isCalm() ? 1 : random();
-          if (how < 0.1) await clock.sleep(1500); // longer than the service waits
+          if (how < 0.1) await clock.sleep(3000); // longer than the service waits
           if (how < 0.2) return;
           await copyString(how < 0.3 ? answer.slice(0, below(random, answer.length)) : answer, flow);
         }),
