@@ -25,8 +25,8 @@ const lineFeed = 10;
 const counters = ["answered", "failures", "unavailable"] as const;
 
 /**
- * What became of the questions: how many were `answered`, how many attempts were `failures`, and for
- * how many questions each backend was `unavailable`. The memory can be shared with other threads.
+ * How many questions were `answered`, how many attempts were `failures`, and for how many questions
+ * no backend was available. The memory can be shared with other threads.
  */
 export class BackendCounts {
   readonly memory: BigInt64Array<SharedArrayBuffer>;
