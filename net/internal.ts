@@ -3,7 +3,7 @@
 /** What the rest of the library imports from `net/`. Users import `mod.ts`. */
 export { closeGracefully, closeWithin, linger, type Lingering } from "./_closing.ts";
 export { connectToAny, connectWithin } from "./_connect.ts";
-export { checkConnectOptions, defaultLinger, readConnectOptions } from "./_connect_options.ts";
+export { checkConnectable, checkConnectOptions, defaultLinger, readConnectOptions } from "./_connect_options.ts";
 export { domainNameProblem, literalOf } from "./_host_name.ts";
 export {
   type Attempt,

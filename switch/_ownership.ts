@@ -2,7 +2,8 @@
 
 /** Ownership of resources by a switch, for the rest of the library. */
 import { describe, isOfAnotherCopy } from "../base/internal.ts";
-import { currentScope, dumpScope, refused, runIn, type Scope } from "./_scope.ts";
+import { currentScope, dumpScope, refused, runIn, Scope } from "./_scope.ts";
+import type { Cancelled } from "./errors.ts";
 import type { Hook, Releasable } from "./release_hook.ts";
 import { internals, type Switch, Switch as SwitchClass } from "./switch.ts";
 
@@ -120,6 +121,31 @@ export function switchOver(scope: Scope, name?: string): ScopeSwitch {
     });
   };
   return { sw, end };
+}
+
+/** A switch that its creator ends. */
+export interface ChildSwitch extends ScopeSwitch {
+  /** Calls `fn` in the scope of the switch. */
+  run<T>(fn: () => T): T;
+  /** Cancels the switch, and everything in it. */
+  cancel(reason: Cancelled): void;
+}
+
+/**
+ * Creates a switch under `parent`. It is cancelled with `parent`, which does not wait for it: a
+ * release hook of `parent` must end it.
+ *
+ * @param kind What it is, in dumps.
+ */
+export function switchUnder(parent: Switch, kind: string): ChildSwitch {
+  const scope = new Scope(internals.scopeOf(parent), kind);
+  const { sw, end } = switchOver(scope);
+  return {
+    sw,
+    run: (fn) => runIn(scope, fn),
+    cancel: (reason) => scope.cancel(reason),
+    end: (failure) => end(failure).finally(() => scope.finish()),
+  };
 }
 
 /**

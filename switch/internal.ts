@@ -16,6 +16,7 @@ export {
   adopt,
   checkIsSwitch,
   checkSwitch,
+  type ChildSwitch,
   dumpOf,
   failScope,
   hasEnded,
@@ -26,6 +27,7 @@ export {
   runUnder,
   type ScopeSwitch,
   switchOver,
+  switchUnder,
 } from "./_ownership.ts";
 export {
   asOperation,

@@ -26,12 +26,4 @@ export {
   type ServerMonitor,
   serverMonitor,
 } from "./monitor.ts";
-export {
-  isFinal,
-  longestBackoff,
-  runServer,
-  runSharedServer,
-  shortestBackoff,
-  type Slots,
-  slotsOf,
-} from "./run_server.ts";
+export { checkServer, runServer, runSharedServer, type Slots, slotsOf } from "./run_server.ts";

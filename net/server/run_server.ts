@@ -225,12 +225,17 @@ export function runSharedServer<T>(
 }
 
 /** Checked arguments of {@linkcode runServer}. */
-interface Terms<T> extends Required<Omit<RunServerOptions<T>, "stop" | "monitor" | "maxConnections">> {
+interface Terms<T> extends CheckedServer<T> {
+  readonly onAcceptError: (error: unknown) => unknown;
+}
+
+/** Checked arguments that do not depend on the listener. */
+interface CheckedServer<T> extends Required<Pick<RunServerOptions<T>, "onError" | "grace" | "keepListening">> {
   readonly handler: ConnectionHandler;
   readonly slots: Slots;
   readonly stop: RunServerOptions<T>["stop"];
   readonly monitor: ServerMonitor | undefined;
-  readonly onAcceptError: (error: unknown) => unknown;
+  readonly onAcceptError: ((error: unknown) => unknown) | undefined;
 }
 
 function checkTerms<T>(
@@ -239,15 +244,24 @@ function checkTerms<T>(
   options: RunServerOptions<T> | undefined,
 ): Terms<T> {
   checkListener("run server", listener);
+  const checked = checkServer(handler, options);
+  const { onError } = checked;
+  const unnamed = (error: unknown) => onError(error, { peer: unix(""), local: listener.address });
+  return { ...checked, onAcceptError: checked.onAcceptError ?? unnamed };
+}
+
+/** Checks a handler and the options of {@linkcode runServer}, before there is a listener. */
+export function checkServer<T>(
+  handler: ConnectionHandler,
+  options: RunServerOptions<T> | undefined,
+): CheckedServer<T> {
   checkOptions("run server", options);
   const given: Partial<RunServerOptions<T>> = options ?? {};
-  const { onError, maxConnections = 1000, stop, grace = Infinity, keepListening = false, onAcceptError: own, monitor } =
+  const { onError, maxConnections = 1000, stop, grace = Infinity, keepListening = false, onAcceptError, monitor } =
     given;
   checkCallbacks("run server", { handler, onError });
   const reportTo = onError as RunServerOptions<T>["onError"];
-  const unnamed = (error: unknown) => reportTo(error, { peer: unix(""), local: listener.address });
-  const onAcceptError = own === undefined ? unnamed : own;
-  checkCallbacks("run server", { onAcceptError });
+  if (onAcceptError !== undefined) checkCallbacks("run server", { onAcceptError });
   checkMilliseconds("run server", "grace", grace);
   checkBoolean("run server", "keepListening", keepListening);
   if (monitor !== undefined) checkMonitor("run server", monitor);

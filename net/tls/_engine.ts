@@ -50,11 +50,11 @@ export interface HandshakeResult {
   readonly version: string;
 }
 
-/** The events of a {@linkcode TlsEndpoint}; {@linkcode StreamEvents} concern the plaintext. */
+/** The events of a {@linkcode TlsEnd}; {@linkcode StreamEvents} concern the plaintext. */
 export interface TlsEvents extends StreamEvents {
   /** The handshake has succeeded, and the peer is authenticated. No plaintext has been lost. */
   secured(): void;
-  /** {@linkcode TlsEndpoint.decrypt} can be called once. */
+  /** {@linkcode TlsEnd.decrypt} can be called once. */
   wantsRecord(): void;
   /** Bytes to send to the peer. Their memory is not reused. */
   encrypted(bytes: Uint8Array): void;
@@ -62,7 +62,7 @@ export interface TlsEvents extends StreamEvents {
   finished(): void;
   /** TLS failed, in the handshake or later. */
   failed(failure: TlsFailure): void;
-  /** The endpoint was destroyed, by {@linkcode TlsEndpoint.destroy} or on its own. */
+  /** The endpoint was destroyed, by {@linkcode TlsEnd.destroy} or on its own. */
   closed(): void;
 }
 
@@ -70,7 +70,7 @@ export interface TlsEvents extends StreamEvents {
  * One end of a TLS connection: a stream of plaintext. Its user carries the encrypted bytes to the
  * peer and back. It passes no plaintext before the handshake is done.
  */
-export interface TlsEndpoint extends StreamEnd {
+export interface TlsEnd extends StreamEnd {
   /** Returns the result of the handshake, once it is done. */
   result(): HandshakeResult;
   /** Takes bytes from the peer: a record or a part of one. It owns their memory. */
@@ -101,7 +101,7 @@ export interface TlsEngine {
    */
   checkIdentity(identity: TlsIdentity): void;
   /** Starts a handshake as the client. */
-  connect(settings: TlsClientSettings, events: TlsEvents): TlsEndpoint;
+  connect(settings: TlsClientSettings, events: TlsEvents): TlsEnd;
   /** Starts a handshake as the server. With authorities, a client must send a certificate. */
-  accept(settings: TlsSettings, events: TlsEvents): TlsEndpoint;
+  accept(settings: TlsSettings, events: TlsEvents): TlsEnd;
 }

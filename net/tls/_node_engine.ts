@@ -16,7 +16,7 @@ import { attempt, guard } from "../../base/internal.ts";
 import { writeLimit } from "../../flow/internal.ts";
 import { bufferOf, Incoming, privateCopy } from "../../flow/node/internal.ts";
 import { isFor, readCertificateNames } from "./_certificate_names.ts";
-import type { HandshakeResult, TlsEndpoint, TlsEngine, TlsEvents, TlsSettings } from "./_engine.ts";
+import type { HandshakeResult, TlsEnd, TlsEngine, TlsEvents, TlsSettings } from "./_engine.ts";
 import { type TlsErrorCode, TlsFailure } from "./errors.ts";
 
 /**
@@ -118,7 +118,7 @@ export const nodeTls: TlsEngine = {
  * stop reading such a stream, what they report as written, and when they destroy it, and none
  * reports the peer's close_notify. So nothing is queued in the stream, and it never ends.
  */
-class NodeEndpoint implements TlsEndpoint {
+class NodeEndpoint implements TlsEnd {
   /** The stream that `node:tls` uses as its socket. */
   readonly stream: Duplex;
   readonly #events: TlsEvents;

@@ -2,13 +2,13 @@
 
 import { type BridgeScope, jointOf, type StreamEnd, type StreamEvents } from "../../flow/internal.ts";
 import { BrokenPipeError } from "../../flow/mod.ts";
-import type { HandshakeResult, TlsEndpoint, TlsEvents } from "./_engine.ts";
+import type { HandshakeResult, TlsEnd, TlsEvents } from "./_engine.ts";
 import { Records } from "./_records.ts";
 import { closeFlow, type ClosingTerms, type WrappedFlow } from "./_wrapped_flow.ts";
 import { TlsFailure } from "./errors.ts";
 
 /** Creates an endpoint, which starts its handshake. */
-export type Open = (events: TlsEvents) => TlsEndpoint;
+export type Open = (events: TlsEvents) => TlsEnd;
 
 /** One end of a TLS connection over a flow, as a non-blocking {@linkcode StreamEnd}. */
 export class Session implements StreamEnd {
@@ -16,7 +16,7 @@ export class Session implements StreamEnd {
   readonly #flow: WrappedFlow;
   readonly #scope: BridgeScope;
   #events: StreamEvents = { readable: () => {}, writable: () => {} };
-  #endpoint: TlsEndpoint | undefined;
+  #endpoint: TlsEnd | undefined;
   #handshaking = true;
   #onFailure: (error: unknown) => void = () => {};
   /** What every read throws, once everything before is consumed. */
@@ -75,7 +75,7 @@ export class Session implements StreamEnd {
         closed: () => this.#fail(new TlsFailure("truncated"), new BrokenPipeError("write")),
       });
     });
-    return (this.#endpoint as TlsEndpoint).result();
+    return (this.#endpoint as TlsEnd).result();
   }
 
   peek(): Uint8Array<ArrayBuffer> | null | undefined {
@@ -145,7 +145,7 @@ export class Session implements StreamEnd {
   }
 
   /** The endpoint, if it accepts a write: nothing older is queued. */
-  get #sender(): TlsEndpoint | undefined {
+  get #sender(): TlsEnd | undefined {
     if (this.#sendFailure !== undefined) {
       this.#isCut = true;
       throw this.#sendFailure.error;
@@ -180,7 +180,7 @@ export class Session implements StreamEnd {
 }
 
 /** Starts a handshake; converts the error of a runtime that refuses the settings. */
-function startHandshake(open: Open, events: TlsEvents): TlsEndpoint {
+function startHandshake(open: Open, events: TlsEvents): TlsEnd {
   try {
     return open(events);
   } catch (error) {

@@ -2,10 +2,17 @@
 
 import type { TwoWay } from "../../flow/mod.ts";
 import type { Switch } from "../../switch/mod.ts";
-import { checkAuthorities, checkCertificate, checkProtocols, checkVerification } from "./_checks.ts";
+import {
+  checkAuthorities,
+  checkCertificate,
+  checkCommon,
+  checkProtocols,
+  checkTlsOptions,
+  checkVerification,
+} from "./_checks.ts";
 import type { TlsClientSettings } from "./_engine.ts";
 import { nodeTls } from "./_node_engine.ts";
-import { openTls } from "./_open_tls.ts";
+import { openTls, type TlsPlan } from "./_open_tls.ts";
 import { checkServerName } from "./_server_name.ts";
 import type { TlsClientOptions } from "./options.ts";
 import type { TlsConnection } from "./tls_connection.ts";
@@ -49,19 +56,31 @@ import type { TlsConnection } from "./tls_connection.ts";
  * ```
  */
 export function tlsClient(sw: Switch, flow: TwoWay, options: TlsClientOptions): Promise<TlsConnection> {
-  return openTls(sw, flow, options, ({ serverName: given, authorities, certificate, verification, protocols }) => {
-    const serverName = checkServerName(given);
-    const settings: TlsClientSettings = {
-      serverName,
-      verify: checkVerification(verification),
-      authorities: checkAuthorities(authorities),
-      identity: certificate === undefined ? undefined : checkCertificate(certificate),
-      protocols: checkProtocols(protocols),
-    };
-    return {
-      expectedName: serverName,
-      label: `TLS with ${serverName}`,
-      prepare: () => Promise.resolve({ open: (events) => nodeTls.connect(settings, events), serverName }),
-    };
-  });
+  return openTls(sw, flow, options, planClient);
+}
+
+/** Checks the options of {@linkcode tlsClient}, and returns a function that starts TLS with them. */
+export function tlsClientWith(options: TlsClientOptions): (sw: Switch, flow: TwoWay) => Promise<TlsConnection> {
+  checkTlsOptions(options);
+  const own = { ...options };
+  checkCommon(own);
+  const plan = planClient(own);
+  return (sw, flow) => openTls(sw, flow, own, () => plan);
+}
+
+function planClient(options: TlsClientOptions): TlsPlan {
+  const { serverName: given, authorities, certificate, verification, protocols } = options;
+  const serverName = checkServerName(given);
+  const settings: TlsClientSettings = {
+    serverName,
+    verify: checkVerification(verification),
+    authorities: checkAuthorities(authorities),
+    identity: certificate === undefined ? undefined : checkCertificate(certificate),
+    protocols: checkProtocols(protocols),
+  };
+  return {
+    expectedName: serverName,
+    label: `TLS with ${serverName}`,
+    prepare: () => Promise.resolve({ open: (events) => nodeTls.connect(settings, events), serverName }),
+  };
 }

@@ -107,7 +107,7 @@ class WrappedConnection {
   #ownJoint: Joint | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(inner: Inner, hooks: ConnectionHooks, lifetime: Lifetime | undefined) {
+  constructor(inner: Inner, hooks: ConnectionHooks, lifetime: Lifetime | undefined, fields: object | undefined) {
     const { local, peer } = hooks;
     this.#inner = inner;
     this.#transfers = new Transfers(hooks);
@@ -118,6 +118,7 @@ class WrappedConnection {
     const has = (key: keyof Inner) => typeof inner[key] === "function";
     Object.assign(
       this,
+      fields,
       has("abort") && { abort: members.abort },
       lends(inner) && { [lend]: members.lend },
       gives(inner) && { [give]: members.give },
@@ -266,16 +267,22 @@ export function wrapConnection<C extends Connection>(
   return connectionWith(connection as Connection as StreamSocket, hooks);
 }
 
-/** Implements {@linkcode wrapConnection}, with the lifetime of a connection that has an owner. */
-export function connectionWith<C extends Connection>(
+/**
+ * Implements {@linkcode wrapConnection}, with the lifetime of a connection that has an owner, and
+ * with more fields.
+ */
+export function connectionWith<C extends Connection, F extends object = object>(
   connection: C,
   hooks: ConnectionHooks,
   lifetime?: Lifetime | undefined,
-): C {
+  fields?: F,
+): C & F {
   const action = "wrap a connection";
   checkHooks(action, hooks, "check", "received", "sent", "pending", "ended", "failed", "closed", "gone");
   checkQuotas(action, hooks, "incoming", "outgoing");
-  return new WrappedConnection(connection, hooks, lifetime ?? Lifetime.of(hooks)) as Partial<Connection> as C;
+  return new WrappedConnection(connection, hooks, lifetime ?? Lifetime.of(hooks), fields) as Partial<Connection> as
+    & C
+    & F;
 }
 
 /** Returns the first `size` bytes of views. */

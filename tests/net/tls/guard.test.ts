@@ -6,7 +6,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { nodeTls } from "../../../net/tls/_node_engine.ts";
-import type { TlsEndpoint, TlsEvents } from "../../../net/tls/_engine.ts";
+import type { TlsEnd, TlsEvents } from "../../../net/tls/_engine.ts";
 import { test } from "../../_test.ts";
 import { type Signal, signal } from "../_helpers.ts";
 import { authority, certificate } from "./_helpers.ts";
@@ -16,7 +16,7 @@ class End {
   readonly secured: Signal = signal();
   readonly closed: Signal = signal();
   other: End | undefined;
-  endpoint: TlsEndpoint | undefined;
+  endpoint: TlsEnd | undefined;
   readonly #arrived: Uint8Array<ArrayBuffer>[] = [];
   #wants = false;
 
