@@ -14,6 +14,7 @@ type Library =
   & typeof import("../flow/node/mod.ts")
   & typeof import("../flow/provider.ts")
   & typeof import("../net/confine/mod.ts")
+  & typeof import("../net/endpoint/mod.ts")
   & typeof import("../net/http/mod.ts")
   & typeof import("../net/managed/mod.ts")
   & typeof import("../net/observe/mod.ts")
@@ -30,6 +31,7 @@ const entryPoints = [
   "flow/node/mod.ts",
   "flow/provider.ts",
   "net/confine/mod.ts",
+  "net/endpoint/mod.ts",
   "net/http/mod.ts",
   "net/managed/mod.ts",
   "net/observe/mod.ts",

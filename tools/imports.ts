@@ -31,6 +31,7 @@ export const rooms: readonly string[] = [
   "net/backends/deno",
   "net/backends",
   "net/tls",
+  "net/endpoint",
   "net/http",
   "net/http/fetch",
   "net/wintertc",

@@ -9,6 +9,7 @@ import * as root from "../../mod.ts";
 import * as nodeFlows from "../../flow/node/mod.ts";
 import * as flowProvider from "../../flow/provider.ts";
 import * as confine from "../../net/confine/mod.ts";
+import * as endpoint from "../../net/endpoint/mod.ts";
 import * as http from "../../net/http/mod.ts";
 import * as managed from "../../net/managed/mod.ts";
 import * as observing from "../../net/observe/mod.ts";
@@ -32,6 +33,7 @@ import { type Findings, walk } from "./_walk.ts";
 const entryPoints = {
   root,
   confine,
+  endpoint,
   nodeFlows,
   http,
   managed,

@@ -1,0 +1,100 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import { describe, quoteText } from "../../base/internal.ts";
+import { checkHostName, literalOf } from "../internal.ts";
+import { IpAddress } from "../mod.ts";
+
+/** The parts of a URL that say where to connect. */
+export interface UrlParts {
+  /** In lower case. */
+  readonly scheme: string;
+  /** What is between `//` and the path: not checked, and it may have a password. */
+  readonly authority: string;
+}
+
+/** A host and a port. */
+export interface HostPort {
+  /** A host name in lower case without a trailing dot, or the text of an IP address. */
+  readonly host: string;
+  /** Absent if the URL has none. */
+  readonly port: number | undefined;
+}
+
+/**
+ * Splits a URL. Returns `undefined` if it has no scheme; `a.test:80` has none.
+ *
+ * It is not parsed by the class `URL`, which drops a port that is the default one.
+ *
+ * @throws {TypeError} If `url` is neither text nor a URL.
+ */
+export function splitUrl(url: string | URL): UrlParts | undefined {
+  const text = typeof url === "string" ? url : (url as URL | null | undefined)?.href;
+  if (typeof text !== "string") {
+    throw new TypeError(`Cannot resolve a URL as url must be a string or a URL: current value is ${describe(url)}`);
+  }
+  const [, scheme, rest] = /^([A-Za-z][A-Za-z0-9+.-]*):(.*)$/s.exec(text) ?? [];
+  if (scheme === undefined || /^[0-9]+(?:[/?#]|$)/.test(rest)) return undefined;
+  const authority = /^\/\/([^/?#]*)/.exec(rest)?.[1] ?? "";
+  return { scheme: scheme.toLowerCase(), authority };
+}
+
+/**
+ * Parses the authority of a URL (RFC 3986, section 3.2). Without a host, it is that of `localhost`.
+ * What URL parsers understand in different ways is refused.
+ *
+ * @throws {SyntaxError} If it is malformed. The message shows no part of a password, not even of one
+ * with a slash, which looks like a port and a path.
+ */
+export function parseAuthority(authority: string): HostPort {
+  const afterUser = authority.split("@");
+  if (afterUser.length > 2) throw malformed('it has more than one "@"');
+  const hostPort = afterUser[afterUser.length - 1];
+  const [, text, digits] = /^(\[[^\]]*\]|[^:]*)(?::([0-9]*))?$/.exec(hostPort) ?? [];
+  if (text === undefined) throw malformed('what is before the path is not a host, ":" and a port');
+  const port = digits === undefined || digits === "" ? undefined : Number(digits);
+  if (port !== undefined && port > 65535) throw malformed("its port must be at most 65535");
+  return { host: text === "" ? "localhost" : normalizeHost(text), port };
+}
+
+/**
+ * Returns a host in lower case, without a trailing dot, with an internationalized name in its
+ * A-label form, and an IP address in its canonical text, without brackets.
+ *
+ * @throws {SyntaxError} If it is neither a host name nor an IP address.
+ */
+export function normalizeHost(text: string): string {
+  if (text.startsWith("[")) return parseBracketed(text);
+  const literal = literalOf(text);
+  if (literal !== undefined) return literal.toString();
+  const host = withoutDot(asciiOf(text));
+  checkHostName(host); // what URL allows, but not the system
+  return host;
+}
+
+/** Returns a host name without its trailing dot. */
+function withoutDot(name: string): string {
+  return name.endsWith(".") ? name.slice(0, -1) : name;
+}
+
+/** Returns an IPv6 address in brackets; its zone comes after `%25` (RFC 6874). */
+function parseBracketed(text: string): string {
+  return IpAddress.parse(text.slice(1, -1).replace(/%25/, "%")).toString();
+}
+
+/** Converts a host as browsers do (UTS 46), so that one that is text and one of a `URL` are equal. */
+function asciiOf(host: string): string {
+  const strange = /[\p{Cc}\p{Cs}\p{Z}/?#@\\:[\]]/u.exec(host);
+  if (strange !== null) {
+    const rule = `the character ${quoteText(strange[0])} is not part of a host name`;
+    throw new SyntaxError(`Cannot use host name ${quoteText(host)}: ${rule}`);
+  }
+  try {
+    return new URL(`http://${host}/`).hostname;
+  } catch (cause) {
+    throw new SyntaxError(`Cannot use host name ${quoteText(host)}: no URL can have it`, { cause });
+  }
+}
+
+function malformed(rule: string): SyntaxError {
+  return new SyntaxError(`Cannot resolve a URL: ${rule}`);
+}

@@ -1,0 +1,51 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/**
+ * Endpoints: where to connect or to listen, as data that a setting can hold. A resolver makes one of
+ * a URL, a {@linkcode Connector} makes a connection of one, and {@linkcode serveEndpoint} a server.
+ *
+ * ```ts ignore
+ * import { run } from "@sluice/io";
+ * import { createConnector, parseEndpoint } from "@sluice/io/net/endpoint";
+ *
+ * await run(async ({ net, sw }) => {
+ *   const endpoint = parseEndpoint("tls:db.example/unix:/run/db.sock");
+ *   const connection = await createConnector({ net }).connect(sw, endpoint);
+ * });
+ * ```
+ *
+ * There is no global registry, and no environment variable matters: what is reached is what the
+ * network of the connector grants.
+ *
+ * Source: conduit, of MirageOS.
+ *
+ * @module
+ */
+
+export { type Connector, type ConnectorOptions, createConnector, type TlsOptionsOf } from "./connector.ts";
+export {
+  custom,
+  type CustomEndpoint,
+  type Endpoint,
+  type JsonValue,
+  tls,
+  type TlsEndpoint,
+  unknown,
+  type UnknownEndpoint,
+} from "./endpoint.ts";
+export { type EndpointConnection } from "./endpoint_connection.ts";
+export { endpointFromJson, endpointToJson } from "./endpoint_json.ts";
+export { formatEndpoint, parseEndpoint } from "./endpoint_text.ts";
+export {
+  firstOf,
+  localhostResolver,
+  type ResolveOptions,
+  type Resolver,
+  type ResolverOptions,
+  staticResolver,
+  systemResolver,
+  type SystemResolverOptions,
+} from "./resolver.ts";
+export { type Rewrites, type RewriteTarget } from "./rewrites.ts";
+export { serveEndpoint, type ServeEndpointOptions } from "./serve_endpoint.ts";
+export { orElse, type Service, type Services, servicesOf, standardServices } from "./services.ts";

@@ -1,0 +1,202 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+import {
+  checkBoolean,
+  checkFunction,
+  checkNumber,
+  checkRecord,
+  checkString,
+  checkWhole,
+  describe,
+} from "../../base/internal.ts";
+
+/**
+ * What the scheme of a URL stands for.
+ *
+ * @example Reading the port
+ * ```ts
+ * import { type Service, standardServices } from "@sluice/io/net/endpoint";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const service: Service | undefined = standardServices("https");
+ * assertEquals(service, { name: "https", port: 443, tls: true });
+ * ```
+ */
+export interface Service {
+  /** The scheme, in lower case. */
+  readonly name: string;
+  /** The port where a URL has none. */
+  readonly port: number;
+  /** Whether the service is reached by TLS. */
+  readonly tls: boolean;
+}
+
+/**
+ * Finds a service by its name; returns `undefined` if there is none.
+ *
+ * @example A function
+ * ```ts
+ * import { orElse, type Services, standardServices } from "@sluice/io/net/endpoint";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const local: Services = (name) => name === "db" ? { name, port: 5432, tls: true } : undefined;
+ * assertEquals(orElse(local, standardServices)("db")?.port, 5432);
+ * ```
+ */
+export type Services = (name: string) => Service | undefined;
+
+/** The ports of services without TLS, and of those that are TLS from the first byte (IANA). */
+const plainPorts: Readonly<Record<string, number>> = {
+  amqp: 5672,
+  dict: 2628,
+  domain: 53,
+  finger: 79,
+  ftp: 21,
+  git: 9418,
+  gopher: 70,
+  http: 80,
+  imap: 143,
+  irc: 6667,
+  ldap: 389,
+  memcached: 11211,
+  mongodb: 27017,
+  mqtt: 1883,
+  mysql: 3306,
+  nats: 4222,
+  nntp: 119,
+  pop3: 110,
+  postgres: 5432,
+  postgresql: 5432,
+  redis: 6379,
+  rsync: 873,
+  rtsp: 554,
+  sip: 5060,
+  smtp: 25,
+  ssh: 22,
+  stun: 3478,
+  submission: 587,
+  svn: 3690,
+  telnet: 23,
+  turn: 3478,
+  whois: 43,
+  ws: 80,
+  xmpp: 5222,
+};
+const tlsPorts: Readonly<Record<string, number>> = {
+  amqps: 5671,
+  "domain-s": 853,
+  ftps: 990,
+  https: 443,
+  imaps: 993,
+  ircs: 6697,
+  ldaps: 636,
+  mqtts: 8883,
+  nntps: 563,
+  pop3s: 995,
+  rediss: 6379,
+  rtsps: 322,
+  sips: 5061,
+  smtps: 465,
+  stuns: 5349,
+  submissions: 465,
+  telnets: 992,
+  turns: 5349,
+  wss: 443,
+  xmpps: 5223,
+};
+
+/**
+ * The services of common URL schemes, independent of the system: `http`, `ws`, `redis`,
+ * `postgresql`, `imap`, and more; and with TLS `https`, `wss`, `rediss`, `imaps`, `ldaps`, and more.
+ *
+ * Source: the IANA registries of service names and of URI schemes.
+ *
+ * @param name The name of the service.
+ * @returns The service, frozen, or `undefined`.
+ * @throws {TypeError} If `name` is not a string.
+ *
+ * @example Usage
+ * ```ts
+ * import { standardServices } from "@sluice/io/net/endpoint";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(standardServices("imaps")?.port, 993);
+ * assertEquals(standardServices("no-such-service"), undefined);
+ * ```
+ */
+export const standardServices: Services = servicesOf(Object.fromEntries([
+  ...Object.entries(plainPorts).map(([name, port]) => [name, { port }]),
+  ...Object.entries(tlsPorts).map(([name, port]) => [name, { port, tls: true }]),
+]));
+
+/**
+ * Returns the services of a table. Names are compared ignoring case.
+ *
+ * @param table The port of each service, by name, and whether it is reached by TLS. It is copied.
+ * @returns The services.
+ * @throws {TypeError} If `table` or a service is not an object, or a field has the wrong type.
+ * @throws {RangeError} If a port is not an integer from 0 to 65535.
+ *
+ * @example Usage
+ * ```ts
+ * import { servicesOf } from "@sluice/io/net/endpoint";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const services = servicesOf({ echo: { port: 7 }, "echo-s": { port: 4007, tls: true } });
+ * assertEquals(services("echo"), { name: "echo", port: 7, tls: false });
+ * ```
+ */
+export function servicesOf(table: Readonly<Record<string, { port: number; tls?: boolean | undefined }>>): Services {
+  const action = "make services";
+  checkRecord(action, "table", table);
+  const services = new Map(
+    Object.entries(table).map(([key, entry]) => {
+      checkRecord(action, `the service ${describe(key)}`, entry);
+      const { port, tls = false } = entry;
+      const name = key.toLowerCase();
+      return [name, checkService(action, { name, port, tls })];
+    }),
+  );
+  return (name) => {
+    checkString("find a service", "name", name);
+    return services.get(name.toLowerCase());
+  };
+}
+
+/**
+ * Returns services that look a name up in one after the other.
+ *
+ * @param services The services, first those that win.
+ * @returns The services.
+ * @throws {TypeError} If one of them is not a function.
+ *
+ * @example A service of one's own
+ * ```ts
+ * import { orElse, servicesOf, standardServices } from "@sluice/io/net/endpoint";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const services = orElse(servicesOf({ http: { port: 8080 } }), standardServices);
+ * assertEquals([services("http")?.port, services("https")?.port], [8080, 443]);
+ * ```
+ */
+export function orElse(...services: Services[]): Services {
+  for (const each of services) checkFunction("combine services", each);
+  return (name) => {
+    for (const find of services) {
+      const service = find(name);
+      if (service !== undefined) return service;
+    }
+    return undefined;
+  };
+}
+
+/** Checks a service, which may be foreign, and copies it. */
+export function checkService(action: string, service: unknown): Service {
+  checkRecord(action, "a service", service);
+  const { name, port, tls } = service as Partial<Service>;
+  checkString(action, "the name of a service", name);
+  checkNumber(action, "the port of a service", port, 0, 65535);
+  checkWhole(action, "the port of a service", port, 0);
+  checkBoolean(action, "tls of a service", tls);
+  return Object.freeze({ name: name as string, port: port as number, tls: tls as boolean });
+}
