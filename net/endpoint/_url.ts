@@ -46,6 +46,9 @@ export function splitUrl(url: string | URL): UrlParts | undefined {
  * with a slash, which looks like a port and a path.
  */
 export function parseAuthority(authority: string): HostPort {
+  if (/[\p{Cc}\p{Z}\\]/u.test(authority)) {
+    throw malformed("a space, a control character or a backslash is before its path");
+  }
   const afterUser = authority.split("@");
   if (afterUser.length > 2) throw malformed('it has more than one "@"');
   const hostPort = afterUser[afterUser.length - 1];
