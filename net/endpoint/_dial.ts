@@ -2,7 +2,7 @@
 
 import { checkShape } from "../../base/internal.ts";
 import { ignore } from "../../flow/internal.ts";
-import { type Clock, interruptible, type Switch } from "../../switch/internal.ts";
+import { type Clock, interruptible, isSwitchCancelled, type Switch } from "../../switch/internal.ts";
 import { checkConnectable, type Connection, NetError, type StreamAddress } from "../internal.ts";
 import type { Net } from "../mod.ts";
 import { tlsClientWith } from "../tls/internal.ts";
@@ -52,7 +52,7 @@ function openerOf(terms: DialTerms, endpoint: Endpoint): Dial["open"] {
       const { net, bindTo } = terms;
       const fits = (bindTo?.transport === "unix") === (endpoint.transport === "unix");
       const options = bindTo !== undefined && fits ? { bindTo } : undefined;
-      return (own) => takeFrom(() => net.connect(own, endpoint, options), "what net.connect returns");
+      return (own) => takeFrom(own, (own) => net.connect(own, endpoint, options), "what net.connect returns");
     }
   }
 }
@@ -64,7 +64,7 @@ function customOpener({ connectors }: DialTerms, endpoint: CustomEndpoint): Dial
     const remedy = `there is no connector for the scheme "${scheme}"`;
     return () => Promise.reject(failure("not_supported", `custom:${scheme}`, remedy));
   }
-  return (own) => takeFrom(() => connect(own, endpoint), `what the connector of "${scheme}" returns`);
+  return (own) => takeFrom(own, (own) => connect(own, endpoint), `what the connector of "${scheme}" returns`);
 }
 
 function failure(code: "address_lookup_failed" | "not_supported", address: string, remedy: string): NetError {
@@ -72,14 +72,16 @@ function failure(code: "address_lookup_failed" | "not_supported", address: strin
 }
 
 /**
- * Waits for a connection that other code opens, which may ignore a cancellation: then a late
- * connection is discarded.
+ * Waits for a connection that other code opens, which may ignore the switch that it was given, and a
+ * cancellation: a late connection is discarded.
  */
-async function takeFrom(open: () => Promise<Connection>, name: string): Promise<Connection> {
-  const opening = Promise.resolve(open());
+async function takeFrom(own: Switch, open: (own: Switch) => Promise<Connection>, name: string): Promise<Connection> {
+  const opening = Promise.resolve(open(own));
   try {
     const connection = await interruptible(opening);
     checkShape("connect", name, "a Connection", connection, "read", "write", "shutdown", "close");
+    const close = () => isSwitchCancelled(own) ? discard(connection) : connection.close();
+    own.onRelease(close);
     return connection;
   } catch (error) {
     opening.then(discard).catch(ignore);

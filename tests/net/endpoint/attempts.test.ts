@@ -1,0 +1,358 @@
+// Copyright 2026 the Sluice authors. MIT license.
+
+/** What becomes of an attempt, and of what it has opened, when it fails, succeeds or is cancelled. */
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { Cancelled, ClosedError, type Connection, type Net, Switch, tcp, withTimeout } from "../../../mod.ts";
+import { all, awaitCancel, copyString, interruptible, TimeoutError, unix } from "../../../mod.ts";
+import { type Connector, createConnector, custom, type Endpoint, tls } from "../../../net/endpoint/mod.ts";
+import { memoryNet, type MockClock, mockClock, openCounts } from "../../../net/testing/mod.ts";
+import { inCancelledScope, outcomeOf, readText, turns, until } from "../../_helpers.ts";
+import { test } from "../../_test.ts";
+import { assertNetError, type Signal, signal } from "../_helpers.ts";
+import { authority } from "../tls/_helpers.ts";
+import { exchange, pipeConnection, startServer } from "./_helpers.ts";
+
+const web = tcp("127.0.0.1", 7000);
+const x = custom("x", null);
+const problem = new Error("Cannot open it");
+
+/** A connector whose scheme "x" is opened by `open`. */
+function connectorFor(
+  open: (own: Switch) => Promise<Connection>,
+  net: Net = memoryNet(),
+  timeout?: number,
+): Connector {
+  return createConnector({ net, timeout, tls: { authorities: authority }, connectors: { x: open } });
+}
+
+/** A connector that opens something, tells when, and never answers. */
+function stuck(log: string[], net: Net, opened: Signal = signal(), timeout?: number): Connector {
+  return connectorFor(
+    (own) => {
+      own.onRelease(() => log.push("released"));
+      opened.resolve();
+      return new Promise(() => {});
+    },
+    net,
+    timeout,
+  );
+}
+
+test("what a failed connector has opened is released before the call fails", async () => {
+  await Switch.run(async (sw) => {
+    const log: string[] = [];
+    const net = memoryNet();
+    await startServer(sw, net, web);
+    const before = openCounts().sockets;
+    const connector = connectorFor(async (own) => {
+      own.onRelease(() => log.push("released"));
+      own.fork(() => awaitCancel().finally(() => log.push("cancelled")));
+      await net.connect(own, web);
+      throw problem;
+    }, net);
+    const error = await outcomeOf(() => connector.connect(sw, x));
+    log.push("failed");
+    assertStrictEquals(error, problem);
+    assertEquals(log, ["cancelled", "released", "failed"]);
+    await until(() => openCounts().sockets === before);
+  });
+});
+
+test("a failure of TLS over a connector releases what that has opened", async () => {
+  await Switch.run(async (sw) => {
+    const log: string[] = [];
+    const connector = connectorFor(async (own) => {
+      own.onRelease(() => log.push("released"));
+      const [near, far] = pipeConnection();
+      await copyString("this is not TLS", far);
+      return near;
+    });
+    await assertRejects(() => connector.connect(sw, tls("localhost", x)));
+    assertEquals(log, ["released"]);
+  });
+});
+
+test("the winner keeps its switch until it is closed", async () => {
+  await Switch.run(async (sw) => {
+    const log: string[] = [];
+    const connector = connectorFor((own) => {
+      own.onRelease(() => log.push("released"));
+      own.forkDaemon(() => awaitCancel().finally(() => log.push("daemon")));
+      return Promise.resolve(pipeConnection()[0]);
+    });
+    const connection = await connector.connect(sw, x);
+    await turns(2);
+    assertEquals(log, []);
+    await all([() => connection.close(), () => connection.close()]);
+    assertEquals(log, ["daemon", "released"]);
+  });
+});
+
+test("the winner keeps its switch until it is aborted", async () => {
+  await Switch.run(async (sw) => {
+    const released = signal();
+    const connector = connectorFor((own) => {
+      own.onRelease(() => released.resolve());
+      return Promise.resolve(pipeConnection()[0]);
+    });
+    (await connector.connect(sw, x)).abort();
+    await released.promise;
+  });
+});
+
+test("the winner's switch ends with the owner, among its other resources", async () => {
+  const log: string[] = [];
+  const connector = connectorFor((own) => {
+    own.onRelease(() => log.push("released"));
+    return Promise.resolve(pipeConnection()[0]);
+  });
+  await Switch.run(async (sw) => {
+    await connector.connect(sw, x);
+    sw.onRelease(async () => {
+      await turns(2);
+      log.push("newer hook");
+    });
+  });
+  assertEquals(log, ["newer hook", "released"]);
+});
+
+test("a connector may fork what ends with the connection", async () => {
+  await Switch.run(async (sw) => {
+    const connector = connectorFor((own) => {
+      const [near, far] = pipeConnection();
+      own.fork(() => readText(far));
+      return Promise.resolve(near);
+    });
+    await connector.connect(sw, x);
+  });
+});
+
+test("an error of a connector's fiber aborts the connection, and closing throws it", async () => {
+  await Switch.run(async (sw) => {
+    const fail = signal();
+    const connector = connectorFor((own) => {
+      own.fork(async () => {
+        await interruptible(fail.promise);
+        throw problem;
+      });
+      return Promise.resolve(pipeConnection()[0]);
+    });
+    const connection = await connector.connect(sw, x);
+    const reading = assertRejects(() => connection.read(new Uint8Array(1)), ClosedError);
+    fail.resolve();
+    await reading;
+    assertStrictEquals(await outcomeOf(() => connection.close()), problem);
+  });
+});
+
+test("an error of a connector's fiber fails the attempt at once", async () => {
+  await Switch.run(async (sw) => {
+    const connector = connectorFor((own) => {
+      own.fork(() => Promise.reject(problem));
+      return new Promise(() => {});
+    });
+    assertStrictEquals(await outcomeOf(() => connector.connect(sw, x)), problem);
+  });
+});
+
+test("a connector that throws at once, or returns no connection, fails the attempt", async () => {
+  await Switch.run(async (sw) => {
+    const throwing = connectorFor(() => {
+      throw problem;
+    });
+    assertStrictEquals(await outcomeOf(() => throwing.connect(sw, x)), problem);
+    for (const value of [undefined, null, {}, { read() {} }]) {
+      const wrong = connectorFor(() => Promise.resolve(value as never));
+      await assertRejects(() => wrong.connect(sw, x), TypeError, 'what the connector of "x" returns');
+    }
+  });
+});
+
+test("a connector that never answers is abandoned at the timeout", async () => {
+  await Switch.run(async (sw) => {
+    const clock = mockClock();
+    const log: string[] = [];
+    const opened = signal();
+    const connector = stuck(log, memoryNet({ clock }), opened, 1000);
+    const failed = assertNetError(() => connector.connect(sw, [custom("x", "secret"), web]), "connection_timeout");
+    await opened.promise;
+    clock.advance();
+    assertEquals((await failed).message, "Cannot connect to any of 2 endpoints: connection timeout");
+    assertEquals(log, ["released"]);
+  });
+});
+
+test("a connection that comes after the timeout is aborted", async () => {
+  await Switch.run(async (sw) => {
+    const clock = mockClock();
+    const late = signal<Connection>();
+    const aborted = signal();
+    const connector = connectorFor(() => late.promise, memoryNet({ clock }), 1000);
+    const failed = assertNetError(() => connector.connect(sw, x), "connection_timeout");
+    while (!clock.tryAdvance()) await turns(1);
+    await failed;
+    late.resolve({ ...pipeConnection()[0], abort: () => aborted.resolve() });
+    await aborted.promise;
+  });
+});
+
+/** Advances the clock as soon as a timer waits. */
+async function advance(clock: MockClock): Promise<void> {
+  while (!clock.tryAdvance()) await turns(1);
+}
+
+test("the timeout covers handshakes and resolution, and all attempts together", async () => {
+  await Switch.run(async (sw) => {
+    const clock = mockClock();
+    const net = memoryNet({ clock });
+    await startServer(sw, net, web, awaitCancel); // never answers a ClientHello
+    const connector = createConnector({ net, timeout: 1000, tls: { authorities: authority } });
+    const silent = tls("localhost", web);
+    for (
+      const [call, target] of [
+        [() => connector.connect(sw, silent), "tls:localhost/tcp:127.0.0.1:7000"],
+        [() => connector.connect(sw, tls("localhost", silent)), "tls:localhost/tls:localhost/tcp:127.0.0.1:7000"],
+        [() => connector.connect(sw, [tcp("127.0.0.1", 1), silent]), "any of 2 endpoints"],
+        [() => connector.connectUrl(sw, "x", { resolve: () => new Promise(() => {}) }), "the endpoint of a URL"],
+        [() => connector.connectUrl(sw, "x", { resolve: () => Promise.resolve(silent) }), "the endpoint of a URL"],
+      ] as const
+    ) {
+      const failed = assertNetError(call, "connection_timeout");
+      await advance(clock);
+      assertEquals((await failed).message, `Cannot connect to ${target}: connection timeout`);
+    }
+    assertEquals(clock.now(), 5000);
+  });
+});
+
+test("the timeout of a handshake runs on the clock of the network", async () => {
+  await Switch.run(async (sw) => {
+    const clock = mockClock();
+    const net = memoryNet({ clock });
+    await startServer(sw, net, web, awaitCancel);
+    const connector = createConnector({ net, tls: { handshakeTimeout: 2000 } });
+    const failed = assertRejects(
+      () => connector.connect(sw, tls("localhost", web)),
+      Error,
+      "the handshake took too long",
+    );
+    await advance(clock);
+    await failed;
+    assertEquals(clock.now(), 2000);
+  });
+});
+
+test("cancelling the caller abandons an attempt, and tries no further", async () => {
+  await Switch.run(async (sw) => {
+    const clock = mockClock();
+    const log: string[] = [];
+    const opened = signal();
+    const connector = stuck(log, memoryNet(), opened);
+    const cancelled = assertRejects(() => withTimeout(clock, 5, () => connector.connect(sw, [x, web])), TimeoutError);
+    await opened.promise;
+    clock.advance();
+    await cancelled;
+    assertEquals(log, ["released"]);
+    await inCancelledScope(() => assertRejects(() => connector.connect(sw, x), Cancelled));
+  });
+});
+
+test("an owner that fails cancels an attempt that runs elsewhere", async () => {
+  const log: string[] = [];
+  const opened = signal();
+  const connector = stuck(log, memoryNet(), opened);
+  let attempt: Promise<unknown> = Promise.resolve();
+  const failed = await outcomeOf(() =>
+    Switch.run(async (outer) => {
+      await Switch.run(async (sw) => {
+        attempt = outer.forkPromise(() => connector.connect(sw, [x, x]));
+        await opened.promise;
+        throw problem;
+      });
+    })
+  );
+  assertStrictEquals(failed, problem);
+  await assertRejects(() => attempt, Cancelled);
+  assertEquals(log, ["released"]);
+});
+
+test("an owner that ends stops an attempt that runs elsewhere, and waits for it", async () => {
+  await Switch.run(async (outer) => {
+    const log: string[] = [];
+    const opened = signal();
+    const connector = stuck(log, memoryNet(), opened);
+    let attempt: Promise<unknown> = Promise.resolve();
+    await Switch.run(async (sw) => {
+      attempt = outer.forkPromise(() => connector.connect(sw, [x, x]));
+      await opened.promise;
+    });
+    assertEquals(log, ["released"]);
+    await assertRejects(() => attempt, TypeError, "Cannot connect: the switch is finished");
+  });
+});
+
+test("an attempt that nobody awaits ends silently with its scope", async () => {
+  const log: string[] = [];
+  const opened = signal();
+  await Switch.run(async (sw) => {
+    void stuck(log, memoryNet(), opened).connect(sw, x);
+    await opened.promise;
+  });
+  assertEquals(log, ["released"]);
+});
+
+test("a connection that is established as the caller is cancelled is closed", async () => {
+  await Switch.run(async (sw) => {
+    const log: string[] = [];
+    const answer = signal<Connection>();
+    const connector = connectorFor((own) => {
+      own.onRelease(() => log.push("released"));
+      return answer.promise;
+    });
+    const failed = await outcomeOf(() =>
+      Switch.run(async (inner) => {
+        inner.fork(() => connector.connect(sw, x));
+        await turns(1);
+        answer.resolve({ ...pipeConnection()[0], abort: () => log.push("aborted") });
+        inner.fail(problem);
+      })
+    );
+    assertStrictEquals(failed, problem);
+    assertEquals(log, ["aborted", "released"]);
+  });
+});
+
+for (const layers of [0, 1]) {
+  test(`a connection that comes as its owner fails is closed, under ${layers} layers of TLS`, async () => {
+    const log: string[] = [];
+    const failed = await outcomeOf(() =>
+      Switch.run(async (sw) => {
+        const answer = signal<Connection>();
+        const connector = connectorFor(() => answer.promise);
+        sw.fork(() => connector.connect(sw, layers === 0 ? x : tls("localhost", x)));
+        await turns(1);
+        answer.resolve({ ...pipeConnection()[0], abort: () => log.push("aborted") });
+        await Promise.resolve();
+        await Promise.resolve();
+        sw.fail(problem);
+      })
+    );
+    assertStrictEquals(failed, problem);
+    assert(log.includes("aborted"));
+  });
+}
+
+test("connections of one connector are independent of each other", async () => {
+  await Switch.run(async (sw) => {
+    const net = memoryNet();
+    await startServer(sw, net, web);
+    await startServer(sw, net, unix("/run/x"));
+    const connector = createConnector({ net });
+    const endpoints: Endpoint[] = [web, unix("/run/x"), web];
+    const connections = await all(endpoints.map((endpoint) => () => connector.connect(sw, endpoint)));
+    await connections[0].close();
+    connections[1].abort();
+    assertEquals(await exchange(connections[2], "hello"), "hello");
+    assert(sw.dump().includes("tcp:127.0.0.1:7000"));
+  });
+});
