@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** Real proxies that speak the PROXY protocol, each with a configuration of the test's. */
+/** Real proxies, each with a configuration of the test's. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tcp, type TcpAddress } from "../../mod.ts";
@@ -78,6 +78,17 @@ ${module} {
 `,
     );
     return new Peer("nginx", ["-p", places.folder, "-c", path, "-e", "stderr"]);
+  });
+}
+
+/** Runs `fn` with tinyproxy, an HTTP proxy that listens on the address and connects to `port` alone. */
+export function withTinyproxy<T>(port: number, fn: (address: TcpAddress) => Promise<T>): Promise<T> {
+  let address: TcpAddress | undefined;
+  return withProxy(0, () => fn(address!), ({ folder }, ready) => {
+    address = ready;
+    const path = join(folder, "tinyproxy.conf");
+    writeFileSync(path, `Listen ${ready.ip}\nPort ${ready.port}\nConnectPort ${port}\nTimeout 60\nMaxClients 10\n`);
+    return new Peer("tinyproxy", ["-d", "-c", path]);
   });
 }
 
