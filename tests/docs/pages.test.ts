@@ -93,6 +93,11 @@ const samples: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "openCounts": "prints:",
     "checkFlow": "prints:true\n",
   },
+  "docs/from-conduit.md": {
+    "serveEndpoint": "prints:hello, client\n",
+    ".xen": "prints:tls:web.xen/unix:/run/vm/web.xen.sock\ntcp:127.0.0.1:8080\n" +
+      "unknown:name resolution failed\nunknown:no scheme\n",
+  },
   "docs/from-eio.md": { "httpGet": "peer", "maxConnections": "peer" },
   "docs/from-go.md": { "SIGTERM": "peer", "mapFibers": "prints:[ 5, 5, 5 ]\n" },
   "docs/from-node.md": { "toUpperCase": "peer", "function ask": "prints:hello\n" },
