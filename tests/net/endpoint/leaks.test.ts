@@ -20,8 +20,8 @@ import { outcomeOf, until, withFolder } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { descriptors, descriptorsBack } from "../../runtime/_helpers.ts";
 import { anyPort, ownHost, ownPort, withNet } from "../_helpers.ts";
-import { authority } from "../tls/_helpers.ts";
-import { pipeConnection, startServer } from "./_helpers.ts";
+import { authority, serverOptions } from "../tls/_helpers.ts";
+import { echoing, pipeConnection, startServer } from "./_helpers.ts";
 
 /** What the cases use. */
 interface World {
@@ -42,6 +42,10 @@ interface Case {
   readonly timeout?: number;
   readonly open?: (own: Switch, world: World) => Promise<Connection>;
 }
+
+/** A busy machine may take long for a handshake. */
+const settings = { authorities: authority, handshakeTimeout: Infinity };
+const server = { tls: { ...serverOptions, handshakeTimeout: Infinity } };
 
 /** How often each case is tried. A handshake takes as long as many refusals. */
 const often = 1000;
@@ -102,11 +106,11 @@ for (const [layer, { count, endpoint, outcome, net: other, timeout, open }] of O
           net,
           folder,
           rude: await startServer(sw, net, anyPort, () => {}),
-          secure: await startServer(sw, net, tls("x", anyPort)),
-          nested: await startServer(sw, net, tls("x", tls("y", anyPort))),
+          secure: await startServer(sw, net, tls("x", anyPort), echoing, server),
+          nested: await startServer(sw, net, tls("x", tls("y", anyPort)), echoing, server),
         };
         const connectors = open && { x: (own: Switch) => open(own, world) };
-        const connector = createConnector({ net: other ?? net, timeout, tls: { authorities: authority }, connectors });
+        const connector = createConnector({ net: other ?? net, timeout, tls: settings, connectors });
         const target = endpoint(world);
         await Switch.run(async (sw) => {
           const fail = async () => {
