@@ -125,6 +125,8 @@ export function switchOver(scope: Scope, name?: string): ScopeSwitch {
 
 /** A switch that its creator ends. */
 export interface ChildSwitch extends ScopeSwitch {
+  /** Whether fibers or daemons run in the switch. */
+  readonly hasFibers: boolean;
   /** Calls `fn` in the scope of the switch. */
   run<T>(fn: () => T): T;
   /** Cancels the switch, and everything in it. */
@@ -142,6 +144,9 @@ export function switchUnder(parent: Switch, kind: string): ChildSwitch {
   const { sw, end } = switchOver(scope);
   return {
     sw,
+    get hasFibers() {
+      return internals.hasFibers(sw);
+    },
     run: (fn) => runIn(scope, fn),
     cancel: (reason) => scope.cancel(reason),
     end: (failure) => end(failure).finally(() => scope.finish()),

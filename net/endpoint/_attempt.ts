@@ -77,10 +77,11 @@ async function attempt(sw: Switch, dial: Dial): Promise<EndpointConnection> {
   try {
     const inner = await own.run(() => dial.open(own.sw));
     own.sw.check(); // cancelled in the turn in which it succeeded
-    const connection = keep(sw, own, inner, dial, () => hook.remove());
-    // The next release hooks do not wait: the peer may be owned by one of them.
-    hook.resource = owned(() => adopt(sw, connection.close()));
-    return connection;
+    return keep(sw, own, inner, dial, (release) => {
+      // The next release hooks do not wait: the peer may be owned by one of them.
+      hook.resource = owned(() => adopt(sw, release()));
+      return () => hook.remove();
+    });
   } catch (error) {
     const failure = await own.end({ error }).then(() => error, (error) => error);
     hook.remove();
@@ -98,13 +99,17 @@ function describeFailure(error: unknown, { endpoint }: Dial): unknown {
   return isWhole ? error : addContext(error, `connecting to ${describeEndpoint(endpoint)}`);
 }
 
-/** Returns the connection of a successful attempt, which ends the switch of the attempt. */
+/**
+ * Returns the connection of a successful attempt, which ends the switch of the attempt.
+ *
+ * @param register Registers what to do when `sw` ends, and returns a function that undoes that.
+ */
 function keep(
   sw: Switch,
   own: ChildSwitch,
   inner: Connection,
   { endpoint }: Dial,
-  closed: () => void,
+  register: (release: () => Promise<void>) => () => void,
 ): EndpointConnection {
   const { protocol } = inner as { readonly protocol?: unknown };
   const stopWatching = own.run(() =>
@@ -112,13 +117,16 @@ function keep(
       if (!isSwitchCancelled(sw)) inner.abort?.(reason.cause); // a fiber of a connector has failed
     })
   );
-  const hooks = {
-    closed() {
-      stopWatching();
-      closed();
-      return own.end();
-    },
+  let ending: Promise<void> | undefined;
+  const end = () => {
+    if (ending !== undefined) return ending;
+    stopWatching();
+    unregister();
+    return ending = own.end();
   };
   const fields = { endpoint, protocol: typeof protocol === "string" ? protocol : undefined };
-  return connectionWith(inner, hooks, undefined, fields);
+  const connection = connectionWith(inner, { closed: end }, undefined, fields);
+  // Ending the switch closes the connection too, but waits for fibers, which may carry its bytes.
+  const unregister = register(() => own.hasFibers ? connection.close() : end());
+  return connection;
 }

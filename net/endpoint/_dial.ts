@@ -52,7 +52,7 @@ function openerOf(terms: DialTerms, endpoint: Endpoint): Dial["open"] {
       const { net, bindTo } = terms;
       const fits = (bindTo?.transport === "unix") === (endpoint.transport === "unix");
       const options = bindTo !== undefined && fits ? { bindTo } : undefined;
-      return (own) => takeFrom(own, (own) => net.connect(own, endpoint, options), "what net.connect returns");
+      return (own) => takeFrom(() => net.connect(own, endpoint, options), "what net.connect returns");
     }
   }
 }
@@ -64,7 +64,12 @@ function customOpener({ connectors }: DialTerms, endpoint: CustomEndpoint): Dial
     const remedy = `there is no connector for the scheme "${scheme}"`;
     return () => Promise.reject(failure("not_supported", `custom:${scheme}`, remedy));
   }
-  return (own) => takeFrom(own, (own) => connect(own, endpoint), `what the connector of "${scheme}" returns`);
+  return async (own) => {
+    const connection = await takeFrom(() => connect(own, endpoint), `what the connector of "${scheme}" returns`);
+    const close = () => isSwitchCancelled(own) ? discard(connection) : connection.close();
+    own.onRelease(close); // it may have no owner
+    return connection;
+  };
 }
 
 function failure(code: "address_lookup_failed" | "not_supported", address: string, remedy: string): NetError {
@@ -72,16 +77,14 @@ function failure(code: "address_lookup_failed" | "not_supported", address: strin
 }
 
 /**
- * Waits for a connection that other code opens, which may ignore the switch that it was given, and a
- * cancellation: a late connection is discarded.
+ * Waits for a connection that other code opens, which may ignore a cancellation: then a late
+ * connection is discarded.
  */
-async function takeFrom(own: Switch, open: (own: Switch) => Promise<Connection>, name: string): Promise<Connection> {
-  const opening = Promise.resolve(open(own));
+async function takeFrom(open: () => Promise<Connection>, name: string): Promise<Connection> {
+  const opening = Promise.resolve(open());
   try {
     const connection = await interruptible(opening);
     checkShape("connect", name, "a Connection", connection, "read", "write", "shutdown", "close");
-    const close = () => isSwitchCancelled(own) ? discard(connection) : connection.close();
-    own.onRelease(close);
     return connection;
   } catch (error) {
     opening.then(discard).catch(ignore);

@@ -1,7 +1,18 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { type ConnectOptions, copyString, hostAddress, type Net, NetError, Switch, tcp, unix } from "../../../mod.ts";
+import {
+  type ClosedError,
+  type Connection,
+  type ConnectOptions,
+  copyString,
+  hostAddress,
+  type Net,
+  NetError,
+  Switch,
+  tcp,
+  unix,
+} from "../../../mod.ts";
 import { publicOnly, restrict } from "../../../net/confine/mod.ts";
 import {
   type Connector,
@@ -267,6 +278,26 @@ test("a connection is closed with its switch, and what it took is not lost", asy
       await copyString("hello", await connector.connect(sw, tls("localhost", tls("localhost", web))));
     });
     assertEquals(await received, "hello");
+  });
+});
+
+test("a connection says why it is closed", async () => {
+  const closed: Connection[] = [];
+  await Switch.run(async (outer) => {
+    const net = memoryNet();
+    await startServer(outer, net, tls("x", web));
+    await startServer(outer, net, unix("/x"));
+    const connector = createConnector({ net, tls: { authorities: authority } });
+    for (const endpoint of [tls("localhost", web), unix("/x")]) {
+      await Switch.run(async (sw) => {
+        closed.push(await connector.connect(sw, endpoint), await connector.connect(sw, endpoint));
+        await closed[closed.length - 1].close();
+      });
+    }
+    const errors = await Promise.all(closed.map((connection) => outcomeOf(() => connection.read(new Uint8Array(1)))));
+    const states = errors.map((error) => (error as ClosedError).message.split(": ").at(-1));
+    const [ended, closedHere] = ["its switch has ended", "closed by this side"];
+    assertEquals(states, [ended, closedHere, ended, closedHere]);
   });
 });
 
