@@ -69,14 +69,9 @@ export function normalizeHost(text: string): string {
   if (text.startsWith("[")) return parseBracketed(text);
   const literal = literalOf(text);
   if (literal !== undefined) return literal.toString();
-  const host = withoutDot(asciiOf(text));
+  const host = asciiOf(text);
   checkHostName(host); // what URL allows, but not the system
-  return host;
-}
-
-/** Returns a host name without its trailing dot. */
-function withoutDot(name: string): string {
-  return name.endsWith(".") ? name.slice(0, -1) : name;
+  return host.endsWith(".") ? host.slice(0, -1) : host;
 }
 
 /** Returns an IPv6 address in brackets; its zone comes after `%25` (RFC 6874). */

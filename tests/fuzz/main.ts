@@ -9,6 +9,7 @@ import process from "node:process";
 import { addresses } from "./addresses.ts";
 import { buffered } from "./buffered.ts";
 import { dns } from "./dns.ts";
+import { endpoints } from "./endpoints.ts";
 import { Choices, failureOf, makeInput, shrink, type Target } from "./_fuzz.ts";
 import { http } from "./http.ts";
 import { httpClient, httpResponses } from "./http_responses.ts";
@@ -18,6 +19,7 @@ import { certificates, serverNames } from "./tls.ts";
 const targets: readonly Target[] = [
   dns,
   addresses,
+  endpoints,
   buffered,
   http,
   httpResponses,

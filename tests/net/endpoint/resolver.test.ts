@@ -90,6 +90,7 @@ for (
     "http://a.test\\@b.test/",
     "http://b.test@a.test@c.test/",
     "http://a..test/",
+    "http://a.test../",
     "http://./",
     "http://-a.test/",
     "http://a.test:65536/",
