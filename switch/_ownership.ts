@@ -125,7 +125,7 @@ export function switchOver(scope: Scope, name?: string): ScopeSwitch {
 
 /** A switch that its creator ends. */
 export interface ChildSwitch extends ScopeSwitch {
-  /** Whether fibers or daemons run in the switch. */
+  /** Whether fibers run in the switch, or it has had daemons. */
   readonly hasFibers: boolean;
   /** Calls `fn` in the scope of the switch. */
   run<T>(fn: () => T): T;
@@ -145,7 +145,7 @@ export function switchUnder(parent: Switch, kind: string): ChildSwitch {
   return {
     sw,
     get hasFibers() {
-      return internals.hasFibers(sw);
+      return scope.children().some(({ kind }) => kind === "fiber" || kind === "daemons");
     },
     run: (fn) => runIn(scope, fn),
     cancel: (reason) => scope.cancel(reason),

@@ -36,8 +36,6 @@ export interface SwitchInternals {
   adopt(sw: Switch, work: Promise<unknown>): void;
   /** Creates a switch in a borrowed scope, which it does not finish. */
   create(scope: Scope, name: string | undefined): Switch;
-  /** Reports whether fibers or daemons run in `sw`, besides its main function. */
-  hasFibers(sw: Switch): boolean;
   /** Runs a switch in a borrowed scope, with `main` as its main function. */
   runToEnd(sw: Switch, main: () => unknown): Promise<unknown>;
 }
@@ -87,7 +85,6 @@ export class Switch {
         sw.#adopt(work);
       },
       create: (scope, name) => new Switch(key, name, scope),
-      hasFibers: (sw) => sw.#fibers > 1 || sw.#daemons > 0,
       runToEnd: (sw, main) => sw.#runToEnd(main, undefined, true),
     };
     fiberFailed = (sw, error) => sw.#fail(error);

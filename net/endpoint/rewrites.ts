@@ -1,7 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkFunction, checkRecord, describe } from "../../base/internal.ts";
-import { literalOf } from "../internal.ts";
 import { normalizeHost } from "./_url.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Service } from "./services.ts";
@@ -84,11 +83,10 @@ export function findRewrite(host: string, over: RewriteTable, under: RewriteTabl
 /** Returns the suffixes that match a host, longest first: at every boundary of labels. */
 function* suffixesOf(host: string): Generator<string> {
   yield host;
-  if (literalOf(host) === undefined) {
-    for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1)) {
-      yield host.slice(dot);
-      yield host.slice(dot + 1);
-    }
+  // No suffix is a part of an IP address: "0.0.1" is normalized to "0.0.0.1".
+  for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1)) {
+    yield host.slice(dot);
+    yield host.slice(dot + 1);
   }
   yield "";
 }

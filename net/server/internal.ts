@@ -26,4 +26,13 @@ export {
   type ServerMonitor,
   serverMonitor,
 } from "./monitor.ts";
-export { checkServer, runServer, runSharedServer, type Slots, slotsOf } from "./run_server.ts";
+export {
+  checkServer,
+  isFinal,
+  longestBackoff,
+  runServer,
+  runSharedServer,
+  shortestBackoff,
+  type Slots,
+  slotsOf,
+} from "./run_server.ts";

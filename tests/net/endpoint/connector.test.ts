@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import {
+  BufReader,
   type ClosedError,
   type Connection,
   type ConnectOptions,
@@ -25,7 +26,7 @@ import {
   tls,
   unknown,
 } from "../../../net/endpoint/mod.ts";
-import { memoryNet, mockClock } from "../../../net/testing/mod.ts";
+import { memoryNet, mockClock, mockFlow, mockNet, type SimHost, simulate } from "../../../net/testing/mod.ts";
 import { TlsError, tlsServer } from "../../../net/tls/mod.ts";
 import { wrapNet } from "../../../net/wrap/mod.ts";
 import { outcomeOf, readText } from "../../_helpers.ts";
@@ -424,5 +425,49 @@ test("TLS over a custom endpoint uses the server's options", async () => {
     const connection = await connector.connect(sw, tls("localhost", custom("memory", null), ["x"]));
     assertEquals(connection.protocol, "x");
     assertEquals(await readText(connection), "hello");
+  });
+});
+
+test("connect() asks a scripted network once for each endpoint, and closes what it returns", async () => {
+  const net = mockNet({ clock: mockClock() });
+  const server = mockFlow("server", { log: net.log });
+  server.onRead({ return: "hello\n" });
+  net.onConnect({ throw: new NetError("connection_refused", { operation: "connect" }) }, { return: server });
+  await Switch.run(async (sw) => {
+    const candidates = [tcp("10.0.0.5", 80), hostAddress("db.test", 7000)];
+    const connection = await createConnector({ net }).connect(sw, candidates);
+    assertEquals(connection.endpoint, candidates[1]);
+    assertEquals(await new BufReader(connection, { maxSize: 100 }).line(), "hello");
+  });
+  assertEquals(net.log, [
+    "net: connect to tcp:10.0.0.5:80",
+    "net: connect to host:db.test:7000",
+    'server: read "hello\\n"',
+    "server: closed",
+  ]);
+});
+
+test("an attempt over a simulated network fails when its host does", async () => {
+  await simulate({ seed: 1, link: { latency: 5 } }, async (sim) => {
+    const client = sim.host("client");
+    const served = ({ net }: SimHost) =>
+      Switch.run(async (sw) => {
+        await startServer(sw, net, tcp("0.0.0.0", 80), (connection) => copyString("hello\n", connection));
+        await net.clock.sleep(10_000);
+      });
+    const server = sim.host("server", { main: served });
+    const { net } = client;
+    const connector = createConnector({ net, timeout: 1_000 });
+    const ask = () =>
+      Switch.run(async (sw) => {
+        const connection = await connector.connectUrl(sw, "http://server", systemResolver(net));
+        return await new BufReader(connection, { maxSize: 100 }).line();
+      });
+    await sim.run(100);
+    assertEquals(await ask(), "hello");
+    sim.crash(server);
+    const start = net.clock.now();
+    const error = await ask().catch((error) => error);
+    assertEquals([error.code, net.clock.now() - start], ["connection_timeout", 1_000]);
   });
 });

@@ -199,6 +199,10 @@ test("custom() keeps a field of the name __proto__ as a field", () => {
   assertEquals((endpoint.data as { admin?: boolean }).admin, undefined);
 });
 
+test("custom() takes -0 for 0, as JSON does", () => {
+  assertEquals(custom("x", [-0]).data, [0]);
+});
+
 test("tls() leaves protocols out where there are none", () => {
   assertEquals(Object.keys(tls("a.test", web, [])), ["transport", "serverName", "over"]);
   assertEquals(tls("a.test.", web), tls("a.test", web));

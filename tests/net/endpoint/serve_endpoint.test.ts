@@ -7,8 +7,8 @@ import { Cancelled, ClosedError, copy, copyString, forEachFiber, hostAddress, ty
 import { type ListenOptions, NetError, tcp, unix, yieldNow } from "../../../mod.ts";
 import { createConnector, custom, type Endpoint, serveEndpoint, tls, unknown } from "../../../net/endpoint/mod.ts";
 import { restrict } from "../../../net/confine/mod.ts";
-import { memoryNet } from "../../../net/testing/mod.ts";
-import type { TlsConnection } from "../../../net/tls/mod.ts";
+import { memoryNet, mockClock } from "../../../net/testing/mod.ts";
+import type { TlsConnection, TlsError } from "../../../net/tls/mod.ts";
 import { outcomeOf, readText, withFolder } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
 import { anyPort, assertNetError, finishedSwitch, rethrow, signal, withNet } from "../_helpers.ts";
@@ -189,6 +189,21 @@ test("serveEndpoint() checks every argument before it listens", async () => {
   });
   const ended = await finishedSwitch();
   await assertRejects(() => serveEndpoint(ended, options, web, echoing, server), TypeError, "the switch is finished");
+});
+
+test("serveEndpoint() times handshakes by the clock of its network", async () => {
+  await Switch.run(async (sw) => {
+    const clock = mockClock();
+    const net = memoryNet({ clock });
+    const listening = signal<unknown>();
+    const reported = signal<unknown>();
+    const options = { net, tls: serverOptions, listening: listening.resolve };
+    sw.forkDaemon(() => serveEndpoint(sw, options, tls("x", web), echoing, { onError: reported.resolve }));
+    await listening.promise;
+    await net.connect(sw, web);
+    while (!clock.tryAdvance()) await yieldNow();
+    assertEquals((await reported.promise as TlsError).code, "handshake_timeout");
+  });
 });
 
 test("serveEndpoint() handles the rejection of its stop promise before it serves", async () => {
