@@ -269,9 +269,13 @@ test(
       await until(() => monitor.active === count || errors.length > 0);
 
       const heap = async () => {
-        for (let i = 0; i < 5; i++) await turn();
-        collectGarbage();
-        return process.memoryUsage().heapUsed;
+        let least = Infinity; // of several, as what is in flight varies
+        for (let times = 0; times < 3; times++) {
+          for (let i = 0; i < 5; i++) await turn();
+          collectGarbage();
+          least = Math.min(least, process.memoryUsage().heapUsed);
+        }
+        return least;
       };
       const rounds = async (many: number) => {
         const enough = received + many * count;
