@@ -181,6 +181,13 @@ export class WaitQueue<T, P = undefined> {
     for (const waiter of waiters) waiter.resolve(value);
   }
 
+  /** Wakes the operations whose payload passes `test`, in FIFO order. */
+  wakeIf(test: (payload: P) => boolean, value: T): void {
+    const waiters = this.#waiting().filter(({ payload }) => test(payload as P));
+    for (const waiter of waiters) this.remove(waiter);
+    for (const waiter of waiters) waiter.resolve(value);
+  }
+
   /**
    * Fails an operation after this side has closed what it waits on: if it is not awaited, its
    * rejection counts as handled. Does nothing if it is not in the queue.

@@ -1,13 +1,41 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkMilliseconds, checkOptions, checkWhole, hideClass, isInstance, isOfKind } from "../../base/internal.ts";
-import { operation, rejection } from "../../flow/internal.ts";
+import { checkMilliseconds, checkOptions, checkWhole, hideClass } from "../../base/internal.ts";
+import { isInstance, isOfKind, isPromise } from "../../base/internal.ts";
+import {
+  cancellableSource,
+  giveOwned,
+  ignore,
+  lends,
+  lendSome,
+  operation,
+  rejection,
+  type Sink,
+  type Source,
+  type TwoWay,
+} from "../../flow/internal.ts";
 import { BrokenPipeError } from "../../flow/mod.ts";
-import { Condition } from "../../switch/mod.ts";
-import { isSwitchCancelled, type Labelled, refused, type Switch, WaitQueue } from "../../switch/internal.ts";
-import { addWatch, describeAddress, netErrorFrom, type StreamAddress } from "../internal.ts";
+import {
+  adopt,
+  Cancelled,
+  currentScope,
+  type Hook,
+  interruptible,
+  isSwitchCancelled,
+  type Labelled,
+  noLongerNeeded,
+  refused,
+  registerOwner,
+  runIn,
+  runUnder,
+  Scope,
+  Switch,
+  WaitQueue,
+} from "../../switch/internal.ts";
+import { describeAddress, netErrorFrom, type StreamAddress } from "../internal.ts";
+import { Changes } from "./_changes.ts";
+import { type Ends, release } from "./_ends.ts";
 import { payloadOf } from "./_payload.ts";
-import { type Ends, Pump, type Pumped } from "./_pump.ts";
 import { Rope } from "./_rope.ts";
 import { Timeouts } from "./_timeouts.ts";
 import type { CloseNicelyOptions, DisconnectReason, ManagedConnection, ManagedState } from "./managed_connection.ts";
@@ -29,72 +57,39 @@ export class Managed<D> implements ManagedConnection<D> {
 
   readonly #sw: Switch;
   readonly #terms: ManagedTerms<D>;
-  readonly #pump: Pump = new Pump();
   readonly #timeouts: Timeouts;
+  readonly #changes: Changes;
   readonly #input: Rope = new Rope();
   readonly #output: Rope = new Rope();
-  /** How many bytes the fiber has taken out of the send buffer, and the sink has not taken. */
+  /** How many bytes were taken out of the send buffer, and the sink has not taken. */
   #inFlight = 0;
   #state: ManagedState = connecting;
   /** The flow, once it is open. */
-  #ends: Pick<Ends, "sink" | "peer"> | undefined;
+  #ends: Ends | undefined;
   /** Why no more can be sent: this side closes nicely, or the peer has ended. */
   #goal: "closed" | "end" | undefined;
-  readonly #queued: Condition = new Condition();
-  readonly #spaced: Condition = new Condition();
-  readonly #connections: WaitQueue<void> = new WaitQueue();
-  readonly #flushes: WaitQueue<void> = new WaitQueue();
-  readonly #closes: WaitQueue<void> = new WaitQueue();
-  readonly #changes: WaitQueue<void> = new WaitQueue();
+  /** What waits for a condition, which is looked at whenever something happens. */
+  readonly #waits: WaitQueue<void, () => boolean> = new WaitQueue();
   readonly #receivers: WaitQueue<Uint8Array<ArrayBuffer> | null, number> = new WaitQueue();
-  readonly #wakes: Set<() => void> = new Set();
+  /** Where the fibers run. */
+  #scope: Scope | undefined;
+  /** Settles once the flow is closed. */
+  #released: Promise<void> = Promise.resolve();
 
   constructor(sw: Switch, open: (sw: Switch) => Ends | Promise<Ends>, terms: ManagedTerms<D>) {
     this.#sw = sw;
     this.#terms = terms;
     const { clock, timeout = Infinity, ping } = terms;
-    const isConnected = () => this.#state === connected;
     this.#timeouts = new Timeouts(clock, timeout, {
-      get pings() {
-        return ping !== undefined && isConnected();
-      },
+      pings: () => ping !== undefined && this.#state === connected,
       ping: () => ping !== undefined && this.#queue(ping),
       expired: () => this.#end("timeout"),
       failed: (error) => this.#end("failed", error),
     });
-    addWatch(this, (wake) => this.#watch(wake));
+    this.#changes = new Changes(this, () => this.alive);
     Object.freeze(this);
-    this.#pump.start(sw, open, this.#pumped);
+    this.#start(open);
     this.#timeouts.set();
-  }
-
-  /** The connection for its fiber, which is all that calls these. */
-  get #pumped(): Pumped {
-    return {
-      opened: (ends) => this.#opened(ends),
-      space: async () => {
-        while (this.#input.length >= this.#terms.maxReceiveBuffer) await this.#spaced.wait();
-      },
-      arrived: (bytes) => this.#arrived(bytes),
-      peerEnded: () => this.#finish("end"),
-      next: async () => {
-        while (this.#output.length === 0) {
-          if (this.#goal !== undefined) return undefined;
-          await this.#queued.wait();
-        }
-        const bytes = this.#output.shift();
-        this.#inFlight = bytes.length;
-        return bytes;
-      },
-      sent: (size) => {
-        if (!this.alive) return;
-        this.#inFlight -= size;
-        if (this.#unsent === 0) this.#flushes.wakeAll();
-      },
-      finished: () => this.#end(this.#goal ?? "closed"),
-      failed: (error) => this.#fail(error),
-      close: () => this.close(),
-    };
   }
 
   get state(): ManagedState {
@@ -147,7 +142,7 @@ export class Managed<D> implements ManagedConnection<D> {
     this.#checkSize("forget", size);
     if (size > this.#input.length) return false;
     this.#input.drop(size);
-    this.#spaced.notify();
+    this.#step();
     return true;
   }
 
@@ -182,23 +177,23 @@ export class Managed<D> implements ManagedConnection<D> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
-    await this.#pump.released;
+    await this.#released;
   }
 
   connected(): Promise<void> {
-    return this.#when(this.#ends !== undefined, "connected", this.#connections);
+    return this.#when("connected", () => this.#ends !== undefined);
   }
 
   flushed(): Promise<void> {
-    return this.#when(this.#unsent === 0, "flushed", this.#flushes);
+    return this.#when("flushed", () => this.#unsent === 0);
   }
 
   closed(): Promise<void> {
-    return this.#when(false, "closed", this.#closes);
+    return this.#when("closed", () => false);
   }
 
   changed(): Promise<void> {
-    return this.#when(false, "changed", this.#changes);
+    return this.#changes.next(this.#subject);
   }
 
   received(size: number): Promise<Uint8Array<ArrayBuffer> | null> {
@@ -214,8 +209,15 @@ export class Managed<D> implements ManagedConnection<D> {
     return promise;
   }
 
-  #when(holds: boolean, operation: string, queue: WaitQueue<void>): Promise<void> {
-    return refused() ?? (holds || !this.alive ? Promise.resolve() : queue.wait(operation, undefined, this.#subject));
+  /** Waits until `holds` returns true, or the connection has ended. */
+  #when(operation: string, holds: () => boolean): Promise<void> {
+    const isOver = () => !this.alive || holds();
+    return refused() ?? (isOver() ? Promise.resolve() : this.#waits.wait(operation, isOver, this.#subject));
+  }
+
+  /** Ends the waits whose condition holds now. */
+  #step(): void {
+    this.#waits.wakeIf((isOver) => isOver());
   }
 
   get #subject(): Labelled {
@@ -239,27 +241,91 @@ export class Managed<D> implements ManagedConnection<D> {
 
   #take(size: number): Uint8Array<ArrayBuffer> {
     const bytes = this.#input.take(size);
-    this.#spaced.notify();
+    this.#step();
     return bytes;
   }
 
   /** Queues bytes to send, or none of them. */
   #queue(bytes: Uint8Array): boolean {
     if (this.#state !== connecting && this.#state !== connected) return false;
-    if (this.#ends !== undefined && this.#ends.sink === undefined) return false;
+    if (this.#sendsNothing) return false;
     if (this.#unsent + bytes.length > this.#terms.maxSendBuffer) return false;
     this.#output.push(bytes);
-    this.#queued.notify();
+    this.#step();
     return true;
+  }
+
+  /** Whether there is no sink. */
+  get #sendsNothing(): boolean {
+    return this.#ends !== undefined && this.#ends.sink === undefined;
+  }
+
+  /**
+   * Starts the fibers, up to their first wait. They are cancelled if the switch fails; if it ends
+   * otherwise, the flow is closed together with its other resources.
+   *
+   * @throws {TypeError} If the switch has ended.
+   */
+  #start(open: (sw: Switch) => Ends | Promise<Ends>): void {
+    const release = () => {
+      this.close();
+      adopt(this.#sw, this.#released);
+    };
+    let hook: Hook;
+    try {
+      hook = registerOwner(this.#sw, "manage a connection", { release, label: "a managed connection" });
+    } catch (error) {
+      if (!isInstance(error, Cancelled)) throw error;
+      return this.close();
+    }
+    const scope = this.#scope = runUnder(this.#sw, () => new Scope(currentScope(), "managed connection"));
+    const running = runIn(scope, () => Switch.run((own) => this.#run(own, open)));
+    // The state says why the connection has ended; errors of closing it are ignored.
+    this.#released = running.catch(ignore).then(() => {
+      hook.remove();
+      scope.finish();
+    });
+  }
+
+  async #run(own: Switch, open: (sw: Switch) => Ends | Promise<Ends>): Promise<void> {
+    let ends: Ends | undefined;
+    try {
+      const opening = open(own);
+      ends = isPromise(opening) ? await untilCancelled(opening) : opening;
+      this.#opened(ends);
+      const { source, sink } = ends;
+      const fail = (error: unknown) => this.#fail(error);
+      await Switch.run((fibers) => {
+        if (source !== undefined) fibers.forkDaemon(() => this.#receiveFrom(source).catch(fail));
+        if (sink !== undefined) fibers.forkDaemon(() => this.#sendTo(sink).catch(fail));
+        return this.closed();
+      });
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      if (ends !== undefined) await release(ends, !isSwitchCancelled(own));
+      // Fibers that `open` has forked would keep the switch open.
+      if (currentScope()?.children().some(({ kind }) => kind === "fiber")) this.#scope?.cancel(noLongerNeeded());
+    }
   }
 
   #opened(ends: Ends): void {
     if (!this.alive) return;
-    this.#ends = { sink: ends.sink, peer: ends.peer };
-    this.#connections.wakeAll();
+    this.#ends = ends;
     if (this.#goal === undefined) this.#change(connected);
     else if (ends.sink === undefined) this.#end(this.#goal);
+    else this.#step();
     this.#timeouts.set();
+  }
+
+  async #receiveFrom(source: Source): Promise<void> {
+    const lending = lends(source) ? source : cancellableSource(source);
+    for (let count: number | null = 0; count !== null;) {
+      await this.#when("space", () => this.#input.length < this.#terms.maxReceiveBuffer);
+      if (!this.alive) return;
+      count = await interruptible(lendSome(lending, (bytes) => this.#arrived(bytes)));
+    }
+    this.#finish("end");
   }
 
   #arrived(bytes: Uint8Array): number {
@@ -268,8 +334,31 @@ export class Managed<D> implements ManagedConnection<D> {
     this.#input.push(bytes.subarray(0, size));
     this.#timeouts.received();
     this.#serve();
-    this.#note();
+    this.#changes.note();
     return size;
+  }
+
+  async #sendTo(sink: Sink): Promise<void> {
+    for (;;) {
+      await this.#when("output", () => this.#output.length > 0 || this.#goal !== undefined);
+      if (!this.alive) return;
+      if (this.#output.length === 0) break;
+      const bytes = this.#output.shift();
+      this.#inFlight = bytes.length;
+      while (this.#inFlight > 0) {
+        const taken = giveOwned(sink, bytes.subarray(bytes.length - this.#inFlight));
+        this.#sent(typeof taken === "number" ? taken : await interruptible(taken));
+      }
+    }
+    const { shutdown } = sink as Partial<TwoWay>;
+    if (typeof shutdown === "function") await interruptible(Promise.resolve(shutdown.call(sink, "send")));
+    this.#end(this.#goal ?? "closed");
+  }
+
+  #sent(size: number): void {
+    if (!this.alive) return;
+    this.#inFlight -= size;
+    this.#step();
   }
 
   /** Sends what is queued, and then ends. */
@@ -277,11 +366,12 @@ export class Managed<D> implements ManagedConnection<D> {
     if (!this.alive || this.#goal !== undefined) return;
     this.#goal = goal;
     this.#change(disconnecting);
-    if (this.#ends !== undefined && this.#ends.sink === undefined) this.#end(goal);
-    else this.#queued.notify();
+    if (this.#sendsNothing) this.#end(goal);
   }
 
-  #fail(error: unknown): void {
+  #fail(thrown: unknown): void {
+    // What `open` has left running can fail the switch of the flow, and so cancel the fibers.
+    const error = isInstance(thrown, Cancelled) ? thrown.cause ?? thrown : thrown;
     // Other code of this side has closed the flow, or the switch is cancelled.
     if (isOfKind(error, "ClosedError") || isSwitchCancelled(this.#sw)) this.#end("closed");
     else if (!isReset(error)) this.#end("failed", error);
@@ -297,11 +387,10 @@ export class Managed<D> implements ManagedConnection<D> {
     this.#output.clear();
     this.#inFlight = 0;
     const state: ManagedState = { kind: "disconnected", reason };
-    this.#state = Object.freeze(reason === "reset" || reason === "failed" ? { ...state, error } : state);
+    this.#change(Object.freeze(reason === "reset" || reason === "failed" ? { ...state, error } : state));
     this.#serve();
-    for (const queue of [this.#connections, this.#flushes, this.#closes]) queue.wakeAll();
-    this.#note();
-    this.#pump.end(graceful);
+    // A flow that must not wait for the peer is reset.
+    if (!graceful) this.#scope?.cancel(noLongerNeeded());
   }
 
   /** Passes what was received to the calls of `received`, in order. */
@@ -316,19 +405,18 @@ export class Managed<D> implements ManagedConnection<D> {
 
   #change(state: ManagedState): void {
     this.#state = state;
-    this.#note();
+    this.#step();
+    this.#changes.note();
   }
+}
 
-  /** Tells who waits for a change. */
-  #note(): void {
-    this.#changes.wakeAll();
-    for (const wake of [...this.#wakes]) wake();
-  }
-
-  #watch(wake: () => void): (() => void) | undefined {
-    if (!this.alive) return undefined;
-    this.#wakes.add(wake);
-    return () => this.#wakes.delete(wake);
+/** Waits for the flow, unless it is cancelled. A late one is reset. */
+async function untilCancelled(opening: Promise<Ends>): Promise<Ends> {
+  try {
+    return await interruptible(opening);
+  } catch (error) {
+    opening.then((late) => release(late, false)).catch(ignore);
+    throw error;
   }
 }
 

@@ -5,7 +5,7 @@ import type { Sink, Source, TwoWay } from "../../flow/internal.ts";
 import { checkIsSwitch, type Switch } from "../../switch/internal.ts";
 import type { StreamAddress } from "../internal.ts";
 import { Managed } from "./_managed.ts";
-import { checkEnds, endsOf, release } from "./_pump.ts";
+import { checkEnds, endsOf, release } from "./_ends.ts";
 import type { ManagedConnection } from "./managed_connection.ts";
 import { checkManagedOptions, type ManagedOptions } from "./managed_options.ts";
 

@@ -2,20 +2,14 @@
 
 import { checkFunction, checkOptions, describe, hideClass } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
-import {
-  adopt,
-  type Labelled,
-  refused,
-  registerOwner,
-  sleepOn,
-  type Switch,
-  WaitQueue,
-} from "../../switch/internal.ts";
-import { addWatch, type ListeningSocket, type StreamAddress, type StreamSocket, watchOf } from "../internal.ts";
+import { adopt, type Labelled, registerOwner, type Switch } from "../../switch/internal.ts";
+import { retry } from "../../switch/mod.ts";
+import { type ListeningSocket, type StreamAddress, type StreamSocket, watchOf } from "../internal.ts";
 import { acceptFrom, checkListener, isFinal, longestBackoff, shortestBackoff } from "../server/internal.ts";
+import { Changes } from "./_changes.ts";
 import { isManaged, Managed } from "./_managed.ts";
 import { payloadOf } from "./_payload.ts";
-import { endsOf, release } from "./_pump.ts";
+import { endsOf, release } from "./_ends.ts";
 import type { ManagedConnection } from "./managed_connection.ts";
 import { checkManagedOptions, type ManagedOptions, type ManagedTerms } from "./managed_options.ts";
 
@@ -124,8 +118,7 @@ class MemberSet<D> implements ManagedSet<D> {
   readonly #sw: Switch;
   /** The members, and how to end their watches. */
   readonly #members: Map<ManagedConnection<D>, () => void> = new Map();
-  readonly #changes: WaitQueue<void> = new WaitQueue();
-  readonly #wakes: Set<() => void> = new Set();
+  readonly #changes: Changes = new Changes(this, () => !this.#ended);
   #ended = false;
 
   constructor(sw: Switch) {
@@ -133,11 +126,6 @@ class MemberSet<D> implements ManagedSet<D> {
     registerOwner(sw, "make a set", {
       release: () => adopt(sw, this.#release()),
       label: subject.label,
-    });
-    addWatch(this, (wake) => {
-      if (this.#ended) return undefined;
-      this.#wakes.add(wake);
-      return () => this.#wakes.delete(wake);
     });
     Object.freeze(this);
   }
@@ -159,7 +147,7 @@ class MemberSet<D> implements ManagedSet<D> {
     const stop = watchOf(connection)?.(() => this.#memberChanged(connection));
     if (stop === undefined) return; // it has ended
     this.#members.set(connection, stop);
-    this.#note();
+    this.#changes.note();
   }
 
   acceptFrom(listener: ListeningSocket, options: AcceptFromOptions<D>): Promise<never> {
@@ -169,17 +157,13 @@ class MemberSet<D> implements ManagedSet<D> {
       const { accept } = checkOptions(action, options);
       checkFunction(action, accept);
       const terms = checkManagedOptions(action, { ...options, data: undefined });
-      for (let backoff = shortestBackoff;;) {
-        let connection: StreamSocket;
-        try {
-          connection = await acceptFrom("accept", this.#sw, listener);
-        } catch (error) {
-          if (isFinal(error)) throw error;
-          await sleepOn(terms.clock, backoff);
-          backoff = Math.min(backoff * 2, longestBackoff);
-          continue;
-        }
-        backoff = shortestBackoff;
+      for (;;) {
+        const connection = await retry(
+          terms.clock,
+          { attempts: Infinity, delay: shortestBackoff, maxDelay: longestBackoff },
+          () => acceptFrom("accept", this.#sw, listener),
+          { isRetryable: (error) => !isFinal(error) },
+        );
         this.#admit(connection, terms, accept as AcceptFromOptions<D>["accept"]);
       }
     });
@@ -202,17 +186,12 @@ class MemberSet<D> implements ManagedSet<D> {
   }
 
   changed(): Promise<void> {
-    return refused() ?? (this.#ended ? Promise.resolve() : this.#changes.wait("changed", undefined, subject));
+    return this.#changes.next(subject);
   }
 
   #memberChanged(connection: ManagedConnection<D>): void {
     if (!connection.alive) this.#members.delete(connection);
-    this.#note();
-  }
-
-  #note(): void {
-    this.#changes.wakeAll();
-    for (const wake of [...this.#wakes]) wake();
+    this.#changes.note();
   }
 
   /** Closes the members, also those of other switches. */
@@ -221,7 +200,7 @@ class MemberSet<D> implements ManagedSet<D> {
     const members = [...this];
     for (const stop of this.#members.values()) stop();
     this.#members.clear();
-    this.#note();
+    this.#changes.note();
     await Promise.all(members.map((member) => member[Symbol.asyncDispose]()));
   }
 }

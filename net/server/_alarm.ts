@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { ignore } from "../../flow/internal.ts";
-import { type Clock, noLongerNeeded, runIn, Scope, sleepOn } from "../../switch/internal.ts";
+import { type Clock, macrotask, noLongerNeeded, runIn, Scope, sleepOn } from "../../switch/internal.ts";
 
 /**
  * A one-shot timer on any clock. It sleeps in a scope of its own, and so is not in the dump of the
@@ -24,5 +24,75 @@ export class Alarm {
     this.#stopped = true;
     this.#scope.cancel(noLongerNeeded());
     this.#scope.finish();
+  }
+}
+
+/**
+ * How many turns of the event loop pass before a timer that rings late counts: if the loop was
+ * blocked, timers run before input that has arrived meanwhile. Deno polls the system every 61 turns.
+ */
+export const turnsToPoll = 64;
+
+/** The deadline of a {@linkcode DeadlineAlarm}, and what happens then. */
+export interface Deadline {
+  /** Returns the time as it stands now; `Infinity` if there is none. */
+  next(): number;
+  /** Called when it may have passed. It looks at the time again, and calls `set` or `stop`. */
+  judge(): void;
+  /** Called when the clock has failed. */
+  failed(error: unknown): void;
+}
+
+/**
+ * A timer for a deadline that moves. It rings at the earliest time that was known when it was set.
+ * By then the deadline has usually moved, and the timer is set again.
+ */
+export class DeadlineAlarm {
+  readonly #clock: Clock;
+  readonly #deadline: Deadline;
+  /** When the alarm rings. */
+  #rings = Infinity;
+  #alarm: Alarm | undefined;
+  #stopJudging: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(clock: Clock, deadline: Deadline) {
+    this.#clock = clock;
+    this.#deadline = deadline;
+  }
+
+  /** Sets the timer, unless it rings early enough. Call it when the deadline may have come nearer. */
+  set(): void {
+    if (this.#stopped || this.#stopJudging !== undefined) return;
+    const time = this.#deadline.next();
+    if (time >= this.#rings) return;
+    this.#alarm?.stop();
+    this.#rings = time;
+    const ms = time - this.#clock.now();
+    this.#alarm = new Alarm(this.#clock, ms, () => this.#ring(), (error) => this.#deadline.failed(error));
+  }
+
+  /** Removes the timer for good. */
+  stop(): void {
+    this.#stopped = true;
+    this.#alarm?.stop();
+    this.#stopJudging?.();
+  }
+
+  #ring(): void {
+    this.#alarm?.stop();
+    this.#rings = Infinity;
+    const late = this.#clock.now() - this.#deadline.next();
+    if (late < 0) return this.set();
+    this.#judgeAfter(late < 1 ? 1 : turnsToPoll);
+  }
+
+  /** Judges after some turns of the event loop, in which what the system has is read and written. */
+  #judgeAfter(turns: number): void {
+    this.#stopJudging = macrotask(() => {
+      if (turns > 1) return this.#judgeAfter(turns - 1);
+      this.#stopJudging = undefined;
+      this.#deadline.judge();
+    });
   }
 }

@@ -1,10 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { innerOf, type Joint, jointOf } from "../../flow/internal.ts";
-import { type Clock, macrotask } from "../../switch/internal.ts";
+import type { Clock } from "../../switch/internal.ts";
 import type { Connection } from "../internal.ts";
 import type { ConnectionHooks } from "../wrap/mod.ts";
-import { Alarm } from "./_alarm.ts";
+import { DeadlineAlarm } from "./_alarm.ts";
 
 /** The names of the limits. If several expire at once, the first one counts. */
 export const limitNames = ["firstByte", "idle", "write", "halfClosed", "lifetime"] as const;
@@ -15,12 +15,6 @@ export type LimitName = typeof limitNames[number];
 /** Time limits in milliseconds; `Infinity` if absent. */
 export type Limits = Readonly<Record<LimitName, number>>;
 
-/**
- * How many turns of the event loop pass before a timer that rings late counts: if the loop was
- * blocked, timers run before input that has arrived meanwhile. Deno polls the system every 61 turns.
- */
-export const turnsToPoll = 64;
-
 /** Who is notified when a limit expires, once; or when the clock fails. */
 export interface DeadlineEvents {
   expired(limit: LimitName): void;
@@ -28,9 +22,7 @@ export interface DeadlineEvents {
 }
 
 /**
- * The time limits of one connection. The hooks only take times, and one timer for all limits rings
- * at the earliest deadline that was known when it was set. By then the deadline has usually moved,
- * and the timer is set again.
+ * The time limits of one connection. The hooks only take times, and one alarm serves all limits.
  */
 export class Deadlines {
   readonly hooks: ConnectionHooks;
@@ -54,11 +46,7 @@ export class Deadlines {
   /** When this side ended its direction, until the peer has ended too. */
   #halfClosed: number | undefined;
   #peerEnded = false;
-  /** When the timer rings. */
-  #rings = Infinity;
-  #timer: Alarm | undefined;
-  #stopJudging: (() => void) | undefined;
-  #stopped = false;
+  readonly #alarm: DeadlineAlarm;
 
   constructor(clock: Clock, limits: Limits, connection: Connection, events: DeadlineEvents) {
     this.#clock = clock;
@@ -87,14 +75,17 @@ export class Deadlines {
       },
       closed: () => this.stop(),
     };
-    this.#arm();
+    this.#alarm = new DeadlineAlarm(clock, {
+      next: () => this.#next().at,
+      judge: () => this.#judge(),
+      failed: (error) => events.failed(error),
+    });
+    this.#alarm.set();
   }
 
   /** Removes the timer for good. */
   stop(): void {
-    this.#stopped = true;
-    this.#disarm();
-    this.#stopJudging?.();
+    this.#alarm.stop();
   }
 
   #begin(operation: "write" | "shutdown"): void {
@@ -104,7 +95,7 @@ export class Deadlines {
       this.#stalled = this.#clock.now();
       this.#unsent = this.#joint?.unsent ?? 0;
     }
-    if (write < Infinity || halfClosed < Infinity) this.#arm();
+    if (write < Infinity || halfClosed < Infinity) this.#alarm.set();
   }
 
   #endOfPeer(): void {
@@ -139,39 +130,6 @@ export class Deadlines {
     return next;
   }
 
-  /** Sets the timer, unless it rings early enough. */
-  #arm(): void {
-    if (this.#stopped || this.#stopJudging !== undefined) return;
-    const { at } = this.#next();
-    if (at >= this.#rings) return;
-    this.#disarm();
-    this.#rings = at;
-    const ms = at - this.#clock.now();
-    this.#timer = new Alarm(this.#clock, ms, () => this.#ring(), (error) => this.#events.failed(error));
-  }
-
-  #disarm(): void {
-    this.#timer?.stop();
-    this.#timer = undefined;
-    this.#rings = Infinity;
-  }
-
-  #ring(): void {
-    this.#disarm();
-    const late = this.#clock.now() - this.#next().at;
-    if (late < 0) return this.#arm();
-    this.#judgeAfter(late < 1 ? 1 : turnsToPoll);
-  }
-
-  /** Judges after some turns of the event loop, in which what the system has is read and written. */
-  #judgeAfter(turns: number): void {
-    this.#stopJudging = macrotask(() => {
-      if (turns > 1) return this.#judgeAfter(turns - 1);
-      this.#stopJudging = undefined;
-      this.#judge();
-    });
-  }
-
   #judge(): void {
     const now = this.#clock.now();
     const unsent = this.#pending > 0 ? this.#joint?.unsent ?? 0 : this.#unsent;
@@ -182,7 +140,7 @@ export class Deadlines {
     if (this.#deadline("idle") <= now && (this.#joint?.input ?? undefined) !== undefined) this.#active = now;
     if (this.#deadline("halfClosed") <= now && this.#joint?.input === null) this.#endOfPeer();
     const { limit, at } = this.#next();
-    if (now < at) return this.#arm();
+    if (now < at) return this.#alarm.set();
     this.stop();
     this.#events.expired(limit);
   }

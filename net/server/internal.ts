@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** What other rooms of the library use of `net/server/`. Users import `mod.ts`. */
-export { Alarm } from "./_alarm.ts";
-export { Deadlines, turnsToPoll } from "./_deadlines.ts";
+export { Alarm, DeadlineAlarm, turnsToPoll } from "./_alarm.ts";
+export { Deadlines } from "./_deadlines.ts";
 export { serverClock } from "./_server_clock.ts";
 export { type Outcome, watchStop } from "./_stop_watch.ts";
 export {
