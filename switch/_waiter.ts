@@ -183,9 +183,11 @@ export class WaitQueue<T, P = undefined> {
 
   /** Wakes the operations whose payload passes `test`, in FIFO order. */
   wakeIf(test: (payload: P) => boolean, value: T): void {
-    const waiters = this.#waiting().filter(({ payload }) => test(payload as P));
-    for (const waiter of waiters) this.remove(waiter);
-    for (const waiter of waiters) waiter.resolve(value);
+    for (let place = this.#places.oldest; place !== undefined;) {
+      const { waiter, newer } = place;
+      if (test(waiter.payload as P) && this.remove(waiter)) waiter.resolve(value);
+      place = newer;
+    }
   }
 
   /**

@@ -1,8 +1,10 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkShape } from "../../base/internal.ts";
-import { checkSink, checkSource, type Sink, type Source, type TwoWay } from "../../flow/internal.ts";
-import { checkStreamAddress, type Connection, type StreamAddress } from "../internal.ts";
+import { checkShape, isInstance } from "../../base/internal.ts";
+import { checkSink, checkSource, ignore, type Sink, type Source, type TwoWay } from "../../flow/internal.ts";
+import { BrokenPipeError } from "../../flow/mod.ts";
+import { interruptible } from "../../switch/internal.ts";
+import { checkStreamAddress, type Connection, netErrorFrom, type StreamAddress } from "../internal.ts";
 
 /** The flow of a connection: one object, or one for each direction. */
 export interface Ends {
@@ -45,4 +47,20 @@ export function checkEnds(action: string, ends: Partial<Ends>): Ends {
   if (source !== undefined) checkSource(action, source);
   if (sink !== undefined) checkSink(action, sink);
   return { source, sink, peer: peer === undefined ? undefined : checkStreamAddress(peer) };
+}
+
+/** Waits for the flow, unless it is cancelled. A late one is reset. */
+export async function untilCancelled(opening: Promise<Ends>): Promise<Ends> {
+  try {
+    return await interruptible(opening);
+  } catch (error) {
+    opening.then((late) => release(late, false)).catch(ignore);
+    throw error;
+  }
+}
+
+/** Reports whether the peer, or the network, has broken the connection. */
+export function isBroken(error: unknown): boolean {
+  return isInstance(error, BrokenPipeError) ||
+    netErrorFrom(error, { operation: "receive" }).code === "connection_reset";
 }

@@ -1,41 +1,31 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkMilliseconds, checkOptions, checkWhole, hideClass } from "../../base/internal.ts";
-import { isInstance, isOfKind, isPromise } from "../../base/internal.ts";
+import { isInstance, isOfKind, isPromise, rejectionOf } from "../../base/internal.ts";
 import {
   cancellableSource,
   giveOwned,
-  ignore,
   lends,
   lendSome,
   operation,
-  rejection,
   type Sink,
   type Source,
   type TwoWay,
 } from "../../flow/internal.ts";
-import { BrokenPipeError } from "../../flow/mod.ts";
 import {
-  adopt,
   Cancelled,
-  currentScope,
-  type Hook,
   interruptible,
   isSwitchCancelled,
   type Labelled,
-  noLongerNeeded,
   refused,
-  registerOwner,
-  runIn,
-  runUnder,
-  Scope,
   Switch,
   WaitQueue,
 } from "../../switch/internal.ts";
-import { describeAddress, netErrorFrom, type StreamAddress } from "../internal.ts";
+import { describeAddress, type StreamAddress } from "../internal.ts";
 import { Changes } from "./_changes.ts";
-import { type Ends, release } from "./_ends.ts";
+import { type Ends, isBroken, release, untilCancelled } from "./_ends.ts";
 import { payloadOf } from "./_payload.ts";
+import { OwnedFiber } from "./_owned_fiber.ts";
 import { Rope } from "./_rope.ts";
 import { Timeouts } from "./_timeouts.ts";
 import type { CloseNicelyOptions, DisconnectReason, ManagedConnection, ManagedState } from "./managed_connection.ts";
@@ -45,13 +35,9 @@ const connecting: ManagedState = Object.freeze({ kind: "connecting" });
 const connected: ManagedState = Object.freeze({ kind: "connected" });
 const disconnecting: ManagedState = Object.freeze({ kind: "disconnecting" });
 
-/** Reports whether `value` is a managed connection. */
-export let isManaged: (value: unknown) => boolean;
-
 /** A managed connection: its state, its buffers, and what waits for them. */
 export class Managed<D> implements ManagedConnection<D> {
   static {
-    isManaged = (value) => typeof value === "object" && value !== null && #state in value;
     hideClass(this);
   }
 
@@ -71,10 +57,8 @@ export class Managed<D> implements ManagedConnection<D> {
   /** What waits for a condition, which is looked at whenever something happens. */
   readonly #waits: WaitQueue<void, () => boolean> = new WaitQueue();
   readonly #receivers: WaitQueue<Uint8Array<ArrayBuffer> | null, number> = new WaitQueue();
-  /** Where the fibers run. */
-  #scope: Scope | undefined;
-  /** Settles once the flow is closed. */
-  #released: Promise<void> = Promise.resolve();
+  /** Opens the flow, moves the bytes, and closes the flow. */
+  readonly #fiber: OwnedFiber = new OwnedFiber();
 
   constructor(sw: Switch, open: (sw: Switch) => Ends | Promise<Ends>, terms: ManagedTerms<D>) {
     this.#sw = sw;
@@ -88,7 +72,7 @@ export class Managed<D> implements ManagedConnection<D> {
     });
     this.#changes = new Changes(this, () => this.alive);
     Object.freeze(this);
-    this.#start(open);
+    this.#fiber.start(sw, () => this.close(), (own) => this.#run(own, open));
     this.#timeouts.set();
   }
 
@@ -177,7 +161,7 @@ export class Managed<D> implements ManagedConnection<D> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
-    await this.#released;
+    await this.#fiber.ended;
   }
 
   connected(): Promise<void> {
@@ -197,12 +181,7 @@ export class Managed<D> implements ManagedConnection<D> {
   }
 
   received(size: number): Promise<Uint8Array<ArrayBuffer> | null> {
-    try {
-      this.#checkSize("receive", size);
-    } catch (error) {
-      return rejection(error);
-    }
-    const refusal = refused();
+    const refusal = rejectionOf(() => this.#checkSize("receive", size)) ?? refused();
     if (refusal !== undefined) return refusal;
     const promise = this.#receivers.wait("received", size, this.#subject);
     this.#serve();
@@ -260,33 +239,6 @@ export class Managed<D> implements ManagedConnection<D> {
     return this.#ends !== undefined && this.#ends.sink === undefined;
   }
 
-  /**
-   * Starts the fibers, up to their first wait. They are cancelled if the switch fails; if it ends
-   * otherwise, the flow is closed together with its other resources.
-   *
-   * @throws {TypeError} If the switch has ended.
-   */
-  #start(open: (sw: Switch) => Ends | Promise<Ends>): void {
-    const release = () => {
-      this.close();
-      adopt(this.#sw, this.#released);
-    };
-    let hook: Hook;
-    try {
-      hook = registerOwner(this.#sw, "manage a connection", { release, label: "a managed connection" });
-    } catch (error) {
-      if (!isInstance(error, Cancelled)) throw error;
-      return this.close();
-    }
-    const scope = this.#scope = runUnder(this.#sw, () => new Scope(currentScope(), "managed connection"));
-    const running = runIn(scope, () => Switch.run((own) => this.#run(own, open)));
-    // The state says why the connection has ended; errors of closing it are ignored.
-    this.#released = running.catch(ignore).then(() => {
-      hook.remove();
-      scope.finish();
-    });
-  }
-
   async #run(own: Switch, open: (sw: Switch) => Ends | Promise<Ends>): Promise<void> {
     let ends: Ends | undefined;
     try {
@@ -304,8 +256,6 @@ export class Managed<D> implements ManagedConnection<D> {
       this.#fail(error);
     } finally {
       if (ends !== undefined) await release(ends, !isSwitchCancelled(own));
-      // Fibers that `open` has forked would keep the switch open.
-      if (currentScope()?.children().some(({ kind }) => kind === "fiber")) this.#scope?.cancel(noLongerNeeded());
     }
   }
 
@@ -347,18 +297,15 @@ export class Managed<D> implements ManagedConnection<D> {
       this.#inFlight = bytes.length;
       while (this.#inFlight > 0) {
         const taken = giveOwned(sink, bytes.subarray(bytes.length - this.#inFlight));
-        this.#sent(typeof taken === "number" ? taken : await interruptible(taken));
+        const count = typeof taken === "number" ? taken : await interruptible(taken);
+        if (!this.alive) return;
+        this.#inFlight -= count;
+        this.#step();
       }
     }
     const { shutdown } = sink as Partial<TwoWay>;
     if (typeof shutdown === "function") await interruptible(Promise.resolve(shutdown.call(sink, "send")));
     this.#end(this.#goal ?? "closed");
-  }
-
-  #sent(size: number): void {
-    if (!this.alive) return;
-    this.#inFlight -= size;
-    this.#step();
   }
 
   /** Sends what is queued, and then ends. */
@@ -374,7 +321,7 @@ export class Managed<D> implements ManagedConnection<D> {
     const error = isInstance(thrown, Cancelled) ? thrown.cause ?? thrown : thrown;
     // Other code of this side has closed the flow, or the switch is cancelled.
     if (isOfKind(error, "ClosedError") || isSwitchCancelled(this.#sw)) this.#end("closed");
-    else if (!isReset(error)) this.#end("failed", error);
+    else if (!isBroken(error)) this.#end("failed", error);
     // A peer that has ended, and then closes its socket, resets what is still sent to it.
     else if (this.#goal === "end") this.#end("end");
     else this.#end("reset", error);
@@ -390,7 +337,7 @@ export class Managed<D> implements ManagedConnection<D> {
     this.#change(Object.freeze(reason === "reset" || reason === "failed" ? { ...state, error } : state));
     this.#serve();
     // A flow that must not wait for the peer is reset.
-    if (!graceful) this.#scope?.cancel(noLongerNeeded());
+    if (!graceful) this.#fiber.cancel();
   }
 
   /** Passes what was received to the calls of `received`, in order. */
@@ -408,20 +355,4 @@ export class Managed<D> implements ManagedConnection<D> {
     this.#step();
     this.#changes.note();
   }
-}
-
-/** Waits for the flow, unless it is cancelled. A late one is reset. */
-async function untilCancelled(opening: Promise<Ends>): Promise<Ends> {
-  try {
-    return await interruptible(opening);
-  } catch (error) {
-    opening.then((late) => release(late, false)).catch(ignore);
-    throw error;
-  }
-}
-
-/** Reports whether the peer, or the network, has broken the connection. */
-function isReset(error: unknown): boolean {
-  return isInstance(error, BrokenPipeError) ||
-    netErrorFrom(error, { operation: "receive" }).code === "connection_reset";
 }

@@ -1,25 +1,30 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { type Linked, List } from "../../base/internal.ts";
 import { copyTo, lengthOf, unshared, viewOf, writeLimit } from "../../flow/internal.ts";
 
 /** The size of a chunk that is begun for a few bytes. */
 const leastChunk = 512;
 
-/** How many empty places at the start of the list are worth moving the rest. */
-const mostEmptyPlaces = 32;
+/** Memory that is filled from `start` to `end`. */
+class Chunk implements Linked<Chunk> {
+  newer: Chunk | undefined = undefined;
+  older: Chunk | undefined = undefined;
+  readonly memory: Uint8Array<ArrayBuffer>;
+  start = 0;
+  end = 0;
+
+  constructor(size: number) {
+    this.memory = new Uint8Array(size);
+  }
+}
 
 /**
  * A queue of bytes, in chunks that it owns: at most as large as one write, so that small pieces are
  * sent together. Appending and taking cost time proportional to their own size.
  */
 export class Rope {
-  /** The chunks. The places before `#first` are empty. */
-  #chunks: (Uint8Array<ArrayBuffer> | undefined)[] = [];
-  #first = 0;
-  /** How many bytes of the first chunk were taken. */
-  #start = 0;
-  /** How many bytes of the last chunk are filled. */
-  #end = 0;
+  readonly #chunks: List<Chunk> = new List();
   #length = 0;
 
   /** The number of bytes. */
@@ -31,37 +36,32 @@ export class Rope {
   push(bytes: Uint8Array): void {
     const view = unshared(viewOf(bytes));
     for (let at = 0; at < view.length;) {
-      const chunk = this.#tail(view.length - at);
-      const piece = view.subarray(at, at + chunk.length - this.#end);
-      chunk.set(piece, this.#end);
-      this.#end += piece.length;
+      let chunk = this.#chunks.newest;
+      if (chunk === undefined || chunk.end === chunk.memory.length) {
+        chunk = new Chunk(Math.min(writeLimit, Math.max(leastChunk, view.length - at, this.#length)));
+        this.#chunks.add(chunk);
+      }
+      const piece = view.subarray(at, at + chunk.memory.length - chunk.end);
+      chunk.memory.set(piece, chunk.end);
+      chunk.end += piece.length;
       this.#length += piece.length;
       at += piece.length;
     }
   }
 
-  /** Returns the last chunk, which has space, for `size` more bytes. */
-  #tail(size: number): Uint8Array<ArrayBuffer> {
-    const last = this.#chunks[this.#chunks.length - 1];
-    if (last !== undefined && this.#end < last.length) return last;
-    const chunk = new Uint8Array(Math.min(writeLimit, Math.max(leastChunk, size, this.#length)));
-    this.#chunks.push(chunk);
-    this.#end = 0;
-    return chunk;
-  }
-
   /** Copies `size` bytes, which it has, from `offset`. */
   copy(offset: number, size: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(size);
-    let skip = this.#start + offset;
-    for (let place = this.#first, at = 0; at < size; place++) {
-      const chunk = this.#chunks[place] as Uint8Array<ArrayBuffer>;
-      if (skip < chunk.length) {
-        const piece = chunk.subarray(skip, skip + size - at);
+    let skip = offset;
+    let at = 0;
+    for (let chunk = this.#chunks.oldest; chunk !== undefined && at < size; chunk = chunk.newer) {
+      const start = chunk.start + skip;
+      if (start < chunk.end) {
+        const piece = chunk.memory.subarray(start, Math.min(chunk.end, start + size - at));
         copyTo(bytes, piece, at);
         at += lengthOf(piece);
       }
-      skip = Math.max(0, skip - chunk.length);
+      skip = Math.max(0, start - chunk.end);
     }
     return bytes;
   }
@@ -76,35 +76,24 @@ export class Rope {
   /** Removes `size` bytes, which it has. */
   drop(size: number): void {
     this.#length -= size;
-    if (this.#length === 0) return this.clear();
-    this.#start += size;
-    for (;;) {
-      const { length } = this.#chunks[this.#first] as Uint8Array<ArrayBuffer>;
-      if (this.#start < length) break;
-      this.#start -= length;
-      this.#chunks[this.#first++] = undefined;
-    }
-    if (this.#first > mostEmptyPlaces && this.#first * 2 > this.#chunks.length) {
-      this.#chunks = this.#chunks.slice(this.#first);
-      this.#first = 0;
+    let left = size;
+    for (let chunk = this.#chunks.oldest; chunk !== undefined; chunk = this.#chunks.oldest) {
+      chunk.start += left;
+      left = chunk.start - chunk.end;
+      if (left < 0) return;
+      this.#chunks.remove(chunk);
     }
   }
 
   /** Removes everything. */
   clear(): void {
-    this.#chunks = [];
-    this.#first =
-      this.#start =
-      this.#end =
-      this.#length =
-        0;
+    this.drop(this.#length);
   }
 
   /** Removes the first chunk, and returns its bytes, whose memory is no longer used here. */
   shift(): Uint8Array<ArrayBuffer> {
-    const chunk = this.#chunks[this.#first] as Uint8Array<ArrayBuffer>;
-    const isLast = this.#first === this.#chunks.length - 1;
-    const bytes = chunk.subarray(this.#start, isLast ? this.#end : chunk.length);
+    const { memory, start, end } = this.#chunks.oldest as Chunk;
+    const bytes = memory.subarray(start, end);
     this.drop(bytes.length);
     return bytes;
   }

@@ -1,13 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkFunction, checkOptions, describe, hideClass } from "../../base/internal.ts";
+import { checkFunction, checkOptions, describe, hideClass, isInstance } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
 import { adopt, type Labelled, registerOwner, type Switch } from "../../switch/internal.ts";
 import { retry } from "../../switch/mod.ts";
 import { type ListeningSocket, type StreamAddress, type StreamSocket, watchOf } from "../internal.ts";
 import { acceptFrom, checkListener, isFinal, longestBackoff, shortestBackoff } from "../server/internal.ts";
 import { Changes } from "./_changes.ts";
-import { isManaged, Managed } from "./_managed.ts";
+import { Managed } from "./_managed.ts";
 import { payloadOf } from "./_payload.ts";
 import { endsOf, release } from "./_ends.ts";
 import type { ManagedConnection } from "./managed_connection.ts";
@@ -139,7 +139,7 @@ class MemberSet<D> implements ManagedSet<D> {
   }
 
   add(connection: ManagedConnection<D>): void {
-    if (!isManaged(connection)) {
+    if (!isInstance(connection, Managed)) {
       throw new TypeError(`Cannot add ${describe(connection)} to a set: must be a managed connection`);
     }
     if (this.#ended) throw new TypeError("Cannot add a connection to a set: its switch has ended");

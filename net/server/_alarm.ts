@@ -34,7 +34,7 @@ export class Alarm {
 export const turnsToPoll = 64;
 
 /** The deadline of a {@linkcode DeadlineAlarm}, and what happens then. */
-export interface Deadline {
+export interface AlarmEvents {
   /** Returns the time as it stands now; `Infinity` if there is none. */
   next(): number;
   /** Called when it may have passed. It looks at the time again, and calls `set` or `stop`. */
@@ -49,27 +49,27 @@ export interface Deadline {
  */
 export class DeadlineAlarm {
   readonly #clock: Clock;
-  readonly #deadline: Deadline;
+  readonly #events: AlarmEvents;
   /** When the alarm rings. */
   #rings = Infinity;
   #alarm: Alarm | undefined;
   #stopJudging: (() => void) | undefined;
   #stopped = false;
 
-  constructor(clock: Clock, deadline: Deadline) {
+  constructor(clock: Clock, events: AlarmEvents) {
     this.#clock = clock;
-    this.#deadline = deadline;
+    this.#events = events;
   }
 
   /** Sets the timer, unless it rings early enough. Call it when the deadline may have come nearer. */
   set(): void {
     if (this.#stopped || this.#stopJudging !== undefined) return;
-    const time = this.#deadline.next();
+    const time = this.#events.next();
     if (time >= this.#rings) return;
     this.#alarm?.stop();
     this.#rings = time;
     const ms = time - this.#clock.now();
-    this.#alarm = new Alarm(this.#clock, ms, () => this.#ring(), (error) => this.#deadline.failed(error));
+    this.#alarm = new Alarm(this.#clock, ms, () => this.#ring(), (error) => this.#events.failed(error));
   }
 
   /** Removes the timer for good. */
@@ -82,7 +82,7 @@ export class DeadlineAlarm {
   #ring(): void {
     this.#alarm?.stop();
     this.#rings = Infinity;
-    const late = this.#clock.now() - this.#deadline.next();
+    const late = this.#clock.now() - this.#events.next();
     if (late < 0) return this.set();
     this.#judgeAfter(late < 1 ? 1 : turnsToPoll);
   }
@@ -92,7 +92,7 @@ export class DeadlineAlarm {
     this.#stopJudging = macrotask(() => {
       if (turns > 1) return this.#judgeAfter(turns - 1);
       this.#stopJudging = undefined;
-      this.#deadline.judge();
+      this.#events.judge();
     });
   }
 }

@@ -45,6 +45,26 @@ test("managedConnection() whose open throws synchronously has failed", () =>
     return c.closed().then(() => assertEquals(c.state, { kind: "disconnected", reason: "failed", error }));
   }));
 
+test("managedConnection() has failed with the error of a fiber that open has left running", () =>
+  Switch.run(async (sw) => {
+    const error = new Error("Failed by the test");
+    const [near] = pipe();
+    const begin = signal();
+    const open = (own: Switch) => {
+      own.fork(async () => {
+        await begin.promise;
+        throw error;
+      });
+      return Promise.resolve(near);
+    };
+    const c = managedConnection(sw, open, { clock, data: 0 });
+    await c.connected();
+    begin.resolve();
+    await c.closed();
+    assertStrictEquals((c.state as { error?: unknown }).error, error);
+    assertEquals(reasonOf(c.state), "failed");
+  }));
+
 test("managedConnection() whose open returns something else has failed", () =>
   connecting({}, async ({ c, opening }) => {
     opening.resolve({} as never);
