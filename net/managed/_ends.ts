@@ -33,8 +33,16 @@ export async function release({ source, sink }: Ends, graceful: boolean): Promis
 /** Returns the ends of a flow with two directions. */
 export function endsOf(flow: TwoWay): Ends {
   checkShape("manage a connection", "what open returns", "a TwoWay", flow, "read", "write", "shutdown");
-  const { peer } = flow as Partial<Connection>;
-  return { source: flow, sink: flow, peer: peer === undefined ? undefined : checkStreamAddress(peer) };
+  return { source: flow, sink: flow, peer: peerOf(flow) };
+}
+
+/** Returns the address of a flow's peer. A flow of a user may have none, or a `peer` of its own. */
+function peerOf(flow: Partial<Connection>): StreamAddress | undefined {
+  try {
+    return checkStreamAddress(flow.peer);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Checks ends that a user has passed, and reads each once. */

@@ -28,6 +28,18 @@ test("WaitQueue.fail() fails one operation, and WaitQueue.failAll() the others",
   assertEquals([left, queue.empty], [["b", "a", "c"], true]);
 });
 
+test("WaitQueue.wakeIf() wakes the operations whose payload passes, and leaves the others", async () => {
+  const queue = new WaitQueue<string, number>();
+  const woken: number[] = [];
+  for (const size of [1, 5, 2, 3]) queue.wait("wait", size).then(() => woken.push(size));
+  queue.wakeIf((size) => size < 3, "woken");
+  await yieldNow();
+  assertEquals([woken, queue.oldest?.payload], [[1, 2], 5]);
+  queue.wakeIf(() => true, "woken");
+  await yieldNow();
+  assertEquals([woken, queue.empty], [[1, 2, 5, 3], true]);
+});
+
 test("WaitQueue.failAll() causes no unhandled rejection where nothing awaits", async () => {
   const queue = new WaitQueue<void>();
   queue.wait("wait", undefined);

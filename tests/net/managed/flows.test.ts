@@ -124,6 +124,15 @@ test("a managed connection over structural flows, with the least that they must 
     assertEquals(await near.read(new Uint8Array(1)), null); // shut down
   }));
 
+test("a managed connection over a flow whose peer is not an address has no peer", () =>
+  Switch.run(async (sw) => {
+    const [near] = pipe();
+    const flow = Object.assign(bare(near), { peer: "127.0.0.1:80" });
+    const c = managedConnection(sw, () => Promise.resolve(flow), { clock, data: 0 });
+    await c.connected();
+    assertEquals([c.state, c.peer], [{ kind: "connected" }, undefined]);
+  }));
+
 test("a managed connection ends, though a structural flow never settles", () =>
   Switch.run(async (sw) => {
     const never = () => new Promise<never>(() => {});
