@@ -5,22 +5,22 @@ import { ignore } from "../../flow/internal.ts";
 import {
   adopt,
   Cancelled,
-  currentScope,
+  type ChildSwitch,
   type Hook,
   noLongerNeeded,
   registerOwner,
-  runIn,
-  runUnder,
-  Scope,
-  Switch,
+  type Switch,
+  switchUnder,
 } from "../../switch/internal.ts";
 
+const label = "managed connection";
+
 /**
- * The fiber of a managed connection, which a switch owns as it owns a socket: the switch does not wait for it, but closes it
- * together with its other resources.
+ * The fiber of a managed connection, which a switch owns as it owns a socket: the switch does not
+ * wait for it, but closes it together with its other resources.
  */
 export class OwnedFiber {
-  #scope: Scope | undefined;
+  #own: ChildSwitch | undefined;
   #ended: Promise<void> = Promise.resolve();
 
   /** Settles once it has ended. */
@@ -29,10 +29,10 @@ export class OwnedFiber {
   }
 
   /**
-   * Starts it, up to its first wait. Its errors are ignored, and fibers that `run` has left running
-   * are cancelled when it returns. If `sw` fails, it is cancelled.
+   * Starts it, up to its first wait. If `sw` fails, it is cancelled.
    *
    * @param close Makes `run` return soon. Called when `sw` ends, and if it is cancelled already.
+   * @param run Does not reject. What it has left running in its switch is cancelled when it returns.
    * @throws {TypeError} If `sw` has ended.
    */
   start(sw: Switch, close: () => void, run: (own: Switch) => Promise<void>): void {
@@ -42,25 +42,20 @@ export class OwnedFiber {
     };
     let hook: Hook;
     try {
-      hook = registerOwner(sw, "manage a connection", { release, label: "a managed connection" });
+      hook = registerOwner(sw, "manage a connection", { release, label: `a ${label}` });
     } catch (error) {
       if (!isInstance(error, Cancelled)) throw error;
       return close();
     }
-    const scope = this.#scope = runUnder(sw, () => new Scope(currentScope(), "managed connection"));
-    const main = async (own: Switch) => {
-      await run(own);
-      if (currentScope()?.children().some(({ kind }) => kind === "fiber")) this.cancel();
-    };
-    const running = runIn(scope, () => Switch.run(main));
-    this.#ended = running.catch(ignore).then(() => {
-      hook.remove();
-      scope.finish();
-    });
+    const own = this.#own = switchUnder(sw, label);
+    this.#ended = own.run(() => run(own.sw)).then(() => {
+      if (own.hasFibers) own.cancel(noLongerNeeded());
+      return own.end();
+    }).catch(ignore).then(() => void hook.remove());
   }
 
   /** Cancels it. */
   cancel(): void {
-    this.#scope?.cancel(noLongerNeeded());
+    this.#own?.cancel(noLongerNeeded());
   }
 }
