@@ -208,7 +208,8 @@ export function runSharedServer<T>(
   shared: SharedParts | undefined,
 ): Promise<T> {
   return operation(async () => {
-    const checked = checkTerms(listener, handler, options);
+    checkListener("run server", listener);
+    const checked = checkServer(handler, options);
     const terms = shared === undefined ? checked : { ...checked, slots: shared.slots };
     const stop = watchStop("run server", terms.stop);
     const unregister = expectStrays();
@@ -224,13 +225,8 @@ export function runSharedServer<T>(
   });
 }
 
-/** Checked arguments of {@linkcode runServer}. */
-interface Terms<T> extends CheckedServer<T> {
-  readonly onAcceptError: (error: unknown) => unknown;
-}
-
-/** Checked arguments that do not depend on the listener. */
-interface CheckedServer<T> extends Required<Pick<RunServerOptions<T>, "onError" | "grace" | "keepListening">> {
+/** The checked arguments of {@linkcode runServer}, apart from the listener. */
+interface Terms<T> extends Required<Pick<RunServerOptions<T>, "onError" | "grace" | "keepListening">> {
   readonly handler: ConnectionHandler;
   readonly slots: Slots;
   readonly stop: RunServerOptions<T>["stop"];
@@ -238,23 +234,11 @@ interface CheckedServer<T> extends Required<Pick<RunServerOptions<T>, "onError" 
   readonly onAcceptError: ((error: unknown) => unknown) | undefined;
 }
 
-function checkTerms<T>(
-  listener: ListeningSocket,
-  handler: ConnectionHandler,
-  options: RunServerOptions<T> | undefined,
-): Terms<T> {
-  checkListener("run server", listener);
-  const checked = checkServer(handler, options);
-  const { onError } = checked;
-  const unnamed = (error: unknown) => onError(error, { peer: unix(""), local: listener.address });
-  return { ...checked, onAcceptError: checked.onAcceptError ?? unnamed };
-}
-
 /** Checks a handler and the options of {@linkcode runServer}, before there is a listener. */
 export function checkServer<T>(
   handler: ConnectionHandler,
   options: RunServerOptions<T> | undefined,
-): CheckedServer<T> {
+): Terms<T> {
   checkOptions("run server", options);
   const given: Partial<RunServerOptions<T>> = options ?? {};
   const { onError, maxConnections = 1000, stop, grace = Infinity, keepListening = false, onAcceptError, monitor } =
@@ -286,7 +270,9 @@ async function serveUntil<T>(
   terms: Terms<T>,
   log: ServerLog | undefined,
 ): Promise<T> {
-  const { handler, onError, slots, grace, keepListening, onAcceptError } = terms;
+  const { handler, onError, slots, grace, keepListening } = terms;
+  const unnamed = (error: unknown) => onError(error, { peer: unix(""), local: listener.address });
+  const { onAcceptError = unnamed } = terms;
   /** The library's listeners that accept for this server: the given one, or those that it wraps. */
   const listeners: Set<ServedListener> = new Set();
   const newListeners: Queue<ServedListener> = new Queue(Number.MAX_SAFE_INTEGER);
