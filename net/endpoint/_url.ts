@@ -66,17 +66,15 @@ export function parseAuthority(authority: string): HostPort {
  * @throws {SyntaxError} If it is neither a host name nor an IP address.
  */
 export function normalizeHost(text: string): string {
-  if (text.startsWith("[")) return parseBracketed(text);
-  const literal = literalOf(text);
+  const [, bracketed] = /^\[(.*)\]$/s.exec(text) ?? [];
+  const literal = bracketed === undefined ? literalOf(text) : IpAddress.parse(bracketed.replace("%25", "%")); // RFC 6874
+  if (bracketed !== undefined && literal?.version !== 6) {
+    throw new SyntaxError(`Cannot use host name ${quoteText(text)}: only an IPv6 address has brackets`);
+  }
   if (literal !== undefined) return literal.toString();
   const host = asciiOf(text);
   checkHostName(host); // what URL allows, but not the system
   return host.endsWith(".") ? host.slice(0, -1) : host;
-}
-
-/** Returns an IPv6 address in brackets; its zone comes after `%25` (RFC 6874). */
-function parseBracketed(text: string): string {
-  return IpAddress.parse(text.slice(1, -1).replace(/%25/, "%")).toString();
 }
 
 /** Converts a host as browsers do (UTS 46), so that one that is text and one of a `URL` are equal. */

@@ -45,65 +45,18 @@ export interface Service {
  */
 export type Services = (name: string) => Service | undefined;
 
-/** The ports of services without TLS, and of those that are TLS from the first byte (IANA). */
-const plainPorts: Readonly<Record<string, number>> = {
-  amqp: 5672,
-  dict: 2628,
-  domain: 53,
-  finger: 79,
-  ftp: 21,
-  git: 9418,
-  gopher: 70,
-  http: 80,
-  imap: 143,
-  irc: 6667,
-  ldap: 389,
-  memcached: 11211,
-  mongodb: 27017,
-  mqtt: 1883,
-  mysql: 3306,
-  nats: 4222,
-  nntp: 119,
-  pop3: 110,
-  postgres: 5432,
-  postgresql: 5432,
-  redis: 6379,
-  rsync: 873,
-  rtsp: 554,
-  sip: 5060,
-  smtp: 25,
-  ssh: 22,
-  stun: 3478,
-  submission: 587,
-  svn: 3690,
-  telnet: 23,
-  turn: 3478,
-  whois: 43,
-  ws: 80,
-  xmpp: 5222,
-};
-const tlsPorts: Readonly<Record<string, number>> = {
-  amqps: 5671,
-  "domain-s": 853,
-  ftps: 990,
-  https: 443,
-  imaps: 993,
-  ircs: 6697,
-  ldaps: 636,
-  mqtts: 8883,
-  nntps: 563,
-  pop3s: 995,
-  rediss: 6379,
-  rtsps: 322,
-  sips: 5061,
-  smtps: 465,
-  stuns: 5349,
-  submissions: 465,
-  telnets: 992,
-  turns: 5349,
-  wss: 443,
-  xmpps: 5223,
-};
+/**
+ * The ports of services without TLS, and of those that are TLS from the first byte (IANA). Schemes
+ * whose URLs have no authority, such as `sip:alice@a.test`, are left out: they would be taken for
+ * `localhost`.
+ */
+const plainPorts = `
+  amqp 5672, dict 2628, domain 53, finger 79, ftp 21, git 9418, gopher 70, http 80, imap 143, irc 6667, ldap 389,
+  memcached 11211, mongodb 27017, mqtt 1883, mysql 3306, nats 4222, nntp 119, pop3 110, postgres 5432, postgresql 5432,
+  redis 6379, rsync 873, rtsp 554, smtp 25, ssh 22, submission 587, svn 3690, telnet 23, whois 43, ws 80`;
+const tlsPorts = `
+  amqps 5671, domain-s 853, ftps 990, https 443, imaps 993, ircs 6697, ldaps 636, mqtts 8883, nntps 563, pop3s 995,
+  rediss 6379, rtsps 322, smtps 465, submissions 465, telnets 992, wss 443`;
 
 /**
  * The services of common URL schemes, independent of the system: `http`, `ws`, `redis`,
@@ -124,10 +77,16 @@ const tlsPorts: Readonly<Record<string, number>> = {
  * assertEquals(standardServices("no-such-service"), undefined);
  * ```
  */
-export const standardServices: Services = servicesOf(Object.fromEntries([
-  ...Object.entries(plainPorts).map(([name, port]) => [name, { port }]),
-  ...Object.entries(tlsPorts).map(([name, port]) => [name, { port, tls: true }]),
-]));
+export const standardServices: Services = servicesOf({
+  ...parseTable(plainPorts, false),
+  ...parseTable(tlsPorts, true),
+});
+
+function parseTable(text: string, tls: boolean): Record<string, { port: number; tls: boolean }> {
+  return Object.fromEntries(
+    text.split(",").map((entry) => entry.trim().split(" ")).map(([name, port]) => [name, { port: Number(port), tls }]),
+  );
+}
 
 /**
  * Returns the services of a table. Names are compared ignoring case.

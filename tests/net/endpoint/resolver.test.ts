@@ -40,6 +40,7 @@ const urls: [url: string | URL, text: string][] = [
   ["gopherx://a.test", "unknown:no such service"],
   ["javascript:alert(1)", "unknown:no such service"],
   ["constructor://a.test", "unknown:no such service"],
+  ["sip:alice@a.test", "unknown:no such service"],
   // without a host
   ["http:///index.html", "host:localhost:80"],
   ["http://:8080/", "host:localhost:8080"],
@@ -103,6 +104,7 @@ for (
     "http://[::1/",
     "http://[::1]x/",
     "http://[a.test]/",
+    "http://[1.2.3.4]/",
     "http://[127.0.0.1%25x]/",
     "http://a%00.test/",
     "http://1.2.3.256/",
@@ -217,6 +219,7 @@ test("a resolver passes on what a rewrite throws, and refuses what is not an end
 test("a resolver refuses wrong rewrites before anything else", async () => {
   await assertRejects(() => resolve("http://a.test", { "a b": () => unix("/x") }), SyntaxError, "host name");
   await assertRejects(() => resolve("http://a.test", { ".": () => unix("/x") }), SyntaxError);
+  await assertRejects(() => resolve("http://a.test", { "[::1": () => unix("/x") }), SyntaxError);
   await assertRejects(() => resolve("x", { "a.test": 1 as never }), TypeError, 'a rewrite of "a.test"');
   await assertRejects(() => resolver.resolve("http://a.test", { rewrites: [] as never }), TypeError, "rewrites");
   await assertRejects(() => resolver.resolve("http://a.test", 1 as never), TypeError, "options");
