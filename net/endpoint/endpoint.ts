@@ -1,8 +1,16 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkRecord, describe, escapeText, quoteText } from "../../base/internal.ts";
+import {
+  checkFields,
+  checkNumber,
+  checkRecord,
+  checkString,
+  checkWhole,
+  describe,
+  escapeText,
+} from "../../base/internal.ts";
 import { checkTargetAddress } from "../internal.ts";
-import type { HostAddress, StreamAddress } from "../mod.ts";
+import { type HostAddress, hostAddress, IpAddress, type StreamAddress, tcp, unix } from "../mod.ts";
 import { checkProtocols, checkServerName } from "../tls/internal.ts";
 
 /**
@@ -116,6 +124,18 @@ const maxDepth = 64;
 
 const schemePattern = /^[A-Za-z0-9+._-]+$/;
 
+/** The fields of each kind of endpoint. */
+const fieldsOf: Readonly<Record<string, readonly string[]>> = {
+  tcp: ["transport", "ip", "port"],
+  unix: ["transport", "path"],
+  host: ["transport", "name", "port"],
+  tls: ["transport", "serverName", "over", "protocols"],
+  unknown: ["transport", "reason"],
+  custom: ["transport", "scheme", "data"],
+};
+
+const action = "use an endpoint";
+
 /**
  * Returns an endpoint that is reached by TLS over another one.
  *
@@ -160,7 +180,7 @@ export function tls(serverName: string, over: Endpoint, protocols?: readonly str
  * ```
  */
 export function unknown(reason: string): UnknownEndpoint {
-  return unknownAt(reason, "reason");
+  return checkEndpoint({ transport: "unknown", reason }) as UnknownEndpoint;
 }
 
 /**
@@ -182,33 +202,8 @@ export function unknown(reason: string): UnknownEndpoint {
  * ```
  */
 export function custom(scheme: string, data: JsonValue): CustomEndpoint {
-  return customAt(scheme, data, (field) => field);
+  return checkEndpoint({ transport: "custom", scheme, data }) as CustomEndpoint;
 }
-
-/** The fields of an endpoint that may be foreign. */
-interface Fields {
-  readonly transport?: unknown;
-  readonly serverName?: unknown;
-  readonly over?: unknown;
-  readonly protocols?: unknown;
-  readonly reason?: unknown;
-  readonly scheme?: unknown;
-  readonly data?: unknown;
-}
-
-/** How the parts of an endpoint are read that differ between an object and its JSON. */
-export interface EndpointReader {
-  /** Checks the object before its fields are read. `name` is its place, for errors. */
-  check(value: object, transport: unknown, name: string): void;
-  /** Reads an address. `place` returns the place of one of its fields, for errors. */
-  address(value: object, place: (field: string) => string): StreamAddress | HostAddress;
-}
-
-/** Reads an endpoint that is an object: its fields are those of the types above. */
-const objectReader: EndpointReader = {
-  check() {},
-  address: (value, place) => locate(place(""), () => checkTargetAddress(value)),
-};
 
 /**
  * Checks an endpoint passed in by a caller, which may be a plain object, and copies it. Each field
@@ -219,119 +214,108 @@ const objectReader: EndpointReader = {
  * @throws {SyntaxError} If a name is not valid.
  * @throws {RangeError} If a port or a size is out of range.
  */
-export function checkEndpoint(value: unknown, reader: EndpointReader = objectReader): Endpoint {
-  const layers: { readonly serverName: string; readonly protocols: readonly string[] | undefined }[] = [];
-  const path: string[] = [];
-  const place = (field: string) => [...path, ...(field === "" ? [] : [field])].join(".");
-  for (let at = value;;) {
-    const name = place("") || "it";
-    if (typeof at !== "object" || at === null) {
-      throw new TypeError(`Cannot use an endpoint as ${name} must be an object: current value is ${describe(at)}`);
-    }
-    const fields: Fields = at;
-    const { transport } = fields;
-    reader.check(at, transport, name);
-    if (transport !== "tls") {
-      const innermost: Endpoint = readInnermost(at, transport, reader, place);
-      return layers.reduceRight((over, layer) => freezeTls(layer.serverName, over, layer.protocols), innermost);
-    }
-    const { serverName, protocols, over } = fields;
-    layers.push({
-      serverName: locate(place("serverName"), () => checkServerName(serverName)),
-      protocols: locate(place("protocols"), () => checkProtocols(protocols as readonly string[] | undefined)),
-    });
-    if (layers.length > maxLayers) throw new RangeError(`Cannot use more than ${maxLayers} layers of TLS`);
-    path.push("over");
-    at = over;
-  }
+export function checkEndpoint(value: unknown): Endpoint {
+  return readEndpoint(value, false);
 }
 
-function readInnermost(
-  value: object,
-  transport: unknown,
-  reader: EndpointReader,
-  place: (field: string) => string,
-): Endpoint {
-  switch (transport) {
-    case "tcp":
-    case "unix":
-    case "host":
-      return reader.address(value, place);
-    case "unknown":
-      return unknownAt((value as Fields).reason, place("reason"));
-    case "custom": {
-      const { scheme, data } = value as Fields;
-      return customAt(scheme, data, place);
-    }
-    default:
-      throw new TypeError(
-        `Cannot use an endpoint as ${place("transport")} must be "tcp", "unix", "host", "tls", "unknown" or ` +
-          `"custom": current value is ${describe(transport)}`,
-      );
-  }
-}
-
-function freezeTls(serverName: string, over: Endpoint, protocols: readonly string[] | undefined): TlsEndpoint {
-  if (protocols === undefined) return Object.freeze({ transport: "tls", serverName, over });
-  return Object.freeze({ transport: "tls", serverName, over, protocols: Object.freeze(protocols) });
-}
-
-function unknownAt(reason: unknown, name: string): UnknownEndpoint {
-  checkText(name, reason);
-  return Object.freeze({ transport: "unknown", reason });
-}
-
-function customAt(scheme: unknown, data: unknown, place: (field: string) => string): CustomEndpoint {
-  checkText(place("scheme"), scheme);
-  if (!schemePattern.test(scheme)) {
-    throw new SyntaxError(
-      `Cannot use an endpoint as ${place("scheme")} must be of the characters A-Z a-z 0-9 + . _ -: current value is ${
-        quoteText(scheme)
-      }`,
+/**
+ * Checks and copies an endpoint, or its JSON: there, an IP address is text, and only the fields of
+ * the kind are allowed. `layers` is the number of layers of TLS around it.
+ */
+export function readEndpoint(value: unknown, isJson: boolean, layers = 0): Endpoint {
+  const at = "over.".repeat(layers);
+  const name = at.slice(0, -1) || "it";
+  if (layers > maxLayers) throw new RangeError(`Cannot use more than ${maxLayers} layers of TLS`);
+  checkRecord(action, name, value);
+  const fields = value as Readonly<Record<string, unknown>>;
+  const { transport } = fields;
+  if (typeof transport !== "string" || !Object.hasOwn(fieldsOf, transport)) {
+    throw new TypeError(
+      `Cannot ${action} as ${at}transport must be "tcp", "unix", "host", "tls", "unknown" or "custom": ` +
+        `current value is ${describe(transport)}`,
     );
   }
-  return Object.freeze({ transport: "custom", scheme, data: copyJson(data, place("data"), 0) });
+  if (isJson) checkFields(action, name, fields, fieldsOf[transport]);
+  switch (transport) {
+    case "tls": {
+      const { over } = fields;
+      const serverName = locate(`${at}serverName`, fields.serverName, checkServerName);
+      const protocols = locate(`${at}protocols`, fields.protocols as readonly string[] | undefined, checkProtocols);
+      const inner = readEndpoint(over, isJson, layers + 1);
+      if (protocols === undefined) return Object.freeze({ transport, serverName, over: inner });
+      return Object.freeze({ transport, serverName, over: inner, protocols: Object.freeze(protocols) });
+    }
+    case "unknown": {
+      const { reason } = fields;
+      checkString(action, `${at}reason`, reason);
+      return Object.freeze({ transport, reason: reason as string });
+    }
+    case "custom": {
+      const { scheme, data } = fields;
+      checkScheme(`${at}scheme`, scheme);
+      return Object.freeze({ transport, scheme, data: copyJson(data, `${at}data`, 0) });
+    }
+    default:
+      return isJson ? readAddress(fields, at) : locate(layers === 0 ? "" : name, value, checkTargetAddress);
+  }
 }
 
-/** Throws `TypeError` unless `value`, which is at `name` in an endpoint, is a string. */
-export function checkText(name: string, value: unknown): asserts value is string {
-  if (typeof value === "string") return;
-  throw new TypeError(`Cannot use an endpoint as ${name} must be a string: current value is ${describe(value)}`);
+/** Reads an address from the JSON of an endpoint. `at` is the place of its fields, for errors. */
+function readAddress(fields: Readonly<Record<string, unknown>>, at: string): StreamAddress | HostAddress {
+  const { transport, port } = fields;
+  const field = fieldsOf[transport as string][1]; // what it has beside a port
+  const text = fields[field];
+  checkString(action, `${at}${field}`, text);
+  if (transport !== "unix") {
+    checkNumber(action, `${at}port`, port, 0, 65535);
+    checkWhole(action, `${at}port`, port, 0);
+  }
+  return locate(`${at}${field}`, text as string, (text) => {
+    if (transport === "unix") return unix(text);
+    return transport === "tcp" ? tcp(IpAddress.parse(text), port as number) : hostAddress(text, port as number);
+  });
+}
+
+function checkScheme(name: string, scheme: unknown): asserts scheme is string {
+  checkString(action, name, scheme);
+  if (schemePattern.test(scheme as string)) return;
+  throw new SyntaxError(
+    `Cannot ${action} as ${name} must be of the characters A-Z a-z 0-9 + . _ -: current value is ${describe(scheme)}`,
+  );
 }
 
 /** Copies and freezes a JSON value. */
 function copyJson(value: unknown, name: string, depth: number): JsonValue {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "number" && Number.isFinite(value)) return value + 0; // JSON has no -0
-  if (depth === maxDepth) {
-    throw new RangeError(`Cannot use an endpoint as its data must have at most ${maxDepth} levels`);
-  }
+  if (depth === maxDepth) throw new RangeError(`Cannot ${action} as its data must have at most ${maxDepth} levels`);
   if (Array.isArray(value)) {
     return Object.freeze(Array.from(value, (item, index) => copyJson(item, `${name}.${index}`, depth + 1)));
   }
-  if (typeof value !== "object") {
+  if (!isPlain(value)) {
     throw new TypeError(
-      `Cannot use an endpoint as ${escapeText(name)} must be a JSON value: current value is ${describe(value)}`,
+      `Cannot ${action} as ${escapeText(name)} must be a JSON value: current value is ${describe(value)}`,
     );
   }
-  checkRecord("use an endpoint", escapeText(name), value);
-  const entries = Object.entries(value as object);
-  // unlike an assignment, this makes a field of the name "__proto__" too
-  return Object.freeze(
-    Object.fromEntries(entries.map(([key, item]) => [key, copyJson(item, `${name}.${key}`, depth + 1)])),
-  );
+  const entries = Object.entries(value).map(([key, item]) => [key, copyJson(item, `${name}.${key}`, depth + 1)]);
+  return Object.freeze(Object.fromEntries(entries)); // unlike an assignment, this makes a field "__proto__" too
 }
 
-/** Runs a check of the part of an endpoint at `name`, and adds that to its error. */
-export function locate<T>(name: string, check: () => T): T {
-  if (name === "") return check();
+/** Reports whether `value` is an object of no class, of any realm: what JSON can represent. */
+function isPlain(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** Runs a check of `value`, which is at `name` in an endpoint, and adds that to its error. */
+function locate<V, T>(name: string, value: V, check: (value: V) => T): T {
   try {
-    return check();
+    return check(value);
   } catch (error) {
+    if (name === "") throw error;
     const reason = (error as Error).message.replace(/^Cannot/, "cannot");
-    const message = `Cannot use an endpoint because of ${name}: ${reason}`;
-    if (error instanceof RangeError) throw new RangeError(message, { cause: error });
-    if (error instanceof SyntaxError) throw new SyntaxError(message, { cause: error });
-    throw new TypeError(message, { cause: error });
+    const type = [RangeError, SyntaxError].find((type) => error instanceof type) ?? TypeError;
+    throw new type(`Cannot ${action} because of ${name}: ${reason}`, { cause: error });
   }
 }

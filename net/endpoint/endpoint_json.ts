@@ -1,48 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkFields, checkRecord, describe } from "../../base/internal.ts";
-import { hostAddress, IpAddress, tcp, unix } from "../mod.ts";
-import { checkEndpoint, checkText, type Endpoint, type EndpointReader, type JsonValue, locate } from "./endpoint.ts";
-
-/** The fields of each kind of endpoint. */
-const fieldsOf: Readonly<Record<string, readonly string[]>> = {
-  tcp: ["transport", "ip", "port"],
-  unix: ["transport", "path"],
-  host: ["transport", "name", "port"],
-  tls: ["transport", "serverName", "over", "protocols"],
-  unknown: ["transport", "reason"],
-  custom: ["transport", "scheme", "data"],
-};
-
-/** Reads the JSON of an endpoint: an IP address is text, and no other field is allowed. */
-const jsonReader: EndpointReader = {
-  check(value, transport, name) {
-    checkRecord("use an endpoint", name, value);
-    if (typeof transport !== "string" || !Object.hasOwn(fieldsOf, transport)) return; // reported as unknown
-    checkFields("use an endpoint", name, value, fieldsOf[transport]);
-  },
-  address(value, place) {
-    const { transport, ip, port, path, name } = value as Readonly<Record<string, unknown>>;
-    if (transport === "unix") {
-      checkText(place("path"), path);
-      return locate(place("path"), () => unix(path));
-    }
-    const [field, host] = transport === "tcp" ? ["ip", ip] : ["name", name];
-    checkText(place(field), host);
-    checkPort(place("port"), port);
-    return locate(
-      place(field),
-      () => transport === "tcp" ? tcp(IpAddress.parse(host), port) : hostAddress(host, port),
-    );
-  },
-};
-
-function checkPort(name: string, port: unknown): asserts port is number {
-  const current = `current value is ${describe(port)}`;
-  if (typeof port !== "number") throw new TypeError(`Cannot use an endpoint as ${name} must be a number: ${current}`);
-  if (Number.isInteger(port) && port >= 0 && port <= 65535) return;
-  throw new RangeError(`Cannot use an endpoint as ${name} must be an integer from 0 to 65535: ${current}`);
-}
+import { checkEndpoint, type Endpoint, type JsonValue, readEndpoint } from "./endpoint.ts";
 
 /**
  * Converts an endpoint to a JSON value: the fields of the endpoint, with an IP address as text.
@@ -104,5 +62,5 @@ function jsonOf(endpoint: Endpoint): JsonValue {
  * ```
  */
 export function endpointFromJson(value: JsonValue): Endpoint {
-  return checkEndpoint(value, jsonReader);
+  return readEndpoint(value, true);
 }

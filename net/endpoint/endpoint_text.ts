@@ -2,7 +2,7 @@
 
 import { describe, escapeText, quoteText } from "../../base/internal.ts";
 import { formatAddress, parseAddress } from "../mod.ts";
-import { checkEndpoint, custom, type Endpoint, type JsonValue, maxLayers, tls, unknown } from "./endpoint.ts";
+import { checkEndpoint, custom, type Endpoint, maxLayers, tls, unknown } from "./endpoint.ts";
 
 /**
  * Formats an endpoint as text that {@linkcode parseEndpoint} parses back: an address as
@@ -89,61 +89,36 @@ export function parseEndpoint(text: string): Endpoint {
 /** Throws a `SyntaxError` that names the whole text and the rule that it breaks. */
 type Fail = (rule: string, cause?: unknown) => never;
 
-/** Parses more than what {@linkcode formatEndpoint} returns. */
-function parse(text: string, fail: Fail): Endpoint {
-  const layers: { readonly name: string; readonly protocols: readonly string[] | undefined }[] = [];
-  let rest = text;
-  while (rest.startsWith("tls:")) {
-    const slash = rest.indexOf("/");
-    if (slash < 0) fail('after "tls:" and a name come "/" and another endpoint');
-    if (layers.length === maxLayers) fail(`an endpoint has at most ${maxLayers} layers of TLS`);
-    const [name, list] = rest.slice("tls:".length, slash).split(/;(.*)/s, 2);
-    layers.push({ name, protocols: list?.split(",").map((protocol) => decode(protocol, fail)) });
-    rest = rest.slice(slash + 1);
-  }
-  const innermost = parseInnermost(rest, fail);
-  return layers.reduceRight((over, { name, protocols }) => make(() => tls(name, over, protocols), fail), innermost);
-}
-
-function parseInnermost(text: string, fail: Fail): Endpoint {
-  const [, kind, rest] = /^(unknown|custom|tcp|unix|host):(.*)$/s.exec(text) ?? [];
+/** Parses more than what {@linkcode formatEndpoint} returns. `layers` is how many are around it. */
+function parse(text: string, fail: Fail, layers = 0): Endpoint {
+  /** Returns what `create` returns; what it throws breaks `rule`, or the rule that it names. */
+  const make = <T>(create: () => T, rule?: string): T => {
+    try {
+      return create();
+    } catch (cause) {
+      return fail(rule ?? escapeText((cause as Error).message.replace(/^Cannot/, "cannot")), cause);
+    }
+  };
+  const [, kind, rest] = /^(tls|unknown|custom|tcp|unix|host):(.*)$/s.exec(text) ?? [];
   switch (kind) {
     case undefined:
       return fail('an endpoint begins with "tcp:", "unix:", "host:", "tls:", "unknown:" or "custom:"');
+    case "tls": {
+      const [, name, list, inner] = /^([^;/]*)(?:;([^/]*))?\/(.*)$/s.exec(rest) ??
+        fail('after "tls:" and a name come "/" and another endpoint');
+      if (layers === maxLayers) fail(`an endpoint has at most ${maxLayers} layers of TLS`);
+      const over = parse(inner, fail, layers + 1);
+      const protocols = make(() => list?.split(",").map(decodeURIComponent), "a protocol is percent-encoded");
+      return make(() => tls(name, over, protocols));
+    }
     case "unknown":
       return unknown(rest);
     case "custom": {
-      const slash = rest.indexOf("/");
-      if (slash < 0) fail('after "custom:" and a scheme come "/" and JSON');
-      const data = parseJson(rest.slice(slash + 1), fail);
-      return make(() => custom(rest.slice(0, slash), data), fail);
+      const [, scheme, json] = /^([^/]*)\/(.*)$/s.exec(rest) ?? fail('after "custom:" and a scheme come "/" and JSON');
+      const data = make(() => JSON.parse(json), "the data is not JSON"); // the runtimes word this differently
+      return make(() => custom(scheme, data));
     }
     default:
-      return make(() => parseAddress(text) as Endpoint, fail);
-  }
-}
-
-/** Returns what `create` returns; what it throws is a rule of the text. */
-function make<T>(create: () => T, fail: Fail): T {
-  try {
-    return create();
-  } catch (cause) {
-    return fail(escapeText((cause as Error).message.replace(/^Cannot/, "cannot")), cause);
-  }
-}
-
-function decode(protocol: string, fail: Fail): string {
-  try {
-    return decodeURIComponent(protocol);
-  } catch (cause) {
-    return fail("a protocol is percent-encoded", cause); // the runtimes word this differently
-  }
-}
-
-function parseJson(text: string, fail: Fail): JsonValue {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    return fail("the data is not JSON", cause);
+      return make(() => parseAddress(text) as Endpoint);
   }
 }

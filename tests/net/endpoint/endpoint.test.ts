@@ -131,7 +131,7 @@ const bad: [value: unknown, type: ErrorConstructor, message: string][] = [
   [{ transport: "tcp", ip: "a.test", port: 1 }, SyntaxError, "because of ip"],
   [{ transport: "tcp", ip: "1.2.3.4" }, TypeError, "as port must be a number"],
   [{ transport: "tcp", ip: "1.2.3.4", port: "1" }, TypeError, 'as port must be a number: current value is "1"'],
-  [{ transport: "tcp", ip: "1.2.3.4", port: 1.5 }, RangeError, "as port must be an integer"],
+  [{ transport: "tcp", ip: "1.2.3.4", port: 1.5 }, RangeError, "as port must be a whole number"],
   [{ transport: "tcp", ip: "1.2.3.4", port: 1, ports: 2 }, TypeError, "as it has an unknown field"],
   [{ transport: "unix", path: 1 }, TypeError, "as path must be a string"],
   [{ transport: "unix", path: "a\0b" }, TypeError, "because of path"],
@@ -139,7 +139,8 @@ const bad: [value: unknown, type: ErrorConstructor, message: string][] = [
   [{ transport: "unknown" }, TypeError, "as reason must be a string"],
   [{ transport: "custom", scheme: "x" }, TypeError, "as data must be a JSON value"],
   [{ transport: "custom", scheme: "x", data: { a: [1, { b: NaN }] } }, TypeError, "as data.a.1.b must be a JSON value"],
-  [{ transport: "custom", scheme: "x", data: new Map() }, TypeError, "as data must be an object"],
+  [{ transport: "custom", scheme: "x", data: new Map() }, TypeError, "as data must be a JSON value"],
+  [{ transport: "custom", scheme: "x", data: { at: new Date(0) } }, TypeError, "as data.at must be a JSON value"],
   [{ transport: "custom", scheme: "x", data: { toJSON: () => 1 } }, TypeError, "as data.toJSON must be a JSON value"],
   [{ transport: "custom", scheme: "", data: 1 }, SyntaxError, "as scheme must be of the characters"],
   [{ transport: "tls", over: 1 }, TypeError, "because of serverName"],
@@ -197,6 +198,13 @@ test("custom() keeps a field of the name __proto__ as a field", () => {
   const endpoint = custom("x", JSON.parse('{"__proto__":{"admin":true}}'));
   assertEquals(formatEndpoint(endpoint), 'custom:x/{"__proto__":{"admin":true}}');
   assertEquals((endpoint.data as { admin?: boolean }).admin, undefined);
+});
+
+test("custom() refuses an object of a class, whose JSON is not its fields", () => {
+  for (const data of [new Date(0), new URL("http://a.test"), new (class Own {})(), Object.create({ inherited: 1 })]) {
+    assertThrows(() => custom("x", [data] as never), TypeError, "as data.0 must be a JSON value");
+  }
+  assertEquals(custom("x", Object.assign(Object.create(null), { domain: 3 })).data, { domain: 3 });
 });
 
 test("custom() takes -0 for 0, as JSON does", () => {
