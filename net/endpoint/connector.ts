@@ -8,15 +8,25 @@ import {
   checkRecord,
   checkShape,
   describe,
+  isInstance,
 } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
-import { asOperation, checkIsSwitch, interruptible, refusedFor, type Switch } from "../../switch/internal.ts";
-import { checkStreamAddress, connectWithin } from "../internal.ts";
+import {
+  asOperation,
+  Cancelled,
+  checkIsSwitch,
+  hasEnded,
+  interruptible,
+  isCancelled,
+  refusedFor,
+  type Switch,
+} from "../../switch/internal.ts";
+import { checkStreamAddress, connectWithin, NetError } from "../internal.ts";
 import type { Connection, Net, StreamAddress } from "../mod.ts";
 import { tlsClientWith } from "../tls/internal.ts";
 import type { TlsClientOptions } from "../tls/mod.ts";
-import { connectInOrder } from "./_attempt.ts";
-import { dialOf, type DialTerms } from "./_dial.ts";
+import { attempt } from "./_attempt.ts";
+import { type Dial, dialOf, type DialTerms } from "./_dial.ts";
 import { checkEndpoint, type CustomEndpoint, type Endpoint } from "./endpoint.ts";
 import type { EndpointConnection } from "./endpoint_connection.ts";
 import { describeEndpoint } from "./endpoint_text.ts";
@@ -95,7 +105,7 @@ export interface Connector {
    * @returns The connection, after all TLS handshakes.
    * @throws {NetError} If the endpoint cannot be reached. If several fail, the code is that of the
    * last one, or `unknown` if that is another kind of error, and the cause is an `AggregateError` of
-   * all. `connection_timeout` if the time is over; `address_lookup_failed` for an unknown endpoint;
+   * all. `connection_timeout` if the time is over; what has failed before is in its cause then; `address_lookup_failed` for an unknown endpoint;
    * `not_supported` for a custom one without a connector.
    * @throws {TlsError} If a handshake fails.
    * @throws {TypeError} If `sw` is finished, or an argument, or a setting of TLS, is of the wrong
@@ -164,28 +174,45 @@ export function createConnector(options: ConnectorOptions): Connector {
     bindTo: bindTo === undefined ? undefined : checkStreamAddress(bindTo),
     connectors: checkConnectors(connectors),
   };
+  /** Opens the first of the endpoints of `dials` that can be reached. */
+  const open = async (sw: Switch, target: string, dials: () => readonly Dial[] | Promise<readonly Dial[]>) => {
+    const refusal = refusedFor(sw, "connect");
+    if (refusal !== undefined) return await refusal;
+    const failures: unknown[] = [];
+    const inOrder = async () => {
+      for (const dial of await dials()) {
+        try {
+          return await attempt(sw, dial);
+        } catch (error) {
+          if (isCancelled() || hasEnded(sw) || isInstance(error, Cancelled)) throw error;
+          failures.push(error);
+        }
+      }
+    };
+    try {
+      const connection = await asOperation("connect", () => connectWithin(clock, timeout, target, inOrder));
+      if (connection !== undefined) return connection;
+    } catch (error) {
+      if (failures.length === 0 || !isInstance(error, NetError)) throw error;
+      failures.push(error); // the timeout
+    }
+    throw failures.length === 1 ? failures[0] : combine(target, failures);
+  };
   const connect = async (sw: Switch, endpoint: Endpoint | readonly Endpoint[]) => {
     checkIsSwitch(sw, "connect");
     const endpoints = Array.from(isList(endpoint) ? endpoint : [endpoint], (each) => checkEndpoint(each));
     if (endpoints.length === 0) throw new RangeError("Cannot connect to any endpoint: the list is empty");
-    const dials = endpoints.map((endpoint) => dialOf(terms, endpoint));
-    const refusal = refusedFor(sw, "connect");
-    if (refusal !== undefined) return await refusal;
-    return await asOperation(
-      "connect",
-      () => connectWithin(clock, timeout, targetOf(endpoints), () => connectInOrder(sw, dials)),
-    );
+    const dials = endpoints.map((endpoint) => dialOf(terms, endpoint)); // checks them before anything is opened
+    const target = endpoints.length === 1 ? describeEndpoint(endpoints[0]) : `any of ${endpoints.length} endpoints`;
+    return await open(sw, target, () => dials);
   };
   const connectUrl = async (sw: Switch, url: string | URL, resolver: Resolver) => {
     checkIsSwitch(sw, "connect");
     checkResolver("connect", resolver);
-    const refusal = refusedFor(sw, "connect");
-    if (refusal !== undefined) return await refusal;
-    return await asOperation("connect", () =>
-      connectWithin(clock, timeout, "the endpoint of a URL", async () => {
-        const endpoint = await interruptible(Promise.resolve(resolver.resolve(url)));
-        return await connectInOrder(sw, [dialOf(terms, checkEndpoint(endpoint))]);
-      }));
+    return await open(sw, "the endpoint of a URL", async () => {
+      const endpoint = await interruptible(Promise.resolve(resolver.resolve(url)));
+      return [dialOf(terms, checkEndpoint(endpoint))];
+    });
   };
   return Object.freeze({
     connect: (sw: Switch, endpoint: Endpoint | readonly Endpoint[]) => operation(() => connect(sw, endpoint)),
@@ -197,9 +224,17 @@ function isList(value: Endpoint | readonly Endpoint[]): value is readonly Endpoi
   return Array.isArray(value);
 }
 
-/** Returns the target of a call, for its errors. */
-function targetOf(endpoints: readonly Endpoint[]): string {
-  return endpoints.length === 1 ? describeEndpoint(endpoints[0]) : `any of ${endpoints.length} endpoints`;
+/** Returns the error of several failures: it has the code of the last one. */
+function combine(target: string, failures: readonly unknown[]): NetError {
+  const last = failures[failures.length - 1];
+  const terms = {
+    operation: "connect",
+    address: target,
+    cause: new AggregateError(failures, `All ${failures.length} attempts failed`),
+  };
+  if (isInstance(last, NetError)) return new NetError(last.code, { ...terms, remedy: last.remedy });
+  const remedy = isInstance(last, Error) ? last.message.replace(/^Cannot/, "cannot") : undefined;
+  return new NetError("unknown", { ...terms, remedy });
 }
 
 function checkTls(tls: ConnectorOptions["tls"]): DialTerms["tlsFor"] {

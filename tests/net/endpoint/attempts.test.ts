@@ -4,7 +4,7 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { Cancelled, ClosedError, type Connection, type Net, Switch, tcp, withTimeout } from "../../../mod.ts";
 import { all, awaitCancel, copyString, interruptible, TimeoutError, unix } from "../../../mod.ts";
-import { type Connector, createConnector, custom, type Endpoint, tls } from "../../../net/endpoint/mod.ts";
+import { type Connector, createConnector, custom, type Endpoint, tls, unknown } from "../../../net/endpoint/mod.ts";
 import { memoryNet, type MockClock, mockClock, openCounts } from "../../../net/testing/mod.ts";
 import { inCancelledScope, outcomeOf, readText, turns, until } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
@@ -222,6 +222,22 @@ test("the timeout covers handshakes and resolution, and all attempts together", 
       assertEquals((await failed).message, `Cannot connect to ${target}: connection timeout`);
     }
     assertEquals(clock.now(), 5000);
+  });
+});
+
+test("the error of a timeout keeps what has failed before", async () => {
+  await Switch.run(async (sw) => {
+    const clock = mockClock();
+    const opened = signal();
+    const connector = stuck([], memoryNet({ clock }), opened, 1000);
+    const endpoints = [tcp("127.0.0.1", 1), unknown("why"), x, web];
+    const failed = assertNetError(() => connector.connect(sw, endpoints), "connection_timeout");
+    await opened.promise;
+    clock.advance();
+    const error = await failed;
+    assertEquals(error.message, "Cannot connect to any of 4 endpoints: connection timeout");
+    const { errors } = error.cause as AggregateError;
+    assertEquals(errors.map(({ code }) => code), ["connection_refused", "address_lookup_failed", "connection_timeout"]);
   });
 });
 
