@@ -2,15 +2,19 @@
 
 /** What becomes of an attempt, and of what it has opened, when it fails, succeeds or is cancelled. */
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { join } from "node:path";
+import process from "node:process";
 import { Cancelled, ClosedError, type Connection, type Net, Switch, tcp, withTimeout } from "../../../mod.ts";
-import { all, awaitCancel, copyString, interruptible, TimeoutError, unix } from "../../../mod.ts";
+import { all, awaitCancel, copyString, interruptible, type NetError, TimeoutError, unix } from "../../../mod.ts";
+import { forEachFiber, hostAddress, type StreamAddress } from "../../../mod.ts";
 import { type Connector, createConnector, custom, type Endpoint, tls, unknown } from "../../../net/endpoint/mod.ts";
 import { memoryNet, type MockClock, mockClock, openCounts } from "../../../net/testing/mod.ts";
-import { inCancelledScope, outcomeOf, readText, turns, until } from "../../_helpers.ts";
+import { inCancelledScope, outcomeOf, readText, turns, until, withFolder } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { assertNetError, type Signal, signal } from "../_helpers.ts";
-import { authority } from "../tls/_helpers.ts";
-import { exchange, pipeConnection, startServer } from "./_helpers.ts";
+import { descriptors, descriptorsBack } from "../../runtime/_helpers.ts";
+import { anyPort, assertNetError, ownHost, ownPort, type Signal, signal, withNet } from "../_helpers.ts";
+import { authority, serverOptions } from "../tls/_helpers.ts";
+import { echoing, exchange, pipeConnection, startServer } from "./_helpers.ts";
 
 const web = tcp("127.0.0.1", 7000);
 const x = custom("x", null);
@@ -372,3 +376,127 @@ test("connections of one connector are independent of each other", async () => {
     assert(sw.dump().includes("tcp:127.0.0.1:7000"));
   });
 });
+
+/** What the cases use. */
+interface World {
+  readonly net: Net;
+  readonly folder: string;
+  /** The address of the server of the case. */
+  readonly address: StreamAddress;
+}
+
+/** Starts a server. */
+type Server = (sw: Switch, net: Net) => Promise<StreamAddress>;
+
+/** Closes each connection at once. */
+const rude: Server = (sw, net) => startServer(sw, net, anyPort, () => {});
+const secure: Server = (sw, net) => startServer(sw, net, tls("x", anyPort), echoing, serverSettings);
+const nested: Server = (sw, net) => startServer(sw, net, tls("x", tls("y", anyPort)), echoing, serverSettings);
+
+interface Case {
+  readonly count: number;
+  readonly server?: Server;
+  readonly endpoint: (world: World) => Endpoint;
+  /** The code or the message of the error. */
+  readonly outcome: string;
+  readonly net?: Net;
+  readonly timeout?: number;
+  readonly open?: (own: Switch, world: World) => Promise<Connection>;
+}
+
+/** A busy machine may take long for a handshake. */
+const settings = { authorities: authority, handshakeTimeout: Infinity };
+const serverSettings = { tls: { ...serverOptions, handshakeTimeout: Infinity } };
+
+/** How often each case is tried. A handshake takes as long as many refusals. */
+const often = 1000;
+const seldom = process.env.SLUICE_SOAK === undefined ? 10 : often;
+
+const cases: Readonly<Record<string, Case>> = {
+  "a lookup": {
+    count: often,
+    endpoint: () => hostAddress("absent.test", 80),
+    outcome: "address_lookup_failed",
+    net: memoryNet(),
+  },
+  TCP: { count: often, endpoint: () => tcp(ownHost, ownPort()), outcome: "connection_refused" },
+  "a Unix socket": { count: often, endpoint: ({ folder }) => unix(join(folder, "absent")), outcome: "not_found" },
+  "a connector": {
+    count: seldom,
+    endpoint: () => custom("x", null),
+    outcome: "Cannot open it",
+    server: rude,
+    async open(own, { net, address }) {
+      await net.connect(own, address);
+      throw new Error("Cannot open it");
+    },
+  },
+  "a connector that never answers": {
+    count: seldom,
+    endpoint: () => custom("x", null),
+    outcome: "connection_timeout",
+    timeout: 1,
+    server: rude,
+    async open(own, { net, address }) {
+      await net.connect(own, address);
+      return await new Promise(() => {});
+    },
+  },
+  "TLS over a connector": {
+    count: seldom,
+    endpoint: () => tls("localhost", custom("x", null)),
+    outcome: "truncated",
+    async open() {
+      const [near, far] = pipeConnection();
+      await far.shutdown("send");
+      return near;
+    },
+  },
+  "TLS that the peer cuts": {
+    count: seldom,
+    server: rude,
+    endpoint: ({ address }) => tls("localhost", address),
+    outcome: "truncated",
+  },
+  "TLS with a wrong name": {
+    count: seldom,
+    server: secure,
+    endpoint: ({ address }) => tls("a.test", address),
+    outcome: "name_mismatch",
+  },
+  "TLS in TLS": {
+    count: seldom,
+    server: nested,
+    endpoint: ({ address }) => tls("a.test", tls("localhost", address)),
+    outcome: "name_mismatch",
+  },
+};
+
+for (const [layer, { count, server, endpoint, outcome, net: other, timeout, open }] of Object.entries(cases)) {
+  test(`failures of ${layer} leave nothing open`, () =>
+    withFolder((folder) =>
+      withNet(async (sw, net) => {
+        const address = await server?.(sw, net) ?? anyPort;
+        const world: World = { net, folder, address };
+        const connectors = open && { x: (own: Switch) => open(own, world) };
+        const connector = createConnector({ net: other ?? net, timeout, tls: settings, connectors });
+        const target = endpoint(world);
+        await Switch.run(async (sw) => {
+          const fail = async () => {
+            const { code, message } = await outcomeOf(() => connector.connect(sw, target)) as NetError;
+            assertEquals(code ?? message, outcome, message);
+          };
+          await fail(); // opens what a runtime opens late
+          await until(() => openCounts().sockets === 0);
+          const before = descriptors();
+          const { stackTraceLimit } = Error;
+          Error.stackTraceLimit = 0; // most of the time goes into stack traces
+          await forEachFiber(Array(count).fill(fail), (fail) => fail(), { maxFibers: 20 })
+            .finally(() => Error.stackTraceLimit = stackTraceLimit);
+          await until(() => openCounts().sockets === 0); // those of the server too
+          await descriptorsBack(before);
+          assertEquals(sw.dump(), "switch");
+        });
+      })
+    ));
+}
