@@ -2,7 +2,7 @@
 
 import { checkShape } from "../../base/internal.ts";
 import { ignore } from "../../flow/internal.ts";
-import { type Clock, interruptible, isSwitchCancelled, type Switch } from "../../switch/internal.ts";
+import { interruptible, isSwitchCancelled, type Switch } from "../../switch/internal.ts";
 import { checkConnectable, type Connection, NetError, type StreamAddress } from "../internal.ts";
 import type { Net } from "../mod.ts";
 import { tlsClientWith } from "../tls/internal.ts";
@@ -20,7 +20,6 @@ export interface Dial {
 /** The checked options of a connector. */
 export interface DialTerms {
   readonly net: Net;
-  readonly clock: Clock;
   /** Returns the options of TLS with a server. */
   readonly tlsFor: (serverName: string) => Partial<TlsClientOptions>;
   readonly bindTo: StreamAddress | undefined;
@@ -36,7 +35,7 @@ function openerOf(terms: DialTerms, endpoint: Endpoint): Dial["open"] {
   switch (endpoint.transport) {
     case "tls": {
       const { serverName, protocols, over } = endpoint;
-      const { clock = terms.clock, ...options } = terms.tlsFor(serverName);
+      const { clock = terms.net.clock, ...options } = terms.tlsFor(serverName);
       const start = tlsClientWith({ ...options, clock, serverName, protocols });
       const openInner = openerOf(terms, over);
       return async (own) => await start(own, await openInner(own));

@@ -4,57 +4,40 @@ import { describe, quoteText } from "../../base/internal.ts";
 import { checkHostName, literalOf } from "../internal.ts";
 import { IpAddress } from "../mod.ts";
 
-/** The parts of a URL that say where to connect. */
-export interface UrlParts {
-  /** In lower case. */
-  readonly scheme: string;
-  /** What is between `//` and the path: not checked, and it may have a password. */
-  readonly authority: string;
-}
-
-/** A host and a port. */
-export interface HostPort {
-  /** A host name in lower case without a trailing dot, or the text of an IP address. */
-  readonly host: string;
-  /** Absent if the URL has none. */
-  readonly port: number | undefined;
-}
-
 /**
- * Splits a URL. Returns `undefined` if it has no scheme; `a.test:80` has none.
+ * Splits a URL: into its scheme, in lower case, and what is between `//` and the path, which is not
+ * checked and may have a password. Returns `undefined` if it has no scheme; `a.test:80` has none.
  *
  * It is not parsed by the class `URL`, which drops a port that is the default one.
  *
  * @throws {TypeError} If `url` is neither text nor a URL.
  */
-export function splitUrl(url: string | URL): UrlParts | undefined {
+export function splitUrl(url: string | URL): { scheme: string; authority: string } | undefined {
   const text = typeof url === "string" ? url : (url as URL | null | undefined)?.href;
   if (typeof text !== "string") {
     throw new TypeError(`Cannot resolve a URL as url must be a string or a URL: current value is ${describe(url)}`);
   }
   const [, scheme, rest] = /^([A-Za-z][A-Za-z0-9+.-]*):(.*)$/s.exec(text) ?? [];
   if (scheme === undefined || /^[0-9]+(?:[/?#]|$)/.test(rest)) return undefined;
-  const authority = /^\/\/([^/?#]*)/.exec(rest)?.[1] ?? "";
-  return { scheme: scheme.toLowerCase(), authority };
+  return { scheme: scheme.toLowerCase(), authority: /^\/\/([^/?#]*)/.exec(rest)?.[1] ?? "" };
 }
 
 /**
- * Parses the authority of a URL (RFC 3986, section 3.2). Without a host, it is that of `localhost`.
- * What URL parsers understand in different ways is refused.
+ * Parses the authority of a URL (RFC 3986, section 3.2). The host, as {@linkcode normalizeHost}
+ * returns it, is `localhost` if there is none. What URL parsers understand in different ways is
+ * refused.
  *
  * @throws {SyntaxError} If it is malformed. The message shows no part of a password, not even of one
  * with a slash, which looks like a port and a path.
  */
-export function parseAuthority(authority: string): HostPort {
+export function parseAuthority(authority: string): { host: string; port: number | undefined } {
   if (/[\p{Cc}\p{Z}\\]/u.test(authority)) {
     throw malformed("a space, a control character or a backslash is before its path");
   }
-  const afterUser = authority.split("@");
-  if (afterUser.length > 2) throw malformed('it has more than one "@"');
-  const hostPort = afterUser[afterUser.length - 1];
-  const [, text, digits] = /^(\[[^\]]*\]|[^:]*)(?::([0-9]*))?$/.exec(hostPort) ?? [];
+  if (/@.*@/.test(authority)) throw malformed('it has more than one "@"');
+  const [, text, digits] = /^(?:.*@)?(\[[^\]]*\]|[^:@]*)(?::([0-9]*))?$/.exec(authority) ?? [];
   if (text === undefined) throw malformed('what is before the path is not a host, ":" and a port');
-  const port = digits === undefined || digits === "" ? undefined : Number(digits);
+  const port = digits ? Number(digits) : undefined;
   if (port !== undefined && port > 65535) throw malformed("its port must be at most 65535");
   return { host: text === "" ? "localhost" : normalizeHost(text), port };
 }

@@ -105,8 +105,9 @@ export interface Connector {
    * @returns The connection, after all TLS handshakes.
    * @throws {NetError} If the endpoint cannot be reached. If several fail, the code is that of the
    * last one, or `unknown` if that is another kind of error, and the cause is an `AggregateError` of
-   * all. `connection_timeout` if the time is over; what has failed before is in its cause then; `address_lookup_failed` for an unknown endpoint;
-   * `not_supported` for a custom one without a connector.
+   * all. `connection_timeout` if the time is over, also with what has failed before;
+   * `address_lookup_failed` for an unknown endpoint; `not_supported` for a custom one without a
+   * connector.
    * @throws {TlsError} If a handshake fails.
    * @throws {TypeError} If `sw` is finished, or an argument, or a setting of TLS, is of the wrong
    * type; nothing is opened then. Or if a connector returns something else than a connection.
@@ -169,7 +170,6 @@ export function createConnector(options: ConnectorOptions): Connector {
   checkMilliseconds(action, "timeout", timeout);
   const terms: DialTerms = {
     net: net as Net,
-    clock,
     tlsFor: checkTls(tls),
     bindTo: bindTo === undefined ? undefined : checkStreamAddress(bindTo),
     connectors: checkConnectors(connectors),

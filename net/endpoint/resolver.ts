@@ -7,7 +7,7 @@ import { IpAddress, literalOf, NetError, tcp } from "../internal.ts";
 import { hostAddress, type Net } from "../mod.ts";
 import { normalizeHost, parseAuthority, splitUrl } from "./_url.ts";
 import { checkEndpoint, type Endpoint, tls, unknown } from "./endpoint.ts";
-import { checkRewrites, findRewrite, type Rewrites, type RewriteTable, type RewriteTarget } from "./rewrites.ts";
+import { checkRewrites, findRewrite, type Rewrites, type RewriteTarget } from "./rewrites.ts";
 import { checkService, type Services, standardServices } from "./services.ts";
 
 /**
@@ -222,16 +222,20 @@ export function localhostResolver(options?: ResolverOptions): Resolver {
 export function firstOf(...resolvers: Resolver[]): Resolver {
   if (resolvers.length === 0) throw new RangeError("Cannot combine resolvers: there must be at least one");
   for (const each of resolvers) checkResolver("combine resolvers", each);
+  return resolverWith(async (url, options) => {
+    let endpoint: Endpoint = failed;
+    for (const each of resolvers) {
+      endpoint = checkEndpoint(await interruptible(Promise.resolve(each.resolve(url, options))));
+      if (endpoint.transport !== "unknown") break;
+    }
+    return endpoint;
+  });
+}
+
+/** Returns a resolver whose calls are operations. */
+function resolverWith(resolve: Resolver["resolve"]): Resolver {
   return Object.freeze({
-    resolve: (url: string | URL, options?: ResolveOptions) =>
-      operation(async () => {
-        let endpoint: Endpoint = failed;
-        for (const each of resolvers) {
-          endpoint = checkEndpoint(await interruptible(Promise.resolve(each.resolve(url, options))));
-          if (endpoint.transport !== "unknown") break;
-        }
-        return endpoint;
-      }),
+    resolve: (url: string | URL, options?: ResolveOptions) => operation(() => resolve(url, options)),
   });
 }
 
@@ -248,8 +252,8 @@ function resolverOf(
 ): Resolver {
   checkFunction(action, services);
   const own = checkRewrites(action, rewrites);
-  const resolve = async (url: string | URL, options: ResolveOptions | undefined): Promise<Endpoint> => {
-    const over: RewriteTable = checkRewrites("resolve a URL", checkOptions("resolve a URL", options).rewrites);
+  return resolverWith(async (url, options) => {
+    const called = checkRewrites("resolve a URL", checkOptions("resolve a URL", options).rewrites);
     const parts = splitUrl(url);
     const refusal = refused();
     if (refusal !== undefined) return await refusal;
@@ -258,14 +262,11 @@ function resolverOf(
     if (found === undefined) return unknown("no such service");
     const service = checkService("resolve a URL", found);
     const { host, port = service.port } = parseAuthority(parts.authority);
-    const rewrite = findRewrite(host, over, own) ?? find;
+    const rewrite = findRewrite(host, new Map([...own, ...called])) ?? find;
     const endpoint = checkEndpoint(
       await interruptible(Promise.resolve(rewrite(Object.freeze({ host, service, port })))),
     );
     if (!service.tls || endpoint.transport === "unknown") return endpoint;
     return tls(host.replace(/%.*/, ""), endpoint); // no certificate has a zone
-  };
-  return Object.freeze({
-    resolve: (url: string | URL, options?: ResolveOptions) => operation(() => resolve(url, options)),
   });
 }

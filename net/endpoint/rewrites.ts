@@ -71,22 +71,13 @@ function normalizeSuffix(suffix: string): string {
   return suffix.startsWith(".") ? `.${normalizeHost(suffix.slice(1))}` : normalizeHost(suffix);
 }
 
-/** Finds the rewrite of a host with the longest suffix; one in `over` replaces one in `under`. */
-export function findRewrite(host: string, over: RewriteTable, under: RewriteTable): Rewrites[string] | undefined {
-  for (const suffix of suffixesOf(host)) {
-    const rewrite = over.get(suffix) ?? under.get(suffix);
-    if (rewrite !== undefined) return rewrite;
-  }
-  return undefined;
-}
-
-/** Returns the suffixes that match a host, longest first: at every boundary of labels. */
-function* suffixesOf(host: string): Generator<string> {
-  yield host;
+/** Finds the rewrite of a host with the longest suffix: at every boundary of labels. */
+export function findRewrite(host: string, rewrites: RewriteTable): Rewrites[string] | undefined {
   // No suffix is a part of an IP address: "0.0.1" is normalized to "0.0.0.1".
-  for (let dot = host.indexOf("."); dot >= 0; dot = host.indexOf(".", dot + 1)) {
-    yield host.slice(dot);
-    yield host.slice(dot + 1);
+  for (let suffix = host; suffix !== "";) {
+    const rewrite = rewrites.get(suffix);
+    if (rewrite !== undefined) return rewrite;
+    suffix = suffix.startsWith(".") ? suffix.slice(1) : suffix.replace(/^[^.]+/, "");
   }
-  yield "";
+  return rewrites.get("");
 }
