@@ -12,7 +12,7 @@ import { describeEndpoint } from "./endpoint_text.ts";
  * Opens an endpoint in a switch of its own, so that nothing is left of a failed attempt. The
  * connection keeps the switch: it ends when the connection is closed, or with `sw`.
  */
-export function attempt(sw: Switch, { endpoint, open }: Dial): Promise<EndpointConnection> {
+export function connectOnce(sw: Switch, { endpoint, open }: Dial): Promise<EndpointConnection> {
   let gone: unknown;
   let release = (): unknown => {
     gone = ownerGone(sw, "connect");

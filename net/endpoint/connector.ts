@@ -25,7 +25,7 @@ import { checkStreamAddress, connectWithin, NetError } from "../internal.ts";
 import type { Connection, Net, StreamAddress } from "../mod.ts";
 import { tlsClientWith } from "../tls/internal.ts";
 import type { TlsClientOptions } from "../tls/mod.ts";
-import { attempt } from "./_attempt.ts";
+import { connectOnce } from "./_attempt.ts";
 import { type Dial, dialOf, type DialTerms } from "./_dial.ts";
 import { checkEndpoint, type CustomEndpoint, type Endpoint } from "./endpoint.ts";
 import type { EndpointConnection } from "./endpoint_connection.ts";
@@ -182,7 +182,7 @@ export function createConnector(options: ConnectorOptions): Connector {
     const inOrder = async () => {
       for (const dial of await dials()) {
         try {
-          return await attempt(sw, dial);
+          return await connectOnce(sw, dial);
         } catch (error) {
           if (isCancelled() || hasEnded(sw) || isInstance(error, Cancelled)) throw error;
           failures.push(error);
