@@ -15,7 +15,7 @@ type Op =
 
 const text = fc.oneof(
   fc.string({ unit: fc.constantFrom("a", "b", "é", "日", "🦆"), maxLength: 12 }),
-  fc.string({ unit: "binary", maxLength: 6 }),
+  fc.string({ unit: "grapheme", maxLength: 6 }),
   fc.constantFrom("x".repeat(70), "é".repeat(50)),
 );
 const op: fc.Arbitrary<Op> = fc.oneof(
