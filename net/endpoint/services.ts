@@ -58,9 +58,13 @@ const tlsPorts = `
   amqps 5671, domain-s 853, ftps 990, https 443, imaps 993, ircs 6697, ldaps 636, mqtts 8883, nntps 563, pop3s 995,
   rediss 6379, rtsps 322, smtps 465, submissions 465, telnets 992, wss 443`;
 
+/** Made at the first use. */
+let standard: Services | undefined;
+
 /**
- * The services of common URL schemes, independent of the system: `http`, `ws`, `redis`,
- * `postgresql`, `imap`, and more; and with TLS `https`, `wss`, `rediss`, `imaps`, `ldaps`, and more.
+ * Finds a service among those of common URL schemes, independent of the system: `http`, `ws`,
+ * `redis`, `postgresql`, `imap`, and more; and with TLS `https`, `wss`, `rediss`, `imaps`, `ldaps`,
+ * and more.
  *
  * Source: the IANA registries of service names and of URI schemes.
  *
@@ -77,10 +81,10 @@ const tlsPorts = `
  * assertEquals(standardServices("no-such-service"), undefined);
  * ```
  */
-export const standardServices: Services = servicesOf({
-  ...parseTable(plainPorts, false),
-  ...parseTable(tlsPorts, true),
-});
+export function standardServices(name: string): Service | undefined {
+  standard ??= servicesOf({ ...parseTable(plainPorts, false), ...parseTable(tlsPorts, true) });
+  return standard(name);
+}
 
 function parseTable(text: string, tls: boolean): Record<string, { port: number; tls: boolean }> {
   return Object.fromEntries(
