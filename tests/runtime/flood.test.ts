@@ -296,7 +296,8 @@ test(
         assert(took < 1000, `A new client waited for ${took} ms`);
       }
       const growth = await heap() - before;
-      assert(growth < count * 200, `The heap has grown by ${growth} bytes`);
+      const most = soak === 0 ? 200 : 500; // bytes a client, of which each sends a byte a second
+      assert(growth < count * most, `The heap has grown by ${growth} bytes`);
       assertEquals([monitor.active - count <= 1, errors], [true, []]);
       peer.kill("SIGKILL");
       await until(() => monitor.active === 0);
