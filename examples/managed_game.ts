@@ -2,8 +2,8 @@
 
 /**
  * A game server that is a loop of 20 ticks a second, and never waits for a player: what has arrived
- * is played, everybody is told where everybody is, and that is the tick. Who does not answer a ping
- * is dropped; who does not read misses frames, and holds up nobody.
+ * is played, and every player is told where all players are. A player who does not answer a ping is
+ * dropped. One who does not read misses frames, and delays no other player.
  *
  * A move is two signed bytes, across and down. A frame is the byte 1, the number of players in two
  * bytes, and four bytes for each: its number in two, and where it is. A ping is the byte 0; any

@@ -14,8 +14,8 @@
  * });
  * ```
  *
- * There is no global registry, and no environment variable matters: what is reached is what the
- * network of the connector grants.
+ * A connector reaches what its network grants. It has no global registry, and reads no environment
+ * variable.
  *
  * Source: conduit, of MirageOS.
  *

@@ -234,7 +234,7 @@ export class Managed<D> implements ManagedConnection<D> {
     return true;
   }
 
-  /** Whether there is no sink. */
+  /** Whether the flow is open and cannot be written to. */
   get #sendsNothing(): boolean {
     return this.#ends !== undefined && this.#ends.sink === undefined;
   }

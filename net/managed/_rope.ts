@@ -90,7 +90,7 @@ export class Rope {
     this.drop(this.#length);
   }
 
-  /** Removes the first chunk, and returns its bytes, whose memory is no longer used here. */
+  /** Removes the first chunk, and returns its bytes. Their memory belongs to the caller. */
   shift(): Uint8Array<ArrayBuffer> {
     const { memory, start, end } = this.#chunks.oldest as Chunk;
     const bytes = memory.subarray(start, end);

@@ -23,7 +23,7 @@ export class Timeouts {
   readonly #alarm: DeadlineAlarm;
   #lastReceived: number;
   #pinged = false;
-  /** When closing nicely gives up. */
+  /** When `closeNicely` stops waiting. */
   #closeTime = Infinity;
 
   constructor(clock: Clock, timeout: number, events: TimeoutEvents) {

@@ -79,8 +79,8 @@ export interface ManagedConnection<D> extends AsyncDisposable {
    * the connection is established.
    *
    * @param data The bytes or the text.
-   * @returns Whether it was queued. It was not, as a whole, if the state is `"disconnecting"` or
-   * `"disconnected"`, if there is no sink, or if it would exceed `maxSendBuffer`.
+   * @returns `true` if all of it was queued. `false` if none was: the state is `"disconnecting"` or
+   * `"disconnected"`, the flow has no sink, or `maxSendBuffer` would be exceeded.
    * @throws {TypeError} If `data` is neither a `Uint8Array` nor a string.
    */
   send(data: Uint8Array | string): boolean;
@@ -140,7 +140,7 @@ export interface ManagedConnection<D> extends AsyncDisposable {
   readonly bufferEmpty: boolean;
   /**
    * Ends the connection at once, with the reason `"closed"`. What is unsent is dropped; what was
-   * received can still be taken. While connecting, it gives the attempt up.
+   * received can still be taken. A pending attempt to connect is cancelled.
    *
    * The flow is closed in the background, as its own `close` does. Disposing the connection closes
    * it and waits for that.
