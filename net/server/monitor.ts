@@ -99,13 +99,8 @@ export interface ServerLog {
 }
 
 /** Servers in other threads, whose numbers a monitor adds to its own. */
-export interface RemoteServers {
-  readonly accepted: number;
-  readonly active: number;
-  readonly failed: number;
-  readonly dropped: number;
-  readonly acceptErrors: number;
-  readonly lost: number;
+export interface RemoteServers
+  extends Pick<ServerMonitor, "accepted" | "active" | "failed" | "dropped" | "acceptErrors" | "lost"> {
   /** The parts of their report, final when they have ended. */
   readonly drained: number;
   readonly forced: number;
