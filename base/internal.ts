@@ -32,4 +32,5 @@ export { follow } from "./_promise.ts";
 export { type Random, random, useRandom } from "./_random.ts";
 export { isAborted, isSignal, onAbort, reasonOf } from "./_signal.ts";
 export { retrace, throwLater, withCallerFrames } from "./_stack.ts";
+export { isWarnedIfUnhandled, warnIfUnhandled } from "./_unhandled.ts";
 export { describe, describeData, escapeText, quoteText, textOf } from "./_text.ts";

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { describe, escapeText, freezeClass, setKind } from "../base/internal.ts";
+import { describe, escapeText, freezeClass, setKind, warnIfUnhandled } from "../base/internal.ts";
 
 /** What to do instead of two operations at once. */
 const remedies: Readonly<Record<string, string>> = {
@@ -27,6 +27,7 @@ const longestName = 200;
 export class EndOfFlow extends Error {
   static {
     freezeClass(this);
+    warnIfUnhandled(this);
   }
 
   /**
@@ -54,6 +55,7 @@ export class EndOfFlow extends Error {
 export class BufferLimitExceeded extends Error {
   static {
     freezeClass(this);
+    warnIfUnhandled(this);
   }
 
   /** The limit, in bytes. */
@@ -103,6 +105,7 @@ export class BufferLimitExceeded extends Error {
 export class FlushAborted extends Error {
   static {
     freezeClass(this);
+    warnIfUnhandled(this);
   }
 
   /**
@@ -131,6 +134,7 @@ export class FlushAborted extends Error {
 export class ParseError extends Error {
   static {
     freezeClass(this);
+    warnIfUnhandled(this);
   }
 
   /** Offset from the beginning of the stream, in bytes. */
@@ -212,6 +216,7 @@ export class ClosedError extends Error {
 export class BusyError extends Error {
   static {
     freezeClass(this);
+    warnIfUnhandled(this);
   }
 
   /** The operation: "read" or "write". */
@@ -254,6 +259,7 @@ export class BusyError extends Error {
 export class BrokenPipeError extends Error {
   static {
     freezeClass(this);
+    warnIfUnhandled(this);
   }
 
   /** The operation: "write". */

@@ -1,6 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkOptions, checkString, escapeText, freezeClass, isInstance, quoteText } from "../base/internal.ts";
+import {
+  checkOptions,
+  checkString,
+  escapeText,
+  freezeClass,
+  isInstance,
+  quoteText,
+  warnIfUnhandled,
+} from "../base/internal.ts";
 import { type Address, formatAddress, type HostAddress } from "./address.ts";
 
 /**
@@ -233,6 +241,7 @@ export interface NetErrorOptions extends NetErrorSource {
 export class NetError extends Error {
   static {
     freezeClass(this);
+    warnIfUnhandled(this);
   }
 
   /** The kind of failure. */

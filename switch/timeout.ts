@@ -11,6 +11,7 @@ import {
   rejectionOf,
   retrace,
   throwLater,
+  warnIfUnhandled,
 } from "../base/internal.ts";
 import { branches } from "./_fiber.ts";
 import { type Clock, sleepIn, sleepOn, systemClock } from "./clock.ts";
@@ -33,6 +34,7 @@ const longestName = 100;
 export class TimeoutError extends Error {
   static {
     freezeClass(this);
+    warnIfUnhandled(this);
   }
 
   /** The time limit that was exceeded, in milliseconds. */

@@ -2,34 +2,11 @@
 
 import process from "node:process";
 import { setImmediate } from "node:timers";
-import { fieldOf, isInstance } from "../../base/internal.ts";
+import { fieldOf, isInstance, isWarnedIfUnhandled } from "../../base/internal.ts";
 import { isSilent } from "../../flow/internal.ts";
-import {
-  BrokenPipeError,
-  BufferLimitExceeded,
-  BusyError,
-  EndOfFlow,
-  FlushAborted,
-  ParseError,
-} from "../../flow/mod.ts";
 import { mayBeStray, strayListener } from "../../switch/internal.ts";
-import { Cancelled, MultipleErrors, TimeoutError } from "../../switch/mod.ts";
+import { Cancelled, MultipleErrors } from "../../switch/mod.ts";
 import { rejectionsHaveContext } from "../backends/internal.ts";
-import { NetError } from "../mod.ts";
-import { TlsError } from "../tls/internal.ts";
-
-/** Error classes of this library whose unhandled rejections are shown as warnings. */
-const warnedErrors = [
-  NetError,
-  TlsError,
-  TimeoutError,
-  BrokenPipeError,
-  EndOfFlow,
-  BusyError,
-  ParseError,
-  BufferLimitExceeded,
-  FlushAborted,
-];
 
 /** A property of this listener, by which other copies of the library recognize it. */
 const mark = Symbol.for("@sluice/io rejections");
@@ -91,7 +68,7 @@ Object.defineProperty(onRejection, mark, { value: true });
 
 function isWarned(reason: unknown): boolean {
   const errors = fieldOf(reason, MultipleErrors, "errors") ?? [reason];
-  return errors.every((error) => isSilent(error) || warnedErrors.some((type) => isInstance(error, type)));
+  return errors.every((error) => isSilent(error) || isWarnedIfUnhandled(error));
 }
 
 function warn(reason: unknown): void {

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { escapeText, freezeClass, quoteText } from "../../base/internal.ts";
+import { escapeText, freezeClass, quoteText, warnIfUnhandled } from "../../base/internal.ts";
 import { formatAddress, type StreamAddress } from "../mod.ts";
 
 /**
@@ -107,6 +107,7 @@ export interface TlsErrorContext {
 export class TlsError extends Error {
   static {
     freezeClass(this);
+    warnIfUnhandled(this);
   }
 
   /** The kind of failure. */
