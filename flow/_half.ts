@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { hideClass, open, throwLater } from "../base/internal.ts";
-import { type Cancelled, currentScope, refused, runIn, type Scope, type Waiting } from "../switch/internal.ts";
+import type { Cancelled, Scope, Waiting } from "../switch/internal.ts";
 import { ignore } from "./_operation.ts";
 import type { StreamEnd, StreamEvents } from "./provider.ts";
 
@@ -42,11 +42,11 @@ export class Half<S = undefined> implements Waiting {
 
   /**
    * Returns the first result of `attempt` that is not `undefined`. An operation that is cancelled
-   * while it waits has had no effect.
+   * while it waits, in `scope`, has had no effect.
    */
-  perform<A, T>(attempt: HalfAttempt<S, A, T>, argument: A): Promise<T> {
+  perform<A, T>(scope: Scope | undefined, attempt: HalfAttempt<S, A, T>, argument: A): Promise<T> {
     const outcome = this.now(attempt, argument);
-    if (outcome === undefined) return this.wait(attempt, argument);
+    if (outcome === undefined) return this.wait(scope, attempt, argument);
     return outcome instanceof Promise ? outcome : Promise.resolve(outcome);
   }
 
@@ -59,19 +59,14 @@ export class Half<S = undefined> implements Waiting {
     }
   }
 
-  /** Waits in the current scope until an attempt succeeds. The caller has made the first one. */
-  wait<A, T>(attempt: HalfAttempt<S, A, T>, argument: A): Promise<T> {
+  /** Waits in `scope` until an attempt succeeds. The caller has made the first one. */
+  wait<A, T>(scope: Scope | undefined, attempt: HalfAttempt<S, A, T>, argument: A): Promise<T> {
     const pending = this.#pending = new Pending<unknown>();
     this.#attempt = attempt as HalfAttempt<S, unknown, unknown>;
     this.#argument = argument;
     open.operations++;
-    currentScope()?.add(this);
+    scope?.add(this);
     return pending.promise as Promise<T>;
-  }
-
-  /** Waits in `scope`, unless that is cancelled. */
-  waitIn<A, T>(scope: Scope | undefined, attempt: HalfAttempt<S, A, T>, argument: A): Promise<T> {
-    return runIn(scope, () => refused() ?? this.wait(attempt, argument));
   }
 
   /** Retries the waiting operation. */

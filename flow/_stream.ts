@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { throwLater } from "../base/internal.ts";
-import { currentScope, refused, runIn, WaitQueue } from "../switch/internal.ts";
+import { currentScope, liveScope, refusedIn, runIn, type Scope, WaitQueue } from "../switch/internal.ts";
 import { checkBuffer, checkBytes, copyTo, howProblem, isEmpty, lengthOf, lost, sizeOfLent } from "./_bytes.ts";
 import { checkTaken, checkWritten, totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
 import { Half, type HalfAttempt, ownsMemory, Pending, type StreamNames, Watchers } from "./_half.ts";
@@ -11,13 +11,13 @@ import { BusyError, ClosedError } from "./errors.ts";
 import type { Borrower, StreamEnd, StreamEvents } from "./provider.ts";
 import type { ShutdownHow } from "./types.ts";
 
-export { label } from "./errors.ts";
-
 /**
  * The most pieces that a loan lends in one turn, so that an end that always has more bytes does not
  * block the event loop.
  */
 const piecesPerTurn = 256;
+
+type Attempt<A, T = number> = HalfAttempt<Stream, A, T>;
 
 // The attempts of each operation. They are not methods, so that a half keeps them without a closure
 // per operation.
@@ -25,13 +25,13 @@ const piecesPerTurn = 256;
  * Reads what has arrived, as far as it fits. If the buffer vanished, the bytes stay for the next
  * reader.
  */
-let fill: HalfAttempt<Stream, Uint8Array, number | null>;
+let fill: Attempt<Uint8Array, number | null>;
 /** Lends piece by piece, for as long as the borrower takes each whole and synchronously. */
-let lendPieces: HalfAttempt<Stream, Loan, number | null>;
-let writeTo: HalfAttempt<Stream, Uint8Array, number>;
-let giveTo: HalfAttempt<Stream, readonly Uint8Array[], number>;
-let giveOwnedTo: HalfAttempt<Stream, readonly Uint8Array[], number>;
-let writeFirstTo: HalfAttempt<Stream, readonly Uint8Array[], number>;
+let lendPieces: Attempt<Loan, number | null>;
+let writeTo: Attempt<Uint8Array>;
+let giveTo: Attempt<readonly Uint8Array[]>;
+let giveOwnedTo: Attempt<readonly Uint8Array[]>;
+let writeFirstTo: Attempt<readonly Uint8Array[]>;
 
 /**
  * Adds waiting, cancellation and checks to a {@linkcode StreamEnd}. All reads and writes of pipes
@@ -137,9 +137,7 @@ export class Stream implements StreamEvents, Joint {
   }
 
   read(buffer: Uint8Array): Promise<number | null> {
-    const refusal = checkBuffer(buffer) ?? refused() ?? this.#refuseRead();
-    if (refusal !== undefined) return refusal;
-    return this.#receiving.perform(fill, buffer);
+    return checkBuffer(buffer) ?? this.#receive(currentScope(), fill, buffer);
   }
 
   /** See {@linkcode LendingSource}. */
@@ -155,19 +153,24 @@ export class Stream implements StreamEvents, Joint {
     return this.#lend(outlet, note, ownsMemory(this.#end));
   }
 
-  take(bytes: Uint8Array<ArrayBuffer>, { memory, scope }: LoanTerms): number | Promise<number> {
+  take(bytes: Uint8Array<ArrayBuffer>, { memory, scope: loanScope }: LoanTerms): number | Promise<number> {
     const problem = this.#writeProblem();
     if (problem !== undefined) throw problem;
     const buffers = [bytes];
     const attempt = memory === "reused" ? writeFirstTo : memory === "owned" ? giveOwnedTo : giveTo;
-    return this.#sender.now(attempt, buffers) ?? this.#sender.waitIn(scope, attempt, buffers);
+    const taken = this.#sender.now(attempt, buffers);
+    if (taken !== undefined) return taken;
+    const scope = liveScope(loanScope);
+    return refusedIn(scope) ?? this.#sender.wait(scope, attempt, buffers);
   }
 
   #lend(to: Borrower | Outlet, note: Loan["note"], owned: boolean): Promise<number | null> {
-    const refusal = refused() ?? this.#refuseRead();
-    if (refusal !== undefined) return refusal;
-    const loan: Loan = { to, note, scope: currentScope(), owned, memory: "kept", taken: 0 };
-    return this.#receiving.perform(lendPieces, loan);
+    const scope = currentScope();
+    return this.#receive(scope, lendPieces, { to, note, scope, owned, memory: "kept", taken: 0 });
+  }
+
+  #receive<A, T>(scope: Scope | undefined, attempt: Attempt<A, T>, argument: A): Promise<T> {
+    return refusedIn(scope) ?? this.#refuseRead() ?? this.#receiving.perform(scope, attempt, argument);
   }
 
   #lendPiece(bytes: Uint8Array<ArrayBuffer>, loan: Loan): number | Promise<number> {
@@ -204,28 +207,28 @@ export class Stream implements StreamEvents, Joint {
   }
 
   write(bytes: Uint8Array): Promise<number> {
-    const refusal = checkBytes(bytes) ?? refused() ?? this.#refuseWrite();
-    if (refusal !== undefined) return refusal;
-    const view = viewOf(bytes);
-    if (view.length === 0) return Promise.resolve(0);
-    return this.#sender.perform(writeTo, view);
+    const problem = checkBytes(bytes);
+    if (problem !== undefined) return problem;
+    const sent = this.#send(writeTo, viewOf(bytes));
+    return typeof sent === "number" ? Promise.resolve(sent) : sent;
   }
 
   /** See {@linkcode GivingSink}. */
   give(buffers: readonly Uint8Array[]): number | Promise<number> {
     const views = viewsOf(buffers);
-    if (!Array.isArray(views)) return Promise.reject(views);
-    const refusal = refused() ?? this.#refuseWrite();
-    if (refusal !== undefined) return refusal;
-    return views.length === 0 ? 0 : this.#perform(giveTo, views);
+    return Array.isArray(views) ? this.#send(giveTo, views) : Promise.reject(views);
   }
 
   giveOwned(bytes: Uint8Array): number | Promise<number> {
-    return refused() ?? this.#refuseWrite() ?? this.#perform(giveOwnedTo, [bytes]);
+    return this.#send(giveOwnedTo, [bytes]);
   }
 
-  #perform<A>(attempt: HalfAttempt<Stream, A, number>, argument: A): number | Promise<number> {
-    return this.#sender.now(attempt, argument) ?? this.#sender.wait(attempt, argument);
+  #send<A extends { readonly length: number }>(attempt: Attempt<A>, argument: A): number | Promise<number> {
+    const scope = currentScope();
+    const refusal = refusedIn(scope) ?? this.#refuseWrite();
+    if (refusal !== undefined) return refusal;
+    if (argument.length === 0) return 0;
+    return this.#sender.now(attempt, argument) ?? this.#sender.wait(scope, attempt, argument);
   }
 
   shutdown(how: ShutdownHow): Promise<void> {

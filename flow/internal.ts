@@ -46,7 +46,16 @@ export {
   writeSome,
 } from "./_foreign.ts";
 export { addStreamMethods, closableSink, closableSource, flowOf, sourceOf, type StreamMethods } from "./_flow.ts";
-export { eventsOf, Half, noSink, noSource, registerOwners, type StreamNames, writeLimit } from "./_half.ts";
+export {
+  eventsOf,
+  Half,
+  type HalfAttempt,
+  noSink,
+  noSource,
+  registerOwners,
+  type StreamNames,
+  writeLimit,
+} from "./_half.ts";
 export { ignore, isSilent, operation, rejection, silenced, silent } from "./_operation.ts";
 export { pullStream } from "./_pull_source.ts";
 export { Stream } from "./_stream.ts";

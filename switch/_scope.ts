@@ -257,7 +257,11 @@ export function currentScope(): Scope | undefined {
  * otherwise the rejection to return. Costs one context lookup and no allocation.
  */
 export function refused(): Promise<never> | undefined {
-  const scope = currentScope();
+  return refusedIn(currentScope());
+}
+
+/** Like {@linkcode refused}, in the scope that the caller has looked up. */
+export function refusedIn(scope: Scope | undefined): Promise<never> | undefined {
   return scope === undefined || scope.reason === undefined ? undefined : scope.refuse();
 }
 

@@ -41,6 +41,7 @@ export {
   observeScopes,
   operationsIn,
   refused,
+  refusedIn,
   runIn,
   Scope,
   type StrayListener,

@@ -7,6 +7,7 @@ import {
   ClosedError,
   copyTo,
   Half,
+  type HalfAttempt,
   lengthOf,
   rejection,
   type StreamNames,
@@ -15,7 +16,16 @@ import {
   vanished,
   viewOf,
 } from "../../flow/internal.ts";
-import { type Labelled, macrotask, refused, type ReleaseHook, type Switch, WaitQueue } from "../../switch/internal.ts";
+import {
+  currentScope,
+  type Labelled,
+  macrotask,
+  refused,
+  refusedIn,
+  type ReleaseHook,
+  type Switch,
+  WaitQueue,
+} from "../../switch/internal.ts";
 import {
   checkDatagramAddress,
   closedState,
@@ -146,11 +156,16 @@ export class SystemDatagramSocket implements DatagramSocket {
     const problem = bytesProblem(buffer);
     if (problem !== undefined) return Promise.reject(problem);
     const place: ReceiveBuffer = { buffer, empty: lengthOf(buffer) === 0 };
-    return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(SystemDatagramSocket.#takeOne, place);
+    return this.#receive(SystemDatagramSocket.#takeOne, place);
   }
 
   recvMany(): Promise<Datagram[]> {
-    return refused() ?? this.#refuseReceive() ?? this.#receiving.perform(SystemDatagramSocket.#takeAll, undefined);
+    return this.#receive(SystemDatagramSocket.#takeAll, undefined);
+  }
+
+  #receive<A, T>(attempt: HalfAttempt<SystemDatagramSocket, A, T>, argument: A): Promise<T> {
+    const scope = currentScope();
+    return refusedIn(scope) ?? this.#refuseReceive() ?? this.#receiving.perform(scope, attempt, argument);
   }
 
   setOption<N extends SocketOptionName>(name: N, value: SocketOptionTypes[N]): void {
