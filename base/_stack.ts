@@ -7,6 +7,10 @@ import { isOfKind } from "./_kind.ts";
 /** V8's `Error.captureStackTrace`, which not every runtime's types declare. */
 type Capture = (target: object, above?: unknown) => void;
 
+/** How often frames are added to one error. A program may throw the same error for ever. */
+const mostAdditions = 16;
+const additions = new WeakMap<Error, number>();
+
 /** The file and line of a stack frame. */
 const location = /([^\s(]+:\d+):\d+\)?$/;
 
@@ -26,6 +30,16 @@ export async function throwLater(make: () => unknown, made?: () => void): Promis
   throw error;
 }
 
+/**
+ * Sets how many frames a new error gets, where the runtime lets a program do so. Returns the number
+ * before. An error without frames is made in a tenth of the time on V8.
+ */
+export function setFrameLimit(limit: number | undefined): number | undefined {
+  const { stackTraceLimit } = Error as { readonly stackTraceLimit?: number };
+  Reflect.set(Error, "stackTraceLimit", limit); // an assignment would throw if `Error` is frozen
+  return stackTraceLimit;
+}
+
 /** Replaces the stack of `error` by that of the running code, on V8. */
 export function retrace<E>(error: E): E {
   (Error as { captureStackTrace?: (error: E) => void }).captureStackTrace?.(error);
@@ -40,7 +54,8 @@ export function retrace<E>(error: E): E {
  * Formatting a stack takes about 100 microseconds, so it is deferred until the stack is read, if
  * possible.
  *
- * A `Cancelled` is unchanged: everything that its scope cancelled shares it.
+ * A `Cancelled` is unchanged: everything that its scope cancelled shares it. So is an error that
+ * has been here many times.
  *
  * @returns The same error.
  */
@@ -49,7 +64,9 @@ export function withCallerFrames(error: unknown, operation?: unknown): unknown {
   if (capture === undefined || isOfKind(error, "Cancelled") || !isInstance(error, Error)) return error;
   try {
     const own = Reflect.getOwnPropertyDescriptor(error, "stack");
-    if (own?.configurable !== true) return error;
+    const count = additions.get(error) ?? 0;
+    if (own?.configurable !== true || count === mostAdditions) return error;
+    additions.set(error, count + 1);
     const here: { stack?: unknown } = {};
     capture(here, operation);
     const { get } = own;
@@ -67,7 +84,8 @@ export function withCallerFrames(error: unknown, operation?: unknown): unknown {
   return error;
 }
 
-function setStack(error: Error, value: unknown): void {
+/** Gives `error` a stack. */
+export function setStack(error: Error, value: unknown): void {
   Reflect.defineProperty(error, "stack", { value, writable: true, enumerable: false, configurable: true });
 }
 

@@ -1,12 +1,22 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { escapeText, fieldOf, freezeClass, isInstance, setKind, textOf } from "../base/internal.ts";
+import {
+  escapeText,
+  fieldOf,
+  freezeClass,
+  isInstance,
+  setFrameLimit,
+  setKind,
+  setStack,
+  textOf,
+} from "../base/internal.ts";
 
 /**
  * The error of an operation that was cancelled, by itself or with its scope. It tells code to stop,
  * and is not a failure: it is not reported to error handlers, and any other error takes precedence.
  *
- * The `cause` is the root error or reason, for debugging: do not branch on it.
+ * The `cause` is the root error or reason, for debugging: do not branch on it. The stack trace is
+ * that of the cause; a cancellation has none of its own.
  *
  * @example Distinguishing a cancellation from a failure
  * ```ts
@@ -30,10 +40,12 @@ export class Cancelled extends Error {
    */
   constructor(cause?: unknown) {
     const root = isInstance(cause, Cancelled) ? fieldOf(cause, Cancelled, "cause") : cause;
-    super(isInstance(root, Error) ? `Operation was cancelled: ${messageOf(root)}` : "Operation was cancelled", {
-      cause: root,
-    });
+    const message = isInstance(root, Error) ? `Operation was cancelled: ${messageOf(root)}` : "Operation was cancelled";
+    const limit = setFrameLimit(0);
+    super(message, { cause: root });
+    setFrameLimit(limit);
     this.name = "Cancelled";
+    if (!("stack" in this)) setStack(this, String(this)); // Bun leaves it out
   }
 }
 

@@ -30,6 +30,19 @@ test("Cancelled takes over the cause of a Cancelled", () => {
   assertStrictEquals(new Cancelled(new Cancelled(failure)).cause, failure);
 });
 
+test("Cancelled has the stack trace of its cause alone", () => {
+  const { stackTraceLimit } = Error;
+  assertEquals(new Cancelled(failure).stack, "Cancelled: Operation was cancelled: Cannot go on");
+  assertStrictEquals(Error.stackTraceLimit, stackTraceLimit);
+});
+
+test("An error that fails one switch after another has a stack that can be read", async () => {
+  const error = new Error("again");
+  const before = String(error.stack);
+  for (let i = 0; i < 20_000; i++) await rejectionOf(Switch.run((sw) => sw.fail(error)));
+  assert(String(error.stack).startsWith(before));
+});
+
 test("MultipleErrors holds its errors and names them in its message", () => {
   const error = new MultipleErrors([failure, "text", undefined]);
   assertInstanceOf(error, AggregateError);
