@@ -70,11 +70,11 @@ export function withCallerFrames(error: unknown, operation?: unknown): unknown {
     const here: { stack?: unknown } = {};
     capture(here, operation);
     const { get } = own;
-    if (get === undefined) setStack(error, joinStacks(own.value, here.stack));
+    if (get === undefined) setHidden(error, "stack", joinStacks(own.value, here.stack));
     else {
       Reflect.defineProperty(error, "stack", {
         get: () => joinStacks(get.call(error), here.stack),
-        set: (stack) => setStack(error, stack),
+        set: (stack) => setHidden(error, "stack", stack),
         configurable: true,
       });
     }
@@ -84,9 +84,9 @@ export function withCallerFrames(error: unknown, operation?: unknown): unknown {
   return error;
 }
 
-/** Gives `error` a stack. */
-export function setStack(error: Error, value: unknown): void {
-  Reflect.defineProperty(error, "stack", { value, writable: true, enumerable: false, configurable: true });
+/** Replaces a property of an error that enumeration leaves out. */
+export function setHidden(error: Error, key: "message" | "stack", value: unknown): void {
+  Reflect.defineProperty(error, key, { value, writable: true, enumerable: false, configurable: true });
 }
 
 /** Appends to one stack the frames of another that it lacks. */

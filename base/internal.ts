@@ -31,6 +31,6 @@ export { type Linked, List } from "./_list.ts";
 export { follow } from "./_promise.ts";
 export { type Random, random, useRandom } from "./_random.ts";
 export { isAborted, isSignal, onAbort, reasonOf } from "./_signal.ts";
-export { retrace, setFrameLimit, setStack, throwLater, withCallerFrames } from "./_stack.ts";
+export { retrace, setFrameLimit, setHidden, throwLater, withCallerFrames } from "./_stack.ts";
 export { isWarnedIfUnhandled, warnIfUnhandled } from "./_unhandled.ts";
 export { describe, describeData, escapeText, quoteText, textOf } from "./_text.ts";

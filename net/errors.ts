@@ -7,6 +7,7 @@ import {
   freezeClass,
   isInstance,
   quoteText,
+  setHidden,
   warnIfUnhandled,
 } from "../base/internal.ts";
 import { type Address, formatAddress, type HostAddress } from "./address.ts";
@@ -331,11 +332,8 @@ export class NetError extends Error {
     if (this.#context.at(-1) === line || this.#context.length >= maxContext) return;
     this.#context = Object.freeze([...this.#context, line]);
     const { message, stack } = this;
-    setHidden(
-      this,
-      "message",
-      `${this.#summary} (${escapeText(this.#context.slice(this.#own).join(", "), maxShownContext)})`,
-    );
+    const added = escapeText(this.#context.slice(this.#own).join(", "), maxShownContext);
+    setHidden(this, "message", `${this.#summary} (${added})`);
     // Runtimes print the stack, whose first line has the original message.
     const start = typeof stack === "string" ? stack.split("\n", 1)[0].indexOf(message) : -1;
     if (start < 0) return;
@@ -511,8 +509,7 @@ function describeCode(code: NetErrorCode, lookupCode: LookupCode | undefined, ca
 function checkSource(code: unknown, options: Partial<NetErrorOptions> | undefined): NetErrorOptions {
   const action = "make a NetError";
   checkString(action, "code", code);
-  checkOptions(action, options);
-  const { operation, address, service, lookupCode, remedy, cause } = options ?? {};
+  const { operation, address, service, lookupCode, remedy, cause } = checkOptions(action, options);
   checkString(action, "operation", operation);
   for (const [name, value] of Object.entries({ service, lookupCode, remedy })) {
     if (value !== undefined) checkString(action, name, value);
@@ -524,8 +521,4 @@ function describeTarget({ operation, address, service }: NetErrorSource): string
   const text = typeof address === "string" ? address : formatAddress(address!);
   const target = operation === "lookup" ? quoteText(text, 253) : escapeText(text);
   return service === undefined ? target : `${target} (service ${quoteText(service)})`;
-}
-
-function setHidden(error: NetError, key: "message" | "stack", value: string): void {
-  Object.defineProperty(error, key, { value, writable: true, enumerable: false, configurable: true });
 }

@@ -6,8 +6,8 @@ import {
   freezeClass,
   isInstance,
   setFrameLimit,
+  setHidden,
   setKind,
-  setStack,
   textOf,
 } from "../base/internal.ts";
 
@@ -45,7 +45,7 @@ export class Cancelled extends Error {
     super(message, { cause: root });
     setFrameLimit(limit);
     this.name = "Cancelled";
-    if (!("stack" in this)) setStack(this, String(this)); // Bun leaves it out
+    if (!("stack" in this)) setHidden(this, "stack", String(this)); // Bun leaves it out
   }
 }
 
