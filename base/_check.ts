@@ -30,6 +30,11 @@ export function fieldOf<T, K extends keyof T>(value: unknown, type: Type<T>, key
   }
 }
 
+/** Returns the message of an error about a value of the wrong kind. */
+export function mustBe(action: string, name: string, kind: string, value: unknown): string {
+  return `Cannot ${action} as ${name} must be ${kind}: current value is ${describe(value)}`;
+}
+
 /** Throws `TypeError` unless `fn` is a function. */
 export function checkFunction(action: string, fn: unknown): void {
   if (typeof fn === "function") return;
@@ -41,7 +46,7 @@ export function checkFunction(action: string, fn: unknown): void {
 export function checkOptions<T extends object>(action: string, options: T | undefined): Partial<T> {
   if (options === undefined) return {};
   if (typeof options === "object" && options !== null) return options;
-  throw new TypeError(`Cannot ${action} as options must be an object: current value is ${describe(options)}`);
+  throw new TypeError(mustBe(action, "options", "an object", options));
 }
 
 /**
@@ -50,7 +55,7 @@ export function checkOptions<T extends object>(action: string, options: T | unde
  */
 export function checkRecord(action: string, name: string, value: unknown): asserts value is object {
   if (typeof value === "object" && value !== null && isRecord(value)) return;
-  throw new TypeError(`Cannot ${action} as ${name} must be an object: current value is ${describe(value)}`);
+  throw new TypeError(mustBe(action, name, "an object", value));
 }
 
 /** Throws `TypeError` if an object has, or inherits, a field that is not among `known`. */
@@ -64,13 +69,13 @@ export function checkFields(action: string, name: string, value: object, known: 
 /** Throws `TypeError` unless `name` is a string or undefined. */
 export function checkName(action: string, name: unknown): void {
   if (name === undefined || typeof name === "string") return;
-  throw new TypeError(`Cannot ${action} as name must be a string: current value is ${describe(name)}`);
+  throw new TypeError(mustBe(action, "name", "a string", name));
 }
 
 /** Throws `TypeError` unless `value` is a string. */
-export function checkString(action: string, name: string, value: unknown): void {
+export function checkString(action: string, name: string, value: unknown): asserts value is string {
   if (typeof value === "string") return;
-  throw new TypeError(`Cannot ${action} as ${name} must be a string: current value is ${describe(value)}`);
+  throw new TypeError(mustBe(action, name, "a string", value));
 }
 
 /**
@@ -78,28 +83,41 @@ export function checkString(action: string, name: string, value: unknown): void 
  */
 export function checkWhole(action: string, name: string, value: unknown, least: number, infinite = false): void {
   if ((Number.isSafeInteger(value) || (infinite && value === Infinity)) && (value as number) >= least) return;
-  throw new RangeError(
-    `Cannot ${action} as ${name} must be a whole number >= ${least}: current value is ${describe(value)}`,
-  );
+  throw new RangeError(mustBe(action, name, `a whole number >= ${least}`, value));
 }
 
 /**
  * Throws `TypeError` unless `value` is a number, and `RangeError` unless it is from `least` to
  * `most`.
  */
-export function checkNumber(action: string, name: string, value: unknown, least: number, most: number): void {
+export function checkNumber(
+  action: string,
+  name: string,
+  value: unknown,
+  least: number,
+  most: number,
+): asserts value is number {
   if (typeof value !== "number") {
-    throw new TypeError(`Cannot ${action} as ${name} must be a number: current value is ${describe(value)}`);
+    throw new TypeError(mustBe(action, name, "a number", value));
   }
   if (value >= least && value <= most) return;
   const range = most === Infinity ? `>= ${least}` : `from ${least} to ${most}`;
-  throw new RangeError(`Cannot ${action} as ${name} must be ${range}: current value is ${value}`);
+  throw new RangeError(mustBe(action, name, range, value));
+}
+
+/**
+ * Throws `TypeError` unless `value` is a number, and `RangeError` unless it is a port from 0 to
+ * 65535.
+ */
+export function checkPort(action: string, name: string, value: unknown): asserts value is number {
+  checkNumber(action, name, value, 0, 65535);
+  checkWhole(action, name, value, 0);
 }
 
 /** Throws `TypeError` unless `value` is a boolean. */
-export function checkBoolean(action: string, name: string, value: unknown): void {
+export function checkBoolean(action: string, name: string, value: unknown): asserts value is boolean {
   if (typeof value === "boolean") return;
-  throw new TypeError(`Cannot ${action} as ${name} must be a boolean: current value is ${describe(value)}`);
+  throw new TypeError(mustBe(action, name, "a boolean", value));
 }
 
 /** Throws `TypeError` unless `value` has `methods`; `kind` describes such an object. */
@@ -108,7 +126,7 @@ export function checkShape(action: string, name: string, kind: string, value: un
     typeof value === "object" && value !== null &&
     methods.every((method) => typeof fieldOfAny(value, method) === "function")
   ) return;
-  throw new TypeError(`Cannot ${action} as ${name} must be ${kind}: current value is ${describe(value)}`);
+  throw new TypeError(mustBe(action, name, kind, value));
 }
 
 /** Throws `TypeError` unless `clock` is a `Clock`. */
@@ -184,9 +202,9 @@ export function rejectionOf(check: () => void): Promise<never> | undefined {
  */
 export function checkMilliseconds(action: string, name: string, value: unknown): void {
   if (typeof value !== "number") {
-    throw new TypeError(`Cannot ${action} as ${name} must be a number: current value is ${describe(value)}`);
+    throw new TypeError(mustBe(action, name, "a number", value));
   }
   if (!(value >= 0)) {
-    throw new RangeError(`Cannot ${action} as ${name} must be >= 0 milliseconds: current value is ${value}`);
+    throw new RangeError(mustBe(action, name, ">= 0 milliseconds", value));
   }
 }

@@ -10,6 +10,7 @@ export {
   checkName,
   checkNumber,
   checkOptions,
+  checkPort,
   checkRecord,
   checkShape,
   checkString,
@@ -21,6 +22,7 @@ export {
   isInstance,
   isIterable,
   isPromise,
+  mustBe,
   rejectionOf,
 } from "./_check.ts";
 export { open, type OpenCounts, openCounts } from "./_counter.ts";

@@ -65,17 +65,20 @@ export function connectToAny<A, D extends Dialled>(plan: AnyTarget<A, D>): Promi
       return addresses.filter(({ ip }) => version === undefined || ip.version === version);
     },
     failure(failures) {
-      const last = failures.at(-1);
-      if (last !== undefined) {
-        const cause = new AggregateError(
-          failures,
-          failures.length === 1 ? "The only address failed" : `All ${failures.length} addresses failed`,
-        );
-        return new NetError(last.code, { operation: "connect", address: target, remedy: last.remedy, cause });
-      }
+      if (failures.length === 1) return allFailed(target, failures, "The only address failed");
+      if (failures.length > 1) return allFailed(target, failures, `All ${failures.length} addresses failed`);
       if (count === 0) return new RangeError("Cannot connect to any address: no address was given");
       const lookupCode = "ADDRFAMILY"; // there are addresses, but bindTo can reach none
       return new NetError("address_lookup_failed", { operation: "connect", address: target, lookupCode });
     },
   });
+}
+
+/** Returns the error of attempts that have failed, with the code and the remedy of the last one. */
+export function allFailed(address: HostAddress | string, failures: readonly unknown[], message: string): NetError {
+  const last = failures[failures.length - 1];
+  const details = { operation: "connect", address, cause: new AggregateError(failures, message) };
+  if (isInstance(last, NetError)) return new NetError(last.code, { ...details, remedy: last.remedy });
+  const remedy = isInstance(last, Error) ? last.message.replace(/^Cannot/, "cannot") : undefined;
+  return new NetError("unknown", { ...details, remedy });
 }

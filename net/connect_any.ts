@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkClock, checkOptions, checkShape, describe, isAsyncIterable, isIterable } from "../base/internal.ts";
+import { checkOptions, describe, isAsyncIterable, isIterable } from "../base/internal.ts";
 import { ignore, operation } from "../flow/internal.ts";
 import { interruptible, refusedFor, type Switch } from "../switch/internal.ts";
 import { connectToAny, connectWithin } from "./_connect.ts";
@@ -8,7 +8,7 @@ import { checkConnectable, checkConnectOptions, readConnectOptions } from "./_co
 import { labelled, whileOwned } from "./_open_owned.ts";
 import { checkStreamAddress, describeAddress, type HostAddress, type TcpAddress } from "./address.ts";
 import type { ConnectOptions, StreamSocket } from "./connection.ts";
-import type { Net } from "./net.ts";
+import { clockOf, type Net } from "./net.ts";
 
 /**
  * Connects to the first of several addresses that answers, as {@linkcode Net.connect} to a host
@@ -91,9 +91,7 @@ export async function connectToAnyOf(
   options: ConnectOptions | undefined,
   host?: HostAddress,
 ): Promise<StreamSocket> {
-  checkShape("connect", "net", "a Net", net, "connect");
-  const { clock } = net;
-  checkClock("connect", clock);
+  const clock = clockOf("connect", net, "connect");
   checkOptions("connect", options);
   const known = isIterable(addresses) ? checkAddresses(addresses) : undefined;
   if (known?.length === 0) throw new RangeError("Cannot connect to any address: the list is empty");

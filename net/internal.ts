@@ -2,7 +2,7 @@
 
 /** What the rest of the library imports from `net/`. Users import `mod.ts`. */
 export { closeGracefully, closeWithin, linger, type Lingering } from "./_closing.ts";
-export { connectToAny, connectWithin } from "./_connect.ts";
+export { allFailed, connectToAny, connectWithin } from "./_connect.ts";
 export { checkConnectable, checkConnectOptions, defaultLinger, readConnectOptions } from "./_connect_options.ts";
 export { domainNameProblem, literalOf } from "./_host_name.ts";
 export {
@@ -52,7 +52,7 @@ export type { Datagram, DatagramOptions, DatagramSocket, ReceivedDatagram } from
 export { addContext, lookupCodeOf, NetError, netErrorFrom } from "./errors.ts";
 export { hasPlainZone, IpAddress, systemIp } from "./ip_address.ts";
 export type { ListeningSocket, ListenOptions } from "./listener.ts";
-export type { AddrInfoOptions, Net, NetFeature, ServiceRecord } from "./net.ts";
+export { type AddrInfoOptions, clockOf, type Net, type NetFeature, type ServiceRecord } from "./net.ts";
 export {
   checkOptionName,
   checkOptionValue,

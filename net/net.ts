@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { checkClock, checkShape } from "../base/internal.ts";
 import type { Clock, Switch } from "../switch/internal.ts";
 import type { DatagramAddress, HostAddress, StreamAddress, TcpAddress, UdpAddress } from "./address.ts";
 import type { ConnectOptions, StreamSocket } from "./connection.ts";
@@ -207,4 +208,12 @@ export interface Net {
   readonly features: ReadonlySet<NetFeature>;
   /** The clock for every timeout and delay of this network. */
   readonly clock: Clock;
+}
+
+/** Throws `TypeError` unless `net`, which may be a user's own, has `method` and a clock, which is returned. */
+export function clockOf(action: string, net: unknown, method: keyof Net): Clock {
+  checkShape(action, "net", "a Net", net, method);
+  const { clock } = net as Net;
+  checkClock(action, clock);
+  return clock;
 }

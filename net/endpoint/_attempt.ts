@@ -2,32 +2,33 @@
 
 import { ignore, onCancel } from "../../flow/internal.ts";
 import { adopt, Cancelled, isSwitchCancelled, registerOwner, type Switch, switchUnder } from "../../switch/internal.ts";
-import { addContext, ownerGone } from "../internal.ts";
+import { addContext, type Connection, ownerGone } from "../internal.ts";
 import { connectionWith } from "../wrap/internal.ts";
-import type { Dial } from "./_dial.ts";
-import type { EndpointConnection } from "./endpoint_connection.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { describeEndpoint } from "./endpoint_text.ts";
 
 /**
  * Opens an endpoint in a switch of its own, so that nothing is left of a failed attempt. The
  * connection keeps the switch: it ends when the connection is closed, or with `sw`.
+ *
+ * @param open Opens it. What it opens belongs to `own`, also if it fails.
  */
-export function connectOnce(sw: Switch, { endpoint, open }: Dial): Promise<EndpointConnection> {
+export function connectOnce(
+  sw: Switch,
+  endpoint: Endpoint,
+  open: (own: Switch) => Promise<Connection>,
+): Promise<Connection & { readonly endpoint: Endpoint; readonly protocol: string | undefined }> {
   let gone: unknown;
   let release = (): unknown => {
     gone = ownerGone(sw, "connect");
     own.cancel(new Cancelled(gone));
     return connecting.catch(ignore);
   };
-  const hook = registerOwner(sw, "connect", {
-    release: () => release(),
-    get label() {
-      return describeEndpoint(endpoint);
-    },
-  });
+  const label = describeEndpoint(endpoint);
+  const hook = registerOwner(sw, "connect", { release: () => release(), label });
   const own = switchUnder(sw, "connection");
 
-  const connect = async (): Promise<EndpointConnection> => {
+  const connect = async () => {
     const stopWatching = onCancel("connect", own.cancel);
     try {
       const inner = await own.run(() => open(own.sw));
@@ -39,10 +40,9 @@ export function connectOnce(sw: Switch, { endpoint, open }: Dial): Promise<Endpo
       );
       let ending: Promise<void> | undefined;
       const end = () => {
-        if (ending !== undefined) return ending;
         stopAborting();
         hook.remove();
-        return ending = own.end();
+        return ending ??= own.end();
       };
       const { protocol } = inner as { readonly protocol?: unknown };
       const fields = { endpoint, protocol: typeof protocol === "string" ? protocol : undefined };
@@ -56,7 +56,7 @@ export function connectOnce(sw: Switch, { endpoint, open }: Dial): Promise<Endpo
       hook.remove();
       if (gone !== undefined) throw gone;
       const isPart = endpoint.transport === "tls" || endpoint.transport === "custom"; // the error names a part
-      throw isPart ? addContext(failure, `connecting to ${describeEndpoint(endpoint)}`) : failure;
+      throw isPart ? addContext(failure, `connecting to ${label}`) : failure;
     } finally {
       stopWatching();
     }

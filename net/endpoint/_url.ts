@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { describe, quoteText } from "../../base/internal.ts";
+import { mustBe, quoteText } from "../../base/internal.ts";
 import { checkHostName, literalOf } from "../internal.ts";
 import { IpAddress } from "../mod.ts";
 
@@ -14,9 +14,7 @@ import { IpAddress } from "../mod.ts";
  */
 export function splitUrl(url: string | URL): { scheme: string; authority: string } | undefined {
   const text = typeof url === "string" ? url : (url as URL | null | undefined)?.href;
-  if (typeof text !== "string") {
-    throw new TypeError(`Cannot resolve a URL as url must be a string or a URL: current value is ${describe(url)}`);
-  }
+  if (typeof text !== "string") throw new TypeError(mustBe("resolve a URL", "url", "a string or a URL", url));
   const [, scheme, rest] = /^([A-Za-z][A-Za-z0-9+.-]*):(.*)$/s.exec(text) ?? [];
   if (scheme === undefined || /^[0-9]+(?:[/?#]|$)/.test(rest)) return undefined;
   return { scheme: scheme.toLowerCase(), authority: /^\/\/([^/?#]*)/.exec(rest)?.[1] ?? "" };
@@ -55,23 +53,12 @@ export function normalizeHost(text: string): string {
     throw new SyntaxError(`Cannot use host name ${quoteText(text)}: only an IPv6 address has brackets`);
   }
   if (literal !== undefined) return literal.toString();
-  const host = asciiOf(text);
-  checkHostName(host); // what URL allows, but not the system
-  return host.endsWith(".") ? host.slice(0, -1) : host;
-}
-
-/** Converts a host as browsers do (UTS 46), so that one that is text and one of a `URL` are equal. */
-function asciiOf(host: string): string {
-  const strange = /[\p{Cc}\p{Cs}\p{Z}/?#@\\:[\]]/u.exec(host);
-  if (strange !== null) {
-    const rule = `the character ${quoteText(strange[0])} is not part of a host name`;
-    throw new SyntaxError(`Cannot use host name ${quoteText(host)}: ${rule}`);
-  }
-  try {
-    return new URL(`http://${host}/`).hostname;
-  } catch (cause) {
-    throw new SyntaxError(`Cannot use host name ${quoteText(host)}: no URL can have it`, { cause });
-  }
+  if (/[\p{Cc}\p{Cs}\p{Z}/?#@\\:[\]]/u.test(text)) checkHostName(text); // throws: URL would read it in another way
+  const url = `http://${text}/`; // converts it as browsers do (UTS 46), so that text and a `URL` are equal
+  if (!URL.canParse(url)) throw new SyntaxError(`Cannot use host name ${quoteText(text)}: no URL can have it`);
+  const { hostname } = new URL(url);
+  checkHostName(hostname); // what URL allows, but not the system
+  return hostname.endsWith(".") ? hostname.slice(0, -1) : hostname;
 }
 
 function malformed(rule: string): SyntaxError {

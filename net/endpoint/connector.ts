@@ -1,36 +1,27 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import {
-  checkClock,
-  checkFunction,
-  checkMilliseconds,
-  checkOptions,
-  checkRecord,
-  checkShape,
-  describe,
-  isInstance,
-} from "../../base/internal.ts";
+import { checkMilliseconds, checkOptions, checkShape, isInstance } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
 import {
   asOperation,
   Cancelled,
   checkIsSwitch,
   hasEnded,
-  interruptible,
   isCancelled,
+  isSwitchCancelled,
   refusedFor,
   type Switch,
 } from "../../switch/internal.ts";
-import { checkStreamAddress, connectWithin, NetError } from "../internal.ts";
+import { allFailed, checkConnectable, checkStreamAddress, clockOf, connectWithin, NetError } from "../internal.ts";
 import type { Connection, Net, StreamAddress } from "../mod.ts";
 import { tlsClientWith } from "../tls/internal.ts";
 import type { TlsClientOptions } from "../tls/mod.ts";
+import { discard, untilOpened } from "../wrap/internal.ts";
 import { connectOnce } from "./_attempt.ts";
-import { type Dial, dialOf, type DialTerms } from "./_dial.ts";
+import { functionsOf } from "./_functions.ts";
 import { checkEndpoint, type CustomEndpoint, type Endpoint } from "./endpoint.ts";
-import type { EndpointConnection } from "./endpoint_connection.ts";
 import { describeEndpoint } from "./endpoint_text.ts";
-import { checkResolver, type Resolver } from "./resolver.ts";
+import { checkResolver, endpointFrom, type Resolver } from "./resolver.ts";
 
 /** The settings of TLS: those of `tlsClient` without what an endpoint itself says. */
 export type TlsOptionsOf = Omit<TlsClientOptions, "serverName" | "protocols">;
@@ -71,6 +62,34 @@ export interface ConnectorOptions {
    * @default {{}}
    */
   connectors?: Readonly<Record<string, (sw: Switch, endpoint: CustomEndpoint) => Promise<Connection>>> | undefined;
+}
+
+/**
+ * A connection to an endpoint.
+ *
+ * It lives until it is closed, or its switch ends. It has the fast paths and the socket options of
+ * the connection under it, if any.
+ *
+ * @example The endpoint that answered
+ * ```ts
+ * import { createConnector, type EndpointConnection } from "@sluice/io/net/endpoint";
+ * import { Switch, tcp } from "@sluice/io";
+ * import { memoryNet } from "@sluice/io/net/testing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const net = memoryNet();
+ * await Switch.run(async (sw) => {
+ *   const { address } = await net.listen(sw, tcp("127.0.0.1", 7000));
+ *   const connection: EndpointConnection = await createConnector({ net }).connect(sw, address);
+ *   assertEquals(connection.endpoint, address);
+ * });
+ * ```
+ */
+export interface EndpointConnection extends Connection {
+  /** The endpoint to which it is connected: of several, the one that was reached. */
+  readonly endpoint: Endpoint;
+  /** The protocol that the outermost TLS has negotiated (ALPN), if there is one. */
+  readonly protocol: string | undefined;
 }
 
 /**
@@ -163,26 +182,20 @@ const action = "make a connector";
  * ```
  */
 export function createConnector(options: ConnectorOptions): Connector {
-  const { net, tls, bindTo, timeout = Infinity, connectors } = checkOptions<ConnectorOptions>(action, options);
-  checkShape(action, "net", "a Net", net, "connect");
-  const { clock } = net as Net;
-  checkClock(action, clock);
-  checkMilliseconds(action, "timeout", timeout);
-  const terms: DialTerms = {
-    net: net as Net,
-    tlsFor: checkTls(tls),
-    bindTo: bindTo === undefined ? undefined : checkStreamAddress(bindTo),
-    connectors: checkConnectors(connectors),
+  const terms = checkTerms(options);
+  const attemptOf = (endpoint: Endpoint) => {
+    const open = openerOf(terms, endpoint);
+    return (sw: Switch) => connectOnce(sw, endpoint, open);
   };
-  /** Opens the first of the endpoints of `dials` that can be reached. */
-  const open = async (sw: Switch, target: string, dials: () => readonly Dial[] | Promise<readonly Dial[]>) => {
+  type Attempts = readonly ReturnType<typeof attemptOf>[];
+  const inOrder = async (sw: Switch, target: string, attempts: () => Attempts | Promise<Attempts>) => {
     const refusal = refusedFor(sw, "connect");
     if (refusal !== undefined) return await refusal;
     const failures: unknown[] = [];
-    const inOrder = async () => {
-      for (const dial of await dials()) {
+    const first = async () => {
+      for (const attempt of await attempts()) {
         try {
-          return await connectOnce(sw, dial);
+          return await attempt(sw);
         } catch (error) {
           if (isCancelled() || hasEnded(sw) || isInstance(error, Cancelled)) throw error;
           failures.push(error);
@@ -190,64 +203,99 @@ export function createConnector(options: ConnectorOptions): Connector {
       }
     };
     try {
-      const connection = await asOperation("connect", () => connectWithin(clock, timeout, target, inOrder));
+      const connection = await asOperation("connect", () => connectWithin(terms.clock, terms.timeout, target, first));
       if (connection !== undefined) return connection;
     } catch (error) {
       if (failures.length === 0 || !isInstance(error, NetError)) throw error;
       failures.push(error); // the timeout
     }
-    throw failures.length === 1 ? failures[0] : combine(target, failures);
-  };
-  const connect = async (sw: Switch, endpoint: Endpoint | readonly Endpoint[]) => {
-    checkIsSwitch(sw, "connect");
-    const endpoints = Array.from(isList(endpoint) ? endpoint : [endpoint], (each) => checkEndpoint(each));
-    if (endpoints.length === 0) throw new RangeError("Cannot connect to any endpoint: the list is empty");
-    const dials = endpoints.map((endpoint) => dialOf(terms, endpoint)); // checks them before anything is opened
-    const target = endpoints.length === 1 ? describeEndpoint(endpoints[0]) : `any of ${endpoints.length} endpoints`;
-    return await open(sw, target, () => dials);
-  };
-  const connectUrl = async (sw: Switch, url: string | URL, resolver: Resolver) => {
-    checkIsSwitch(sw, "connect");
-    checkResolver("connect", resolver);
-    return await open(sw, "the endpoint of a URL", async () => {
-      const endpoint = await interruptible(Promise.resolve(resolver.resolve(url)));
-      return [dialOf(terms, checkEndpoint(endpoint))];
-    });
+    throw failures.length === 1 ? failures[0] : allFailed(target, failures, `All ${failures.length} attempts failed`);
   };
   return Object.freeze({
-    connect: (sw: Switch, endpoint: Endpoint | readonly Endpoint[]) => operation(() => connect(sw, endpoint)),
-    connectUrl: (sw: Switch, url: string | URL, resolver: Resolver) => operation(() => connectUrl(sw, url, resolver)),
+    connect: (sw: Switch, endpoint: Endpoint | readonly Endpoint[]) =>
+      operation(async () => {
+        checkIsSwitch(sw, "connect");
+        const list: readonly unknown[] = Array.isArray(endpoint) ? endpoint : [endpoint];
+        const endpoints = Array.from(list, (each) => checkEndpoint(each));
+        if (endpoints.length === 0) throw new RangeError("Cannot connect to any endpoint: the list is empty");
+        const target = endpoints.length === 1 ? describeEndpoint(endpoints[0]) : `any of ${endpoints.length} endpoints`;
+        const attempts = endpoints.map(attemptOf); // checks them before anything is opened
+        return await inOrder(sw, target, () => attempts);
+      }),
+    connectUrl: (sw: Switch, url: string | URL, resolver: Resolver) =>
+      operation(async () => {
+        checkIsSwitch(sw, "connect");
+        checkResolver("connect", resolver);
+        const resolve = async () => [attemptOf(await endpointFrom(resolver.resolve(url)))];
+        return await inOrder(sw, "the endpoint of a URL", resolve);
+      }),
   });
 }
 
-function isList(value: Endpoint | readonly Endpoint[]): value is readonly Endpoint[] {
-  return Array.isArray(value);
-}
-
-/** Returns the error of several failures: it has the code of the last one. */
-function combine(target: string, failures: readonly unknown[]): NetError {
-  const last = failures[failures.length - 1];
-  const terms = {
-    operation: "connect",
-    address: target,
-    cause: new AggregateError(failures, `All ${failures.length} attempts failed`),
+/** Checks options, and reads each once. */
+function checkTerms(options: ConnectorOptions) {
+  const { net, tls, bindTo, timeout = Infinity, connectors = {} } = checkOptions<ConnectorOptions>(action, options);
+  const clock = clockOf(action, net, "connect");
+  checkMilliseconds(action, "timeout", timeout);
+  return {
+    net: net as Net,
+    clock,
+    timeout,
+    tlsFor: checkTls(tls),
+    bindTo: bindTo === undefined ? undefined : checkStreamAddress(bindTo),
+    connectors: new Map(functionsOf(action, "connectors", connectors, "for the scheme")),
   };
-  if (isInstance(last, NetError)) return new NetError(last.code, { ...terms, remedy: last.remedy });
-  const remedy = isInstance(last, Error) ? last.message.replace(/^Cannot/, "cannot") : undefined;
-  return new NetError("unknown", { ...terms, remedy });
 }
 
-function checkTls(tls: ConnectorOptions["tls"]): DialTerms["tlsFor"] {
+type Terms = ReturnType<typeof checkTerms>;
+
+function checkTls(tls: ConnectorOptions["tls"]): (serverName: string) => Partial<TlsClientOptions> {
   if (typeof tls === "function") return (name) => checkOptions("start TLS", tls(name));
   const options = Object.freeze({ ...checkOptions(action, tls) });
   tlsClientWith({ ...options, serverName: "localhost", protocols: undefined }); // checks the rest
   return () => options;
 }
 
-function checkConnectors(connectors: ConnectorOptions["connectors"]): DialTerms["connectors"] {
-  if (connectors === undefined) return new Map();
-  checkRecord(action, "connectors", connectors);
-  const entries = Object.entries(connectors);
-  for (const [scheme, connect] of entries) checkFunction(`${action} for the scheme ${describe(scheme)}`, connect);
-  return new Map(entries);
+/** Checks that an endpoint can be opened, and returns what opens it, in a switch that owns what is opened. */
+function openerOf(terms: Terms, endpoint: Endpoint): (own: Switch) => Promise<Connection> {
+  switch (endpoint.transport) {
+    case "tls": {
+      const { serverName, protocols, over } = endpoint;
+      const { clock = terms.clock, ...options } = terms.tlsFor(serverName);
+      const start = tlsClientWith({ ...options, clock, serverName, protocols });
+      const openInner = openerOf(terms, over);
+      return async (own) => await start(own, await openInner(own));
+    }
+    case "unknown": {
+      const details = { operation: "connect", address: "an unknown endpoint", remedy: endpoint.reason };
+      return () => Promise.reject(new NetError("address_lookup_failed", details));
+    }
+    case "custom": {
+      const { scheme } = endpoint;
+      const connect = terms.connectors.get(scheme);
+      if (connect === undefined) {
+        const remedy = `there is no connector for the scheme "${scheme}"`;
+        const details = { operation: "connect", address: describeEndpoint(endpoint), remedy };
+        return () => Promise.reject(new NetError("not_supported", details));
+      }
+      return async (own) => {
+        const connection = await taken(connect(own, endpoint), `what the connector of "${scheme}" returns`);
+        own.onRelease(() => isSwitchCancelled(own) ? discard(connection) : connection.close()); // it may have no owner
+        return connection;
+      };
+    }
+    default: {
+      checkConnectable(endpoint);
+      const { net, bindTo } = terms;
+      const fits = (bindTo?.transport === "unix") === (endpoint.transport === "unix");
+      const options = bindTo !== undefined && fits ? { bindTo } : undefined;
+      return async (own) => await taken(net.connect(own, endpoint, options), "what net.connect returns");
+    }
+  }
+}
+
+/** Waits for a connection that other code opens, and checks it. */
+function taken(opening: Promise<Connection>, name: string): Promise<Connection> {
+  const methods = ["read", "write", "shutdown", "close"];
+  return untilOpened(Promise.resolve(opening), (it) => checkShape("connect", name, "a Connection", it, ...methods));
 }

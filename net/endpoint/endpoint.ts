@@ -1,16 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import {
-  checkFields,
-  checkNumber,
-  checkRecord,
-  checkString,
-  checkWhole,
-  describe,
-  escapeText,
-} from "../../base/internal.ts";
-import { checkTargetAddress } from "../internal.ts";
-import { type HostAddress, hostAddress, IpAddress, type StreamAddress, tcp, unix } from "../mod.ts";
+import { checkFields, checkPort, checkRecord, checkString, escapeText, mustBe } from "../../base/internal.ts";
+import { checkTargetAddress, type HostAddress, IpAddress, type StreamAddress } from "../internal.ts";
 import { checkProtocols, checkServerName } from "../tls/internal.ts";
 
 /**
@@ -108,13 +99,9 @@ export interface CustomEndpoint {
  * assertEquals(JSON.parse(JSON.stringify(value)), value);
  * ```
  */
-export type JsonValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly JsonValue[]
-  | { readonly [name: string]: JsonValue };
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | {
+  readonly [name: string]: JsonValue;
+};
 
 /** The most layers of TLS in an endpoint: a limit for untrusted text and JSON. */
 export const maxLayers = 16;
@@ -125,16 +112,19 @@ const maxDepth = 64;
 const schemePattern = /^[A-Za-z0-9+._-]+$/;
 
 /** The fields of each kind of endpoint. */
-const fieldsOf: Readonly<Record<string, readonly string[]>> = {
-  tcp: ["transport", "ip", "port"],
-  unix: ["transport", "path"],
-  host: ["transport", "name", "port"],
-  tls: ["transport", "serverName", "over", "protocols"],
-  unknown: ["transport", "reason"],
-  custom: ["transport", "scheme", "data"],
-};
+const fieldsOf: ReadonlyMap<unknown, readonly string[]> = new Map([
+  ["tcp", ["transport", "ip", "port"]],
+  ["unix", ["transport", "path"]],
+  ["host", ["transport", "name", "port"]],
+  ["tls", ["transport", "serverName", "over", "protocols"]],
+  ["unknown", ["transport", "reason"]],
+  ["custom", ["transport", "scheme", "data"]],
+]);
 
 const action = "use an endpoint";
+
+/** An object that is to be checked. */
+type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Returns an endpoint that is reached by TLS over another one.
@@ -206,6 +196,58 @@ export function custom(scheme: string, data: JsonValue): CustomEndpoint {
 }
 
 /**
+ * Converts an endpoint to a JSON value: the fields of the endpoint, with an IP address as text.
+ *
+ * @param endpoint The endpoint.
+ * @returns The value, frozen, for `JSON.stringify`; {@linkcode endpointFromJson} reads it back.
+ * @throws {TypeError} If `endpoint` is not an endpoint.
+ * @throws {SyntaxError} If a name in it is not valid.
+ * @throws {RangeError} If a port or a size in it is out of range.
+ *
+ * @example Usage
+ * ```ts
+ * import { endpointToJson, tls } from "@sluice/io/net/endpoint";
+ * import { tcp } from "@sluice/io";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(endpointToJson(tls("example.com", tcp("2001:db8::1", 443))), {
+ *   transport: "tls",
+ *   serverName: "example.com",
+ *   over: { transport: "tcp", ip: "2001:db8::1", port: 443 },
+ * });
+ * ```
+ */
+export function endpointToJson(endpoint: Endpoint): JsonValue {
+  return JSON.parse(JSON.stringify(checkEndpoint(endpoint)), (_, value) => Object.freeze(value));
+}
+
+/**
+ * Reads an endpoint from a JSON value, in exactly the form that {@linkcode endpointToJson} returns:
+ * every field must be there and valid, and no other one. An error says where the problem is, such as
+ * `over.over.port`.
+ *
+ * @param value The value, from `JSON.parse`.
+ * @returns The endpoint, frozen.
+ * @throws {TypeError} If a field has the wrong type, is missing, or does not exist.
+ * @throws {SyntaxError} If a name, an IP address, a scheme or a protocol is not valid.
+ * @throws {RangeError} If a port or a size is out of range, or there are too many layers.
+ *
+ * @example Usage
+ * ```ts
+ * import { endpointFromJson, formatEndpoint } from "@sluice/io/net/endpoint";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const value = JSON.parse('{ "transport": "tcp", "ip": "192.0.2.1", "port": 80 }');
+ * assertEquals(formatEndpoint(endpointFromJson(value)), "tcp:192.0.2.1:80");
+ * const wrong = { transport: "tls", serverName: "a.test", over: { ...value, port: "80" } };
+ * assertThrows(() => endpointFromJson(wrong), TypeError, "over.port must be a number");
+ * ```
+ */
+export function endpointFromJson(value: JsonValue): Endpoint {
+  return readEndpoint(value, true, 0);
+}
+
+/**
  * Checks an endpoint passed in by a caller, which may be a plain object, and copies it. Each field
  * is read once, so that what was checked is what is used. Errors say where in the endpoint the
  * problem is: `over.over`.
@@ -215,73 +257,62 @@ export function custom(scheme: string, data: JsonValue): CustomEndpoint {
  * @throws {RangeError} If a port or a size is out of range.
  */
 export function checkEndpoint(value: unknown): Endpoint {
-  return readEndpoint(value, false);
+  return readEndpoint(value, false, 0);
 }
 
 /**
  * Checks and copies an endpoint, or its JSON: there, an IP address is text, and only the fields of
  * the kind are allowed. `layers` is the number of layers of TLS around it.
  */
-export function readEndpoint(value: unknown, isJson: boolean, layers = 0): Endpoint {
+function readEndpoint(value: unknown, isJson: boolean, layers: number): Endpoint {
   const at = "over.".repeat(layers);
   const name = at.slice(0, -1) || "it";
   if (layers > maxLayers) throw new RangeError(`Cannot use more than ${maxLayers} layers of TLS`);
   checkRecord(action, name, value);
-  const fields = value as Readonly<Record<string, unknown>>;
+  const fields = value as Fields;
   const { transport } = fields;
-  if (typeof transport !== "string" || !Object.hasOwn(fieldsOf, transport)) {
+  const known = fieldsOf.get(transport);
+  if (known === undefined) {
     throw new TypeError(
-      `Cannot ${action} as ${at}transport must be "tcp", "unix", "host", "tls", "unknown" or "custom": ` +
-        `current value is ${describe(transport)}`,
+      mustBe(action, `${at}transport`, '"tcp", "unix", "host", "tls", "unknown" or "custom"', transport),
     );
   }
-  if (isJson) checkFields(action, name, fields, fieldsOf[transport]);
+  if (isJson) checkFields(action, name, fields, known);
   switch (transport) {
     case "tls": {
-      const { over } = fields;
-      const serverName = locate(`${at}serverName`, fields.serverName, checkServerName);
-      const protocols = locate(`${at}protocols`, fields.protocols as readonly string[] | undefined, checkProtocols);
-      const inner = readEndpoint(over, isJson, layers + 1);
-      if (protocols === undefined) return Object.freeze({ transport, serverName, over: inner });
-      return Object.freeze({ transport, serverName, over: inner, protocols: Object.freeze(protocols) });
+      const serverName = locate(`${at}serverName`, () => checkServerName(fields.serverName));
+      const protocols = locate(`${at}protocols`, () => checkProtocols(fields.protocols as string[] | undefined));
+      const over = readEndpoint(fields.over, isJson, layers + 1);
+      return Object.freeze({ transport, serverName, over, ...protocols && { protocols: Object.freeze(protocols) } });
     }
     case "unknown": {
       const { reason } = fields;
       checkString(action, `${at}reason`, reason);
-      return Object.freeze({ transport, reason: reason as string });
+      return Object.freeze({ transport, reason });
     }
     case "custom": {
       const { scheme, data } = fields;
-      checkScheme(`${at}scheme`, scheme);
+      checkString(action, `${at}scheme`, scheme);
+      if (!schemePattern.test(scheme)) {
+        throw new SyntaxError(mustBe(action, `${at}scheme`, "of the characters A-Z a-z 0-9 + . _ -", scheme));
+      }
       return Object.freeze({ transport, scheme, data: copyJson(data, `${at}data`, 0) });
     }
     default:
-      return isJson ? readAddress(fields, at) : locate(layers === 0 ? "" : name, value, checkTargetAddress);
+      if (isJson) return readAddress(at, known[1], fields);
+      return locate(layers === 0 ? "" : name, () => checkTargetAddress(value));
   }
 }
 
-/** Reads an address from the JSON of an endpoint. `at` is the place of its fields, for errors. */
-function readAddress(fields: Readonly<Record<string, unknown>>, at: string): StreamAddress | HostAddress {
-  const { transport, port } = fields;
-  const field = fieldsOf[transport as string][1]; // what it has beside a port
-  const text = fields[field];
+/** Reads an address from the JSON of an endpoint: `field` is what it has beside a port. */
+function readAddress(at: string, field: string, fields: Fields): StreamAddress | HostAddress {
+  const { transport, port, [field]: text } = fields;
   checkString(action, `${at}${field}`, text);
-  if (transport !== "unix") {
-    checkNumber(action, `${at}port`, port, 0, 65535);
-    checkWhole(action, `${at}port`, port, 0);
-  }
-  return locate(`${at}${field}`, text as string, (text) => {
-    if (transport === "unix") return unix(text);
-    return transport === "tcp" ? tcp(IpAddress.parse(text), port as number) : hostAddress(text, port as number);
+  if (transport !== "unix") checkPort(action, `${at}port`, port);
+  return locate(`${at}${field}`, () => {
+    const host = transport === "tcp" ? IpAddress.parse(text) : text;
+    return checkTargetAddress({ transport, port, [field]: host });
   });
-}
-
-function checkScheme(name: string, scheme: unknown): asserts scheme is string {
-  checkString(action, name, scheme);
-  if (schemePattern.test(scheme as string)) return;
-  throw new SyntaxError(
-    `Cannot ${action} as ${name} must be of the characters A-Z a-z 0-9 + . _ -: current value is ${describe(scheme)}`,
-  );
 }
 
 /** Copies and freezes a JSON value. */
@@ -292,11 +323,7 @@ function copyJson(value: unknown, name: string, depth: number): JsonValue {
   if (Array.isArray(value)) {
     return Object.freeze(Array.from(value, (item, index) => copyJson(item, `${name}.${index}`, depth + 1)));
   }
-  if (!isPlain(value)) {
-    throw new TypeError(
-      `Cannot ${action} as ${escapeText(name)} must be a JSON value: current value is ${describe(value)}`,
-    );
-  }
+  if (!isPlain(value)) throw new TypeError(mustBe(action, escapeText(name), "a JSON value", value));
   const entries = Object.entries(value).map(([key, item]) => [key, copyJson(item, `${name}.${key}`, depth + 1)]);
   return Object.freeze(Object.fromEntries(entries)); // unlike an assignment, this makes a field "__proto__" too
 }
@@ -308,10 +335,10 @@ function isPlain(value: unknown): value is object {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** Runs a check of `value`, which is at `name` in an endpoint, and adds that to its error. */
-function locate<V, T>(name: string, value: V, check: (value: V) => T): T {
+/** Runs a check of the field `name` of an endpoint, and adds its name to an error. */
+function locate<T>(name: string, check: () => T): T {
   try {
-    return check(value);
+    return check();
   } catch (error) {
     if (name === "") throw error;
     const reason = (error as Error).message.replace(/^Cannot/, "cannot");

@@ -22,30 +22,13 @@
  * @module
  */
 
-export { type Connector, type ConnectorOptions, createConnector, type TlsOptionsOf } from "./connector.ts";
-export {
-  custom,
-  type CustomEndpoint,
-  type Endpoint,
-  type JsonValue,
-  tls,
-  type TlsEndpoint,
-  unknown,
-  type UnknownEndpoint,
-} from "./endpoint.ts";
-export { type EndpointConnection } from "./endpoint_connection.ts";
-export { endpointFromJson, endpointToJson } from "./endpoint_json.ts";
+export { createConnector } from "./connector.ts";
+export type { Connector, ConnectorOptions, EndpointConnection, TlsOptionsOf } from "./connector.ts";
+export { custom, endpointFromJson, endpointToJson, tls, unknown } from "./endpoint.ts";
+export type { CustomEndpoint, Endpoint, JsonValue, TlsEndpoint, UnknownEndpoint } from "./endpoint.ts";
 export { formatEndpoint, parseEndpoint } from "./endpoint_text.ts";
-export {
-  firstOf,
-  localhostResolver,
-  type ResolveOptions,
-  type Resolver,
-  type ResolverOptions,
-  staticResolver,
-  systemResolver,
-  type SystemResolverOptions,
-} from "./resolver.ts";
-export { type Rewrites, type RewriteTarget } from "./rewrites.ts";
+export { firstOf, localhostResolver, staticResolver, systemResolver } from "./resolver.ts";
+export type { ResolveOptions, Resolver, ResolverOptions, SystemResolverOptions } from "./resolver.ts";
+export type { Rewrites, RewriteTarget } from "./rewrites.ts";
 export { serveEndpoint, type ServeEndpointOptions } from "./serve_endpoint.ts";
 export { orElse, type Service, type Services, servicesOf, standardServices } from "./services.ts";

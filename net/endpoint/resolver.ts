@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkFunction, checkOptions, checkRecord, checkShape, describe, fieldOf } from "../../base/internal.ts";
+import { checkFunction, checkOptions, checkRecord, checkShape, fieldOf, mustBe } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
 import { interruptible, refused } from "../../switch/internal.ts";
 import { IpAddress, literalOf, NetError, tcp } from "../internal.ts";
@@ -118,9 +118,7 @@ export function systemResolver(net: Net, options?: SystemResolverOptions): Resol
   const action = "make a resolver";
   const { prefer, ...rest } = checkOptions(action, options);
   checkShape(action, "net", "a Net", net, prefer === undefined ? "connect" : "getAddrInfo");
-  if (prefer !== undefined && prefer !== 4 && prefer !== 6) {
-    throw new RangeError(`Cannot ${action} as prefer must be 4 or 6: current value is ${describe(prefer)}`);
-  }
+  if (![undefined, 4, 6].includes(prefer)) throw new RangeError(mustBe(action, "prefer", "4 or 6", prefer));
   return resolverOf(action, rest, async ({ host, port }) => {
     const literal = literalOf(host);
     if (literal !== undefined) return tcp(literal, port);
@@ -225,7 +223,7 @@ export function firstOf(...resolvers: Resolver[]): Resolver {
   return resolverWith(async (url, options) => {
     let endpoint: Endpoint = failed;
     for (const each of resolvers) {
-      endpoint = checkEndpoint(await interruptible(Promise.resolve(each.resolve(url, options))));
+      endpoint = await endpointFrom(each.resolve(url, options));
       if (endpoint.transport !== "unknown") break;
     }
     return endpoint;
@@ -245,6 +243,11 @@ export function checkResolver(action: string, resolver: unknown): void {
 }
 
 /** Returns a resolver that calls `find` for what no rewrite decides. */
+/** Waits for an endpoint that other code finds, and checks it. */
+export async function endpointFrom(answer: Endpoint | PromiseLike<Endpoint>): Promise<Endpoint> {
+  return checkEndpoint(await interruptible(Promise.resolve(answer)));
+}
+
 function resolverOf(
   action: string,
   { services = standardServices, rewrites }: ResolverOptions,
@@ -263,9 +266,7 @@ function resolverOf(
     const service = checkService("resolve a URL", found);
     const { host, port = service.port } = parseAuthority(parts.authority);
     const rewrite = findRewrite(host, new Map([...own, ...called])) ?? find;
-    const endpoint = checkEndpoint(
-      await interruptible(Promise.resolve(rewrite(Object.freeze({ host, service, port })))),
-    );
+    const endpoint = await endpointFrom(rewrite(Object.freeze({ host, service, port })));
     if (!service.tls || endpoint.transport === "unknown") return endpoint;
     return tls(host.replace(/%.*/, ""), endpoint); // no certificate has a zone
   });

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkFunction, checkRecord, describe } from "../../base/internal.ts";
+import { functionsOf } from "./_functions.ts";
 import { normalizeHost } from "./_url.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Service } from "./services.ts";
@@ -55,15 +55,9 @@ export type RewriteTable = ReadonlyMap<string, Rewrites[string]>;
  * @throws {TypeError} If `rewrites` is not an object of functions.
  * @throws {SyntaxError} If a suffix is not valid.
  */
-export function checkRewrites(action: string, rewrites: Rewrites | undefined): RewriteTable {
-  if (rewrites === undefined) return new Map();
-  checkRecord(action, "rewrites", rewrites);
-  return new Map(
-    Object.entries(rewrites).map(([suffix, rewrite]) => {
-      checkFunction(`${action} with a rewrite of ${describe(suffix)}`, rewrite);
-      return [normalizeSuffix(suffix), rewrite];
-    }),
-  );
+export function checkRewrites(action: string, rewrites: Rewrites = {}): RewriteTable {
+  const entries = functionsOf(action, "rewrites", rewrites, "with a rewrite of");
+  return new Map(entries.map(([suffix, rewrite]) => [normalizeSuffix(suffix), rewrite]));
 }
 
 function normalizeSuffix(suffix: string): string {
@@ -74,10 +68,7 @@ function normalizeSuffix(suffix: string): string {
 /** Finds the rewrite of a host with the longest suffix: at every boundary of labels. */
 export function findRewrite(host: string, rewrites: RewriteTable): Rewrites[string] | undefined {
   // No suffix is a part of an IP address: "0.0.1" is normalized to "0.0.0.1".
-  for (let suffix = host; suffix !== "";) {
-    const rewrite = rewrites.get(suffix);
-    if (rewrite !== undefined) return rewrite;
-    suffix = suffix.startsWith(".") ? suffix.slice(1) : suffix.replace(/^[^.]+/, "");
-  }
-  return rewrites.get("");
+  let suffix = host;
+  while (suffix !== "" && !rewrites.has(suffix)) suffix = suffix.replace(/^(?:\.|[^.]+)/, "");
+  return rewrites.get(suffix);
 }

@@ -1,13 +1,13 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkClock, checkOptions, checkShape } from "../../base/internal.ts";
+import { checkOptions } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
 import { checkIsSwitch, interruptible, refusedFor, type Switch } from "../../switch/internal.ts";
-import { checkUnixPath, NetError } from "../internal.ts";
+import { checkUnixPath, clockOf, NetError } from "../internal.ts";
 import type { Connection, ConnectionHandler, ListenOptions, Net, RunServerOptions, StreamAddress } from "../mod.ts";
 import { checkCallbacks, checkServer, runServer, watchStop } from "../server/internal.ts";
 import { tlsHandler, type TlsServerOptions } from "../tls/mod.ts";
-import { checkEndpoint, type Endpoint } from "./endpoint.ts";
+import { checkEndpoint, type Endpoint, type TlsEndpoint } from "./endpoint.ts";
 import { describeEndpoint } from "./endpoint_text.ts";
 
 /** Options for {@linkcode serveEndpoint}, beside those of `Net.listen`. */
@@ -101,18 +101,24 @@ export function serveEndpoint<T>(
   return operation(async () => {
     checkIsSwitch(sw, action);
     const { net, tls, listening, ...listenOptions } = checkOptions<ServeEndpointOptions>(action, options);
-    checkShape(action, "net", "a Net", net, "listen");
-    const { clock } = net as Net;
-    checkClock(action, clock);
+    const clock = clockOf(action, net, "listen");
     if (listening !== undefined) checkCallbacks(action, { listening });
     checkServer(handler, serverOptions);
     const { stop } = serverOptions;
     watchStop(action, stop).forget(); // checks it, and handles its rejection until the server does
-    const withClock = tls && { ...checkOptions<TlsServerOptions>(action, tls), clock: tls.clock ?? clock };
-    const { address, serve } = peel(checkEndpoint(endpoint), handler, withClock as TlsServerOptions | undefined);
+    checkOptions(action, tls);
+    let at = checkEndpoint(endpoint);
+    let serve = handler;
+    for (; at.transport === "tls"; at = at.over) {
+      if (tls === undefined) {
+        throw new TypeError(`Cannot ${action} with TLS: the option tls, with the certificate, is missing`);
+      }
+      serve = tlsHandler({ ...tls, clock: tls.clock ?? clock, protocols: at.protocols ?? tls.protocols }, serve);
+    }
+    checkListenable(at);
     const refusal = refusedFor(sw, action);
     if (refusal !== undefined) return await refusal;
-    const listener = await (net as Net).listen(sw, address, listenOptions);
+    const listener = await (net as Net).listen(sw, at, listenOptions);
     try {
       if (listening !== undefined) await interruptible(Promise.resolve(listening(listener.address)));
       return await runServer<T>(listener, serve, { ...serverOptions, stop });
@@ -122,31 +128,17 @@ export function serveEndpoint<T>(
   });
 }
 
-/** Returns the address in an endpoint, and the handler inside its layers of TLS. */
-function peel(
-  endpoint: Endpoint,
-  handler: ConnectionHandler<Connection>,
-  tls: TlsServerOptions | undefined,
-): { address: StreamAddress; serve: ConnectionHandler<Connection> } {
-  let serve = handler;
-  let at = endpoint;
-  for (; at.transport === "tls"; at = at.over) {
-    if (tls === undefined) {
-      throw new TypeError(`Cannot ${action} with TLS: the option tls, with the certificate, is missing`);
-    }
-    serve = tlsHandler({ ...tls, protocols: at.protocols ?? tls.protocols }, serve);
-  }
-  switch (at.transport) {
+function checkListenable(endpoint: Exclude<Endpoint, TlsEndpoint>): asserts endpoint is StreamAddress {
+  switch (endpoint.transport) {
     case "unknown":
-      throw refuse("address_lookup_failed", "an unknown endpoint", at.reason);
+      throw refuse("address_lookup_failed", "an unknown endpoint", endpoint.reason);
     case "custom":
-      throw refuse("not_supported", describeEndpoint(at), "only a TCP or a Unix address can be listened on");
+      throw refuse("not_supported", describeEndpoint(endpoint), "only a TCP or a Unix address can be listened on");
     case "host":
-      throw refuse("not_supported", describeEndpoint(at), "listen on an IP address instead of a name");
+      throw refuse("not_supported", describeEndpoint(endpoint), "listen on an IP address instead of a name");
     case "unix":
-      checkUnixPath(at.path);
+      checkUnixPath(endpoint.path);
   }
-  return { address: at, serve };
 }
 
 function refuse(code: "address_lookup_failed" | "not_supported", address: string, remedy: string): NetError {

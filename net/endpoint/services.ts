@@ -1,14 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import {
-  checkBoolean,
-  checkFunction,
-  checkNumber,
-  checkRecord,
-  checkString,
-  checkWhole,
-  describe,
-} from "../../base/internal.ts";
+import { checkBoolean, checkFunction, checkPort, checkRecord, checkString, describe } from "../../base/internal.ts";
 
 /**
  * What the scheme of a URL stands for.
@@ -46,17 +38,16 @@ export interface Service {
 export type Services = (name: string) => Service | undefined;
 
 /**
- * The ports of services without TLS, and of those that are TLS from the first byte (IANA). Schemes
- * whose URLs have no authority, such as `sip:alice@a.test`, are left out: they would be taken for
+ * The ports of services, and "tls" for those that are TLS from the first byte (IANA). Schemes whose
+ * URLs have no authority, such as `sip:alice@a.test`, are left out: they would be taken for
  * `localhost`.
  */
-const plainPorts = `
-  amqp 5672, dict 2628, domain 53, finger 79, ftp 21, git 9418, gopher 70, http 80, imap 143, irc 6667, ldap 389,
-  memcached 11211, mongodb 27017, mqtt 1883, mysql 3306, nats 4222, nntp 119, pop3 110, postgres 5432, postgresql 5432,
-  redis 6379, rsync 873, rtsp 554, smtp 25, ssh 22, submission 587, svn 3690, telnet 23, whois 43, ws 80`;
-const tlsPorts = `
-  amqps 5671, domain-s 853, ftps 990, https 443, imaps 993, ircs 6697, ldaps 636, mqtts 8883, nntps 563, pop3s 995,
-  rediss 6379, rtsps 322, smtps 465, submissions 465, telnets 992, wss 443`;
+const table = `
+  amqp 5672, amqps 5671 tls, dict 2628, domain 53, domain-s 853 tls, finger 79, ftp 21, ftps 990 tls, git 9418, gopher 70,
+  http 80, https 443 tls, imap 143, imaps 993 tls, irc 6667, ircs 6697 tls, ldap 389, ldaps 636 tls, memcached 11211,
+  mongodb 27017, mqtt 1883, mqtts 8883 tls, mysql 3306, nats 4222, nntp 119, nntps 563 tls, pop3 110, pop3s 995 tls,
+  postgres 5432, postgresql 5432, redis 6379, rediss 6379 tls, rsync 873, rtsp 554, rtsps 322 tls, smtp 25, smtps 465 tls,
+  ssh 22, submission 587, submissions 465 tls, svn 3690, telnet 23, telnets 992 tls, whois 43, ws 80, wss 443 tls`;
 
 /** Made at the first use. */
 let standard: Services | undefined;
@@ -82,14 +73,11 @@ let standard: Services | undefined;
  * ```
  */
 export function standardServices(name: string): Service | undefined {
-  standard ??= servicesOf({ ...parseTable(plainPorts, false), ...parseTable(tlsPorts, true) });
-  return standard(name);
-}
-
-function parseTable(text: string, tls: boolean): Record<string, { port: number; tls: boolean }> {
-  return Object.fromEntries(
-    text.split(",").map((entry) => entry.trim().split(" ")).map(([name, port]) => [name, { port: Number(port), tls }]),
+  const entries = [...table.matchAll(/(\S+) ([0-9]+)( tls)?/g)];
+  standard ??= servicesOf(
+    Object.fromEntries(entries.map(([, name, port, tls]) => [name, { port: Number(port), tls: tls !== undefined }])),
   );
+  return standard(name);
 }
 
 /**
@@ -112,14 +100,13 @@ function parseTable(text: string, tls: boolean): Record<string, { port: number; 
 export function servicesOf(table: Readonly<Record<string, { port: number; tls?: boolean | undefined }>>): Services {
   const action = "make services";
   checkRecord(action, "table", table);
-  const services = new Map(
-    Object.entries(table).map(([key, entry]) => {
-      checkRecord(action, `the service ${describe(key)}`, entry);
-      const { port, tls = false } = entry;
-      const name = key.toLowerCase();
-      return [name, checkService(action, { name, port, tls })];
-    }),
-  );
+  const services = new Map<string, Service>();
+  for (const [key, entry] of Object.entries(table)) {
+    checkRecord(action, `the service ${describe(key)}`, entry);
+    const { port, tls = false } = entry;
+    const name = key.toLowerCase();
+    services.set(name, checkService(action, { name, port, tls }));
+  }
   return (name) => {
     checkString("find a service", "name", name);
     return services.get(name.toLowerCase());
@@ -158,8 +145,7 @@ export function checkService(action: string, service: unknown): Service {
   checkRecord(action, "a service", service);
   const { name, port, tls } = service as Partial<Service>;
   checkString(action, "the name of a service", name);
-  checkNumber(action, "the port of a service", port, 0, 65535);
-  checkWhole(action, "the port of a service", port, 0);
+  checkPort(action, "the port of a service", port);
   checkBoolean(action, "tls of a service", tls);
-  return Object.freeze({ name: name as string, port: port as number, tls: tls as boolean });
+  return Object.freeze({ name, port, tls });
 }

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { type Closable, ignore, jointOf } from "../../flow/internal.ts";
-import { adopt, type Hook, registerOwner, type Releasable, type Switch } from "../../switch/internal.ts";
+import { adopt, type Hook, interruptible, registerOwner, type Releasable, type Switch } from "../../switch/internal.ts";
 import { ownerGone } from "../internal.ts";
 
 /** A resource that may have an `abort` method. */
@@ -163,6 +163,21 @@ export async function openWrapped<T extends Abortable>(
 export function discard(opened: Abortable): void {
   if (typeof opened.abort === "function") opened.abort();
   else Promise.resolve(opened.close()).catch(ignore);
+}
+
+/**
+ * Waits for what a user's code opens, which may ignore a cancellation: then it is discarded when it
+ * comes, and so is what `check` refuses.
+ */
+export async function untilOpened<T extends Abortable>(opening: Promise<T>, check: (opened: T) => void): Promise<T> {
+  try {
+    const opened = await interruptible(opening);
+    check(opened);
+    return opened;
+  } catch (error) {
+    opening.then(discard).catch(ignore);
+    throw error;
+  }
 }
 
 /**
