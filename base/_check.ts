@@ -72,9 +72,9 @@ export function checkName(action: string, name: unknown): void {
   throw new TypeError(mustBe(action, "name", "a string", name));
 }
 
-/** Throws `TypeError` unless `value` is a string. */
-export function checkString(action: string, name: string, value: unknown): asserts value is string {
-  if (typeof value === "string") return;
+/** Throws `TypeError` unless `value` is a string, which is returned. */
+export function checkString(action: string, name: string, value: unknown): string {
+  if (typeof value === "string") return value;
   throw new TypeError(mustBe(action, name, "a string", value));
 }
 
@@ -90,13 +90,7 @@ export function checkWhole(action: string, name: string, value: unknown, least: 
  * Throws `TypeError` unless `value` is a number, and `RangeError` unless it is from `least` to
  * `most`.
  */
-export function checkNumber(
-  action: string,
-  name: string,
-  value: unknown,
-  least: number,
-  most: number,
-): asserts value is number {
+export function checkNumber(action: string, name: string, value: unknown, least: number, most: number): void {
   if (typeof value !== "number") {
     throw new TypeError(mustBe(action, name, "a number", value));
   }
@@ -107,16 +101,17 @@ export function checkNumber(
 
 /**
  * Throws `TypeError` unless `value` is a number, and `RangeError` unless it is a port from 0 to
- * 65535.
+ * 65535, which is returned.
  */
-export function checkPort(action: string, name: string, value: unknown): asserts value is number {
+export function checkPort(action: string, name: string, value: unknown): number {
   checkNumber(action, name, value, 0, 65535);
   checkWhole(action, name, value, 0);
+  return value as number;
 }
 
-/** Throws `TypeError` unless `value` is a boolean. */
-export function checkBoolean(action: string, name: string, value: unknown): asserts value is boolean {
-  if (typeof value === "boolean") return;
+/** Throws `TypeError` unless `value` is a boolean, which is returned. */
+export function checkBoolean(action: string, name: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
   throw new TypeError(mustBe(action, name, "a boolean", value));
 }
 

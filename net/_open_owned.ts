@@ -2,7 +2,7 @@
 
 /** Opens resources that a switch owns, and handles ownership, cancellation and late success. */
 import { follow, isInstance } from "../base/internal.ts";
-import { type Closable, isSilent, silent } from "../flow/internal.ts";
+import { type Closable, ignore, isSilent, silent } from "../flow/internal.ts";
 import {
   asOperation,
   Cancelled,
@@ -138,8 +138,8 @@ interface Abortable {
 }
 
 /**
- * Runs `fn`, and cancels it if `sw` ends. `fn` may hand `hook` over to what it opens, by replacing
- * its resource.
+ * Runs `fn`. If `sw` ends, it cancels `fn` and waits for it. `fn` may hand `hook` over to what it
+ * opens, by replacing its resource.
  */
 export async function whileOwned<T extends Abortable>(
   sw: Switch,
@@ -148,12 +148,17 @@ export async function whileOwned<T extends Abortable>(
   fn: (hook: Hook) => Promise<T>,
 ): Promise<T> {
   const gone = new AbortController();
-  const pending = releasable(() => gone.abort(), subject);
+  const release = () => {
+    gone.abort();
+    return running.catch(ignore);
+  };
+  const pending = releasable(release, subject);
   const hook = registerOwner(sw, operation, pending);
   let opened: T | undefined;
   const open = async () => opened = await fn(hook);
+  const running = asOperation(operation, () => Switch.run(open, { signal: gone.signal }));
   try {
-    return await asOperation(operation, () => Switch.run(open, { signal: gone.signal }));
+    return await running;
   } catch (error) {
     opened?.abort(error); // cancelled in the turn in which it succeeded
     // A switch that fails cancels its waits before it releases anything.

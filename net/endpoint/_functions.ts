@@ -3,14 +3,9 @@
 import { checkFunction, checkRecord, describe } from "../../base/internal.ts";
 
 /** Checks an object of functions, and returns its entries. `use` says, in errors, what the key of one means. */
-export function functionsOf<F>(
-  action: string,
-  name: string,
-  functions: Readonly<Record<string, F>>,
-  use: string,
-): [key: string, fn: F][] {
-  checkRecord(action, name, functions);
-  const entries = Object.entries(functions);
+export function functionsOf<F>(action: string, name: string, record: Record<string, F>, use: string): [string, F][] {
+  checkRecord(action, name, record);
+  const entries = Object.entries(record);
   for (const [key, fn] of entries) checkFunction(`${action} ${use} ${describe(key)}`, fn);
   return entries;
 }

@@ -35,9 +35,8 @@ export function parseAuthority(authority: string): { host: string; port: number 
   if (/@.*@/.test(authority)) throw malformed('it has more than one "@"');
   const [, text, digits] = /^(?:.*@)?(\[[^\]]*\]|[^:@]*)(?::([0-9]*))?$/.exec(authority) ?? [];
   if (text === undefined) throw malformed('what is before the path is not a host, ":" and a port');
-  const port = digits ? Number(digits) : undefined;
-  if (port !== undefined && port > 65535) throw malformed("its port must be at most 65535");
-  return { host: text === "" ? "localhost" : normalizeHost(text), port };
+  if (Number(digits) > 65535) throw malformed("its port must be at most 65535");
+  return { host: text === "" ? "localhost" : normalizeHost(text), port: digits ? Number(digits) : undefined };
 }
 
 /**

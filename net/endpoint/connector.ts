@@ -2,26 +2,17 @@
 
 import { checkMilliseconds, checkOptions, checkShape, isInstance } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
-import {
-  asOperation,
-  Cancelled,
-  checkIsSwitch,
-  hasEnded,
-  isCancelled,
-  isSwitchCancelled,
-  refusedFor,
-  type Switch,
-} from "../../switch/internal.ts";
-import { allFailed, checkConnectable, checkStreamAddress, clockOf, connectWithin, NetError } from "../internal.ts";
-import type { Connection, Net, StreamAddress } from "../mod.ts";
+import { checkIsSwitch, isCancelled, isSwitchCancelled, refusedFor, type Switch } from "../../switch/internal.ts";
+import { allFailed, checkConnectable, checkStreamAddress, clockOf, connectWithin, whileOwned } from "../internal.ts";
+import { type Connection, type Net, NetError, type StreamAddress } from "../mod.ts";
 import { tlsClientWith } from "../tls/internal.ts";
 import type { TlsClientOptions } from "../tls/mod.ts";
 import { discard, untilOpened } from "../wrap/internal.ts";
 import { connectOnce } from "./_attempt.ts";
 import { functionsOf } from "./_functions.ts";
 import { checkEndpoint, type CustomEndpoint, type Endpoint } from "./endpoint.ts";
-import { describeEndpoint } from "./endpoint_text.ts";
-import { checkResolver, endpointFrom, type Resolver } from "./resolver.ts";
+import { describeEndpoint, unusable } from "./endpoint_text.ts";
+import { endpointFrom, type Resolver } from "./resolver.ts";
 
 /** The settings of TLS: those of `tlsClient` without what an endpoint itself says. */
 export type TlsOptionsOf = Omit<TlsClientOptions, "serverName" | "protocols">;
@@ -183,33 +174,30 @@ const action = "make a connector";
  */
 export function createConnector(options: ConnectorOptions): Connector {
   const terms = checkTerms(options);
-  const attemptOf = (endpoint: Endpoint) => {
-    const open = openerOf(terms, endpoint);
-    return (sw: Switch) => connectOnce(sw, endpoint, open);
-  };
-  type Attempts = readonly ReturnType<typeof attemptOf>[];
-  const inOrder = async (sw: Switch, target: string, attempts: () => Attempts | Promise<Attempts>) => {
-    const refusal = refusedFor(sw, "connect");
-    if (refusal !== undefined) return await refusal;
+  const dialOf = (endpoint: Endpoint) => ({ endpoint, open: openerOf(terms, endpoint) });
+  type Dials = readonly ReturnType<typeof dialOf>[];
+  const connectInOrder = async (sw: Switch, target: string, find: () => Dials | Promise<Dials>) => {
+    await refusedFor(sw, "connect");
     const failures: unknown[] = [];
-    const first = async () => {
-      for (const attempt of await attempts()) {
-        try {
-          return await attempt(sw);
-        } catch (error) {
-          if (isCancelled() || hasEnded(sw) || isInstance(error, Cancelled)) throw error;
-          failures.push(error);
+    const attempt = () =>
+      whileOwned(sw, "connect", { label: target }, async (hook) => {
+        for (const { endpoint, open } of await find()) {
+          try {
+            return await connectOnce(sw, hook, endpoint, open);
+          } catch (error) {
+            if (isCancelled() || isSwitchCancelled(sw)) throw error;
+            failures.push(error);
+          }
         }
-      }
-    };
+        throw failures[failures.length - 1];
+      });
     try {
-      const connection = await asOperation("connect", () => connectWithin(terms.clock, terms.timeout, target, first));
-      if (connection !== undefined) return connection;
+      return await connectWithin(terms.clock, terms.timeout, target, attempt);
     } catch (error) {
-      if (failures.length === 0 || !isInstance(error, NetError)) throw error;
-      failures.push(error); // the timeout
+      if (isInstance(error, NetError) && !failures.includes(error)) failures.push(error); // the timeout
+      if (failures.length === 1 || !failures.includes(error)) throw error;
+      throw allFailed(target, failures, `All ${failures.length} attempts failed`);
     }
-    throw failures.length === 1 ? failures[0] : allFailed(target, failures, `All ${failures.length} attempts failed`);
   };
   return Object.freeze({
     connect: (sw: Switch, endpoint: Endpoint | readonly Endpoint[]) =>
@@ -219,15 +207,15 @@ export function createConnector(options: ConnectorOptions): Connector {
         const endpoints = Array.from(list, (each) => checkEndpoint(each));
         if (endpoints.length === 0) throw new RangeError("Cannot connect to any endpoint: the list is empty");
         const target = endpoints.length === 1 ? describeEndpoint(endpoints[0]) : `any of ${endpoints.length} endpoints`;
-        const attempts = endpoints.map(attemptOf); // checks them before anything is opened
-        return await inOrder(sw, target, () => attempts);
+        const dials = endpoints.map(dialOf); // checks them before anything is opened
+        return await connectInOrder(sw, target, () => dials);
       }),
     connectUrl: (sw: Switch, url: string | URL, resolver: Resolver) =>
       operation(async () => {
         checkIsSwitch(sw, "connect");
-        checkResolver("connect", resolver);
-        const resolve = async () => [attemptOf(await endpointFrom(resolver.resolve(url)))];
-        return await inOrder(sw, "the endpoint of a URL", resolve);
+        checkShape("connect", "resolver", "a Resolver", resolver, "resolve");
+        const find = async () => [dialOf(await endpointFrom(resolver.resolve(url)))];
+        return await connectInOrder(sw, "the endpoint of a URL", find);
       }),
   });
 }
@@ -266,17 +254,14 @@ function openerOf(terms: Terms, endpoint: Endpoint): (own: Switch) => Promise<Co
       const openInner = openerOf(terms, over);
       return async (own) => await start(own, await openInner(own));
     }
-    case "unknown": {
-      const details = { operation: "connect", address: "an unknown endpoint", remedy: endpoint.reason };
-      return () => Promise.reject(new NetError("address_lookup_failed", details));
-    }
+    case "unknown":
+      return () => Promise.reject(unusable("connect", endpoint, endpoint.reason));
     case "custom": {
       const { scheme } = endpoint;
       const connect = terms.connectors.get(scheme);
       if (connect === undefined) {
         const remedy = `there is no connector for the scheme "${scheme}"`;
-        const details = { operation: "connect", address: describeEndpoint(endpoint), remedy };
-        return () => Promise.reject(new NetError("not_supported", details));
+        return () => Promise.reject(unusable("connect", endpoint, remedy));
       }
       return async (own) => {
         const connection = await taken(connect(own, endpoint), `what the connector of "${scheme}" returns`);

@@ -285,18 +285,14 @@ function readEndpoint(value: unknown, isJson: boolean, layers: number): Endpoint
       const over = readEndpoint(fields.over, isJson, layers + 1);
       return Object.freeze({ transport, serverName, over, ...protocols && { protocols: Object.freeze(protocols) } });
     }
-    case "unknown": {
-      const { reason } = fields;
-      checkString(action, `${at}reason`, reason);
-      return Object.freeze({ transport, reason });
-    }
+    case "unknown":
+      return Object.freeze({ transport, reason: checkString(action, `${at}reason`, fields.reason) });
     case "custom": {
-      const { scheme, data } = fields;
-      checkString(action, `${at}scheme`, scheme);
+      const scheme = checkString(action, `${at}scheme`, fields.scheme);
       if (!schemePattern.test(scheme)) {
         throw new SyntaxError(mustBe(action, `${at}scheme`, "of the characters A-Z a-z 0-9 + . _ -", scheme));
       }
-      return Object.freeze({ transport, scheme, data: copyJson(data, `${at}data`, 0) });
+      return Object.freeze({ transport, scheme, data: copyJson(fields.data, `${at}data`, 0) });
     }
     default:
       if (isJson) return readAddress(at, known[1], fields);
@@ -306,9 +302,9 @@ function readEndpoint(value: unknown, isJson: boolean, layers: number): Endpoint
 
 /** Reads an address from the JSON of an endpoint: `field` is what it has beside a port. */
 function readAddress(at: string, field: string, fields: Fields): StreamAddress | HostAddress {
-  const { transport, port, [field]: text } = fields;
-  checkString(action, `${at}${field}`, text);
-  if (transport !== "unix") checkPort(action, `${at}port`, port);
+  const { transport } = fields;
+  const text = checkString(action, `${at}${field}`, fields[field]);
+  const port = transport === "unix" ? undefined : checkPort(action, `${at}port`, fields.port);
   return locate(`${at}${field}`, () => {
     const host = transport === "tcp" ? IpAddress.parse(text) : text;
     return checkTargetAddress({ transport, port, [field]: host });

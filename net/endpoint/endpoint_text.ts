@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkString, escapeText, quoteText } from "../../base/internal.ts";
-import { formatAddress, parseAddress } from "../mod.ts";
+import { formatAddress, NetError, parseAddress } from "../mod.ts";
 import { checkEndpoint, custom, type Endpoint, maxLayers, tls, unknown } from "./endpoint.ts";
 
 /**
@@ -38,6 +38,14 @@ export function formatEndpoint(endpoint: Endpoint): string {
  */
 export function describeEndpoint(endpoint: Endpoint): string {
   return escapeText(textOf(endpoint, false));
+}
+
+/** Returns the error of an operation for which an endpoint is of the wrong kind, or unknown. */
+export function unusable(operation: string, endpoint: Endpoint, remedy: string): NetError {
+  if (endpoint.transport !== "unknown") {
+    return new NetError("not_supported", { operation, address: describeEndpoint(endpoint), remedy });
+  }
+  return new NetError("address_lookup_failed", { operation, address: "an unknown endpoint", remedy });
 }
 
 function textOf(endpoint: Endpoint, withData: boolean): string {

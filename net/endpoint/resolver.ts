@@ -219,7 +219,7 @@ export function localhostResolver(options?: ResolverOptions): Resolver {
  */
 export function firstOf(...resolvers: Resolver[]): Resolver {
   if (resolvers.length === 0) throw new RangeError("Cannot combine resolvers: there must be at least one");
-  for (const each of resolvers) checkResolver("combine resolvers", each);
+  for (const each of resolvers) checkShape("combine resolvers", "resolver", "a Resolver", each, "resolve");
   return resolverWith(async (url, options) => {
     let endpoint: Endpoint = failed;
     for (const each of resolvers) {
@@ -235,11 +235,6 @@ function resolverWith(resolve: Resolver["resolve"]): Resolver {
   return Object.freeze({
     resolve: (url: string | URL, options?: ResolveOptions) => operation(() => resolve(url, options)),
   });
-}
-
-/** Throws `TypeError` unless `resolver` is a {@linkcode Resolver}. */
-export function checkResolver(action: string, resolver: unknown): void {
-  checkShape(action, "resolver", "a Resolver", resolver, "resolve");
 }
 
 /** Returns a resolver that calls `find` for what no rewrite decides. */
@@ -258,8 +253,7 @@ function resolverOf(
   return resolverWith(async (url, options) => {
     const called = checkRewrites("resolve a URL", checkOptions("resolve a URL", options).rewrites);
     const parts = splitUrl(url);
-    const refusal = refused();
-    if (refusal !== undefined) return await refusal;
+    await refused();
     if (parts === undefined) return unknown("no scheme");
     const found = services(parts.scheme);
     if (found === undefined) return unknown("no such service");

@@ -3,12 +3,12 @@
 import { checkOptions } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
 import { checkIsSwitch, interruptible, refusedFor, type Switch } from "../../switch/internal.ts";
-import { checkUnixPath, clockOf, NetError } from "../internal.ts";
+import { checkUnixPath, clockOf } from "../internal.ts";
 import type { Connection, ConnectionHandler, ListenOptions, Net, RunServerOptions, StreamAddress } from "../mod.ts";
 import { checkCallbacks, checkServer, runServer, watchStop } from "../server/internal.ts";
 import { tlsHandler, type TlsServerOptions } from "../tls/mod.ts";
-import { checkEndpoint, type Endpoint, type TlsEndpoint } from "./endpoint.ts";
-import { describeEndpoint } from "./endpoint_text.ts";
+import { checkEndpoint, type Endpoint } from "./endpoint.ts";
+import { unusable } from "./endpoint_text.ts";
 
 /** Options for {@linkcode serveEndpoint}, beside those of `Net.listen`. */
 export interface ServeEndpointOptions extends ListenOptions {
@@ -115,9 +115,11 @@ export function serveEndpoint<T>(
       }
       serve = tlsHandler({ ...tls, clock: tls.clock ?? clock, protocols: at.protocols ?? tls.protocols }, serve);
     }
-    checkListenable(at);
-    const refusal = refusedFor(sw, action);
-    if (refusal !== undefined) return await refusal;
+    if (at.transport === "unknown") throw unusable("listen", at, at.reason);
+    if (at.transport === "custom") throw unusable("listen", at, "only a TCP or a Unix address can be listened on");
+    if (at.transport === "host") throw unusable("listen", at, "listen on an IP address instead of a name");
+    if (at.transport === "unix") checkUnixPath(at.path);
+    await refusedFor(sw, action);
     const listener = await (net as Net).listen(sw, at, listenOptions);
     try {
       if (listening !== undefined) await interruptible(Promise.resolve(listening(listener.address)));
@@ -126,21 +128,4 @@ export function serveEndpoint<T>(
       await listener.close();
     }
   });
-}
-
-function checkListenable(endpoint: Exclude<Endpoint, TlsEndpoint>): asserts endpoint is StreamAddress {
-  switch (endpoint.transport) {
-    case "unknown":
-      throw refuse("address_lookup_failed", "an unknown endpoint", endpoint.reason);
-    case "custom":
-      throw refuse("not_supported", describeEndpoint(endpoint), "only a TCP or a Unix address can be listened on");
-    case "host":
-      throw refuse("not_supported", describeEndpoint(endpoint), "listen on an IP address instead of a name");
-    case "unix":
-      checkUnixPath(endpoint.path);
-  }
-}
-
-function refuse(code: "address_lookup_failed" | "not_supported", address: string, remedy: string): NetError {
-  return new NetError(code, { operation: "listen", address, remedy });
 }

@@ -73,10 +73,12 @@ let standard: Services | undefined;
  * ```
  */
 export function standardServices(name: string): Service | undefined {
-  const entries = [...table.matchAll(/(\S+) ([0-9]+)( tls)?/g)];
-  standard ??= servicesOf(
-    Object.fromEntries(entries.map(([, name, port, tls]) => [name, { port: Number(port), tls: tls !== undefined }])),
-  );
+  standard ??= servicesOf(Object.fromEntries(
+    Array.from(
+      table.matchAll(/(\S+) ([0-9]+)( tls)?/g),
+      ([, key, port, tls]) => [key, { port: Number(port), tls: !!tls }],
+    ),
+  ));
   return standard(name);
 }
 
@@ -131,21 +133,16 @@ export function servicesOf(table: Readonly<Record<string, { port: number; tls?: 
  */
 export function orElse(...services: Services[]): Services {
   for (const each of services) checkFunction("combine services", each);
-  return (name) => {
-    for (const find of services) {
-      const service = find(name);
-      if (service !== undefined) return service;
-    }
-    return undefined;
-  };
+  return (name) => services.reduce<Service | undefined>((service, find) => service ?? find(name), undefined);
 }
 
 /** Checks a service, which may be foreign, and copies it. */
 export function checkService(action: string, service: unknown): Service {
   checkRecord(action, "a service", service);
   const { name, port, tls } = service as Partial<Service>;
-  checkString(action, "the name of a service", name);
-  checkPort(action, "the port of a service", port);
-  checkBoolean(action, "tls of a service", tls);
-  return Object.freeze({ name, port, tls });
+  return Object.freeze({
+    name: checkString(action, "the name of a service", name),
+    port: checkPort(action, "the port of a service", port),
+    tls: checkBoolean(action, "tls of a service", tls),
+  });
 }
