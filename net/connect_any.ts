@@ -8,7 +8,7 @@ import { checkConnectable, checkConnectOptions, readConnectOptions } from "./_co
 import { labelled, whileOwned } from "./_open_owned.ts";
 import { checkStreamAddress, describeAddress, type HostAddress, type TcpAddress } from "./address.ts";
 import type { ConnectOptions, StreamSocket } from "./connection.ts";
-import { clockOf, type Net } from "./net.ts";
+import { clockOfNet, type Net } from "./net.ts";
 
 /**
  * Connects to the first of several addresses that answers, as {@linkcode Net.connect} to a host
@@ -91,7 +91,7 @@ export async function connectToAnyOf(
   options: ConnectOptions | undefined,
   host?: HostAddress,
 ): Promise<StreamSocket> {
-  const clock = clockOf("connect", net, "connect");
+  const clock = clockOfNet("connect", net, "connect");
   checkOptions("connect", options);
   const known = isIterable(addresses) ? checkAddresses(addresses) : undefined;
   if (known?.length === 0) throw new RangeError("Cannot connect to any address: the list is empty");

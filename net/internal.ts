@@ -52,7 +52,7 @@ export type { Datagram, DatagramOptions, DatagramSocket, ReceivedDatagram } from
 export { addContext, lookupCodeOf, NetError, netErrorFrom } from "./errors.ts";
 export { hasPlainZone, IpAddress, systemIp } from "./ip_address.ts";
 export type { ListeningSocket, ListenOptions } from "./listener.ts";
-export { type AddrInfoOptions, clockOf, type Net, type NetFeature, type ServiceRecord } from "./net.ts";
+export { type AddrInfoOptions, clockOfNet, type Net, type NetFeature, type ServiceRecord } from "./net.ts";
 export {
   checkOptionName,
   checkOptionValue,

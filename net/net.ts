@@ -211,7 +211,7 @@ export interface Net {
 }
 
 /** Throws `TypeError` unless `net`, which may be a user's own, has `method` and a clock, which is returned. */
-export function clockOf(action: string, net: unknown, method: keyof Net): Clock {
+export function clockOfNet(action: string, net: unknown, method: keyof Net): Clock {
   checkShape(action, "net", "a Net", net, method);
   const { clock } = net as Net;
   checkClock(action, clock);

@@ -3,7 +3,7 @@
 import { checkMilliseconds, checkOptions, checkShape, isInstance } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
 import { checkIsSwitch, isCancelled, isSwitchCancelled, refusedFor, type Switch } from "../../switch/internal.ts";
-import { allFailed, checkConnectable, checkStreamAddress, clockOf, connectWithin, whileOwned } from "../internal.ts";
+import { allFailed, checkConnectable, checkStreamAddress, clockOfNet, connectWithin, whileOwned } from "../internal.ts";
 import { type Connection, type Net, NetError, type StreamAddress } from "../mod.ts";
 import { tlsClientWith } from "../tls/internal.ts";
 import type { TlsClientOptions } from "../tls/mod.ts";
@@ -223,7 +223,7 @@ export function createConnector(options: ConnectorOptions): Connector {
 /** Checks options, and reads each once. */
 function checkTerms(options: ConnectorOptions) {
   const { net, tls, bindTo, timeout = Infinity, connectors = {} } = checkOptions<ConnectorOptions>(action, options);
-  const clock = clockOf(action, net, "connect");
+  const clock = clockOfNet(action, net, "connect");
   checkMilliseconds(action, "timeout", timeout);
   return {
     net: net as Net,
@@ -258,11 +258,8 @@ function openerOf(terms: Terms, endpoint: Endpoint): (own: Switch) => Promise<Co
       return () => Promise.reject(unusable("connect", endpoint, endpoint.reason));
     case "custom": {
       const { scheme } = endpoint;
-      const connect = terms.connectors.get(scheme);
-      if (connect === undefined) {
-        const remedy = `there is no connector for the scheme "${scheme}"`;
-        return () => Promise.reject(unusable("connect", endpoint, remedy));
-      }
+      const remedy = `there is no connector for the scheme "${scheme}"`;
+      const connect = terms.connectors.get(scheme) ?? (() => Promise.reject(unusable("connect", endpoint, remedy)));
       return async (own) => {
         const connection = await taken(connect(own, endpoint), `what the connector of "${scheme}" returns`);
         own.onRelease(() => isSwitchCancelled(own) ? discard(connection) : connection.close()); // it may have no owner
@@ -272,8 +269,8 @@ function openerOf(terms: Terms, endpoint: Endpoint): (own: Switch) => Promise<Co
     default: {
       checkConnectable(endpoint);
       const { net, bindTo } = terms;
-      const fits = (bindTo?.transport === "unix") === (endpoint.transport === "unix");
-      const options = bindTo !== undefined && fits ? { bindTo } : undefined;
+      const fits = bindTo !== undefined && (bindTo.transport === "unix") === (endpoint.transport === "unix");
+      const options = fits ? { bindTo } : undefined;
       return async (own) => await taken(net.connect(own, endpoint, options), "what net.connect returns");
     }
   }

@@ -99,9 +99,7 @@ export interface CustomEndpoint {
  * assertEquals(JSON.parse(JSON.stringify(value)), value);
  * ```
  */
-export type JsonValue = string | number | boolean | null | readonly JsonValue[] | {
-  readonly [name: string]: JsonValue;
-};
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** The most layers of TLS in an endpoint: a limit for untrusted text and JSON. */
 export const maxLayers = 16;
@@ -110,6 +108,7 @@ export const maxLayers = 16;
 const maxDepth = 64;
 
 const schemePattern = /^[A-Za-z0-9+._-]+$/;
+const schemeRule = "of the characters A-Z a-z 0-9 + . _ -";
 
 /** The fields of each kind of endpoint. */
 const fieldsOf: ReadonlyMap<unknown, readonly string[]> = new Map([
@@ -120,6 +119,8 @@ const fieldsOf: ReadonlyMap<unknown, readonly string[]> = new Map([
   ["unknown", ["transport", "reason"]],
   ["custom", ["transport", "scheme", "data"]],
 ]);
+
+const anyTransport = '"tcp", "unix", "host", "tls", "unknown" or "custom"';
 
 const action = "use an endpoint";
 
@@ -272,11 +273,7 @@ function readEndpoint(value: unknown, isJson: boolean, layers: number): Endpoint
   const fields = value as Fields;
   const { transport } = fields;
   const known = fieldsOf.get(transport);
-  if (known === undefined) {
-    throw new TypeError(
-      mustBe(action, `${at}transport`, '"tcp", "unix", "host", "tls", "unknown" or "custom"', transport),
-    );
-  }
+  if (known === undefined) throw new TypeError(mustBe(action, `${at}transport`, anyTransport, transport));
   if (isJson) checkFields(action, name, fields, known);
   switch (transport) {
     case "tls": {
@@ -289,9 +286,7 @@ function readEndpoint(value: unknown, isJson: boolean, layers: number): Endpoint
       return Object.freeze({ transport, reason: checkString(action, `${at}reason`, fields.reason) });
     case "custom": {
       const scheme = checkString(action, `${at}scheme`, fields.scheme);
-      if (!schemePattern.test(scheme)) {
-        throw new SyntaxError(mustBe(action, `${at}scheme`, "of the characters A-Z a-z 0-9 + . _ -", scheme));
-      }
+      if (!schemePattern.test(scheme)) throw new SyntaxError(mustBe(action, `${at}scheme`, schemeRule, scheme));
       return Object.freeze({ transport, scheme, data: copyJson(fields.data, `${at}data`, 0) });
     }
     default:

@@ -84,47 +84,47 @@ function textOf(endpoint: Endpoint, withData: boolean): string {
  */
 export function parseEndpoint(text: string): Endpoint {
   checkString("parse an endpoint", "text", text);
-  try {
-    const endpoint = parse(text, 0);
-    const canonical = textOf(endpoint, true);
-    if (canonical === text) return endpoint;
-    throw new SyntaxError(`it must be written ${quoteText(canonical)}`);
-  } catch (cause) {
-    const rule = escapeText((cause as Error).message.replace(/^Cannot/, "cannot"));
+  const fail: Fail = (rule, cause) => {
     throw new SyntaxError(`Cannot parse endpoint ${quoteText(text)}: ${rule}`, { cause });
-  }
+  };
+  const endpoint = parse(text, fail);
+  const canonical = textOf(endpoint, true);
+  return canonical === text ? endpoint : fail(`it must be written ${quoteText(canonical)}`);
 }
 
-/** Parses an endpoint inside `layers` layers of TLS. The message of an error is the rule that the text breaks. */
-function parse(text: string, layers: number): Endpoint {
+/** Throws a `SyntaxError` that names the whole text and the rule that it breaks. */
+type Fail = (rule: string, cause?: unknown) => never;
+
+/** Parses more than what {@linkcode formatEndpoint} returns. `layers` is how many are around it. */
+function parse(text: string, fail: Fail, layers = 0): Endpoint {
+  /** Returns what `create` returns; what it throws breaks `rule`, or the rule that it names. */
+  const make = <T>(create: () => T, rule?: string): T => {
+    try {
+      return create();
+    } catch (cause) {
+      return fail(rule ?? escapeText((cause as Error).message.replace(/^Cannot/, "cannot")), cause);
+    }
+  };
   const [, kind, rest] = /^(tls|unknown|custom|tcp|unix|host):(.*)$/s.exec(text) ?? [];
   switch (kind) {
     case undefined:
-      throw new SyntaxError('an endpoint begins with "tcp:", "unix:", "host:", "tls:", "unknown:" or "custom:"');
+      return fail('an endpoint begins with "tcp:", "unix:", "host:", "tls:", "unknown:" or "custom:"');
     case "tls": {
-      const [, name, list, inner] = /^([^;/]*)(?:;([^/]*))?\/(.*)$/s.exec(rest) ?? [];
-      if (inner === undefined) throw new SyntaxError('after "tls:" and a name come "/" and another endpoint');
-      if (layers === maxLayers) throw new SyntaxError(`an endpoint has at most ${maxLayers} layers of TLS`);
-      const over = parse(inner, layers + 1);
-      return tls(name, over, orFail(() => list?.split(",").map(decodeURIComponent), "a protocol is percent-encoded"));
+      const [, name, list, inner] = /^([^;/]*)(?:;([^/]*))?\/(.*)$/s.exec(rest) ??
+        fail('after "tls:" and a name come "/" and another endpoint');
+      if (layers === maxLayers) fail(`an endpoint has at most ${maxLayers} layers of TLS`);
+      const over = parse(inner, fail, layers + 1);
+      const protocols = make(() => list?.split(",").map(decodeURIComponent), "a protocol is percent-encoded");
+      return make(() => tls(name, over, protocols));
     }
     case "unknown":
       return unknown(rest);
     case "custom": {
-      const [, scheme, json] = /^([^/]*)\/(.*)$/s.exec(rest) ?? [];
-      if (json === undefined) throw new SyntaxError('after "custom:" and a scheme come "/" and JSON');
-      return custom(scheme, orFail(() => JSON.parse(json), "the data is not JSON"));
+      const [, scheme, json] = /^([^/]*)\/(.*)$/s.exec(rest) ?? fail('after "custom:" and a scheme come "/" and JSON');
+      const data = make(() => JSON.parse(json), "the data is not JSON"); // the runtimes word this differently
+      return make(() => custom(scheme, data));
     }
     default:
-      return parseAddress(text) as Endpoint;
-  }
-}
-
-/** Calls a parser of the runtime; `rule` is the message of its errors, which the runtimes word differently. */
-function orFail<T>(parse: () => T, rule: string): T {
-  try {
-    return parse();
-  } catch (cause) {
-    throw new SyntaxError(rule, { cause });
+      return make(() => parseAddress(text) as Endpoint);
   }
 }

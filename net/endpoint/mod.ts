@@ -29,6 +29,6 @@ export type { CustomEndpoint, Endpoint, JsonValue, TlsEndpoint, UnknownEndpoint 
 export { formatEndpoint, parseEndpoint } from "./endpoint_text.ts";
 export { firstOf, localhostResolver, staticResolver, systemResolver } from "./resolver.ts";
 export type { ResolveOptions, Resolver, ResolverOptions, SystemResolverOptions } from "./resolver.ts";
-export type { Rewrites, RewriteTarget } from "./rewrites.ts";
+export type { Rewrites, RewriteTarget } from "./resolver.ts";
 export { serveEndpoint, type ServeEndpointOptions } from "./serve_endpoint.ts";
 export { orElse, type Service, type Services, servicesOf, standardServices } from "./services.ts";

@@ -4,11 +4,52 @@ import { checkFunction, checkOptions, checkRecord, checkShape, fieldOf, mustBe }
 import { operation } from "../../flow/internal.ts";
 import { interruptible, refused } from "../../switch/internal.ts";
 import { IpAddress, literalOf, NetError, tcp } from "../internal.ts";
-import { hostAddress, type Net } from "../mod.ts";
+import { getAddrInfoStream, hostAddress, type Net } from "../mod.ts";
+import { functionsOf } from "./_functions.ts";
 import { normalizeHost, parseAuthority, splitUrl } from "./_url.ts";
 import { checkEndpoint, type Endpoint, tls, unknown } from "./endpoint.ts";
-import { checkRewrites, findRewrite, type Rewrites, type RewriteTarget } from "./rewrites.ts";
-import { checkService, type Services, standardServices } from "./services.ts";
+import { checkService, type Service, type Services, standardServices } from "./services.ts";
+
+/**
+ * What a rewrite is asked about.
+ *
+ * @example A rewrite that keeps the port
+ * ```ts
+ * import type { RewriteTarget } from "@sluice/io/net/endpoint";
+ * import { tcp } from "@sluice/io";
+ *
+ * const toLoopback = ({ port }: RewriteTarget) => tcp("127.0.0.1", port);
+ * ```
+ */
+export interface RewriteTarget {
+  /** The host of the URL: a name in lower case without a trailing dot, or the text of an address. */
+  readonly host: string;
+  /** What the scheme stands for. */
+  readonly service: Service;
+  /** The port of the URL, or else that of the service. */
+  readonly port: number;
+}
+
+/**
+ * Where hosts are, by suffix. A name, such as `"example.com"`, stands for itself and everything
+ * below it; with a dot before it, `".example.com"`, only for what is below; `""` for every host. An
+ * IP address stands for itself. The longest suffix that matches wins.
+ *
+ * TLS is added around the endpoint where the service requires it.
+ *
+ * @example A host that is reached by a Unix socket
+ * ```ts
+ * import { formatEndpoint, type Rewrites, systemResolver } from "@sluice/io/net/endpoint";
+ * import { unix } from "@sluice/io";
+ * import { memoryNet } from "@sluice/io/net/testing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const rewrites: Rewrites = { "docker.internal": () => unix("/run/docker.sock") };
+ * const endpoint = await systemResolver(memoryNet(), { rewrites }).resolve("http://docker.internal/info");
+ * assertEquals(formatEndpoint(endpoint), "unix:/run/docker.sock");
+ * ```
+ */
+export type Rewrites = Readonly<Record<string, (target: RewriteTarget) => Endpoint | Promise<Endpoint>>>;
 
 /**
  * Finds the endpoint of a URL.
@@ -88,6 +129,8 @@ export interface SystemResolverOptions extends ResolverOptions {
   prefer?: 4 | 6 | undefined;
 }
 
+const action = "make a resolver";
+
 /** The endpoint of a name that has no address. */
 const failed: Endpoint = unknown("name resolution failed");
 
@@ -115,18 +158,17 @@ const failed: Endpoint = unknown("name resolution failed");
  * ```
  */
 export function systemResolver(net: Net, options?: SystemResolverOptions): Resolver {
-  const action = "make a resolver";
   const { prefer, ...rest } = checkOptions(action, options);
   checkShape(action, "net", "a Net", net, prefer === undefined ? "connect" : "getAddrInfo");
   if (![undefined, 4, 6].includes(prefer)) throw new RangeError(mustBe(action, "prefer", "4 or 6", prefer));
-  return resolverOf(action, rest, async ({ host, port }) => {
+  return resolverOf(rest, async ({ host, port }) => {
     const literal = literalOf(host);
     if (literal !== undefined) return tcp(literal, port);
     if (prefer === undefined) return hostAddress(host, port);
     try {
-      const addresses = await interruptible(Promise.resolve(net.getAddrInfo(host, { type: "stream" })));
-      const chosen = addresses.find(({ ip }) => ip.version === prefer) ?? addresses[0];
-      return chosen === undefined ? failed : tcp(chosen.ip, port);
+      const addresses = await interruptible(getAddrInfoStream(net, host));
+      const { ip } = addresses.find(({ ip }) => ip.version === prefer) ?? addresses[0];
+      return tcp(ip, port);
     } catch (error) {
       if (fieldOf(error, NetError, "code") !== "address_lookup_failed") throw error;
       return failed;
@@ -163,14 +205,12 @@ export function staticResolver(
   table: Readonly<Record<string, Endpoint | ((port: number) => Endpoint)>>,
   options?: ResolverOptions,
 ): Resolver {
-  const action = "make a resolver";
   checkRecord(action, "table", table);
-  const hosts = new Map(
-    Object.entries(table).map(([host, entry]) =>
-      [normalizeHost(host), typeof entry === "function" ? entry : checkEndpoint(entry)] as const
-    ),
-  );
-  return resolverOf(action, checkOptions(action, options), ({ host, port }) => {
+  const hosts = new Map<string, (typeof table)[string]>();
+  for (const [host, entry] of Object.entries(table)) {
+    hosts.set(normalizeHost(host), typeof entry === "function" ? entry : checkEndpoint(entry));
+  }
+  return resolverOf(checkOptions(action, options), ({ host, port }) => {
     const entry = hosts.get(host) ?? failed;
     return typeof entry === "function" ? entry(port) : entry;
   });
@@ -232,22 +272,17 @@ export function firstOf(...resolvers: Resolver[]): Resolver {
 
 /** Returns a resolver whose calls are operations. */
 function resolverWith(resolve: Resolver["resolve"]): Resolver {
-  return Object.freeze({
-    resolve: (url: string | URL, options?: ResolveOptions) => operation(() => resolve(url, options)),
-  });
+  const resolver: Resolver = { resolve: (url, options) => operation(() => resolve(url, options)) };
+  return Object.freeze(resolver);
 }
 
-/** Returns a resolver that calls `find` for what no rewrite decides. */
 /** Waits for an endpoint that other code finds, and checks it. */
 export async function endpointFrom(answer: Endpoint | PromiseLike<Endpoint>): Promise<Endpoint> {
   return checkEndpoint(await interruptible(Promise.resolve(answer)));
 }
 
-function resolverOf(
-  action: string,
-  { services = standardServices, rewrites }: ResolverOptions,
-  find: (target: RewriteTarget) => Endpoint | Promise<Endpoint>,
-): Resolver {
+/** Returns a resolver that calls `find` for what no rewrite decides. */
+function resolverOf({ services = standardServices, rewrites }: ResolverOptions, find: Rewrites[string]): Resolver {
   checkFunction(action, services);
   const own = checkRewrites(action, rewrites);
   return resolverWith(async (url, options) => {
@@ -264,4 +299,31 @@ function resolverOf(
     if (!service.tls || endpoint.transport === "unknown") return endpoint;
     return tls(host.replace(/%.*/, ""), endpoint); // no certificate has a zone
   });
+}
+
+/** Checked rewrites, by normalized suffix. */
+type RewriteTable = ReadonlyMap<string, Rewrites[string]>;
+
+/**
+ * Checks and copies rewrites.
+ *
+ * @throws {TypeError} If `rewrites` is not an object of functions.
+ * @throws {SyntaxError} If a suffix is not valid.
+ */
+function checkRewrites(action: string, rewrites: Rewrites = {}): RewriteTable {
+  const entries = functionsOf(action, "rewrites", rewrites, "with a rewrite of");
+  return new Map(entries.map(([suffix, rewrite]) => [normalizeSuffix(suffix), rewrite]));
+}
+
+function normalizeSuffix(suffix: string): string {
+  if (suffix === "") return "";
+  return suffix.startsWith(".") ? `.${normalizeHost(suffix.slice(1))}` : normalizeHost(suffix);
+}
+
+/** Finds the rewrite of a host with the longest suffix: at every boundary of labels. */
+function findRewrite(host: string, rewrites: RewriteTable): Rewrites[string] | undefined {
+  // No suffix is a part of an IP address: "0.0.1" is normalized to "0.0.0.1".
+  let suffix = host;
+  while (suffix !== "" && !rewrites.has(suffix)) suffix = suffix.replace(/^(?:\.|[^.]+)/, "");
+  return rewrites.get(suffix);
 }

@@ -3,7 +3,7 @@
 import { checkOptions } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
 import { checkIsSwitch, interruptible, refusedFor, type Switch } from "../../switch/internal.ts";
-import { checkUnixPath, clockOf } from "../internal.ts";
+import { checkUnixPath, clockOfNet } from "../internal.ts";
 import type { Connection, ConnectionHandler, ListenOptions, Net, RunServerOptions, StreamAddress } from "../mod.ts";
 import { checkCallbacks, checkServer, runServer, watchStop } from "../server/internal.ts";
 import { tlsHandler, type TlsServerOptions } from "../tls/mod.ts";
@@ -101,7 +101,7 @@ export function serveEndpoint<T>(
   return operation(async () => {
     checkIsSwitch(sw, action);
     const { net, tls, listening, ...listenOptions } = checkOptions<ServeEndpointOptions>(action, options);
-    const clock = clockOf(action, net, "listen");
+    const clock = clockOfNet(action, net, "listen");
     if (listening !== undefined) checkCallbacks(action, { listening });
     checkServer(handler, serverOptions);
     const { stop } = serverOptions;

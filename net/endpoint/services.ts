@@ -42,12 +42,16 @@ export type Services = (name: string) => Service | undefined;
  * URLs have no authority, such as `sip:alice@a.test`, are left out: they would be taken for
  * `localhost`.
  */
-const table = `
-  amqp 5672, amqps 5671 tls, dict 2628, domain 53, domain-s 853 tls, finger 79, ftp 21, ftps 990 tls, git 9418, gopher 70,
-  http 80, https 443 tls, imap 143, imaps 993 tls, irc 6667, ircs 6697 tls, ldap 389, ldaps 636 tls, memcached 11211,
-  mongodb 27017, mqtt 1883, mqtts 8883 tls, mysql 3306, nats 4222, nntp 119, nntps 563 tls, pop3 110, pop3s 995 tls,
-  postgres 5432, postgresql 5432, redis 6379, rediss 6379 tls, rsync 873, rtsp 554, rtsps 322 tls, smtp 25, smtps 465 tls,
-  ssh 22, submission 587, submissions 465 tls, svn 3690, telnet 23, telnets 992 tls, whois 43, ws 80, wss 443 tls`;
+const standardPorts = `
+  amqp 5672, amqps 5671 tls, dict 2628, domain 53, domain-s 853 tls, finger 79, ftp 21, ftps 990 tls, git 9418,
+  gopher 70, http 80, https 443 tls, imap 143, imaps 993 tls, irc 6667, ircs 6697 tls, ldap 389, ldaps 636 tls,
+  memcached 11211, mongodb 27017, mqtt 1883, mqtts 8883 tls, mysql 3306, nats 4222, nntp 119, nntps 563 tls, pop3 110,
+  pop3s 995 tls, postgres 5432, postgresql 5432, redis 6379, rediss 6379 tls, rsync 873, rtsp 554, rtsps 322 tls,
+  smtp 25, smtps 465 tls, ssh 22, submission 587, submissions 465 tls, svn 3690, telnet 23, telnets 992 tls, whois 43,
+  ws 80, wss 443 tls`;
+
+/** A name, its port, and perhaps "tls". */
+const entry = /(\S+) ([0-9]+)( tls)?/g;
 
 /** Made at the first use. */
 let standard: Services | undefined;
@@ -74,10 +78,7 @@ let standard: Services | undefined;
  */
 export function standardServices(name: string): Service | undefined {
   standard ??= servicesOf(Object.fromEntries(
-    Array.from(
-      table.matchAll(/(\S+) ([0-9]+)( tls)?/g),
-      ([, key, port, tls]) => [key, { port: Number(port), tls: !!tls }],
-    ),
+    [...standardPorts.matchAll(entry)].map(([, key, port, tls]) => [key, { port: Number(port), tls: Boolean(tls) }]),
   ));
   return standard(name);
 }
