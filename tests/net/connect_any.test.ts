@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import {
+  awaitCancel,
   connectAny,
   first,
   NetError,
@@ -15,7 +16,7 @@ import {
 } from "../../mod.ts";
 import { type Action, mockClock, mockFlow, mockNet, simulate } from "../../net/testing/mod.ts";
 import { test } from "../_test.ts";
-import { anyPort, assertNetError, finishedSwitch, ownHost, ownPort, withNet } from "./_helpers.ts";
+import { anyPort, assertNetError, finishedSwitch, ownHost, ownPort, signal, withNet } from "./_helpers.ts";
 
 const addresses = [tcp("10.0.0.1", 80), tcp("::1", 81)];
 const refused: Action<StreamSocket> = { throw: new NetError("connection_refused", { operation: "connect" }) };
@@ -131,6 +132,30 @@ test("connectAny() throws one error if its owner ends while several attempts wai
       });
       await race.race;
     });
+  });
+});
+
+test("connectAny() has ended its attempts when its owner has ended, which cancels them", async () => {
+  await Switch.run(async (outer) => {
+    const log: string[] = [];
+    const started = signal();
+    const connect = async () => {
+      started.resolve();
+      try {
+        return await awaitCancel();
+      } finally {
+        for (let i = 0; i < 5; i++) await Promise.resolve();
+        log.push("cleaned up");
+      }
+    };
+    const net = { ...mockNet(), clock: mockClock(), connect };
+    let connecting: Promise<unknown> = Promise.resolve();
+    await Switch.run(async (sw) => {
+      connecting = outer.forkPromise(() => connectAny(net, sw, [addresses[0]]));
+      await started.promise;
+    });
+    assertEquals(log, ["cleaned up"]);
+    await assertRejects(() => connecting, TypeError, "Cannot connect: the switch is finished");
   });
 });
 
