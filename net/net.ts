@@ -210,7 +210,11 @@ export interface Net {
   readonly clock: Clock;
 }
 
-/** Throws `TypeError` unless `net`, which may be a user's own, has `method` and a clock, which is returned. */
+/**
+ * Returns the clock of a network, which may be a user's own.
+ *
+ * @throws {TypeError} If `net` has no clock, or not this method.
+ */
 export function clockOfNet(action: string, net: unknown, method: keyof Net): Clock {
   checkShape(action, "net", "a Net", net, method);
   const { clock } = net as Net;

@@ -21,7 +21,7 @@ export async function connectOnce(
   open: (own: Switch) => Promise<Connection>,
 ): Promise<Connection & { readonly endpoint: Endpoint; readonly protocol: string | undefined }> {
   const label = describeEndpoint(endpoint);
-  const own = switchUnder(sw, "connection");
+  const own = switchUnder(sw, `connection to ${label}`);
   const stopWatching = onCancel("connect", own.cancel);
   try {
     const inner = await own.run(() => open(own.sw));

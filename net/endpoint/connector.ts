@@ -244,7 +244,10 @@ function checkTls(tls: ConnectorOptions["tls"]): (serverName: string) => Partial
   return () => options;
 }
 
-/** Checks that an endpoint can be opened, and returns what opens it, in a switch that owns what is opened. */
+/**
+ * Checks that an endpoint can be opened, and returns what opens it. What is opened belongs to `own`,
+ * also on failure.
+ */
 function openerOf(terms: Terms, endpoint: Endpoint): (own: Switch) => Promise<Connection> {
   switch (endpoint.transport) {
     case "tls": {
