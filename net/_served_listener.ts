@@ -62,6 +62,38 @@ export function watchOf(subject: object): Watch | undefined {
   return watches.get(subject);
 }
 
+/** The watches of a listener, or of something else that changes. */
+export class Watches {
+  /** Begins a watch. */
+  readonly watch: Watch;
+  readonly #wakes: Set<() => void> = new Set();
+
+  /**
+   * Makes `subject` one that can be watched, as long as `canChange` returns true.
+   *
+   * @param begun Called when a watch has begun. It wakes the watch if there is something already.
+   */
+  constructor(subject: object, canChange: () => boolean, begun?: (wake: () => void) => unknown) {
+    this.watch = (wake) => {
+      if (!canChange()) return undefined;
+      this.#wakes.add(wake);
+      begun?.(wake);
+      return () => this.#wakes.delete(wake);
+    };
+    addWatch(subject, this.watch);
+  }
+
+  /** Whether there is a watch. */
+  get any(): boolean {
+    return this.#wakes.size > 0;
+  }
+
+  /** Wakes all watches. */
+  wake(): void {
+    for (const wake of [...this.#wakes]) wake();
+  }
+}
+
 const served: WeakSet<object> = new WeakSet();
 
 /** Marks `listener` as one of the library: cancelling the current scope ends its `accept`. */

@@ -23,6 +23,7 @@ export {
   type ServedListener,
   tellServer,
   type Watch,
+  Watches,
   watchOf,
 } from "./_served_listener.ts";
 export {

@@ -18,7 +18,6 @@ import {
 } from "../../switch/internal.ts";
 import {
   addServed,
-  addWatch,
   closedState,
   labelled,
   type ListeningSocket,
@@ -31,6 +30,7 @@ import {
   type StreamAddress,
   type StreamSocket,
   tellServer,
+  Watches,
 } from "../internal.ts";
 import { OptionState } from "./_option_state.ts";
 import { type SocketTerms, SystemConnection } from "./_system_connection.ts";
@@ -96,7 +96,8 @@ export class SystemListener implements ListeningSocket, ServedListener {
   readonly #watchers: WaitQueue<void> = new WaitQueue();
   /** What was taken from the provider because of a watch: the next call of `accept` receives it. */
   #supplied: Supplied | undefined;
-  readonly #wakes: Set<() => void> = new Set();
+  /** Watches for a connection that no pending `accept` call takes. */
+  readonly #watches: Watches;
   /**
    * Whether connections are being reset because the backlog is full, and whether `overflow` has
    * reported it.
@@ -116,9 +117,9 @@ export class SystemListener implements ListeningSocket, ServedListener {
     this.#subject = labelled(listener.address);
     this.#owner = owner;
     this.#hook = hook;
+    this.#watches = new Watches(this, () => this.#closing === undefined, () => this.#serve());
     listener.attach(Object.freeze({ acceptable: () => this.#serve(), overflowing: () => this.#overflowing() }));
     addServed(this);
-    addWatch(this, (wake) => this.#watch(wake));
     open.listeners++;
     Object.freeze(this);
   }
@@ -198,21 +199,9 @@ export class SystemListener implements ListeningSocket, ServedListener {
     const supplied = this.#supplied;
     this.#supplied = undefined;
     if (supplied !== undefined && "stream" in supplied) supplied.stream.abort();
-    this.#wake();
+    this.#watches.wake();
     await this.#listener.close();
     open.listeners--;
-  }
-
-  /** Watches for a connection that no pending `accept` call takes: see {@linkcode addWatch}. */
-  #watch(wake: () => void): (() => void) | undefined {
-    if (this.#closing !== undefined) return undefined;
-    this.#wakes.add(wake);
-    this.#serve();
-    return () => this.#wakes.delete(wake);
-  }
-
-  #wake(): void {
-    for (const wake of [...this.#wakes]) wake();
   }
 
   /** Passes connections to pending `accept` calls in FIFO order. */
@@ -251,7 +240,7 @@ export class SystemListener implements ListeningSocket, ServedListener {
       if (waiter.settled) opened.abort(); // cancelled in the meantime
       else waiter.resolve(opened);
     }
-    if (this.#wakes.size > 0 && this.#supply() !== undefined) this.#wake();
+    if (this.#watches.any && this.#supply() !== undefined) this.#watches.wake();
   }
 
   /** Returns the next connection or error, which is kept until an `accept` call has it. */

@@ -11,12 +11,12 @@ import {
   WaitQueue,
 } from "../../../switch/internal.ts";
 import {
-  addWatch,
   checkStreamAddress,
   describeAddress,
   openOwned,
   type ServedListener,
   tellServer,
+  Watches,
 } from "../../internal.ts";
 import {
   type ListeningSocket,
@@ -139,7 +139,7 @@ class ScriptedListener implements MockListener {
   readonly #accepts: Script<StreamSocket>;
   readonly #overflows: WaitQueue<void> = new WaitQueue();
   readonly #served: ServedListener;
-  readonly #wakes: Set<() => void> = new Set();
+  readonly #watches: Watches;
   #address: StreamAddress | undefined;
   #clock: Clock | undefined;
 
@@ -155,7 +155,7 @@ class ScriptedListener implements MockListener {
     this.#life = new Life(this, log, "listeners", () => {
       this.#accepts.end({ error: this.#life.closedError("accept") });
       this.#overflows.failAll(() => this.#life.closedError("accept"));
-      this.#wake();
+      this.#watches.wake();
     });
     this.#options = new MockSocketOptions(log, this.#life);
     const clockOf = () => this.#clock ?? systemClock;
@@ -167,17 +167,8 @@ class ScriptedListener implements MockListener {
       overflow: () => this.#overflows.wait("overflow", undefined, log),
       stopListening: () => Promise.resolve(),
     };
-    addWatch(this, (wake) => {
-      if (this.#life.isOver) return undefined;
-      this.#wakes.add(wake);
-      if (this.#accepts.hasNext) wake();
-      return () => this.#wakes.delete(wake);
-    });
+    this.#watches = new Watches(this, () => !this.#life.isOver, (wake) => this.#accepts.hasNext && wake());
     Object.freeze(this);
-  }
-
-  #wake(): void {
-    for (const wake of [...this.#wakes]) wake();
   }
 
   get log(): readonly string[] {
@@ -190,7 +181,7 @@ class ScriptedListener implements MockListener {
 
   onAccept(...actions: Action<StreamSocket>[]): void {
     this.#accepts.add(actions);
-    if (this.#accepts.hasNext) this.#wake();
+    if (this.#accepts.hasNext) this.#watches.wake();
   }
 
   accept(sw: Switch): Promise<StreamSocket> {
