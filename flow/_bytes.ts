@@ -206,6 +206,13 @@ export function encodeInto(text: string, memory: Uint8Array): { read: number; wr
   return (encoder ??= new TextEncoder()).encodeInto(text, memory);
 }
 
+/** Returns the bytes of a text, or a plain view of the caller's bytes. */
+export function payloadOf(action: string, data: Uint8Array | string): Uint8Array {
+  if (typeof data === "string") return encode(data);
+  if (isBytes(data)) return viewOf(data);
+  throw new TypeError(`Cannot ${action} ${describeData(data)}: must be a Uint8Array or a string`);
+}
+
 /** Formats a byte for messages: `97 ("a")`. */
 export function describeByte(byte: number): string {
   return byte >= 0x20 && byte < 0x7f ? `${byte} (${JSON.stringify(String.fromCharCode(byte))})` : String(byte);

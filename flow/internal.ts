@@ -19,6 +19,7 @@ export {
   joined,
   lengthOf,
   lost,
+  payloadOf,
   totalLength,
   unshared,
   vanished,

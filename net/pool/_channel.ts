@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkNumber, checkWhole, describe, fieldOf, isInstance } from "../../base/internal.ts";
+import { checkNumber, checkWhole, fieldOf, isInstance } from "../../base/internal.ts";
 import { BufReader } from "../../flow/buffered/mod.ts";
-import { encode, isBytes, operation, silent, writeAll } from "../../flow/internal.ts";
+import { operation, payloadOf, silent, writeAll } from "../../flow/internal.ts";
 import {
   asOperation,
   type Clock,
@@ -83,12 +83,7 @@ export class PoolChannel {
 
   write(parts: readonly (Uint8Array | string)[]): Promise<void> {
     return this.#run("write", () => {
-      const bytes = parts.map((part) => {
-        if (typeof part === "string") return encode(part);
-        if (isBytes(part)) return part;
-        throw new TypeError(`Cannot write ${describe(part)}: must be a Uint8Array or a string`);
-      });
-      return writeAll(this.#sender, ...bytes);
+      return writeAll(this.#sender, ...parts.map((part) => payloadOf("write", part)));
     });
   }
 
