@@ -13,13 +13,12 @@ export interface Ends {
   readonly peer: StreamAddress | undefined;
 }
 
-/** A flow of the user, whose methods for closing are optional. */
-type AnyFlow = Partial<Pick<Connection, "abort" | "close" | "shutdown">>;
+/** A flow of a user, which may have only some methods. */
+type AnyFlow = Partial<Connection>;
 
 /** Closes a flow, or resets it. Errors are ignored: the connection has ended. */
 export async function release({ source, sink }: Ends, graceful: boolean): Promise<void> {
-  await Promise.all([...new Set([sink, source])].map(async (end) => {
-    const flow = end as AnyFlow | undefined;
+  await Promise.all([...new Set<AnyFlow | undefined>([sink, source])].map(async (flow) => {
     try {
       if (!graceful && typeof flow?.abort === "function") flow.abort();
       else if (typeof flow?.close === "function") await flow.close();
@@ -30,19 +29,21 @@ export async function release({ source, sink }: Ends, graceful: boolean): Promis
   }));
 }
 
+/** Ends the direction of this side, if the flow has a method for that. */
+export async function halfClose(sink: AnyFlow | undefined): Promise<void> {
+  if (typeof sink?.shutdown === "function") await interruptible(Promise.resolve(sink.shutdown("send")));
+}
+
 /** Returns the ends of a flow with two directions. */
 export function endsOf(flow: TwoWay): Ends {
   checkShape("manage a connection", "what open returns", "a TwoWay", flow, "read", "write", "shutdown");
-  return { source: flow, sink: flow, peer: peerOf(flow) };
-}
-
-/** Returns the address of a flow's peer. A flow of a user may have none, or a `peer` of its own. */
-function peerOf(flow: Partial<Connection>): StreamAddress | undefined {
+  let peer: StreamAddress | undefined;
   try {
-    return checkStreamAddress(flow.peer);
+    peer = checkStreamAddress((flow as AnyFlow).peer);
   } catch {
-    return undefined;
+    // A flow of a user may have none, or a `peer` of its own.
   }
+  return { source: flow, sink: flow, peer };
 }
 
 /** Checks ends that a user has passed, and reads each once. */

@@ -8,26 +8,28 @@ import {
   lends,
   lendSome,
   operation,
+  payloadOf,
   type Sink,
   type Source,
-  type TwoWay,
+  writeLimit,
 } from "../../flow/internal.ts";
 import {
   Cancelled,
+  type ChildSwitch,
   interruptible,
   isSwitchCancelled,
   type Labelled,
+  noLongerNeeded,
   refused,
   Switch,
   WaitQueue,
 } from "../../switch/internal.ts";
-import { describeAddress, type StreamAddress } from "../internal.ts";
-import { Changes } from "./_changes.ts";
-import { type Ends, isBroken, release, untilCancelled } from "./_ends.ts";
-import { payloadOf } from "./_payload.ts";
-import { OwnedFiber } from "./_owned_fiber.ts";
-import { Rope } from "./_rope.ts";
-import { Timeouts } from "./_timeouts.ts";
+import { describeAddress, type StreamAddress, Watches } from "../internal.ts";
+import { DeadlineAlarm } from "../server/internal.ts";
+import { ByteBuffer } from "./_byte_buffer.ts";
+import { type Ends, halfClose, isBroken, release, untilCancelled } from "./_ends.ts";
+import { forkOwned } from "./_fork_owned.ts";
+import { nextChange } from "./_next_change.ts";
 import type { CloseNicelyOptions, DisconnectReason, ManagedConnection, ManagedState } from "./managed_connection.ts";
 import type { ManagedTerms } from "./managed_options.ts";
 
@@ -43,37 +45,45 @@ export class Managed<D> implements ManagedConnection<D> {
 
   readonly #sw: Switch;
   readonly #terms: ManagedTerms<D>;
-  readonly #timeouts: Timeouts;
-  readonly #changes: Changes;
-  readonly #input: Rope = new Rope();
-  readonly #output: Rope = new Rope();
-  /** How many bytes were taken out of the send buffer, and the sink has not taken. */
-  #inFlight = 0;
+  readonly #input: ByteBuffer = new ByteBuffer();
+  /** What the sink has not taken. */
+  readonly #output: ByteBuffer = new ByteBuffer();
   #state: ManagedState = connecting;
   /** The flow, once it is open. */
   #ends: Ends | undefined;
   /** Why no more can be sent: this side closes nicely, or the peer has ended. */
   #goal: "closed" | "end" | undefined;
+  #lastReceived: number;
+  #pinged = false;
+  /** When `closeNicely` stops waiting. */
+  #closeTime = Infinity;
+  readonly #alarm: DeadlineAlarm;
   /** What waits for a condition, which is looked at whenever something happens. */
   readonly #waits: WaitQueue<void, () => boolean> = new WaitQueue();
   readonly #receivers: WaitQueue<Uint8Array<ArrayBuffer> | null, number> = new WaitQueue();
-  /** Opens the flow, moves the bytes, and closes the flow. */
-  readonly #fiber: OwnedFiber = new OwnedFiber();
+  readonly #watches: Watches = new Watches(this, () => this.alive);
+  /** The switch of the flow. */
+  #own: ChildSwitch | undefined;
+  /** Settles once the flow is closed. */
+  #ended: Promise<void> = Promise.resolve();
 
   constructor(sw: Switch, open: (sw: Switch) => Ends | Promise<Ends>, terms: ManagedTerms<D>) {
     this.#sw = sw;
     this.#terms = terms;
-    const { clock, timeout = Infinity, ping } = terms;
-    this.#timeouts = new Timeouts(clock, timeout, {
-      pings: () => ping !== undefined && this.#state === connected,
-      ping: () => ping !== undefined && this.#queue(ping),
-      expired: () => this.#end("timeout"),
-      failed: (error) => this.#end("failed", error),
+    this.#lastReceived = terms.clock.now();
+    this.#alarm = new DeadlineAlarm(terms.clock, {
+      next: () => Math.min(this.#pingTime, this.#endTime),
+      judge: () => this.#judge(),
+      failed: (error) => this.#end("failed", { error }),
     });
-    this.#changes = new Changes(this, () => this.alive);
     Object.freeze(this);
-    this.#fiber.start(sw, () => this.close(), (own) => this.#run(own, open));
-    this.#timeouts.set();
+    try {
+      this.#ended = forkOwned(sw, () => this.close(), (own) => this.#run(own, open));
+    } catch (error) {
+      if (!isInstance(error, Cancelled)) throw error;
+      this.close();
+    }
+    this.#alarm.set();
   }
 
   get state(): ManagedState {
@@ -115,11 +125,11 @@ export class Managed<D> implements ManagedConnection<D> {
 
   receivePart(size: number): Uint8Array<ArrayBuffer> {
     checkWhole("receive", "size", size, 0);
-    return this.#take(Math.min(size, this.#input.length));
+    return this.#take(size);
   }
 
   receiveAll(): Uint8Array<ArrayBuffer> {
-    return this.#take(this.#input.length);
+    return this.#take(Infinity);
   }
 
   forget(size: number): boolean {
@@ -133,14 +143,13 @@ export class Managed<D> implements ManagedConnection<D> {
   poll(offset: number, size: number): Uint8Array<ArrayBuffer> | null {
     checkWhole("poll", "offset", offset, 0);
     this.#checkSize("poll", size, offset);
-    return offset + size <= this.#input.length ? this.#input.copy(offset, size) : null;
+    return offset + size <= this.#input.length ? this.#input.slice(offset, size) : null;
   }
 
   pollPart(offset: number, size: number): Uint8Array<ArrayBuffer> {
     checkWhole("poll", "offset", offset, 0);
     checkWhole("poll", "size", size, 0);
-    const start = Math.min(offset, this.#input.length);
-    return this.#input.copy(start, Math.min(size, this.#input.length - start));
+    return this.#input.slice(offset, size);
   }
 
   close(): void {
@@ -152,7 +161,8 @@ export class Managed<D> implements ManagedConnection<D> {
       const { timeout = Infinity } = checkOptions("close nicely", options);
       checkMilliseconds("close nicely", "timeout", timeout);
       if (this.alive) {
-        this.#timeouts.limitClosing(timeout);
+        this.#closeTime = Math.min(this.#closeTime, this.#terms.clock.now() + timeout);
+        this.#alarm.set();
         this.#finish("closed");
       }
       await this.closed();
@@ -161,7 +171,7 @@ export class Managed<D> implements ManagedConnection<D> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
-    await this.#fiber.ended;
+    await this.#ended;
   }
 
   connected(): Promise<void> {
@@ -169,7 +179,7 @@ export class Managed<D> implements ManagedConnection<D> {
   }
 
   flushed(): Promise<void> {
-    return this.#when("flushed", () => this.#unsent === 0);
+    return this.#when("flushed", () => this.#output.length === 0);
   }
 
   closed(): Promise<void> {
@@ -177,14 +187,14 @@ export class Managed<D> implements ManagedConnection<D> {
   }
 
   changed(): Promise<void> {
-    return this.#changes.next(this.#subject);
+    return operation(() => nextChange("changed", [this.#watches.watch], this.#subject));
   }
 
   received(size: number): Promise<Uint8Array<ArrayBuffer> | null> {
     const refusal = rejectionOf(() => this.#checkSize("receive", size)) ?? refused();
     if (refusal !== undefined) return refusal;
     const promise = this.#receivers.wait("received", size, this.#subject);
-    this.#serve();
+    this.#step();
     return promise;
   }
 
@@ -194,28 +204,27 @@ export class Managed<D> implements ManagedConnection<D> {
     return refused() ?? (isOver() ? Promise.resolve() : this.#waits.wait(operation, isOver, this.#subject));
   }
 
-  /** Ends the waits whose condition holds now. */
+  /** Passes what was received to the calls of `received`, in order, and ends the waits that are over. */
   #step(): void {
+    for (let next = this.#receivers.oldest; next !== undefined; next = this.#receivers.oldest) {
+      const isThere = next.payload <= this.#input.length;
+      if (!isThere && this.alive) break;
+      this.#receivers.wakeOne(isThere ? this.#input.take(next.payload) : null);
+    }
     this.#waits.wakeIf((isOver) => isOver());
   }
 
   get #subject(): Labelled {
-    const { peer } = this;
-    return { label: peer === undefined ? "a managed connection" : describeAddress(peer) };
-  }
-
-  get #unsent(): number {
-    return this.#output.length + this.#inFlight;
+    return { label: this.peer === undefined ? "a managed connection" : describeAddress(this.peer) };
   }
 
   /** Checks how many bytes are asked for, which must fit in the buffer: else they never come. */
   #checkSize(action: string, size: number, offset = 0): void {
     checkWhole(action, "size", size, 0);
     const { maxReceiveBuffer } = this.#terms;
-    if (offset + size <= maxReceiveBuffer) return;
-    throw new RangeError(
-      `Cannot ${action} ${offset + size} bytes: the receive buffer holds at most ${maxReceiveBuffer}`,
-    );
+    const end = offset + size;
+    if (end <= maxReceiveBuffer) return;
+    throw new RangeError(`Cannot ${action} ${end} bytes: the receive buffer holds at most ${maxReceiveBuffer}`);
   }
 
   #take(size: number): Uint8Array<ArrayBuffer> {
@@ -226,46 +235,37 @@ export class Managed<D> implements ManagedConnection<D> {
 
   /** Queues bytes to send, or none of them. */
   #queue(bytes: Uint8Array): boolean {
-    if (this.#state !== connecting && this.#state !== connected) return false;
-    if (this.#sendsNothing) return false;
-    if (this.#unsent + bytes.length > this.#terms.maxSendBuffer) return false;
+    const sends = this.#state === connecting || (this.#state === connected && this.#ends?.sink !== undefined);
+    if (!sends || this.#output.length + bytes.length > this.#terms.maxSendBuffer) return false;
     this.#output.push(bytes);
     this.#step();
     return true;
   }
 
-  /** Whether the flow is open and cannot be written to. */
-  get #sendsNothing(): boolean {
-    return this.#ends !== undefined && this.#ends.sink === undefined;
-  }
-
-  async #run(own: Switch, open: (sw: Switch) => Ends | Promise<Ends>): Promise<void> {
+  /** Opens the flow, moves its bytes, and closes it. */
+  async #run(own: ChildSwitch, open: (sw: Switch) => Ends | Promise<Ends>): Promise<void> {
+    this.#own = own;
     let ends: Ends | undefined;
     try {
-      const opening = open(own);
+      const opening = open(own.sw);
       ends = isPromise(opening) ? await untilCancelled(opening) : opening;
-      this.#opened(ends);
+      if (this.alive) {
+        this.#ends = ends;
+        if (this.#goal === undefined) this.#change(connected);
+        else this.#step();
+        this.#alarm.set();
+      }
       const { source, sink } = ends;
       const fail = (error: unknown) => this.#fail(error);
       await Switch.run((fibers) => {
         if (source !== undefined) fibers.forkDaemon(() => this.#receiveFrom(source).catch(fail));
-        if (sink !== undefined) fibers.forkDaemon(() => this.#sendTo(sink).catch(fail));
+        fibers.forkDaemon(() => this.#sendTo(sink).catch(fail));
         return this.closed();
       });
     } catch (error) {
       this.#fail(error);
-    } finally {
-      if (ends !== undefined) await release(ends, !isSwitchCancelled(own));
     }
-  }
-
-  #opened(ends: Ends): void {
-    if (!this.alive) return;
-    this.#ends = ends;
-    if (this.#goal === undefined) this.#change(connected);
-    else if (ends.sink === undefined) this.#end(this.#goal);
-    else this.#step();
-    this.#timeouts.set();
+    if (ends !== undefined) await release(ends, !isSwitchCancelled(own.sw));
   }
 
   async #receiveFrom(source: Source): Promise<void> {
@@ -282,29 +282,29 @@ export class Managed<D> implements ManagedConnection<D> {
     const size = this.alive ? Math.min(bytes.length, this.#terms.maxReceiveBuffer - this.#input.length) : 0;
     if (size === 0) return 0;
     this.#input.push(bytes.subarray(0, size));
-    this.#timeouts.received();
-    this.#serve();
-    this.#changes.note();
+    this.#lastReceived = this.#terms.clock.now();
+    this.#pinged = false;
+    this.#alarm.set();
+    this.#step();
+    this.#watches.wake();
     return size;
   }
 
-  async #sendTo(sink: Sink): Promise<void> {
+  async #sendTo(sink: Sink | undefined): Promise<void> {
     for (;;) {
       await this.#when("output", () => this.#output.length > 0 || this.#goal !== undefined);
       if (!this.alive) return;
-      if (this.#output.length === 0) break;
-      const bytes = this.#output.shift();
-      this.#inFlight = bytes.length;
-      while (this.#inFlight > 0) {
-        const taken = giveOwned(sink, bytes.subarray(bytes.length - this.#inFlight));
-        const count = typeof taken === "number" ? taken : await interruptible(taken);
+      if (sink === undefined || this.#output.length === 0) break;
+      const bytes = this.#output.slice(0, writeLimit);
+      for (let at = 0, count = 0; at < bytes.length; at += count) {
+        const taken = giveOwned(sink, bytes.subarray(at));
+        count = typeof taken === "number" ? taken : await interruptible(taken);
         if (!this.alive) return;
-        this.#inFlight -= count;
+        this.#output.drop(count);
         this.#step();
       }
     }
-    const { shutdown } = sink as Partial<TwoWay>;
-    if (typeof shutdown === "function") await interruptible(Promise.resolve(shutdown.call(sink, "send")));
+    await halfClose(sink);
     this.#end(this.#goal ?? "closed");
   }
 
@@ -313,7 +313,6 @@ export class Managed<D> implements ManagedConnection<D> {
     if (!this.alive || this.#goal !== undefined) return;
     this.#goal = goal;
     this.#change(disconnecting);
-    if (this.#sendsNothing) this.#end(goal);
   }
 
   #fail(thrown: unknown): void {
@@ -321,38 +320,44 @@ export class Managed<D> implements ManagedConnection<D> {
     const error = isInstance(thrown, Cancelled) ? thrown.cause ?? thrown : thrown;
     // Other code of this side has closed the flow, or the switch is cancelled.
     if (isOfKind(error, "ClosedError") || isSwitchCancelled(this.#sw)) this.#end("closed");
-    else if (!isBroken(error)) this.#end("failed", error);
+    else if (!isBroken(error)) this.#end("failed", { error });
     // A peer that has ended, and then closes its socket, resets what is still sent to it.
     else if (this.#goal === "end") this.#end("end");
-    else this.#end("reset", error);
+    else this.#end("reset", { error });
   }
 
-  #end(reason: DisconnectReason, error?: unknown): void {
+  #end(reason: DisconnectReason, failure?: { readonly error: unknown }): void {
     if (!this.alive) return;
     const graceful = this.#ends !== undefined && (reason === "closed" || reason === "end");
-    this.#timeouts.stop();
-    this.#output.clear();
-    this.#inFlight = 0;
-    const state: ManagedState = { kind: "disconnected", reason };
-    this.#change(Object.freeze(reason === "reset" || reason === "failed" ? { ...state, error } : state));
-    this.#serve();
+    this.#alarm.stop();
+    this.#output.drop(this.#output.length);
+    this.#change(Object.freeze({ kind: "disconnected", reason, ...failure }));
     // A flow that must not wait for the peer is reset.
-    if (!graceful) this.#fiber.cancel();
-  }
-
-  /** Passes what was received to the calls of `received`, in order. */
-  #serve(): void {
-    for (let next = this.#receivers.oldest; next !== undefined; next = this.#receivers.oldest) {
-      const { payload } = next;
-      if (payload <= this.#input.length) this.#receivers.wakeOne(this.#take(payload));
-      else if (this.alive) return;
-      else this.#receivers.wakeOne(null);
-    }
+    if (!graceful) this.#own?.cancel(noLongerNeeded());
   }
 
   #change(state: ManagedState): void {
     this.#state = state;
     this.#step();
-    this.#changes.note();
+    this.#watches.wake();
+  }
+
+  get #pingTime(): number {
+    const pings = this.#terms.ping !== undefined && this.#state === connected && !this.#pinged;
+    return pings ? this.#lastReceived + (this.timeout ?? Infinity) / 2 : Infinity;
+  }
+
+  get #endTime(): number {
+    return Math.min(this.#lastReceived + (this.timeout ?? Infinity), this.#closeTime);
+  }
+
+  #judge(): void {
+    const now = this.#terms.clock.now();
+    if (now >= this.#endTime) return this.#end("timeout");
+    if (now >= this.#pingTime) {
+      this.#pinged = true;
+      this.#queue(this.#terms.ping as Uint8Array);
+    }
+    this.#alarm.set();
   }
 }

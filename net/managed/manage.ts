@@ -2,7 +2,7 @@
 
 import { checkFunction } from "../../base/internal.ts";
 import type { Sink, Source, TwoWay } from "../../flow/internal.ts";
-import { checkIsSwitch, type Switch } from "../../switch/internal.ts";
+import type { Switch } from "../../switch/internal.ts";
 import type { StreamAddress } from "../internal.ts";
 import { Managed } from "./_managed.ts";
 import { checkEnds, endsOf, release } from "./_ends.ts";
@@ -52,7 +52,6 @@ export function managedConnection<D>(
   open: (sw: Switch) => Promise<TwoWay>,
   options: ManagedOptions<D>,
 ): ManagedConnection<D> {
-  checkIsSwitch(sw, action);
   checkFunction(action, open);
   return new Managed<D>(sw, async (own) => endsOf(await open(own)), checkManagedOptions(action, options));
 }
@@ -92,7 +91,6 @@ export function managedOf<D>(
   ends: { source?: Source | undefined; sink?: Sink | undefined; peer?: StreamAddress | undefined },
   options: ManagedOptions<D>,
 ): ManagedConnection<D> {
-  checkIsSwitch(sw, action);
   const checked = checkEnds(action, ends);
   const connection = new Managed<D>(sw, () => checked, checkManagedOptions(action, options));
   if (!connection.alive) release(checked, false); // the switch is cancelled

@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkClock, checkMilliseconds, checkOptions, checkWhole } from "../../base/internal.ts";
+import { payloadOf } from "../../flow/internal.ts";
 import type { Clock } from "../../switch/internal.ts";
-import { payloadOf } from "./_payload.ts";
 
 /**
  * Options of a managed connection.
@@ -44,10 +44,7 @@ export interface ManagedOptions<D> {
 }
 
 /** Checked options. */
-export interface ManagedTerms<D> {
-  readonly clock: Clock;
-  readonly data: D;
-  readonly timeout: number | undefined;
+export interface ManagedTerms<D> extends ManagedOptions<D> {
   readonly ping: Uint8Array | undefined;
   readonly maxReceiveBuffer: number;
   readonly maxSendBuffer: number;
@@ -55,20 +52,12 @@ export interface ManagedTerms<D> {
 
 /** Checks options, reads each once, and copies the ping. */
 export function checkManagedOptions<D>(action: string, options: ManagedOptions<D>): ManagedTerms<D> {
-  const { clock, data, timeout, ping, maxReceiveBuffer = 65_536, maxSendBuffer = Infinity } = checkOptions(
-    action,
-    options,
-  );
+  const given = checkOptions(action, options);
+  const { clock, data, timeout, ping, maxReceiveBuffer = 65_536, maxSendBuffer = Infinity } = given;
   checkClock(action, clock);
   if (timeout !== undefined) checkMilliseconds(action, "timeout", timeout);
   checkWhole(action, "maxReceiveBuffer", maxReceiveBuffer, 1, true);
   checkWhole(action, "maxSendBuffer", maxSendBuffer, 1, true);
-  return {
-    clock: clock as Clock,
-    data: data as D,
-    timeout,
-    ping: ping === undefined ? undefined : new Uint8Array(payloadOf("ping", ping)),
-    maxReceiveBuffer,
-    maxSendBuffer,
-  };
+  const copied = ping === undefined ? undefined : new Uint8Array(payloadOf("ping", ping));
+  return { clock: clock as Clock, data: data as D, timeout, ping: copied, maxReceiveBuffer, maxSendBuffer };
 }

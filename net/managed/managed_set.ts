@@ -1,17 +1,16 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { checkFunction, checkOptions, describe, hideClass, isInstance } from "../../base/internal.ts";
-import { operation } from "../../flow/internal.ts";
+import { operation, payloadOf } from "../../flow/internal.ts";
 import { adopt, type Labelled, registerOwner, type Switch } from "../../switch/internal.ts";
 import { retry } from "../../switch/mod.ts";
-import { type ListeningSocket, type StreamAddress, type StreamSocket, watchOf } from "../internal.ts";
+import { type ListeningSocket, type StreamAddress, Watches, watchOf } from "../internal.ts";
 import { acceptFrom, checkListener, isFinal, longestBackoff, shortestBackoff } from "../server/internal.ts";
-import { Changes } from "./_changes.ts";
 import { Managed } from "./_managed.ts";
-import { payloadOf } from "./_payload.ts";
+import { nextChange } from "./_next_change.ts";
 import { endsOf, release } from "./_ends.ts";
 import type { ManagedConnection } from "./managed_connection.ts";
-import { checkManagedOptions, type ManagedOptions, type ManagedTerms } from "./managed_options.ts";
+import { checkManagedOptions, type ManagedOptions } from "./managed_options.ts";
 
 /**
  * Options for {@linkcode ManagedSet.acceptFrom}: those of each connection, and how to make its
@@ -116,17 +115,13 @@ class MemberSet<D> implements ManagedSet<D> {
   }
 
   readonly #sw: Switch;
-  /** The members, and how to end their watches. */
-  readonly #members: Map<ManagedConnection<D>, () => void> = new Map();
-  readonly #changes: Changes = new Changes(this, () => !this.#ended);
+  readonly #members: Set<ManagedConnection<D>> = new Set();
+  readonly #watches: Watches = new Watches(this, () => !this.#ended);
   #ended = false;
 
   constructor(sw: Switch) {
     this.#sw = sw;
-    registerOwner(sw, "make a set", {
-      release: () => adopt(sw, this.#release()),
-      label: subject.label,
-    });
+    registerOwner(sw, "make a set", { release: () => adopt(sw, this.#release()), label: subject.label });
     Object.freeze(this);
   }
 
@@ -135,7 +130,7 @@ class MemberSet<D> implements ManagedSet<D> {
   }
 
   [Symbol.iterator](): IterableIterator<ManagedConnection<D>> {
-    return [...this.#members.keys()].values();
+    return [...this.#members].values();
   }
 
   add(connection: ManagedConnection<D>): void {
@@ -143,41 +138,33 @@ class MemberSet<D> implements ManagedSet<D> {
       throw new TypeError(`Cannot add ${describe(connection)} to a set: must be a managed connection`);
     }
     if (this.#ended) throw new TypeError("Cannot add a connection to a set: its switch has ended");
-    if (this.#members.has(connection)) return;
-    const stop = watchOf(connection)?.(() => this.#memberChanged(connection));
-    if (stop === undefined) return; // it has ended
-    this.#members.set(connection, stop);
-    this.#changes.note();
+    if (!connection.alive || this.#members.has(connection)) return;
+    this.#members.add(connection);
+    watchOf(connection)?.(() => this.#changed(connection));
+    this.#watches.wake();
   }
 
   acceptFrom(listener: ListeningSocket, options: AcceptFromOptions<D>): Promise<never> {
     const action = "accept connections";
     return operation(async () => {
       checkListener(action, listener);
-      const { accept } = checkOptions(action, options);
+      const { accept } = checkOptions(action, options) as AcceptFromOptions<D>;
       checkFunction(action, accept);
       const terms = checkManagedOptions(action, { ...options, data: undefined });
+      const policy = { attempts: Infinity, delay: shortestBackoff, maxDelay: longestBackoff };
+      const next = () => acceptFrom("accept", this.#sw, listener);
       for (;;) {
-        const connection = await retry(
-          terms.clock,
-          { attempts: Infinity, delay: shortestBackoff, maxDelay: longestBackoff },
-          () => acceptFrom("accept", this.#sw, listener),
-          { isRetryable: (error) => !isFinal(error) },
-        );
-        this.#admit(connection, terms, accept as AcceptFromOptions<D>["accept"]);
+        const connection = await retry(terms.clock, policy, next, { isRetryable: (error) => !isFinal(error) });
+        const ends = endsOf(connection);
+        let data: D | null = null;
+        try {
+          data = accept(connection.peer);
+        } finally {
+          if (data === null) release(ends, false);
+        }
+        if (data !== null) this.add(new Managed<D>(this.#sw, () => ends, { ...terms, data }));
       }
     });
-  }
-
-  #admit(connection: StreamSocket, terms: ManagedTerms<undefined>, accept: AcceptFromOptions<D>["accept"]): void {
-    const ends = endsOf(connection);
-    let data: D | null = null;
-    try {
-      data = accept(connection.peer);
-    } finally {
-      if (data === null) release(ends, false);
-    }
-    if (data !== null) this.add(new Managed<D>(this.#sw, () => ends, { ...terms, data }));
   }
 
   broadcast(data: Uint8Array | string): number {
@@ -186,21 +173,18 @@ class MemberSet<D> implements ManagedSet<D> {
   }
 
   changed(): Promise<void> {
-    return this.#changes.next(subject);
+    return operation(() => nextChange("changed", [this.#watches.watch], subject));
   }
 
-  #memberChanged(connection: ManagedConnection<D>): void {
+  #changed(connection: ManagedConnection<D>): void {
     if (!connection.alive) this.#members.delete(connection);
-    this.#changes.note();
+    this.#watches.wake();
   }
 
   /** Closes the members, also those of other switches. */
   async #release(): Promise<void> {
     this.#ended = true;
-    const members = [...this];
-    for (const stop of this.#members.values()) stop();
-    this.#members.clear();
-    this.#changes.note();
-    await Promise.all(members.map((member) => member[Symbol.asyncDispose]()));
+    this.#watches.wake();
+    await Promise.all([...this].map((member) => member[Symbol.asyncDispose]()));
   }
 }

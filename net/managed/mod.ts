@@ -29,12 +29,7 @@
  */
 
 export { managedConnection, managedOf } from "./manage.ts";
-export {
-  type CloseNicelyOptions,
-  type DisconnectReason,
-  type ManagedConnection,
-  type ManagedState,
-} from "./managed_connection.ts";
-export { type ManagedOptions } from "./managed_options.ts";
+export type { CloseNicelyOptions, DisconnectReason, ManagedConnection, ManagedState } from "./managed_connection.ts";
+export type { ManagedOptions } from "./managed_options.ts";
 export { type AcceptFromOptions, type ManagedSet, managedSet } from "./managed_set.ts";
 export { waitAny, type WaitAnyOptions } from "./wait_any.ts";

@@ -2,9 +2,9 @@
 
 import { checkClock, checkMilliseconds, checkOptions, describe } from "../../base/internal.ts";
 import { operation } from "../../flow/internal.ts";
-import { type Clock, refused, Waiter } from "../../switch/internal.ts";
+import { asOperation, type Clock, first, sleepOn } from "../../switch/internal.ts";
 import { type ListeningSocket, type Watch, watchOf } from "../internal.ts";
-import { Alarm } from "../server/internal.ts";
+import { nextChange } from "./_next_change.ts";
 import type { ManagedConnection } from "./managed_connection.ts";
 import type { ManagedSet } from "./managed_set.ts";
 
@@ -72,21 +72,9 @@ export function waitAny(
     const watches = waiters.map(checkWaiter);
     const { timeout = Infinity } = checkOptions(action, options);
     checkMilliseconds(action, "timeout", timeout);
-    const refusal = refused();
-    if (refusal !== undefined) return await refusal;
-    const waiter: Waiter<boolean> = new Waiter("waitAny");
-    const stops = watches.map((watch) => watch(() => waiter.resolve(true)));
-    let alarm: Alarm | undefined;
-    try {
-      if (stops.every((stop) => stop === undefined)) waiter.resolve(true);
-      else if (timeout < Infinity && !waiter.settled) {
-        alarm = new Alarm(clock, timeout, () => waiter.resolve(false), (error) => waiter.reject(error));
-      }
-      return await waiter.promise;
-    } finally {
-      alarm?.stop();
-      for (const stop of stops) stop?.();
-    }
+    const change = () => nextChange("waitAny", watches).then(() => true);
+    const late = () => sleepOn(clock, timeout).then(() => false);
+    return await (timeout === Infinity ? change() : asOperation("waitAny", () => first(change, late)));
   });
 }
 
@@ -96,9 +84,6 @@ const action = "wait";
 function checkWaiter(waiter: unknown): Watch {
   const watch = typeof waiter === "object" && waiter !== null ? watchOf(waiter) : undefined;
   if (watch !== undefined) return watch;
-  throw new TypeError(
-    `Cannot ${action} for ${
-      describe(waiter)
-    }: must be a managed connection, a set of them, or a listener of the library`,
-  );
+  const kinds = "a managed connection, a set of them, or a listener of the library";
+  throw new TypeError(`Cannot ${action} for ${describe(waiter)}: must be ${kinds}`);
 }
