@@ -435,7 +435,7 @@ function refuseUrl(name: string, refuse: (rule: string) => never): void {
 
 /** Returns the A-label form of a name (RFC 5890), if it has one that differs. */
 function aLabels(name: string): string | undefined {
-  if (name.length > 253 || !/[^ -~]/.test(name)) return undefined;
+  if (name.length > 253 || !/\P{ASCII}/u.test(name) || /\p{Cc}/u.test(name)) return undefined; // URL drops tabs
   try {
     const { hostname } = new URL(`http://${name}/`);
     return /^[a-z0-9.-]+$/.test(hostname) ? hostname : undefined;

@@ -35,6 +35,8 @@ const thrown: readonly [name: string, call: () => unknown, type: ErrorClass, par
   ["brackets around an IPv6 address", () => io.hostAddress("[::1]", 80), SyntaxError, ["no brackets"]],
   ["an internationalized name", () => io.hostAddress("bücher.example", 80), SyntaxError, ['"xn--bcher-kva.example"']],
   ["a name of another script", () => io.hostAddress("例え.jp", 80), SyntaxError, ['"xn--r8jz45g.jp"']],
+  ["a name with a tab", () => io.hostAddress("a\tb", 80), SyntaxError, ['the character "\\t"']],
+  ["an internationalized name with a tab", () => io.hostAddress("b\tücher", 80), SyntaxError, ['the character "\\t"']],
   ["a name with a blank", () => io.hostAddress("exa mple", 80), SyntaxError, ['the character " "']],
   ["a huge name", () => io.hostAddress("x\n\u001b".repeat(100_000), 80), SyntaxError, ["253"]],
 ];
