@@ -105,12 +105,28 @@ export function fromIterable(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8A
  * assertEquals(size, 5);
  * ```
  */
-export async function* chunks(source: Source): AsyncIterable<Uint8Array<ArrayBuffer>> {
-  checkSource("read from", source);
-  for (let chunk; (chunk = await nextChunk(source)) !== null;) yield chunk;
+export function chunks(source: Source): AsyncIterable<Uint8Array<ArrayBuffer>> {
+  let ended = false;
+  const end = () => {
+    ended = true;
+    return over;
+  };
+  const give = (chunk: Uint8Array<ArrayBuffer> | null) =>
+    chunk === null ? end() : { done: false as const, value: chunk };
+  const fail = (error: unknown): never => {
+    end();
+    throw error;
+  };
+  // Not an async generator, which makes three more promises for each piece.
+  const iterator: AsyncIterableIterator<Uint8Array<ArrayBuffer>> = {
+    next: () => ended ? Promise.resolve(over) : nextChunk(source).then(give, fail),
+    return: () => Promise.resolve(end()),
+    [Symbol.asyncIterator]: () => iterator,
+  };
+  return Object.freeze(iterator);
 }
 
-Object.freeze(chunks.prototype); // what it returns inherits this
+const over: IteratorReturnResult<undefined> = Object.freeze({ done: true, value: undefined });
 
 /**
  * Makes a cancellable source of one that is not, such as standard input or a file: a cancelled read
@@ -169,12 +185,18 @@ function pieceOf(buffer: Uint8Array<ArrayBuffer>, size: number): Uint8Array<Arra
   return buffer.subarray(0, size);
 }
 
-async function nextChunk(source: Source): Promise<Uint8Array<ArrayBuffer> | null> {
-  if (lends(source)) {
+function nextChunk(source: Source): Promise<Uint8Array<ArrayBuffer> | null> {
+  try {
+    checkSource("read from", source);
+    if (!lends(source)) return readChunk(source);
     let chunk: Uint8Array<ArrayBuffer> | null = null;
-    await lendOne(source, (bytes) => (chunk = new Uint8Array(bytes)).length);
-    return chunk;
+    return lendOne(source, (bytes) => (chunk = new Uint8Array(bytes)).length).then(() => chunk);
+  } catch (error) {
+    return Promise.reject(error);
   }
+}
+
+async function readChunk(source: Source): Promise<Uint8Array<ArrayBuffer> | null> {
   const buffer = new Uint8Array(writeLimit);
   const count = await readSome(source, buffer);
   return count === null ? null : pieceOf(buffer, count).slice();

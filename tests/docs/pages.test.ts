@@ -55,6 +55,7 @@ const samples: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   "docs/servers.md": {
     "proxy(connection": "peer",
+    "chunks(connection)": "compiled",
     "Semaphore": "peer",
     "perPeer": "peer",
     "proxyHeaderOf": "peer",
