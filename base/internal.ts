@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** What other folders of the library use of `base/`. Private: `base/` exports nothing to users. */
+export { ByteQueue, leastMemory } from "./_byte_queue.ts";
 export {
   checkBoolean,
   checkClock,

@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { checkOptions, describe } from "../base/internal.ts";
+import { ByteQueue, checkOptions, describe, leastMemory } from "../base/internal.ts";
 import { totalLength } from "./_bytes.ts";
 import { type CloseActions, flowOf } from "./_flow.ts";
 import { type StreamNames, writeLimit } from "./_half.ts";
@@ -64,14 +64,9 @@ export function namedPipe(capacity: number, names: StreamNames, others: StreamNa
   return [new MemoryEnd(back, there, names).flow, new MemoryEnd(there, back, others).flow];
 }
 
-/** The buffer of one direction. */
+/** One direction: what was written and not yet read, and the streams at both ends. */
 class Channel {
-  readonly capacity: number;
-  /** Pieces in order. The last may have spare room. */
-  readonly pieces: Piece[] = [];
-  size = 0;
-  /** Full, until it drains below half (hysteresis). */
-  full = false;
+  readonly queue: ByteQueue;
   ended = false;
   /** The reader has shut down receiving: what is written is dropped. */
   dropped = false;
@@ -81,26 +76,14 @@ class Channel {
   writer: Stream | undefined;
 
   constructor(capacity: number) {
-    this.capacity = capacity;
+    this.queue = new ByteQueue(capacity);
   }
 
   clear(): void {
-    this.pieces.length = 0;
-    this.size = 0;
+    this.queue.clear();
     this.writer?.writable();
   }
 }
-
-interface Piece {
-  readonly memory: Uint8Array<ArrayBuffer>;
-  start: number;
-  end: number;
-}
-
-/** The least that a small write allocates, in bytes, so that the next writes find room. */
-const smallestPiece = 1024;
-
-const nothing: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 const names: StreamNames = { label: "pipe", failure: (_, cause) => cause };
 
@@ -122,28 +105,21 @@ class MemoryEnd implements StreamEnd, CloseActions {
   }
 
   get unsent(): number {
-    return this.#out.size;
+    return this.#out.queue.size;
   }
 
   peek(): Uint8Array<ArrayBuffer> | null | undefined {
-    const piece = this.#in.pieces[0];
-    if (piece !== undefined) {
-      return piece.memory.length < piece.end ? nothing : piece.memory.subarray(piece.start, piece.end);
-    }
-    return this.#in.ended ? null : undefined;
+    return this.#in.queue.peek() ?? (this.#in.ended ? null : undefined);
   }
 
   consume(size: number): boolean {
-    const piece = this.#in.pieces[0] as Piece;
-    piece.start += size;
-    this.#in.size -= size;
-    if (piece.start === piece.end) this.#in.pieces.shift();
+    this.#in.queue.consume(size);
     this.#in.writer?.writable();
-    return this.#in.pieces.length > 0;
+    return this.#in.queue.size > 0;
   }
 
   write(bytes: Uint8Array): number {
-    return this.#put(bytes.length, (size) => this.#copy(bytes.subarray(0, size)));
+    return this.#put(bytes.length, (size) => this.#out.queue.add(bytes.subarray(0, size)));
   }
 
   give(buffers: readonly Uint8Array[]): number {
@@ -152,8 +128,8 @@ class MemoryEnd implements StreamEnd, CloseActions {
       for (const bytes of buffers) {
         const part = bytes.subarray(0, left);
         // Copy a small part: a reference could keep much larger memory alive.
-        if (part.length < smallestPiece) this.#copy(part);
-        else this.#out.pieces.push({ memory: part as Uint8Array<ArrayBuffer>, start: 0, end: part.length });
+        if (part.length < leastMemory) this.#out.queue.add(part);
+        else this.#out.queue.keep(part as Uint8Array<ArrayBuffer>);
         left -= part.length;
       }
     });
@@ -179,31 +155,14 @@ class MemoryEnd implements StreamEnd, CloseActions {
   }
 
   #put(wanted: number, add: (size: number) => void): number {
-    const out = this.#out;
-    if (out.broken) throw new BrokenPipeError("write");
-    if (out.dropped) return Math.min(wanted, writeLimit);
+    const { queue, broken, dropped, reader } = this.#out;
+    if (broken) throw new BrokenPipeError("write");
     const most = Math.min(wanted, writeLimit);
-    const free = out.capacity - out.size;
-    if (free >= out.capacity / 2) out.full = false;
-    if (out.full && free < most) return 0;
-    const size = Math.min(most, free);
+    if (dropped) return most;
+    const size = queue.room(most);
+    if (size === 0) return 0;
     add(size);
-    out.full ||= size === free;
-    out.size += size;
-    out.reader?.readable();
+    reader?.readable();
     return size;
-  }
-
-  #copy(bytes: Uint8Array): void {
-    const pieces = this.#out.pieces;
-    const last = pieces[pieces.length - 1];
-    if (last !== undefined && last.memory.length - last.end >= bytes.length) {
-      last.memory.set(bytes, last.end);
-      last.end += bytes.length;
-    } else {
-      const memory = new Uint8Array(Math.max(bytes.length, Math.min(smallestPiece, this.#out.capacity)));
-      memory.set(bytes);
-      pieces.push({ memory, start: 0, end: bytes.length });
-    }
   }
 }

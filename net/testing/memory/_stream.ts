@@ -1,11 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { ByteQueue } from "../../../base/internal.ts";
 import { writeLimit } from "../../../flow/internal.ts";
 import type { ProviderStream, ProviderStreamEvents } from "../../provider/internal.ts";
 import type { SocketOptionName, SocketOptionValue, StreamAddress } from "../../mod.ts";
-import { ByteQueue } from "./_byte_queue.ts";
 import { systemError } from "./_system_error.ts";
 import type { Deferred, Turn } from "./_turn.ts";
+
+/** How many bytes may have arrived without being read. */
+const capacity = 64 * 1024;
 
 /** One end of a connection in memory. Bytes written arrive at the other end in the same turn. */
 export class MemoryStream implements ProviderStream, Deferred {
@@ -25,7 +28,7 @@ export class MemoryStream implements ProviderStream, Deferred {
   /** Called once, when this end has closed. */
   onGone: (() => void) | undefined;
   readonly #turn: Turn;
-  readonly #arrived: ByteQueue = new ByteQueue();
+  readonly #arrived: ByteQueue = new ByteQueue(capacity);
   #other: MemoryStream = this;
   #events: ProviderStreamEvents | undefined;
   /** Whether this end discards what arrives. */

@@ -1,7 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** What the rest of the library imports from `net/testing/memory/`. Users import `mod.ts`. */
-export { ByteQueue } from "./_byte_queue.ts";
 export { MemoryDatagram } from "./_datagram.ts";
 export { bare, isLoopback4, keyOf } from "./_hosts.ts";
 export { type Bound, covers, type Interface, isWildcard, Ports } from "./_ports.ts";

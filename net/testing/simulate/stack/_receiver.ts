@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { ByteQueue } from "../../memory/internal.ts";
+import { ByteQueue } from "../../../../base/internal.ts";
 
 /** How many bytes may have arrived without being read. */
 export const receiveCapacity: number = 64 * 1024;
@@ -20,7 +20,7 @@ const none: readonly number[] = [];
 /** The receiving half of a TCP connection: puts what arrives in order, without gaps and doubles. */
 export class Receiver {
   /** What has arrived in order, and is not read. */
-  readonly arrived: ByteQueue = new ByteQueue();
+  readonly arrived: ByteQueue = new ByteQueue(receiveCapacity);
   /** The position of the next byte in order; the end counts as one. */
   expected = 0;
   /** Whether the end has arrived in order. */

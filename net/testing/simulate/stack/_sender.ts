@@ -1,6 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { ByteQueue } from "../../memory/internal.ts";
+import { ByteQueue } from "../../../../base/internal.ts";
 import { receiveCapacity, type TcpPiece } from "./_receiver.ts";
 
 /** How many bytes may be taken without being acknowledged. */
@@ -42,7 +42,7 @@ export class Sender {
   /** Whether the end follows what was taken, and whether it was sent. */
   ending = false;
   endSent = false;
-  readonly #unsent: ByteQueue = new ByteQueue();
+  readonly #unsent: ByteQueue = new ByteQueue(sendCapacity);
   readonly #flight: Sent[] = [];
   #next = 0;
   #acked = 0;

@@ -1,10 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** The capacity of a queue in bytes. */
-const capacity = 64 * 1024;
-
-/** The least memory, in bytes, that a write allocates, so that following small writes share it. */
-const minChunkBytes = 1024;
+/** The least memory, in bytes, that a small write allocates, so that the next ones find room. */
+export const leastMemory = 1024;
 
 /** What is left of bytes whose memory a borrower has detached. */
 const detached: Uint8Array<ArrayBuffer> = new Uint8Array(0);
@@ -15,13 +12,19 @@ interface Chunk {
   end: number;
 }
 
-/** The FIFO of bytes received but not yet read at one end of a stream: at most 64 KiB. */
+/** A FIFO of bytes that were written at one end of a stream, and not yet read at the other. */
 export class ByteQueue {
+  /** The most that it holds, in bytes. */
+  readonly capacity: number;
   /** In order; the last one may have free space. */
   readonly #chunks: Chunk[] = [];
   #size = 0;
   /** Full, until it drains below half (hysteresis). */
   #full = false;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
 
   /** How many bytes it holds. */
   get size(): number {
@@ -55,19 +58,19 @@ export class ByteQueue {
    * the stream.
    */
   room(wanted: number): number {
-    const free = capacity - this.#size;
-    if (free >= capacity / 2) this.#full = false;
+    const free = this.capacity - this.#size;
+    if (free >= this.capacity / 2) this.#full = false;
     return this.#full && free < wanted ? 0 : Math.min(wanted, free);
   }
 
   /** Appends a copy of `bytes`, which must fit. */
   add(bytes: Uint8Array): void {
-    const last = this.#chunks.at(-1);
+    const last = this.#chunks[this.#chunks.length - 1];
     if (last !== undefined && last.memory.length - last.end >= bytes.length) {
       last.memory.set(bytes, last.end);
       last.end += bytes.length;
     } else {
-      const memory = new Uint8Array(Math.max(bytes.length, minChunkBytes));
+      const memory = new Uint8Array(Math.max(bytes.length, Math.min(leastMemory, this.capacity)));
       memory.set(bytes);
       this.#chunks.push({ memory, start: 0, end: bytes.length });
     }
@@ -82,6 +85,6 @@ export class ByteQueue {
 
   #added(size: number): void {
     this.#size += size;
-    this.#full ||= this.#size === capacity;
+    this.#full ||= this.#size === this.capacity;
   }
 }
