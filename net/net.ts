@@ -13,6 +13,7 @@ import type { ListeningSocket, ListenOptions } from "./listener.ts";
  *
  * - `pullAccept`: connections stay in the system's backlog until they are accepted;
  * - `acceptErrors`: errors of accepting are reported, not swallowed by the runtime;
+ * - `reset`: `abort()` of a TCP connection resets it, so that the peer does not see an end;
  * - `reusePort`: several listeners can share a TCP port;
  * - `ipv6Only`: a listener on `::` can exclude IPv4, by `IPV6_V6ONLY`;
  * - `abstractUnix`: Unix sockets can have abstract names, which are not files;
@@ -25,6 +26,7 @@ import type { ListeningSocket, ListenOptions } from "./listener.ts";
 export type NetFeature =
   | "pullAccept"
   | "acceptErrors"
+  | "reset"
   | "reusePort"
   | "ipv6Only"
   | "abstractUnix"

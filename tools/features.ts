@@ -20,6 +20,7 @@ const fixture = "tests/fixtures/socket_options.ts";
 
 /** Every feature, and what it means. */
 const meanings: Readonly<Record<string, string>> = {
+  reset: "`abort()` resets a TCP connection",
   reusePort: "several listeners share a TCP port",
   ipv6Only: "a listener on `::` keeps IPv4 out (`IPV6_V6ONLY`)",
   abstractUnix: "Unix names without a file (Linux)",

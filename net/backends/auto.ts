@@ -4,9 +4,9 @@
 import type { UdpAddress } from "../internal.ts";
 import type { NetProvider } from "../provider/internal.ts";
 import { type BunApi, bunProvider } from "./bun/internal.ts";
-import { denoLookupError, type DenoPermissions, denoPermit, denoShowsInterfaces } from "./deno/internal.ts";
+import { type DenoApi, denoLookupError, denoPermit, denoProvider, denoShowsInterfaces } from "./deno/internal.ts";
 import { serverNames, systemNames } from "./dns/internal.ts";
-import { denoQuirks, interfaceAddresses, nodeProvider, noQuirks, oldNodeQuirks } from "./node/internal.ts";
+import { interfaceAddresses, nodeProvider, noQuirks, oldNodeQuirks } from "./node/internal.ts";
 
 /**
  * Returns the backend of this runtime.
@@ -20,12 +20,15 @@ export function systemProvider(nameServers?: readonly UdpAddress[]): NetProvider
     ? systemNames(permit, Deno === undefined ? undefined : denoLookupError)
     : serverNames(nameServers, permit);
   if (Bun !== undefined) return { ...bunProvider(Bun, names), ownAddresses: interfaceAddresses };
+  if (Deno !== undefined) {
+    const { permissions } = Deno;
+    const ownAddresses = () => denoShowsInterfaces(permissions) ? interfaceAddresses() : undefined;
+    return { ...denoProvider(Deno, permit, names), ownAddresses };
+  }
   const [major, minor] = (process?.versions.node ?? "").split(".").map(Number);
   const isOldNode = major < 22 || (major === 22 && minor < 12);
-  const quirks = Deno !== undefined ? denoQuirks : isOldNode ? oldNodeQuirks : noQuirks;
-  const ownAddresses = () =>
-    Deno === undefined || denoShowsInterfaces(Deno.permissions) ? interfaceAddresses() : undefined;
-  return { ...nodeProvider(permit, names, quirks), ownAddresses };
+  const provider = nodeProvider(permit, names, isOldNode ? oldNodeQuirks : noQuirks);
+  return { ...provider, ownAddresses: interfaceAddresses };
 }
 
 /**
@@ -34,7 +37,7 @@ export function systemProvider(nameServers?: readonly UdpAddress[]): NetProvider
 export const rejectionsHaveContext: boolean = (globalThis as Globals).Bun === undefined;
 
 interface Globals {
-  readonly Deno?: { permissions: DenoPermissions };
+  readonly Deno?: DenoApi;
   readonly Bun?: BunApi;
   readonly process?: { versions: { node: string } };
 }

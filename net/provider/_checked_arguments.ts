@@ -38,7 +38,7 @@ interface Initial {
 }
 
 /** Checked arguments of {@linkcode Net.connect}. */
-export interface ConnectArguments extends ProviderConnectOptions, Initial {
+export interface ConnectArguments extends Omit<ProviderConnectOptions, "optionNames">, Initial {
   readonly to: StreamAddress | HostAddress;
   /** In milliseconds. */
   readonly timeout: number;
@@ -110,7 +110,8 @@ export function checkListen(
   checkMilliseconds(action, "linger", linger);
   const initialOptions = checkSocketOptions(options?.socketOptions, at, supportedAt(at));
   const ipv6Only = initialOption(initialOptions, "IPV6_V6ONLY") ?? false;
-  return { at, options: { backlog, reuseAddr, reusePort, mode, ipv6Only }, linger, initialOptions };
+  const optionNames = initialOptions.map(([name]) => name);
+  return { at, options: { backlog, reuseAddr, reusePort, mode, ipv6Only, optionNames }, linger, initialOptions };
 }
 
 /** Checks the arguments of {@linkcode Net.datagramSocket}. */

@@ -34,7 +34,7 @@ import {
 } from "../internal.ts";
 import { OptionState } from "./_option_state.ts";
 import { type SocketTerms, SystemConnection } from "./_system_connection.ts";
-import type { ProviderListener, ProviderStream } from "./provider.ts";
+import type { ProviderListener, ProviderOptions, ProviderStream } from "./provider.ts";
 
 /** A pending `accept`. If its switch ends first, the call fails. */
 class Acceptor implements Releasable {
@@ -113,7 +113,9 @@ export class SystemListener implements ListeningSocket, ServedListener {
     this.#terms = terms;
     const { clock, linger, supportedOptions } = terms;
     this.#connectionTerms = { clock, linger, supportedOptions: supportedOptions.ofConnections, initialOptions: [] };
-    this.#options = new OptionState(listener.address, terms.supportedOptions.ofListener, {}, terms.initialOptions);
+    const { ofListener } = supportedOptions;
+    const system = { setOption: (name, value) => listener.setOption?.(name, value) } satisfies ProviderOptions;
+    this.#options = new OptionState(listener.address, ofListener, system, terms.initialOptions);
     this.#subject = labelled(listener.address);
     this.#owner = owner;
     this.#hook = hook;

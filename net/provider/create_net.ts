@@ -79,7 +79,8 @@ export function createNet(provider: NetProvider): Net {
       sw,
       operation: "connect",
       subject: labelled(address),
-      begin: () => provider.connect(address, { bindTo: options.bindTo }),
+      begin: () =>
+        provider.connect(address, { bindTo: options.bindTo, optionNames: initialOptions.map(([name]) => name) }),
       wrap(stream: ProviderStream, hook: Hook): StreamSocket {
         if (address.transport !== "unix" && sameAddress(stream.local, stream.peer)) {
           // The system chose the destination port as the local port, and connected the socket to

@@ -19,6 +19,8 @@ import type {
 export interface ProviderConnectOptions {
   /** The local address to connect from. */
   readonly bindTo: StreamAddress | undefined;
+  /** The options that are set on the connection at once. */
+  readonly optionNames: readonly SocketOptionName[];
 }
 
 /** Checked options of {@linkcode NetProvider.listen}. */
@@ -36,6 +38,8 @@ export interface ProviderListenOptions {
    * {@linkcode NetProvider.socketOptions} includes `IPV6_V6ONLY`.
    */
   readonly ipv6Only: boolean;
+  /** The options that each connection inherits. */
+  readonly optionNames: readonly SocketOptionName[];
 }
 
 /** Checked options of {@linkcode NetProvider.datagram}. */
@@ -155,6 +159,13 @@ export interface ProviderListenerEvents {
 
 /** A listening socket in a backend. */
 export interface ProviderListener {
+  /**
+   * Called before {@linkcode ProviderOptions.setOption} of each later connection sets an option
+   * that it inherits. Without this method, connections inherit any.
+   *
+   * @throws The runtime's own error if they cannot inherit it.
+   */
+  setOption?(name: SocketOptionName, value: SocketOptionValue): void;
   /** The local address, with the real port. */
   readonly address: StreamAddress;
   /** The number of connections reset because the backlog was full. */

@@ -16,6 +16,7 @@ import type { NodeQuirks } from "./_quirks.ts";
 import { NodeStream } from "./_stream.ts";
 
 const features: readonly NetFeature[] = [
+  "reset",
   "reusePort",
   "ipv6Only",
   "abstractUnix",

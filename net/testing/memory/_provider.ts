@@ -58,6 +58,7 @@ const datagramOptions: readonly SocketOptionName[] = [
 export const memoryFeatures: ReadonlySet<NetFeature> = new Set<NetFeature>([
   "pullAccept",
   "acceptErrors",
+  "reset",
   "reusePort",
   "ipv6Only",
   "abstractUnix",

@@ -323,6 +323,7 @@ const allOptions: ReadonlySet<SocketOptionName> = new Set(socketOptionNames);
 const allFeatures: readonly NetFeature[] = [
   "pullAccept",
   "acceptErrors",
+  "reset",
   "reusePort",
   "ipv6Only",
   "abstractUnix",
