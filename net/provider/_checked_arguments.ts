@@ -38,7 +38,7 @@ interface Initial {
 }
 
 /** Checked arguments of {@linkcode Net.connect}. */
-export interface ConnectArguments extends Omit<ProviderConnectOptions, "optionNames">, Initial {
+export interface ConnectArguments extends ProviderConnectOptions, Initial {
   readonly to: StreamAddress | HostAddress;
   /** In milliseconds. */
   readonly timeout: number;

@@ -20,7 +20,7 @@ export interface ProviderConnectOptions {
   /** The local address to connect from. */
   readonly bindTo: StreamAddress | undefined;
   /** The options that are set on the connection at once. */
-  readonly optionNames: readonly SocketOptionName[];
+  readonly optionNames?: readonly SocketOptionName[] | undefined;
 }
 
 /** Checked options of {@linkcode NetProvider.listen}. */
@@ -39,7 +39,7 @@ export interface ProviderListenOptions {
    */
   readonly ipv6Only: boolean;
   /** The options that each connection inherits. */
-  readonly optionNames: readonly SocketOptionName[];
+  readonly optionNames?: readonly SocketOptionName[] | undefined;
 }
 
 /** Checked options of {@linkcode NetProvider.datagram}. */

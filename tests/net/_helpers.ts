@@ -3,7 +3,16 @@
 /** Helpers for the tests of sockets. */
 import { assertEquals, assertRejects } from "@std/assert";
 import process from "node:process";
-import { copy, formatAddress, type Net, NetError, type NetErrorCode, run, type StreamSocket } from "../../mod.ts";
+import {
+  type Connection,
+  copy,
+  formatAddress,
+  type Net,
+  NetError,
+  type NetErrorCode,
+  run,
+  type StreamSocket,
+} from "../../mod.ts";
 import { type DatagramSocket, type ListeningSocket, Switch, tcp, type TcpAddress, type TwoWay } from "../../mod.ts";
 import { seededRandom } from "../../net/testing/_random.ts";
 import { textOf } from "../_helpers.ts";
@@ -66,6 +75,21 @@ export async function assertNetError(operation: () => Promise<unknown>, code: Ne
   const error = await assertRejects(operation, NetError);
   assertEquals(error.code, code, String(error.cause));
   return error;
+}
+
+/**
+ * Waits until a connection whose peer has aborted it is cut off: by a reset where the network has
+ * one, and otherwise by an end. Returns how many bytes arrived before.
+ */
+export async function assertCutOff(net: Net, connection: Connection): Promise<number> {
+  const buffer = new Uint8Array(9999);
+  let received = 0;
+  const reading = async () => {
+    for (let size; (size = await connection.read(buffer)) !== null;) received += size;
+  };
+  if (net.features.has("reset")) await assertNetError(reading, "connection_reset");
+  else await reading();
+  return received;
 }
 
 /** Returns a switch that has ended. */

@@ -2,6 +2,7 @@
 
 /** Errors of networks have a stack frame of the caller, on engines that support it (V8). */
 import { assert } from "@std/assert";
+import { type AddressInfo, createServer } from "node:net";
 import process from "node:process";
 import {
   acceptFork,
@@ -59,11 +60,10 @@ const cases: Record<string, (net: Net, sw: Switch) => Promise<unknown>> = {
     await runServer(listener, () => {}, { onError: () => {} });
   },
   "read() of a connection that is reset": async (net, sw) => {
-    const listener = await net.listen(sw, tcp("127.0.0.1", 0));
-    const accepting = listener.accept(sw);
-    const client = await net.connect(sw, listener.address);
-    const server = await accepting;
-    turns(5).then(() => server.abort());
+    const server = createServer((socket) => void turns(5).then(() => socket.resetAndDestroy()));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    sw.onRelease(() => void server.close());
+    const client = await net.connect(sw, tcp("127.0.0.1", (server.address() as AddressInfo).port));
     await client.read(new Uint8Array(1));
   },
 };

@@ -22,6 +22,7 @@ import {
   writeAll,
   yieldNow,
 } from "../../mod.ts";
+import { memoryNet } from "../../net/testing/mod.ts";
 import { systemProvider } from "../../net/backends/auto.ts";
 import {
   type Attempt,
@@ -191,9 +192,8 @@ for (const [name, receive] of Object.entries(receivers)) {
 }
 
 test("[lend]() tells its borrower whether the memory may be kept", async () => {
-  for (const [provider, kept] of [[systemProvider(), true], [reusingProvider(), false]] as const) {
+  for (const [net, kept] of [[memoryNet(), true], [createNet(reusingProvider()), false]] as const) {
     await Switch.run(async (sw) => {
-      const net = createNet(provider);
       const listener = await net.listen(sw, tcp("127.0.0.1", 0));
       const [client, server] = await both(() => net.connect(sw, listener.address), () => listener.accept(sw));
       await client.write(data.subarray(0, 9));

@@ -17,6 +17,13 @@ const tries: Partial<Record<NetFeature, (net: Net, sw: Switch) => Promise<boolea
     for (let i = 0; i < 20; i++) await turn();
     return listener.dropped === 0;
   },
+  async reset(net, sw) {
+    const listener = await net.listen(sw, anyPort);
+    const accepting = listener.accept(sw);
+    const client = await net.connect(sw, listener.address);
+    (await accepting).abort();
+    return await client.read(new Uint8Array(1)).then(() => false, (error) => error.code === "connection_reset");
+  },
   async reusePort(net, sw) {
     const one = await net.listen(sw, anyPort, { reusePort: true });
     const other = await net.listen(sw, one.address, { reusePort: true });

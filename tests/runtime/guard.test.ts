@@ -33,6 +33,7 @@ async function withEnds(fn: (ends: Ends) => Promise<void>): Promise<void> {
   const listener = await provider.listen(anyPort, listenOptions).result;
   const arrived = signal();
   listener.attach({ acceptable: () => arrived.resolve(), overflowing: () => {} });
+  assertEquals(listener.accept(), undefined); // a backend may accept only when asked to
   const client = await provider.connect(listener.address, { bindTo: undefined }).result;
   await arrived.promise;
   const server = listener.accept() as ProviderStream;
@@ -119,6 +120,7 @@ test("an exception in acceptable() fails the listener, and closes it", async () 
     },
     overflowing: () => {},
   });
+  assertEquals(listener.accept(), undefined);
   const { result } = provider.connect(listener.address, { bindTo: undefined });
   await called.promise;
   assertThrows(() => listener.accept(), Error, "boom");

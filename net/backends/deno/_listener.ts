@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { setImmediate } from "node:timers";
 import { type Attempt, type SocketOptionName, type StreamAddress, tcp, unix } from "../../internal.ts";
 import type { ProviderListener, ProviderListenerEvents, ProviderListenOptions } from "../../provider/internal.ts";
 import { AcceptWatch, isAny, type PermissionCheck, systemIp, tcpEnd, unnamed } from "../shared/internal.ts";
@@ -9,8 +10,8 @@ import { checkNativeOption } from "./_options.ts";
 import { DenoStream } from "./_stream.ts";
 
 /**
- * Begins to listen with `Deno.listen`. That call is synchronous, so it is delayed: an attempt
- * cancelled at once never binds. Deno always passes the system a backlog of 1024 for a Unix socket.
+ * Begins to listen with `Deno.listen`. That call is synchronous, so it is delayed by one turn of the
+ * event loop: an attempt cancelled at once never binds. Deno always passes the system a backlog of 1024 for a Unix socket.
  */
 export function listenDeno(
   deno: DenoApi,
@@ -24,7 +25,7 @@ export function listenDeno(
     if (cancelled) throw new Error("Listening was cancelled");
   };
   const result = (async () => {
-    await Promise.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
     check();
     if (address.transport === "tcp") {
       const { ip, port } = address;
@@ -85,6 +86,8 @@ class DenoListener implements ProviderListener {
   #accepting: Promise<void> | undefined;
   #accepted: DenoStream | undefined;
   #failure: { readonly error: unknown } | undefined;
+  /** What was thrown in a callback, where no caller can catch it. */
+  #broken: { readonly error: unknown } | undefined;
   #stopped = false;
   #closed = false;
 
@@ -104,11 +107,11 @@ class DenoListener implements ProviderListener {
   }
 
   accept(): DenoStream | undefined {
-    const { error } = this.#failure ?? {};
+    if (this.#broken !== undefined) throw this.#broken.error;
+    const failure = this.#failure;
     const stream = this.#accepted;
-    const failed = this.#failure !== undefined;
     this.#accepted = this.#failure = undefined;
-    if (failed) throw error;
+    if (failure !== undefined) throw failure.error;
     if (stream === undefined && !this.#stopped) this.#accepting ??= this.#acceptOne();
     return stream;
   }
@@ -126,7 +129,7 @@ class DenoListener implements ProviderListener {
 
   async #acceptOne(): Promise<void> {
     try {
-      const stream = this.#streamOf(await this.#server.accept());
+      const stream = this.#streamOf(await this.#nextOne());
       this.#watch.arrived();
       if (this.#closed) return stream.abort();
       this.#accepted = stream;
@@ -136,7 +139,23 @@ class DenoListener implements ProviderListener {
     } finally {
       this.#accepting = undefined;
     }
-    this.#events?.acceptable();
+    try {
+      this.#events?.acceptable();
+    } catch (error) {
+      this.#broken = { error };
+      this.close().catch(() => {});
+    }
+  }
+
+  /** Accepts one connection, except those that the peer has reset already: they have no address. */
+  async #nextOne(): Promise<DenoConn> {
+    for (;;) {
+      try {
+        return await this.#server.accept();
+      } catch (error) {
+        if ((error as { code?: unknown }).code !== "ENOTCONN") throw error;
+      }
+    }
   }
 
   #streamOf(conn: DenoConn): DenoStream {

@@ -6,7 +6,7 @@ import type { SocketOptionName } from "../../internal.ts";
 const native: readonly SocketOptionName[] = ["TCP_NODELAY", "SO_KEEPALIVE"];
 
 /** Reports whether Deno's own connections have all these options. */
-export function areNative(names: readonly SocketOptionName[]): boolean {
+export function areNative(names: readonly SocketOptionName[] = []): boolean {
   return names.every((name) => native.includes(name));
 }
 

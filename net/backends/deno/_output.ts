@@ -18,7 +18,10 @@ export class Output {
   readonly #conn: DenoConn;
   readonly #sender: Sender;
   #unsent = 0;
-  #ending = false;
+  /** Whether {@linkcode Output.end} was called. */
+  #willEnd = false;
+  /** Whether Deno shuts sending down. */
+  #isEnding = false;
   #ended = false;
   /** Whether bytes were with the system when the stream was ended. */
   #endsBehindQueue = false;
@@ -36,7 +39,7 @@ export class Output {
 
   /** Whether Deno works on a write or on the end. */
   get busy(): boolean {
-    return this.#unsent > 0 || (this.#ending && !this.#ended);
+    return this.#unsent > 0 || this.#isEnding;
   }
 
   /** Whether sending is over: the end was passed on, or sending has failed. */
@@ -77,15 +80,15 @@ export class Output {
   }
 
   end(): void {
-    if (this.#ending) return;
-    this.#ending = true;
+    if (this.#willEnd) return;
+    this.#willEnd = true;
     this.#endsBehindQueue = this.#unsent > 0;
-    if (this.#unsent === 0) this.#shutDown();
+    if (this.#unsent === 0 && this.#failure === undefined) this.#shutDown();
   }
 
   #canWrite(): boolean {
     if (this.#failure !== undefined) throw this.#failure.error;
-    return this.#unsent === 0 && !this.#ending;
+    return this.#unsent === 0 && !this.#willEnd;
   }
 
   async #send(bytes: Uint8Array, isCopy: boolean): Promise<void> {
@@ -98,17 +101,19 @@ export class Output {
       this.fail(error);
     }
     this.#unsent = 0;
-    if (this.#ending && this.#failure === undefined) this.#shutDown();
+    if (this.#willEnd && this.#failure === undefined) this.#shutDown();
     else this.#sender.writable();
   }
 
   async #shutDown(): Promise<void> {
+    this.#isEnding = true;
     try {
       await this.#conn.closeWrite();
       this.#endsBehindQueue = false;
     } catch (error) {
       this.fail(error);
     }
+    this.#isEnding = false;
     this.#ended = true;
     this.#sender.writable();
   }

@@ -2,17 +2,28 @@
 
 import { ClosedError, readAll } from "../../../flow/mod.ts";
 import { both, Switch } from "../../../switch/mod.ts";
-import { formatAddress, NetError, runServer } from "../../mod.ts";
+import { formatAddress, NetError, runServer, type StreamSocket } from "../../mod.ts";
 import { bytesOf, turns, writePieces } from "../check_flow/internal.ts";
 import { expect, expectBytes, expectError, expectSame, pattern } from "../internal.ts";
 import { connected, expectCode, expectContext, listening, type NetCheck } from "./_net_check.ts";
 
+/** Checks `abort()` of a network that cannot reset connections. */
+async function checkEndingAbort(client: StreamSocket, server: StreamSocket): Promise<void> {
+  await writePieces(client, pattern(0, 9));
+  client.abort();
+  expectBytes(await readAll(server), pattern(0, 9), "what had gone out before abort()");
+  await expectError(() => client.read(new Uint8Array(9)), ClosedError, "read() after abort()");
+  client.abort();
+  await client.close();
+}
+
 /** Checks of connections, and of servers. */
 export const socketChecks: readonly NetCheck[] = [
   {
-    name: "abort() resets the peer's connection permanently",
+    name: "abort() resets the peer's connection permanently, or ends it without the feature",
     async run(subject) {
       const [client, server] = await connected(subject, await listening(subject));
+      if (!subject.net.features.has("reset")) return await checkEndingAbort(client, server);
       const reading = expectCode(
         () => server.read(new Uint8Array(9)),
         "connection_reset",

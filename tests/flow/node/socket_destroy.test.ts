@@ -149,7 +149,7 @@ for (const when of ["as input arrives", "that has unread input"]) {
     see("test", await allClosed(client));
     while (ends.length === 0 || ends.at(-1) === "error") await soon(5);
     see("server", ...ends);
-  });
+  }, { resets: true });
 }
 
 sideBySide("destroy() of toDuplex() lets out what was written before", async ({ pair, see }) => {
@@ -212,13 +212,13 @@ sideBySide("resetAndDestroy() of toDuplex() resets the connection", async ({ pai
   const [client, server] = await pair();
   client.resetAndDestroy();
   see("test", client.destroyed, await allClosed(client, server));
-});
+}, { resets: true });
 
 sideBySide("resetAndDestroy() of a toDuplex() of a server resets its client", async ({ pair, see }) => {
   const [client, server] = await pair();
   server.resetAndDestroy();
   see("test", server.destroyed, await allClosed(client, server));
-});
+}, { resets: true });
 
 sideBySide(
   "resetAndDestroy() of toDuplex() that is connecting waits for the connection",
@@ -230,7 +230,7 @@ sideBySide(
     await soon(100);
   },
   {
-    unlike: { deno: "a socket that is connecting is destroyed at once" },
+    resets: true,
     expected: {
       client: ["connect", "ready", "close false"],
       server: ["error ECONNRESET", "close true"],
@@ -250,7 +250,7 @@ sideBySide("toDuplex() without a reader learns of a reset", async ({ pair, see }
   const [client, server] = await pair({ server: half });
   client.resetAndDestroy();
   see("test", await allClosed(server), (server.errored as NodeJS.ErrnoException).code);
-});
+}, { resets: true });
 
 sideBySide("toDuplex() of a client that only writes learns of a reset", async ({ listen, connect, see }) => {
   const port = await listen((server) => server.on("error", () => {}).once("data", () => server.resetAndDestroy()));
@@ -259,7 +259,7 @@ sideBySide("toDuplex() of a client that only writes learns of a reset", async ({
   see("test", await allClosed(client));
   clearInterval(timer);
   see("test", ["ECONNRESET", "EPIPE"].includes((client.errored as NodeJS.ErrnoException).code as string));
-});
+}, { resets: true });
 
 sideBySide("toDuplex() emits 'error' before 'close', and says that there was one", async ({ pair, see }) => {
   const [client, server] = await pair();

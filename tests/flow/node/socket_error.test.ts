@@ -60,7 +60,7 @@ sideBySide("toDuplex() that is reset has the error of a socket", async ({ pair, 
   client.on("error", (error) => see("test", plain(error), error.message));
   server.resetAndDestroy();
   see("test", await allClosed(client, server));
-});
+}, { resets: true });
 
 sideBySide("write() to toDuplex() after the peer's end was read is EPIPE", async ({ pair, see }) => {
   const [client, server] = await pair();

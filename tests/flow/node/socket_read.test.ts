@@ -102,7 +102,7 @@ sideBySide("toDuplex() throws out of its iteration when it is reset", async ({ p
   await soon();
   client.resetAndDestroy();
   see("test", await code, await allClosed(client, server));
-});
+}, { resets: true });
 
 sideBySide("iterator() of toDuplex() leaves it open where it is told to", async ({ pair, see }) => {
   const [client, server] = await pair();

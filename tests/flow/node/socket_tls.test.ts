@@ -135,4 +135,4 @@ sideBySide("toDuplex() that is reset fails the streams of HTTP/2", async (arena)
   const stream = session.request({ ":path": "/" });
   stream.on("error", () => arena.see("stream", "error"));
   await new Promise((resolve) => stream.once("close", resolve));
-});
+}, { resets: true });

@@ -167,7 +167,7 @@ sideBySide("pipeline() out of toDuplex() that is reset fails with that error", a
   await once(client, "data").catch(() => {});
   server.resetAndDestroy();
   see("test", await failed, await allClosed(client, server));
-});
+}, { resets: true });
 
 sideBySide("write() to toDuplex() keeps what it was given until it calls back", async ({ pair, see }) => {
   const [client, server] = await pair();

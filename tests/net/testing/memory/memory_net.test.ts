@@ -68,6 +68,7 @@ test("memoryNet() is frozen, and lists its features", () => {
     "datagrams",
     "ipv6Only",
     "pullAccept",
+    "reset",
     "reusePort",
   ]);
 });
