@@ -3,7 +3,7 @@
 /** What the tests with real sockets share. */
 import { assert } from "@std/assert";
 import { spawnSync } from "node:child_process";
-import { lstatSync, mkdirSync, readdirSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { type ListeningSocket, type Net, runServer, type StreamAddress, type StreamSocket } from "../../mod.ts";
 import type { Switch } from "../../mod.ts";
@@ -24,7 +24,17 @@ const patience = 20_000;
 export async function descriptorsBack(before: number): Promise<void> {
   const end = performance.now() + patience;
   await until(() => descriptors() <= before || performance.now() > end);
-  if (descriptors() > before) throw new Error(`${descriptors()} descriptors are open: there were ${before}`);
+  if (descriptors() <= before) return;
+  const kinds = readdirSync("/proc/self/fd").map((name) => kindOf(`/proc/self/fd/${name}`));
+  throw new Error(`${descriptors()} descriptors are open: there were ${before}: ${kinds.sort().join(", ")}`);
+}
+
+function kindOf(descriptor: string): string {
+  try {
+    return readlinkSync(descriptor);
+  } catch {
+    return "gone";
+  }
 }
 
 /** Does something twice, and waits until no more descriptors are open than before the second time: the first opens what a runtime opens late. */

@@ -49,9 +49,28 @@ async function lines(peer: Peer, count: number): Promise<(string | undefined)[]>
   return lines;
 }
 
+/** Options for a listener whose runtime accepts by itself: on Deno, one that shares its port. */
+function acceptingItself(net: Net): ListenOptions {
+  return { reusePort: net.features.has("pullAccept") };
+}
+
+test("a listener that does not accept leaves connections with the system, with the feature pullAccept", async () => {
+  await withNet(async (sw, net) => {
+    if (!net.features.has("pullAccept")) return;
+    const listener = await net.listen(sw, anyPort);
+    const clients = [];
+    for (let i = 0; i < 5; i++) clients.push(await net.connect(sw, listener.address));
+    const before = descriptors();
+    for (let i = 0; i < 20; i++) await turn();
+    assertEquals(descriptors(), before);
+    for (const client of clients) await copyString("hello", client);
+    for (let i = 0; i < 5; i++) assertEquals(await (await listener.accept(sw)).read(new Uint8Array(9)), 5);
+  });
+});
+
 test("a listener that does not accept holds no more than its backlog, and resets and counts the others", async () => {
   await withNet(async (sw, net) => {
-    const listener = await net.listen(sw, anyPort, { backlog: 2 });
+    const listener = await net.listen(sw, anyPort, { backlog: 2, ...acceptingItself(net) });
     await using peer = crowd(listener.address.port, 10);
     await until(() => listener.dropped === 8);
     assertEquals(await lines(peer, 8), Array(8).fill("ECONNRESET"));
@@ -73,7 +92,7 @@ test("close() of a listener resets connections that were not accepted", async ()
 
 test("runServer() reports a burst that overflows the backlog once", async () => {
   await withNet(async (sw, net) => {
-    const listener = await net.listen(sw, anyPort, { backlog: 2 });
+    const listener = await net.listen(sw, anyPort, { backlog: 2, ...acceptingItself(net) });
     const finish = signal();
     const stop = new AbortController();
     const reported: NetError[] = [];

@@ -49,6 +49,8 @@ function connectDeno(deno: DenoApi, address: StreamAddress, permit: PermissionCh
   permit("connect", address);
   const cancelling = new AbortController();
   const { signal } = cancelling;
+  // Where a connection opens as it is cancelled, Deno calls this, and would lose the connection.
+  signal.throwIfAborted = () => {};
   const connecting = address.transport === "unix"
     ? deno.connect({ transport: "unix", path: address.path })
     : deno.connect({ hostname: String(address.ip), port: address.port, signal, autoSelectFamily: false });
