@@ -444,10 +444,11 @@ function plainCode(code: NetErrorCode, error: unknown): NetErrorCode {
   if (code !== "unknown") return code;
   const byName = classify(errorText(error, "name"));
   if (byName !== "unknown") return byName;
-  // Deno's own API sets neither code nor name for these two.
+  // Deno's own API sets neither code nor name for these three.
   const message = errorText(error, "message");
   if (message.startsWith("failed to lookup address information")) return "address_lookup_failed";
   if (message.startsWith("Message too long (os error")) return "message_too_large";
+  if (message.startsWith("Protocol wrong type for socket (os error")) return "connection_refused";
   return "unknown";
 }
 

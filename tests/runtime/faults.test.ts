@@ -6,6 +6,8 @@ import {
   copy,
   copyString,
   first,
+  type ListenOptions,
+  type Net,
   type NetError,
   readAll,
   runServer,

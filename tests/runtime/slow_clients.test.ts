@@ -40,9 +40,9 @@ async function slow(
   return errors.map((error) => `${error.code} ${/limit (\w+)/.exec(error.message)?.[1]}`);
 }
 
-/** A raw client, and how it ended: with an error, or closed. */
-function client(port: number): { socket: Socket; ended: Promise<string> } {
-  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+/** A raw client, and how it ended: with an error, or closed. It closes when the server has ended, unless `halfOpen`. */
+function client(port: number, halfOpen = false): { socket: Socket; ended: Promise<string> } {
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: halfOpen });
   const ended = signal<string>();
   let error = "closed";
   socket.on("error", (problem: Error & { code?: string }) => error = problem.code ?? problem.message);
@@ -87,6 +87,7 @@ test("timeLimits(): a client that sends a byte a second is served, until its lif
 test("timeLimits(): a client that never sends is reset after firstByte, and one that stops after idle", async () => {
   const reported = await slow({ firstByte: 5000, idle: 10_000 }, echo, async (port, clock, errors) => {
     const silent = client(port);
+    silent.socket.resume();
     const stops = client(port);
     stops.socket.resume().write("x");
     await received(stops.socket, 1);
@@ -141,7 +142,7 @@ test("timeLimits(): a client that keeps its direction open after ours has ended 
     await connection.shutdown("send");
     await readAll(connection);
   }, async (port, clock, errors) => {
-    const { socket, ended } = client(port);
+    const { socket, ended } = client(port, true);
     socket.resume();
     await new Promise((resolve) => socket.once("end", resolve));
     const talking = setInterval(() => socket.write("x"), 1);
@@ -192,6 +193,7 @@ test("timeLimits() reads what arrived while the event loop was blocked before id
 test("timeLimits() expires once, after an event loop that was blocked for a minute", async () => {
   const reported = await slow({ idle: 1000, lifetime: 2000 }, () => awaitCancel(), async (port, clock, errors) => {
     const clients = [client(port), client(port)];
+    for (const { socket } of clients) socket.resume();
     for (let i = 0; i < 10; i++) await turn();
     clock.setTime(60_000);
     await until(() => errors.length === 2);
