@@ -72,8 +72,9 @@ export interface Connection extends TwoWay, Closable {
   /** The peer's address. An IPv4-mapped one is unwrapped to IPv4. */
   readonly peer: StreamAddress;
   /**
-   * Closes the connection at once, with a reset if the transport has one. Unsent bytes are lost,
-   * and the peer sees an error. Pending and later operations reject with {@linkcode ClosedError}.
+   * Closes the connection at once. Unsent bytes are lost, and the peer of a TCP connection sees an
+   * error where {@linkcode Net.features} has `reset`, and otherwise an end. Pending and later
+   * operations reject with {@linkcode ClosedError}.
    *
    * @param reason The cause of these errors.
    */

@@ -1,15 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 import { Buffer } from "node:buffer";
-import { writeLimit } from "../internal.ts";
-
-/**
- * Memory for large copies, because allocation costs as much as the copy: with it, a loop that reads
- * and writes 64 KiB takes 0.8 of the time on Node, and 0.9 on Bun.
- */
-const pool: ArrayBuffer[] = [];
-const poolLimit = 16;
-const leastPooled = 8 * 1024;
 
 const slabSize = 8 * 1024;
 
@@ -32,26 +23,6 @@ export function privateCopy(bytes: Uint8Array): Buffer<ArrayBuffer> {
     used = 0;
   }
   return copied(slab.subarray(used, used += size), bytes);
-}
-
-/**
- * Copies at most {@linkcode writeLimit} bytes that only the system reads, like
- * {@linkcode privateCopy}, into memory that is best recycled when the system has taken them.
- */
-export function systemCopy(bytes: Uint8Array): Buffer<ArrayBuffer> {
-  if (bytes.length < leastPooled) return privateCopy(bytes);
-  const memory = pool.pop() ?? Buffer.allocUnsafeSlow(writeLimit).buffer;
-  return copied(Buffer.from(memory, 0, bytes.length), bytes);
-}
-
-/** Whether {@linkcode recycle} uses the memory of a {@linkcode systemCopy} again. */
-export function isRecyclable(copy: Uint8Array<ArrayBuffer>): boolean {
-  return copy.length >= leastPooled;
-}
-
-/** Takes the memory of a {@linkcode systemCopy} back. After an error the system may still read it. */
-export function recycle(copy: Uint8Array<ArrayBuffer>): void {
-  if (isRecyclable(copy) && pool.length < poolLimit) pool.push(copy.buffer);
 }
 
 /** Copies bytes for foreign code, in memory that no other code uses. */

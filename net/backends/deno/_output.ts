@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { joined, writeLimit } from "../../../flow/internal.ts";
-import { recycle, systemCopy } from "../../../flow/node/internal.ts";
+import { joined } from "../../../flow/internal.ts";
 import type { DenoConn } from "./_api.ts";
+import { copyOf, mostCopied, recycle } from "./_copies.ts";
 
 /** What an {@linkcode Output} notifies. */
 interface Sender {
@@ -17,6 +17,16 @@ interface Sender {
 export class Output {
   readonly #conn: DenoConn;
   readonly #sender: Sender;
+  // Not an async function: its frame for each write would cost more.
+  readonly #onSent = (sent: number): void => this.#continue(sent);
+  readonly #onFailed = (error: unknown): void => {
+    this.fail(error);
+    this.#finish();
+  };
+  /** What is with the system. */
+  #bytes: Uint8Array | undefined;
+  /** The same, if it is to be recycled. */
+  #copy: Uint8Array<ArrayBuffer> | undefined;
   #unsent = 0;
   /** Whether {@linkcode Output.end} was called. */
   #willEnd = false;
@@ -64,19 +74,14 @@ export class Output {
 
   write(bytes: Uint8Array): number {
     if (!this.#canWrite()) return 0;
-    const copy = systemCopy(bytes.length > writeLimit ? bytes.subarray(0, writeLimit) : bytes);
-    const size = copy.length;
-    this.#send(copy, true);
-    return size;
+    this.#copy = copyOf(bytes.length > mostCopied ? bytes.subarray(0, mostCopied) : bytes);
+    return this.#begin(this.#copy);
   }
 
   give(buffers: readonly Uint8Array[], owned: boolean): number {
     if (!owned && buffers.length === 1) return this.write(buffers[0]);
     if (!this.#canWrite()) return 0;
-    const bytes = buffers.length === 1 ? buffers[0] : joined(buffers, writeLimit);
-    const size = bytes.length;
-    this.#send(bytes, false);
-    return size;
+    return this.#begin(buffers.length === 1 ? buffers[0] : joined(buffers, mostCopied));
   }
 
   end(): void {
@@ -91,15 +96,27 @@ export class Output {
     return this.#unsent === 0 && !this.#willEnd;
   }
 
-  async #send(bytes: Uint8Array, isCopy: boolean): Promise<void> {
+  #begin(bytes: Uint8Array): number {
+    this.#bytes = bytes;
     this.#unsent = bytes.length;
-    try {
-      let sent = await this.#conn.write(bytes);
-      while ((this.#unsent = bytes.length - sent) > 0) sent += await this.#conn.write(bytes.subarray(sent));
-      if (isCopy) recycle(bytes as Uint8Array<ArrayBuffer>);
-    } catch (error) {
-      this.fail(error);
+    this.#conn.write(bytes).then(this.#onSent, this.#onFailed);
+    return bytes.length;
+  }
+
+  #continue(sent: number): void {
+    const bytes = this.#bytes as Uint8Array;
+    this.#unsent -= sent;
+    if (this.#unsent > 0) {
+      this.#conn.write(bytes.subarray(bytes.length - this.#unsent)).then(this.#onSent, this.#onFailed);
+      return;
     }
+    if (this.#copy !== undefined) recycle(this.#copy);
+    this.#finish();
+  }
+
+  /** The write is over: the system has taken everything, or has failed. */
+  #finish(): void {
+    this.#bytes = this.#copy = undefined;
     this.#unsent = 0;
     if (this.#willEnd && this.#failure === undefined) this.#shutDown();
     else this.#sender.writable();

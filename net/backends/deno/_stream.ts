@@ -33,6 +33,8 @@ export class DenoStream implements ProviderStream {
   #events: ProviderStreamEvents | undefined;
   /** The memory of the last read, used again once its bytes are consumed. */
   #memory: Uint8Array<ArrayBuffer> | undefined;
+  /** The part that was filled: the next one is most often as long. */
+  #filled: Uint8Array<ArrayBuffer> | undefined;
   #unread: Uint8Array<ArrayBuffer> | undefined;
   /** The length of the unread bytes, even if a borrower has transferred their memory. */
   #unreadSize = 0;
@@ -191,7 +193,10 @@ export class DenoStream implements ProviderStream {
     } else {
       this.#received += size;
       if (this.#dropping) return;
-      this.#unread = size < memory.length ? memory.subarray(0, size) : memory; // transferred memory is empty
+      // Transferred memory is empty.
+      if (size >= memory.length) this.#unread = memory;
+      else if (this.#filled?.length === size && this.#filled.buffer === memory.buffer) this.#unread = this.#filled;
+      else this.#unread = this.#filled = memory.subarray(0, size);
       this.#unreadSize = size;
       this.#adapt(size);
     }
