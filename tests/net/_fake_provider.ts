@@ -201,6 +201,7 @@ export class FakeStream implements ProviderStream {
 export class FakeListener implements ProviderListener {
   dropped = 0;
   closes = 0;
+  readonly settings: FakeSettings = new FakeSettings();
   readonly address: StreamAddress;
   /** Pending connections and errors. */
   readonly queue: (ProviderStream | { error: unknown })[] = [];
@@ -226,6 +227,10 @@ export class FakeListener implements ProviderListener {
   close(): Promise<void> {
     this.closes++;
     return Promise.resolve();
+  }
+
+  setOption(name: SocketOptionName, value: SocketOptionValue): void {
+    this.settings.set(name, value);
   }
 
   /** Simulates an incoming connection. */
@@ -287,6 +292,7 @@ export class FakeProvider implements NetProvider {
   /** The targets of the attempts in {@linkcode FakeProvider.connects}. */
   readonly targets: string[] = [];
   readonly datagrams: FakeAttempt<ProviderDatagram>[] = [];
+  connectOptions: ProviderConnectOptions | undefined;
   listenOptions: ProviderListenOptions | undefined;
   datagramOptions: ProviderDatagramOptions | undefined;
   /** The options that its sockets support. */
@@ -296,7 +302,9 @@ export class FakeProvider implements NetProvider {
     udp: new Set(["SO_BROADCAST", "IP_TTL", "IP_ADD_MEMBERSHIP", "IP_MULTICAST_IF", "IPV6_V6ONLY"]),
   };
 
-  connect(address: StreamAddress, { bindTo }: ProviderConnectOptions): Attempt<ProviderStream> {
+  connect(address: StreamAddress, options: ProviderConnectOptions): Attempt<ProviderStream> {
+    const { bindTo } = options;
+    this.connectOptions = options;
     this.calls.push(bindTo === undefined ? "connect" : `connect from ${formatAddress(bindTo)}`);
     this.targets.push(formatAddress(address));
     return added(this.connects);

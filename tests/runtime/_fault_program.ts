@@ -4,7 +4,7 @@
 import { closeSync, openSync, readdirSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { copy, type Env, NetError, readAll, run, runServer, Switch, tcp } from "../../mod.ts";
+import { copy, type Env, NetError, readAll, run, runServer, Switch, tcp, unix } from "../../mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
@@ -45,10 +45,10 @@ const programs: Record<string, (env: Env, sw: Switch, ...args: string[]) => Prom
     say(outcome);
     say(await code(net.connect(sw, target)));
   },
-  /** Echoes until its input ends. Says its port, each error of accepting, and how many sockets are open at the end. */
-  async serve({ net }, sw, ip, port = "0") {
-    const listener = await net.listen(sw, tcp(ip, Number(port)));
-    say(`${listener.address.port}`);
+  /** Echoes until its input ends, on a port or at a path. Says its port or path, each error of accepting, and how many sockets are open at the end. */
+  async serve({ net }, sw, place, port = "0") {
+    const listener = await net.listen(sw, place.startsWith("/") ? unix(place) : tcp(place, Number(port)));
+    say(listener.address.transport === "tcp" ? `${listener.address.port}` : place);
     const stop = new AbortController();
     const lines = createInterface({ input: process.stdin });
     lines.on("close", () => stop.abort());

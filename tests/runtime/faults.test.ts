@@ -180,6 +180,26 @@ test("connect() that is cancelled leaves no descriptor open", async () => {
   });
 });
 
+test("connect() that is cancelled in any turn, among many, leaves no descriptor open", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, anyPort);
+    sw.forkDaemon(async () => {
+      for (;;) await (await listener.accept(sw)).close();
+    });
+    await turn();
+    const before = descriptors();
+    const turns = async (count: number) => {
+      for (let i = 0; i < count; i++) await turn();
+    };
+    for (let round = 0; round < 10; round++) {
+      const hasty = (count: number) =>
+        first(() => net.connect(sw, listener.address).then((flow) => flow.abort()), () => turns(count));
+      await Promise.all(Array.from({ length: 50 }, (_, i) => hasty(i % 10)));
+    }
+    await descriptorsBack(before);
+  });
+});
+
 test("connect() without an answer is connection_timeout, and leaves no descriptor open", async () => {
   await withNet(async (sw, net) => {
     await withDeafPeer(async (address) => {

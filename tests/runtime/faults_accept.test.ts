@@ -4,11 +4,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { connect } from "node:net";
 import process from "node:process";
-import { copyString, readAll, Switch, tcp } from "../../mod.ts";
+import { copyString, readAll, Switch, tcp, unix } from "../../mod.ts";
 import { textOf } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { anyPort, assertNetError, ownHost, ownPort, withNet } from "../net/_helpers.ts";
-import { faultProgram } from "./_helpers.ts";
+import { faultProgram, withPath } from "./_helpers.ts";
 import { Peer, thisCommand } from "./_peers.ts";
 
 /** Sends a word to an echo server, and takes it back. */
@@ -89,6 +89,30 @@ test(
         await served(port);
         for (let i = 0; i < 3; i++) assertEquals(await echoed(port), "word");
       });
+    });
+  },
+  { peers: ["prlimit"] },
+);
+
+test(
+  "a server at a Unix path that is out of descriptors serves again when it has some, and says so if it can",
+  async () => {
+    await withPath(async (path, sw, net) => {
+      await using server = new Peer("prlimit", ["--nofile=128:128", ...thisCommand(faultProgram, "serve", path)]);
+      assertEquals(await server.line(), path);
+      await Switch.run(async (crowd) => {
+        for (let i = 0; i < 200; i++) await net.connect(crowd, unix(path));
+        const hears = net.features.has("acceptErrors");
+        if (hears) assertEquals(await server.line(), "accept too_many_open_files");
+      });
+      for (let i = 0; i < 3; i++) {
+        const flow = await net.connect(sw, unix(path));
+        await copyString("word", flow);
+        await flow.shutdown("send");
+        assertEquals(textOf(await readAll(flow)), "word");
+      }
+      server.endInput();
+      assertEquals((await server.ended).code, 0, server.errors);
     });
   },
   { peers: ["prlimit"] },

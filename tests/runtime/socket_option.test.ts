@@ -88,6 +88,17 @@ test("connect() and listen() take socket options, which accepted connections inh
   });
 });
 
+test("setOption() of TCP_KEEPIDLE on an open connection or listener works, or is not_supported", async () => {
+  await withNet(async (sw, net) => {
+    const listener = await net.listen(sw, tcp("127.0.0.1", 0));
+    for (const socket of [listener, await net.connect(sw, listener.address)]) {
+      const set = () => socket.setOption("TCP_KEEPIDLE", 33);
+      if ("Deno" in globalThis) assertEquals(assertThrows(set, NetError).code, "not_supported");
+      else set();
+    }
+  });
+});
+
 test("IP_TOS of an IPv4 connection to a dual-stack listener is not_supported rather than ineffective", async () => {
   await withNet(async (sw, net) => {
     const listener = await net.listen(sw, tcp("::", 0));

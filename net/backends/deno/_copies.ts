@@ -5,19 +5,19 @@
  * that a few memories serve all connections. Only the system reads them. The views are kept too:
  * with messages of one size, sending allocates nothing, which saves a tenth of a round trip.
  */
-const sizes = [2 * 1024, 64 * 1024] as const;
-const pools: readonly Uint8Array<ArrayBuffer>[][] = [[], []];
+const sizes = [2 * 1024, 16 * 1024, 64 * 1024] as const;
+const pools: readonly Uint8Array<ArrayBuffer>[][] = sizes.map(() => []);
 
-/** How many copies of each size are kept for later ones: a turn may send on as many connections. */
-const limits = [512, 16] as const;
+/** How many bytes of each size are kept: a turn may send on many connections. */
+const poolLimit = 2 * 1024 * 1024;
 
 /** The most that {@linkcode copyOf} takes. */
-export const mostCopied: number = sizes[1];
+export const mostCopied: number = sizes[2];
 
 /** Returns a copy of at most {@linkcode mostCopied} bytes. */
 export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const { length } = bytes;
-  const kind = length <= sizes[0] ? 0 : 1;
+  const kind = kindOf(length);
   let copy = pools[kind].pop();
   if (copy?.length !== length) copy = new Uint8Array(copy?.buffer ?? new ArrayBuffer(sizes[kind]), 0, length);
   copy.set(bytes);
@@ -26,6 +26,10 @@ export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** Takes back a copy that the system no longer reads. */
 export function recycle(copy: Uint8Array<ArrayBuffer>): void {
-  const kind = copy.length <= sizes[0] ? 0 : 1;
-  if (pools[kind].length < limits[kind]) pools[kind].push(copy);
+  const kind = kindOf(copy.length);
+  if (pools[kind].length * sizes[kind] < poolLimit) pools[kind].push(copy);
+}
+
+function kindOf(length: number): 0 | 1 | 2 {
+  return length <= sizes[0] ? 0 : length <= sizes[1] ? 1 : 2;
 }

@@ -4,7 +4,7 @@ import { joined } from "../../../flow/internal.ts";
 import type { DenoConn } from "./_api.ts";
 import { copyOf, mostCopied, recycle } from "./_copies.ts";
 
-/** What an {@linkcode Output} notifies. */
+/** What a {@linkcode DenoOutput} notifies. */
 interface Sender {
   /** Bytes are taken again, or everything has been passed on, or sending has failed. */
   writable(): void;
@@ -14,7 +14,7 @@ interface Sender {
  * The sending half of a connection of Deno. One write at a time is with the system: a copy, because
  * Deno tells only later whether it was complete.
  */
-export class Output {
+export class DenoOutput {
   readonly #conn: DenoConn;
   readonly #sender: Sender;
   // Not an async function: its frame for each write would cost more.
@@ -28,7 +28,7 @@ export class Output {
   /** The same, if it is to be recycled. */
   #copy: Uint8Array<ArrayBuffer> | undefined;
   #unsent = 0;
-  /** Whether {@linkcode Output.end} was called. */
+  /** Whether {@linkcode DenoOutput.end} was called. */
   #willEnd = false;
   /** Whether Deno shuts sending down. */
   #isEnding = false;

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { type Attempt, type NetFeature, type StreamAddress } from "../../internal.ts";
-import type { NetProvider, ProviderConnectOptions, ProviderStream } from "../../provider/internal.ts";
+import type { Attempt, NetFeature, StreamAddress } from "../../internal.ts";
+import type { NetProvider, ProviderStream } from "../../provider/internal.ts";
 import type { NameProvider } from "../dns/internal.ts";
 import { denoQuirks, nodeProvider } from "../node/internal.ts";
 import { type PermissionCheck, tcpEnd, unnamed } from "../shared/internal.ts";

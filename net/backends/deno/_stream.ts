@@ -8,11 +8,12 @@ import type { ProviderStream, ProviderStreamEvents } from "../../provider/intern
 import { closedBySystem } from "../shared/internal.ts";
 import type { DenoConn } from "./_api.ts";
 import { checkNativeOption } from "./_options.ts";
-import { Output } from "./_output.ts";
+import { DenoOutput } from "./_output.ts";
 
 /**
- * The memory of one read in bytes: small while little arrives, because a pending read of an idle
- * connection holds it, and larger after each read that has filled it.
+ * The memory of one read in bytes. It is small at first, because the pending read of an idle
+ * connection holds it, larger after a read that has filled it, and smaller after two in a row that
+ * have used little of it.
  */
 const leastRead = 2 * 1024;
 const mostRead = 64 * 1024;
@@ -39,13 +40,15 @@ export class DenoStream implements ProviderStream {
   /** The length of the unread bytes, even if a borrower has transferred their memory. */
   #unreadSize = 0;
   #readSize = leastRead;
+  /** Whether the last read has used little of its memory. */
+  #wasSmall = false;
   #received = 0;
   #reading = false;
   #ended = false;
   #dropping = false;
   #hadUnreadInput = false;
   #failure: { readonly error: unknown } | undefined;
-  #output: Output | undefined;
+  #output: DenoOutput | undefined;
   #noDelay = true;
   /** Whether Deno was told to close the connection. */
   #shut = false;
@@ -154,8 +157,8 @@ export class DenoStream implements ProviderStream {
     this.#look();
   }
 
-  get #sender(): Output {
-    return this.#output ??= new Output(this.#conn, this);
+  get #sender(): DenoOutput {
+    return this.#output ??= new DenoOutput(this.#conn, this);
   }
 
   /** Throws unless Deno can still be asked to write. */
@@ -204,8 +207,10 @@ export class DenoStream implements ProviderStream {
   }
 
   #adapt(size: number): void {
+    const isSmall = size * growth <= this.#readSize;
     if (size === this.#readSize) this.#readSize = Math.min(size * growth, mostRead);
-    else if (size * growth < this.#readSize) this.#readSize = Math.max(this.#readSize / growth, leastRead);
+    else if (isSmall && this.#wasSmall) this.#readSize = Math.max(this.#readSize / growth, leastRead);
+    this.#wasSmall = isSmall;
   }
 
   /** Fails both directions, and closes the connection. */

@@ -7,8 +7,8 @@ import type { NetProvider } from "../../../net/provider/mod.ts";
 import type { StreamSocket } from "../../../mod.ts";
 import { textOf } from "../../_helpers.ts";
 import { test } from "../../_test.ts";
-import { fakeNet, FakeProvider } from "../_fake_provider.ts";
-import { anyPort, assertNetError, withNet } from "../_helpers.ts";
+import { FakeListener, fakeListener, fakeNet, FakeProvider, FakeStream, serverAddress } from "../_fake_provider.ts";
+import { anyPort, assertNetError, called, withNet } from "../_helpers.ts";
 
 test("createNet() returns a frozen network that does not expose the provider", () => {
   const { net, provider } = fakeNet();
@@ -35,6 +35,34 @@ test("the methods of a network need no this", async () => {
     await connect(sw, listener.address);
     const { accept } = { accept: () => listener.accept(sw) };
     await accept();
+  });
+});
+
+test("connect() and listen() tell the backend which options they set", async () => {
+  const { net, provider } = fakeNet();
+  await Switch.run(async (sw) => {
+    const socketOptions = { TCP_NODELAY: false, SO_KEEPALIVE: true };
+    const connecting = net.connect(sw, serverAddress, { socketOptions });
+    const listening = net.listen(sw, serverAddress, { socketOptions });
+    await called(() => provider.listens.length + provider.connects.length === 2);
+    assertEquals(provider.connectOptions?.optionNames, ["TCP_NODELAY", "SO_KEEPALIVE"]);
+    assertEquals(provider.listenOptions?.optionNames, ["TCP_NODELAY", "SO_KEEPALIVE"]);
+    provider.connects[0].succeed(new FakeStream());
+    provider.listens[0].succeed(new FakeListener(serverAddress));
+    await Promise.all([connecting, listening]);
+  });
+});
+
+test("setOption() of a listener throws what its backend throws, and then no connection inherits it", async () => {
+  await Switch.run(async (sw) => {
+    const { listener, system } = await fakeListener(sw);
+    system.settings.error = Object.assign(new Error("no"), { code: "ENOTSUP" });
+    await assertNetError(async () => listener.setOption("SO_KEEPALIVE", true), "not_supported");
+    system.settings.error = undefined;
+    listener.setOption("TCP_NODELAY", false);
+    const stream = system.arrive();
+    await listener.accept(sw);
+    assertEquals(stream.settings.calls, ["TCP_NODELAY false"]);
   });
 });
 
