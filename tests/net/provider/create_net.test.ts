@@ -57,7 +57,8 @@ test("setOption() of a listener throws what its backend throws, and then no conn
   await Switch.run(async (sw) => {
     const { listener, system } = await fakeListener(sw);
     system.settings.error = Object.assign(new Error("no"), { code: "ENOTSUP" });
-    await assertNetError(async () => listener.setOption("SO_KEEPALIVE", true), "not_supported");
+    const set = () => Promise.resolve().then(() => listener.setOption("SO_KEEPALIVE", true));
+    await assertNetError(set, "not_supported");
     system.settings.error = undefined;
     listener.setOption("TCP_NODELAY", false);
     const stream = system.arrive();
