@@ -113,7 +113,7 @@ export class DenoStream implements ProviderStream {
   }
 
   get flushed(): boolean {
-    return this.#gone || this.#output === undefined || this.#output.over || !this.#output.busy;
+    return this.#gone || this.#output === undefined || this.#output.flushed;
   }
 
   get unsent(): number {
@@ -170,14 +170,18 @@ export class DenoStream implements ProviderStream {
     return this.#unread === undefined && !this.#ended && !this.#shut && this.#failure === undefined;
   }
 
+  /** Starts reading, unless a read is pending or its bytes are just being delivered. */
+  #receive(): void {
+    if (!this.#reading && this.#events !== undefined) this.#readAll();
+  }
+
   /** Reads for as long as what has arrived is consumed at once. */
-  async #receive(): Promise<void> {
-    if (this.#reading || this.#events === undefined) return;
+  async #readAll(): Promise<void> {
     this.#reading = true;
     while (this.#wantsInput) {
-      let memory = this.#memory;
-      if (memory?.length !== this.#readSize) this.#memory = memory = new Uint8Array(this.#readSize);
       try {
+        let memory = this.#memory;
+        if (memory?.length !== this.#readSize) this.#memory = memory = new Uint8Array(this.#readSize);
         this.#take(memory, await this.#conn.read(memory));
       } catch (error) {
         this.#break(error);
@@ -193,6 +197,7 @@ export class DenoStream implements ProviderStream {
       const failure = this.#output?.failure;
       if (failure !== undefined && !isBrokenPipe(failure.error)) throw failure.error;
       this.#ended = true;
+      this.#memory = this.#filled = undefined;
     } else {
       this.#received += size;
       if (this.#dropping) return;
@@ -217,7 +222,7 @@ export class DenoStream implements ProviderStream {
   #break(error: unknown): void {
     if (this.#shut) return;
     this.#failure ??= { error };
-    this.#sender.fail(error);
+    this.#output?.fail(error);
     this.#shutDown();
   }
 
@@ -235,6 +240,7 @@ export class DenoStream implements ProviderStream {
     if (!this.#shut && this.#ended && this.#output?.over === true && !this.#output.busy) return this.#shutDown();
     if (!this.#shut || this.#gone || this.#reading || this.#output?.busy) return;
     this.#gone = true;
+    this.#memory = this.#filled = undefined;
     if (!this.#ended) this.#failure ??= { error: closedBySystem };
     this.#output?.fail(closedBySystem);
     attempt(() => this.#events?.closed(), () => {});
