@@ -21,7 +21,7 @@ import { turn, until } from "../_helpers.ts";
 import { test } from "../_test.ts";
 import { anyPort, assertNetError, ownHost, ownPort, signal, withNet, withSockets } from "../net/_helpers.ts";
 import { descriptors, descriptorsBack } from "./_helpers.ts";
-import { Peer, withDeafPeer } from "./_peers.ts";
+import { Peer, thisCommand, withDeafPeer } from "./_peers.ts";
 
 /**
  * Connects `count` sockets of a foreign process to `port`, one after the other, lest the system's own backlog overflows. For each that ends it says a
@@ -342,6 +342,15 @@ test("close() wakes a read that waits and a write that is blocked", async () => 
     assertEquals([await reading, await writing], ["ClosedError", "ClosedError"]);
   });
 });
+
+for (const what of ["listener", "connection"]) {
+  test(`an open ${what} keeps the process alive, although nothing waits for it`, async () => {
+    const [program, ...args] = thisCommand("tests/runtime/_idle_program.ts", what);
+    await using peer = new Peer(program, args);
+    assertEquals((await peer.ended).code, 0, peer.errors);
+    assertEquals(peer.output, "goes on\n");
+  });
+}
 
 test("shutdown('send') waits for a peer that reads nothing, and can be cancelled", async () => {
   await withSockets(async ({ client, server }) => {

@@ -6,6 +6,7 @@ import type { ProviderListener, ProviderListenerEvents, ProviderListenOptions } 
 import { AcceptWatch, isAny, type PermissionCheck, systemIp, tcpEnd, unnamed } from "../shared/internal.ts";
 import { findDeadSocket, isRefused, removeStaleFiles, SocketFile } from "../unix/internal.ts";
 import type { DenoApi, DenoConn, DenoServer } from "./_api.ts";
+import { closed, opened } from "./_open_sockets.ts";
 import { checkNativeOption } from "./_options.ts";
 import { DenoStream } from "./_stream.ts";
 
@@ -94,6 +95,7 @@ class DenoListener implements ProviderListener {
   constructor(server: DenoServer, asked: StreamAddress, file?: SocketFile) {
     this.#server = server;
     this.#file = file;
+    opened();
     this.address = asked.transport === "tcp" ? tcp(systemIp(server.addr.hostname), server.addr.port) : asked;
   }
 
@@ -169,6 +171,7 @@ class DenoListener implements ProviderListener {
   #stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    closed();
     const stop = () => this.#server.close();
     if (this.#file === undefined) stop();
     else this.#file.close(stop);

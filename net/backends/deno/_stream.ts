@@ -7,6 +7,7 @@ import type { SocketOptionName, SocketOptionValue, StreamAddress } from "../../i
 import type { ProviderStream, ProviderStreamEvents } from "../../provider/internal.ts";
 import { closedBySystem } from "../shared/internal.ts";
 import type { DenoConn } from "./_api.ts";
+import { closed, opened } from "./_open_sockets.ts";
 import { checkNativeOption } from "./_options.ts";
 import { DenoOutput } from "./_output.ts";
 
@@ -58,6 +59,7 @@ export class DenoStream implements ProviderStream {
     this.#conn = conn;
     this.local = local;
     this.peer = peer;
+    opened();
     // A broken connection throws, which its first read reports.
     if (peer.transport === "tcp") attempt(() => conn.setNoDelay(true), () => {});
   }
@@ -240,6 +242,7 @@ export class DenoStream implements ProviderStream {
     if (!this.#shut && this.#ended && this.#output?.over === true && !this.#output.busy) return this.#shutDown();
     if (!this.#shut || this.#gone || this.#reading || this.#output?.busy) return;
     this.#gone = true;
+    closed();
     this.#memory = this.#filled = undefined;
     if (!this.#ended) this.#failure ??= { error: closedBySystem };
     this.#output?.fail(closedBySystem);
