@@ -28,7 +28,7 @@ export class DenoOutput {
   /** The same, if it is to be recycled. */
   #copy: Uint8Array<ArrayBuffer> | undefined;
   #unsent = 0;
-  /** Whether a caller waits until the write is over: notifying it costs a twentieth of a round trip. */
+  /** Whether a caller waits until the write is over; most often none does. */
   #isAwaited = false;
   /** Whether {@linkcode DenoOutput.end} was called. */
   #willEnd = false;
