@@ -32,14 +32,16 @@ export interface Carrier {
   readonly flushed: boolean;
   /** Closes it, with `ms` milliseconds left. */
   close(ms: number): unknown;
-  /** Resets it: bytes are left, or the time is over. */
+  /** Resets it: bytes are left, or the owner has failed. */
   abort(): unknown;
+  /** Gives it up if bytes are left. Without this method it is aborted. */
+  abandon?(): unknown;
 }
 
 /**
  * Closes a connection gracefully: starts `farewell`, which flushes, half-closes and drains input
  * until the peer ends too, and waits for it for at most `ms` milliseconds. Then closes `carrier`,
- * or aborts it if bytes are left. If `owner` fails or is cancelled, aborts it at once.
+ * or abandons it if bytes are left. If `owner` fails or is cancelled, aborts it at once.
  */
 export async function closeGracefully(
   owner: Switch,
@@ -50,8 +52,10 @@ export async function closeGracefully(
 ): Promise<void> {
   const deadline = clock.now() + ms;
   if (!isSwitchCancelled(owner)) await linger(owner, clock, ms, farewell());
-  if (isSwitchCancelled(owner) || !carrier.flushed) await carrier.abort();
-  else await carrier.close(Math.max(0, deadline - clock.now()));
+  if (isSwitchCancelled(owner)) await carrier.abort();
+  else if (carrier.flushed) await carrier.close(Math.max(0, deadline - clock.now()));
+  else if (carrier.abandon !== undefined) await carrier.abandon();
+  else await carrier.abort();
 }
 
 /**

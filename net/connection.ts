@@ -62,9 +62,10 @@ export interface Socket extends Closable {
  *
  * `close` loses no written bytes: it flushes them, half-closes the connection, and discards input
  * until the peer has ended too, for at most `linger` milliseconds in total. Then it closes the
- * socket, with a reset if bytes are left. It does not wait if the peer has ended already, or
- * nothing was ever written. If the owning switch has failed or was cancelled, the socket is reset
- * at once.
+ * socket, with a reset if bytes are left. Where {@linkcode Net.features} has no `reset`, such bytes
+ * are still sent for some seconds, so that the peer sees no end before them. `close` does not wait
+ * if the peer has ended already, or nothing was ever written. If the owning switch has failed or
+ * was cancelled, the socket is aborted at once.
  */
 export interface Connection extends TwoWay, Closable {
   /** The local address. An unnamed Unix socket has the path "". */

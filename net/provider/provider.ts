@@ -97,8 +97,15 @@ export interface ProviderStream extends StreamEnd, ProviderOptions {
   attach(events: ProviderStreamEvents): void;
   /** Closes the socket without waiting. {@linkcode ProviderStreamEvents.closed} follows. */
   close(): void;
-  /** Closes the socket with a reset, where the transport has one. */
+  /** Closes the socket with a reset, where the transport has one. Unsent bytes are lost. */
   abort(): void;
+  /**
+   * Gives up a socket whose `linger` has passed with unsent bytes. A backend that cannot reset has
+   * this method, because an end after the loss of bytes would make a cut message look complete: it
+   * goes on sending for a limited time. {@linkcode ProviderStreamEvents.closed} follows at once.
+   * Without this method, the socket is aborted.
+   */
+  abandon?(): void;
 }
 
 /** Receiver of the events of a {@linkcode ProviderDatagram}. */

@@ -74,6 +74,8 @@ export class FakeStream implements ProviderStream {
   /** Whether the system reports at once that it has closed the socket. */
   tellsClosed = true;
   attached = 0;
+  /** Defined by a test of a system that cannot reset. */
+  abandon: (() => void) | undefined;
   readonly settings: FakeSettings = new FakeSettings();
   readonly #arrived: Uint8Array<ArrayBuffer>[] = [];
   #inputEnded = false;

@@ -276,6 +276,40 @@ test("close() resets the connection when bytes are not out after linger", async 
   });
 });
 
+test("close() abandons the connection when bytes are not out after linger and the system cannot reset", async () => {
+  await Switch.run(async (sw) => {
+    const { socket, stream, clock } = await fakeSocket(sw, { linger: 300 });
+    const abandoned: number[] = [];
+    stream.abandon = () => {
+      abandoned.push(clock.now());
+      stream.tellClosed();
+    };
+    stream.holds = true;
+    await socket.write(bytesOf("a"));
+    const closing = socket.close();
+    await microtasks();
+    clock.advance();
+    await closing;
+    assertEquals([abandoned, stream.state], [[300], "open"]);
+  });
+});
+
+test("close() aborts the connection at once when its switch fails, although the system cannot reset", async () => {
+  const streams: FakeStream[] = [];
+  const failing = Switch.run(async (sw) => {
+    const { socket, stream } = await fakeSocket(sw, { linger: 300 });
+    streams.push(stream);
+    stream.abandon = () => stream.close();
+    stream.holds = true;
+    await socket.write(bytesOf("a"));
+    sw.fork(() => socket.close());
+    await microtasks();
+    throw new Error("failed");
+  });
+  await assertRejects(() => failing, Error, "failed");
+  assertEquals(streams[0].state, "aborted");
+});
+
 test("close() waits for the peer's end, and drops what arrives meanwhile", async () => {
   await Switch.run(async (sw) => {
     const { socket, stream } = await fakeSocket(sw);

@@ -1,5 +1,6 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { clearTimeout, setTimeout } from "node:timers";
 import { attempt } from "../../../base/internal.ts";
 import { registerOwners } from "../../../flow/internal.ts";
 import { awaitQuietInput } from "../../../flow/node/internal.ts";
@@ -19,6 +20,14 @@ import { DenoOutput } from "./_output.ts";
 const leastRead = 2 * 1024;
 const mostRead = 64 * 1024;
 const growth = 4;
+
+/** How long an abandoned connection goes on sending, in milliseconds. */
+const longestSending = 10_000;
+
+/** How many connections go on sending at the same time. */
+const mostAbandoned = 256;
+
+let abandoned = 0;
 
 /**
  * A connection of Deno as a non-blocking stream. It reads only when everything that has arrived
@@ -51,6 +60,8 @@ export class DenoStream implements ProviderStream {
   #failure: { readonly error: unknown } | undefined;
   #output: DenoOutput | undefined;
   #noDelay = true;
+  /** Ends sending. Defined once the connection is abandoned. */
+  #sendingTimer: NodeJS.Timeout | undefined;
   /** Whether Deno was told to close the connection. */
   #shut = false;
   #gone = false;
@@ -149,10 +160,25 @@ export class DenoStream implements ProviderStream {
     this.#break(closedBySystem);
   }
 
+  /**
+   * Goes on sending what the system has yet to take, because Deno cannot reset a connection. The
+   * system takes it, all at once, when the peer has read about a third of what the system holds,
+   * which takes a slow peer longer than `linger`.
+   */
+  abandon(): void {
+    if (abandoned === mostAbandoned) return this.abort();
+    abandoned++;
+    this.#sendingTimer = setTimeout(() => this.abort(), longestSending);
+    const events = this.#events;
+    this.#events = undefined;
+    attempt(() => events?.closed(), () => {});
+  }
+
   /** Called by the output when it takes bytes again, has passed on everything, or has failed. */
   writable(): void {
     try { // not guard(): this runs for each write
-      if (!this.#shut) this.#events?.writable();
+      if (this.#sendingTimer !== undefined) this.close();
+      else if (!this.#shut) this.#events?.writable();
     } catch (error) {
       this.#break(error);
     }
@@ -243,6 +269,10 @@ export class DenoStream implements ProviderStream {
     if (!this.#shut || this.#gone || this.#reading || this.#output?.busy) return;
     this.#gone = true;
     closed();
+    if (this.#sendingTimer !== undefined) {
+      clearTimeout(this.#sendingTimer);
+      abandoned--;
+    }
     this.#memory = this.#filled = undefined;
     if (!this.#ended) this.#failure ??= { error: closedBySystem };
     this.#output?.fail(closedBySystem);
