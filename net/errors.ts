@@ -441,9 +441,8 @@ export function codeOf(error: unknown, operation: string = ""): NetErrorCode {
 
 /** Returns `code`, or if it is unknown, the code of the error's name (on Deno) or message. */
 function plainCode(code: NetErrorCode, error: unknown): NetErrorCode {
-  if (code !== "unknown") return code;
-  const byName = classify(errorText(error, "name"));
-  if (byName !== "unknown") return byName;
+  const known = code === "unknown" ? classify(errorText(error, "name")) : code;
+  if (known !== "unknown") return known;
   // Deno's own API sets neither code nor name for these three.
   const message = errorText(error, "message");
   if (message.startsWith("failed to lookup address information")) return "address_lookup_failed";
