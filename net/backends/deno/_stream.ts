@@ -25,7 +25,7 @@ const growth = 4;
 const longestSending = 10_000;
 
 /** How many connections go on sending at the same time. */
-const mostAbandoned = 256;
+const mostAbandoned = 1_000;
 
 let abandoned = 0;
 
