@@ -78,9 +78,14 @@ export class Suite {
   jobs(files: readonly string[], runtimes: readonly Runtime[]): Job[] {
     const present = runtimes.filter((runtime) => existsSync(runtime.program));
     const absent = runtimes.filter((runtime) => !present.includes(runtime));
+    const jobs = files.map((file) => this.#fileJobs(file, present));
     return [
       ...absent.map((runtime) => () => this.#fail(`${runtime.name}: there is no ${runtime.program}`)),
-      ...files.flatMap((file) => this.#fileJobs(file, present)),
+      // The runtimes begin at different files: a costly one beside itself takes more memory, such as
+      // the kernel's for TCP, than there is.
+      ...files.flatMap((_, i) =>
+        present.map((_, r) => jobs[(i + Math.floor(r * files.length / present.length)) % files.length][r])
+      ),
     ];
   }
 

@@ -56,12 +56,15 @@ async function serve(place: number | string, handle: (conn: Conn) => Promise<voi
       : { hostname: "127.0.0.1", port: place, tcpBacklog: 4096 },
   );
   const conns = new Set<Conn>();
+  let stopped = false;
   onStop(() => {
+    stopped = true;
     listener.close();
     for (const conn of conns) conn.close();
     conns.clear();
   });
   const serveOne = async (conn: Conn) => {
+    if (stopped) return conn.close(); // accepted just before
     conns.add(conn);
     await handle(conn).catch(() => {}); // broken, or closed because of the signal
     if (conns.delete(conn)) conn.close();
