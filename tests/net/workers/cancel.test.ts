@@ -12,6 +12,7 @@ import { moduleOf, withWorkers } from "./_helpers.ts";
 test("runWorkers() cancels handlers at once when its caller is cancelled, and ends its threads", () =>
   run(async ({ net, workers }) => {
     const monitor = serverMonitor();
+    let answered = false; // the handler has read the command: it does not end with its client
     const outcome = await first(async () => {
       try {
         return await runWorkers(workers, {
@@ -25,12 +26,14 @@ test("runWorkers() cancels handlers at once when its caller is cancelled, and en
               const flow = await net.connect(sw, address);
               await flow.write(new TextEncoder().encode("forever\n"));
               await flow.read(new Uint8Array(10));
+              answered = true;
+              await flow.read(new Uint8Array(10));
             }, { name: "client" }).catch(() => {}),
         });
       } finally {
         assert(isCancelled());
       }
-    }, () => until(() => monitor.accepted === 1));
+    }, () => until(() => answered && monitor.accepted === 1));
     assertEquals(outcome, undefined);
     assertEquals([monitor.state, monitor.active, monitor.report?.forced], ["stopped", 0, monitor.accepted]);
   }));
