@@ -46,7 +46,7 @@ export async function bundle(folder: string): Promise<string[]> {
       entryFileNames: "[name].js",
       chunkFileNames: "chunks/[name].js",
       minifyInternalExports: false,
-      comments: { jsdoc: false }, // they are in the .d.ts files, and cost time at each start
+      comments: { jsdoc: false }, // they are in the .d.ts files
       codeSplitting: { groups: rooms },
     });
     return output.filter((file): file is OutputChunk => file.type === "chunk").map(({ fileName }) => fileName);
