@@ -4,7 +4,7 @@
  * Closing loses nothing that a write took, whatever the other side does: it reads slowly, and goes on talking after our
  * end. The other side is a process of Node. `SLUICE_CLOSING_RUNS` is how often each case is run.
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
 import {
   copy,
@@ -14,6 +14,7 @@ import {
   nullFlow,
   readExact,
   runServer,
+  type Sink,
   type StreamAddress,
   type Switch,
   tcp,
@@ -23,6 +24,7 @@ import {
 } from "../../mod.ts";
 import { openCounts } from "../../net/testing/mod.ts";
 import { pattern } from "../../net/testing/_random.ts";
+import { useTime } from "../../switch/internal.ts";
 import { withNet } from "../net/_helpers.ts";
 import { test } from "../_test.ts";
 import { Peer } from "./_peers.ts";
@@ -138,26 +140,55 @@ test("close() gives a connection back within its linger although the other side 
     assertEquals(openCounts().sockets, 0);
   }));
 
+/** Writes until no more is taken. Returns how many bytes were; a write goes on waiting. */
+async function fillUp(sink: Sink): Promise<number> {
+  let taken = 0;
+  (async () => {
+    for (;;) taken += await sink.write(new Uint8Array(60_000));
+  })().catch(() => {});
+  for (let before = -1; before !== taken;) {
+    before = taken;
+    for (let i = 0; i < 50; i++) await yieldNow();
+  }
+  return taken;
+}
+
 test("close() shows no end before everything that was taken, although its linger has passed", () =>
   withNet(async (sw, net) => {
     const listener = await net.listen(sw, tcp("127.0.0.1", 0), { linger: 50 });
     const accepting = listener.accept(sw);
     const client = await net.connect(sw, listener.address);
     const server = await accepting;
-    let taken = 0;
-    const writing = (async () => {
-      for (;;) taken += await server.write(new Uint8Array(60_000));
-    })().catch(() => {});
-    for (let before = -1; before !== taken;) {
-      before = taken;
-      for (let i = 0; i < 50; i++) await yieldNow();
-    }
+    const taken = await fillUp(server);
     await server.close();
-    await writing;
     assertEquals(openCounts().sockets, 1);
     const ending = await copy(client, nullFlow).catch((error: NetError) => error.code);
     // Bun takes only what goes out at once.
     if (ending !== taken) assertEquals(ending, net.features.has("reset") ? "connection_reset" : taken);
+  }));
+
+test("a connection that goes on sending after close() is given up after 10 seconds", () =>
+  withNet(async (sw, net) => {
+    let giveUp: (() => void) | undefined;
+    const system = useTime(undefined);
+    const startTimer: typeof system.startTimer = (ms, ring) => {
+      if (ms === 10_000) giveUp = ring;
+      return system.startTimer(ms, ring);
+    };
+    useTime({ ...system, startTimer });
+    try {
+      const listener = await net.listen(sw, tcp("127.0.0.1", 0), { linger: 50 });
+      const accepting = listener.accept(sw);
+      const client = await net.connect(sw, listener.address);
+      const server = await accepting;
+      const taken = await fillUp(server);
+      await server.close();
+      if (net.features.has("reset")) return assertEquals(giveUp, undefined);
+      giveUp!();
+      assert(await copy(client, nullFlow) < taken);
+    } finally {
+      useTime(undefined);
+    }
   }));
 
 test("two ends of one connection in one switch do not wait for each other when it ends", async () => {

@@ -1,9 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-import { clearTimeout, setTimeout } from "node:timers";
 import { attempt } from "../../../base/internal.ts";
 import { registerOwners } from "../../../flow/internal.ts";
 import { awaitQuietInput } from "../../../flow/node/internal.ts";
+import { startTimer, type Timer } from "../../../switch/internal.ts";
 import type { SocketOptionName, SocketOptionValue, StreamAddress } from "../../internal.ts";
 import type { ProviderStream, ProviderStreamEvents } from "../../provider/internal.ts";
 import { closedBySystem } from "../shared/internal.ts";
@@ -61,7 +61,7 @@ export class DenoStream implements ProviderStream {
   #output: DenoOutput | undefined;
   #noDelay = true;
   /** Ends sending. Defined once the connection is abandoned. */
-  #sendingTimer: NodeJS.Timeout | undefined;
+  #sendingTimer: Timer | undefined;
   /** Whether Deno was told to close the connection. */
   #shut = false;
   #gone = false;
@@ -168,7 +168,7 @@ export class DenoStream implements ProviderStream {
   abandon(): void {
     if (abandoned === mostAbandoned) return this.abort();
     abandoned++;
-    this.#sendingTimer = setTimeout(() => this.abort(), longestSending);
+    this.#sendingTimer = startTimer(longestSending, () => this.abort());
     const events = this.#events;
     this.#events = undefined;
     attempt(() => events?.closed(), () => {});
@@ -270,7 +270,7 @@ export class DenoStream implements ProviderStream {
     this.#gone = true;
     closed();
     if (this.#sendingTimer !== undefined) {
-      clearTimeout(this.#sendingTimer);
+      this.#sendingTimer.stop();
       abandoned--;
     }
     this.#memory = this.#filled = undefined;
