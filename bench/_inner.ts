@@ -9,12 +9,6 @@ import { fewerRounds } from "./_network.ts";
 import { cores, Program } from "./_process.ts";
 import type { Settings } from "./_settings.ts";
 
-/** Where a full run installs packages of npm. No other task needs them. */
-export const packagesFolder: string = join(root, "dist/bench");
-
-/** What stands beside the library there: versions by name. */
-export const packages: Readonly<Record<string, string>> = { effect: "4.1.0" };
-
 const patience = 600_000; // ms: the program prints nothing before its end
 
 /** Measures `bench` on `runtime`. */

@@ -13,6 +13,7 @@ import { runChild } from "../tests/_child.ts";
 import { root, type Runtime } from "../tests/_runtimes.ts";
 import type { NetworkBench, Place } from "./benches.ts";
 import { before as beforeOf, compare, type Contestant, type Measured } from "./_compare.ts";
+import { packagePath } from "./_packages.ts";
 import { cores, countDescriptors, cpuBetween, Program, readCpu, readMemory, resetPeak } from "./_process.ts";
 import type { Settings } from "./_settings.ts";
 
@@ -61,10 +62,10 @@ export interface Server {
 export async function startServer(
   command: readonly string[],
   path = "0",
-  { before, everyCore = false }: { readonly before?: string | undefined; readonly everyCore?: boolean | undefined } =
+  { library, everyCore = false }: { readonly library?: string | undefined; readonly everyCore?: boolean | undefined } =
     {},
 ): Promise<Server> {
-  const program = new Program([...command, path], everyCore ? undefined : cores.server, { SLUICE_BEFORE: before });
+  const program = new Program([...command, path], everyCore ? undefined : cores.server, { SLUICE_LIBRARY: library });
   try {
     const target = path === "0" ? (await program.line()).split(":").at(-1) ?? "" : path;
     if (await program.line() !== "ready") throw new Error(`${command.join(" ")}: did not start`);
@@ -127,8 +128,8 @@ export async function validate({ target }: Server): Promise<void> {
 }
 
 /** The bytes that a fresh server's memory grows by for each of many idle connections. */
-async function memoryPerConnection(command: readonly string[], connections: number, before?: string): Promise<number> {
-  const { program, target } = await startServer(command, undefined, { before });
+async function memoryPerConnection(command: readonly string[], connections: number, library?: string): Promise<number> {
+  const { program, target } = await startServer(command, undefined, { library });
   try {
     const memory = readMemory(program.pid, "VmRSS");
     const descriptors = countDescriptors(program.pid);
@@ -154,22 +155,24 @@ async function memoryPerConnection(command: readonly string[], connections: numb
  */
 export async function measureNetwork(bench: NetworkBench, runtime: Runtime, settings: Settings): Promise<Measured[]> {
   const { rounds, ms, before } = settings;
+  // On Node users run the package, which costs less. Another checkout has its sources only.
+  const ownLibrary = runtime.name === "node" && before === undefined ? packagePath : undefined;
   const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
   const path = bench.unix ? join(folder, "socket") : undefined;
   const peaks = new Map<string, number[]>();
 
-  const enter = (api: string, place: Place, older?: string): Contestant[] => {
+  const enter = (api: string, place: Place, library?: string): Contestant[] => {
     const command = commandOf(place.program, runtime);
     if (command === undefined) return [];
     const connections = place.connections ?? bench.connections;
-    if (bench.unit === "B") return [{ api, turn: () => memoryPerConnection(command, connections, older) }];
+    if (bench.unit === "B") return [{ api, turn: () => memoryPerConnection(command, connections, library) }];
     const peak: number[] = [];
     peaks.set(api, peak);
     const scale = scales[bench.unit];
     return [{
       api,
       async turn() {
-        const server = await startServer(command, path, { before: older, everyCore: bench.clock });
+        const server = await startServer(command, path, { library, everyCore: bench.clock });
         try {
           if (bench.checked) await validate(server);
           const turn = await serve(bench, server, place, ms);
@@ -182,10 +185,12 @@ export async function measureNetwork(bench: NetworkBench, runtime: Runtime, sett
     }];
   };
   try {
-    const ours = entries(bench.ours).flatMap(([api, place]) => enter(api, place));
+    const ours = entries(bench.ours).flatMap(([api, place]) => enter(api, place, ownLibrary));
     const beside = entries(bench.beside).flatMap(([api, place]) => enter(api, place));
     if (before !== undefined) {
-      beside.push(...entries(bench.ours).flatMap(([api, place]) => enter(beforeOf(api), place, before)));
+      beside.push(
+        ...entries(bench.ours).flatMap(([api, place]) => enter(beforeOf(api), place, join(before, "mod.ts"))),
+      );
     }
     const measured = await compare(bench, ours, beside, bench.unit === "B" ? Math.ceil(rounds / fewerRounds) : rounds);
     if (bench.memory !== true) return [measured];

@@ -14,8 +14,9 @@ import { killChildren, runChild } from "../tests/_child.ts";
 import { allRuntimes, root, type Runtime } from "../tests/_runtimes.ts";
 import { type InnerBench, innerBenches, type NetworkBench, networkBenches } from "./benches.ts";
 import { type Measured, type Row, rowsOf } from "./_compare.ts";
-import { measureInner, packages, packagesFolder } from "./_inner.ts";
+import { measureInner } from "./_inner.ts";
 import { compileLoad, measureNetwork } from "./_network.ts";
+import { installPackages, packages } from "./_packages.ts";
 import { killPrograms, pinned } from "./_process.ts";
 import { formatTable, plotRatios, type Report, writeReport } from "./_report.ts";
 import { type Options, readOptions, type Settings, usage } from "./_settings.ts";
@@ -35,7 +36,7 @@ async function main({ filters, full, ...options }: Options): Promise<number> {
   const whole = full && filters.length === 0 && options.runtimes.length === 0;
   const results = options.results ?? (whole ? ownResults : undefined);
   if (benches.some((bench) => "shape" in bench)) await compileLoad();
-  if (full) await installPackages();
+  await installPackages(full, options.before === undefined && runtimes.some(({ name }) => name === "node"));
   const about = { ...await describeMachine(full), rounds: options.rounds, ms: options.ms };
   const rows: Row[] = [];
   let failed = 0;
@@ -60,13 +61,6 @@ function measure(bench: NetworkBench | InnerBench, runtime: Runtime, settings: S
   const before = settings.before === undefined ? undefined : resolve(settings.before);
   if ("shape" in bench) return measureNetwork(bench, runtime, { ...settings, before });
   return measureInner(bench, runtime, settings);
-}
-
-async function installPackages(): Promise<void> {
-  const command = ["npm", "install", "--prefix", packagesFolder, "--no-audit", "--no-fund", "--loglevel=error"];
-  const specifiers = Object.entries(packages).map(([name, version]) => `${name}@${version}`);
-  const { code, output } = await runChild([...command, ...specifiers], { limit: 300_000 });
-  if (code !== 0) throw new Error(`Cannot install ${specifiers}: ${output}`);
 }
 
 async function describeMachine(full: boolean): Promise<Pick<Report, "date" | "machine" | "versions">> {

@@ -233,14 +233,17 @@ const ownerTests: OwnerTest[] = [];
 
 /**
  * Registers a class of ends that own their memory: the runtime allocates it for one chunk, as plain
- * bytes, and no other code can reach it. A property cannot say so, because any provider could set
- * it.
+ * bytes, and no other code can reach it. They show what is written to them to the system alone. A
+ * property cannot say so, because any provider could set it.
  */
 export function registerOwners(test: OwnerTest): void {
   ownerTests.push(test);
 }
 
-/** Reports whether only `end` and its borrowers can reach the memory that it lends. */
+/**
+ * Reports whether only `end` and its borrowers can reach the memory that it lends, and only `end`
+ * and the system what is written to it.
+ */
 export function ownsMemory(end: object): boolean {
   return ownerTests.some((test) => test(end));
 }

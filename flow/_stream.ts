@@ -3,7 +3,7 @@
 import { throwLater } from "../base/internal.ts";
 import { currentScope, liveScope, refusedIn, runIn, type Scope, WaitQueue } from "../switch/internal.ts";
 import { checkBuffer, checkBytes, copyTo, howProblem, isEmpty, lengthOf, lost, sizeOfLent } from "./_bytes.ts";
-import { checkTaken, checkWritten, totalLength, vanished, viewOf, viewsOf } from "./_bytes.ts";
+import { checkTaken, checkWritten, totalLength, vanished, viewOf, viewsOf, writePlain } from "./_bytes.ts";
 import { Half, type HalfAttempt, ownsMemory, Pending, type StreamNames, Watchers } from "./_half.ts";
 import { rejection, same, silenced } from "./_operation.ts";
 import { type Joint, type Loan, type LoanTerms, noted, type Outlet } from "./_foreign.ts";
@@ -31,7 +31,6 @@ let lendPieces: Attempt<Loan, number | null>;
 let writeTo: Attempt<Uint8Array>;
 let giveTo: Attempt<readonly Uint8Array[]>;
 let giveOwnedTo: Attempt<readonly Uint8Array[]>;
-let writeFirstTo: Attempt<readonly Uint8Array[]>;
 
 /**
  * Adds waiting, cancellation and checks to a {@linkcode StreamEnd}. All reads and writes of pipes
@@ -79,21 +78,23 @@ export class Stream implements StreamEvents, Joint {
       return loan.taken;
     };
     writeTo = (stream, bytes) => {
-      const { length } = bytes;
+      const length = lengthOf(bytes);
       if (length === 0) return throwLater(() => vanished("write"));
-      return stream.#sent(stream.#end.write(bytes), length) || undefined;
+      const taken = stream.#isOwn ? writePlain(stream.#end, bytes, length) : stream.#end.write(viewOf(bytes));
+      return stream.#sent(taken, length) || undefined;
     };
     giveTo = (stream, buffers) => {
       if (buffers.some(isEmpty)) return throwLater(() => vanished("write"));
       return stream.#give(buffers, false) || undefined;
     };
     giveOwnedTo = (stream, buffers) => stream.#give(buffers, true) || undefined;
-    writeFirstTo = (stream, [bytes]) => writeTo(stream, bytes);
   }
 
   bytesIn = 0;
   bytesOut = 0;
   readonly #end: StreamEnd;
+  /** Whether the end is the library's own: no other code can reach its memory. */
+  readonly #isOwn: boolean;
   readonly #names: StreamNames;
   readonly #receiving: Half<Stream>;
   /** Made by the first write, because many streams never write. */
@@ -117,6 +118,7 @@ export class Stream implements StreamEvents, Joint {
 
   constructor(end: StreamEnd, names: StreamNames) {
     this.#end = end;
+    this.#isOwn = ownsMemory(end);
     this.#names = names;
     this.#receiving = new Half<Stream>("read", names, this);
   }
@@ -150,18 +152,19 @@ export class Stream implements StreamEvents, Joint {
    * made. As `note` has received each count, the result is null as soon as the input ends.
    */
   lendTo(outlet: Outlet, note: (taken: number) => number): Promise<number | null> {
-    return this.#lend(outlet, note, ownsMemory(this.#end));
+    return this.#lend(outlet, note, this.#isOwn);
   }
 
   take(bytes: Uint8Array<ArrayBuffer>, { memory, scope: loanScope }: LoanTerms): number | Promise<number> {
     const problem = this.#writeProblem();
     if (problem !== undefined) throw problem;
-    const buffers = [bytes];
-    const attempt = memory === "reused" ? writeFirstTo : memory === "owned" ? giveOwnedTo : giveTo;
-    const taken = this.#sender.now(attempt, buffers);
-    if (taken !== undefined) return taken;
+    if (memory === "reused") return this.#take(writeTo, bytes, loanScope);
+    return this.#take(memory === "owned" ? giveOwnedTo : giveTo, [bytes], loanScope);
+  }
+
+  #take<A>(attempt: Attempt<A>, argument: A, loanScope: Scope | undefined): number | Promise<number> {
     const scope = liveScope(loanScope);
-    return refusedIn(scope) ?? this.#sender.wait(scope, attempt, buffers);
+    return this.#sender.now(attempt, argument) ?? refusedIn(scope) ?? this.#sender.wait(scope, attempt, argument);
   }
 
   #lend(to: Borrower | Outlet, note: Loan["note"], owned: boolean): Promise<number | null> {
@@ -201,7 +204,8 @@ export class Stream implements StreamEvents, Joint {
   #took(loan: Loan, taken: number, length: number): void {
     checkTaken(taken, length);
     if (taken === length) this.#lent = false;
-    this.#consume(taken);
+    // Not if the borrower has closed the stream or shut down receiving meanwhile.
+    if (taken > 0 && this.#closed === undefined && !this.#receiveEnded) this.#end.consume(taken);
     this.bytesIn += taken;
     loan.taken += taken;
   }
@@ -209,7 +213,9 @@ export class Stream implements StreamEvents, Joint {
   write(bytes: Uint8Array): Promise<number> {
     const problem = checkBytes(bytes);
     if (problem !== undefined) return problem;
-    const sent = this.#send(writeTo, viewOf(bytes));
+    const scope = currentScope();
+    const sent = this.#refuseSend(scope, lengthOf(bytes)) ?? this.#sender.now(writeTo, bytes) ??
+      this.#sender.wait(scope, writeTo, viewOf(bytes));
     return typeof sent === "number" ? Promise.resolve(sent) : sent;
   }
 
@@ -225,10 +231,16 @@ export class Stream implements StreamEvents, Joint {
 
   #send<A extends { readonly length: number }>(attempt: Attempt<A>, argument: A): number | Promise<number> {
     const scope = currentScope();
-    const refusal = refusedIn(scope) ?? this.#refuseWrite();
+    return this.#refuseSend(scope, argument.length) ?? this.#sender.now(attempt, argument) ??
+      this.#sender.wait(scope, attempt, argument);
+  }
+
+  /** Returns the result of sending `length` bytes or buffers that need no attempt. */
+  #refuseSend(scope: Scope | undefined, length: number): Promise<never> | 0 | undefined {
+    const refusal = refusedIn(scope);
     if (refusal !== undefined) return refusal;
-    if (argument.length === 0) return 0;
-    return this.#sender.now(attempt, argument) ?? this.#sender.wait(scope, attempt, argument);
+    const problem = this.#writeProblem();
+    return problem !== undefined ? rejection(problem) : length === 0 ? 0 : undefined;
   }
 
   shutdown(how: ShutdownHow): Promise<void> {
@@ -368,23 +380,10 @@ export class Stream implements StreamEvents, Joint {
     return this.#receiveEnded ? null : this.#end.peek();
   }
 
-  /**
-   * Consumes what was taken, unless the borrower has closed the stream or shut down receiving
-   * meanwhile.
-   */
-  #consume(size: number): void {
-    if (size > 0 && this.#closed === undefined && !this.#receiveEnded) this.#end.consume(size);
-  }
-
   #refuseRead(): Promise<never> | undefined {
     if (this.#closed !== undefined) return rejection(this.#closedError("read"));
     if (this.#receiving.busy || this.#lending) return Promise.reject(new BusyError("read", { flow: this.label }));
     return undefined;
-  }
-
-  #refuseWrite(): Promise<never> | undefined {
-    const problem = this.#writeProblem();
-    return problem === undefined ? undefined : rejection(problem);
   }
 
   #writeProblem(): Error | undefined {

@@ -47,7 +47,7 @@ export {
   type ConnectionScope,
   runServer,
   type RunServerOptions,
-} from "./server/mod.ts";
+} from "./serve/mod.ts";
 export {
   type GroupMembership,
   type SocketOptionName,

@@ -15,7 +15,8 @@ const banner = "// Copyright 2026 the Sluice authors. MIT license.";
 const rooms = [
   { name: "switch", test: /\/(base|switch)\/[^/]+\.ts$/, priority: 4 },
   { name: "flow", test: /\/flow\/((buffered|web)\/)?[^/]+\.ts$/, priority: 3 },
-  { name: "net", test: /\/net\/((provider|server|wrap|blocks)\/)?[^/]+\.ts$|\/net\/tls\/errors\.ts$/, priority: 2 },
+  { name: "net", test: /\/net\/((provider|serve)\/)?[^/]+\.ts$/, priority: 2 },
+  { name: "server", test: /\/net\/(server|wrap|blocks)\//, priority: 1 },
   { name: "node", test: /\/flow\/node\//, priority: 1, minShareCount: 2 },
   { name: "system", test: /\/net\/(backends|env)\//, priority: 1 },
 ];

@@ -15,6 +15,7 @@ export const rooms: readonly string[] = [
   "flow/node",
   "net",
   "net/provider",
+  "net/serve",
   "net/wrap",
   "net/blocks",
   "net/confine/addresses",

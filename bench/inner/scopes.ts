@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 import { run } from "../../mod.ts";
 import { pipe } from "../../flow/mod.ts";
 import { type Clock, first, Switch, withTimeout } from "../../switch/mod.ts";
-import { packagesFolder } from "../_inner.ts";
+import { packagesFolder } from "../_packages.ts";
 import { type Block, type Cases, oneByOne, scoped } from "./_case.ts";
 
 /** Effect has no types here, as only full runs install it. */

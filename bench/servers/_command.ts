@@ -1,6 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** What the bare servers share: the command line, the `ready` line, and the end by a signal. */
+/**
+ * What the bare servers share: the command line, the `ready` line, the end by a signal, and a loop
+ * of promises.
+ */
 import process from "node:process";
 
 /**
@@ -30,4 +33,44 @@ export function onStop(stop: () => void): void {
   };
   process.on("SIGTERM", heard);
   process.on("SIGINT", heard);
+}
+
+/** A socket that is used by callbacks. */
+interface CallbackSocket {
+  pause(): void;
+  resume(): void;
+  end(): void;
+}
+
+/** The plainest loop of promises over a socket: what awaiting costs. */
+export class PromiseEcho {
+  readonly #socket: CallbackSocket;
+  #arrived: Uint8Array | null | undefined;
+  #wake: ((chunk: Uint8Array | null) => void) | undefined;
+
+  constructor(socket: CallbackSocket) {
+    this.#socket = socket;
+  }
+
+  /** Takes what has arrived; null is the end. */
+  deliver(chunk: Uint8Array | null): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    if (wake !== undefined) return wake(chunk);
+    this.#arrived = chunk;
+    this.#socket.pause();
+  }
+
+  async run(write: (chunk: Uint8Array) => Promise<void>): Promise<void> {
+    for (let chunk; (chunk = await this.#read()) !== null;) await write(chunk);
+    this.#socket.end();
+  }
+
+  async #read(): Promise<Uint8Array | null> {
+    const chunk = this.#arrived;
+    if (chunk === undefined) return await new Promise((resolve) => this.#wake = resolve);
+    this.#arrived = undefined;
+    this.#socket.resume();
+    return chunk;
+  }
 }

@@ -1,15 +1,18 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
-/** `bun.ts NAME PLACE`: servers on `Bun.listen` and `Bun.serve` alone, by callbacks. Bun only. */
-import { onStop, runProgram, sayReady } from "./_command.ts";
+/**
+ * `bun.ts NAME PLACE`: servers on `Bun.listen` and `Bun.serve` alone, by callbacks, and the plainest
+ * loop of promises over them. Bun only.
+ */
+import { onStop, PromiseEcho, runProgram, sayReady } from "./_command.ts";
 
 /** What is used of Bun, for the compilers that do not know it. */
-interface Socket extends Record<"pause" | "resume" | "shutdown" | "end" | "terminate", () => void> {
-  data: Side;
+interface Socket<D = Side> extends Record<"pause" | "resume" | "shutdown" | "end" | "terminate", () => void> {
+  data: D;
   write(bytes: Uint8Array): number;
 }
-interface Handlers extends Record<"open" | "drain" | "end" | "close" | "error", (socket: Socket) => void> {
-  data(socket: Socket, chunk: Uint8Array): void;
+interface Handlers<D> extends Record<"open" | "drain" | "end" | "close" | "error", (socket: Socket<D>) => void> {
+  data(socket: Socket<D>, chunk: Uint8Array): void;
 }
 interface Server {
   readonly port?: number;
@@ -18,7 +21,7 @@ interface Server {
 type Place = { hostname: string; port: number } | { unix: string };
 const { Bun } = globalThis as unknown as {
   Bun: {
-    listen(options: Place & { allowHalfOpen: boolean; socket: Handlers }): Server;
+    listen<D>(options: Place & { allowHalfOpen: boolean; socket: Handlers<D> }): Server;
     serve(options: { hostname: string; port: number; fetch(request: Request): Promise<Response> }): Server;
   };
 };
@@ -35,6 +38,7 @@ interface Side {
 
 runProgram({
   echo: (place) => serve(place, (socket) => socket),
+  promise_echo: servePromises,
   relay(place) {
     let waiting: Socket | undefined;
     serve(place, (socket) => {
@@ -53,10 +57,7 @@ runProgram({
  * other side's end as `close` instead of `end`.
  */
 function serve(place: number | string, partnerOf: (socket: Socket) => Socket | undefined): void {
-  const where: Place = typeof place === "string" ? { unix: place } : { hostname: "127.0.0.1", port: place };
-  const server = Bun.listen({ ...where, allowHalfOpen: true, socket: { open, data, drain, end, close, error } });
-  onStop(() => server.stop(true));
-  sayReady(place, server.port);
+  listen(place, { open, data, drain, end, close, error });
 
   function open(socket: Socket): void {
     const partner = partnerOf(socket);
@@ -67,6 +68,13 @@ function serve(place: number | string, partnerOf: (socket: Socket) => Socket | u
       partner.resume();
     }
   }
+}
+
+function listen<D>(place: number | string, socket: Handlers<D>): void {
+  const where: Place = typeof place === "string" ? { unix: place } : { hostname: "127.0.0.1", port: place };
+  const server = Bun.listen({ ...where, allowHalfOpen: true, socket });
+  onStop(() => server.stop(true));
+  sayReady(place, server.port);
 }
 
 function data(socket: Socket, chunk: Uint8Array): void {
@@ -103,7 +111,7 @@ function close(socket: Socket): void {
   if (partner !== undefined && partner !== socket && partner.data.chunks.length === 0) partner.end();
 }
 
-function error(socket: Socket): void {
+function error(socket: Socket<unknown>): void {
   socket.terminate();
 }
 
@@ -113,4 +121,30 @@ function finish(socket: Socket): void {
   if (chunks.length > 0) return;
   if (!ended) return socket.shutdown();
   for (const side of new Set([socket, partner])) if (side?.data.chunks.length === 0) side.end();
+}
+
+/** What an awaiting connection keeps. */
+interface Awaiting {
+  readonly echo: PromiseEcho;
+  drained: () => void;
+}
+
+/** Echoes by a loop of promises for each connection. */
+function servePromises(place: number | string): void {
+  const end = ({ data }: Socket<Awaiting>) => data.echo.deliver(null);
+  listen<Awaiting>(place, {
+    open(socket) {
+      const data = socket.data = { echo: new PromiseEcho(socket), drained: () => {} };
+      data.echo.run(async (chunk) => {
+        for (let done = 0; (done += Math.max(0, socket.write(chunk.subarray(done)))) < chunk.length;) {
+          await new Promise<void>((resolve) => data.drained = resolve);
+        }
+      });
+    },
+    data: ({ data }, chunk) => data.echo.deliver(chunk),
+    drain: ({ data }) => data.drained(),
+    end,
+    close: end,
+    error,
+  });
 }

@@ -1,12 +1,12 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * `node.ts NAME PLACE`: servers on `node:net` and `node:dgram` alone, by callbacks.
+ * `node.ts NAME PLACE`: servers on `node:net` and `node:dgram` alone, by callbacks, and the plainest
+ * loop of promises over them.
  */
 import { createSocket, type RemoteInfo, type Socket as DatagramSocket } from "node:dgram";
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { Duplex } from "node:stream";
-import { onStop, runProgram, sayReady } from "./_command.ts";
+import { onStop, PromiseEcho, runProgram, sayReady } from "./_command.ts";
 
 const backlog = 4096;
 
@@ -19,29 +19,15 @@ runProgram({
       socket.on("drain", () => socket.resume());
       socket.on("end", () => socket.end());
     }),
+  promise_echo: (place) => serve(place, promiseEcho),
   pipe: (place) => serve(place, (socket) => socket.pipe(socket)),
   relay: (place) =>
     servePairs(place, (a, b) => {
       a.pipe(b);
       b.pipe(a);
     }),
-  web_relay: (place) =>
-    servePairs(place, (a, b) => {
-      const [here, there] = [Duplex.toWeb(a), Duplex.toWeb(b)];
-      here.readable.pipeTo(there.writable).catch(() => {}); // the server drops a broken connection
-      there.readable.pipeTo(here.writable).catch(() => {});
-    }),
   datagram_echo: (place) =>
     serveDatagrams(place, (socket, message, { port, address }) => socket.send(message, port, address)),
-  datagram_count(place) {
-    const counts = new Map<string, number>();
-    serveDatagrams(place, (socket, _, { port, address }) => {
-      const sender = `${address}:${port}`;
-      const count = (counts.get(sender) ?? 0) + 1;
-      counts.set(sender, count);
-      if (count % 32 === 0) socket.send(String(count).padStart(8, "0"), port, address);
-    });
-  },
 });
 
 /** Serves each connection by `handle`, and drops a broken one. */
@@ -58,6 +44,16 @@ function serve(place: number | string, handle: (socket: Socket) => void): void {
   onStop(() => {
     server.close();
     for (const socket of sockets) socket.destroy();
+  });
+}
+
+/** Echoes by a loop of promises. */
+function promiseEcho(socket: Socket): void {
+  const echo = new PromiseEcho(socket);
+  socket.on("data", (chunk) => echo.deliver(chunk));
+  socket.on("end", () => echo.deliver(null));
+  echo.run(async (chunk) => {
+    if (!socket.write(chunk)) await new Promise((resolve) => socket.once("drain", resolve));
   });
 }
 

@@ -2,15 +2,15 @@
 
 /**
  * `ours.ts NAME PLACE`: the servers of the library, on a port of 127.0.0.1 or at a Unix path, until
- * SIGTERM or SIGINT. `SLUICE_BEFORE` is the root of another checkout, whose library serves instead.
+ * SIGTERM or SIGINT. `SLUICE_LIBRARY` is the path of the library to serve by, in place of the
+ * sources here.
  */
 import process from "node:process";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { DatagramSocket, Env, StreamSocket } from "../../mod.ts";
 
-const before = process.env.SLUICE_BEFORE;
-const root = before === undefined ? new URL("../../", import.meta.url) : pathToFileURL(`${before}/`);
-const library: typeof import("../../mod.ts") = await import(`${root}mod.ts`);
+const path = process.env.SLUICE_LIBRARY ?? fileURLToPath(new URL("../../mod.ts", import.meta.url));
+const library: typeof import("../../mod.ts") = await import(pathToFileURL(path).href);
 const { BufReader, copy, copyString, formatAddress, interruptible, NetError, proxy, readable } = library;
 const { run, runServer, Switch, tcp, udp, unix } = library;
 
@@ -51,17 +51,6 @@ const handlers: Readonly<Record<string, (flow: StreamSocket) => Promise<unknown>
 const datagramHandlers: Readonly<Record<string, (socket: DatagramSocket) => Promise<never>>> = {
   async datagram_echo(socket) {
     for (;;) for (const { data, from } of await socket.recvMany()) await socket.send(data, from);
-  },
-  async datagram_count(socket) {
-    const counts = new Map<string, number>();
-    for (;;) {
-      for (const { from } of await socket.recvMany()) {
-        const sender = formatAddress(from);
-        const count = (counts.get(sender) ?? 0) + 1;
-        counts.set(sender, count);
-        if (count % 32 === 0) await socket.send(new TextEncoder().encode(String(count).padStart(8, "0")), from);
-      }
-    }
   },
 };
 

@@ -5,7 +5,7 @@ import { operation } from "../../flow/internal.ts";
 import { checkIsSwitch, interruptible, refusedFor, type Switch } from "../../switch/internal.ts";
 import { checkUnixPath, clockOfNet } from "../internal.ts";
 import type { Connection, ConnectionHandler, ListenOptions, Net, RunServerOptions, StreamAddress } from "../mod.ts";
-import { checkCallbacks, checkServer, runServer, watchStop } from "../server/internal.ts";
+import { checkCallbacks, checkServer, runServer, watchStop } from "../serve/internal.ts";
 import { tlsHandler, type TlsServerOptions } from "../tls/mod.ts";
 import { checkEndpoint, type Endpoint } from "./endpoint.ts";
 import { unusable } from "./endpoint_text.ts";

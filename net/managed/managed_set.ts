@@ -5,7 +5,7 @@ import { operation, payloadOf } from "../../flow/internal.ts";
 import { adopt, type Labelled, registerOwner, type Switch } from "../../switch/internal.ts";
 import { retry } from "../../switch/mod.ts";
 import { type ListeningSocket, type StreamAddress, Watches, watchOf } from "../internal.ts";
-import { acceptFrom, checkListener, isFinal, longestBackoff, shortestBackoff } from "../server/internal.ts";
+import { acceptFrom, checkListener, isFinal, longestBackoff, shortestBackoff } from "../serve/internal.ts";
 import { Managed } from "./_managed.ts";
 import { nextChange } from "./_next_change.ts";
 import { endsOf, release } from "./_ends.ts";

@@ -2,7 +2,7 @@
 
 import { checkOptions } from "../../base/internal.ts";
 import type { Connection } from "../internal.ts";
-import { checkCallbacks, type ConnectionHandler, type ConnectionInfo } from "../server/internal.ts";
+import { checkCallbacks, type ConnectionHandler, type ConnectionInfo } from "../serve/internal.ts";
 import { type Report, serveOne } from "./_serve.ts";
 import type { PoolHandler } from "./callbacks.ts";
 import { checkPool, type PoolOptions } from "./pool_options.ts";

@@ -8,11 +8,11 @@ import {
   checkCallbacks,
   type ConnectionHandler,
   type ConnectionInfo,
-  noteDropped,
   runServer,
   type ServerMonitor,
   slotsOf,
-} from "../server/internal.ts";
+} from "../serve/internal.ts";
+import { noteDropped } from "../server/internal.ts";
 import { type Report, serveOne } from "./_serve.ts";
 import type { PoolHandler } from "./callbacks.ts";
 import { checkPool, type PoolOptions } from "./pool_options.ts";

@@ -2,8 +2,8 @@
 
 /** Headers of version 2, as they are read. */
 import { IpAddress, tcp, type TcpAddress, udp, type UdpAddress, unix, type UnixAddress } from "../internal.ts";
-import { crc32c } from "./_crc32c.ts";
 import {
+  crc32c,
   crcSize,
   crcType,
   datagram,

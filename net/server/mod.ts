@@ -15,13 +15,11 @@
  * @module
  */
 
-export { acceptFork, type AcceptForkOptions, type ConnectionHandler, type ConnectionInfo } from "./accept_fork.ts";
-export type { ConnectionScope } from "./connection_scope.ts";
-export { type MonitoredConnection, type ServerMonitor, serverMonitor, type ServerReport } from "./monitor.ts";
+export * from "../serve/mod.ts";
+export { serverMonitor } from "./monitor.ts";
 export { perPeer, type PerPeerOptions } from "./per_peer.ts";
 export { type ProxyHeader, proxyHeaderOf, type ProxyTlv } from "./proxy_header.ts";
 export { proxyProtocol, type ProxyProtocolOptions } from "./proxy_protocol.ts";
 export { readProxyHeader } from "./read_proxy_header.ts";
-export { runServer, type RunServerOptions } from "./run_server.ts";
 export { type TimeLimits, timeLimits } from "./time_limits.ts";
 export { writeProxyHeader, type WriteProxyHeaderOptions } from "./write_proxy_header.ts";

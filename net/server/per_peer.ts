@@ -2,7 +2,7 @@
 
 import { checkFunction, checkOptions, checkWhole, describe } from "../../base/internal.ts";
 import { type Connection, NetError, type StreamAddress, type StreamSocket } from "../internal.ts";
-import type { ConnectionHandler } from "./accept_fork.ts";
+import type { ConnectionHandler } from "../serve/internal.ts";
 import { noteDropped } from "./monitor.ts";
 
 /** Options for {@linkcode perPeer}. */

@@ -13,10 +13,9 @@ import { BufReader } from "../../flow/buffered/mod.ts";
 import { asOperation, type Clock, TimeoutError, withTimeout } from "../../switch/internal.ts";
 import { type Block, parseBlock } from "../blocks/internal.ts";
 import { type Connection, NetError, type StreamAddress, type StreamSocket, tcp } from "../internal.ts";
+import { type ConnectionHandler, type ConnectionScope, setInfo } from "../serve/internal.ts";
 import { wrapConnection } from "../wrap/mod.ts";
 import { fixedSize, maxBlock } from "./_proxy_format.ts";
-import { type ConnectionHandler, setInfo } from "./accept_fork.ts";
-import type { ConnectionScope } from "./connection_scope.ts";
 import { recordProxyHeader } from "./proxy_header.ts";
 import { type ReadHeader, readHeader } from "./read_proxy_header.ts";
 

@@ -4,11 +4,10 @@ import { checkFunction, checkMilliseconds, checkShape, describe, fieldOf, quoteT
 import { ignore } from "../../flow/internal.ts";
 import { type Clock, currentScope, strayListener, Switch } from "../../switch/internal.ts";
 import { type Connection, NetError, type StreamAddress, type StreamSocket } from "../internal.ts";
+import type { ConnectionHandler, ConnectionScope } from "../serve/internal.ts";
 import { wrapConnection } from "../wrap/mod.ts";
 import { Alarm } from "./_alarm.ts";
 import { Deadlines, type LimitName, limitNames, type Limits } from "./_deadlines.ts";
-import type { ConnectionHandler } from "./accept_fork.ts";
-import type { ConnectionScope } from "./connection_scope.ts";
 import { noteFailed } from "./monitor.ts";
 
 /** The limits of {@linkcode timeLimits}, in milliseconds: each is > 0, or `Infinity` for none. */

@@ -18,8 +18,8 @@ import {
   type UdpAddress,
   type UnixAddress,
 } from "../internal.ts";
-import { crc32c } from "./_crc32c.ts";
 import {
+  crc32c,
   crcSize,
   crcType,
   datagram,

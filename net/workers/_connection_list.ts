@@ -2,7 +2,7 @@
 
 /** Sends the open connections of a worker to the main thread, but not so often that it costs much. */
 import { type Clock, first, interruptible, sleepOn, type Switch } from "../../switch/internal.ts";
-import type { ServerMonitor } from "../server/internal.ts";
+import type { ServerMonitor } from "../serve/internal.ts";
 import { sendableConnection, type SentConnection } from "./_messages.ts";
 
 /** The least milliseconds between two lists, and the most while connections are open. */

@@ -2,7 +2,7 @@
 
 import type { Threads } from "../env/internal.ts";
 import { formatAddress, type TcpAddress } from "../mod.ts";
-import type { ConnectionInfo, ServerMonitor } from "../server/internal.ts";
+import type { ConnectionInfo, ServerMonitor } from "../serve/internal.ts";
 import { errorFrom } from "./_errors.ts";
 import { addressFrom, type SentConnection } from "./_messages.ts";
 import { RemoteNumbers, type RemoteWorker } from "./_remote_numbers.ts";

@@ -2,7 +2,7 @@
 
 /** The messages between the main thread and a worker. Addresses are text, as their class cannot be cloned. */
 import { formatAddress, parseAddress, type StreamAddress } from "../mod.ts";
-import type { MonitoredConnection } from "../server/internal.ts";
+import type { MonitoredConnection } from "../serve/internal.ts";
 import type { SentError } from "./_errors.ts";
 
 /** What the main thread tells a worker. */

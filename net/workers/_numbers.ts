@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** The numbers of a worker's monitor, in memory that the main thread sees. */
-import type { ServerMonitor } from "../server/internal.ts";
+import type { ServerMonitor } from "../serve/internal.ts";
 
 /** The numbers, in the order of the memory. */
 const names = ["accepted", "ended", "failed", "dropped", "acceptErrors"] as const;

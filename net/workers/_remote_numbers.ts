@@ -1,13 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** What the monitor of the main thread shows of workers. */
-import {
-  addRemoteServers,
-  type MonitoredConnection,
-  type RemoteLog,
-  type RemoteServers,
-  type ServerMonitor,
-} from "../server/internal.ts";
+import type { MonitoredConnection, ServerMonitor } from "../serve/internal.ts";
+import { addRemoteServers, type RemoteLog, type RemoteServers } from "../server/internal.ts";
 import { addressFrom, type SentConnection } from "./_messages.ts";
 import type { Exit } from "./_worker.ts";
 import { numberMemory, type Numbers, readNumbers } from "./_numbers.ts";

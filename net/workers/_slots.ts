@@ -9,7 +9,7 @@
  * that becomes free is missed.
  */
 import { type Permit, refused, WaitQueue } from "../../switch/internal.ts";
-import type { Slots } from "../server/internal.ts";
+import type { Slots } from "../serve/internal.ts";
 
 /** Indexes into the memory: how many shared slots are free, and how many requests wait for one. */
 const free = 0;

@@ -6,7 +6,7 @@ import { any, type Clock, currentScope, first, interruptible, runIn, sleepOn, Sw
 import { all, awaitCancel, protect } from "../../switch/mod.ts";
 import type { Threads } from "../env/internal.ts";
 import { type TcpAddress, unix } from "../internal.ts";
-import type { ConnectionInfo, Outcome } from "../server/internal.ts";
+import type { ConnectionInfo, Outcome } from "../serve/internal.ts";
 import { Crew, type CrewTerms } from "./_crew.ts";
 import { addressFrom } from "./_messages.ts";
 import type { Worker } from "./_worker.ts";

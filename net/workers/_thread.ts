@@ -12,8 +12,8 @@ import {
   logServer,
   runSharedServer,
   type ServerLog,
-  serverMonitor,
-} from "../server/internal.ts";
+} from "../serve/internal.ts";
+import { serverMonitor } from "../server/internal.ts";
 import { sendConnections } from "./_connection_list.ts";
 import { sendable } from "./_errors.ts";
 import { addressFrom, type Command, type Notice } from "./_messages.ts";

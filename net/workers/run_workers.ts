@@ -12,7 +12,7 @@ import { operation } from "../../flow/internal.ts";
 import { refused } from "../../switch/internal.ts";
 import { type Threads, threadsOf, type WorkerManager } from "../env/internal.ts";
 import { checkStreamAddress, NetError, type TcpAddress } from "../internal.ts";
-import { checkMonitor, type ConnectionInfo, type ServerMonitor, watchStop } from "../server/internal.ts";
+import { checkMonitor, type ConnectionInfo, type ServerMonitor, watchStop } from "../serve/internal.ts";
 import { supervise, type SupervisedTerms } from "./_supervise.ts";
 
 /**

@@ -3,7 +3,7 @@
 import { checkFunction } from "../../base/internal.ts";
 import type { Clock, Switch } from "../../switch/internal.ts";
 import type { Net } from "../internal.ts";
-import type { ConnectionHandler } from "../server/internal.ts";
+import type { ConnectionHandler } from "../serve/internal.ts";
 
 /**
  * What a worker can use.

@@ -89,7 +89,6 @@ for (const [fault, [reply, told]] of Object.entries(datagramFaults)) {
     await once(socket, "listening");
     try {
       await assertRejects(() => goOn("datagrams", String(socket.address().port)), Error, told);
-      await assertRejects(() => goOn("datagramFlood", String(socket.address().port)), Error, "Server counted ");
     } finally {
       socket.close();
     }

@@ -16,7 +16,9 @@ const echoes: Readonly<Record<string, string>> = {
   "ours.ts idle_reader": "ours.ts idle_reader",
   "node.ts echo": "node.ts echo",
   "node.ts pipe": "node.ts pipe",
+  "node.ts promise_echo": "node.ts promise_echo",
   "the runtime's echo": `${own} echo`,
+  ...(own === "bun.ts" ? { "bun.ts promise_echo": "bun.ts promise_echo" } : {}),
 };
 
 for (const [name, program] of Object.entries(echoes)) {
@@ -38,15 +40,12 @@ for (const [name, program] of Object.entries(echoes)) {
 const others: readonly (readonly [name: string, program: string, shape: string, operations: number])[] = [
   ["ours.ts relay", "ours.ts relay", "relay", 10_000_000],
   ["node.ts relay", "node.ts relay", "relay", 10_000_000],
-  ["node.ts web_relay", "node.ts web_relay", "relay", 10_000_000],
   ["the runtime's relay", `${own} relay`, "relay", 10_000_000],
   ...["bare", "limited", "monitored", "observed", "unobserved", "pooled"]
     .map((name) => [`operated.ts ${name}`, `operated.ts ${name}`, "roundTrip", 30] as const),
   ["operated.ts workers2", "operated.ts workers2", "roundTrip", 30],
   ["ours.ts datagram_echo", "ours.ts datagram_echo", "datagrams", 30],
   ["node.ts datagram_echo", "node.ts datagram_echo", "datagrams", 30],
-  ["ours.ts datagram_count", "ours.ts datagram_count", "datagramFlood", 320],
-  ["node.ts datagram_count", "node.ts datagram_count", "datagramFlood", 320],
 ];
 
 for (const [name, program, shape, operations] of others) {

@@ -339,6 +339,40 @@ test("Stream give() never gives away the caller's memory, giveOwned() does", asy
   assertEquals(to.owned, [false, true]);
 });
 
+test("Stream write() hands an end of a user the memory of the caller, and none with bytes of others", async () => {
+  const own = new FakeEnd();
+  registerOwners((end) => end === own);
+  own.room = Infinity;
+  await new Stream(own, names).write(bytesOf("secret"));
+  const bytes = bytesOf("ab");
+  const seen: ArrayBufferLike[] = [];
+  const end = Object.assign(new FakeEnd(), {
+    write(given: Uint8Array) {
+      seen.push(given.buffer);
+      return given.length;
+    },
+  });
+  await new Stream(end, names).write(bytes);
+  assertEquals(seen.length, 1);
+  assertStrictEquals(seen[0], bytes.buffer);
+});
+
+test("Stream write() to an end that writes to another stream meanwhile passes on both", async () => {
+  const inner = Object.assign(new FakeEnd(), { room: Infinity });
+  const outer = Object.assign(new FakeEnd(), {
+    room: Infinity,
+    write(bytes: Uint8Array) {
+      new Stream(inner, names).write(bytesOf("xyz"));
+      return FakeEnd.prototype.write.call(outer, bytes);
+    },
+  });
+  registerOwners((end) => end === inner || end === outer);
+  const stream = new Stream(outer, names);
+  assertEquals([await stream.write(bytesOf("abc")), await stream.write(bytesOf("de"))], [3, 2]);
+  assertEquals(new TextDecoder().decode(Uint8Array.from(outer.taken)), "abcde");
+  assertEquals(new TextDecoder().decode(Uint8Array.from(inner.taken)), "xyzxyz");
+});
+
 test("Stream lendTo() passes on the true bytes of an end that lies about their length", async () => {
   const from = new FakeEnd();
   const given: number[] = [];

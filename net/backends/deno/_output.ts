@@ -1,8 +1,9 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import type { Buffer } from "node:buffer";
 import { joined } from "../../../flow/internal.ts";
+import { copyOf, mostCopied, recycle } from "../../../flow/node/internal.ts";
 import type { DenoConn } from "./_api.ts";
-import { copyOf, mostCopied, recycle } from "./_copies.ts";
 
 /** What a {@linkcode DenoOutput} notifies. */
 interface Sender {
@@ -26,7 +27,7 @@ export class DenoOutput {
   /** What is with the system. */
   #bytes: Uint8Array | undefined;
   /** The same, if it is to be recycled. */
-  #copy: Uint8Array<ArrayBuffer> | undefined;
+  #copy: Buffer<ArrayBuffer> | undefined;
   #unsent = 0;
   /** Whether a caller waits until the write is over; most often none does. */
   #isAwaited = false;

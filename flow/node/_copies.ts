@@ -1,12 +1,14 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import { Buffer } from "node:buffer";
+
 /**
  * Copies of bytes that are being sent. The system most often takes one within the same turn, so
  * that a few memories serve all connections. Only the system reads them. The views are kept too:
  * with messages of one size, sending allocates nothing, which saves a twentieth of a round trip.
  */
 const sizes = [2 * 1024, 16 * 1024, 64 * 1024] as const;
-const pools: readonly Uint8Array<ArrayBuffer>[][] = sizes.map(() => []);
+const pools: readonly Buffer<ArrayBuffer>[][] = sizes.map(() => []);
 
 /** How many bytes of each size are kept: a turn may send on many connections. */
 const poolLimit = 2 * 1024 * 1024;
@@ -15,17 +17,20 @@ const poolLimit = 2 * 1024 * 1024;
 export const mostCopied: number = sizes[2];
 
 /** Returns a copy of at most {@linkcode mostCopied} bytes. */
-export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+export function copyOf(bytes: Uint8Array): Buffer<ArrayBuffer> {
   const { length } = bytes;
   const kind = kindOf(length);
   let copy = pools[kind].pop();
-  if (copy?.length !== length) copy = new Uint8Array(copy?.buffer ?? new ArrayBuffer(sizes[kind]), 0, length);
+  if (copy?.length !== length) {
+    const { buffer } = copy ?? Buffer.allocUnsafeSlow(sizes[kind]);
+    copy = Buffer.from(buffer, 0, length);
+  }
   copy.set(bytes);
   return copy;
 }
 
 /** Takes back a copy that the system no longer reads. */
-export function recycle(copy: Uint8Array<ArrayBuffer>): void {
+export function recycle(copy: Buffer<ArrayBuffer>): void {
   const kind = kindOf(copy.length);
   if (pools[kind].length * sizes[kind] < poolLimit) pools[kind].push(copy);
 }

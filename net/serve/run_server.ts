@@ -43,7 +43,7 @@ import {
   type ServeTerms,
 } from "./accept_fork.ts";
 import { Stopping } from "./connection_scope.ts";
-import { checkMonitor, type ConnectionLog, logServer, type ServerLog, type ServerMonitor } from "./monitor.ts";
+import { checkMonitor, type ConnectionLog, logServer, type ServerLog, type ServerMonitor } from "./server_monitor.ts";
 
 /** What a server takes a slot from before it accepts a connection, such as a {@linkcode Semaphore}. */
 export interface Slots {
