@@ -42,21 +42,21 @@ export function checkConnectOptions(
   options: ConnectOptions,
 ): CheckedConnectOptions {
   const { timeout = Infinity, linger = defaultLinger, bindTo: from } = options;
-  const action = `connect to ${typeof to === "string" ? to : describeAddress(to)}`;
+  const action = () => `connect to ${typeof to === "string" ? to : describeAddress(to)}`;
   if (typeof to !== "string") checkConnectable(to);
   const transport = typeof to === "string" ? "host" : to.transport;
   const bindTo = from === undefined ? undefined : checkStreamAddress(from);
   if (bindTo !== undefined && (bindTo.transport === "unix") !== (transport === "unix")) {
-    throw new TypeError(`Cannot ${action} from ${describeAddress(bindTo)}: bindTo must be of the same transport`);
+    throw new TypeError(`Cannot ${action()} from ${describeAddress(bindTo)}: bindTo must be of the same transport`);
   }
   if (
     bindTo?.transport === "tcp" && typeof to !== "string" && to.transport === "tcp" &&
     bindTo.ip.version !== to.ip.version
   ) {
-    throw new TypeError(`Cannot ${action} from ${describeAddress(bindTo)}: bindTo must be of the same IP version`);
+    throw new TypeError(`Cannot ${action()} from ${describeAddress(bindTo)}: bindTo must be of the same IP version`);
   }
   if (bindTo?.transport === "unix") throw new NetError("not_supported", { operation: "bind", address: bindTo });
-  checkMilliseconds(action, "timeout", timeout);
-  checkMilliseconds(action, "linger", linger);
+  if (timeout !== Infinity) checkMilliseconds(action(), "timeout", timeout);
+  if (linger !== defaultLinger) checkMilliseconds(action(), "linger", linger);
   return { bindTo, timeout, linger };
 }
