@@ -12,8 +12,6 @@ export interface ImportTime {
   readonly ownMs: number;
   /** Milliseconds beyond an empty program. */
   readonly allMs: number;
-  /** The first of these, divided by the time of the empty program: it says the same on a slow machine. */
-  readonly share: number;
 }
 
 const leastRounds = 10;
@@ -24,7 +22,7 @@ const report = "const { user, system } = process.cpuUsage();\nconsole.log(user +
 
 /**
  * Measures the import of `entry` in `folder`, where the package is installed, in cold processes of `program`, a Node.
- * Each time is the best of several rounds, and there are more of these while the share is above `limit`.
+ * Each time is the best of several rounds, and there are more of these while the result is above `limit`.
  *
  * @throws {Error} When a process fails.
  */
@@ -46,11 +44,8 @@ export async function measureImport(
     writeFileSync(join(folder, `${file}.mjs`), text + report);
   }
   const best = { empty: Infinity, modules: Infinity, package: Infinity };
-  const time = () => {
-    const ownMs = best.package - best.modules;
-    return { ownMs, allMs: best.package - best.empty, share: ownMs / best.empty };
-  };
-  for (let round = 0; round < leastRounds || (round < mostRounds && time().share > limit); round++) {
+  const time = () => ({ ownMs: best.package - best.modules, allMs: best.package - best.empty });
+  for (let round = 0; round < leastRounds || (round < mostRounds && time().ownMs > limit); round++) {
     for (const file of ["empty", "modules", "package"] as const) {
       best[file] = Math.min(best[file], await runOnce(program, `${file}.mjs`, folder));
     }

@@ -16,9 +16,9 @@ const echoes: Readonly<Record<string, string>> = {
   "ours.ts idle_reader": "ours.ts idle_reader",
   "node.ts echo": "node.ts echo",
   "node.ts pipe": "node.ts pipe",
-  "node.ts promise_echo": "node.ts promise_echo",
   "the runtime's echo": `${own} echo`,
-  ...(own === "bun.ts" ? { "bun.ts promise_echo": "bun.ts promise_echo" } : {}),
+  "node.ts promise_echo": "node.ts promise_echo",
+  "the runtime's promise_echo": own === "bun.ts" ? "bun.ts promise_echo" : "node.ts promise_echo",
 };
 
 for (const [name, program] of Object.entries(echoes)) {
