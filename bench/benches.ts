@@ -120,7 +120,7 @@ export function networkBenches(many: number): NetworkBench[] {
     },
     { name: "Unix socket round trip, 50 connections", ...fifty, unix: true, ours: loop, beside: promises },
     {
-      name: "operated: 64-byte round trip, 50 connections",
+      name: "operated: round trip, 50 connections",
       ...fifty,
       ours: {
         "time limits and perPeer": "operated.ts limited",
