@@ -16,6 +16,7 @@ import {
   runServer,
   type Sink,
   type StreamAddress,
+  type StreamSocket,
   type Switch,
   tcp,
   unix,
@@ -140,6 +141,14 @@ test("close() gives a connection back within its linger although the other side 
     assertEquals(openCounts().sockets, 0);
   }));
 
+/** Both sides of a connection whose server side lingers for 50 ms. */
+async function lingeringPair(sw: Switch, net: Net): Promise<{ client: StreamSocket; server: StreamSocket }> {
+  const listener = await net.listen(sw, tcp("127.0.0.1", 0), { linger: 50 });
+  const accepting = listener.accept(sw);
+  const client = await net.connect(sw, listener.address);
+  return { client, server: await accepting };
+}
+
 /** Writes until no more is taken. Returns how many bytes were; a write goes on waiting. */
 async function fillUp(sink: Sink): Promise<number> {
   let taken = 0;
@@ -155,10 +164,7 @@ async function fillUp(sink: Sink): Promise<number> {
 
 test("close() shows no end before everything that was taken, although its linger has passed", () =>
   withNet(async (sw, net) => {
-    const listener = await net.listen(sw, tcp("127.0.0.1", 0), { linger: 50 });
-    const accepting = listener.accept(sw);
-    const client = await net.connect(sw, listener.address);
-    const server = await accepting;
+    const { client, server } = await lingeringPair(sw, net);
     const taken = await fillUp(server);
     await server.close();
     assertEquals(openCounts().sockets, 1);
@@ -177,10 +183,7 @@ test("a connection that goes on sending after close() is given up after 10 secon
     };
     useTime({ ...system, startTimer });
     try {
-      const listener = await net.listen(sw, tcp("127.0.0.1", 0), { linger: 50 });
-      const accepting = listener.accept(sw);
-      const client = await net.connect(sw, listener.address);
-      const server = await accepting;
+      const { client, server } = await lingeringPair(sw, net);
       const taken = await fillUp(server);
       await server.close();
       if (net.features.has("reset")) return assertEquals(giveUp, undefined);
