@@ -102,6 +102,8 @@ export function networkBenches(many: number): NetworkBench[] {
     { name: "1 KiB copied, 50 connections", ...fifty, size: 1024, ours: copying, beside: pipes },
     onMany("read/write loop", "ours.ts echo"),
     onMany("node:net", "node.ts echo"),
+    onMany("Deno.listen", "deno.ts echo"),
+    onMany("Bun.listen", "bun.ts echo"),
     {
       name: `idle connection, one of ${many}: memory`,
       shape: "hold",

@@ -44,7 +44,7 @@ async function main({ filters, full, ...options }: Options): Promise<number> {
     for (const runtime of runtimes) {
       try {
         const found = (await measure(bench, runtime, options)).flatMap((measured) => rowsOf(runtime.name, measured));
-        console.log(`${formatTable(found)}\n`);
+        if (found.length > 0) console.log(`${formatTable(found)}\n`);
         rows.push(...found);
       } catch (error) {
         failed++;
