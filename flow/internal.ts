@@ -3,6 +3,7 @@
 /** What other rooms of the library use of `flow/`. Not for users: see `mod.ts`. */
 export { BridgeScope, CallbackScope, onCancel } from "./_bridge_scope.ts";
 export {
+  buffersProblem,
   bytesProblem,
   checkBuffer,
   checkBytes,
@@ -53,6 +54,7 @@ export {
   type HalfAttempt,
   noSink,
   noSource,
+  ownsMemory,
   registerOwners,
   type StreamNames,
   writeLimit,

@@ -2,6 +2,7 @@
 
 import { hideClass, open, throwLater } from "../../base/internal.ts";
 import {
+  buffersProblem,
   BusyError,
   bytesProblem,
   ClosedError,
@@ -9,9 +10,9 @@ import {
   Half,
   type HalfAttempt,
   lengthOf,
+  ownsMemory,
   rejection,
   type StreamNames,
-  totalLength,
   unshared,
   vanished,
   viewOf,
@@ -58,9 +59,9 @@ class Sending implements Labelled {
   readonly size: number;
   readonly to: UdpAddress;
 
-  constructor(data: readonly Uint8Array[], to: UdpAddress) {
+  constructor(data: readonly Uint8Array[], size: number, to: UdpAddress) {
     this.data = data;
-    this.size = totalLength(data);
+    this.size = size;
     this.to = to;
   }
 
@@ -84,6 +85,11 @@ export class SystemDatagramSocket implements DatagramSocket {
 
   readonly remote: DatagramAddress | undefined;
   readonly #end: ProviderDatagram;
+  /**
+   * Whether the end is the library's own. It gives plain bytes, and copies what it sends by no
+   * property that a program can change.
+   */
+  readonly #isOwn: boolean;
   readonly #options: OptionState;
   readonly #owner: Switch;
   readonly #hook: ReleaseHook;
@@ -107,6 +113,7 @@ export class SystemDatagramSocket implements DatagramSocket {
     hook: ReleaseHook,
   ) {
     this.#end = end;
+    this.#isOwn = ownsMemory(end);
     this.remote = remote;
     this.#options = options;
     this.#owner = owner;
@@ -136,13 +143,14 @@ export class SystemDatagramSocket implements DatagramSocket {
 
   send(data: Uint8Array | readonly Uint8Array[], to?: DatagramAddress): Promise<void> {
     try {
-      const pieces = checkPieces(data);
+      const pieces = piecesOf(data, this.#isOwn);
       const target = this.#checkTarget(to);
-      checkSize(pieces, target);
+      const size = sizeOf(pieces);
+      checkSize(size, target);
       const refusal = refused();
       if (refusal !== undefined) return refusal;
       if (this.#closing !== undefined) throw new ClosedError("send", closedState(this.#owner));
-      const sending = new Sending(pieces, target);
+      const sending = new Sending(pieces, size, target);
       const idle = this.#queued.empty;
       const { promise } = this.#queued.add("send", sending, sending);
       if (idle) this.#sendQueued();
@@ -206,13 +214,15 @@ export class SystemDatagramSocket implements DatagramSocket {
         if (error === undefined) waiter.resolve();
         else waiter.fail(() => netErrorFrom(error, { operation: "send", address: to }));
       };
-      if (totalLength(data) !== size) {
+      const left = sizeOf(data);
+      if (left < size) {
         this.#queued.remove(waiter);
         waiter.fail(() => vanished("send"));
         continue;
       }
       try {
-        if (!this.#end.send(data, this.remote === undefined ? to : undefined, done)) return;
+        const pieces = left === size ? data : [viewOf(data[0], size)]; // its memory has grown
+        if (!this.#end.send(pieces, this.remote === undefined ? to : undefined, done)) return;
         if (waiter.settled) continue;
         this.#queued.moveTo(this.#inFlight, waiter);
       } catch (error) {
@@ -245,7 +255,7 @@ export class SystemDatagramSocket implements DatagramSocket {
     do {
       const datagram = socket.#end.take();
       if (datagram === undefined) break;
-      datagrams.push({ data: viewOf(datagram.data) as Uint8Array<ArrayBuffer>, from: datagram.from });
+      datagrams.push(socket.#isOwn ? datagram : { data: viewOf(datagram.data), from: datagram.from });
     } while (socket.#end.queued > 0);
     return datagrams.length === 0 ? undefined : datagrams;
   }
@@ -305,17 +315,26 @@ export function unmapped(address: DatagramAddress): DatagramAddress {
   return ip === address.ip ? address : udp(ip, address.port);
 }
 
-function checkPieces(data: Uint8Array | readonly Uint8Array[]): readonly Uint8Array[] {
+/**
+ * Checks what is to be sent, and returns plain bytes that keep their length. A single piece for an
+ * end of the library stays as it is, unless it is empty, as it also is once it was detached.
+ */
+function piecesOf(data: Uint8Array | readonly Uint8Array[], isOwn: boolean): readonly Uint8Array[] {
   const pieces: readonly Uint8Array[] = Array.isArray(data) ? [...data] : [data];
-  return pieces.map((piece) => {
-    const problem = bytesProblem(piece);
-    if (problem !== undefined) throw problem;
-    return unshared(viewOf(piece));
-  });
+  const problem = buffersProblem(pieces);
+  if (problem !== undefined) throw problem;
+  if (isOwn && pieces.length === 1 && lengthOf(pieces[0]) > 0) return pieces;
+  return pieces.map((piece) => unshared(viewOf(piece)));
 }
 
-function checkSize(pieces: readonly Uint8Array[], to: UdpAddress): void {
-  const size = totalLength(pieces);
+/** Returns the length of what is to be sent. That of a piece changes with its memory. */
+function sizeOf(pieces: readonly Uint8Array[]): number {
+  let size = 0;
+  for (let i = 0; i < pieces.length; i++) size += lengthOf(pieces[i]);
+  return size;
+}
+
+function checkSize(size: number, to: UdpAddress): void {
   const limit = maxDatagramSize[to.ip.version];
   if (size <= limit) return;
   const cause = new RangeError(`A datagram to ${to.ip} has at most ${limit} bytes: current value is ${size}`);

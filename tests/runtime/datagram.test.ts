@@ -122,6 +122,26 @@ test("recvMany() tells senders on one host apart", async () => {
   });
 });
 
+test("recvMany() tells senders apart that have one port on two hosts", async () => {
+  await withPair(async (a, b, sw, net) => {
+    const twin = await net.datagramSocket(sw, udp("127.0.0.2", b.local.port));
+    for (const sender of [b, twin, twin, b, twin]) {
+      await sender.send(new Uint8Array(1), a.local);
+      assertEquals((await a.recvMany())[0].from, sender.local);
+    }
+  });
+});
+
+test("recvMany() tells more senders apart than it keeps addresses of", async () => {
+  await withPair(async (a, _, sw, net) => {
+    const senders = await Promise.all(Array.from({ length: 300 }, () => net.datagramSocket(sw, any4)));
+    for (const sender of [...senders, ...senders]) {
+      await sender.send(new Uint8Array(1), a.local);
+      assertEquals((await a.recvMany())[0].from, sender.local);
+    }
+  });
+});
+
 test("send() takes 65527 bytes over IPv6, and refuses 65528", async () => {
   await withNet(async (sw, net) => {
     const a = await net.datagramSocket(sw, udp("::1", 0));

@@ -125,6 +125,39 @@ test("send() whose memory vanishes as soon as it is called sends all of it, or n
   });
 });
 
+test("send() of memory that is gone sends an empty datagram, as often as it is called", async () => {
+  await withNet(async (sw, net) => {
+    const from = await net.datagramSocket(sw, udp("127.0.0.1", 0));
+    const to = await net.datagramSocket(sw, udp("127.0.0.1", 0));
+    const buffer = new Uint8Array(2000);
+    for (const make of Object.values(losses)) {
+      for (let i = 0; i < 70; i++) {
+        const { bytes, lose } = make(honest(1000));
+        lose();
+        await from.send(bytes, to.local);
+        assertEquals((await to.recv(buffer)).size, bytes.length);
+      }
+    }
+    await from.send(honest(5), to.local);
+    assertEquals((await to.recv(buffer)).size, 5);
+  });
+});
+
+test("send() whose memory grows while it waits sends what it was", async () => {
+  await withNet(async (sw, net) => {
+    const from = await net.datagramSocket(sw, udp("127.0.0.1", 0));
+    const to = await net.datagramSocket(sw, udp("127.0.0.1", 0));
+    const sendings = Array.from({ length: 70 }, () => from.send(honest(1), to.local)); // more than one turn takes
+    const memory = new ArrayBuffer(4, { maxByteLength: 8 });
+    sendings.push(from.send(new Uint8Array(memory), to.local));
+    memory.resize(8);
+    await Promise.all(sendings);
+    const sizes: number[] = [];
+    while (sizes.length < sendings.length) sizes.push(...(await to.recvMany()).map(({ data }) => data.length));
+    assertEquals(sizes, [...new Array(70).fill(1), 4]);
+  });
+});
+
 test("write() and [give]() of a socket fail when their bytes vanish while they wait, and the socket goes on", async () => {
   await withSockets(async ({ client, server }) => {
     for (const [from, to] of [[client, server], [server, client]] as [Giving, Giving][]) {

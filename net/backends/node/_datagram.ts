@@ -1,10 +1,11 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
+import type { Buffer } from "node:buffer";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { setImmediate } from "node:timers";
 import { attempt, guard } from "../../../base/internal.ts";
-import { joined } from "../../../flow/internal.ts";
-import { privateCopy } from "../../../flow/node/internal.ts";
+import { joined, registerOwners } from "../../../flow/internal.ts";
+import { copyOf, recycle } from "../../../flow/node/internal.ts";
 import {
   type Datagram,
   IpAddress,
@@ -113,6 +114,10 @@ function eventAfter(socket: Socket, event: "listening" | "connect", begin: () =>
  * in a bounded queue.
  */
 class NodeDatagram implements ProviderDatagram {
+  static {
+    registerOwners((end) => #socket in end);
+  }
+
   readonly local: UdpAddress;
   readonly #socket: Socket;
   readonly #remote: UdpAddress | undefined;
@@ -125,9 +130,7 @@ class NodeDatagram implements ProviderDatagram {
   #sentThisTurn = 0;
   /** Whether `close` was called. */
   #closed = false;
-  /** The last sender, cached: datagrams often come from the same address. */
-  #sender: UdpAddress;
-  #senderText = "";
+  readonly #senders: Senders = new Senders();
   /** The peer's address as last reported on a connected socket, cached. */
   #peer: UdpAddress | undefined;
   #socketClosed = false;
@@ -136,7 +139,7 @@ class NodeDatagram implements ProviderDatagram {
 
   constructor(socket: Socket, remote: UdpAddress | undefined, permit: PermissionCheck, maxInFlight: number) {
     const { address, port } = socket.address();
-    this.local = this.#sender = udp(systemIp(address), port);
+    this.local = udp(systemIp(address), port);
     this.#socket = socket;
     this.#remote = remote;
     this.#permit = permit;
@@ -160,7 +163,7 @@ class NodeDatagram implements ProviderDatagram {
 
   take(): Datagram | undefined {
     for (let arrived = this.#arrived.take(); arrived !== undefined; arrived = this.#arrived.take()) {
-      const from = this.#senderOf(arrived.address, arrived.port);
+      const from = this.#senders.at(arrived.address, arrived.port);
       if (this.#isAccepted(from)) return { data: arrived.data, from };
     }
     this.#throwError();
@@ -170,6 +173,8 @@ class NodeDatagram implements ProviderDatagram {
   send(data: readonly Uint8Array[], to: UdpAddress | undefined, done: (error?: unknown) => void): boolean {
     this.#throwError();
     if (this.#inFlight >= this.#maxInFlight || this.#sentThisTurn >= sendsPerTurn) return false;
+    // A copy: the caller may reuse its buffer before the system has taken the bytes.
+    const copy = copyOf(data.length === 1 ? data[0] : joined(data));
     this.#inFlight++;
     if (++this.#sentThisTurn === sendsPerTurn) {
       const next = () => {
@@ -178,8 +183,7 @@ class NodeDatagram implements ProviderDatagram {
       };
       setImmediate(guard(next, this.#onBroken));
     }
-    // A copy: the caller may reuse its buffer before the system has taken the bytes.
-    this.#transmit(data.length === 1 ? privateCopy(data[0]) : joined(data), to, 0, done);
+    this.#transmit(copy, to, 0, done);
     return true;
   }
 
@@ -213,24 +217,25 @@ class NodeDatagram implements ProviderDatagram {
   }
 
   #transmit(
-    data: Uint8Array,
+    copy: Buffer<ArrayBuffer>,
     to: UdpAddress | undefined,
     retries: number,
     done: (error?: unknown) => void,
   ): void {
     const sent = guard((error: NodeJS.ErrnoException | null) => {
-      if (this.#closed) return;
       // On Bun every socket gets ICMP errors: if one peer refuses, the next send to any peer fails.
       const isStale = to !== undefined && error?.code === "ECONNREFUSED";
-      if (isStale && retries < maxRetries) return this.#transmit(data, to, retries + 1, done);
+      if (isStale && retries < maxRetries && !this.#closed) return this.#transmit(copy, to, retries + 1, done);
+      recycle(copy);
+      if (this.#closed) return;
       this.#inFlight--;
       if (error === null || error === undefined) done();
       else done(this.#explained(error, to ?? this.#remote));
       if (this.#inFlight === this.#maxInFlight - 1) this.#events?.sendable();
     }, this.#onBroken);
     try {
-      if (to === undefined) this.#socket.send(data, sent);
-      else this.#socket.send(data, to.port, hostFor(to, this.local.ip.version), sent);
+      if (to === undefined) this.#socket.send(copy, sent);
+      else this.#socket.send(copy, to.port, hostFor(to, this.local.ip.version), sent);
     } catch (error) {
       queueMicrotask(() => sent(error as Error));
     }
@@ -278,13 +283,23 @@ class NodeDatagram implements ProviderDatagram {
     this.#peer = from;
     return true;
   }
+}
 
-  #senderOf(text: string, port: number): UdpAddress {
-    const sameIp = text === this.#senderText;
-    if (sameIp && port === this.#sender.port) return this.#sender;
-    this.#sender = udp(sameIp ? this.#sender.ip : systemIp(text).unmapped(), port);
-    this.#senderText = text;
-    return this.#sender;
+/** The most senders that {@linkcode Senders} keeps. */
+const maxSenders = 256;
+
+/** The addresses of the last senders, as the same ones often send again. */
+class Senders {
+  readonly #byPort: Map<number, { readonly text: string; readonly address: UdpAddress }> = new Map();
+
+  /** Returns the address of a sender at `port` of the host that the system reports as `text`. */
+  at(text: string, port: number): UdpAddress {
+    const known = this.#byPort.get(port);
+    if (known?.text === text) return known.address;
+    const address = udp(systemIp(text).unmapped(), port);
+    if (this.#byPort.size === maxSenders) this.#byPort.clear();
+    this.#byPort.set(port, { text, address });
+    return address;
   }
 }
 
