@@ -5,7 +5,7 @@
  */
 import { checkFunction, describe, follow, isInstance, open, throwLater, withCallerFrames } from "../base/internal.ts";
 import { currentScope, endForgotten, failureIn, runIn, Scope } from "./_scope.ts";
-import { Cancelled, Failures } from "./errors.ts";
+import { Cancelled, cancelledBy, Failures } from "./errors.ts";
 
 /** Receiver of the outcome of fibers. */
 export interface FiberEnd<T> {
@@ -102,7 +102,7 @@ export function branches<R>(
     const addFailure = (error: unknown) => {
       if (isInstance(error, Cancelled) && scope.reason !== undefined) return;
       (failures ??= new Failures()).add(error);
-      if (scope.reason === undefined) scope.cancel(isInstance(error, Cancelled) ? error : new Cancelled(error));
+      if (scope.reason === undefined) scope.cancel(isInstance(error, Cancelled) ? error : cancelledBy(error));
     };
     const succeeded = <T>(onValue: (value: T) => void) => (value: T) => {
       try {

@@ -3,7 +3,7 @@
 /** The tree of scopes: cancellation, pending operations, forgotten calls, and dumps. */
 import { escapeText, fieldOf, isInstance, isOfAnotherCopy, type Linked, List, quoteText } from "../base/internal.ts";
 import { macrotask, storage } from "./_context.ts";
-import { Cancelled, Failures, scopeEnded } from "./errors.ts";
+import { Cancelled, cancelledBy, Failures, scopeEnded } from "./errors.ts";
 
 /**
  * Every 32nd refusal in one scope waits for the event loop, so that a loop that ignores refusals
@@ -349,7 +349,7 @@ export async function endForgotten(scope: Scope, ...thrown: [error?: unknown]): 
         const report = reportOf(scope, left);
         if (report !== undefined) failures.add(report);
       }
-      scope.cancel(failures.any ? new Cancelled(failures.error) : scopeEnded());
+      scope.cancel(failures.any ? cancelledBy(failures.error) : scopeEnded());
     }
     for (const outcome of await Promise.allSettled(left.map((child) => child.outcome))) {
       if (outcome.status === "rejected" && !isInstance(outcome.reason, Cancelled)) failures.add(outcome.reason);

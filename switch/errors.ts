@@ -4,6 +4,7 @@ import {
   escapeText,
   fieldOf,
   freezeClass,
+  hideClass,
   isInstance,
   setFrameLimit,
   setHidden,
@@ -39,52 +40,99 @@ export class Cancelled extends Error {
    * @param cause The root error or reason. If it is a `Cancelled`, its cause is used instead.
    */
   constructor(cause?: unknown) {
-    const root = isInstance(cause, Cancelled) ? fieldOf(cause, Cancelled, "cause") : cause;
-    const message = isInstance(root, Error) ? `Operation was cancelled: ${messageOf(root)}` : "Operation was cancelled";
+    const root = rootOf(cause);
     const limit = setFrameLimit(0);
-    super(message, { cause: root });
+    super(cancelledText(root), { cause: root });
     setFrameLimit(limit);
     this.name = "Cancelled";
     if (!("stack" in this)) setHidden(this, "stack", String(this)); // Bun leaves it out
   }
 }
 
-/** Creates the reason with which the losers of a race and the daemons of a switch are cancelled. */
-export const noLongerNeeded: () => Cancelled = stackless("Its result is no longer needed");
-
-/** Creates the reason with which calls that were not awaited are cancelled. */
-export const scopeEnded: () => Cancelled = stackless("The scope has ended");
+/** The method that `console.log` calls, on the three runtimes. */
+const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
 
 /**
- * Returns a factory of a frequent cancellation. On V8 the stack trace of a new error costs more
- * than a whole race, so these have none: all inherit from one model.
+ * A `Cancelled` that is not made by the constructor of `Error`, which costs more than a race. It
+ * behaves as one, but an engine does not take it for an error: it is not cloned, and a runtime shows
+ * it in its own way where it is not handled.
  */
-function stackless(why: string): () => Cancelled {
-  let model: object | undefined;
-  return () => Object.create(model ??= modelOf(new Cancelled(Object.freeze(hideStack(new Error(why))))));
-}
+class Reason {
+  readonly name: string = "Cancelled";
+  readonly #cause: unknown;
 
-/**
- * Returns a prototype with the properties of `cancelled`. Assigning to one of them defines it on
- * the object that inherits it.
- */
-function modelOf(cancelled: Cancelled): object {
-  const model = Object.create(Cancelled.prototype);
-  const { name, message, cause } = cancelled;
-  for (const [key, value] of Object.entries({ name, message, cause, stack: String(cancelled) })) {
-    Object.defineProperty(model, key, {
-      get: () => value,
-      set(this: object, own: unknown) {
-        Object.defineProperty(this, key, { value: own, writable: true, enumerable: false, configurable: true });
+  static {
+    const { prototype } = this;
+    Object.setPrototypeOf(prototype, Cancelled.prototype);
+    const define = (key: string, get: (reason: Reason) => unknown) =>
+      Object.defineProperty(prototype, key, {
+        get(this: Reason) {
+          return #cause in this ? get(this) : undefined;
+        },
+        set(this: Reason, value) { // as for an error, which has the property itself
+          Object.defineProperty(this, key, { value, writable: true, enumerable: false, configurable: true });
+        },
+      });
+    define("message", (reason) => cancelledText(reason.#cause));
+    define("cause", (reason) => reason.#cause);
+    define("stack", String);
+    Object.defineProperty(prototype, inspect, {
+      value(this: Reason) {
+        if (!(#cause in this)) return this;
+        return Object.defineProperties(new Cancelled(this.#cause), Object.getOwnPropertyDescriptors(this));
       },
     });
+    hideClass(this);
   }
-  return Object.freeze(model);
+
+  constructor(cause: unknown) {
+    this.#cause = rootOf(cause);
+  }
 }
 
-/** Removes the stack trace of a shared error, which would show only its first use. */
-function hideStack(error: Error): Error {
-  return Object.defineProperty(error, "stack", { value: String(error) });
+function madeReason(cause: unknown): Cancelled {
+  return new Reason(cause) as unknown as Cancelled;
+}
+
+let areErrorsDear = false;
+
+/** Tells that making an error costs as much as a scope on this runtime. */
+export function avoidErrors(): void {
+  areErrorsDear = true;
+}
+
+/** Returns the reason of all that `cause` cancels, which is no true error where those are dear. */
+export function cancelledBy(cause: unknown): Cancelled {
+  return areErrorsDear ? madeReason(cause) : new Cancelled(cause);
+}
+
+/** Creates the reason with which the losers of a race and the daemons of a switch are cancelled. */
+export const noLongerNeeded: () => Cancelled = frequent("Its result is no longer needed");
+
+/** Creates the reason with which calls that were not awaited are cancelled. */
+export const scopeEnded: () => Cancelled = frequent("The scope has ended");
+
+/**
+ * Returns a factory of cancellations with one cause, without a stack trace: it would show only
+ * where the first of them was made.
+ */
+function frequent(why: string): () => Cancelled {
+  let cause: Error | undefined;
+  return () => {
+    if (cause === undefined) {
+      cause = new Error(why);
+      Object.freeze(Object.defineProperty(cause, "stack", { value: String(cause) }));
+    }
+    return madeReason(cause);
+  };
+}
+
+function rootOf(cause: unknown): unknown {
+  return isInstance(cause, Cancelled) ? fieldOf(cause, Cancelled, "cause") : cause;
+}
+
+function cancelledText(root: unknown): string {
+  return isInstance(root, Error) ? `Operation was cancelled: ${messageOf(root)}` : "Operation was cancelled";
 }
 
 /** The limits of the message of a {@linkcode MultipleErrors}, in errors and in characters. */

@@ -53,7 +53,7 @@ export { both } from "./all.ts";
 export { any, first } from "./any.ts";
 export { awaitCancel, checkCancelled, currentSignal, interruptible, isCancelled, yieldNow } from "./cancel.ts";
 export { type Clock, sleepOn, systemClock } from "./clock.ts";
-export { Cancelled, Failures, MultipleErrors, noLongerNeeded } from "./errors.ts";
+export { avoidErrors, Cancelled, Failures, MultipleErrors, noLongerNeeded } from "./errors.ts";
 export { Queue } from "./queue.ts";
 export type { Hook, Labelled, Releasable, ReleaseHook } from "./release_hook.ts";
 export { type Permit, Semaphore } from "./semaphore.ts";

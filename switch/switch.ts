@@ -5,7 +5,7 @@ import { isAborted, isInstance, isSignal, List, onAbort, open, reasonOf, rejecti
 import { retrace, setKind, withCallerFrames } from "../base/internal.ts";
 import { type FiberEnd, startFiber } from "./_fiber.ts";
 import { currentScope, dumpScope, endForgotten, failureIn, ownerOf, reportOf, runIn, Scope } from "./_scope.ts";
-import { Cancelled, Failures, noLongerNeeded, scopeEnded } from "./errors.ts";
+import { Cancelled, cancelledBy, Failures, noLongerNeeded, scopeEnded } from "./errors.ts";
 import { finishLateRelease, Hook, type Releasable, ReleaseFunction, type ReleaseHook } from "./release_hook.ts";
 
 /** Options for {@linkcode Switch.runProtected}. */
@@ -490,7 +490,7 @@ export class Switch {
   #fail(error: unknown): void {
     (this.#failures ??= new Failures()).add(error);
     if (this.#scope.reason === undefined) {
-      this.#scope.cancel(isInstance(error, Cancelled) ? error : new Cancelled(error));
+      this.#scope.cancel(isInstance(error, Cancelled) ? error : cancelledBy(error));
     }
   }
 

@@ -1,6 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /** The only module that detects the runtime it runs on. */
+import { avoidErrors } from "../../switch/internal.ts";
 import type { UdpAddress } from "../internal.ts";
 import type { NetProvider } from "../provider/internal.ts";
 import { type BunApi, bunProvider } from "./bun/internal.ts";
@@ -21,6 +22,7 @@ export function systemProvider(nameServers?: readonly UdpAddress[]): NetProvider
     : serverNames(nameServers, permit);
   if (Bun !== undefined) return { ...bunProvider(Bun, names), ownAddresses: interfaceAddresses };
   if (Deno !== undefined) {
+    avoidErrors(); // Deno captures the frames of each one, whatever the stack trace limit is
     const { permissions } = Deno;
     const ownAddresses = () => denoShowsInterfaces(permissions) ? interfaceAddresses() : undefined;
     return { ...denoProvider(Deno, permit, names), ownAddresses };

@@ -8,7 +8,17 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { awaitCancel, Cancelled, currentSignal, first, MultipleErrors, protect, Switch } from "../../switch/mod.ts";
+import { inspect } from "node:util";
+import {
+  awaitCancel,
+  Cancelled,
+  currentSignal,
+  first,
+  MultipleErrors,
+  protect,
+  Switch,
+  yieldNow,
+} from "../../switch/mod.ts";
 import { refuse } from "../_lies.ts";
 import { test } from "../_test.ts";
 import { failure, failuresOf, rejectionOf, throwing } from "./_helpers.ts";
@@ -35,6 +45,42 @@ test("Cancelled has the stack trace of its cause alone", () => {
   assertEquals(new Cancelled(failure).stack, "Cancelled: Operation was cancelled: Cannot go on");
   assertStrictEquals(Error.stackTraceLimit, stackTraceLimit);
 });
+
+/** How code is cancelled. Each returns what it sees. */
+const cancellations: Readonly<Record<string, (code: () => Promise<void>) => Promise<unknown>>> = {
+  "a switch that fails": (code) =>
+    rejectionOf(Switch.run((sw) => {
+      sw.fork(code);
+      sw.fail(failure);
+    })),
+  "a race that is lost": (code) => first(code, yieldNow),
+};
+
+for (const [name, cancel] of Object.entries(cancellations)) {
+  const reasonSeen = async () => {
+    let seen: unknown;
+    await cancel(async () => {
+      seen = await rejectionOf(awaitCancel());
+    });
+    assertInstanceOf(seen, Cancelled);
+    return seen;
+  };
+
+  test(`The Cancelled of ${name} looks like one that is constructed`, async () => {
+    const reason = await reasonSeen();
+    const look = (of: Cancelled) => [of.name, of.message, of.cause, of.stack, of.constructor, String(of), inspect(of)];
+    assertEquals(look(reason), look(new Cancelled(reason.cause)));
+    assertStringIncludes(inspect(reason), String(reason.cause));
+  });
+
+  test(`The Cancelled of ${name} can be annotated, without an effect on others`, async () => {
+    const [reason, other] = [await reasonSeen(), await reasonSeen()];
+    Object.assign(reason, { message: "mine", cause: undefined, code: 5, stack: "My own stack" });
+    assertEquals([String(reason), reason.cause], ["Cancelled: mine", undefined]);
+    for (const shown of ["code: 5", "My own stack"]) assertStringIncludes(inspect(reason), shown);
+    assertEquals([String(other), other.stack], [String(new Cancelled(other.cause)), String(other)]);
+  });
+}
 
 test("An error that fails one switch after another has a stack that can be read", async () => {
   const error = new Error("again");
