@@ -1,8 +1,8 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * `bun.ts NAME PLACE`: servers on `Bun.listen` and `Bun.serve` alone, by callbacks, and the plainest
- * loop of promises over them. Bun only.
+ * `bun.ts NAME PLACE`: servers on `Bun.listen` alone, by callbacks, and the plainest loop of
+ * promises over them. Bun only.
  */
 import { onStop, PromiseEcho, runProgram, sayReady } from "./_command.ts";
 
@@ -22,7 +22,6 @@ type Place = { hostname: string; port: number } | { unix: string };
 const { Bun } = globalThis as unknown as {
   Bun: {
     listen<D>(options: Place & { allowHalfOpen: boolean; socket: Handlers<D> }): Server;
-    serve(options: { hostname: string; port: number; fetch(request: Request): Promise<Response> }): Server;
   };
 };
 

@@ -1,7 +1,7 @@
 // Copyright 2026 the Sluice authors. MIT license.
 
 /**
- * `deno.ts NAME PLACE`: servers on `Deno.listen` and `Deno.serve` alone, by promises. Deno only.
+ * `deno.ts NAME PLACE`: servers on `Deno.listen` alone, by promises. Deno only.
  */
 import { onStop, runProgram, sayReady } from "./_command.ts";
 
@@ -16,16 +16,8 @@ interface Listener extends AsyncIterable<Conn> {
   readonly addr: { readonly port?: number };
   close(): void;
 }
-type Place = { hostname: string; port: number };
-const { Deno } = globalThis as unknown as {
-  Deno: {
-    listen(options: Place & { tcpBacklog: number } | { transport: "unix"; path: string }): Listener;
-    serve(
-      options: Place & { onListen(address: { readonly port: number }): void },
-      handler: (request: Request) => Promise<Response>,
-    ): { shutdown(): Promise<void> };
-  };
-};
+type Place = { hostname: string; port: number; tcpBacklog: number } | { transport: "unix"; path: string };
+const { Deno } = globalThis as unknown as { Deno: { listen(options: Place): Listener } };
 
 runProgram({
   echo: (place) => serve(place, (conn) => copyLoop(conn, conn)),
