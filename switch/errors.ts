@@ -18,6 +18,8 @@ import {
  *
  * The `cause` is the root error or reason, for debugging: do not branch on it. The stack trace is
  * that of the cause; a cancellation has none of its own.
+ * Recognise one by `instanceof`: for an engine it may be an ordinary object, which `structuredClone`
+ * does not keep as an error.
  *
  * @example Distinguishing a cancellation from a failure
  * ```ts
@@ -53,9 +55,10 @@ export class Cancelled extends Error {
 const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
 
 /**
- * A `Cancelled` that is not made by the constructor of `Error`, which costs more than a race. It
- * behaves as one, but an engine does not take it for an error: it is not cloned, and a runtime shows
- * it in its own way where it is not handled.
+ * A `Cancelled` that is not made by the constructor of `Error`. That one captures frames on Deno,
+ * whatever the stack trace limit is, which costs more than a race. An engine takes this for an
+ * ordinary object: `structuredClone` does not keep it, and a runtime does not show its cause where
+ * it is not handled.
  */
 class Reason {
   readonly name: string = "Cancelled";
@@ -90,20 +93,21 @@ class Reason {
   }
 }
 
-function madeReason(cause: unknown): Cancelled {
+/** Returns a {@linkcode Reason} as what it behaves like. */
+function withoutError(cause: unknown): Cancelled {
   return new Reason(cause) as unknown as Cancelled;
 }
 
-let areErrorsDear = false;
+let avoidsErrors = false;
 
-/** Tells that making an error costs as much as a scope on this runtime. */
+/** Makes {@linkcode cancelledBy} avoid the constructor of `Error` from now on. */
 export function avoidErrors(): void {
-  areErrorsDear = true;
+  avoidsErrors = true;
 }
 
-/** Returns the reason of all that `cause` cancels, which is no true error where those are dear. */
+/** Returns a new `Cancelled`, for everything that `cause` cancels. */
 export function cancelledBy(cause: unknown): Cancelled {
-  return areErrorsDear ? madeReason(cause) : new Cancelled(cause);
+  return avoidsErrors ? withoutError(cause) : new Cancelled(cause);
 }
 
 /** Creates the reason with which the losers of a race and the daemons of a switch are cancelled. */
@@ -123,7 +127,7 @@ function frequent(why: string): () => Cancelled {
       cause = new Error(why);
       Object.freeze(Object.defineProperty(cause, "stack", { value: String(cause) }));
     }
-    return madeReason(cause);
+    return withoutError(cause);
   };
 }
 

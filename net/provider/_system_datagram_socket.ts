@@ -85,10 +85,7 @@ export class SystemDatagramSocket implements DatagramSocket {
 
   readonly remote: DatagramAddress | undefined;
   readonly #end: ProviderDatagram;
-  /**
-   * Whether the end is the library's own. It gives plain bytes, and copies what it sends by no
-   * property that a program can change.
-   */
+  /** Whether the end is the library's own, which gives plain bytes, and can copy any others. */
   readonly #isOwn: boolean;
   readonly #options: OptionState;
   readonly #owner: Switch;

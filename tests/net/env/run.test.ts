@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import process from "node:process";
-import { Cancelled, copyString, type Env, formatAddress, run, Switch, tcp } from "../../../mod.ts";
+import { inspect, types } from "node:util";
+import { awaitCancel, Cancelled, copyString, type Env, formatAddress, run, Switch, tcp } from "../../../mod.ts";
 import { test } from "../../_test.ts";
 import { ownHost, ownPort } from "../_helpers.ts";
 import { Peer } from "../../runtime/_peers.ts";
@@ -19,6 +20,22 @@ test("run() runs main in a switch, with an environment that is frozen and lazy",
   assert(Object.isFrozen(env));
   assertStrictEquals(env.clock, env.net.clock);
   assertEquals(process.stdin.listenerCount("data"), before);
+});
+
+test("run() cancels with an error that costs little to make: on Deno, one that no constructor has made", async () => {
+  const failure = new Error("Cannot go on");
+  let reason: unknown;
+  await run(() =>
+    Switch.run((sw) => {
+      sw.fork(async () => {
+        await awaitCancel().catch((error) => reason = error);
+      });
+      sw.fail(failure);
+    }).catch(() => {})
+  );
+  assertInstanceOf(reason, Cancelled);
+  assertEquals([inspect(reason), String(reason)], [inspect(new Cancelled(failure)), String(new Cancelled(failure))]);
+  assertEquals(types.isNativeError(reason), !("Deno" in globalThis));
 });
 
 test("run() is cancelled with its caller", async () => {
